@@ -1,0 +1,254 @@
+//! Searching for a run in which something does not hold.
+//!
+//! A [`Search`] runs a scenario once for each seed of a range, with faults drawn at random and recorded as they are
+//! drawn, so that what fails is an explicit plan from the beginning. It is single-threaded and reads no clock;
+//! [`parallel`](crate::parallel) spreads it over threads.
+
+mod property;
+mod tally;
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::ops::{ControlFlow, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+pub use property::{Demand, Property};
+pub use tally::{Ends, Tally};
+
+use crate::engine::{Ended, Engine, Keep, Outcome, Prepared, Settings, View};
+use crate::fault::{FaultPlan, Profile};
+use crate::machine::Law;
+use crate::scenario::Scenario;
+use crate::seed::mix;
+
+/// A run in which something does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which run of the search it was, from 0.
+    pub run: u64,
+    /// The property's name, or the law.
+    pub broken: String,
+    /// What was seen.
+    pub detail: String,
+    /// Everything that makes the run again.
+    pub plan: FaultPlan,
+    /// What happened, up to the step that broke it.
+    pub transcript: String,
+}
+
+/// Runs a scenario with many seeds and holds the laws and the properties to each run.
+///
+/// ```
+/// use lossproof::check::Search;
+/// use lossproof::engine::Prepared;
+/// use lossproof::fault::{Chance, Profile};
+/// use lossproof::systems::{Options, System, udp_remote::UdpRemote};
+///
+/// let options = Options::default();
+/// let (scenario, properties) = (UdpRemote::scenario(&options), UdpRemote::properties(&options));
+/// let loss = Profile { loss: Chance::percent(30), ..Profile::default() };
+/// let mut search = Search::new(&scenario, &properties, Prepared::default(), loss, 7);
+/// assert_eq!(search.runs(0..1_000).failure, None);
+/// ```
+#[derive(Debug)]
+pub struct Search<'a, C, E> {
+    scenario: &'a Scenario<C, E>,
+    properties: &'a [Property<E>],
+    settings: Settings,
+    base_seed: u64,
+    engine: Engine<C, E>,
+    /// For each property that demands something in time, whether this run has met it.
+    met: Vec<bool>,
+}
+
+impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
+    /// A search with these faults, known and drawn. Run `n` has a seed that follows from `base_seed` and `n`, unless the
+    /// plan brings one.
+    pub fn new(
+        scenario: &'a Scenario<C, E>,
+        properties: &'a [Property<E>],
+        plan: Prepared,
+        profile: Profile,
+        base_seed: u64,
+    ) -> Self {
+        let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
+        let met = vec![false; properties.len()];
+        Self { scenario, properties, settings, base_seed, engine: Engine::default(), met }
+    }
+
+    /// The seed of one run of the search.
+    pub fn seed_of(&self, run: u64) -> u64 {
+        mix(self.base_seed, run)
+    }
+
+    /// Makes the runs of a range, up to the first that fails.
+    pub fn runs(&mut self, range: Range<u64>) -> Tally {
+        let mut tally = Tally::new(self.scenario.hosts().len());
+        for run in range {
+            self.settings.seed = self.seed_of(run);
+            match self.attempt() {
+                Ok(outcome) => tally.add(&outcome, self.engine.statuses()),
+                Err(broken) => {
+                    tally.runs += 1;
+                    tally.failure = Some(self.explain(run, broken));
+                    break;
+                }
+            }
+        }
+        tally
+    }
+
+    /// The run of this number once more, with its log kept: its outcome, its plan and its transcript.
+    pub fn show(&mut self, run: u64) -> (Outcome, FaultPlan, String) {
+        let settings = Settings { seed: self.seed_of(run), keep: Keep::Log, ..self.settings.clone() };
+        let outcome = self.engine.run(self.scenario, &settings);
+        let names = self.scenario.names();
+        let transcript = self.engine.transcript(self.scenario, &names).to_string();
+        (outcome, self.engine.plan(self.scenario, &settings), transcript)
+    }
+
+    /// One run, with the current settings; what does not hold, if something does not.
+    fn attempt(&mut self) -> Result<Outcome, Broken> {
+        let (engine, met) = (&mut self.engine, &mut self.met);
+        let (scenario, properties, settings) = (self.scenario, self.properties, &self.settings);
+        met.fill(false);
+        let mut broken = None;
+        let run = AssertUnwindSafe(|| {
+            engine.run_observed(scenario, settings, |view| match judge(properties, met, view) {
+                None => ControlFlow::Continue(()),
+                Some(found) => {
+                    let line = format!("{}: {}", found.what, found.detail);
+                    broken = Some(found);
+                    ControlFlow::Break(line)
+                }
+            })
+        });
+        // A panic is a finding like any other, and is reported as one; the engine is not used again after it.
+        let outcome = match catch_unwind(run) {
+            Ok(outcome) => outcome,
+            Err(panic) => {
+                return Err(Broken {
+                    what: Law::NoPanic.to_string(),
+                    detail: panic_text(&*panic),
+                    panicked: true,
+                });
+            }
+        };
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
+        if let Some((_, violation)) = self.engine.violation() {
+            let (what, detail) = (violation.law.to_string(), violation.detail.clone());
+            return Err(Broken { what, detail, panicked: false });
+        }
+        match unmet(self.properties, &self.met, &outcome) {
+            Some(broken) => Err(broken),
+            None => Ok(outcome),
+        }
+    }
+
+    /// Makes the failed run again with its log kept.
+    fn explain(&mut self, run: u64, mut broken: Broken) -> Failure {
+        let before = self.settings.keep;
+        self.settings.keep = Keep::Log;
+        // The transcript comes from the engine whatever the second attempt says: it is the same run.
+        if let Err(again) = self.attempt()
+            && !again.panicked
+        {
+            broken = again;
+        }
+        self.name_the_law(&mut broken);
+        let names = self.scenario.names();
+        let failure = Failure {
+            run,
+            broken: broken.what,
+            detail: broken.detail,
+            plan: self.engine.plan(self.scenario, &self.settings),
+            transcript: self.engine.transcript(self.scenario, &names).to_string(),
+        };
+        self.settings.keep = before;
+        self.engine = Engine::default();
+        failure
+    }
+
+    /// A twin that differs may do so because it started later (law 5), or because it is not deterministic at all
+    /// (law 6): a twin without a shift tells which.
+    fn name_the_law(&mut self, broken: &mut Broken) {
+        if !matches!(self.engine.violation(), Some((_, violation)) if violation.law == Law::ShiftedInTime) {
+            return;
+        }
+        let laws = self.settings.laws.replace(Duration::ZERO);
+        if let Err(found) = self.attempt()
+            && let Some((_, violation)) = self.engine.violation()
+            && violation.law == Law::SameInputsSameOutputs
+        {
+            *broken = found;
+        } else {
+            self.settings.laws = laws;
+            let _ = self.attempt();
+        }
+        self.settings.laws = laws;
+    }
+}
+
+/// Something that does not hold.
+#[derive(Debug)]
+struct Broken {
+    what: String,
+    detail: String,
+    panicked: bool,
+}
+
+impl Broken {
+    fn new<E>(property: &Property<E>, detail: String) -> Self {
+        Self { what: property.name.clone(), detail, panicked: false }
+    }
+}
+
+/// Looks at a run after an event.
+fn judge<E>(properties: &[Property<E>], met: &mut [bool], view: &View<'_, E>) -> Option<Broken> {
+    for (property, met) in properties.iter().zip(met) {
+        match property.demand {
+            Demand::Always if !property.holds(view) => {
+                return Some(Broken::new(property, format!("it did not hold at {}", view.now)));
+            }
+            Demand::Never if property.holds(view) => {
+                return Some(Broken::new(property, format!("it happened at {}", view.now)));
+            }
+            Demand::Within(bound) if !*met => {
+                let in_time = view.now.since_start() <= bound;
+                if in_time && property.holds(view) {
+                    *met = true;
+                } else if !in_time {
+                    return Some(Broken::new(property, format!("not within {} s", bound.as_secs_f64())));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What should have happened and did not, now that the run is over.
+fn unmet<E>(properties: &[Property<E>], met: &[bool], outcome: &Outcome) -> Option<Broken> {
+    let late = properties
+        .iter()
+        .zip(met)
+        .find(|(property, met)| matches!(property.demand, Demand::Within(_)) && !**met);
+    late.map(|(property, _)| {
+        let why = match outcome.ended {
+            Ended::Quiet => "nothing is left to happen",
+            Ended::TimeLimit => "the scenario's time is over",
+            _ => "the scenario's inputs are used up",
+        };
+        Broken::new(property, format!("it has not happened, and {why} at {}", outcome.at))
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a text")
+        .to_owned()
+}

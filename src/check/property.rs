@@ -1,0 +1,83 @@
+//! What is to hold in every run.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::engine::View;
+use crate::host::HostId;
+use crate::machine::Status;
+
+/// When a property is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// After every event.
+    Always,
+    /// After no event.
+    Never,
+    /// After some event, at most this long after the start of the run.
+    Within(Duration),
+}
+
+type Test<E> = Box<dyn Fn(&View<'_, E>) -> bool + Send + Sync>;
+
+/// A statement about the events of a run, judged after every event and every end of a machine.
+///
+/// It is a function of all events so far and keeps no state of its own, so a run can be judged again, and from any
+/// thread.
+pub struct Property<E> {
+    /// The statement, as a sentence.
+    pub name: String,
+    /// When it is to hold.
+    pub demand: Demand,
+    test: Test<E>,
+}
+
+impl<E> Property<E> {
+    /// It holds after every event.
+    pub fn always(
+        name: impl Into<String>,
+        test: impl Fn(&View<'_, E>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), demand: Demand::Always, test: Box::new(test) }
+    }
+
+    /// It holds after no event.
+    pub fn never(
+        name: impl Into<String>,
+        test: impl Fn(&View<'_, E>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), demand: Demand::Never, test: Box::new(test) }
+    }
+
+    /// It comes to hold at most this long after the start of the run. It need not hold for ever.
+    pub fn eventually_within(
+        name: impl Into<String>,
+        within: Duration,
+        test: impl Fn(&View<'_, E>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), demand: Demand::Within(within), test: Box::new(test) }
+    }
+
+    /// Whether the statement is true of what has happened so far.
+    pub fn holds(&self, view: &View<'_, E>) -> bool {
+        (self.test)(view)
+    }
+}
+
+impl<E> fmt::Debug for Property<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Property({:?}, {:?})", self.name, self.demand)
+    }
+}
+
+impl<E> View<'_, E> {
+    /// The events of one host so far, in order.
+    pub fn of(&self, host: HostId) -> impl Iterator<Item = &E> {
+        self.events.iter().filter(move |happened| happened.host == host).map(|happened| &happened.event)
+    }
+
+    /// How a host's machine ended, if it did.
+    pub fn status(&self, host: HostId) -> Option<Status> {
+        self.statuses.get(host.index()).copied().flatten()
+    }
+}

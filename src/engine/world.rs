@@ -1,0 +1,307 @@
+//! Everything of a run that is not a machine: the network, the queue, what is in flight, and what is kept.
+
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+use std::mem;
+
+use super::{Entry, Event, Keep, Queue, Settings};
+use crate::fault::Resolved;
+use crate::host::HostId;
+use crate::machine::{Conn, Effect, Peer, Status, Violation};
+use crate::network::{Class, Network, Order, StreamEnd};
+use crate::scenario::{Binding, Scenario};
+use crate::time::Instant;
+use crate::transcript::{Happened, Link, Log, Span, What};
+
+#[derive(Debug)]
+pub(super) struct World<E> {
+    pub(super) queue: Queue,
+    pub(super) network: Network,
+    pub(super) payloads: Payloads,
+    /// The bytes in flight of each stream: those that the connector, and that the acceptor wrote.
+    pipes: Vec<[VecDeque<u8>; 2]>,
+    pub(super) scratch: Vec<u8>,
+    keep: Keep,
+    pub(super) log: Log,
+    pub(super) events: Vec<Happened<E>>,
+    pub(super) statuses: Vec<Option<Status>>,
+    /// How many machines have ended.
+    pub(super) ends: u32,
+    pub(super) violation: Option<(HostId, Violation)>,
+    /// Streams that were given up before they stood: their names are free.
+    pub(super) unnamed: Vec<Conn>,
+    /// The port of each host's datagram socket.
+    ports: Vec<Option<u16>>,
+}
+
+impl<E> Default for World<E> {
+    fn default() -> Self {
+        Self {
+            queue: Queue::default(),
+            network: Network::default(),
+            payloads: Payloads::default(),
+            pipes: Vec::new(),
+            scratch: Vec::new(),
+            keep: Keep::Outcome,
+            log: Log::default(),
+            events: Vec::new(),
+            statuses: Vec::new(),
+            ends: 0,
+            violation: None,
+            unnamed: Vec::new(),
+            ports: Vec::new(),
+        }
+    }
+}
+
+/// Datagrams in flight, in buffers that are used again.
+#[derive(Debug, Default)]
+pub(super) struct Payloads {
+    buffers: Vec<Vec<u8>>,
+    free: Vec<u32>,
+}
+
+impl Payloads {
+    fn store(&mut self, bytes: &[u8]) -> u32 {
+        let Some(index) = self.free.pop() else {
+            self.buffers.push(bytes.to_vec());
+            return self.buffers.len() as u32 - 1;
+        };
+        let buffer = &mut self.buffers[index as usize];
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
+        index
+    }
+
+    /// Takes a payload out, to be put back.
+    pub(super) fn take(&mut self, index: u32) -> Vec<u8> {
+        mem::take(&mut self.buffers[index as usize])
+    }
+
+    pub(super) fn put_back(&mut self, index: u32, bytes: Vec<u8>) {
+        self.buffers[index as usize] = bytes;
+    }
+
+    /// Ends the use of a payload.
+    pub(super) fn give_back(&mut self, index: u32) {
+        self.free.push(index);
+    }
+
+    fn reset(&mut self) {
+        self.free.clear();
+        self.free.extend((0..self.buffers.len() as u32).rev());
+    }
+}
+
+impl<E> World<E> {
+    pub(super) fn reset<C>(&mut self, scenario: &Scenario<C, E>, settings: &Settings) {
+        self.queue.clear();
+        let listeners = scenario.hosts().iter().map(|host| match host.binding {
+            Binding::Listener { port } => Some(port),
+            _ => None,
+        });
+        let latency = settings.plan.link.unwrap_or(scenario.latency);
+        let (seed, schedule) = (settings.effective_seed(), &settings.plan.schedule);
+        self.network.reset(listeners, latency, seed, settings.profile, schedule);
+        self.payloads.reset();
+        self.pipes.clear();
+        self.keep = settings.keep;
+        self.log.clear();
+        self.events.clear();
+        self.statuses.clear();
+        self.statuses.resize(scenario.hosts().len(), None);
+        self.ends = 0;
+        self.violation = None;
+        self.ports.clear();
+        self.ports.extend(scenario.hosts().iter().map(|host| match host.binding {
+            Binding::Datagram { port, .. } => Some(port),
+            _ => None,
+        }));
+        for (order, fault, index) in self.network.host_faults() {
+            self.queue.push(Reverse(Entry { order, event: Event::Fault(fault, index) }));
+        }
+        for (index, &(at, host, _)) in scenario.commands().iter().enumerate() {
+            let order = Order::new(at, host, Class::Command, host, index as u64);
+            self.queue.push(Reverse(Entry { order, event: Event::Command(index as u32) }));
+        }
+    }
+
+    /// Does one thing that a host's machine wants done.
+    pub(super) fn apply(&mut self, host: HostId, effect: Effect<'_, E>, now: Instant, disk: &mut Vec<u8>) {
+        match effect {
+            Effect::Send { peer, bytes } => self.send(host, peer, bytes, now),
+            Effect::Connect { conn, peer } => {
+                if let Some(at) = self.network.connect(now, host, conn, peer) {
+                    self.record_link(now, host, at, What::Connect);
+                }
+                self.pipes.push([VecDeque::new(), VecDeque::new()]);
+            }
+            Effect::Write { conn, bytes } => self.write(host, conn, bytes, now),
+            Effect::Save { bytes } => {
+                disk.clear();
+                disk.extend_from_slice(bytes);
+                self.record(now, host, What::Save(bytes.len() as u32));
+            }
+            Effect::Event(event) => {
+                if self.keep >= Keep::Events {
+                    self.record(now, host, What::Event(self.events.len() as u32));
+                    self.events.push(Happened { at: now, host, event });
+                }
+            }
+            Effect::Done(status) => {
+                self.statuses[host.index()] = Some(status);
+                self.ends += 1;
+                self.record(now, host, What::Done(status));
+            }
+            Effect::Violation(violation) => {
+                self.broken(now, host, violation.to_string());
+                self.violation.get_or_insert((host, violation));
+            }
+            Effect::Shutdown { conn } => self.with_stream(host, conn, now, What::Shutdown, |network, at| {
+                network.shutdown(now, at);
+                false
+            }),
+            Effect::Close { conn } => {
+                self.with_stream(host, conn, now, What::Close, |network, at| network.close(now, at));
+            }
+            Effect::Abort { conn } => {
+                self.with_stream(host, conn, now, What::Abort, |network, at| network.abort(now, at));
+            }
+            Effect::Pause { conn } => self.with_stream(host, conn, now, What::Pause, |network, at| {
+                network.pause(at);
+                false
+            }),
+            Effect::Resume { conn } => self.with_stream(host, conn, now, What::Resume, |network, at| {
+                network.resume(now, at);
+                false
+            }),
+        }
+    }
+
+    /// Records what is done to a stream, does it, and frees its name if it says that nothing more will come.
+    fn with_stream(
+        &mut self,
+        host: HostId,
+        conn: Conn,
+        now: Instant,
+        what: fn(Link) -> What,
+        act: impl FnOnce(&mut Network, StreamEnd) -> bool,
+    ) {
+        let Some(at) = self.network.streams.find(host, conn) else { return };
+        self.record_link(now, host, at, what);
+        if act(&mut self.network, at) {
+            self.unnamed.push(conn);
+        }
+        self.record_marks(now, host);
+    }
+
+    fn send(&mut self, host: HostId, peer: Peer, bytes: &[u8], now: Instant) {
+        let port = peer.port().unwrap_or(0);
+        match HostId::at(peer) {
+            Some(to) if to.index() < self.ports.len() => self.send_to(host, to, port, bytes, now),
+            _ if is_broadcast(peer) => {
+                for to in (0..self.ports.len()).map(|index| HostId(index as u16)) {
+                    if to != host && self.ports[to.index()] == Some(port) {
+                        self.send_to(host, to, port, bytes, now);
+                    }
+                }
+            }
+            _ => self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { bytes }),
+        }
+    }
+
+    fn send_to(&mut self, host: HostId, to: HostId, port: u16, bytes: &[u8], now: Instant) {
+        let departure = self.network.datagram(now, host, to, bytes.len());
+        let n = departure.n;
+        self.record_bytes(now, host, bytes, |bytes| What::Send { to, n, bytes });
+        if let Some(fault) = departure.fault {
+            self.record(now, host, What::Fault(Resolved::Datagram { from: host, to, n, fault }));
+        }
+        for order in departure.arrivals.into_iter().flatten() {
+            let payload = self.payloads.store(bytes);
+            departure.alter(&mut self.payloads.buffers[payload as usize]);
+            self.queue
+                .push(Reverse(Entry { order, event: Event::Datagram { from: host, n, port, payload } }));
+        }
+    }
+
+    fn write(&mut self, host: HostId, conn: Conn, bytes: &[u8], now: Instant) {
+        let Some(at) = self.network.streams.find(host, conn) else { return };
+        let offset = self.network.streams.sent_len(at);
+        let carried_len = self.network.write(now, at, bytes.len() as u32) as usize;
+        self.pipes[at.stream as usize][usize::from(at.side)].extend(&bytes[..carried_len]);
+        let link = self.link(at);
+        self.record_bytes(now, host, bytes, |bytes| What::Write { link, offset, bytes });
+        self.record_marks(now, host);
+    }
+
+    /// Takes bytes that have arrived at an end, or as many as there are.
+    pub(super) fn take_stream_bytes<R>(
+        &mut self,
+        at: StreamEnd,
+        len: u32,
+        take: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> R {
+        let pipe = &mut self.pipes[at.stream as usize][usize::from(at.other().side)];
+        self.scratch.clear();
+        self.scratch.extend(pipe.drain(..pipe.len().min(len as usize)));
+        take(&mut self.scratch)
+    }
+
+    /// Puts the segments that the network has sent into the queue.
+    pub(super) fn enqueue_segments(&mut self) {
+        for (order, at, segment) in self.network.streams.sent.drain(..) {
+            self.queue.push(Reverse(Entry { order, event: Event::Stream(at, segment) }));
+        }
+    }
+
+    /// Records that something does not hold.
+    pub(super) fn broken(&mut self, now: Instant, host: HostId, text: String) {
+        if self.keep == Keep::Log {
+            self.log.broken(now, host, text);
+        }
+    }
+
+    pub(super) fn record(&mut self, now: Instant, host: HostId, what: What) {
+        if self.keep == Keep::Log {
+            self.log.push(now, host, what);
+        }
+    }
+
+    pub(super) fn record_bytes(
+        &mut self,
+        now: Instant,
+        host: HostId,
+        bytes: &[u8],
+        what: impl FnOnce(Span) -> What,
+    ) {
+        if self.keep == Keep::Log {
+            let span = self.log.keep(bytes);
+            self.log.push(now, host, what(span));
+        }
+    }
+
+    fn record_link(&mut self, now: Instant, host: HostId, at: StreamEnd, what: fn(Link) -> What) {
+        let link = self.link(at);
+        self.record(now, host, what(link));
+    }
+
+    /// Records the faults of streams that have just fired.
+    fn record_marks(&mut self, now: Instant, host: HostId) {
+        let marks = mem::take(&mut self.network.streams.marks);
+        for &mark in &marks {
+            self.record(now, host, What::Fault(mark));
+        }
+        self.network.streams.marks = marks;
+        self.network.streams.marks.clear();
+    }
+
+    fn link(&self, at: StreamEnd) -> Link {
+        let streams = &self.network.streams;
+        Link { peer: streams.host(at.other()), number: streams.number(at) }
+    }
+}
+
+fn is_broadcast(peer: Peer) -> bool {
+    peer.inet().is_some_and(|addr| addr.ip() == std::net::Ipv4Addr::BROADCAST)
+}

@@ -1,0 +1,333 @@
+//! Faults as data: a plan is a list of explicit, readable facts, not a probability.
+//!
+//! A [`FaultPlan`] says which packet is dropped, at which byte a stream stalls, and when a host crashes. Its
+//! text form is parsed and printed without loss, so the same line is what a report shows, what a regression
+//! file holds and what a replay takes:
+//!
+//! ```
+//! use lossproof::fault::{FaultKind, FaultPlan};
+//!
+//! let plan: FaultPlan = "seed 7; client>server #3 drop; at 2s partition client|server".parse()?;
+//! assert_eq!(plan.seed, Some(7));
+//! assert_eq!(plan.faults()[0].kind(), FaultKind::Drop);
+//! assert_eq!(plan.to_string(), "v1; seed 7; client>server #3 drop; at 2s partition client|server");
+//! # Ok::<(), lossproof::fault::ParseError>(())
+//! ```
+//!
+//! # The text
+//!
+//! Items are separated by `;` or by newlines. Blanks between words are free, and an item may be empty.
+//!
+//! | item | meaning |
+//! |---|---|
+//! | `v1` | the version of the text; comes first, may be left out |
+//! | `seed 7` | the seed of the run, at most once |
+//! | `link 5ms` | the latency of every link, at most once |
+//! | `a>b #3 drop` | the fourth datagram from `a` to `b` is lost |
+//! | `a>b #3 duplicate` | it arrives twice |
+//! | `a>b #3 delay 40ms` | it takes 40 ms longer |
+//! | `a>b #3 flip 12:0x80` | the top bit of its byte 12 is inverted |
+//! | `a>b #3 truncate 4` | its first 4 bytes arrive |
+//! | `a>b @9 cut` | a read that would pass byte 9 of the stream ends there |
+//! | `a>b cut every 8 bytes` | every read ends at a multiple of 8 bytes |
+//! | `a>b/2 @16 stall 2s` | byte 16 and all after it, on the second connection, come 2 s later |
+//! | `a>b @9 reset` | the connection is reset once 9 bytes have passed |
+//! | `at 2s partition a\|b` | nothing passes between `a` and `b`; `a>b` stops that direction alone |
+//! | `at 5s heal` | every partition ends |
+//! | `at 1s crash a` | the process dies; its peers see an end or a reset |
+//! | `at 1s poweroff a` | the host goes silent; its peers see nothing |
+//! | `at 3s restart a` | the host starts anew |
+//! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead |
+//!
+//! A span of time is a decimal number and `ns`, `us`, `ms`, `s` or `min`, without a blank between them. It
+//! is exact: a span finer than a nanosecond, or beyond `u64::MAX` of them, is an error.
+
+mod cursor;
+mod error;
+mod plan;
+mod print;
+mod profile;
+mod resolved;
+mod span;
+pub mod strategy;
+mod text;
+
+pub use error::{ParseError, ParseProblem};
+pub use plan::{FaultPlan, PlanError};
+pub use profile::{Chance, ChanceError, FIRST_STALL, MAX_STALLS, Profile};
+pub use resolved::{Resolved, ResolvedHost, UnknownHost};
+pub use span::{SpanError, parse_span};
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use crate::Instant;
+
+/// A direction between two hosts, written `from>to`.
+///
+/// Hosts, not ports, name a flow, and the numbering of one flow does not depend on any other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Flow {
+    /// The host that sends.
+    pub from: String,
+    /// The host that receives.
+    pub to: String,
+}
+
+impl Flow {
+    /// The flow from the host `from` to the host `to`.
+    ///
+    /// Names are not looked at here: [`FaultPlan::push`] refuses those that the text form could not hold.
+    pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
+        Self { from: from.into(), to: to.into() }
+    }
+}
+
+/// One fact about the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// What happens to one datagram: `client>server #3 drop`.
+    Datagram {
+        /// The direction the datagram travels.
+        flow: Flow,
+        /// Its number in the flow, from 0. A broadcast counts once for each receiver.
+        n: u64,
+        /// What happens to it.
+        fault: DatagramFault,
+    },
+    /// What happens at one point of a stream: `a>b/2 @16 stall 2s`.
+    Stream {
+        /// The direction the bytes travel.
+        flow: Flow,
+        /// Which connection between the two hosts, from 1. A 1 is left out when printed.
+        conn: u32,
+        /// The byte offset in that direction of the connection, from 0.
+        at: u64,
+        /// What happens there.
+        fault: StreamFault,
+    },
+    /// Every read of a stream ends at a multiple of `len`: `a>b cut every 1 byte`.
+    CutEvery {
+        /// The direction the bytes travel.
+        flow: Flow,
+        /// Which connection between the two hosts, from 1. A 1 is left out when printed.
+        conn: u32,
+        /// The distance between two cuts, in bytes.
+        len: NonZeroU64,
+    },
+    /// What happens to hosts at a moment: `at 2s partition a|b`.
+    Host {
+        /// When it happens.
+        at: Instant,
+        /// What happens.
+        fault: HostFault,
+    },
+}
+
+impl Fault {
+    /// What sort of fault this is, whatever it hits.
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Datagram { fault, .. } => fault.kind(),
+            Self::Stream { fault, .. } => fault.kind(),
+            Self::CutEvery { .. } => FaultKind::Cut,
+            Self::Host { fault, .. } => fault.kind(),
+        }
+    }
+}
+
+/// What happens to one datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatagramFault {
+    /// It never arrives.
+    Drop,
+    /// It arrives twice.
+    Duplicate,
+    /// It takes this much longer than the latency of its link; not zero.
+    Delay(Duration),
+    /// Bits of one of its bytes are inverted.
+    Flip {
+        /// The byte, from 0.
+        at: u32,
+        /// The bits to invert; not zero.
+        mask: u8,
+    },
+    /// Only this many of its first bytes arrive.
+    Truncate(u32),
+}
+
+impl DatagramFault {
+    /// What sort of fault this is.
+    pub const fn kind(self) -> FaultKind {
+        match self {
+            Self::Drop => FaultKind::Drop,
+            Self::Duplicate => FaultKind::Duplicate,
+            Self::Delay(_) => FaultKind::Delay,
+            Self::Flip { .. } => FaultKind::Flip,
+            Self::Truncate(_) => FaultKind::Truncate,
+        }
+    }
+}
+
+/// What happens at one point of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamFault {
+    /// A read that would pass this point ends here.
+    Cut,
+    /// The bytes from this point on come this much later; not zero.
+    Stall(Duration),
+    /// The connection is reset.
+    Reset,
+}
+
+impl StreamFault {
+    /// What sort of fault this is.
+    pub const fn kind(self) -> FaultKind {
+        match self {
+            Self::Cut => FaultKind::Cut,
+            Self::Stall(_) => FaultKind::Stall,
+            Self::Reset => FaultKind::Reset,
+        }
+    }
+}
+
+/// What happens to hosts, or to what lies between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostFault {
+    /// Nothing passes between two hosts, in either direction: `partition a|b`.
+    Partition {
+        /// One host.
+        a: String,
+        /// The other.
+        b: String,
+    },
+    /// Nothing passes in this direction: `partition a>b`.
+    PartitionOneWay(Flow),
+    /// Every partition ends.
+    Heal,
+    /// The process on this host dies; its peers see an end or a reset.
+    Crash(String),
+    /// This host goes silent; its peers see nothing.
+    Poweroff(String),
+    /// This host starts anew.
+    Restart(String),
+    /// The clock of a host jumps. It jumps ahead only: a monotonic clock never goes back.
+    Skew {
+        /// Whose clock.
+        host: String,
+        /// How far ahead; not zero.
+        ahead: Duration,
+    },
+}
+
+impl HostFault {
+    /// What sort of fault this is; a partition is one whether it stops one direction or both.
+    pub const fn kind(&self) -> FaultKind {
+        match self {
+            Self::Partition { .. } | Self::PartitionOneWay(_) => FaultKind::Partition,
+            Self::Heal => FaultKind::Heal,
+            Self::Crash(_) => FaultKind::Crash,
+            Self::Poweroff(_) => FaultKind::Poweroff,
+            Self::Restart(_) => FaultKind::Restart,
+            Self::Skew { .. } => FaultKind::Skew,
+        }
+    }
+}
+
+/// The sorts of fault there are, by which the faults that fired are tallied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// A datagram is lost.
+    Drop,
+    /// A datagram arrives twice.
+    Duplicate,
+    /// A datagram is late.
+    Delay,
+    /// A datagram arrives with bits inverted.
+    Flip,
+    /// A datagram arrives short.
+    Truncate,
+    /// Reads of a stream end early, once or all along it.
+    Cut,
+    /// A stream pauses.
+    Stall,
+    /// A connection is reset.
+    Reset,
+    /// Hosts are kept apart, one way or both.
+    Partition,
+    /// Partitions end.
+    Heal,
+    /// A process dies.
+    Crash,
+    /// A host goes silent.
+    Poweroff,
+    /// A host starts anew.
+    Restart,
+    /// A clock jumps ahead.
+    Skew,
+}
+
+impl FaultKind {
+    /// Every kind, in the order of the enum.
+    pub const ALL: [Self; 14] = [
+        Self::Drop,
+        Self::Duplicate,
+        Self::Delay,
+        Self::Flip,
+        Self::Truncate,
+        Self::Cut,
+        Self::Stall,
+        Self::Reset,
+        Self::Partition,
+        Self::Heal,
+        Self::Crash,
+        Self::Poweroff,
+        Self::Restart,
+        Self::Skew,
+    ];
+
+    /// The word the text form uses for it, such as `drop` or `partition`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Duplicate => "duplicate",
+            Self::Delay => "delay",
+            Self::Flip => "flip",
+            Self::Truncate => "truncate",
+            Self::Cut => "cut",
+            Self::Stall => "stall",
+            Self::Reset => "reset",
+            Self::Partition => "partition",
+            Self::Heal => "heal",
+            Self::Crash => "crash",
+            Self::Poweroff => "poweroff",
+            Self::Restart => "restart",
+            Self::Skew => "skew",
+        }
+    }
+}
+
+/// Whether a character may stand in the name of a host.
+const fn is_host_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_kinds_are_listed_once_and_in_order() {
+        assert!(FaultKind::ALL.is_sorted_by(|a, b| a < b));
+        assert_eq!(FaultKind::ALL[FaultKind::ALL.len() - 1], FaultKind::Skew);
+    }
+
+    #[test]
+    fn cuts_and_partitions_are_one_kind_each() {
+        let flow = Flow::new("a", "b");
+        let every = Fault::CutEvery { flow: flow.clone(), conn: 1, len: NonZeroU64::MIN };
+        assert_eq!(every.kind(), StreamFault::Cut.kind());
+        let both_ways = HostFault::Partition { a: "a".into(), b: "b".into() };
+        assert_eq!(both_ways.kind(), HostFault::PartitionOneWay(flow).kind());
+    }
+}

@@ -1,0 +1,377 @@
+//! The validated list of faults.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use super::print::Conn;
+use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_host_char};
+
+/// What a run is given beside its scenario: the seed, the links, and the faults, in the order given.
+///
+/// Every plan is one that the text form can hold and that does not contradict itself: whatever enters it
+/// goes through [`FaultPlan::push`] or [`FaultPlan::set_link`]. `Display` and `FromStr` are its text form;
+/// the [module](super) shows it.
+///
+/// ```
+/// use lossproof::fault::{DatagramFault, Fault, FaultPlan, Flow};
+///
+/// let mut plan = FaultPlan::default();
+/// plan.push(Fault::Datagram { flow: Flow::new("a", "b"), n: 0, fault: DatagramFault::Drop })?;
+/// assert_eq!(plan.to_string(), "v1; a>b #0 drop");
+/// # Ok::<(), lossproof::fault::PlanError>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct FaultPlan {
+    /// The seed of the run; `None` leaves it to whoever runs the plan.
+    pub seed: Option<u64>,
+    link: Option<Duration>,
+    faults: Vec<Fault>,
+    /// The place of each fault that must be alone there, so that a long plan need not be searched.
+    taken: BTreeSet<Place>,
+}
+
+/// Where at most one fault may be. Host faults have no such place.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Datagram(Flow, u64),
+    Stream(Flow, u32, u64),
+    CutEvery(Flow, u32),
+}
+
+/// Why a fault, or a latency, was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The datagram has a fault already.
+    #[error("{flow} #{n} has a fault already")]
+    SameDatagram {
+        /// The flow of the datagram.
+        flow: Flow,
+        /// Its number in the flow.
+        n: u64,
+    },
+    /// The point of the stream has a fault already.
+    #[error("{} @{at} has a fault already", Conn(.flow, *.conn))]
+    SameOffset {
+        /// The direction of the stream.
+        flow: Flow,
+        /// The connection.
+        conn: u32,
+        /// The byte offset.
+        at: u64,
+    },
+    /// The stream is cut at regular distances already.
+    #[error("{} has a 'cut every' already", Conn(.flow, *.conn))]
+    SameCutEvery {
+        /// The direction of the stream.
+        flow: Flow,
+        /// The connection.
+        conn: u32,
+    },
+    /// A flow or a partition that names one host twice.
+    #[error("'{0}' is on both sides; name two different hosts")]
+    SameHost(String),
+    /// A name that the text form cannot hold.
+    #[error("'{}' is not a host name; use ASCII letters, digits, '_', '-' and '.'", .0.escape_debug())]
+    HostName(String),
+    /// Connections are counted from 1.
+    #[error("connections are counted from 1; write {0}/1, or leave the number out")]
+    ZeroConn(Flow),
+    /// A span of time of no length.
+    #[error("{0} must be at least 1ns")]
+    ZeroSpan(&'static str),
+    /// A span of time that a count of nanoseconds in 64 bits cannot hold.
+    #[error("{0} must be at most {max}ns", max = u64::MAX)]
+    LongSpan(&'static str),
+    /// A flip that would change no bit.
+    #[error("flip must change a bit; use a mask from 0x01 to 0xff")]
+    ZeroMask,
+}
+
+impl FaultPlan {
+    /// Adds a fault at the end.
+    ///
+    /// # Errors
+    ///
+    /// Refused, with the plan left as it was, is a fault
+    /// - for a datagram that has one already, at a point of a stream that has one already, or a second
+    ///   "cut every" of a stream;
+    /// - that names a host twice where it takes two, or whose name the text form cannot hold: a name is of
+    ///   ASCII letters, digits, `_`, `-` and `.`, and is not empty;
+    /// - that could change nothing: a delay, a stall or a skew of zero, a mask of zero, connection 0;
+    /// - with a span of time longer than `u64::MAX` nanoseconds.
+    pub fn push(&mut self, fault: Fault) -> Result<(), PlanError> {
+        check_fault(&fault)?;
+        if let Some(place) = place_of(&fault)
+            && !self.taken.insert(place.clone())
+        {
+            return Err(place.into_error());
+        }
+        self.faults.push(fault);
+        Ok(())
+    }
+
+    /// Adds faults at the end, in their order.
+    ///
+    /// # Errors
+    ///
+    /// The first that [`FaultPlan::push`] refuses ends it; those before it stay in the plan.
+    pub fn try_extend(&mut self, faults: impl IntoIterator<Item = Fault>) -> Result<(), PlanError> {
+        faults.into_iter().try_for_each(|fault| self.push(fault))
+    }
+
+    /// Takes the fault at `index` out of the plan; `None` if there is none. Those after it move up.
+    pub fn remove(&mut self, index: usize) -> Option<Fault> {
+        if index >= self.faults.len() {
+            return None;
+        }
+        let fault = self.faults.remove(index);
+        if let Some(place) = place_of(&fault) {
+            self.taken.remove(&place);
+        }
+        Some(fault)
+    }
+
+    /// Keeps the faults for which `keep` is true, which is called once for each, in order.
+    pub fn retain(&mut self, keep: impl FnMut(&Fault) -> bool) {
+        self.faults.retain(keep);
+        self.taken = self.faults.iter().filter_map(place_of).collect();
+    }
+
+    /// The faults, in the order given.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// How many faults there are.
+    pub fn len(&self) -> usize {
+        self.faults.len()
+    }
+
+    /// Whether there is no fault; there may still be a seed or a latency.
+    pub fn is_empty(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// The latency of every link; `None` leaves it to whoever runs the plan.
+    pub const fn link(&self) -> Option<Duration> {
+        self.link
+    }
+
+    /// Sets the latency of every link, or with `None` leaves it to whoever runs the plan.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::ZeroSpan`] for a latency of zero, [`PlanError::LongSpan`] for one beyond `u64::MAX`
+    /// nanoseconds.
+    pub fn set_link(&mut self, latency: Option<Duration>) -> Result<(), PlanError> {
+        if let Some(latency) = latency {
+            check_span("link", latency)?;
+        }
+        self.link = latency;
+        Ok(())
+    }
+}
+
+/// The text form, which is shorter than the fields and can be pasted where a plan is asked for.
+impl fmt::Debug for FaultPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FaultPlan(\"{self}\")")
+    }
+}
+
+impl Place {
+    fn into_error(self) -> PlanError {
+        match self {
+            Self::Datagram(flow, n) => PlanError::SameDatagram { flow, n },
+            Self::Stream(flow, conn, at) => PlanError::SameOffset { flow, conn, at },
+            Self::CutEvery(flow, conn) => PlanError::SameCutEvery { flow, conn },
+        }
+    }
+}
+
+fn place_of(fault: &Fault) -> Option<Place> {
+    match fault {
+        Fault::Datagram { flow, n, .. } => Some(Place::Datagram(flow.clone(), *n)),
+        Fault::Stream { flow, conn, at, .. } => Some(Place::Stream(flow.clone(), *conn, *at)),
+        Fault::CutEvery { flow, conn, .. } => Some(Place::CutEvery(flow.clone(), *conn)),
+        Fault::Host { .. } => None,
+    }
+}
+
+fn check_fault(fault: &Fault) -> Result<(), PlanError> {
+    match fault {
+        Fault::Datagram { flow, fault, .. } => {
+            check_pair(&flow.from, &flow.to)?;
+            match fault {
+                DatagramFault::Delay(span) => check_span(fault.kind().name(), *span),
+                DatagramFault::Flip { mask: 0, .. } => Err(PlanError::ZeroMask),
+                _ => Ok(()),
+            }
+        }
+        Fault::Stream { flow, conn, fault, .. } => {
+            check_conn(flow, *conn)?;
+            match fault {
+                StreamFault::Stall(span) => check_span(fault.kind().name(), *span),
+                StreamFault::Cut | StreamFault::Reset => Ok(()),
+            }
+        }
+        Fault::CutEvery { flow, conn, .. } => check_conn(flow, *conn),
+        Fault::Host { fault, .. } => match fault {
+            HostFault::Partition { a, b } => check_pair(a, b),
+            HostFault::PartitionOneWay(flow) => check_pair(&flow.from, &flow.to),
+            HostFault::Heal => Ok(()),
+            HostFault::Crash(host) | HostFault::Poweroff(host) | HostFault::Restart(host) => check_host(host),
+            HostFault::Skew { host, ahead } => {
+                check_host(host)?;
+                check_span(FaultKind::Skew.name(), *ahead)
+            }
+        },
+    }
+}
+
+fn check_conn(flow: &Flow, conn: u32) -> Result<(), PlanError> {
+    check_pair(&flow.from, &flow.to)?;
+    if conn == 0 { Err(PlanError::ZeroConn(flow.clone())) } else { Ok(()) }
+}
+
+fn check_pair(a: &str, b: &str) -> Result<(), PlanError> {
+    check_host(a)?;
+    check_host(b)?;
+    if a == b { Err(PlanError::SameHost(a.to_owned())) } else { Ok(()) }
+}
+
+fn check_host(name: &str) -> Result<(), PlanError> {
+    if name.is_empty() || !name.chars().all(is_host_char) {
+        return Err(PlanError::HostName(name.to_owned()));
+    }
+    Ok(())
+}
+
+fn check_span(what: &'static str, span: Duration) -> Result<(), PlanError> {
+    match u64::try_from(span.as_nanos()) {
+        Ok(0) => Err(PlanError::ZeroSpan(what)),
+        Ok(_) => Ok(()),
+        Err(_) => Err(PlanError::LongSpan(what)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Instant;
+    use std::num::NonZeroU64;
+
+    fn datagram(n: u64, fault: DatagramFault) -> Fault {
+        Fault::Datagram { flow: Flow::new("a", "b"), n, fault }
+    }
+
+    fn stream(conn: u32, at: u64, fault: StreamFault) -> Fault {
+        Fault::Stream { flow: Flow::new("a", "b"), conn, at, fault }
+    }
+
+    fn cut_every(conn: u32) -> Fault {
+        Fault::CutEvery { flow: Flow::new("a", "b"), conn, len: NonZeroU64::MIN }
+    }
+
+    fn host(fault: HostFault) -> Fault {
+        Fault::Host { at: Instant::START, fault }
+    }
+
+    /// The error that pushing the last of `faults` gives.
+    fn refusal(faults: &[Fault]) -> String {
+        let (last, before) = faults.split_last().unwrap();
+        let mut plan = FaultPlan::default();
+        plan.try_extend(before.iter().cloned()).unwrap();
+        let unchanged = plan.clone();
+        let error = plan.push(last.clone()).unwrap_err();
+        assert_eq!(plan, unchanged);
+        error.to_string()
+    }
+
+    #[test]
+    fn a_second_fault_in_one_place_is_refused() {
+        let drop = datagram(3, DatagramFault::Drop);
+        assert_eq!(refusal(&[drop, datagram(3, DatagramFault::Duplicate)]), "a>b #3 has a fault already");
+        let cut = stream(1, 9, StreamFault::Cut);
+        assert_eq!(refusal(&[cut, stream(1, 9, StreamFault::Reset)]), "a>b @9 has a fault already");
+        let cut = stream(2, 9, StreamFault::Cut);
+        assert_eq!(refusal(&[cut.clone(), cut]), "a>b/2 @9 has a fault already");
+        assert_eq!(refusal(&[cut_every(2), cut_every(2)]), "a>b/2 has a 'cut every' already");
+    }
+
+    #[test]
+    fn places_of_different_sorts_do_not_collide() {
+        let mut plan = FaultPlan::default();
+        let back = Fault::Datagram { flow: Flow::new("b", "a"), n: 9, fault: DatagramFault::Drop };
+        plan.try_extend([
+            datagram(9, DatagramFault::Drop),
+            back,
+            stream(1, 9, StreamFault::Cut),
+            stream(2, 9, StreamFault::Cut),
+            cut_every(1),
+            cut_every(2),
+            host(HostFault::Heal),
+            host(HostFault::Heal),
+        ])
+        .unwrap();
+        assert_eq!(plan.len(), 8);
+    }
+
+    #[test]
+    fn what_could_change_nothing_is_refused() {
+        let zero = Duration::ZERO;
+        assert_eq!(refusal(&[datagram(0, DatagramFault::Delay(zero))]), "delay must be at least 1ns");
+        assert_eq!(refusal(&[stream(1, 0, StreamFault::Stall(zero))]), "stall must be at least 1ns");
+        let skew = HostFault::Skew { host: "a".into(), ahead: zero };
+        assert_eq!(refusal(&[host(skew)]), "skew must be at least 1ns");
+        let flip = DatagramFault::Flip { at: 0, mask: 0 };
+        assert_eq!(refusal(&[datagram(0, flip)]), "flip must change a bit; use a mask from 0x01 to 0xff");
+        assert_eq!(FaultPlan::default().set_link(Some(zero)), Err(PlanError::ZeroSpan("link")));
+        let counted = "connections are counted from 1; write a>b/1, or leave the number out";
+        assert_eq!(refusal(&[cut_every(0)]), counted);
+        assert_eq!(refusal(&[stream(0, 0, StreamFault::Cut)]), counted);
+    }
+
+    #[test]
+    fn a_span_beyond_64_bits_of_nanoseconds_is_refused() {
+        let most = Duration::from_nanos(u64::MAX);
+        let mut plan = FaultPlan::default();
+        plan.push(datagram(0, DatagramFault::Delay(most))).unwrap();
+        plan.set_link(Some(most)).unwrap();
+        let over = most + Duration::from_nanos(1);
+        assert_eq!(plan.set_link(Some(over)), Err(PlanError::LongSpan("link")));
+        let error = refusal(&[datagram(0, DatagramFault::Delay(over))]);
+        assert_eq!(error, "delay must be at most 18446744073709551615ns");
+    }
+
+    #[test]
+    fn names_the_text_cannot_hold_are_refused() {
+        for name in ["", "a b", "a>b", "a;b", "é", "a\nb"] {
+            let error = refusal(&[host(HostFault::Crash(name.into()))]);
+            assert!(
+                error.ends_with("is not a host name; use ASCII letters, digits, '_', '-' and '.'"),
+                "{error}"
+            );
+            assert_eq!(error.lines().count(), 1);
+        }
+        let both = HostFault::Partition { a: "a".into(), b: "a".into() };
+        assert_eq!(refusal(&[host(both)]), "'a' is on both sides; name two different hosts");
+        let one_way = HostFault::PartitionOneWay(Flow::new("a", "a"));
+        assert_eq!(refusal(&[host(one_way)]), "'a' is on both sides; name two different hosts");
+    }
+
+    #[test]
+    fn a_fault_taken_out_frees_its_place() {
+        let mut plan = FaultPlan::default();
+        let drop = datagram(3, DatagramFault::Drop);
+        plan.try_extend([drop.clone(), cut_every(1)]).unwrap();
+        assert_eq!(plan.remove(0), Some(drop.clone()));
+        assert_eq!(plan.remove(1), None);
+        plan.push(drop.clone()).unwrap();
+        plan.retain(|fault| fault.kind() == FaultKind::Drop);
+        assert_eq!(plan.faults(), std::slice::from_ref(&drop));
+        plan.push(cut_every(1)).unwrap();
+        assert!(plan.push(drop).is_err());
+    }
+}

@@ -1,0 +1,257 @@
+//! The canonical text of plans and of what they hold.
+
+use std::fmt::{Display, Formatter, Result};
+
+use super::span::Span;
+use super::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, StreamFault};
+
+/// One connection of a flow: `a>b`, `a>b/2`.
+pub(super) struct Conn<'f>(pub(super) &'f Flow, pub(super) u32);
+
+impl Display for Conn<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self(flow, 1) => write!(f, "{flow}"),
+            Self(flow, conn) => write!(f, "{flow}/{conn}"),
+        }
+    }
+}
+
+/// The canonical text, on one line, which parses to an equal plan.
+impl Display for FaultPlan {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(super::text::VERSION)?;
+        if let Some(seed) = self.seed {
+            write!(f, "; seed {seed}")?;
+        }
+        if let Some(latency) = self.link() {
+            write!(f, "; link {}", Span(latency))?;
+        }
+        self.faults().iter().try_for_each(|fault| write!(f, "; {fault}"))
+    }
+}
+
+/// One item of the text of a plan.
+impl Display for Fault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Datagram { flow, n, fault } => write!(f, "{flow} #{n} {fault}"),
+            Self::Stream { flow, conn, at, fault } => write!(f, "{} @{at} {fault}", Conn(flow, *conn)),
+            Self::CutEvery { flow, conn, len } => {
+                let unit = if len.get() == 1 { "byte" } else { "bytes" };
+                write!(f, "{} {} every {len} {unit}", Conn(flow, *conn), self.kind())
+            }
+            Self::Host { at, fault } => write!(f, "at {} {fault}", Span(at.since_start())),
+        }
+    }
+}
+
+impl Display for DatagramFault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let kind = self.kind();
+        match self {
+            Self::Drop | Self::Duplicate => write!(f, "{kind}"),
+            Self::Delay(span) => write!(f, "{kind} {}", Span(*span)),
+            Self::Flip { at, mask } => write!(f, "{kind} {at}:{mask:#04x}"),
+            Self::Truncate(len) => write!(f, "{kind} {len}"),
+        }
+    }
+}
+
+impl Display for StreamFault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let kind = self.kind();
+        match self {
+            Self::Cut | Self::Reset => write!(f, "{kind}"),
+            Self::Stall(span) => write!(f, "{kind} {}", Span(*span)),
+        }
+    }
+}
+
+impl Display for HostFault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let kind = self.kind();
+        match self {
+            Self::Partition { a, b } => write!(f, "{kind} {a}|{b}"),
+            Self::PartitionOneWay(flow) => write!(f, "{kind} {flow}"),
+            Self::Heal => write!(f, "{kind}"),
+            Self::Crash(host) | Self::Poweroff(host) | Self::Restart(host) => write!(f, "{kind} {host}"),
+            Self::Skew { host, ahead } => write!(f, "{kind} {host} +{}", Span(*ahead)),
+        }
+    }
+}
+
+/// `from>to`.
+impl Display for Flow {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{}>{}", self.from, self.to)
+    }
+}
+
+/// The same as [`FaultKind::name`]; a width pads it.
+impl Display for FaultKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+    use std::time::Duration;
+
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::super::strategy;
+    use super::*;
+    use crate::Instant;
+
+    /// Any span that a plan can hold, long and short.
+    fn span() -> impl Strategy<Value = Duration> {
+        let unit = select(vec![1, 1_000, 1_000_000, 1_000_000_000]);
+        let round = (1..1_000_u64, unit).prop_map(|(count, size)| count * size);
+        prop_oneof![round, 1..=u64::MAX].prop_map(Duration::from_nanos)
+    }
+
+    /// Any host, among them those named like the words of the text.
+    fn host() -> impl Strategy<Value = String> {
+        prop_oneof!["[A-Za-z0-9_.-]{1,6}", "[ab]", "at|seed|link|v1|cut|heal"]
+    }
+
+    fn flow() -> impl Strategy<Value = Flow> {
+        (host(), host()).prop_map(|(from, to)| Flow { from, to })
+    }
+
+    /// Any fault of any size, some of which a plan refuses.
+    fn any_fault() -> impl Strategy<Value = Fault> {
+        let datagram = prop_oneof![
+            strategy::datagram_fault(),
+            span().prop_map(DatagramFault::Delay),
+            any::<(u32, u8)>().prop_map(|(at, mask)| DatagramFault::Flip { at, mask }),
+            any::<u32>().prop_map(DatagramFault::Truncate),
+        ];
+        let stream = prop_oneof![strategy::stream_fault(), span().prop_map(StreamFault::Stall)];
+        let host_fault = prop_oneof![
+            flow().prop_map(|Flow { from: a, to: b }| HostFault::Partition { a, b }),
+            flow().prop_map(HostFault::PartitionOneWay),
+            Just(HostFault::Heal),
+            host().prop_map(HostFault::Crash),
+            host().prop_map(HostFault::Poweroff),
+            host().prop_map(HostFault::Restart),
+            (host(), span()).prop_map(|(host, ahead)| HostFault::Skew { host, ahead }),
+        ];
+        let at = prop_oneof![Just(Instant::START), any::<u64>().prop_map(Instant::from_nanos)];
+        let conn = prop_oneof![Just(1), any::<u32>()];
+        let len = prop_oneof![Just(NonZeroU64::MIN), any::<NonZeroU64>()];
+        prop_oneof![
+            (flow(), any::<u64>(), datagram).prop_map(|(flow, n, fault)| Fault::Datagram { flow, n, fault }),
+            (flow(), conn.clone(), any::<u64>(), stream).prop_map(|(flow, conn, at, fault)| Fault::Stream {
+                flow,
+                conn,
+                at,
+                fault
+            }),
+            (flow(), conn, len).prop_map(|(flow, conn, len)| Fault::CutEvery { flow, conn, len }),
+            (at, host_fault).prop_map(|(at, fault)| Fault::Host { at, fault }),
+        ]
+    }
+
+    /// Any plan there is, to the bounds of every number.
+    fn any_plan() -> impl Strategy<Value = FaultPlan> {
+        (option::of(any::<u64>()), option::of(span()), vec(any_fault(), 0..8)).prop_map(
+            |(seed, link, faults)| {
+                let mut plan = FaultPlan::default();
+                plan.seed = seed;
+                plan.set_link(link).unwrap();
+                for fault in faults {
+                    let _ = plan.push(fault);
+                }
+                plan
+            },
+        )
+    }
+
+    /// Texts glued from what texts are made of: nearly right ones, that get far into the parser.
+    fn glued() -> impl Strategy<Value = String> {
+        let tokens = "v1 v2 seed link at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
+                      truncate cut every byte bytes stall reset partition heal crash poweroff restart skew \
+                      a|b > | ; + - : . 1 0 40ms 0s 1m 0.5ns 12:0x80 0x 99999999999999999999 é µs 💥 \u{0}";
+        let mut tokens: Vec<_> = tokens.split(' ').filter(|token| !token.is_empty()).collect();
+        tokens.extend(["\n", "\r\n", "\u{2028}", ""]);
+        let blank = select(vec!["", " ", " "]);
+        vec((select(tokens), blank), 0..24)
+            .prop_map(|parts| parts.into_iter().flat_map(|(token, blank)| [token, blank]).collect())
+    }
+
+    fn read(text: &str) -> std::result::Result<(), TestCaseError> {
+        match text.parse::<FaultPlan>() {
+            Ok(plan) => prop_assert_eq!(plan.to_string().parse(), Ok(plan)),
+            Err(error) => {
+                prop_assert!((1..=text.chars().count() + 1).contains(&error.column), "{}", error);
+                prop_assert_eq!(error.to_string().lines().count(), 1);
+                prop_assert!(error.to_string().chars().all(|c| !c.is_control()), "{:?}", error);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_examples_are_printed_as_they_are_written() {
+        for item in [
+            "client>server #3 drop",
+            "server>client #7 delay 40ms",
+            "a>b #2 duplicate",
+            "a>b #5 flip 12:0x80",
+            "a>b #1 truncate 4",
+            "a>b/2 @16 stall 2s",
+            "a>b cut every 1 byte",
+            "a>b cut every 8 bytes",
+            "a>b @9 reset",
+            "a>b @4 cut",
+            "at 2s partition a|b",
+            "at 2s partition a>b",
+            "at 5s heal",
+            "at 1s crash server",
+            "at 1s poweroff server",
+            "at 3s restart server",
+            "at 1s skew a +3s",
+            "seed 7; link 5ms; client>server #0 drop",
+        ] {
+            let plan: FaultPlan = item.parse().unwrap();
+            assert_eq!(plan.to_string(), format!("v1; {item}"));
+            assert_eq!(format!("{plan:?}"), format!("FaultPlan(\"v1; {item}\")"));
+        }
+        assert_eq!(FaultPlan::default().to_string(), "v1");
+        assert_eq!(format!("{:9}|", FaultKind::Drop), "drop     |");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_plan_is_read_back_as_it_was(plan in any_plan()) {
+            let text = plan.to_string();
+            let read = text.parse::<FaultPlan>();
+            prop_assert_eq!(read.as_ref(), Ok(&plan));
+            prop_assert_eq!(read.unwrap().to_string(), text);
+        }
+
+        #[test]
+        fn a_generated_plan_is_read_back_as_it_was(plan in strategy::plan(&["a", "b", "c"], 12)) {
+            prop_assert_eq!(plan.to_string().parse(), Ok(plan));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_on_one_line(text in "(?s:.*)") {
+            read(&text)?;
+        }
+
+        #[test]
+        fn any_glue_of_tokens_is_read_or_refused_on_one_line(text in glued()) {
+            read(&text)?;
+        }
+    }
+}

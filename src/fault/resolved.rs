@@ -1,0 +1,211 @@
+//! Faults with hosts by number instead of by name, as a run holds them.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use super::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, StreamFault};
+use crate::host::HostId;
+use crate::time::Instant;
+
+/// A [`Fault`] whose hosts are those of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// What happens to one datagram.
+    Datagram {
+        /// Who sends it.
+        from: HostId,
+        /// To whom.
+        to: HostId,
+        /// Its number in the flow, from 0.
+        n: u64,
+        /// What happens to it.
+        fault: DatagramFault,
+    },
+    /// What happens at one point of a stream.
+    Stream {
+        /// Who sends the bytes.
+        from: HostId,
+        /// To whom.
+        to: HostId,
+        /// Which connection between the two, from 1.
+        conn: u32,
+        /// The byte offset.
+        at: u64,
+        /// What happens there.
+        fault: StreamFault,
+    },
+    /// Every read of a stream ends at a multiple of `len`.
+    CutEvery {
+        /// Who sends the bytes.
+        from: HostId,
+        /// To whom.
+        to: HostId,
+        /// Which connection between the two, from 1.
+        conn: u32,
+        /// The distance between two cuts, in bytes.
+        len: NonZeroU64,
+    },
+    /// What happens to hosts at a moment.
+    Host {
+        /// When.
+        at: Instant,
+        /// What.
+        fault: ResolvedHost,
+    },
+}
+
+/// A [`HostFault`] whose hosts are those of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolvedHost {
+    /// Nothing passes between two hosts.
+    Partition(HostId, HostId),
+    /// Nothing passes from the first to the second.
+    PartitionOneWay(HostId, HostId),
+    /// Every partition ends.
+    Heal,
+    /// The process dies.
+    Crash(HostId),
+    /// The host goes silent.
+    Poweroff(HostId),
+    /// The host starts anew.
+    Restart(HostId),
+    /// The host's clock jumps ahead by this much.
+    Skew(HostId, Duration),
+}
+
+/// A plan that names a host which the scenario does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the plan names the host '{name}'; the hosts are {}", hosts.join(", "))]
+pub struct UnknownHost {
+    /// The name.
+    pub name: String,
+    /// The names there are.
+    pub hosts: Vec<String>,
+}
+
+impl Resolved {
+    /// The fault with its hosts looked up among `names`.
+    ///
+    /// # Errors
+    /// [`UnknownHost`] if one is not there.
+    pub fn new(fault: &Fault, names: &[&str]) -> Result<Self, UnknownHost> {
+        let host = |name: &str| host_of(name, names);
+        Ok(match fault {
+            Fault::Datagram { flow, n, fault } => {
+                Self::Datagram { from: host(&flow.from)?, to: host(&flow.to)?, n: *n, fault: *fault }
+            }
+            Fault::Stream { flow, conn, at, fault } => {
+                let (from, to) = (host(&flow.from)?, host(&flow.to)?);
+                Self::Stream { from, to, conn: *conn, at: *at, fault: *fault }
+            }
+            Fault::CutEvery { flow, conn, len } => {
+                Self::CutEvery { from: host(&flow.from)?, to: host(&flow.to)?, conn: *conn, len: *len }
+            }
+            Fault::Host { at, fault } => Self::Host { at: *at, fault: ResolvedHost::new(fault, names)? },
+        })
+    }
+
+    /// All faults of a plan, in its order.
+    ///
+    /// # Errors
+    /// [`UnknownHost`] for the first host that is not among `names`.
+    pub fn all(plan: &FaultPlan, names: &[&str]) -> Result<Vec<Self>, UnknownHost> {
+        plan.faults().iter().map(|fault| Self::new(fault, names)).collect()
+    }
+
+    /// The fault with its hosts by name again.
+    pub fn named(&self, names: &[&str]) -> Fault {
+        let name = |host: HostId| names[host.index()].to_owned();
+        let flow = |from, to| Flow { from: name(from), to: name(to) };
+        match *self {
+            Self::Datagram { from, to, n, fault } => Fault::Datagram { flow: flow(from, to), n, fault },
+            Self::Stream { from, to, conn, at, fault } => {
+                Fault::Stream { flow: flow(from, to), conn, at, fault }
+            }
+            Self::CutEvery { from, to, conn, len } => Fault::CutEvery { flow: flow(from, to), conn, len },
+            Self::Host { at, fault } => {
+                let fault = match fault {
+                    ResolvedHost::Partition(a, b) => HostFault::Partition { a: name(a), b: name(b) },
+                    ResolvedHost::PartitionOneWay(from, to) => HostFault::PartitionOneWay(flow(from, to)),
+                    ResolvedHost::Heal => HostFault::Heal,
+                    ResolvedHost::Crash(host) => HostFault::Crash(name(host)),
+                    ResolvedHost::Poweroff(host) => HostFault::Poweroff(name(host)),
+                    ResolvedHost::Restart(host) => HostFault::Restart(name(host)),
+                    ResolvedHost::Skew(host, ahead) => HostFault::Skew { host: name(host), ahead },
+                };
+                Fault::Host { at, fault }
+            }
+        }
+    }
+
+    /// What sort of fault this is.
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Datagram { fault, .. } => fault.kind(),
+            Self::Stream { fault, .. } => fault.kind(),
+            Self::CutEvery { .. } => FaultKind::Cut,
+            Self::Host { fault, .. } => fault.kind(),
+        }
+    }
+}
+
+impl ResolvedHost {
+    fn new(fault: &HostFault, names: &[&str]) -> Result<Self, UnknownHost> {
+        let host = |name: &str| host_of(name, names);
+        Ok(match fault {
+            HostFault::Partition { a, b } => Self::Partition(host(a)?, host(b)?),
+            HostFault::PartitionOneWay(flow) => Self::PartitionOneWay(host(&flow.from)?, host(&flow.to)?),
+            HostFault::Heal => Self::Heal,
+            HostFault::Crash(name) => Self::Crash(host(name)?),
+            HostFault::Poweroff(name) => Self::Poweroff(host(name)?),
+            HostFault::Restart(name) => Self::Restart(host(name)?),
+            HostFault::Skew { host: name, ahead } => Self::Skew(host(name)?, *ahead),
+        })
+    }
+
+    const fn kind(self) -> FaultKind {
+        match self {
+            Self::Partition(..) | Self::PartitionOneWay(..) => FaultKind::Partition,
+            Self::Heal => FaultKind::Heal,
+            Self::Crash(_) => FaultKind::Crash,
+            Self::Poweroff(_) => FaultKind::Poweroff,
+            Self::Restart(_) => FaultKind::Restart,
+            Self::Skew(..) => FaultKind::Skew,
+        }
+    }
+}
+
+fn host_of(name: &str, names: &[&str]) -> Result<HostId, UnknownHost> {
+    match names.iter().position(|known| *known == name) {
+        Some(index) => Ok(HostId(index as u16)),
+        None => Err(UnknownHost {
+            name: name.to_owned(),
+            hosts: names.iter().map(|&known| known.to_owned()).collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = "v1; a>b #3 drop; b>a/2 @16 stall 2s; a>b cut every 1 byte; at 1s partition a|b; \
+                        at 2s partition b>a; at 3s heal; at 4s crash a; at 5s restart a; at 6s poweroff b; \
+                        at 7s skew a +3s";
+
+    #[test]
+    fn names_and_kinds_come_back() {
+        let plan: FaultPlan = PLAN.parse().unwrap();
+        for fault in plan.faults() {
+            let resolved = Resolved::new(fault, &["a", "b"]).unwrap();
+            assert_eq!((resolved.named(&["a", "b"]), resolved.kind()), (fault.clone(), fault.kind()));
+        }
+    }
+
+    #[test]
+    fn an_unknown_host_is_said_with_those_there_are() {
+        let plan: FaultPlan = "client>sever #0 drop".parse().unwrap();
+        let error = Resolved::all(&plan, &["server", "client"]).unwrap_err();
+        assert_eq!(error.to_string(), "the plan names the host 'sever'; the hosts are server, client");
+    }
+}

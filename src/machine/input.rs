@@ -1,0 +1,131 @@
+//! What comes into a machine.
+
+use std::fmt;
+
+use super::{Conn, Peer};
+
+/// One thing that happened, as a machine is told of it.
+///
+/// Whoever drives the machine keeps these promises:
+/// - `Start` comes first and once; after [`Outbox::done`](crate::Outbox::done) nothing comes.
+/// - Each `Connected` is followed by exactly one `Closed` of the same connection, always last, whoever closed;
+///   each [`Outbox::connect`](crate::Outbox::connect) by exactly one `Connected` or `ConnectFailed`, unless the
+///   machine aborted it before.
+/// - `Eof` comes at most once for a connection, and no `Received` after it.
+/// - A paused connection delivers nothing but its `Closed`.
+///
+/// Bytes are borrowed for the time of the call: a machine copies what it wants to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input<'a, C> {
+    /// The run begins. `local` is the bound address, or port 0 where nothing is bound.
+    Start {
+        /// The machine's own address.
+        local: Peer,
+    },
+    /// The application asks for something.
+    Command(C),
+    /// The deadline is reached. It may also come early, and then must change nothing (law 2).
+    Timeout,
+    /// The run should end (Ctrl-C): say goodbye, then be done.
+    Stop,
+    /// A datagram came in.
+    Datagram {
+        /// Its source.
+        peer: Peer,
+        /// Its payload: 0 to 65,507 bytes.
+        bytes: &'a [u8],
+    },
+    /// A datagram sent to this peer was refused: nobody listens there (ICMP port unreachable, RFC 1122 4.1.3.3).
+    Unreachable {
+        /// Where it was sent.
+        peer: Peer,
+    },
+    /// A connection stands: one that was asked for, or one that was accepted.
+    Connected {
+        /// Its name from now on.
+        conn: Conn,
+        /// The other end.
+        peer: Peer,
+        /// This end.
+        local: Peer,
+    },
+    /// A connection that was asked for did not come to be. Its name is free again.
+    ConnectFailed {
+        /// What [`Outbox::connect`](crate::Outbox::connect) called it.
+        conn: Conn,
+        /// Where it should have gone.
+        peer: Peer,
+        /// Why.
+        reason: ConnectError,
+    },
+    /// Bytes of a stream, in order: any slice of it, never empty.
+    Received {
+        /// The stream.
+        conn: Conn,
+        /// The slice.
+        bytes: &'a [u8],
+    },
+    /// The peer will send no more on this stream; this end still can.
+    Eof {
+        /// The stream.
+        conn: Conn,
+    },
+    /// There is room again in the send buffer of a stream, after a write that did not fit whole.
+    Writable {
+        /// The stream.
+        conn: Conn,
+    },
+    /// The connection is over; its name is free again.
+    Closed {
+        /// Which.
+        conn: Conn,
+        /// How it ended.
+        reason: CloseReason,
+    },
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CloseReason {
+    /// Both directions came to their end in good order.
+    Finished,
+    /// The peer reset it, or the network did.
+    Reset,
+    /// This end gave it up with [`Outbox::abort`](crate::Outbox::abort).
+    Aborted,
+    /// This end closed it and the peer did not come to its own end within the bounds of
+    /// [`limits`](crate::machine::limits).
+    LingerExpired,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Finished => "finished",
+            Self::Reset => "reset",
+            Self::Aborted => "aborted",
+            Self::LingerExpired => "linger expired",
+        })
+    }
+}
+
+/// Why a connection did not come to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConnectError {
+    /// Nobody listens there.
+    Refused,
+    /// There is no such host, or no way to it.
+    Unreachable,
+    /// No answer came in the time that the system allows.
+    TimedOut,
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "connection refused",
+            Self::Unreachable => "host unreachable",
+            Self::TimedOut => "connecting timed out",
+        })
+    }
+}

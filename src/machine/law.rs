@@ -1,0 +1,65 @@
+//! The laws that every machine keeps, as names.
+
+use std::fmt;
+
+/// One law of the contract; [`Lawful`](crate::Lawful) checks them while a machine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Law {
+    /// Law 1: time does not go back.
+    TimeGoesOn = 1,
+    /// Law 2: a timeout before the deadline does nothing: no output, the same deadline.
+    EarlyTimeout,
+    /// Law 3: a timeout at the deadline handles everything due: the next deadline is strictly later, or none.
+    TimerAdvances,
+    /// Law 4: how a stream is cut into slices does not change what comes out.
+    CutsDoNotMatter,
+    /// Law 5: starting at another instant shifts everything by that much and changes nothing else.
+    ShiftedInTime,
+    /// Law 6: the same inputs give the same outputs.
+    SameInputsSameOutputs,
+    /// Law 7: no input makes it panic.
+    NoPanic,
+    /// Law 8: what one input can cause is bounded.
+    BoundedOutput,
+    /// Law 9: after `Closed`, or after `done`, nothing is sent there.
+    SilentAfterTheEnd,
+}
+
+impl Law {
+    /// The law's number in the documentation, from 1.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The law in one sentence.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::TimeGoesOn => "time does not go back",
+            Self::EarlyTimeout => "a timeout before the deadline does nothing",
+            Self::TimerAdvances => "a timeout at the deadline leaves a later deadline, or none",
+            Self::CutsDoNotMatter => "how a stream is cut into slices does not change what comes out",
+            Self::ShiftedInTime => "starting at another instant changes nothing but the instants",
+            Self::SameInputsSameOutputs => "the same inputs give the same outputs",
+            Self::NoPanic => "no input makes the machine panic",
+            Self::BoundedOutput => "what one input can cause is bounded",
+            Self::SilentAfterTheEnd => "after closed, or after done, nothing is sent there",
+        }
+    }
+}
+
+impl fmt::Display for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "law {} ({})", self.number(), self.text())
+    }
+}
+
+/// A law that was broken, and how.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{law} is broken: {detail}")]
+pub struct Violation {
+    /// The law.
+    pub law: Law,
+    /// What was seen, and what should have been.
+    pub detail: String,
+}

@@ -1,0 +1,513 @@
+//! What goes out of a machine.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt::{self, Write as _};
+use std::ops::Range;
+
+use super::{Conn, Peer, Violation};
+
+/// How a machine ended: what the process would exit with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// It did what it was for.
+    Success,
+    /// It gave up.
+    Failure,
+}
+
+impl Status {
+    /// The exit status of a process: 0 or 1.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Failure => 1,
+        }
+    }
+}
+
+/// Bytes that were put into an outbox once, to be sent to many. Good until the outbox is drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    start: u32,
+    end: u32,
+}
+
+impl Chunk {
+    /// How many bytes it has.
+    pub const fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether it has none.
+    pub const fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// The first `len` bytes of it.
+    const fn prefix(self, len: u32) -> Self {
+        Self { start: self.start, end: self.start + len }
+    }
+
+    const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// One thing that a machine wants done, as whoever drives it takes it from the [`Outbox`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect<'a, E> {
+    /// Send one datagram.
+    Send {
+        /// To whom.
+        peer: Peer,
+        /// The payload.
+        bytes: &'a [u8],
+    },
+    /// Open a stream.
+    Connect {
+        /// Its name.
+        conn: Conn,
+        /// To whom.
+        peer: Peer,
+    },
+    /// Write to a stream; there is room for all of it.
+    Write {
+        /// Which.
+        conn: Conn,
+        /// What.
+        bytes: &'a [u8],
+    },
+    /// Say that nothing more will be written to a stream.
+    Shutdown {
+        /// Which.
+        conn: Conn,
+    },
+    /// Flush a stream, shut it down, discard input until its end, then report `Closed`.
+    Close {
+        /// Which.
+        conn: Conn,
+    },
+    /// Reset a stream.
+    Abort {
+        /// Which.
+        conn: Conn,
+    },
+    /// Deliver nothing more of a stream for now, so that back-pressure reaches the peer.
+    Pause {
+        /// Which.
+        conn: Conn,
+    },
+    /// Deliver again.
+    Resume {
+        /// Which.
+        conn: Conn,
+    },
+    /// Make these bytes the durable state, in place of what was saved before.
+    Save {
+        /// All of it.
+        bytes: &'a [u8],
+    },
+    /// Tell the application.
+    Event(E),
+    /// The machine has ended: give it no more input, close what it left open.
+    Done(Status),
+    /// A law was broken: stop the run and say so.
+    Violation(Violation),
+}
+
+/// An [`Effect`] as it is kept: the bytes are in the arena.
+#[derive(Debug)]
+enum Step<E> {
+    Send(Peer, Chunk),
+    Connect(Conn, Peer),
+    Write(Conn, Chunk),
+    Shutdown(Conn),
+    Close(Conn),
+    Abort(Conn),
+    Pause(Conn),
+    Resume(Conn),
+    Save(Chunk),
+    Event(E),
+    Done(Status),
+    Violation(Violation),
+}
+
+impl<E> Step<E> {
+    /// The effect, with its event as `event` turns it out.
+    fn view<F>(self, arena: &[u8]) -> Effect<'_, F>
+    where
+        E: Into<F>,
+    {
+        match self {
+            Self::Send(peer, chunk) => Effect::Send { peer, bytes: &arena[chunk.range()] },
+            Self::Connect(conn, peer) => Effect::Connect { conn, peer },
+            Self::Write(conn, chunk) => Effect::Write { conn, bytes: &arena[chunk.range()] },
+            Self::Shutdown(conn) => Effect::Shutdown { conn },
+            Self::Close(conn) => Effect::Close { conn },
+            Self::Abort(conn) => Effect::Abort { conn },
+            Self::Pause(conn) => Effect::Pause { conn },
+            Self::Resume(conn) => Effect::Resume { conn },
+            Self::Save(chunk) => Effect::Save { bytes: &arena[chunk.range()] },
+            Self::Event(event) => Effect::Event(event.into()),
+            Self::Done(status) => Effect::Done(status),
+            Self::Violation(violation) => Effect::Violation(violation),
+        }
+    }
+
+    fn by_ref(&self) -> Step<&E> {
+        match self {
+            Self::Send(peer, chunk) => Step::Send(*peer, *chunk),
+            Self::Connect(conn, peer) => Step::Connect(*conn, *peer),
+            Self::Write(conn, chunk) => Step::Write(*conn, *chunk),
+            Self::Shutdown(conn) => Step::Shutdown(*conn),
+            Self::Close(conn) => Step::Close(*conn),
+            Self::Abort(conn) => Step::Abort(*conn),
+            Self::Pause(conn) => Step::Pause(*conn),
+            Self::Resume(conn) => Step::Resume(*conn),
+            Self::Save(chunk) => Step::Save(*chunk),
+            Self::Event(event) => Step::Event(event),
+            Self::Done(status) => Step::Done(*status),
+            Self::Violation(violation) => Step::Violation(violation.clone()),
+        }
+    }
+}
+
+/// Something sent where nothing can be sent any more: what law 9 forbids. It had no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misuse {
+    /// A write, or a shutdown, on a connection that is not open for writing.
+    #[error("it wrote to connection {0}, which is not open for writing")]
+    NotOpen(Conn),
+    /// Anything at all after the machine said that it was done.
+    #[error("it put something out after it was done")]
+    AfterDone,
+}
+
+/// What the outbox knows of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    Vacant,
+    Dialing,
+    Open { free_len: u32, short: bool },
+    Shut,
+}
+
+/// Where a machine puts what it wants done.
+///
+/// One concrete type, owned by whoever drives the machine. It keeps everything in one order, and all bytes in one
+/// arena that is reused: after the first few messages nothing is allocated any more. Draining cannot be
+/// forgotten by the machine, for it is not the machine that drains.
+///
+/// It also names the streams of its host, and knows how much room each one's send buffer has, so that
+/// [`Outbox::write`] can say at once how much fitted.
+#[derive(Debug)]
+pub struct Outbox<E> {
+    steps: Vec<Step<E>>,
+    arena: Vec<u8>,
+    slots: Vec<(u32, Slot)>,
+    vacant: BinaryHeap<Reverse<u32>>,
+    done: bool,
+    misuse: Option<Misuse>,
+}
+
+impl<E> Default for Outbox<E> {
+    fn default() -> Self {
+        Self {
+            steps: Vec::new(),
+            arena: Vec::new(),
+            slots: Vec::new(),
+            vacant: BinaryHeap::new(),
+            done: false,
+            misuse: None,
+        }
+    }
+}
+
+/// What a machine calls.
+impl<E> Outbox<E> {
+    /// Puts bytes into the arena, for [`Outbox::send_chunk`] and [`Outbox::write_chunk`] to send to many.
+    ///
+    /// # Panics
+    /// When one drain's worth of bytes exceeds 4 GiB.
+    pub fn put(&mut self, bytes: &[u8]) -> Chunk {
+        let start = self.mark();
+        self.arena.extend_from_slice(bytes);
+        Chunk { start, end: self.mark() }
+    }
+
+    /// Puts formatted text into the arena, without a string in between.
+    pub fn put_fmt(&mut self, text: fmt::Arguments<'_>) -> Chunk {
+        let start = self.mark();
+        // Writing to a vector does not fail, and a Display that does has nothing more to say.
+        let _ = Arena(&mut self.arena).write_fmt(text);
+        Chunk { start, end: self.mark() }
+    }
+
+    /// The end of the arena.
+    fn mark(&self) -> u32 {
+        u32::try_from(self.arena.len()).expect("an outbox holds less than 4 GiB")
+    }
+
+    fn push(&mut self, step: Step<E>) {
+        if self.done {
+            self.misuse.get_or_insert(Misuse::AfterDone);
+        } else {
+            self.steps.push(step);
+        }
+    }
+
+    /// Sends one datagram.
+    pub fn send(&mut self, peer: Peer, bytes: &[u8]) {
+        let chunk = self.put(bytes);
+        self.send_chunk(peer, chunk);
+    }
+
+    /// Sends one datagram of formatted text.
+    pub fn send_fmt(&mut self, peer: Peer, text: fmt::Arguments<'_>) {
+        let chunk = self.put_fmt(text);
+        self.send_chunk(peer, chunk);
+    }
+
+    /// Sends one datagram of bytes that were [`put`](Outbox::put) before.
+    pub fn send_chunk(&mut self, peer: Peer, chunk: Chunk) {
+        self.push(Step::Send(peer, chunk));
+    }
+
+    /// Opens a stream. `Connected` or `ConnectFailed` will follow, with the name that is given back here.
+    pub fn connect(&mut self, peer: Peer) -> Conn {
+        let conn = self.claim(Slot::Dialing);
+        self.push(Step::Connect(conn, peer));
+        conn
+    }
+
+    /// Writes to a stream as much as fits into its send buffer, and says how much that was. After a short write
+    /// `Writable` comes once there is room. A stream that is not open takes nothing.
+    pub fn write(&mut self, conn: Conn, bytes: &[u8]) -> usize {
+        let fits_len = self.reserve(conn, bytes.len());
+        if fits_len > 0 {
+            let chunk = self.put(&bytes[..fits_len]);
+            self.push(Step::Write(conn, chunk));
+        }
+        fits_len
+    }
+
+    /// Writes bytes that were [`put`](Outbox::put) before, as [`Outbox::write`] does.
+    pub fn write_chunk(&mut self, conn: Conn, chunk: Chunk) -> usize {
+        let fits_len = self.reserve(conn, chunk.len());
+        if fits_len > 0 {
+            self.push(Step::Write(conn, chunk.prefix(fits_len as u32)));
+        }
+        fits_len
+    }
+
+    /// Takes up to `len` bytes of room from a stream's send buffer.
+    fn reserve(&mut self, conn: Conn, len: usize) -> usize {
+        let Some(Slot::Open { free_len, short }) = self.slot(conn) else {
+            self.misuse.get_or_insert(Misuse::NotOpen(conn));
+            return 0;
+        };
+        let fits_len = len.min(*free_len as usize);
+        *free_len -= fits_len as u32;
+        *short |= fits_len < len;
+        fits_len
+    }
+
+    /// Says that nothing more will be written to a stream; the peer sees its end after what was written.
+    pub fn shutdown(&mut self, conn: Conn) {
+        match self.slot(conn) {
+            Some(slot @ Slot::Open { .. }) => {
+                *slot = Slot::Shut;
+                self.push(Step::Shutdown(conn));
+            }
+            Some(_) => {}
+            None => _ = self.misuse.get_or_insert(Misuse::NotOpen(conn)),
+        }
+    }
+
+    /// Closes a stream in good order: what was written is flushed, writing is shut down, and what still comes in is
+    /// discarded until the peer's end, so that a close never becomes a reset that loses the reply. `Closed`
+    /// follows, at the latest when the bounds of [`limits`](super::limits) are reached. A connection that is
+    /// over is left alone.
+    pub fn close(&mut self, conn: Conn) {
+        if let Some(slot) = self.slot(conn) {
+            *slot = Slot::Shut;
+            self.push(Step::Close(conn));
+        }
+    }
+
+    /// Gives a stream up at once; the peer sees a reset. `Closed` follows, or nothing if it never stood.
+    pub fn abort(&mut self, conn: Conn) {
+        if let Some(slot) = self.slot(conn) {
+            *slot = Slot::Shut;
+            self.push(Step::Abort(conn));
+        }
+    }
+
+    /// Stops deliveries from a stream, so that back-pressure reaches the peer.
+    pub fn pause(&mut self, conn: Conn) {
+        if self.slot(conn).is_some() {
+            self.push(Step::Pause(conn));
+        }
+    }
+
+    /// Lets a paused stream deliver again.
+    pub fn resume(&mut self, conn: Conn) {
+        if self.slot(conn).is_some() {
+            self.push(Step::Resume(conn));
+        }
+    }
+
+    /// Makes these bytes the durable state of the host, whole: what a machine finds in
+    /// [`Boot::disk`](super::Boot) after a restart. It is kept or lost as one.
+    pub fn save(&mut self, bytes: &[u8]) {
+        let chunk = self.put(bytes);
+        self.push(Step::Save(chunk));
+    }
+
+    /// Tells the application something.
+    pub fn event(&mut self, event: E) {
+        self.push(Step::Event(event));
+    }
+
+    /// Ends the machine. Nothing may be put out after it.
+    pub fn done(&mut self, status: Status) {
+        self.push(Step::Done(status));
+        self.done = true;
+    }
+}
+
+/// What the one calls who drives the machine.
+impl<E> Outbox<E> {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// What is to be done, in order, to look at.
+    pub fn effects(&self) -> impl ExactSizeIterator<Item = Effect<'_, &E>> {
+        self.steps.iter().map(|step| step.by_ref().view(&self.arena))
+    }
+
+    /// Hands out what is to be done, in order, and leaves the outbox empty.
+    pub fn drain(&mut self, mut each: impl FnMut(Effect<'_, E>)) {
+        for step in self.steps.drain(..) {
+            each(step.view(&self.arena));
+        }
+        self.arena.clear();
+    }
+
+    /// What was sent where nothing can be sent any more, if anything was, since this was asked last.
+    pub fn take_misuse(&mut self) -> Option<Misuse> {
+        self.misuse.take()
+    }
+
+    /// Names a stream that was accepted, with so many bytes of room in its send buffer.
+    pub fn accept(&mut self, free_len: u32) -> Conn {
+        self.claim(Slot::Open { free_len, short: false })
+    }
+
+    /// Notes that a stream which was asked for stands, with so many bytes of room in its send buffer. False if the
+    /// machine has given it up in the meantime.
+    pub fn connected(&mut self, conn: Conn, free_len: u32) -> bool {
+        match self.slot(conn) {
+            Some(slot @ Slot::Dialing) => {
+                *slot = Slot::Open { free_len, short: false };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Notes that a stream's send buffer has room for `len` bytes more. True if a write was short, and `Writable`
+    /// is therefore due.
+    pub fn credit(&mut self, conn: Conn, len: u32) -> bool {
+        match self.slot(conn) {
+            Some(Slot::Open { free_len, short }) => {
+                *free_len = free_len.saturating_add(len);
+                std::mem::take(short)
+            }
+            _ => false,
+        }
+    }
+
+    /// Frees the name of a stream that is over: done just before `Closed` or `ConnectFailed` is handed in.
+    pub fn release(&mut self, conn: Conn) {
+        if self.slot(conn).is_some() {
+            let (generation, slot) = &mut self.slots[conn.index()];
+            *generation += 1;
+            *slot = Slot::Vacant;
+            self.vacant.push(Reverse(conn.index));
+        }
+    }
+
+    /// Forgets everything, streams included, and keeps the memory: for the next machine.
+    pub fn reset(&mut self) {
+        self.steps.clear();
+        self.arena.clear();
+        self.slots.clear();
+        self.vacant.clear();
+        self.done = false;
+        self.misuse = None;
+    }
+
+    /// Reports a broken law to whoever drives, even after `done`.
+    pub(crate) fn violate(&mut self, violation: Violation) {
+        self.steps.push(Step::Violation(violation));
+    }
+
+    /// How many steps there are: what comes later is at this index and beyond.
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Room in the send buffer of an open stream.
+    pub(crate) fn free_len(&self, conn: Conn) -> Option<u32> {
+        match self.slots.get(conn.index()) {
+            Some(&(generation, Slot::Open { free_len, .. })) if generation == conn.generation => {
+                Some(free_len)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes over the streams of another outbox, names and room.
+    pub(crate) fn mirror_streams<F>(&mut self, other: &Outbox<F>) {
+        self.slots.clone_from(&other.slots);
+        self.vacant.clone_from(&other.vacant);
+    }
+
+    /// Adds room to an open stream without looking whether a write was short.
+    pub(crate) fn widen(&mut self, conn: Conn, len: u32) {
+        if let Some(Slot::Open { free_len, .. }) = self.slot(conn) {
+            *free_len = free_len.saturating_add(len);
+        }
+    }
+
+    fn claim(&mut self, slot: Slot) -> Conn {
+        let Some(Reverse(index)) = self.vacant.pop() else {
+            self.slots.push((0, slot));
+            return Conn { index: self.slots.len() as u32 - 1, generation: 0 };
+        };
+        let (generation, vacant) = &mut self.slots[index as usize];
+        *vacant = slot;
+        Conn { index, generation: *generation }
+    }
+
+    fn slot(&mut self, conn: Conn) -> Option<&mut Slot> {
+        match self.slots.get_mut(conn.index()) {
+            Some((generation, slot)) if *generation == conn.generation && *slot != Slot::Vacant => Some(slot),
+            _ => None,
+        }
+    }
+}
+
+/// Lets text be formatted straight into the arena.
+struct Arena<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Arena<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}

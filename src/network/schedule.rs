@@ -1,0 +1,135 @@
+//! A plan made ready for running: indexed by what it hits.
+
+use std::collections::BTreeMap;
+
+use crate::fault::{DatagramFault, FaultPlan, Resolved, ResolvedHost, StreamFault, UnknownHost};
+use crate::host::HostId;
+use crate::time::Instant;
+
+/// The faults of a plan, resolved and indexed. Made once for any number of runs.
+#[derive(Debug, Default)]
+pub(crate) struct Schedule {
+    pub(crate) faults: Vec<Resolved>,
+    host_count: usize,
+    /// For each flow its faulted datagrams by number; empty if no datagram has a fault.
+    datagrams: Vec<Vec<(u64, DatagramFault, u32)>>,
+    streams: BTreeMap<(HostId, HostId, u32), StreamFaults>,
+    pub(crate) host_faults: Vec<(Instant, ResolvedHost, u32)>,
+    pub(crate) windows: Vec<Window>,
+}
+
+/// The faults of one direction of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct StreamFaults {
+    pub(crate) cut_every: Option<(u64, u32)>,
+    /// By offset.
+    pub(crate) at: Vec<(u64, StreamFault, u32)>,
+}
+
+/// A time in which nothing passes from one host to another.
+#[derive(Debug)]
+pub(crate) struct Window {
+    pub(crate) from: HostId,
+    pub(crate) to: HostId,
+    pub(crate) begin_at: Instant,
+    pub(crate) end_at: Instant,
+    /// The fault that began it.
+    pub(crate) fault: u32,
+    /// The fault that ends it.
+    pub(crate) heal: Option<u32>,
+}
+
+impl Schedule {
+    /// Makes a plan ready for hosts of these names.
+    pub(crate) fn new(plan: &FaultPlan, names: &[&str]) -> Result<Self, UnknownHost> {
+        let mut schedule =
+            Self { faults: Resolved::all(plan, names)?, host_count: names.len(), ..Self::default() };
+        for (index, fault) in schedule.faults.clone().into_iter().enumerate() {
+            schedule.index(fault, index as u32);
+        }
+        for flow in &mut schedule.datagrams {
+            flow.sort_by_key(|&(n, ..)| n);
+        }
+        for stream in schedule.streams.values_mut() {
+            stream.at.sort_by_key(|&(at, ..)| at);
+        }
+        schedule.host_faults.sort_by_key(|&(at, ..)| at);
+        schedule.open_windows();
+        Ok(schedule)
+    }
+
+    fn index(&mut self, fault: Resolved, index: u32) {
+        match fault {
+            Resolved::Datagram { from, to, n, fault } => {
+                if self.datagrams.is_empty() {
+                    self.datagrams = vec![Vec::new(); self.host_count * self.host_count];
+                }
+                let flow = from.index() * self.host_count + to.index();
+                self.datagrams[flow].push((n, fault, index));
+            }
+            Resolved::Stream { from, to, conn, at, fault } => {
+                self.streams.entry((from, to, conn)).or_default().at.push((at, fault, index));
+            }
+            Resolved::CutEvery { from, to, conn, len } => {
+                self.streams.entry((from, to, conn)).or_default().cut_every = Some((len.get(), index));
+            }
+            Resolved::Host { at, fault } => self.host_faults.push((at, fault, index)),
+        }
+    }
+
+    /// Turns partitions and heals into the times in which they hold.
+    fn open_windows(&mut self) {
+        for &(at, fault, index) in &self.host_faults {
+            let mut open = |from, to| {
+                let (begin_at, end_at) = (at, Instant::FAR_FUTURE);
+                self.windows.push(Window { from, to, begin_at, end_at, fault: index, heal: None });
+            };
+            match fault {
+                ResolvedHost::Partition(a, b) => {
+                    open(a, b);
+                    open(b, a);
+                }
+                ResolvedHost::PartitionOneWay(from, to) => open(from, to),
+                ResolvedHost::Heal => {
+                    for window in self.windows.iter_mut().filter(|window| window.heal.is_none()) {
+                        (window.end_at, window.heal) = (at, Some(index));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The fault of one datagram, with its index.
+    pub(crate) fn datagram(&self, from: HostId, to: HostId, n: u64) -> Option<(DatagramFault, u32)> {
+        let flow = self.datagrams.get(from.index() * self.host_count + to.index())?;
+        let place = flow.binary_search_by_key(&n, |&(n, ..)| n).ok()?;
+        Some((flow[place].1, flow[place].2))
+    }
+
+    /// The faults of one direction of one connection.
+    pub(crate) fn stream(&self, from: HostId, to: HostId, conn: u32) -> Option<&StreamFaults> {
+        self.streams.get(&(from, to, conn))
+    }
+}
+
+impl StreamFaults {
+    /// The fault at an offset.
+    pub(crate) fn here(&self, at: u64) -> Option<(StreamFault, u32)> {
+        let place = self.at.binary_search_by_key(&at, |&(at, ..)| at).ok()?;
+        Some((self.at[place].1, self.at[place].2))
+    }
+
+    /// The first offset after `at` where something is to happen, and the cut every so many bytes that is the reason.
+    pub(crate) fn next_after(&self, at: u64) -> Option<(u64, Option<u32>)> {
+        let single = self.at.iter().find(|&&(offset, ..)| offset > at).map(|&(offset, ..)| (offset, None));
+        let regular = self.cut_every.and_then(|(len, index)| {
+            let offset = (at / len + 1).checked_mul(len)?;
+            Some((offset, Some(index)))
+        });
+        match (single, regular) {
+            (Some(single), Some(regular)) => Some(if single.0 <= regular.0 { single } else { regular }),
+            (single, regular) => single.or(regular),
+        }
+    }
+}

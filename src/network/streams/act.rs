@@ -1,0 +1,283 @@
+//! What machines, systems and faults do to streams, and how segments leave.
+
+use std::mem;
+
+use super::{End, Segment, Standing, Stream, StreamEnd};
+use crate::fault::{Resolved, StreamFault};
+use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
+use crate::machine::{CloseReason, Conn, ConnectError, Peer, limits};
+use crate::network::Network;
+use crate::time::Instant;
+
+/// What a host's machine, or its end, does to its streams.
+impl Network {
+    /// Opens a connection; `None` if the address belongs to no host, and then a failure is on its way.
+    pub(crate) fn connect(
+        &mut self,
+        now: Instant,
+        from: HostId,
+        conn: Conn,
+        peer: Peer,
+    ) -> Option<StreamEnd> {
+        let to = HostId::at(peer).filter(|to| to.index() < self.host_count() && *to != from);
+        let port = FIRST_EPHEMERAL_PORT.saturating_add(self.streams.dialed[from.index()]);
+        self.streams.dialed[from.index()] += 1;
+        let acceptor = to.unwrap_or(from);
+        let number = self.streams.between.entry((from.min(acceptor), from.max(acceptor))).or_default();
+        *number += u32::from(to.is_some());
+        let stream = Stream {
+            ends: [End::new(from, Some(conn)), End::new(acceptor, None)],
+            number: *number,
+            ports: [port, peer.port().unwrap_or(0)],
+        };
+        self.streams.all.push(stream);
+        let at = StreamEnd { stream: self.streams.all.len() as u32 - 1, side: 0 };
+        self.streams.names[from.index()].insert(conn, at);
+        match to {
+            Some(_) => self.send_to_peer(now, at, Segment::Syn),
+            None => self.send_to_self(now, at, Segment::Failed(ConnectError::Unreachable)),
+        }
+        to.map(|_| at)
+    }
+
+    /// Writes bytes; says how many of them are carried, for a reset may fall among them.
+    pub(crate) fn write(&mut self, now: Instant, at: StreamEnd, len: u32) -> u32 {
+        let offset = self.streams.end(at).sent_len;
+        let end_offset = offset + u64::from(len);
+        let mut here = offset;
+        while here < end_offset {
+            if !self.pass_point(now, at, here, here > offset) {
+                break;
+            }
+            let next = self.next_cut(at, here, end_offset);
+            self.packets += 1;
+            let len = (next - here) as u32;
+            self.send_to_peer(now, at, Segment::Data { offset: here, len });
+            here = next;
+        }
+        self.streams.end_mut(at).sent_len = end_offset;
+        (here - offset) as u32
+    }
+
+    /// Applies the fault at one offset of a direction; false if nothing goes on from here.
+    fn pass_point(&mut self, now: Instant, at: StreamEnd, offset: u64, inside: bool) -> bool {
+        if self.streams.end(at).severed {
+            return false;
+        }
+        let (from, to, conn) = self.direction(at);
+        let planned = self.schedule.stream(from, to, conn).and_then(|faults| faults.here(offset));
+        let (fault, index) = match planned {
+            Some((fault, index)) => (fault, Some(index)),
+            None if inside || self.profile.is_calm() => return true,
+            None => match self.profile.write(self.seed, from, to, conn, offset) {
+                Some(fault) => (fault, None),
+                None => return true,
+            },
+        };
+        if fault == StreamFault::Cut && !inside {
+            return true;
+        }
+        let resolved = Resolved::Stream { from, to, conn, at: offset, fault };
+        match index {
+            Some(index) => self.fire(index),
+            None => self.draw(resolved),
+        }
+        self.streams.marks.push(resolved);
+        match fault {
+            StreamFault::Cut => true,
+            StreamFault::Stall(span) => {
+                let late_at = self.departure(from, to, now) + self.latency + span;
+                let end = self.streams.end_mut(at);
+                end.ready_at = end.ready_at.max(late_at);
+                true
+            }
+            StreamFault::Reset => {
+                self.send_to_peer(now, at, Segment::Rst);
+                let reset_at = self.streams.end(at).ready_at + self.latency;
+                let order = self.delivery(reset_at, to, from);
+                self.streams.sent.push((order, at, Segment::Rst));
+                self.streams.end_mut(at).severed = true;
+                false
+            }
+        }
+    }
+
+    /// Where the segment that begins at `here` ends.
+    fn next_cut(&mut self, at: StreamEnd, here: u64, end_offset: u64) -> u64 {
+        let (from, to, conn) = self.direction(at);
+        let next = self.schedule.stream(from, to, conn).and_then(|faults| faults.next_after(here));
+        match next {
+            Some((offset, regular)) if offset < end_offset => {
+                if let Some(index) = regular
+                    && !self.fired[index as usize]
+                {
+                    self.streams.marks.push(self.schedule.faults[index as usize]);
+                    self.fire(index);
+                }
+                offset
+            }
+            _ => end_offset,
+        }
+    }
+
+    /// Ends the direction that begins here.
+    pub(crate) fn shutdown(&mut self, now: Instant, at: StreamEnd) {
+        let end = self.streams.end_mut(at);
+        if mem::replace(&mut end.fin_sent, true) {
+            return;
+        }
+        let offset = end.sent_len;
+        if self.pass_point(now, at, offset, false) {
+            self.send_to_peer(now, at, Segment::Fin);
+        }
+        self.finish_if_both_ended(now, at);
+    }
+
+    /// Closes a connection in good order. True if it was only being dialed, and nothing more will be heard of it.
+    pub(crate) fn close(&mut self, now: Instant, at: StreamEnd) -> bool {
+        match self.streams.end(at).standing {
+            Standing::Dialing => return self.abort(now, at),
+            Standing::Lingering { .. } | Standing::Gone => return false,
+            Standing::Open => self.streams.end_mut(at).standing = Standing::Lingering { discarded_len: 0 },
+        }
+        self.shutdown(now, at);
+        self.resume(now, at);
+        if !self.streams.end(at).finishing {
+            self.send_to_self(now + limits::MAX_LINGER, at, Segment::LingerOver);
+        }
+        false
+    }
+
+    /// Resets a connection. True if it was only being dialed, and nothing more will be heard of it.
+    pub(crate) fn abort(&mut self, now: Instant, at: StreamEnd) -> bool {
+        match self.streams.end(at).standing {
+            Standing::Gone => false,
+            Standing::Dialing => {
+                self.streams.end_mut(at).standing = Standing::Gone;
+                self.streams.forget(at);
+                true
+            }
+            Standing::Open | Standing::Lingering { .. } => {
+                self.reset_peer(now, at);
+                self.send_to_self(now, at, Segment::Over(CloseReason::Aborted));
+                false
+            }
+        }
+    }
+
+    pub(crate) fn pause(&mut self, at: StreamEnd) {
+        self.streams.end_mut(at).paused = true;
+    }
+
+    /// Lets what arrived meanwhile arrive now.
+    pub(crate) fn resume(&mut self, now: Instant, at: StreamEnd) {
+        let end = self.streams.end_mut(at);
+        end.paused = false;
+        for (order, segment) in mem::take(&mut end.held) {
+            self.streams.sent.push((order.moved_to(now), at, segment));
+        }
+    }
+
+    /// A host's machine has ended: the system closes its connections in good order.
+    pub(crate) fn exit(&mut self, now: Instant, host: HostId) {
+        for at in self.streams.ends_of(host) {
+            self.close(now, at);
+            self.streams.forget(at);
+        }
+    }
+
+    /// A host's process dies: peers see an end, or a reset where it had not read everything (RFC 1122 4.2.2.13).
+    pub(crate) fn crash(&mut self, now: Instant, host: HostId) {
+        for at in self.streams.ends_of(host) {
+            let end = self.streams.end(at);
+            if !end.held.is_empty() {
+                self.reset_peer(now, at);
+            } else if end.standing != Standing::Dialing {
+                self.shutdown(now, at);
+            }
+            self.streams.end_mut(at).standing = Standing::Gone;
+            self.streams.forget(at);
+        }
+    }
+
+    /// A host goes silent: peers see nothing.
+    pub(crate) fn poweroff(&mut self, host: HostId) {
+        for at in self.streams.ends_of(host) {
+            self.streams.end_mut(at).standing = Standing::Gone;
+            self.streams.forget(at);
+        }
+    }
+
+    /// A host starts anew. Where a peer went on sending meanwhile, its retransmissions now meet a system that knows
+    /// nothing of the connection, and are answered by a reset.
+    pub(crate) fn restart(&mut self, now: Instant, host: HostId) {
+        for stream in 0..self.streams.all.len() as u32 {
+            for at in [0, 1].map(|side| StreamEnd { stream, side }) {
+                let end = self.streams.end_mut(at);
+                if end.host == host && mem::take(&mut end.missed) {
+                    self.reset_peer(now, at);
+                }
+            }
+        }
+    }
+}
+
+/// How segments leave.
+impl Network {
+    /// Once both directions have ended, the connection is over; its machine hears of it next.
+    pub(super) fn finish_if_both_ended(&mut self, now: Instant, at: StreamEnd) {
+        let end = self.streams.end_mut(at);
+        if end.fin_sent && end.eof_seen && !mem::replace(&mut end.finishing, true) {
+            self.send_to_self(now, at, Segment::Over(CloseReason::Finished));
+        }
+    }
+
+    /// Tells the peer that this connection is no more, once.
+    pub(super) fn reset_peer(&mut self, now: Instant, at: StreamEnd) {
+        self.streams.end_mut(at).standing = Standing::Gone;
+        if !self.streams.end(at).severed {
+            self.send_to_peer(now, at, Segment::Rst);
+            self.streams.end_mut(at).severed = true;
+        }
+    }
+
+    pub(super) fn send_credit(&mut self, now: Instant, at: StreamEnd, len: u32) {
+        let (from, to, _) = self.direction(at);
+        let depart_at = self.departure(from, to, now);
+        if depart_at < Instant::FAR_FUTURE {
+            let order = self.delivery(depart_at + self.latency, from, to);
+            self.streams.sent.push((order, at.other(), Segment::Credit(len)));
+        }
+    }
+
+    /// Sends a segment after those before it; what can never leave is lost.
+    pub(super) fn send_to_peer(&mut self, now: Instant, at: StreamEnd, segment: Segment) {
+        let (from, to, _) = self.direction(at);
+        let depart_at = self.departure(from, to, now);
+        if depart_at == Instant::FAR_FUTURE {
+            self.streams.end_mut(at).severed = true;
+            return;
+        }
+        let end = self.streams.end_mut(at);
+        end.ready_at = end.ready_at.max(depart_at + self.latency);
+        let due_at = end.ready_at;
+        let order = self.delivery(due_at, from, to);
+        self.streams.sent.push((order, at.other(), segment));
+    }
+
+    pub(super) fn send_to_self(&mut self, at_time: Instant, at: StreamEnd, segment: Segment) {
+        let host = self.streams.host(at);
+        let order = self.delivery(at_time, host, host);
+        self.streams.sent.push((order, at, segment));
+    }
+
+    /// When what is ready now can leave: after the partition, if there is one.
+    fn departure(&mut self, from: HostId, to: HostId, now: Instant) -> Instant {
+        self.blocked_until(from, to, now).unwrap_or(now)
+    }
+
+    /// Who sends to whom in the direction that begins at an end, and on which connection.
+    fn direction(&self, at: StreamEnd) -> (HostId, HostId, u32) {
+        (self.streams.host(at), self.streams.host(at.other()), self.streams.number(at))
+    }
+}

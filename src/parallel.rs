@@ -1,0 +1,82 @@
+//! Searching on several threads, with the same result as on one.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use crate::check::{Search, Tally};
+
+/// How many runs a thread takes at a time.
+const CHUNK_RUNS: u64 = 4096;
+
+/// Makes the runs of a range on `jobs` threads. `search` makes each thread's own search, and `progress` is told from the
+/// calling thread how many runs are done.
+///
+/// The result does not depend on the number of threads: if runs fail, it is the tally up to the first that does.
+///
+/// # Panics
+/// If a thread panics outside a run, which would be a fault of this crate.
+pub fn runs<'a, C, E>(
+    range: Range<u64>,
+    jobs: usize,
+    search: impl Fn() -> Search<'a, C, E> + Sync,
+    mut progress: impl FnMut(u64),
+) -> Tally
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    let chunks = (range.end.saturating_sub(range.start)).div_ceil(CHUNK_RUNS);
+    let next = AtomicU64::new(0);
+    // The first chunk that has failed: those after it need not be made.
+    let failed = AtomicU64::new(u64::MAX);
+    thread::scope(|scope| {
+        let (sender, results) = mpsc::channel();
+        for _ in 0..jobs.max(1) {
+            let (sender, search, next, failed, range) =
+                (sender.clone(), &search, &next, &failed, range.clone());
+            scope.spawn(move || {
+                let mut search = search();
+                loop {
+                    let chunk = next.fetch_add(1, Ordering::Relaxed);
+                    if chunk >= chunks || chunk > failed.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let begin = range.start + chunk * CHUNK_RUNS;
+                    let tally = search.runs(begin..range.end.min(begin + CHUNK_RUNS));
+                    if tally.failure.is_some() {
+                        failed.fetch_min(chunk, Ordering::Relaxed);
+                    }
+                    if sender.send((chunk, tally)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        join(results.iter(), &mut progress)
+    })
+}
+
+/// Merges the tallies of chunks in the order of the chunks, in whatever order they come.
+fn join(results: impl Iterator<Item = (u64, Tally)>, progress: &mut impl FnMut(u64)) -> Tally {
+    let mut waiting = BTreeMap::new();
+    let mut whole: Option<Tally> = None;
+    let (mut merged, mut done) = (0, 0);
+    for (chunk, tally) in results {
+        done += tally.runs;
+        progress(done);
+        waiting.insert(chunk, tally);
+        while let Some(tally) = waiting.remove(&merged) {
+            merged += 1;
+            match &mut whole {
+                None => whole = Some(tally),
+                Some(whole) => whole.merge(tally),
+            }
+        }
+    }
+    whole.unwrap_or_default()
+}

@@ -1,0 +1,191 @@
+//! One machine for each connection.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer};
+use crate::time::Instant;
+
+/// Runs a machine of its own for each connection of a stream server, so that the machine can be written as if there
+/// were one connection in the world.
+///
+/// A child is made when its connection stands, is given what concerns it, with its own timeouts, and is dropped after
+/// its `Closed`. It ends by closing its connection; [`Outbox::done`] would end the whole server. `Start`, `Command`
+/// and `Stop` are the server's own and reach no child.
+///
+/// ```
+/// use lossproof::parts::per_conn::PerConn;
+/// use lossproof::{Input, Instant, Machine, Outbox};
+///
+/// /// Sends one text and closes.
+/// struct Greeting;
+///
+/// impl Machine for Greeting {
+///     type Command = ();
+///     type Event = ();
+///
+///     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<()>) {
+///         if let Input::Connected { conn, .. } = input {
+///             out.write(conn, b"Thank you for connecting");
+///             out.close(conn);
+///         }
+///     }
+///
+///     fn deadline(&self) -> Option<Instant> {
+///         None
+///     }
+/// }
+///
+/// let server = PerConn::new(|_peer| Greeting);
+/// assert_eq!(server.len(), 0);
+/// ```
+pub struct PerConn<M, F> {
+    make: F,
+    children: ConnMap<Child<M>>,
+    /// The deadlines of all children, the earliest first.
+    deadlines: BTreeSet<(Instant, Conn)>,
+}
+
+struct Child<M> {
+    machine: M,
+    /// As it stands in `deadlines`.
+    due_at: Option<Instant>,
+}
+
+impl<M: Machine, F: FnMut(Peer) -> M> PerConn<M, F> {
+    /// A server without connections; `make` makes the machine for the connection of a peer.
+    pub fn new(make: F) -> Self {
+        Self { make, children: ConnMap::default(), deadlines: BTreeSet::new() }
+    }
+
+    /// How many connections there are.
+    pub fn len(&self) -> usize {
+        self.children.len()
+    }
+
+    /// Whether there is no connection.
+    pub fn is_empty(&self) -> bool {
+        self.children.is_empty()
+    }
+
+    fn feed(&mut self, conn: Conn, input: Input<'_, M::Command>, now: Instant, out: &mut Outbox<M::Event>) {
+        let Some(child) = self.children.get_mut(conn) else { return };
+        child.machine.handle(input, now, out);
+        let due_at = child.machine.deadline();
+        if due_at != child.due_at {
+            if let Some(before_at) = child.due_at {
+                self.deadlines.remove(&(before_at, conn));
+            }
+            if let Some(due_at) = due_at {
+                self.deadlines.insert((due_at, conn));
+            }
+            child.due_at = due_at;
+        }
+    }
+}
+
+impl<M: Machine, F: FnMut(Peer) -> M> Machine for PerConn<M, F> {
+    type Command = M::Command;
+    type Event = M::Event;
+
+    fn handle(&mut self, input: Input<'_, M::Command>, now: Instant, out: &mut Outbox<M::Event>) {
+        match input {
+            Input::Connected { conn, peer, .. } => {
+                let machine = (self.make)(peer);
+                self.children.insert(conn, Child { machine, due_at: None });
+                self.feed(conn, input, now, out);
+            }
+            Input::Received { conn, .. } | Input::Eof { conn } | Input::Writable { conn } => {
+                self.feed(conn, input, now, out);
+            }
+            Input::Closed { conn, .. } => {
+                self.feed(conn, input, now, out);
+                if let Some(Child { due_at: Some(due_at), .. }) = self.children.remove(conn) {
+                    self.deadlines.remove(&(due_at, conn));
+                }
+            }
+            Input::Timeout => {
+                // Those that are due now; a child that wants another timeout at once gets it next time.
+                let due: Vec<Conn> =
+                    self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, conn)| *conn).collect();
+                for conn in due {
+                    self.feed(conn, Input::Timeout, now, out);
+                }
+            }
+            Input::Start { .. }
+            | Input::Command(_)
+            | Input::Stop
+            | Input::Datagram { .. }
+            | Input::Unreachable { .. }
+            | Input::ConnectFailed { .. } => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+}
+
+impl<M, F> fmt::Debug for PerConn<M, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PerConn({} connections)", self.children.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::machine::{CloseReason, Effect};
+
+    /// Says "late" a second after it was connected to, unless it heard something before.
+    struct Impatient(Option<Instant>);
+
+    impl Machine for Impatient {
+        type Command = ();
+        type Event = Conn;
+
+        fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Conn>) {
+            match input {
+                Input::Connected { .. } => self.0 = Some(now + Duration::from_secs(1)),
+                Input::Received { .. } => self.0 = None,
+                Input::Timeout if self.0.is_some_and(|due_at| due_at <= now) => {
+                    self.0 = None;
+                    out.event(Conn { index: 7, generation: 0 });
+                }
+                _ => {}
+            }
+        }
+
+        fn deadline(&self) -> Option<Instant> {
+            self.0
+        }
+    }
+
+    #[test]
+    fn children_have_their_own_deadlines_and_go_with_their_connections() {
+        let mut server = PerConn::new(|_| Impatient(None));
+        let mut out = Outbox::default();
+        let peer = "127.0.0.1:1".parse().unwrap();
+        let conns = [0, 1, 2].map(|millis| {
+            let conn = out.accept(100);
+            let input = Input::Connected { conn, peer, local: peer };
+            server.handle(input, Instant::from_millis(millis), &mut out);
+            conn
+        });
+        assert_eq!((server.deadline(), server.len()), (Some(Instant::from_millis(1_000)), 3));
+
+        let heard = Input::Received { conn: conns[0], bytes: b"x" };
+        server.handle(heard, Instant::from_millis(10), &mut out);
+        assert_eq!(server.deadline(), Some(Instant::from_millis(1_001)));
+
+        server.handle(Input::Timeout, Instant::from_millis(1_001), &mut out);
+        assert_eq!(out.effects().filter(|effect| matches!(effect, Effect::Event(_))).count(), 1);
+        assert_eq!(server.deadline(), Some(Instant::from_millis(1_002)));
+
+        let closed = Input::Closed { conn: conns[2], reason: CloseReason::Reset };
+        server.handle(closed, Instant::from_millis(1_001), &mut out);
+        assert_eq!((server.deadline(), server.len()), (None, 2));
+    }
+}

@@ -1,0 +1,37 @@
+//! Reproducible choices: a pure function from seeds to bits.
+
+/// `SplitMix64` at position `n` of the stream that `seed` names (Steele, Lea, Flood: "Fast Splittable
+/// Pseudorandom Number Generators", OOPSLA 2014). Stateless, so that the n-th choice does not depend on how many
+/// were made before, and fixed by its algorithm, so that a seed means the same for ever.
+pub(crate) const fn mix(seed: u64, n: u64) -> u64 {
+    let mut z = seed.wrapping_add(n.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// A number below `bound`, from 64 random bits: the high half of the product, whose bias is under
+/// `bound` / 2^64 (Lemire: "Fast Random Integer Generation in an Interval", 2019). Zero if `bound` is zero.
+pub(crate) const fn below(bits: u64, bound: u64) -> u64 {
+    ((bits as u128 * bound as u128) >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stream_is_the_published_one() {
+        // The first outputs of SplitMix64 for seed 1234567, as in the reference implementation's test vectors.
+        let outputs = [0, 1, 2].map(|n| mix(1_234_567, n));
+        assert_eq!(
+            outputs,
+            [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
+        );
+    }
+
+    #[test]
+    fn below_reaches_both_ends_and_not_beyond() {
+        assert_eq!((below(0, 7), below(u64::MAX, 7), below(u64::MAX, 0)), (0, 6, 0));
+    }
+}

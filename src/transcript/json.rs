@@ -1,0 +1,104 @@
+//! The transcript as JSON, one object a line.
+
+use serde::Serialize;
+
+use super::text::verb;
+use super::{Link, Transcript, What};
+
+/// One record. Times are nanoseconds; bytes are text where they are UTF-8, and hex digits where not.
+#[derive(Default, Serialize)]
+struct Line<'a> {
+    at_ns: u64,
+    host: &'a str,
+    what: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conn: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    len: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hex: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u8>,
+}
+
+impl<E> Transcript<'_, E> {
+    /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
+    /// where they apply `peer`, `n` (of a datagram in its flow), `conn` (from 1), `offset`, `len`, the payload as
+    /// `text` or `hex`, `status`. Of events, faults and broken laws `text` is what the text form shows.
+    pub fn json_lines(&self) -> String {
+        let mut lines = String::new();
+        for record in self.log.sorted() {
+            let line = Line {
+                at_ns: record.at.as_nanos(),
+                host: self.names[record.host.index()],
+                what: verb(record.what),
+                ..self.fields(record.what)
+            };
+            // Strings and numbers only: this cannot fail.
+            lines.push_str(&serde_json::to_string(&line).unwrap_or_default());
+            lines.push('\n');
+        }
+        lines
+    }
+
+    fn fields(&self, what: What) -> Line<'_> {
+        let peer = |host: crate::host::HostId| Some(self.names[host.index()]);
+        let link = |link: Link| Line { peer: peer(link.peer), conn: Some(link.number), ..Line::default() };
+        let text = |text: String| Line { text: Some(text), ..Line::default() };
+        match what {
+            What::Send { to: host, n, bytes } | What::Recv { from: host, n, bytes } => {
+                Line { peer: peer(host), n: Some(n), ..payload(self.log.bytes(bytes)) }
+            }
+            What::SendNowhere { bytes } => payload(self.log.bytes(bytes)),
+            What::Unreachable { peer: host } => Line { peer: peer(host), ..Line::default() },
+            What::Fault(fault) => text(self.fault_text(&fault)),
+            What::Write { link: at, offset, bytes } | What::Read { link: at, offset, bytes } => Line {
+                peer: peer(at.peer),
+                conn: Some(at.number),
+                offset: Some(offset),
+                ..payload(self.log.bytes(bytes))
+            },
+            What::Connect(at)
+            | What::Connected(at)
+            | What::Shutdown(at)
+            | What::Eof(at)
+            | What::Close(at)
+            | What::Abort(at)
+            | What::Pause(at)
+            | What::Resume(at)
+            | What::Writable(at) => link(at),
+            What::ConnectFailed(at, reason) => {
+                Line { text: Some(reason.to_string()), ..at.map(link).unwrap_or_default() }
+            }
+            What::Closed(at, reason) => Line { text: Some(reason.to_string()), ..link(at) },
+            What::Timer => Line::default(),
+            What::Command(index) => Line { n: Some(u64::from(index)), ..Line::default() },
+            What::Save(len) => Line { len: Some(len as usize), ..Line::default() },
+            What::Event(index) => text(self.event_text(index)),
+            What::Done(status) => Line { status: Some(status.code()), ..Line::default() },
+            What::Broken(index) => text(self.log.broken_texts()[index as usize].clone()),
+        }
+    }
+}
+
+fn payload(bytes: &[u8]) -> Line<'static> {
+    let len = Some(bytes.len());
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Line { len, text: Some(text.to_owned()), ..Line::default() },
+        Err(_) => Line { len, hex: Some(hex(bytes)), ..Line::default() },
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    bytes.iter().flat_map(digits).map(char::from).collect()
+}

@@ -1,0 +1,239 @@
+//! One ordered log of everything that a run did, and its faces.
+//!
+//! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, for rendering while running
+//! would cost more than running does.
+
+mod json;
+mod payload;
+mod text;
+
+use std::fmt;
+
+use crate::fault::Resolved;
+use crate::host::HostId;
+use crate::machine::{CloseReason, ConnectError, Status};
+use crate::time::Instant;
+
+/// An event of a machine, with where and when it came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened<E> {
+    /// When.
+    pub at: Instant,
+    /// Whose machine.
+    pub host: HostId,
+    /// What.
+    pub event: E,
+}
+
+/// One thing that a run did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When.
+    pub at: Instant,
+    /// On which host. A fault stands with the host that it hits first.
+    pub host: HostId,
+    /// What.
+    pub what: What,
+}
+
+/// A range of the log's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    start: u64,
+    len: u32,
+}
+
+/// One connection, as one of its ends sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The host at the other end.
+    pub peer: HostId,
+    /// Which connection between the two, from 1.
+    pub number: u32,
+}
+
+/// What a record tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A datagram left.
+    Send {
+        /// To whom.
+        to: HostId,
+        /// Its number in the flow.
+        n: u64,
+        /// Its payload.
+        bytes: Span,
+    },
+    /// A datagram left for an address where there is no host.
+    SendNowhere {
+        /// Its payload.
+        bytes: Span,
+    },
+    /// A datagram came in.
+    Recv {
+        /// From whom.
+        from: HostId,
+        /// Its number in the flow.
+        n: u64,
+        /// Its payload, as it arrived.
+        bytes: Span,
+    },
+    /// The refusal of a datagram came in.
+    Unreachable {
+        /// Where it had been sent.
+        peer: HostId,
+    },
+    /// A fault changed something.
+    Fault(Resolved),
+    /// A connection was asked for.
+    Connect(Link),
+    /// A connection stands.
+    Connected(Link),
+    /// A connection did not come to be.
+    ConnectFailed(Option<Link>, ConnectError),
+    /// Bytes left on a stream.
+    Write {
+        /// The connection.
+        link: Link,
+        /// The offset of the first byte in this direction.
+        offset: u64,
+        /// The bytes.
+        bytes: Span,
+    },
+    /// Bytes of a stream came in.
+    Read {
+        /// The connection.
+        link: Link,
+        /// The offset of the first byte in this direction.
+        offset: u64,
+        /// The bytes.
+        bytes: Span,
+    },
+    /// A machine ended its direction of a stream.
+    Shutdown(Link),
+    /// The peer's direction of a stream ended.
+    Eof(Link),
+    /// A machine closed a stream.
+    Close(Link),
+    /// A machine reset a stream.
+    Abort(Link),
+    /// A machine stopped reading a stream.
+    Pause(Link),
+    /// A machine went on reading a stream.
+    Resume(Link),
+    /// A full stream has room again.
+    Writable(Link),
+    /// A connection is over.
+    Closed(Link, CloseReason),
+    /// A timeout was handed in. What it caused follows; the text leaves the timeout itself out.
+    Timer,
+    /// The command of this index in the scenario was handed in.
+    Command(u32),
+    /// A machine saved so many bytes.
+    Save(u32),
+    /// The event of this index came out.
+    Event(u32),
+    /// A machine ended.
+    Done(Status),
+    /// Something does not hold, a law or a property: the text of this index.
+    Broken(u32),
+}
+
+/// The records of one run, and the bytes and texts that they refer to. Its memory is reused from run to run.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    records: Vec<Record>,
+    bytes: Vec<u8>,
+    broken: Vec<String>,
+}
+
+impl Log {
+    /// The records, sorted by time and host; at equal time and host in the order in which they came to be.
+    pub fn sorted(&self) -> Vec<Record> {
+        let mut records = self.records.clone();
+        records.sort_by_key(|record| (record.at, host_column(record)));
+        records
+    }
+
+    /// The bytes of a span.
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        &self.bytes[span.start as usize..span.start as usize + span.len as usize]
+    }
+
+    /// What does not hold.
+    pub fn broken_texts(&self) -> &[String] {
+        &self.broken
+    }
+
+    pub(crate) fn push(&mut self, at: Instant, host: HostId, what: What) {
+        self.records.push(Record { at, host, what });
+    }
+
+    pub(crate) fn keep(&mut self, bytes: &[u8]) -> Span {
+        let start = self.bytes.len() as u64;
+        self.bytes.extend_from_slice(bytes);
+        Span { start, len: bytes.len() as u32 }
+    }
+
+    pub(crate) fn broken(&mut self, at: Instant, host: HostId, text: String) {
+        self.broken.push(text);
+        self.push(at, host, What::Broken(self.broken.len() as u32 - 1));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.records.clear();
+        self.bytes.clear();
+        self.broken.clear();
+    }
+}
+
+/// Faults of hosts stand before everything else of their moment, for they come first.
+fn host_column(record: &Record) -> u32 {
+    match record.what {
+        What::Fault(Resolved::Host { .. }) => 0,
+        _ => 1 + u32::from(record.host.0),
+    }
+}
+
+/// How a transcript shows an event.
+pub type ShowEvent<E> = fn(&E, &mut fmt::Formatter<'_>) -> fmt::Result;
+/// How a transcript shows a message, where its bytes alone say little.
+pub type Decode = fn(&[u8]) -> Option<String>;
+
+/// A log with what is needed to read it. `Display` gives the text, one line a record; [`Transcript::json_lines`] gives
+/// one JSON object a line.
+#[derive(Clone, Copy)]
+pub struct Transcript<'a, E> {
+    /// The names of the hosts.
+    pub names: &'a [&'a str],
+    /// What happened.
+    pub log: &'a Log,
+    /// The events that the log refers to.
+    pub events: &'a [Happened<E>],
+    /// How to show them.
+    pub show: ShowEvent<E>,
+    /// How to show messages, where it is not by their bytes.
+    pub decode: Option<Decode>,
+}
+
+impl<E> Transcript<'_, E> {
+    fn event_text(&self, index: u32) -> String {
+        struct Shown<'a, E>(&'a E, ShowEvent<E>);
+        impl<E> fmt::Display for Shown<'_, E> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (self.1)(self.0, f)
+            }
+        }
+        Shown(&self.events[index as usize].event, self.show).to_string()
+    }
+
+    fn fault_text(&self, fault: &Resolved) -> String {
+        fault.named(self.names).to_string()
+    }
+}
+
+impl<E> fmt::Debug for Transcript<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Transcript({} records)", self.log.records.len())
+    }
+}

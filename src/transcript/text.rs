@@ -1,0 +1,129 @@
+//! The transcript as text, one line a record.
+
+use std::fmt;
+
+use super::payload::Payload;
+use super::{Link, Log, Record, Transcript, What};
+use crate::fault::Resolved;
+
+impl<E> fmt::Display for Transcript<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host_width = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        for record in self.log.sorted() {
+            if matches!(record.what, What::Timer) {
+                continue;
+            }
+            let host = match record.what {
+                What::Fault(_) => "-",
+                _ => self.names[record.host.index()],
+            };
+            let Record { at, what, .. } = record;
+            writeln!(f, "{at}  {host:host_width$}  {:<5} {}", verb(what), Rest { transcript: self, what })?;
+        }
+        Ok(())
+    }
+}
+
+/// The word that says what happened.
+pub(super) const fn verb(what: What) -> &'static str {
+    match what {
+        What::Send { .. } | What::SendNowhere { .. } => "send",
+        What::Recv { .. } => "recv",
+        What::Unreachable { .. } => "unreachable",
+        What::Fault(_) => "fault",
+        What::Connect(_) => "connect",
+        What::Connected(_) => "connected",
+        What::ConnectFailed(..) => "connect-failed",
+        What::Write { .. } => "write",
+        What::Read { .. } => "read",
+        What::Shutdown(_) => "shutdown",
+        What::Eof(_) => "eof",
+        What::Close(_) => "close",
+        What::Abort(_) => "abort",
+        What::Pause(_) => "pause",
+        What::Resume(_) => "resume",
+        What::Writable(_) => "writable",
+        What::Closed(..) => "closed",
+        What::Timer => "timer",
+        What::Command(_) => "command",
+        What::Save(_) => "save",
+        What::Event(_) => "event",
+        What::Done(_) => "done",
+        What::Broken(_) => "broken",
+    }
+}
+
+/// What stands after the verb.
+struct Rest<'a, 'b, E> {
+    transcript: &'a Transcript<'b, E>,
+    what: What,
+}
+
+impl<E> Rest<'_, '_, E> {
+    fn name(&self, link: Link) -> &str {
+        self.transcript.names[link.peer.index()]
+    }
+
+    fn bytes(&self, span: super::Span) -> String {
+        let log: &Log = self.transcript.log;
+        let bytes = log.bytes(span);
+        match self.transcript.decode.and_then(|decode| decode(bytes)) {
+            Some(text) => text,
+            None => Payload(bytes).to_string(),
+        }
+    }
+}
+
+/// `/2 ` for the second connection between two hosts; nothing for the first, as in plans.
+struct Number(Link);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.number == 1 { Ok(()) } else { write!(f, "/{} ", self.0.number) }
+    }
+}
+
+impl<E> fmt::Display for Rest<'_, '_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.transcript.names;
+        match self.what {
+            What::Send { to, n, bytes } => write!(f, "#{n} {} → {}", self.bytes(bytes), names[to.index()]),
+            What::SendNowhere { bytes } => write!(f, "{} → nowhere", self.bytes(bytes)),
+            What::Recv { from, n, bytes } => {
+                write!(f, "#{n} {} ← {}", self.bytes(bytes), names[from.index()])
+            }
+            What::Unreachable { peer } => write!(f, "{}", names[peer.index()]),
+            What::Fault(Resolved::Host { fault, at }) => {
+                // The moment is in the first column already.
+                let text = self.transcript.fault_text(&Resolved::Host { fault, at });
+                f.write_str(text.splitn(3, ' ').nth(2).unwrap_or_default())
+            }
+            What::Fault(fault) => f.write_str(&self.transcript.fault_text(&fault)),
+            What::Write { link, offset, bytes } => {
+                write!(f, "{}@{offset} {} → {}", Number(link), self.bytes(bytes), self.name(link))
+            }
+            What::Read { link, offset, bytes } => {
+                write!(f, "{}@{offset} {} ← {}", Number(link), self.bytes(bytes), self.name(link))
+            }
+            What::Connect(link) | What::Shutdown(link) | What::Close(link) | What::Abort(link) => {
+                write!(f, "{}→ {}", Number(link), self.name(link))
+            }
+            What::Connected(link)
+            | What::Eof(link)
+            | What::Pause(link)
+            | What::Resume(link)
+            | What::Writable(link) => write!(f, "{}← {}", Number(link), self.name(link)),
+            What::ConnectFailed(Some(link), reason) => {
+                write!(f, "{}← {}: {reason}", Number(link), self.name(link))
+            }
+            What::ConnectFailed(None, reason) => write!(f, "nowhere: {reason}"),
+            What::Closed(link, reason) => write!(f, "{}← {}: {reason}", Number(link), self.name(link)),
+            What::Timer => Ok(()),
+            What::Command(index) => write!(f, "#{index}"),
+            What::Save(len) => write!(f, "{len} bytes"),
+            What::Event(index) => f.write_str(&self.transcript.event_text(index)),
+            What::Done(status) => write!(f, "{}", status.code()),
+            What::Broken(index) => f.write_str(&self.transcript.log.broken_texts()[index as usize]),
+        }
+    }
+}
