@@ -1,8 +1,25 @@
 //! The async driver: the same machines on real sockets and on turmoil's simulated network.
+//!
+//! [`run`] drives one machine on the operating system's sockets. `simulate` (feature `turmoil`) runs a whole scenario on
+//! turmoil, each host driven by the same loop over turmoil's sockets.
 
+mod direct;
+mod driver;
+mod net;
+mod outgoing;
+mod ready;
+mod sockets;
+
+use std::future::Future;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::machine::Peer;
+pub use outgoing::LocalFaults;
+
+use crate::fault::{FaultKind, UnknownHost};
+use crate::machine::{Input, Machine, Peer, Status};
+use direct::Direct;
+use outgoing::Outgoing;
 
 /// The socket that a machine on the real network gets before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +57,18 @@ pub enum DriveError {
     /// The socket does not work any more.
     #[error("the socket failed: {}", plain(.0))]
     Socket(io::Error),
+    /// The runtime could not be made.
+    #[error("cannot start: {}", plain(.0))]
+    Start(io::Error),
     /// The machine broke a law.
     #[error("{0}")]
     Broken(crate::machine::Violation),
+    /// The plan names a host that is neither this process nor the others.
+    #[error(transparent)]
+    UnknownHost(#[from] UnknownHost),
+    /// The plan has a fault that real sockets cannot have.
+    #[error("real sockets cannot have the fault '{}'; take it out of the plan", .0.name())]
+    NotOnSockets(FaultKind),
 }
 
 /// What the system said, in words that help.
@@ -53,4 +79,59 @@ fn plain(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "permission denied; ports below 1024 need privileges".to_owned(),
         _ => error.to_string().to_lowercase(),
     }
+}
+
+/// Drives a machine on real sockets until it is done, and blocks meanwhile. Ctrl-C and SIGTERM become
+/// [`Input::Stop`].
+///
+/// `opened` is told the address before anything comes in; `event` everything that the machine tells.
+///
+/// # Errors
+/// If the sockets cannot be opened or fail, the plan cannot be applied, or a [`Lawful`](crate::Lawful) machine breaks a
+/// law. What peers do is never an error.
+pub fn run<M: Machine>(
+    machine: M,
+    endpoint: Endpoint,
+    faults: Option<LocalFaults>,
+    opened: impl FnOnce(Peer),
+    event: impl FnMut(M::Event),
+) -> Result<Status, DriveError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriveError::Start)?;
+    runtime.block_on(async {
+        let stop = stop_signal().map_err(DriveError::Start)?;
+        run_until(machine, endpoint, faults, opened, event, stop).await
+    })
+}
+
+/// Drives a machine on real sockets until it is done, on the current tokio runtime. When `stop` ends, the machine gets
+/// [`Input::Stop`], once.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_until<M: Machine>(
+    machine: M,
+    endpoint: Endpoint,
+    faults: Option<LocalFaults>,
+    opened: impl FnOnce(Peer),
+    event: impl FnMut(M::Event),
+    stop: impl Future<Output = ()>,
+) -> Result<Status, DriveError> {
+    let outgoing = faults.as_ref().map(Outgoing::new).transpose()?;
+    let mut port = Direct::<net::System, _>::open(endpoint, outgoing, event).await?;
+    let local = port.local().unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0).into());
+    opened(local);
+    driver::drive(machine, &mut port, Input::Start { local }, stop).await
+}
+
+/// Ends with the first Ctrl-C or SIGTERM.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

@@ -3,6 +3,7 @@
 //! A run costs microseconds, so this is where properties are searched, shrunk and enumerated. One [`Engine`] is used
 //! for any number of runs and keeps its memory between them.
 
+mod arrival;
 mod world;
 
 use std::cmp::Reverse;
@@ -15,15 +16,16 @@ use std::time::Duration;
 use crate::fault::{FaultPlan, Profile, Resolved, ResolvedHost, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::Lawful;
-use crate::machine::{Boot, BoxedMachine, Input, Law, Machine, Outbox, Status, Violation, limits};
-use crate::network::{Class, Delivery, Order, Power, Schedule, Segment, StreamEnd};
-use crate::scenario::{Binding, Scenario};
+use crate::machine::{Boot, BoxedMachine, Input, Law, Machine, Outbox, Peer, Status, Violation, limits};
+use crate::network::{Class, Order, Power, Schedule, Segment, StreamEnd};
+use crate::scenario::Scenario;
 use crate::seed::mix;
 use crate::time::Instant;
-use crate::transcript::{Happened, Link, Log, Transcript, What};
+use crate::transcript::{Happened, Log, Transcript, What};
 
 pub use crate::network::Fired;
-use world::World;
+pub(crate) use arrival::Arrival;
+pub(crate) use world::World;
 
 /// A plan made ready for a scenario: looked up and indexed once, for any number of runs.
 #[derive(Clone, Debug, Default)]
@@ -132,19 +134,19 @@ pub struct View<'a, E> {
 
 /// One thing that is due.
 #[derive(Clone, Copy, Debug)]
-enum Event {
+pub(crate) enum Event {
     Fault(ResolvedHost, u32),
     Command(u32),
     Datagram { from: HostId, n: u64, port: u16, payload: u32 },
-    Refusal { from: HostId },
+    Refusal { from: HostId, peer: Peer },
     Stream(StreamEnd, Segment),
     Timer,
 }
 
 #[derive(Debug)]
-struct Entry {
-    order: Order,
-    event: Event,
+pub(crate) struct Entry {
+    pub(crate) order: Order,
+    pub(crate) event: Event,
 }
 
 impl PartialEq for Entry {
@@ -167,7 +169,7 @@ impl Ord for Entry {
     }
 }
 
-type Queue = BinaryHeap<Reverse<Entry>>;
+pub(crate) type Queue = BinaryHeap<Reverse<Entry>>;
 
 /// One host while it runs.
 struct State<C, E> {
@@ -301,6 +303,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         state.power = Power::Running;
         state.outbox.reset();
         self.feed(host, Input::Start { local: scenario.peer(host) }, now);
+        self.hosts[host.index()].streak = 0;
     }
 
     /// Hands one input to a host's machine and does what it wants done.
@@ -352,36 +355,33 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
 
     fn happen(&mut self, scenario: &Scenario<C, E>, settings: &Settings, order: Order, event: Event) {
         let (now, host) = (order.at(), order.host());
-        let state = &self.hosts[host.index()];
-        if !matches!(event, Event::Timer | Event::Fault(..))
-            && state.last_at == now
-            && state.streak >= limits::MAX_INPUTS_PER_LOOK
-            && state.timer_at == Some(now)
-        {
-            self.time_out(host, now);
-        }
         match event {
             Event::Fault(fault, index) => self.fault(scenario, settings, fault, index, now),
-            Event::Command(index) => {
-                if self.hosts[host.index()].machine.is_some() {
-                    self.world.record(now, host, What::Command(index));
-                    let command = scenario.commands()[index as usize].2.clone();
-                    self.feed(host, Input::Command(command), now);
+            Event::Timer => {
+                if self.hosts[host.index()].timer_at == Some(now) {
+                    self.time_out(host, now);
                 }
             }
-            Event::Datagram { from, n, port, payload } => {
-                self.datagram(scenario, order, (from, n, port), payload);
-                self.world.payloads.give_back(payload);
-            }
-            Event::Refusal { from } => {
-                if self.hosts[host.index()].machine.is_some() {
-                    self.world.record(now, host, What::Unreachable { peer: from });
-                    self.feed(host, Input::Unreachable { peer: scenario.peer(from) }, now);
+            event => {
+                self.look_at_deadline(host, now);
+                let state = &mut self.hosts[host.index()];
+                if let Some(arrival) = self.world.open(order, event, state.power, &mut state.outbox) {
+                    let bytes = std::mem::take(&mut self.world.inbound);
+                    self.feed(host, arrival.input(&bytes, scenario.commands()), now);
+                    self.world.inbound = bytes;
                 }
             }
-            Event::Stream(at, segment) => self.segment(order, at, segment),
-            Event::Timer if self.hosts[host.index()].timer_at == Some(now) => self.time_out(host, now),
-            Event::Timer => {}
+        }
+    }
+
+    /// A flood of inputs cannot starve a timer: after so many at one moment the deadline is looked at.
+    fn look_at_deadline(&mut self, host: HostId, now: Instant) {
+        let state = &mut self.hosts[host.index()];
+        if state.last_at == now && state.streak >= limits::MAX_INPUTS_PER_LOOK {
+            state.streak = 0;
+            if state.timer_at == Some(now) {
+                self.time_out(host, now);
+            }
         }
     }
 
@@ -390,97 +390,6 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         self.world.record(now, host, What::Timer);
         self.feed(host, Input::Timeout, now);
         self.hosts[host.index()].streak = 0;
-    }
-
-    fn datagram(
-        &mut self,
-        scenario: &Scenario<C, E>,
-        order: Order,
-        (from, n, port): (HostId, u64, u16),
-        payload: u32,
-    ) {
-        let (now, host) = (order.at(), order.host());
-        let source = scenario.peer(from);
-        match (self.hosts[host.index()].power, scenario.hosts()[host.index()].binding) {
-            (Power::Off, _) => {}
-            (Power::Running, Binding::Datagram { port: bound, connect }) if bound == port => {
-                if connect.is_none_or(|peer| peer == source) {
-                    let bytes = self.world.payloads.take(payload);
-                    self.world.record_bytes(now, host, &bytes, |bytes| What::Recv { from, n, bytes });
-                    self.feed(host, Input::Datagram { peer: source, bytes: &bytes }, now);
-                    self.world.payloads.put_back(payload, bytes);
-                }
-            }
-            _ => {
-                // The system refuses it; only a connected socket hears of that.
-                let wants = match scenario.hosts()[from.index()].binding {
-                    Binding::Datagram { connect: Some(peer), .. } => peer == host.address(port),
-                    _ => false,
-                };
-                if wants && let Some(order) = self.world.network.refusal(now, host, from) {
-                    self.world.queue.push(Reverse(Entry { order, event: Event::Refusal { from: host } }));
-                }
-            }
-        }
-    }
-
-    fn segment(&mut self, order: Order, at: StreamEnd, segment: Segment) {
-        let (now, host) = (order.at(), order.host());
-        let power = self.hosts[host.index()].power;
-        let delivery = self.world.network.arrive(order, at, segment, power);
-        self.world.enqueue_segments();
-        let Some(delivery) = delivery else { return };
-        if let Delivery::Discard(len) = delivery {
-            self.world.take_stream_bytes(at, len, |_| ());
-            return;
-        }
-        let streams = &mut self.world.network.streams;
-        let outbox = &mut self.hosts[host.index()].outbox;
-        if delivery == Delivery::Accepted {
-            streams.name(at, outbox.accept(limits::SEND_BUFFER_LEN as u32));
-        }
-        let Some(conn) = streams.conn(at) else { return };
-        let (peer, local) = (streams.address(at.other()), streams.address(at));
-        let link = Link { peer: streams.host(at.other()), number: streams.number(at) };
-        match delivery {
-            Delivery::Accepted | Delivery::Connected => {
-                if delivery == Delivery::Connected {
-                    outbox.connected(conn, limits::SEND_BUFFER_LEN as u32);
-                }
-                self.world.record(now, host, What::Connected(link));
-                self.feed(host, Input::Connected { conn, peer, local }, now);
-            }
-            Delivery::Failed(reason) => {
-                outbox.release(conn);
-                streams.forget(at);
-                let link = (link.number > 0).then_some(link);
-                self.world.record(now, host, What::ConnectFailed(link, reason));
-                self.feed(host, Input::ConnectFailed { conn, peer, reason }, now);
-            }
-            Delivery::Data { offset, len } => {
-                let bytes = self.world.take_stream_bytes(at, len, std::mem::take);
-                self.world.record_bytes(now, host, &bytes, |bytes| What::Read { link, offset, bytes });
-                self.feed(host, Input::Received { conn, bytes: &bytes }, now);
-                self.world.scratch = bytes;
-            }
-            Delivery::Eof => {
-                self.world.record(now, host, What::Eof(link));
-                self.feed(host, Input::Eof { conn }, now);
-            }
-            Delivery::Credit(len) => {
-                if outbox.credit(conn, len) {
-                    self.world.record(now, host, What::Writable(link));
-                    self.feed(host, Input::Writable { conn }, now);
-                }
-            }
-            Delivery::Closed(reason) => {
-                outbox.release(conn);
-                streams.forget(at);
-                self.world.record(now, host, What::Closed(link, reason));
-                self.feed(host, Input::Closed { conn, reason }, now);
-            }
-            Delivery::Discard(_) => {}
-        }
     }
 
     fn fault(

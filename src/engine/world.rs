@@ -14,24 +14,25 @@ use crate::time::Instant;
 use crate::transcript::{Happened, Link, Log, Span, What};
 
 #[derive(Debug)]
-pub(super) struct World<E> {
-    pub(super) queue: Queue,
-    pub(super) network: Network,
-    pub(super) payloads: Payloads,
+pub(crate) struct World<E> {
+    pub(crate) queue: Queue,
+    pub(crate) network: Network,
+    pub(crate) payloads: Payloads,
     /// The bytes in flight of each stream: those that the connector, and that the acceptor wrote.
     pipes: Vec<[VecDeque<u8>; 2]>,
-    pub(super) scratch: Vec<u8>,
+    /// The payload of what was opened last.
+    pub(crate) inbound: Vec<u8>,
     keep: Keep,
-    pub(super) log: Log,
-    pub(super) events: Vec<Happened<E>>,
-    pub(super) statuses: Vec<Option<Status>>,
+    pub(crate) log: Log,
+    pub(crate) events: Vec<Happened<E>>,
+    pub(crate) statuses: Vec<Option<Status>>,
     /// How many machines have ended.
     pub(super) ends: u32,
-    pub(super) violation: Option<(HostId, Violation)>,
+    pub(crate) violation: Option<(HostId, Violation)>,
     /// Streams that were given up before they stood: their names are free.
-    pub(super) unnamed: Vec<Conn>,
-    /// The port of each host's datagram socket.
-    ports: Vec<Option<u16>>,
+    pub(crate) unnamed: Vec<Conn>,
+    /// The sockets of each host.
+    pub(super) bindings: Vec<Binding>,
 }
 
 impl<E> Default for World<E> {
@@ -41,7 +42,7 @@ impl<E> Default for World<E> {
             network: Network::default(),
             payloads: Payloads::default(),
             pipes: Vec::new(),
-            scratch: Vec::new(),
+            inbound: Vec::new(),
             keep: Keep::Outcome,
             log: Log::default(),
             events: Vec::new(),
@@ -49,14 +50,14 @@ impl<E> Default for World<E> {
             ends: 0,
             violation: None,
             unnamed: Vec::new(),
-            ports: Vec::new(),
+            bindings: Vec::new(),
         }
     }
 }
 
 /// Datagrams in flight, in buffers that are used again.
 #[derive(Debug, Default)]
-pub(super) struct Payloads {
+pub(crate) struct Payloads {
     buffers: Vec<Vec<u8>>,
     free: Vec<u32>,
 }
@@ -73,17 +74,14 @@ impl Payloads {
         index
     }
 
-    /// Takes a payload out, to be put back.
-    pub(super) fn take(&mut self, index: u32) -> Vec<u8> {
-        mem::take(&mut self.buffers[index as usize])
+    /// The bytes of a payload.
+    pub(crate) fn bytes(&self, index: u32) -> &[u8] {
+        &self.buffers[index as usize]
     }
 
-    pub(super) fn put_back(&mut self, index: u32, bytes: Vec<u8>) {
-        self.buffers[index as usize] = bytes;
-    }
-
-    /// Ends the use of a payload.
-    pub(super) fn give_back(&mut self, index: u32) {
+    /// Takes a payload out, and gives a buffer back for it.
+    pub(super) fn take(&mut self, index: u32, into: &mut Vec<u8>) {
+        mem::swap(&mut self.buffers[index as usize], into);
         self.free.push(index);
     }
 
@@ -94,7 +92,7 @@ impl Payloads {
 }
 
 impl<E> World<E> {
-    pub(super) fn reset<C>(&mut self, scenario: &Scenario<C, E>, settings: &Settings) {
+    pub(crate) fn reset<C>(&mut self, scenario: &Scenario<C, E>, settings: &Settings) {
         self.queue.clear();
         let listeners = scenario.hosts().iter().map(|host| match host.binding {
             Binding::Listener { port } => Some(port),
@@ -112,11 +110,8 @@ impl<E> World<E> {
         self.statuses.resize(scenario.hosts().len(), None);
         self.ends = 0;
         self.violation = None;
-        self.ports.clear();
-        self.ports.extend(scenario.hosts().iter().map(|host| match host.binding {
-            Binding::Datagram { port, .. } => Some(port),
-            _ => None,
-        }));
+        self.bindings.clear();
+        self.bindings.extend(scenario.hosts().iter().map(|host| host.binding));
         for (order, fault, index) in self.network.host_faults() {
             self.queue.push(Reverse(Entry { order, event: Event::Fault(fault, index) }));
         }
@@ -127,7 +122,7 @@ impl<E> World<E> {
     }
 
     /// Does one thing that a host's machine wants done.
-    pub(super) fn apply(&mut self, host: HostId, effect: Effect<'_, E>, now: Instant, disk: &mut Vec<u8>) {
+    pub(crate) fn apply(&mut self, host: HostId, effect: Effect<'_, E>, now: Instant, disk: &mut Vec<u8>) {
         match effect {
             Effect::Send { peer, bytes } => self.send(host, peer, bytes, now),
             Effect::Connect { conn, peer } => {
@@ -198,10 +193,10 @@ impl<E> World<E> {
     fn send(&mut self, host: HostId, peer: Peer, bytes: &[u8], now: Instant) {
         let port = peer.port().unwrap_or(0);
         match HostId::at(peer) {
-            Some(to) if to.index() < self.ports.len() => self.send_to(host, to, port, bytes, now),
+            Some(to) if to.index() < self.bindings.len() => self.send_to(host, to, port, bytes, now),
             _ if is_broadcast(peer) => {
-                for to in (0..self.ports.len()).map(|index| HostId(index as u16)) {
-                    if to != host && self.ports[to.index()] == Some(port) {
+                for to in (0..self.bindings.len()).map(|index| HostId(index as u16)) {
+                    if to != host && self.datagram_port(to) == Some(port) {
                         self.send_to(host, to, port, bytes, now);
                     }
                 }
@@ -236,23 +231,29 @@ impl<E> World<E> {
     }
 
     /// Takes bytes that have arrived at an end, or as many as there are.
-    pub(super) fn take_stream_bytes<R>(
-        &mut self,
-        at: StreamEnd,
-        len: u32,
-        take: impl FnOnce(&mut Vec<u8>) -> R,
-    ) -> R {
+    pub(super) fn take_stream_bytes(&mut self, at: StreamEnd, len: u32) {
         let pipe = &mut self.pipes[at.stream as usize][usize::from(at.other().side)];
-        self.scratch.clear();
-        self.scratch.extend(pipe.drain(..pipe.len().min(len as usize)));
-        take(&mut self.scratch)
+        self.inbound.clear();
+        self.inbound.extend(pipe.drain(..pipe.len().min(len as usize)));
+    }
+
+    /// The port of a host's datagram socket.
+    pub(super) fn datagram_port(&self, host: HostId) -> Option<u16> {
+        match self.bindings[host.index()] {
+            Binding::Datagram { port, .. } => Some(port),
+            _ => None,
+        }
     }
 
     /// Puts the segments that the network has sent into the queue.
-    pub(super) fn enqueue_segments(&mut self) {
+    pub(crate) fn enqueue_segments(&mut self) {
         for (order, at, segment) in self.network.streams.sent.drain(..) {
             self.queue.push(Reverse(Entry { order, event: Event::Stream(at, segment) }));
         }
+    }
+
+    pub(super) fn push(&mut self, order: Order, event: Event) {
+        self.queue.push(Reverse(Entry { order, event }));
     }
 
     /// Records that something does not hold.
@@ -262,7 +263,7 @@ impl<E> World<E> {
         }
     }
 
-    pub(super) fn record(&mut self, now: Instant, host: HostId, what: What) {
+    pub(crate) fn record(&mut self, now: Instant, host: HostId, what: What) {
         if self.keep == Keep::Log {
             self.log.push(now, host, what);
         }

@@ -1,0 +1,101 @@
+//! The one loop that drives a machine on sockets.
+//!
+//! 1. The machine is started.
+//! 2. Inputs that are due are handed in, at most so many between two looks at the deadline.
+//! 3. If the deadline is reached, a timeout is handed in.
+//! 4. With nothing to do it waits: for the sockets, the deadline, or the signal to stop.
+//!
+//! What a machine wants done is done at once after each input, by the [`Port`].
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+use super::DriveError;
+use crate::machine::{Input, Machine, Outbox, Status, limits};
+use crate::time::Instant;
+
+/// A machine with its outbox, and how it ended.
+pub(super) struct Core<M: Machine> {
+    pub(super) machine: M,
+    pub(super) out: Outbox<M::Event>,
+    pub(super) done: Option<Status>,
+}
+
+/// What stands between a machine and its sockets: it turns what happens on them into inputs, and what the machine puts
+/// out into calls. One is for real sockets, one for turmoil's, where a fault plan decides what arrives when.
+pub(super) trait Port<M: Machine> {
+    /// The moment on the machine's clock.
+    fn now(&self) -> Instant;
+
+    /// The same moment on the runtime's clock.
+    fn runtime_at(&self, at: Instant) -> tokio::time::Instant;
+
+    /// Hands one input in and does what it causes.
+    fn feed(&mut self, core: &mut Core<M>, input: Input<'_, M::Command>) -> Result<(), DriveError>;
+
+    /// Hands in the next input that is due, or registers to be woken for it.
+    fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<(), DriveError>>;
+
+    /// When it wants to be asked for inputs again, though nothing happens on the sockets.
+    fn wake_at(&self) -> Option<Instant>;
+
+    /// Called before each wait, with the machine's deadline.
+    fn rest(&mut self, deadline: Option<Instant>);
+
+    /// Brings everything that is on its way to its end, within bounds.
+    async fn finish(&mut self, core: &mut Core<M>);
+}
+
+/// Drives a machine until it is done.
+pub(super) async fn drive<M: Machine, P: Port<M>>(
+    machine: M,
+    port: &mut P,
+    start: Input<'_, M::Command>,
+    stop: impl Future<Output = ()>,
+) -> Result<Status, DriveError> {
+    let mut core = Core { machine, out: Outbox::default(), done: None };
+    let mut stop = pin!(stop);
+    let mut stopping = false;
+    port.feed(&mut core, start)?;
+    loop {
+        if let Some(status) = core.done {
+            port.finish(&mut core).await;
+            return Ok(status);
+        }
+        let deadline = core.machine.deadline();
+        port.rest(deadline);
+        let wake_at = deadline.into_iter().chain(port.wake_at()).min();
+        let timer = wake_at.map(|at| tokio::time::sleep_until(port.runtime_at(at)));
+        tokio::select! {
+            biased;
+            () = &mut stop, if !stopping => {
+                stopping = true;
+                port.feed(&mut core, Input::Stop)?;
+            }
+            fed = poll_fn(|cx| poll_inputs(port, &mut core, cx)) => fed?,
+            Some(()) = async { Some(timer?.await) } => {}
+        }
+        let due = core.done.is_none() && core.machine.deadline().is_some_and(|due_at| due_at <= port.now());
+        if due {
+            port.feed(&mut core, Input::Timeout)?;
+        }
+    }
+}
+
+/// Hands in what is due, up to the bound.
+fn poll_inputs<M: Machine, P: Port<M>>(
+    port: &mut P,
+    core: &mut Core<M>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), DriveError>> {
+    for fed in 0..limits::MAX_INPUTS_PER_LOOK {
+        match port.poll_input(core, cx) {
+            Poll::Ready(Ok(())) if core.done.is_none() => {}
+            Poll::Ready(result) => return Poll::Ready(result),
+            Poll::Pending if fed == 0 => return Poll::Pending,
+            Poll::Pending => break,
+        }
+    }
+    Poll::Ready(Ok(()))
+}

@@ -1,0 +1,136 @@
+//! The sockets of a network, as the driver needs them: tokio's and turmoil's are nearly the same, and this is where they
+//! are made equal.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A future that is kept beside others of its kind.
+pub(super) type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// A network that has sockets.
+pub(super) trait Net: 'static {
+    type Udp: Datagrams;
+    type Listener: Listen<Stream = Self::Stream>;
+    type Stream: Stream;
+
+    /// Opens a datagram socket, connected to `connect` if that is given.
+    fn bind(local: SocketAddr, connect: Option<SocketAddr>) -> impl Future<Output = io::Result<Self::Udp>>;
+
+    /// Opens a listening stream socket.
+    fn listen(local: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>>;
+
+    /// Opens a stream.
+    fn connect(peer: SocketAddr) -> Pending<io::Result<Self::Stream>>;
+}
+
+/// A datagram socket.
+pub(super) trait Datagrams {
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+    fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], peer: SocketAddr) -> Poll<io::Result<()>>;
+}
+
+/// A listening stream socket.
+pub(super) trait Listen {
+    type Stream;
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>>;
+}
+
+/// A stream socket.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+    fn peer_addr(&self) -> io::Result<SocketAddr>;
+    /// Closes it so that the peer sees a reset.
+    fn abort(self);
+}
+
+/// The operating system's sockets.
+#[derive(Debug)]
+pub(super) struct System;
+
+impl Net for System {
+    type Udp = tokio::net::UdpSocket;
+    type Listener = tokio::net::TcpListener;
+    type Stream = tokio::net::TcpStream;
+
+    async fn bind(local: SocketAddr, connect: Option<SocketAddr>) -> io::Result<Self::Udp> {
+        // No SO_REUSEADDR: with it a second server would bind silently.
+        let socket = tokio::net::UdpSocket::bind(local).await?;
+        if let Some(peer) = connect {
+            socket.connect(peer).await?;
+        }
+        Ok(socket)
+    }
+
+    async fn listen(local: SocketAddr) -> io::Result<Self::Listener> {
+        let socket = match local {
+            SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+        };
+        // A restart at once works although connections of the run before are in TIME_WAIT.
+        socket.set_reuseaddr(true)?;
+        socket.bind(local)?;
+        socket.listen(1024)
+    }
+
+    fn connect(peer: SocketAddr) -> Pending<io::Result<Self::Stream>> {
+        Box::pin(async move {
+            let stream = tokio::net::TcpStream::connect(peer).await?;
+            // What a machine writes is a message: it does not wait for more.
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        })
+    }
+}
+
+impl Datagrams for tokio::net::UdpSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Self::local_addr(self)
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let mut buf = ReadBuf::new(buf);
+        self.poll_recv_from(cx, &mut buf).map_ok(|peer| (buf.filled().len(), peer))
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], peer: SocketAddr) -> Poll<io::Result<()>> {
+        self.poll_send_to(cx, bytes, peer).map_ok(|_| ())
+    }
+}
+
+impl Listen for tokio::net::TcpListener {
+    type Stream = tokio::net::TcpStream;
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Self::local_addr(self)
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
+        Self::poll_accept(self, cx).map(|accepted| {
+            let (stream, peer) = accepted?;
+            stream.set_nodelay(true)?;
+            Ok((stream, peer))
+        })
+    }
+}
+
+impl Stream for tokio::net::TcpStream {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Self::local_addr(self)
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Self::peer_addr(self)
+    }
+
+    fn abort(self) {
+        // Zero lingering makes the close a reset (socket(7)); where it cannot be set the close is an ordinary one.
+        let _ = self.set_zero_linger();
+    }
+}

@@ -1,0 +1,433 @@
+//! The sockets of one machine: reading, writing, accepting, connecting. What happens on them is reported raw; what it
+//! means to the machine is decided by who holds them.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+
+use super::net::{Datagrams, Listen, Net, Pending, Stream as _};
+use super::ready::{Ready, StreamWaker};
+use super::{DriveError, Endpoint};
+use crate::machine::{Peer, limits};
+
+/// How many datagrams wait at most for the socket to take them; what comes on top is lost, as datagrams may be.
+const MAX_UNSENT_DATAGRAMS: usize = 1024;
+/// How long no connection is accepted after the system could not hand one over, for instance for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Something that happened on a socket. Streams are named by dense ids of their own.
+#[derive(Debug)]
+pub(super) enum Raw {
+    /// A datagram of this length is in the buffer that [`Sockets::lend`] lends.
+    Datagram { from: SocketAddr, len: usize },
+    /// A datagram of the connected socket was refused.
+    Refused,
+    /// A stream was accepted.
+    Accepted { id: u32 },
+    /// A stream that was asked for stands, or does not.
+    Dialed { id: u32, result: io::Result<()> },
+    /// So many bytes of a stream are in the buffer that [`Sockets::lend`] lends.
+    Read { id: u32, len: usize },
+    /// The peer's direction has ended.
+    Eof { id: u32 },
+    /// The system has taken so many bytes.
+    Wrote { id: u32, len: usize },
+    /// Everything is written and this direction has ended.
+    ShutDown { id: u32 },
+    /// The stream is broken.
+    Broken { id: u32 },
+}
+
+struct Stream<S> {
+    /// None while it is being dialed.
+    socket: Option<S>,
+    waker: Arc<StreamWaker>,
+    out: VecDeque<u8>,
+    reading: bool,
+    eof: bool,
+    shutdown: Shutdown,
+}
+
+/// How far the end of this direction is.
+#[derive(Clone, Copy, PartialEq)]
+enum Shutdown {
+    Open,
+    Wanted,
+    Done,
+}
+
+/// All sockets of one machine.
+pub(super) struct Sockets<N: Net> {
+    udp: Option<N::Udp>,
+    unsent: VecDeque<(SocketAddr, Vec<u8>)>,
+    listener: Option<N::Listener>,
+    accept_pause: Option<Pending<()>>,
+    streams: Vec<Option<Stream<N::Stream>>>,
+    vacant: Vec<u32>,
+    dialing: Vec<(u32, Pending<io::Result<N::Stream>>)>,
+    ready: Arc<Ready>,
+    /// Streams that want to be looked at.
+    look: VecDeque<u32>,
+    /// What calls from outside have caused, to be reported first.
+    caused: VecDeque<Raw>,
+    buf: Box<[u8]>,
+    /// The peer of the connected datagram socket.
+    connected: Option<SocketAddr>,
+}
+
+impl<N: Net> Sockets<N> {
+    /// Opens what a machine gets before it starts.
+    pub(super) async fn open(endpoint: Endpoint) -> Result<Self, DriveError> {
+        let mut sockets = Self {
+            udp: None,
+            unsent: VecDeque::new(),
+            listener: None,
+            accept_pause: None,
+            streams: Vec::new(),
+            vacant: Vec::new(),
+            dialing: Vec::new(),
+            ready: Arc::default(),
+            look: VecDeque::new(),
+            caused: VecDeque::new(),
+            buf: vec![0; limits::MAX_READ_LEN].into_boxed_slice(),
+            connected: None,
+        };
+        match endpoint {
+            Endpoint::Datagram { bind, connect } => {
+                let peer = connect.map(|peer| inet(peer, "connect to")).transpose()?;
+                let open = |source| DriveError::Open { action: "bind", peer: bind, source };
+                sockets.udp = Some(N::bind(inet(bind, "bind")?, peer).await.map_err(open)?);
+                sockets.connected = peer;
+            }
+            Endpoint::Listener { bind } => {
+                let open = |source| DriveError::Open { action: "listen on", peer: bind, source };
+                sockets.listener = Some(N::listen(inet(bind, "listen on")?).await.map_err(open)?);
+            }
+            Endpoint::Dialer => {}
+        }
+        Ok(sockets)
+    }
+
+    /// The address that is bound, if one is.
+    pub(super) fn local(&self) -> Option<Peer> {
+        let udp = self.udp.as_ref().and_then(|udp| udp.local_addr().ok());
+        udp.or_else(|| self.listener.as_ref().and_then(|listener| listener.local_addr().ok())).map(Peer::from)
+    }
+
+    /// Lends the buffer in which what came in last is, to be given back before anything else comes in.
+    pub(super) fn lend(&mut self) -> Box<[u8]> {
+        std::mem::take(&mut self.buf)
+    }
+
+    /// Takes the buffer back.
+    pub(super) fn take_back(&mut self, buf: Box<[u8]>) {
+        self.buf = buf;
+    }
+
+    /// Accepts nothing more.
+    pub(super) fn stop_listening(&mut self) {
+        self.listener = None;
+    }
+
+    /// Sends a datagram, or keeps it until the socket takes it.
+    pub(super) fn send(&mut self, peer: Peer, bytes: &[u8]) {
+        let Some(peer) = peer.inet() else { return };
+        if self.unsent.is_empty()
+            && self.send_now(&mut Context::from_waker(Waker::noop()), peer, bytes).is_ready()
+        {
+            return;
+        }
+        if self.unsent.len() < MAX_UNSENT_DATAGRAMS {
+            self.unsent.push_back((peer, bytes.to_vec()));
+        }
+    }
+
+    /// Offers a datagram to the socket. What the system refuses for another reason than being busy is lost.
+    fn send_now(&mut self, cx: &mut Context<'_>, peer: SocketAddr, bytes: &[u8]) -> Poll<()> {
+        let Some(udp) = &mut self.udp else { return Poll::Ready(()) };
+        if let Err(error) = ready!(udp.poll_send(cx, bytes, peer))
+            && error.kind() == io::ErrorKind::ConnectionRefused
+        {
+            // The refusal of a datagram before: this one has not been sent yet.
+            self.caused.push_back(Raw::Refused);
+            let _ = ready!(udp.poll_send(cx, bytes, peer));
+        }
+        Poll::Ready(())
+    }
+
+    /// Begins to open a stream.
+    pub(super) fn dial(&mut self, peer: Peer) -> u32 {
+        let id = self.insert(None);
+        let dialed: Pending<io::Result<N::Stream>> = match peer.inet() {
+            Some(peer) => N::connect(peer),
+            None => Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into()))),
+        };
+        self.dialing.push((id, dialed));
+        id
+    }
+
+    /// Adds bytes to what is to be written; [`Sockets::flush`] writes it.
+    pub(super) fn write(&mut self, id: u32, bytes: &[u8]) {
+        if let Some(stream) = self.stream(id) {
+            stream.out.extend(bytes);
+        }
+    }
+
+    /// Ends this direction once everything is written.
+    pub(super) fn shutdown(&mut self, id: u32) {
+        if let Some(stream) = self.stream(id)
+            && stream.shutdown == Shutdown::Open
+        {
+            stream.shutdown = Shutdown::Wanted;
+        }
+    }
+
+    /// Reads from a stream, or not.
+    pub(super) fn set_reading(&mut self, id: u32, reading: bool) {
+        if let Some(stream) = self.stream(id) {
+            stream.reading = reading;
+            self.look.push_back(id);
+        }
+    }
+
+    /// Resets a stream and forgets it.
+    pub(super) fn abort(&mut self, id: u32) {
+        if let Some(socket) = self.take(id).and_then(|stream| stream.socket) {
+            socket.abort();
+        }
+    }
+
+    /// Closes a stream and forgets it.
+    pub(super) fn remove(&mut self, id: u32) {
+        drop(self.take(id));
+    }
+
+    /// The addresses of a stream: this end's and the peer's.
+    pub(super) fn addresses(&self, id: u32) -> Option<(SocketAddr, SocketAddr)> {
+        let socket = self.streams.get(id as usize)?.as_ref()?.socket.as_ref()?;
+        Some((socket.local_addr().ok()?, socket.peer_addr().ok()?))
+    }
+
+    /// How many streams there are.
+    pub(super) fn stream_count(&self) -> usize {
+        self.streams.len() - self.vacant.len()
+    }
+
+    /// Whether no datagram waits for the socket.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.unsent.is_empty()
+    }
+
+    /// Writes as much of a stream as the system takes now.
+    pub(super) fn flush(&mut self, id: u32) {
+        let Some(Some(stream)) = self.streams.get_mut(id as usize) else { return };
+        while let Some(raw) = stream.poll_write(id) {
+            let broken = matches!(raw, Raw::Broken { .. });
+            self.caused.push_back(raw);
+            if broken {
+                return;
+            }
+        }
+    }
+
+    fn stream(&mut self, id: u32) -> Option<&mut Stream<N::Stream>> {
+        self.streams.get_mut(id as usize)?.as_mut()
+    }
+
+    fn take(&mut self, id: u32) -> Option<Stream<N::Stream>> {
+        let stream = self.streams.get_mut(id as usize)?.take()?;
+        self.vacant.push(id);
+        self.dialing.retain(|(dialed, _)| *dialed != id);
+        self.caused.retain(|raw| raw.stream() != Some(id));
+        Some(stream)
+    }
+
+    fn insert(&mut self, socket: Option<N::Stream>) -> u32 {
+        let id = self.vacant.pop().unwrap_or_else(|| {
+            self.streams.push(None);
+            self.streams.len() as u32 - 1
+        });
+        let waker = StreamWaker::new(id, &self.ready);
+        let (out, shutdown) = (VecDeque::new(), Shutdown::Open);
+        self.streams[id as usize] = Some(Stream { socket, waker, out, reading: true, eof: false, shutdown });
+        self.look.push_back(id);
+        id
+    }
+
+    /// The next thing that happens. Datagrams go before connections, and those before what streams bring.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Raw>> {
+        if let Some(raw) = self.caused.pop_front() {
+            return Poll::Ready(Ok(raw));
+        }
+        self.ready.register(cx.waker());
+        if let Poll::Ready(raw) = self.poll_udp(cx) {
+            return Poll::Ready(raw);
+        }
+        if let Some(raw) = self.poll_accept(cx).or_else(|| self.poll_dialing(cx)) {
+            return Poll::Ready(Ok(raw));
+        }
+        self.ready.take(&mut self.look);
+        while let Some(id) = self.look.pop_front() {
+            if let Some(raw) = self.poll_stream(id) {
+                return Poll::Ready(Ok(raw));
+            }
+        }
+        Poll::Pending
+    }
+
+    fn poll_udp(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Raw>> {
+        while let Some((peer, bytes)) = self.unsent.pop_front() {
+            if self.send_now(cx, peer, &bytes).is_pending() {
+                self.unsent.push_front((peer, bytes));
+                break;
+            }
+        }
+        let Some(udp) = &mut self.udp else { return Poll::Pending };
+        match ready!(udp.poll_recv(cx, &mut self.buf)) {
+            Ok((len, from)) => Poll::Ready(Ok(Raw::Datagram { from, len })),
+            Err(error) if self.connected.is_some() && error.kind() == io::ErrorKind::ConnectionRefused => {
+                Poll::Ready(Ok(Raw::Refused))
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Option<Raw> {
+        let listener = self.listener.as_mut()?;
+        if let Some(pause) = &mut self.accept_pause {
+            if pause.as_mut().poll(cx).is_pending() {
+                return None;
+            }
+            self.accept_pause = None;
+        }
+        loop {
+            match listener.poll_accept(cx) {
+                Poll::Pending => return None,
+                Poll::Ready(Ok((socket, _))) => return Some(Raw::Accepted { id: self.insert(Some(socket)) }),
+                // The client has gone before it was its turn: nothing is lost.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Poll::Ready(Err(_)) => {
+                    let mut pause: Pending<()> = Box::pin(tokio::time::sleep(ACCEPT_PAUSE));
+                    if pause.as_mut().poll(cx).is_pending() {
+                        self.accept_pause = Some(pause);
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_dialing(&mut self, cx: &mut Context<'_>) -> Option<Raw> {
+        for index in 0..self.dialing.len() {
+            let (id, dialed) = &mut self.dialing[index];
+            if let Poll::Ready(result) = dialed.as_mut().poll(cx) {
+                let id = *id;
+                drop(self.dialing.swap_remove(index));
+                let result = result.map(|socket| {
+                    if let Some(stream) = self.stream(id) {
+                        stream.socket = Some(socket);
+                    }
+                    self.look.push_back(id);
+                });
+                return Some(Raw::Dialed { id, result });
+            }
+        }
+        None
+    }
+
+    /// Writes what is left and reads one slice.
+    fn poll_stream(&mut self, id: u32) -> Option<Raw> {
+        let stream = self.streams.get_mut(id as usize)?.as_mut()?;
+        stream.waker.taken();
+        let raw = stream.poll_write(id).or_else(|| stream.poll_read(id, &mut self.buf))?;
+        // There may be more: it is looked at again, after the others.
+        self.look.push_back(id);
+        Some(raw)
+    }
+}
+
+impl<S: super::net::Stream> Stream<S> {
+    fn poll_write(&mut self, id: u32) -> Option<Raw> {
+        let socket = self.socket.as_mut()?;
+        let waker = Waker::from(Arc::clone(&self.waker));
+        let cx = &mut Context::from_waker(&waker);
+        let socket = Pin::new(socket);
+        let (front, back) = self.out.as_slices();
+        if !front.is_empty() {
+            let slices = [io::IoSlice::new(front), io::IoSlice::new(back)];
+            return match socket.poll_write_vectored(cx, &slices) {
+                Poll::Pending => None,
+                Poll::Ready(Ok(len)) => {
+                    self.out.drain(..len);
+                    Some(Raw::Wrote { id, len })
+                }
+                Poll::Ready(Err(_)) => Some(self.broken(id)),
+            };
+        }
+        if self.shutdown != Shutdown::Wanted {
+            return None;
+        }
+        match socket.poll_shutdown(cx) {
+            Poll::Pending => None,
+            Poll::Ready(Ok(())) => {
+                self.shutdown = Shutdown::Done;
+                Some(Raw::ShutDown { id })
+            }
+            Poll::Ready(Err(_)) => Some(self.broken(id)),
+        }
+    }
+
+    fn poll_read(&mut self, id: u32, buf: &mut [u8]) -> Option<Raw> {
+        if !self.reading || self.eof {
+            return None;
+        }
+        let socket = Pin::new(self.socket.as_mut()?);
+        let waker = Waker::from(Arc::clone(&self.waker));
+        let mut buf = ReadBuf::new(buf);
+        match socket.poll_read(&mut Context::from_waker(&waker), &mut buf) {
+            Poll::Pending => None,
+            Poll::Ready(Ok(())) => match buf.filled().len() {
+                0 => {
+                    self.eof = true;
+                    Some(Raw::Eof { id })
+                }
+                len => Some(Raw::Read { id, len }),
+            },
+            Poll::Ready(Err(_)) => Some(self.broken(id)),
+        }
+    }
+
+    /// Nothing more is tried on a stream that is broken.
+    fn broken(&mut self, id: u32) -> Raw {
+        self.eof = true;
+        self.out.clear();
+        self.shutdown = Shutdown::Done;
+        Raw::Broken { id }
+    }
+}
+
+impl Raw {
+    const fn stream(&self) -> Option<u32> {
+        match *self {
+            Self::Accepted { id }
+            | Self::Dialed { id, .. }
+            | Self::Read { id, .. }
+            | Self::Eof { id }
+            | Self::Wrote { id, .. }
+            | Self::ShutDown { id }
+            | Self::Broken { id } => Some(id),
+            Self::Datagram { .. } | Self::Refused => None,
+        }
+    }
+}
+
+fn inet(peer: Peer, action: &'static str) -> Result<SocketAddr, DriveError> {
+    let source = || io::Error::new(io::ErrorKind::Unsupported, "this system has no unix sockets");
+    peer.inet().ok_or_else(|| DriveError::Open { action, peer, source: source() })
+}
