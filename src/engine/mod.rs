@@ -24,7 +24,6 @@ use crate::time::Instant;
 use crate::transcript::{Happened, Log, Transcript, What};
 
 pub use crate::network::Fired;
-pub(crate) use arrival::Arrival;
 pub(crate) use world::World;
 
 /// A plan made ready for a scenario: looked up and indexed once, for any number of runs.
@@ -85,6 +84,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The seed of a host's machine: its own for each host and incarnation.
+    pub(crate) fn machine_seed(&self, host: HostId, incarnation: u32) -> u64 {
+        mix(mix(self.effective_seed(), u64::from(host.0)), u64::from(incarnation))
+    }
+
     /// The seed of the run: the plan's, if it has one.
     pub fn effective_seed(&self) -> u64 {
         self.plan.seed.unwrap_or(self.seed)
@@ -292,12 +296,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
     /// Makes a host's machine and starts it.
     fn boot(&mut self, scenario: &Scenario<C, E>, settings: &Settings, host: HostId, now: Instant) {
         let state = &mut self.hosts[host.index()];
-        let host_seed = mix(settings.effective_seed(), u64::from(host.0));
-        let boot = Boot {
-            incarnation: state.incarnation,
-            seed: mix(host_seed, u64::from(state.incarnation)),
-            disk: &state.disk,
-        };
+        let seed = settings.machine_seed(host, state.incarnation);
+        let boot = Boot { incarnation: state.incarnation, seed, disk: &state.disk };
         state.machine = Some(scenario.hosts()[host.index()].boot(boot, settings.laws));
         state.incarnation += 1;
         state.power = Power::Running;
