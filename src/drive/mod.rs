@@ -2,7 +2,11 @@
 
 use std::io;
 
-use crate::machine::Peer;
+use crate::engine::{Outcome, Settings};
+use crate::fault::{FaultPlan, Resolved};
+use crate::machine::{Machine, Peer, Status};
+use crate::scenario::Scenario;
+use crate::transcript::{Happened, Log};
 
 /// The socket that a machine on the real network gets before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,4 +57,59 @@ fn plain(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "permission denied; ports below 1024 need privileges".to_owned(),
         _ => error.to_string().to_lowercase(),
     }
+}
+
+/// The faults that one host of a plan meets on the real network.
+#[derive(Clone, Debug)]
+pub struct LocalFaults {
+    /// The plan.
+    pub plan: FaultPlan,
+    /// This host's name in the plan.
+    pub own: String,
+    /// The other's.
+    pub peer: String,
+}
+
+/// Drives a machine on real sockets until it is done; blocks. Ctrl-C and SIGTERM become `Input::Stop`.
+///
+/// # Errors
+/// [`DriveError`] if the socket cannot be opened or fails, or the machine breaks a law.
+pub fn run<M: Machine>(
+    machine: M,
+    endpoint: Endpoint,
+    faults: Option<LocalFaults>,
+    opened: impl FnOnce(Peer),
+    event: impl FnMut(M::Event),
+) -> Result<Status, DriveError> {
+    let _ = (machine, endpoint, faults, opened, event);
+    Err(DriveError::Socket(io::Error::other("the driver is a stub")))
+}
+
+/// What a run on turmoil left.
+#[derive(Debug)]
+pub struct Simulated<E> {
+    /// How it went.
+    pub outcome: Outcome,
+    /// What happened.
+    pub log: Log,
+    /// The events.
+    pub events: Vec<Happened<E>>,
+    /// For each host how its machine ended, if it did.
+    pub statuses: Vec<Option<Status>>,
+    /// The plan's faults that never changed anything.
+    pub unfired: Vec<Resolved>,
+}
+
+/// Why a scenario cannot run on turmoil.
+#[derive(Debug, thiserror::Error)]
+#[error("the turmoil engine is a stub")]
+pub struct SimulateError;
+
+/// Runs a scenario on turmoil's simulated network.
+///
+/// # Errors
+/// [`SimulateError`] for what turmoil cannot do.
+pub fn simulate<C, E>(scenario: &Scenario<C, E>, settings: &Settings) -> Result<Simulated<E>, SimulateError> {
+    let _ = (scenario, settings);
+    Err(SimulateError)
 }
