@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::value;
 use crate::fault::{Chance, Profile};
@@ -13,7 +13,7 @@ use crate::systems::Options;
 /// Small network programs, proved against loss.
 #[derive(Debug, Parser)]
 #[command(name = "lossproof", version, max_term_width = 100)]
-#[command(subcommand_required = true, arg_required_else_help = false)]
+#[command(disable_help_flag = true, subcommand_required = true, arg_required_else_help = false)]
 #[command(after_help = "\
 Examples:
   lossproof list
@@ -26,6 +26,10 @@ pub(super) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(super) command: Command,
+    // The short form shows all there is, and on fewer lines.
+    /// Show this help
+    #[arg(short, long, global = true, action = ArgAction::HelpShort)]
+    help: Option<bool>,
 }
 
 /// What to do.

@@ -39,7 +39,7 @@ pub(super) enum CliError {
         source: io::Error,
     },
     /// The system has no sockets of this kind.
-    #[error("{system} has no unix sockets, so '{addr}' does not do: write IP:PORT or [IPV6]:PORT")]
+    #[error("{system} has no unix sockets, so it cannot use '{addr}': write IP:PORT or [IPV6]:PORT")]
     NoUnix {
         /// The system.
         system: &'static str,

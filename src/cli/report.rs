@@ -179,7 +179,7 @@ impl Report {
             self.faults.iter().map(|(kind, times)| format!("{kind} {}", thousands(*times))).collect();
         item(f, "faults", &if faults.is_empty() { "none".to_owned() } else { faults.join(", ") })?;
         if !self.asked.never.is_empty() {
-            item(f, "never", &format!("{} was asked for and never happened", self.asked.never.join(", ")))?;
+            item(f, "never", &format!("{}: asked for, but it never happened", self.asked.never.join(", ")))?;
         }
         let ended: Vec<String> =
             self.ended.iter().map(|(why, runs)| format!("{} {why}", percent(*runs, self.runs))).collect();

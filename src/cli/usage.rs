@@ -17,9 +17,15 @@ pub(super) fn line(error: &Error, args: &[OsString]) -> String {
         }
         (ErrorKind::InvalidValue, Some(name)) if let Some(value) = word(error, ContextKind::InvalidValue) => {
             let valid = words(error, ContextKind::ValidValue).join(" or ");
-            format!("{name}: '{value}' does not do: write {valid}")
+            format!("{name}: cannot use '{value}': write {valid}")
         }
-        _ => format!("{}; try '{} --help'", message(error), command(args)),
+        _ => {
+            let (message, help) = (message(error), format!("try '{} --help'", command(args)));
+            match suggestion(error) {
+                Some(near) => format!("{message}; did you mean '{near}'? ({help})"),
+                None => format!("{message}; {help}"),
+            }
+        }
     }
 }
 
@@ -42,16 +48,17 @@ fn words(error: &Error, kind: ContextKind) -> Vec<String> {
     }
 }
 
-/// Clap's first paragraph, and what it suggests.
+/// Clap's first paragraph, on one line.
 fn message(error: &Error) -> String {
     let text = error.to_string();
     let first = text.strip_prefix("error: ").unwrap_or(&text).split("\n\n").next().unwrap_or_default();
-    let first = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    let suggested = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
-    match suggested.into_iter().find_map(|kind| word(error, kind)) {
-        Some(near) => format!("{first}; did you mean '{near}'?"),
-        None => first,
-    }
+    first.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The word that may have been meant.
+fn suggestion(error: &Error) -> Option<String> {
+    let kinds = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
+    kinds.into_iter().find_map(|kind| word(error, kind))
 }
 
 /// The command that was given, as far as it is one.

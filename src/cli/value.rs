@@ -28,7 +28,7 @@ pub(super) enum ValueError {
     #[error("'{0}' is not a time scale: write a number from {min} to {max}, such as 0.5", min = SCALES.start(), max = SCALES.end())]
     Scale(String),
     /// It is no span of time.
-    #[error("'{text}' does not do: {why}")]
+    #[error("cannot use '{text}': {why}")]
     Span {
         /// The text.
         text: String,
@@ -36,10 +36,10 @@ pub(super) enum ValueError {
         why: SpanError,
     },
     /// It is a span of nothing.
-    #[error("'{0}' does not do: the span must be longer than 0")]
+    #[error("cannot use '{0}': the span must be longer than 0")]
     Zero(String),
     /// It is not a whole number of milliseconds.
-    #[error("'{0}' does not do: jitter is in whole milliseconds")]
+    #[error("cannot use '{0}': jitter is in whole milliseconds")]
     Jitter(String),
 }
 
