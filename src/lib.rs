@@ -2,6 +2,8 @@
 //! sockets.
 
 pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(feature = "net")]
 pub mod drive;
 pub mod engine;
