@@ -9,6 +9,7 @@ pub use effect::{Chunk, Effect, Misuse, Status};
 
 use super::{Conn, Peer, Violation};
 use effect::Step;
+pub(crate) use slots::Lead;
 use slots::{Slot, Slots};
 
 /// Where a machine puts what it wants done.
@@ -265,24 +266,20 @@ impl<E> Outbox<E> {
         self.steps.len()
     }
 
-    /// Room in the send buffer of an open stream.
-    pub(crate) fn free_len(&self, conn: Conn) -> Option<u32> {
-        match self.slots.get(conn)? {
-            Slot::Open { free_len, .. } => Some(free_len),
-            _ => None,
-        }
-    }
-
     /// Takes over the streams of another outbox, names and room.
     pub(crate) fn mirror_streams<F>(&mut self, other: &Outbox<F>) {
         self.slots.mirror(&other.slots);
     }
 
-    /// Adds room to an open stream without looking whether a write was short.
-    pub(crate) fn widen(&mut self, conn: Conn, len: u32) {
-        if let Some(Slot::Open { free_len, .. }) = self.slots.get_mut(conn) {
-            *free_len = free_len.saturating_add(len);
-        }
+    /// Finds the streams that have more room here than in the outbox of a machine which is further on.
+    pub(crate) fn leads_over<F>(&self, other: &Outbox<F>, leads: &mut Vec<Lead>) {
+        leads.clear();
+        leads.extend(self.slots.leads_over(&other.slots));
+    }
+
+    /// Gives a stream the room back that it had more.
+    pub(crate) fn give_lead(&mut self, lead: Lead) {
+        self.slots.give_lead(lead);
     }
 }
 

@@ -14,6 +14,13 @@ pub(super) enum Slot {
     Shut,
 }
 
+/// How much room a stream has beyond that of the same stream of another host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lead {
+    conn: Conn,
+    len: u32,
+}
+
 /// All streams by index, each with how many had its index before; the smallest vacant index is claimed next.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
@@ -69,5 +76,32 @@ impl Slots {
     pub(super) fn mirror(&mut self, other: &Self) {
         self.slots.clone_from(&other.slots);
         self.vacant.clone_from(&other.vacant);
+    }
+
+    /// The streams that are open here and have less room, or are shut, over there.
+    pub(super) fn leads_over(&self, other: &Self) -> impl Iterator<Item = Lead> {
+        let named = self.slots.iter().enumerate().map(|(index, &(generation, slot))| {
+            let conn = Conn { index: index as u32, generation };
+            (conn, slot, other.get(conn))
+        });
+        named.filter_map(|(conn, here, there)| {
+            let len = match (here, there) {
+                (Slot::Open { free_len, .. }, Some(Slot::Open { free_len: less, .. })) => {
+                    free_len.checked_sub(less).filter(|len| *len > 0)?
+                }
+                (Slot::Open { free_len, .. }, Some(Slot::Shut)) => free_len,
+                _ => return None,
+            };
+            Some(Lead { conn, len })
+        })
+    }
+
+    /// Adds the room of a lead to a stream that is open, or opens it.
+    pub(super) fn give_lead(&mut self, lead: Lead) {
+        match self.get_mut(lead.conn) {
+            Some(Slot::Open { free_len, .. }) => *free_len = free_len.saturating_add(lead.len),
+            Some(slot @ Slot::Shut) => *slot = Slot::Open { free_len: lead.len, short: false },
+            _ => {}
+        }
     }
 }
