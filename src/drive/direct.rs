@@ -316,6 +316,10 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
         linger_at.into_iter().chain(self.outgoing.as_ref().and_then(Outgoing::due_at)).min()
     }
 
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     fn rest(&mut self, _deadline: Option<Instant>) {}
 
     async fn finish(&mut self, core: &mut Core<M>) {

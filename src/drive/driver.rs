@@ -34,11 +34,15 @@ pub(super) trait Port<M: Machine> {
     /// Hands one input in and does what it causes.
     fn feed(&mut self, core: &mut Core<M>, input: Input<'_, M::Command>) -> Result<(), DriveError>;
 
-    /// Hands in the next input that is due, or registers to be woken for it.
+    /// Hands in the next input that is due, or registers to be woken for it. It is also ready, without an input, when
+    /// [`Port::wake_at`] may have become earlier.
     fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<(), DriveError>>;
 
     /// When it wants to be asked for inputs again, though nothing happens on the sockets.
     fn wake_at(&self) -> Option<Instant>;
+
+    /// Whether something is due that will come at this very moment, and goes before a timeout.
+    fn is_behind(&self) -> bool;
 
     /// Called before each wait, with the machine's deadline.
     fn rest(&mut self, deadline: Option<Instant>);
@@ -65,7 +69,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
         }
         let deadline = core.machine.deadline();
         port.rest(deadline);
-        let wake_at = deadline.into_iter().chain(port.wake_at()).min();
+        let wake_at = deadline.into_iter().chain(port.wake_at()).min().filter(|_| !port.is_behind());
         let timer = wake_at.map(|at| tokio::time::sleep_until(port.runtime_at(at)));
         tokio::select! {
             biased;
@@ -76,7 +80,8 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
             fed = poll_fn(|cx| poll_inputs(port, &mut core, cx)) => fed?,
             Some(()) = async { Some(timer?.await) } => {}
         }
-        let due = core.done.is_none() && core.machine.deadline().is_some_and(|due_at| due_at <= port.now());
+        let ready = core.done.is_none() && !port.is_behind();
+        let due = ready && core.machine.deadline().is_some_and(|due_at| due_at <= port.now());
         if due {
             port.feed(&mut core, Input::Timeout)?;
         }

@@ -8,13 +8,19 @@ mod driver;
 mod net;
 mod outgoing;
 mod ready;
+#[cfg(feature = "turmoil")]
+mod simulated;
 mod sockets;
+#[cfg(feature = "turmoil")]
+mod turmoil_net;
 
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use outgoing::LocalFaults;
+#[cfg(feature = "turmoil")]
+pub use simulated::{MAX_TURMOIL_HOSTS, SimulateError, Simulated, simulate};
 
 use crate::fault::{FaultKind, UnknownHost};
 use crate::machine::{Input, Machine, Peer, Status};

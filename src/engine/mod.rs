@@ -18,11 +18,11 @@ use crate::lawful::Lawful;
 use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
 use crate::network::{Power, Schedule};
 use crate::scenario::Scenario;
+use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::{Happened, Log, Transcript};
 
 pub use crate::network::Fired;
-pub(crate) use arrival::Arrival;
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
 
@@ -84,6 +84,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The seed of a host's machine: its own for each host and incarnation.
+    pub(crate) fn machine_seed(&self, host: HostId, incarnation: u32) -> u64 {
+        mix(mix(self.effective_seed(), u64::from(host.0)), u64::from(incarnation))
+    }
+
     /// The seed of the run: the plan's, if it has one.
     pub fn effective_seed(&self) -> u64 {
         self.plan.seed.unwrap_or(self.seed)

@@ -10,7 +10,6 @@ use crate::host::HostId;
 use crate::machine::{Boot, Input, Machine, limits};
 use crate::network::{Class, Order, Power};
 use crate::scenario::Scenario;
-use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::What;
 
@@ -73,12 +72,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
     /// Makes a host's machine and starts it.
     fn boot(&mut self, scenario: &Scenario<C, E>, settings: &Settings, host: HostId, now: Instant) {
         let state = &mut self.hosts[host.index()];
-        let host_seed = mix(settings.effective_seed(), u64::from(host.0));
-        let boot = Boot {
-            incarnation: state.incarnation,
-            seed: mix(host_seed, u64::from(state.incarnation)),
-            disk: &state.disk,
-        };
+        let seed = settings.machine_seed(host, state.incarnation);
+        let boot = Boot { incarnation: state.incarnation, seed, disk: &state.disk };
         state.machine = Some(scenario.hosts()[host.index()].boot(boot, settings.laws));
         state.incarnation += 1;
         state.power = Power::Running;

@@ -75,6 +75,7 @@ impl Payloads {
     }
 
     /// The bytes of a payload.
+    #[cfg(feature = "turmoil")]
     pub(crate) fn bytes(&self, index: u32) -> &[u8] {
         &self.buffers[index as usize]
     }
@@ -235,6 +236,12 @@ impl<E> World<E> {
         let pipe = &mut self.pipes[at.stream as usize][usize::from(at.other().side)];
         self.inbound.clear();
         self.inbound.extend(pipe.drain(..pipe.len().min(len as usize)));
+    }
+
+    /// The next bytes on their way to an end.
+    #[cfg(feature = "turmoil")]
+    pub(crate) fn in_flight(&self, at: StreamEnd, len: u32) -> impl Iterator<Item = &u8> {
+        self.pipes[at.stream as usize][usize::from(at.other().side)].iter().take(len as usize)
     }
 
     /// The port of a host's datagram socket.

@@ -213,6 +213,13 @@ impl Streams {
         self.end(at).host.address(port)
     }
 
+    /// The connector's end with this address.
+    #[cfg(feature = "turmoil")]
+    pub(crate) fn connector_at(&self, peer: Peer) -> Option<StreamEnd> {
+        let ends = (0..self.all.len() as u32).map(|stream| StreamEnd { stream, side: 0 });
+        ends.into_iter().find(|&at| self.address(at) == peer)
+    }
+
     /// The host of an end.
     pub(crate) fn host(&self, at: StreamEnd) -> HostId {
         self.end(at).host

@@ -1,0 +1,95 @@
+//! The same scenario with the same plan gives the same transcript in the event engine and on turmoil.
+#![cfg(feature = "turmoil")]
+
+use std::rc::Rc;
+
+use lossproof::drive::simulate;
+use lossproof::engine::{Engine, Prepared, Settings};
+use lossproof::fault::strategy::{datagram_plan, stream_plan};
+use lossproof::fault::{Chance, FaultPlan, Flow, Profile};
+use lossproof::systems::tcp_sixteen::TcpSixteen;
+use lossproof::systems::udp_local::UdpLocal;
+use lossproof::systems::udp_remote::UdpRemote;
+use lossproof::systems::{Options, System};
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+
+/// Runs a system in both worlds and compares what they say.
+fn assert_parity<S: System>(options: &Options, plan: &FaultPlan, profile: Profile, seed: u64) -> String {
+    let scenario = Rc::new(S::scenario(options));
+    let names = scenario.names();
+    let plan = Prepared::new(plan, &names).unwrap();
+    let settings = Settings { seed, plan, profile, ..Settings::default() };
+    let mut engine = Engine::default();
+    let outcome = engine.run(&scenario, &settings);
+    let in_engine = engine.transcript(&scenario, &names).to_string();
+    let simulated = simulate(&scenario, &settings).unwrap();
+    let on_turmoil = simulated.transcript(&scenario, &names).to_string();
+    assert_eq!(in_engine, on_turmoil);
+    assert_eq!((outcome, engine.statuses()), (simulated.outcome, simulated.statuses.as_slice()));
+    in_engine
+}
+
+fn both_ways() -> [Flow; 2] {
+    [Flow::new("client", "server"), Flow::new("server", "client")]
+}
+
+fn config(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, ..Config::default() }
+}
+
+proptest! {
+    #![proptest_config(config(60))]
+
+    #[test]
+    fn udp_remote_is_the_same_in_both_worlds(
+        plan in datagram_plan(&both_ways(), 8, 8),
+        ids in any::<bool>(),
+        drop in 0_u32..60,
+    ) {
+        let options = Options { ids, drop: Chance::percent(drop), ..Options::default() };
+        assert_parity::<UdpRemote>(&options, &plan, Profile::default(), 7);
+    }
+
+    #[test]
+    fn tcp_sixteen_is_the_same_in_both_worlds(plan in stream_plan(&both_ways(), 17, 6)) {
+        assert_parity::<TcpSixteen>(&Options::default(), &plan, Profile::default(), 7);
+    }
+
+    #[test]
+    fn random_loss_is_the_same_in_both_worlds(seed in any::<u64>(), loss in 0_u32..80, millis in 0_u64..40) {
+        let jitter = std::time::Duration::from_millis(millis);
+        let (loss, duplicate) = (Chance::percent(loss), Chance::percent(10));
+        let profile = Profile { loss, duplicate, jitter, corrupt: Chance::percent(5) };
+        let none = FaultPlan::default();
+        assert_parity::<UdpLocal>(&Options::default(), &none, profile, seed);
+        assert_parity::<UdpRemote>(&Options { ids: true, ..Options::default() }, &none, profile, seed);
+        assert_parity::<TcpSixteen>(&Options::default(), &none, profile, seed);
+    }
+}
+
+#[test]
+fn partitions_skews_and_resets_are_the_same_in_both_worlds() {
+    let options = Options { ids: true, ..Options::default() };
+    for plan in [
+        "at 50ms partition client|server; at 1s heal",
+        "at 0ms partition server>client; at 700ms heal; client>server #2 duplicate",
+        "at 150ms skew client +1s; client>server #0 drop",
+        "link 20ms; client>server #1 delay 400ms; server>client #0 delay 1s",
+    ] {
+        assert_parity::<UdpRemote>(&options, &plan.parse().unwrap(), Profile::default(), 1);
+    }
+    for plan in [
+        "at 12ms partition client|server; at 3s heal",
+        "at 1ms partition client|server; at 3s heal",
+        "at 0ms partition client|server",
+        "client>server @3 reset",
+        "server>client @0 reset",
+        "server>client @16 reset; client>server @16 stall 1s",
+        "client>server @0 stall 6s",
+        "at 1s skew client +10s; client>server @5 stall 2s",
+        "link 1ms; client>server cut every 1 byte; server>client cut every 3 bytes",
+    ] {
+        assert_parity::<TcpSixteen>(&options, &plan.parse().unwrap(), Profile::default(), 1);
+    }
+}
