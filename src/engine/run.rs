@@ -37,11 +37,21 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
                 self.ended = Some(Ended::Quiet);
                 break;
             };
+            if matches!(event, Event::Timer) && self.hosts[order.host().index()].timer_at != Some(order.at())
+            {
+                // The deadline has moved since.
+                continue;
+            }
             if order.at() > scenario.max_time {
                 self.ended = Some(Ended::TimeLimit);
                 break;
             }
-            self.happen(scenario, settings, order, event);
+            if self.is_overdue(order, event) {
+                self.world.push(order, event);
+                self.time_out(order.host(), order.at());
+            } else {
+                self.happen(scenario, settings, order, event);
+            }
             self.show(order.at(), &mut observer);
             if self.inputs >= scenario.max_inputs {
                 self.ended.get_or_insert(Ended::InputLimit);
@@ -106,8 +116,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             state.machine = None;
             state.power = Power::Exited;
             state.timer_at = None;
-            world.network.exit(now, host);
-            world.enqueue_segments();
+            world.exit(now, host);
         } else {
             self.set_timer(host, now);
         }
@@ -117,7 +126,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
     fn set_timer(&mut self, host: HostId, now: Instant) {
         let state = &mut self.hosts[host.index()];
         let deadline = state.machine.as_ref().and_then(Machine::deadline);
-        let due_at = deadline.map(|at| {
+        // So far away is as good as never.
+        let due_at = deadline.filter(|at| *at < Instant::FAR_FUTURE).map(|at| {
             Instant::from_nanos(at.since_start().saturating_sub(state.skew).as_nanos() as u64).max(now)
         });
         if due_at != state.timer_at
@@ -133,13 +143,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         let (now, host) = (order.at(), order.host());
         match event {
             Event::Fault(fault, index) => self.fault(scenario, settings, fault, index, now),
-            Event::Timer => {
-                if self.hosts[host.index()].timer_at == Some(now) {
-                    self.time_out(host, now);
-                }
-            }
+            Event::Timer => self.time_out(host, now),
             event => {
-                self.look_at_deadline(host, now);
                 let state = &mut self.hosts[host.index()];
                 if let Some(arrival) = self.world.open(order, event, state.power, &mut state.outbox) {
                     let bytes = std::mem::take(&mut self.world.inbound);
@@ -150,15 +155,16 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         }
     }
 
-    /// A flood of inputs cannot starve a timer: after so many at one moment the deadline is looked at.
-    fn look_at_deadline(&mut self, host: HostId, now: Instant) {
-        let state = &mut self.hosts[host.index()];
-        if state.last_at == now && state.streak >= limits::MAX_INPUTS_PER_LOOK {
-            state.streak = 0;
-            if state.timer_at == Some(now) {
-                self.time_out(host, now);
-            }
+    /// A flood of inputs cannot starve a timer: after so many at one moment the deadline is looked at, and if it is
+    /// reached, the next input waits.
+    fn is_overdue(&mut self, order: Order, event: Event) -> bool {
+        let state = &mut self.hosts[order.host().index()];
+        let is_flood = state.last_at == order.at() && state.streak >= limits::MAX_INPUTS_PER_LOOK;
+        if !is_flood || matches!(event, Event::Timer | Event::Fault(..)) {
+            return false;
         }
+        state.streak = 0;
+        state.timer_at == Some(order.at())
     }
 
     fn time_out(&mut self, host: HostId, now: Instant) {
@@ -176,6 +182,9 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         index: u32,
         now: Instant,
     ) {
+        if !self.changes_something(fault) {
+            return;
+        }
         let resolved = Resolved::Host { at: now, fault };
         self.world.record(now, HostId(0), What::Fault(resolved));
         match fault {
@@ -184,9 +193,6 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             ResolvedHost::Crash(host) | ResolvedHost::Poweroff(host) => {
                 let off = matches!(fault, ResolvedHost::Poweroff(_));
                 let state = &mut self.hosts[host.index()];
-                if state.power == Power::Off || (!off && state.machine.is_none()) {
-                    return;
-                }
                 self.world.network.fire(index);
                 state.machine = None;
                 state.timer_at = None;
@@ -195,14 +201,10 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
                     self.world.network.poweroff(host);
                 } else {
                     state.power = Power::Exited;
-                    self.world.network.crash(now, host);
+                    self.world.crash(now, host);
                 }
-                self.world.enqueue_segments();
             }
             ResolvedHost::Restart(host) => {
-                if self.hosts[host.index()].machine.is_some() {
-                    return;
-                }
                 self.world.network.fire(index);
                 self.world.network.restart(now, host);
                 self.world.statuses[host.index()] = None;
@@ -213,6 +215,19 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
                 self.hosts[host.index()].skew += ahead;
                 self.set_timer(host, now);
             }
+        }
+    }
+
+    /// Whether a fault of a host finds it as it must be to be hit.
+    fn changes_something(&self, fault: ResolvedHost) -> bool {
+        match fault {
+            ResolvedHost::Crash(host) => self.hosts[host.index()].machine.is_some(),
+            ResolvedHost::Poweroff(host) => self.hosts[host.index()].power != Power::Off,
+            ResolvedHost::Restart(host) => self.hosts[host.index()].machine.is_none(),
+            ResolvedHost::Partition(..)
+            | ResolvedHost::PartitionOneWay(..)
+            | ResolvedHost::Heal
+            | ResolvedHost::Skew(..) => true,
         }
     }
 
