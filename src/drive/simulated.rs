@@ -505,8 +505,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
             core.out.release(conn);
         }
         if core.done.is_some() {
-            shared.world.network.exit(now, self.host);
-            shared.world.enqueue_segments();
+            shared.world.exit(now, self.host);
         }
         drop(shared);
         self.carry(&[]);

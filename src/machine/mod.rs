@@ -16,6 +16,7 @@ use std::hash::Hasher;
 pub use conn::{Conn, ConnMap};
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
+pub(crate) use outbox::Lead;
 pub use outbox::{Chunk, Effect, Misuse, Outbox, Status};
 pub use peer::{Peer, PeerError, UnixPath};
 

@@ -161,7 +161,8 @@ impl Network {
     fn fate(&mut self, from: HostId, to: HostId, n: u64, len: usize) -> Option<DatagramFault> {
         let (fault, index) = match self.schedule.datagram(from, to, n) {
             Some((fault, index)) => (fault, Some(index)),
-            None if self.profile.is_calm() => return None,
+            // No network lies between a host and itself.
+            None if from == to || self.profile.is_calm() => return None,
             None => (self.profile.datagram(self.seed, from, to, n, len)?, None),
         };
         let changes = match fault {

@@ -182,30 +182,31 @@ impl Network {
     pub(crate) fn exit(&mut self, now: Instant, host: HostId) {
         for at in self.streams.ends_of(host) {
             self.close(now, at);
-            self.streams.forget(at);
         }
+        self.streams.forget_all(host);
     }
 
     /// A host's process dies: peers see an end, or a reset where it had not read everything (RFC 1122 4.2.2.13).
     pub(crate) fn crash(&mut self, now: Instant, host: HostId) {
         for at in self.streams.ends_of(host) {
             let end = self.streams.end(at);
-            if !end.held.is_empty() {
+            let is_unread = |(_, segment): &(_, Segment)| matches!(segment, Segment::Data { .. });
+            if end.held.iter().any(is_unread) {
                 self.reset_peer(now, at);
             } else if end.standing != Standing::Dialing {
                 self.shutdown(now, at);
             }
             self.streams.end_mut(at).standing = Standing::Gone;
-            self.streams.forget(at);
         }
+        self.streams.forget_all(host);
     }
 
     /// A host goes silent: peers see nothing.
     pub(crate) fn poweroff(&mut self, host: HostId) {
         for at in self.streams.ends_of(host) {
             self.streams.end_mut(at).standing = Standing::Gone;
-            self.streams.forget(at);
         }
+        self.streams.forget_all(host);
     }
 
     /// A host starts anew. Where a peer went on sending meanwhile, its retransmissions now meet a system that knows
