@@ -74,6 +74,7 @@ pub struct LocalFaults {
 ///
 /// # Errors
 /// [`DriveError`] if the socket cannot be opened or fails, or the machine breaks a law.
+#[expect(clippy::result_large_err, reason = "it is returned once, at the end of a program")]
 pub fn run<M: Machine>(
     machine: M,
     endpoint: Endpoint,
