@@ -291,7 +291,7 @@ fn result(jobs: &str, more: &[&str]) -> Value {
         "--runs",
         "10000",
         "--seed",
-        "3",
+        "7",
         "--format",
         "json",
         "--jobs",
@@ -311,7 +311,9 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
     for more in [&["--jitter", "--duplicate", "5%"][..], &["--corrupt", "0.02%"]] {
         let one = result("1", more);
         assert_eq!(one, result("2", more), "{more:?}");
-        assert_eq!(one["held"], Value::from(more.len() == 3), "{more:?}");
+        // Threads take 4,096 runs at a time: a failure after those is where they could part.
+        let failed = one["failure"]["run"].as_u64();
+        assert_eq!(failed.is_some_and(|run| run > 4_096), more.len() == 2, "{one}");
     }
 }
 
