@@ -92,7 +92,7 @@ fn three_drops_are_recovered_from() {
 
 #[test]
 fn five_drops_are_given_up_on() {
-    let plan: String = (0..5).map(|n| format!("client>server #{n} drop;")).collect();
+    let plan = (0..5).map(|n| format!("client>server #{n} drop")).collect::<Vec<_>>().join("; ");
     let transcript = quiet(&["sim", "udp-remote", "--faults", &plan], 1);
     assert_eq!(sends(&transcript), ["0.000", "0.100", "0.300", "0.700", "1.500"]);
     let end = "3.100  client  event I think the server is down\n3.100  client  done  1\n";
@@ -291,7 +291,7 @@ fn result(jobs: &str, more: &[&str]) -> Value {
         "--runs",
         "10000",
         "--seed",
-        "3",
+        "7",
         "--format",
         "json",
         "--jobs",
@@ -301,7 +301,7 @@ fn result(jobs: &str, more: &[&str]) -> Value {
     let mut json = parsed(stdout(&output));
     let fields = json.as_object_mut().expect("an object");
     for name in ["wall_seconds", "runs_per_second"] {
-        assert!(fields.remove(name).is_some_and(|field| field.is_f64()), "{name}");
+        assert!(fields.remove(name).is_some_and(|field| field.is_number()), "{name}");
     }
     json
 }
@@ -311,7 +311,9 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
     for more in [&["--jitter", "--duplicate", "5%"][..], &["--corrupt", "0.02%"]] {
         let one = result("1", more);
         assert_eq!(one, result("2", more), "{more:?}");
-        assert_eq!(one["held"], Value::from(more.len() == 3), "{more:?}");
+        // Threads take 4,096 runs at a time: a failure after those is where they could part.
+        let failed = one["failure"]["run"].as_u64();
+        assert_eq!(failed.is_some_and(|run| run > 4_096), more.len() == 2, "{one}");
     }
 }
 

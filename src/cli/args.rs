@@ -28,7 +28,7 @@ pub(super) struct Cli {
     pub(super) command: Command,
     // The short form shows all there is, and on fewer lines.
     /// Show this help
-    #[arg(short, long, global = true, action = ArgAction::HelpShort)]
+    #[arg(short, long, global = true, display_order = 1000, action = ArgAction::HelpShort)]
     help: Option<bool>,
 }
 

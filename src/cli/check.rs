@@ -80,8 +80,7 @@ where
 {
     let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let bar = ProgressBar::new(runs);
-    let style =
-        ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} runs, {per_sec}, {eta} left");
+    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} runs, {eta} left");
     if let Ok(style) = style {
         bar.set_style(style);
     }

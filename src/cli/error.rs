@@ -4,7 +4,6 @@ use std::io;
 
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
-use crate::machine::Peer;
 
 /// Why a command did not come to its end. Shown as one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -44,17 +43,23 @@ pub(super) enum CliError {
         /// The system.
         system: &'static str,
         /// The address.
-        addr: Peer,
+        addr: String,
     },
     /// Turmoil cannot do this.
     #[error("--engine turmoil: {0}")]
     Simulate(#[from] SimulateError),
     /// The real network failed.
     #[error("{0}")]
-    Drive(#[from] DriveError),
+    Drive(Box<DriveError>),
     /// The result could not be written.
     #[error("cannot write to standard output: {}", system_text(.0))]
     Write(#[from] io::Error),
+}
+
+impl From<DriveError> for CliError {
+    fn from(error: DriveError) -> Self {
+        Self::Drive(Box::new(error))
+    }
 }
 
 impl CliError {

@@ -58,13 +58,13 @@ fn address<S: System>(args: &RealArgs) -> Result<SocketAddr, CliError> {
     match args.addr {
         None => Ok((Ipv4Addr::LOCALHOST, S::ABOUT.port).into()),
         Some(Peer::Inet(addr)) => Ok(addr),
-        Some(addr @ Peer::Unix(_)) => Err(CliError::NoUnix { system: S::ABOUT.name, addr }),
+        Some(Peer::Unix(path)) => Err(CliError::NoUnix { system: S::ABOUT.name, addr: path.to_string() }),
     }
 }
 
 /// The machine's start: without a seed of the user's, one of the clock's.
 fn boot(args: &RealArgs) -> Boot<'static> {
-    let seed = args.seed.unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond() as u64);
+    let seed = args.seed.unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond().unsigned_abs() as u64);
     Boot { incarnation: 0, seed, disk: &[] }
 }
 

@@ -56,7 +56,7 @@ pub(super) struct Report {
     held: bool,
     runs: u64,
     wall_seconds: f64,
-    runs_per_second: f64,
+    runs_per_second: u64,
     virtual_seconds: f64,
     packets: u64,
     inputs: u64,
@@ -101,7 +101,8 @@ impl Example {
 #[derive(Serialize)]
 struct Broken {
     run: u64,
-    broken: String,
+    /// The property or the law that did not hold.
+    what: String,
     detail: String,
     virtual_seconds: f64,
     packets: u64,
@@ -116,7 +117,7 @@ impl Broken {
         let Failure { run, broken, detail, plan, packets, at, transcript } = failure;
         Self {
             run: *run,
-            broken: broken.clone(),
+            what: broken.clone(),
             detail: one_line(detail),
             virtual_seconds: at.since_start().as_secs_f64(),
             packets: *packets,
@@ -145,7 +146,9 @@ impl Report {
         wall: Duration,
         example: Option<Example>,
     ) -> Self {
-        let wall_seconds = wall.as_secs_f64();
+        // A rate beyond 64 bits takes a wall time of zero, and is none.
+        let rate = u128::from(tally.runs) * 1_000_000_000 / wall.as_nanos().max(1);
+        let runs_per_second = u64::try_from(rate).unwrap_or(0);
         let hosts = names.iter().zip(&tally.ends).map(|(name, ends)| HostEnds {
             host: (*name).to_owned(),
             success: ends.successes,
@@ -159,9 +162,9 @@ impl Report {
             asked,
             held: failure.is_none(),
             runs: tally.runs,
-            wall_seconds,
-            runs_per_second: if wall_seconds > 0.0 { tally.runs as f64 / wall_seconds } else { 0.0 },
-            virtual_seconds: Duration::from_nanos_u128(tally.virtual_nanos).as_secs_f64() + last,
+            wall_seconds: wall.as_secs_f64(),
+            runs_per_second,
+            virtual_seconds: tally.virtual_nanos as f64 / 1e9 + last,
             packets: tally.packets,
             inputs: tally.inputs,
             faults: tally.fired_kinds().map(|(kind, times)| (kind.name(), times)).collect(),
@@ -198,7 +201,7 @@ impl Report {
         let title = self.asked.title(&[&self.asked.options, &self.asked.network]);
         let seed = if self.asked.seed == 0 { String::new() } else { format!(" --seed {}", self.asked.seed) };
         writeln!(f, "HELD {title}{seed}: {} properties and the laws", self.asked.properties.len())?;
-        let rate = thousands(self.runs_per_second as u64);
+        let rate = thousands(self.runs_per_second);
         let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
         let time = format!("{} in {wall}, {rate} a second, {simulated} simulated", thousands(self.runs));
         item(f, "runs", &time)?;
@@ -216,7 +219,7 @@ impl Report {
     }
 
     fn write_failed(&self, failure: &Broken, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "FAILED {}: {}", self.asked.title(&[&self.asked.options]), failure.broken)?;
+        writeln!(f, "FAILED {}: {}", self.asked.title(&[&self.asked.options]), failure.what)?;
         writeln!(f, "  {}", failure.detail)?;
         let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
         writeln!(f, "  after {} ({wall}, {simulated} simulated)", count(self.runs, "run"))?;
