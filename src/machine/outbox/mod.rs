@@ -2,6 +2,8 @@
 
 mod effect;
 mod slots;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::{self, Write as _};
 
