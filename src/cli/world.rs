@@ -2,15 +2,13 @@
 
 use std::fs;
 use std::panic;
-use std::time::Duration;
 
 use super::error::CliError;
-use crate::check::{Demand, Property};
+use crate::check::Property;
 use crate::engine::Prepared;
 use crate::fault::FaultPlan;
 use crate::scenario::Scenario;
 use crate::systems::{Options, System};
-use crate::time::Instant;
 
 /// A system with its options and the plan that was given.
 pub(super) struct World<S: System> {
@@ -28,22 +26,10 @@ impl<S: System> World<S> {
     /// A world with these options and the faults of this argument.
     pub(super) fn new(options: &Options, faults: Option<&str>) -> Result<Self, CliError> {
         let plan = read_plan(faults)?;
-        let mut scenario = S::scenario(options);
-        let properties = S::properties(options);
-        // Where delays are scaled up a run takes longer, and what is demanded in time must fit into it.
-        scenario.max_time = scenario.max_time.max(Instant::START + latest(&properties));
+        let (scenario, properties) = (S::scenario(options), S::properties(options));
         let prepared = Prepared::new(&plan, &scenario.names())?;
         Ok(Self { scenario, properties, plan, prepared })
     }
-}
-
-/// When the last demand is due.
-fn latest<E>(properties: &[Property<E>]) -> Duration {
-    let bounds = properties.iter().filter_map(|property| match property.demand {
-        Demand::Within(bound) => Some(bound),
-        _ => None,
-    });
-    bounds.max().unwrap_or_default()
 }
 
 /// The plan of `--faults`: its text, or the file that it names after an `@`.
