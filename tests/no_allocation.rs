@@ -87,9 +87,8 @@ fn stream_scenario(packets: u64) -> Scenario<(), u64> {
     let mut scenario = Scenario::new("ping-pong over a stream");
     (scenario.max_inputs, scenario.max_time) = (u64::MAX, Instant::FAR_FUTURE);
     let left = packets / 2;
-    let right = scenario.host("right", Binding::Listener { port: 1 }, move |_| {
-        Box::new(StreamBall { serve_to: None, left })
-    });
+    let right = scenario
+        .host("right", Binding::Listener { port: 1 }, move |_| Box::new(StreamBall { serve_to: None, left }));
     let serve_to = Some(scenario.peer(right));
     scenario.host("left", Binding::Dialer, move |_| Box::new(StreamBall { serve_to, left }));
     scenario
