@@ -21,6 +21,7 @@ use crate::fault::{FaultPlan, Profile};
 use crate::machine::Law;
 use crate::scenario::Scenario;
 use crate::seed::mix;
+use crate::time::Instant;
 
 /// A run in which something does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub struct Failure {
     pub detail: String,
     /// Everything that makes the run again.
     pub plan: FaultPlan,
+    /// How many datagrams and segments of data were sent until then.
+    pub packets: u64,
+    /// When it was.
+    pub at: Instant,
     /// What happened, up to the step that broke it.
     pub transcript: String,
 }
@@ -108,6 +113,28 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         (outcome, self.engine.plan(self.scenario, &settings), transcript)
     }
 
+    /// The run of one seed, unless the plan brings another, with its log kept: [`Search::engine`] has it afterwards.
+    ///
+    /// # Errors
+    /// What does not hold, if something does not.
+    pub fn once(&mut self, seed: u64) -> Result<Outcome, String> {
+        let before = (self.settings.seed, self.settings.keep);
+        (self.settings.seed, self.settings.keep) = (seed, Keep::Log);
+        let result = self.attempt().map_err(|mut broken| {
+            if !broken.panicked {
+                self.name_the_law(&mut broken);
+            }
+            format!("{}: {}", broken.what, broken.detail)
+        });
+        (self.settings.seed, self.settings.keep) = before;
+        result
+    }
+
+    /// The engine, with what the last run left.
+    pub const fn engine(&self) -> &Engine<C, E> {
+        &self.engine
+    }
+
     /// One run, with the current settings; what does not hold, if something does not.
     fn attempt(&mut self) -> Result<Outcome, Broken> {
         let (engine, met) = (&mut self.engine, &mut self.met);
@@ -165,6 +192,8 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
             broken: broken.what,
             detail: broken.detail,
             plan: self.engine.plan(self.scenario, &self.settings),
+            packets: self.engine.packets(),
+            at: self.engine.last_at(),
             transcript: self.engine.transcript(self.scenario, &names).to_string(),
         };
         self.settings.keep = before;

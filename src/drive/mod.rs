@@ -11,8 +11,6 @@ mod ready;
 #[cfg(feature = "turmoil")]
 mod simulated;
 mod sockets;
-#[cfg(feature = "turmoil")]
-mod turmoil_net;
 
 use std::future::Future;
 use std::io;

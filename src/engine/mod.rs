@@ -210,6 +210,16 @@ impl<C, E> Engine<C, E> {
         &self.world.statuses
     }
 
+    /// How many datagrams and segments of data were sent.
+    pub const fn packets(&self) -> u64 {
+        self.world.network.packets
+    }
+
+    /// When something happened last.
+    pub const fn last_at(&self) -> Instant {
+        self.last_at
+    }
+
     /// The law that was broken, if one was, and on which host.
     pub fn violation(&self) -> Option<&(HostId, Violation)> {
         self.world.violation.as_ref()
