@@ -98,8 +98,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
     }
 
     /// Takes what comes out of the sockets, to be handed in when it is due.
-    fn take_raw(&mut self, raw: Raw) {
-        match raw {
+    fn take_raw(&mut self, raw: &Raw) {
+        match *raw {
             Raw::Datagram { from, len } => {
                 let buffer = self.sockets.lend();
                 self.datagrams.push((from, buffer[..len].to_vec()));
@@ -170,9 +170,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
             let now = self.global_now();
             let (order, event) = {
                 let shared = self.shared.borrow();
-                let Some(Reverse(Entry { order, event })) = shared.inboxes[self.host.index()].peek() else {
-                    return None;
-                };
+                let Reverse(Entry { order, event }) = shared.inboxes[self.host.index()].peek()?;
                 (*order, *event)
             };
             if order.at() > now {
@@ -292,7 +290,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
     ) -> Poll<Result<(), DriveError>> {
         loop {
             match self.sockets.poll_next(cx) {
-                Poll::Ready(Ok(raw)) => self.take_raw(raw),
+                Poll::Ready(Ok(raw)) => self.take_raw(&raw),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(DriveError::Socket(error))),
                 Poll::Pending => break,
             }
