@@ -23,8 +23,9 @@ impl Server {
             .expect("the binary was built for this test");
         let lines = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
         let mut server = Self { child, lines, addr: String::new() };
-        let first = server.line();
-        server.addr = first.strip_prefix("listening on ").expect(&first).to_owned();
+        let mut addr = server.line();
+        assert!(addr.starts_with("listening on "), "{addr}");
+        server.addr = addr.split_off("listening on ".len());
         server
     }
 
