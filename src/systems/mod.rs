@@ -100,7 +100,7 @@ pub trait System {
 }
 
 /// How long a run goes on after the moment by which its client has ended.
-const AFTERWARDS: Duration = Duration::from_secs(60);
+const AFTERWARDS: Duration = Duration::from_mins(1);
 
 /// The server of a scenario: always its first host.
 pub const SERVER: crate::HostId = crate::HostId(0);
