@@ -53,6 +53,12 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Host<C, E> {
             Some(shift) => Box::new(Lawful::new(machine, (self.make)(boot), self.promises).with_shift(shift)),
         }
     }
+
+    /// A machine for this host with a twin that gets exactly the same, only so much later.
+    pub(crate) fn boot_plain(&self, boot: Boot<'_>, shift: Duration) -> BoxedMachine<C, E> {
+        let twin = (self.make)(boot);
+        Box::new(Lawful::new((self.make)(boot), twin, self.promises).with_shift(shift).plain())
+    }
 }
 
 impl<C, E> fmt::Debug for Host<C, E> {

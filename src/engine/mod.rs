@@ -175,6 +175,8 @@ pub struct Engine<C, E> {
     ended: Option<Ended>,
     inputs: u64,
     last_at: Instant,
+    /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
+    pub(crate) plain_twins: bool,
     /// Events up to here have been shown to the observer, and ends of machines up to there.
     shown: (usize, u32),
 }
@@ -187,6 +189,7 @@ impl<C, E> Default for Engine<C, E> {
             ended: None,
             inputs: 0,
             last_at: Instant::START,
+            plain_twins: false,
             shown: (0, 0),
         }
     }

@@ -84,7 +84,11 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         let state = &mut self.hosts[host.index()];
         let seed = settings.machine_seed(host, state.incarnation);
         let boot = Boot { incarnation: state.incarnation, seed, disk: &state.disk };
-        state.machine = Some(scenario.hosts()[host.index()].boot(boot, settings.laws));
+        let made_by = &scenario.hosts()[host.index()];
+        state.machine = Some(match settings.laws {
+            Some(shift) if self.plain_twins => made_by.boot_plain(boot, shift),
+            laws => made_by.boot(boot, laws),
+        });
         state.incarnation += 1;
         state.power = Power::Running;
         state.outbox.reset();

@@ -117,7 +117,8 @@ fn an_index_is_used_again_with_the_next_generation_the_smallest_first() {
 
 #[test]
 fn nothing_is_written_to_a_stream_that_is_not_open() {
-    let ways: [(&str, fn(&mut Outbox<u32>, Conn)); 4] = [
+    type End = fn(&mut Outbox<u32>, Conn);
+    let ways: [(&str, End); 4] = [
         ("shutdown", Outbox::shutdown),
         ("close", Outbox::close),
         ("abort", Outbox::abort),
