@@ -18,8 +18,8 @@ pub(super) trait Net: 'static {
     type Listener: Listen<Stream = Self::Stream>;
     type Stream: Stream;
 
-    /// Opens a datagram socket, connected to `connect` if that is given.
-    fn bind(local: SocketAddr, connect: Option<SocketAddr>) -> impl Future<Output = io::Result<Self::Udp>>;
+    /// Opens a datagram socket.
+    fn bind(local: SocketAddr) -> impl Future<Output = io::Result<Self::Udp>>;
 
     /// Opens a listening stream socket.
     fn listen(local: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>>;
@@ -31,6 +31,8 @@ pub(super) trait Net: 'static {
 /// A datagram socket.
 pub(super) trait Datagrams {
     fn local_addr(&self) -> io::Result<SocketAddr>;
+    /// Takes datagrams from this peer alone from now on.
+    fn connect(&self, peer: SocketAddr) -> impl Future<Output = io::Result<()>>;
     fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], peer: SocketAddr) -> Poll<io::Result<()>>;
 }
@@ -59,13 +61,9 @@ impl Net for System {
     type Listener = tokio::net::TcpListener;
     type Stream = tokio::net::TcpStream;
 
-    async fn bind(local: SocketAddr, connect: Option<SocketAddr>) -> io::Result<Self::Udp> {
+    async fn bind(local: SocketAddr) -> io::Result<Self::Udp> {
         // No SO_REUSEADDR: with it a second server would bind silently.
-        let socket = tokio::net::UdpSocket::bind(local).await?;
-        if let Some(peer) = connect {
-            socket.connect(peer).await?;
-        }
-        Ok(socket)
+        tokio::net::UdpSocket::bind(local).await
     }
 
     async fn listen(local: SocketAddr) -> io::Result<Self::Listener> {
@@ -94,6 +92,10 @@ impl Datagrams for tokio::net::UdpSocket {
         Self::local_addr(self)
     }
 
+    async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
+        Self::connect(self, peer).await
+    }
+
     fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
         let mut buf = ReadBuf::new(buf);
         self.poll_recv_from(cx, &mut buf).map_ok(|peer| (buf.filled().len(), peer))
@@ -114,7 +116,8 @@ impl Listen for tokio::net::TcpListener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
         Self::poll_accept(self, cx).map(|accepted| {
             let (stream, peer) = accepted?;
-            stream.set_nodelay(true)?;
+            // A client that has gone already is found out by reading, not here.
+            let _ = stream.set_nodelay(true);
             Ok((stream, peer))
         })
     }
