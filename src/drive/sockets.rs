@@ -82,7 +82,7 @@ impl<N: Net> Sockets<N> {
             Endpoint::Datagram { bind, connect } => {
                 let peer = connect.map(|peer| inet(peer, "connect to")).transpose()?;
                 let open = |source| DriveError::Open { action: "bind", peer: bind, source };
-                let udp = N::bind(inet(bind, "bind")?).await.map_err(open)?;
+                let mut udp = N::bind(inet(bind, "bind")?).await.map_err(open)?;
                 if let Some(to) = peer {
                     let refused = |source| DriveError::Open { action: "connect to", peer: to.into(), source };
                     udp.connect(to).await.map_err(refused)?;

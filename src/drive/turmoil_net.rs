@@ -42,7 +42,7 @@ impl Datagrams for Udp {
         self.socket.local_addr()
     }
 
-    async fn connect(&self, peer: SocketAddr) -> io::Result<()> {
+    async fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
         self.socket.connect(peer).await
     }
 
