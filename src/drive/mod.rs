@@ -5,12 +5,14 @@
 
 mod direct;
 mod driver;
+mod links;
 mod net;
 mod outgoing;
 mod ready;
 #[cfg(feature = "turmoil")]
 mod simulated;
 mod sockets;
+mod stream;
 
 use std::future::Future;
 use std::io;
