@@ -30,7 +30,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     let runs = number_of_runs(args, &world);
     let ((mut tally, wall), place) = with_place_of_panic(|| make_runs(runs, args.jobs, search));
     if let (Some(failure), Some(place)) = (&mut tally.failure, place) {
-        failure.detail += &format!(" (at {place})");
+        failure.detail = format!("{} (at {place})", failure.detail);
     }
     // The place for shrinking: a failure's plan is explicit, and can be made smaller before it is reported.
     let example = tally.failure.is_none().then(|| eventful(&mut search(), runs));

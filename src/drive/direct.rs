@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::driver::{Core, Port};
+use super::driver::{Core, Port, after, clock, sleep_until};
 use super::links::{Links, Over};
 use super::net::Net;
 use super::outgoing::{Outgoing, Release};
@@ -198,10 +198,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
     }
 
     fn runtime_at(&self, at: Instant) -> tokio::time::Instant {
-        // A deadline beyond what the clock can tell is as good as a year away.
-        self.begin
-            .checked_add(at.since_start())
-            .unwrap_or_else(|| self.begin + Duration::from_secs(31_536_000))
+        after(self.begin, at.since_start())
     }
 
     fn feed(&mut self, core: &mut Core<M>, input: Input<'_, M::Command>) -> Result<(), DriveError> {
@@ -263,7 +260,6 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
         let mut until = pin!(tokio::time::sleep(MAX_FINISH));
         while !self.is_finished() {
             let wake_at = Port::<M>::wake_at(self).map(|at| Port::<M>::runtime_at(self, at));
-            let timer = wake_at.map(tokio::time::sleep_until);
             tokio::select! {
                 biased;
                 ended = poll_fn(|cx| match self.poll_input(core, cx) {
@@ -273,14 +269,9 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
                 }) => if ended.is_err() {
                     return;
                 },
-                Some(()) = async { Some(timer?.await) } => {}
+                () = sleep_until(wake_at) => {}
                 () = &mut until => return,
             }
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the driver is where the clock is read")]
-fn clock() -> tokio::time::Instant {
-    tokio::time::Instant::now()
 }

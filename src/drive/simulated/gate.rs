@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::net::Turmoil;
 use super::shared::Shared;
-use crate::drive::driver::{self, Core, Port};
+use crate::drive::driver::{self, Core, Port, clock};
 use crate::drive::net::Pending;
 use crate::drive::sockets::{Raw, Sockets};
 use crate::drive::{DriveError, Endpoint};
@@ -239,7 +239,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
 
     fn runtime_at(&self, at: Instant) -> tokio::time::Instant {
         let span = at.since_start().saturating_sub(self.skew);
-        self.begin.checked_add(span).unwrap_or_else(|| self.begin + Duration::from_secs(31_536_000))
+        driver::after(self.begin, span)
     }
 
     fn feed(&mut self, core: &mut Core<BoxedMachine<C, E>>, input: Input<'_, C>) -> Result<(), DriveError> {
@@ -321,14 +321,13 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
     async fn finish(&mut self, core: &mut Core<BoxedMachine<C, E>>) {
         loop {
             self.rest(None);
-            let timer = self.wake_at().filter(|_| !self.behind).map(|at| self.runtime_at(at));
-            let timer = timer.map(tokio::time::sleep_until);
+            let wake_at = self.wake_at().filter(|_| !self.behind).map(|at| self.runtime_at(at));
             tokio::select! {
                 biased;
                 ended = poll_fn(|cx| self.poll_input(core, cx)) => if ended.is_err() {
                     return;
                 },
-                Some(()) = async { Some(timer?.await) } => {}
+                () = driver::sleep_until(wake_at) => {}
             }
         }
     }
@@ -337,9 +336,4 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
 fn notified(notify: &Rc<Notify>) -> Pending<()> {
     let notify = Rc::clone(notify);
     Box::pin(async move { notify.notified().await })
-}
-
-#[expect(clippy::disallowed_methods, reason = "the driver is where the clock is read, here turmoil's")]
-fn clock() -> tokio::time::Instant {
-    tokio::time::Instant::now()
 }
