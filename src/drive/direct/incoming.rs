@@ -28,9 +28,9 @@ impl<N: Net, F> Direct<N, F> {
                 return Some(fed);
             }
             Raw::Refused => Input::Unreachable { peer: self.connected? },
-            Raw::Accepted { id } => {
-                let Some((local, peer)) = self.sockets.addresses(id) else {
-                    // It was reset before it could be looked at.
+            Raw::Accepted { id, peer } => {
+                // One that was reset meanwhile has lost its peer's address, but not its own.
+                let Ok(local) = self.sockets.stream_local(id) else {
                     self.sockets.remove(id);
                     return None;
                 };
@@ -102,12 +102,8 @@ impl<N: Net, F> Direct<N, F> {
     {
         let conn = self.links.conn(id)?;
         let peer = self.links.get_mut(conn)?.peer;
-        let addresses = result.and_then(|()| {
-            let gone = || io::Error::from(io::ErrorKind::ConnectionReset);
-            self.sockets.addresses(id).ok_or_else(gone)
-        });
-        let input = match addresses {
-            Ok((local, _)) => {
+        let input = match result.and_then(|()| self.sockets.stream_local(id)) {
+            Ok(local) => {
                 self.links.get_mut(conn)?.connected = true;
                 core.out.connected(conn, limits::SEND_BUFFER_LEN as u32);
                 self.stream_opened(id, conn, peer);
