@@ -1,3 +1,7 @@
 //! The command line of lossproof.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lossproof::cli::run(std::env::args_os())
+}

@@ -80,3 +80,36 @@ fn join(results: impl Iterator<Item = (u64, Tally)>, progress: &mut impl FnMut(u
     }
     whole.unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Failure;
+    use crate::fault::FaultPlan;
+    use crate::time::Instant;
+
+    /// The tally of a chunk of so many runs, the last of which is number `failed`.
+    fn failing(runs: u64, failed: u64) -> Tally {
+        let failure = Failure {
+            run: failed,
+            broken: "a property".to_owned(),
+            detail: String::new(),
+            plan: FaultPlan::default(),
+            packets: 0,
+            at: Instant::START,
+            transcript: String::new(),
+        };
+        Tally { runs, failure: Some(failure), ..Tally::default() }
+    }
+
+    #[test]
+    fn the_first_failure_is_the_one_of_the_earliest_chunk_whenever_it_comes() {
+        let whole = Tally { runs: CHUNK_RUNS, ..Tally::default() };
+        let (first, second) = (failing(5, CHUNK_RUNS + 4), failing(1, CHUNK_RUNS * 2));
+        let mut progress = Vec::new();
+        let results = [(2, second), (1, first), (0, whole)].into_iter();
+        let tally = join(results, &mut |done| progress.push(done));
+        assert_eq!(tally, failing(CHUNK_RUNS + 5, CHUNK_RUNS + 4));
+        assert_eq!(progress, [1, 6, 6 + CHUNK_RUNS]);
+    }
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::fault::is_host_name;
 use crate::host::{HostId, MAX_HOSTS};
 use crate::lawful::{Lawful, Promises};
 use crate::machine::{Boot, BoxedMachine, Peer};
@@ -51,6 +52,12 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Host<C, E> {
             None => machine,
             Some(shift) => Box::new(Lawful::new(machine, (self.make)(boot), self.promises).with_shift(shift)),
         }
+    }
+
+    /// A machine for this host with a twin that gets exactly the same, only so much later.
+    pub(crate) fn boot_plain(&self, boot: Boot<'_>, shift: Duration) -> BoxedMachine<C, E> {
+        let twin = (self.make)(boot);
+        Box::new(Lawful::new((self.make)(boot), twin, self.promises).with_shift(shift).plain())
     }
 }
 
@@ -127,7 +134,8 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
     /// Adds a host whose machine promises something of its own.
     ///
     /// # Panics
-    /// If there are [`MAX_HOSTS`] already, or one has this name.
+    /// If there are [`MAX_HOSTS`] already, or one has this name, or the name is none that a plan can hold: ASCII
+    /// letters, digits, `_`, `-` and `.`.
     pub fn host_promising<F>(
         &mut self,
         name: impl Into<String>,
@@ -141,6 +149,10 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
         let name = name.into();
         assert!(self.hosts.len() < MAX_HOSTS, "a scenario has at most {MAX_HOSTS} hosts");
         assert!(self.find(&name).is_none(), "two hosts are called {name}");
+        assert!(
+            is_host_name(&name),
+            "a host is named with ASCII letters, digits, '_', '-' and '.', not {name:?}"
+        );
         self.hosts.push(Host { name, binding, promises, make: Box::new(make) });
         HostId(self.hosts.len() as u16 - 1)
     }

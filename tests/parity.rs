@@ -1,4 +1,5 @@
 //! The same scenario with the same plan gives the same transcript in the event engine and on turmoil.
+#![cfg(feature = "turmoil")]
 
 use std::rc::Rc;
 

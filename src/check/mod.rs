@@ -4,6 +4,7 @@
 //! drawn, so that what fails is an explicit plan from the beginning. It is single-threaded and reads no clock;
 //! [`parallel`](crate::parallel) spreads it over threads.
 
+mod explain;
 mod property;
 mod tally;
 
@@ -11,7 +12,6 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 pub use property::{Demand, Property};
 pub use tally::{Ends, Tally};
@@ -21,6 +21,7 @@ use crate::fault::{FaultPlan, Profile};
 use crate::machine::Law;
 use crate::scenario::Scenario;
 use crate::seed::mix;
+use crate::time::Instant;
 
 /// A run in which something does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,10 @@ pub struct Failure {
     pub detail: String,
     /// Everything that makes the run again.
     pub plan: FaultPlan,
+    /// How many datagrams and segments of data were sent until then.
+    pub packets: u64,
+    /// When it was.
+    pub at: Instant,
     /// What happened, up to the step that broke it.
     pub transcript: String,
 }
@@ -108,6 +113,23 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         (outcome, self.engine.plan(self.scenario, &settings), transcript)
     }
 
+    /// The run of one seed, unless the plan brings another, with its log kept: [`Search::engine`] has it afterwards.
+    ///
+    /// # Errors
+    /// What does not hold, if something does not.
+    pub fn once(&mut self, seed: u64) -> Result<Outcome, String> {
+        let before = (self.settings.seed, self.settings.keep);
+        (self.settings.seed, self.settings.keep) = (seed, Keep::Log);
+        let result = self.attempt().map_err(|broken| self.blame(broken).line());
+        (self.settings.seed, self.settings.keep) = before;
+        result
+    }
+
+    /// The engine, with what the last run left.
+    pub const fn engine(&self) -> &Engine<C, E> {
+        &self.engine
+    }
+
     /// One run, with the current settings; what does not hold, if something does not.
     fn attempt(&mut self) -> Result<Outcome, Broken> {
         let (engine, met) = (&mut self.engine, &mut self.met);
@@ -118,7 +140,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
             engine.run_observed(scenario, settings, |view| match judge(properties, met, view) {
                 None => ControlFlow::Continue(()),
                 Some(found) => {
-                    let line = format!("{}: {}", found.what, found.detail);
+                    let line = found.line();
                     broken = Some(found);
                     ControlFlow::Break(line)
                 }
@@ -128,11 +150,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         let outcome = match catch_unwind(run) {
             Ok(outcome) => outcome,
             Err(panic) => {
-                return Err(Broken {
-                    what: Law::NoPanic.to_string(),
-                    detail: panic_text(&*panic),
-                    panicked: true,
-                });
+                return Err(Broken { what: Law::NoPanic.to_string(), detail: panic_text(&*panic) });
             }
         };
         if let Some(broken) = broken {
@@ -140,69 +158,29 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         }
         if let Some((_, violation)) = self.engine.violation() {
             let (what, detail) = (violation.law.to_string(), violation.detail.clone());
-            return Err(Broken { what, detail, panicked: false });
+            return Err(Broken { what, detail });
         }
         match unmet(self.properties, &self.met, &outcome) {
             Some(broken) => Err(broken),
             None => Ok(outcome),
         }
     }
-
-    /// Makes the failed run again with its log kept.
-    fn explain(&mut self, run: u64, mut broken: Broken) -> Failure {
-        let before = self.settings.keep;
-        self.settings.keep = Keep::Log;
-        // The transcript comes from the engine whatever the second attempt says: it is the same run.
-        if let Err(again) = self.attempt()
-            && !again.panicked
-        {
-            broken = again;
-        }
-        self.name_the_law(&mut broken);
-        let names = self.scenario.names();
-        let failure = Failure {
-            run,
-            broken: broken.what,
-            detail: broken.detail,
-            plan: self.engine.plan(self.scenario, &self.settings),
-            transcript: self.engine.transcript(self.scenario, &names).to_string(),
-        };
-        self.settings.keep = before;
-        self.engine = Engine::default();
-        failure
-    }
-
-    /// A twin that differs may do so because it started later (law 5), or because it is not deterministic at all
-    /// (law 6): a twin without a shift tells which.
-    fn name_the_law(&mut self, broken: &mut Broken) {
-        if !matches!(self.engine.violation(), Some((_, violation)) if violation.law == Law::ShiftedInTime) {
-            return;
-        }
-        let laws = self.settings.laws.replace(Duration::ZERO);
-        if let Err(found) = self.attempt()
-            && let Some((_, violation)) = self.engine.violation()
-            && violation.law == Law::SameInputsSameOutputs
-        {
-            *broken = found;
-        } else {
-            self.settings.laws = laws;
-            let _ = self.attempt();
-        }
-        self.settings.laws = laws;
-    }
 }
 
 /// Something that does not hold.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Broken {
     what: String,
     detail: String,
-    panicked: bool,
 }
 
 impl Broken {
     fn new<E>(property: &Property<E>, detail: String) -> Self {
-        Self { what: property.name.clone(), detail, panicked: false }
+        Self { what: property.name.clone(), detail }
+    }
+
+    fn line(&self) -> String {
+        format!("{}: {}", self.what, self.detail)
     }
 }
 

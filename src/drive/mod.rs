@@ -13,8 +13,6 @@ mod ready;
 mod simulated;
 mod sockets;
 mod stream;
-#[cfg(feature = "turmoil")]
-mod turmoil_net;
 
 use std::future::Future;
 use std::io;

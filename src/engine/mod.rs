@@ -4,26 +4,26 @@
 //! for any number of runs and keeps its memory between them.
 
 mod arrival;
+mod queue;
+mod run;
 mod world;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::fmt::Debug;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{FaultPlan, Profile, Resolved, ResolvedHost, UnknownHost};
+use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::Lawful;
-use crate::machine::{Boot, BoxedMachine, Input, Law, Machine, Outbox, Peer, Status, Violation, limits};
-use crate::network::{Class, Order, Power, Schedule, Segment, StreamEnd};
+use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
+use crate::network::{Power, Schedule};
 use crate::scenario::Scenario;
 use crate::seed::mix;
 use crate::time::Instant;
-use crate::transcript::{Happened, Log, Transcript, What};
+use crate::transcript::{Happened, Log, Transcript};
 
 pub use crate::network::Fired;
+pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
 
 /// A plan made ready for a scenario: looked up and indexed once, for any number of runs.
@@ -136,45 +136,6 @@ pub struct View<'a, E> {
     pub statuses: &'a [Option<Status>],
 }
 
-/// One thing that is due.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Event {
-    Fault(ResolvedHost, u32),
-    Command(u32),
-    Datagram { from: HostId, n: u64, port: u16, payload: u32 },
-    Refusal { from: HostId, peer: Peer },
-    Stream(StreamEnd, Segment),
-    Timer,
-}
-
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) order: Order,
-    pub(crate) event: Event,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.order.cmp(&other.order)
-    }
-}
-
-pub(crate) type Queue = BinaryHeap<Reverse<Entry>>;
-
 /// One host while it runs.
 struct State<C, E> {
     machine: Option<BoxedMachine<C, E>>,
@@ -214,6 +175,8 @@ pub struct Engine<C, E> {
     ended: Option<Ended>,
     inputs: u64,
     last_at: Instant,
+    /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
+    pub(crate) plain_twins: bool,
     /// Events up to here have been shown to the observer, and ends of machines up to there.
     shown: (usize, u32),
 }
@@ -226,6 +189,7 @@ impl<C, E> Default for Engine<C, E> {
             ended: None,
             inputs: 0,
             last_at: Instant::START,
+            plain_twins: false,
             shown: (0, 0),
         }
     }
@@ -234,229 +198,6 @@ impl<C, E> Default for Engine<C, E> {
 impl<C, E> Debug for Engine<C, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Engine({} hosts, at {})", self.hosts.len(), self.last_at)
-    }
-}
-
-impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
-    /// Runs a scenario to its end.
-    pub fn run(&mut self, scenario: &Scenario<C, E>, settings: &Settings) -> Outcome {
-        self.run_observed(scenario, settings, |_| ControlFlow::Continue(()))
-    }
-
-    /// Runs a scenario to its end, or until `observer`, which is called after every event and every end of a machine,
-    /// breaks it off; the reason that it gives becomes the last line of the transcript.
-    pub fn run_observed(
-        &mut self,
-        scenario: &Scenario<C, E>,
-        settings: &Settings,
-        mut observer: impl FnMut(&View<'_, E>) -> ControlFlow<String>,
-    ) -> Outcome {
-        self.reset(scenario, settings);
-        for index in 0..scenario.hosts().len() {
-            self.boot(scenario, settings, HostId(index as u16), Instant::START);
-            self.show(Instant::START, &mut observer);
-        }
-        while self.ended.is_none() {
-            let Some(Reverse(Entry { order, event })) = self.world.queue.pop() else {
-                self.ended = Some(Ended::Quiet);
-                break;
-            };
-            if order.at() > scenario.max_time {
-                self.ended = Some(Ended::TimeLimit);
-                break;
-            }
-            self.happen(scenario, settings, order, event);
-            self.show(order.at(), &mut observer);
-            if self.inputs >= scenario.max_inputs {
-                self.ended.get_or_insert(Ended::InputLimit);
-            }
-        }
-        Outcome {
-            ended: self.ended.unwrap_or(Ended::Quiet),
-            at: self.last_at,
-            inputs: self.inputs,
-            packets: self.world.network.packets,
-            fired: *self.world.network.tally(),
-        }
-    }
-
-    fn reset(&mut self, scenario: &Scenario<C, E>, settings: &Settings) {
-        let hosts = scenario.hosts();
-        self.hosts.truncate(hosts.len());
-        for state in &mut self.hosts {
-            let mut outbox = std::mem::take(&mut state.outbox);
-            outbox.reset();
-            *state = State { outbox, ..State::default() };
-        }
-        self.hosts.resize_with(hosts.len(), State::default);
-        (self.ended, self.inputs, self.last_at, self.shown) = (None, 0, Instant::START, (0, 0));
-        self.world.reset(scenario, settings);
-    }
-
-    /// Makes a host's machine and starts it.
-    fn boot(&mut self, scenario: &Scenario<C, E>, settings: &Settings, host: HostId, now: Instant) {
-        let state = &mut self.hosts[host.index()];
-        let seed = settings.machine_seed(host, state.incarnation);
-        let boot = Boot { incarnation: state.incarnation, seed, disk: &state.disk };
-        state.machine = Some(scenario.hosts()[host.index()].boot(boot, settings.laws));
-        state.incarnation += 1;
-        state.power = Power::Running;
-        state.outbox.reset();
-        self.feed(host, Input::Start { local: scenario.peer(host) }, now);
-        self.hosts[host.index()].streak = 0;
-    }
-
-    /// Hands one input to a host's machine and does what it wants done.
-    fn feed(&mut self, host: HostId, input: Input<'_, C>, now: Instant) {
-        let state = &mut self.hosts[host.index()];
-        let Some(machine) = &mut state.machine else { return };
-        self.inputs += 1;
-        self.last_at = now;
-        if state.last_at != now {
-            (state.last_at, state.streak) = (now, 0);
-        }
-        state.streak += 1;
-        machine.handle(input, now + state.skew, &mut state.outbox);
-        let (world, disk) = (&mut self.world, &mut state.disk);
-        state.outbox.drain(|effect| world.apply(host, effect, now, disk));
-        for conn in world.unnamed.drain(..) {
-            state.outbox.release(conn);
-        }
-        world.enqueue_segments();
-        if let Some(violation) = &world.violation {
-            self.ended = Some(Ended::Broken(violation.1.law));
-        }
-        if world.statuses[host.index()].is_some() {
-            state.machine = None;
-            state.power = Power::Exited;
-            state.timer_at = None;
-            world.network.exit(now, host);
-            world.enqueue_segments();
-        } else {
-            self.set_timer(host, now);
-        }
-    }
-
-    /// Puts a timer into the queue for the machine's deadline, unless it is there already.
-    fn set_timer(&mut self, host: HostId, now: Instant) {
-        let state = &mut self.hosts[host.index()];
-        let deadline = state.machine.as_ref().and_then(Machine::deadline);
-        let due_at = deadline.map(|at| {
-            Instant::from_nanos(at.since_start().saturating_sub(state.skew).as_nanos() as u64).max(now)
-        });
-        if due_at != state.timer_at
-            && let Some(due_at) = due_at
-        {
-            let order = Order::new(due_at, host, Class::Timer, host, 0);
-            self.world.queue.push(Reverse(Entry { order, event: Event::Timer }));
-        }
-        state.timer_at = due_at;
-    }
-
-    fn happen(&mut self, scenario: &Scenario<C, E>, settings: &Settings, order: Order, event: Event) {
-        let (now, host) = (order.at(), order.host());
-        match event {
-            Event::Fault(fault, index) => self.fault(scenario, settings, fault, index, now),
-            Event::Timer => {
-                if self.hosts[host.index()].timer_at == Some(now) {
-                    self.time_out(host, now);
-                }
-            }
-            event => {
-                self.look_at_deadline(host, now);
-                let state = &mut self.hosts[host.index()];
-                if let Some(arrival) = self.world.open(order, event, state.power, &mut state.outbox) {
-                    let bytes = std::mem::take(&mut self.world.inbound);
-                    self.feed(host, arrival.input(&bytes, scenario.commands()), now);
-                    self.world.inbound = bytes;
-                }
-            }
-        }
-    }
-
-    /// A flood of inputs cannot starve a timer: after so many at one moment the deadline is looked at.
-    fn look_at_deadline(&mut self, host: HostId, now: Instant) {
-        let state = &mut self.hosts[host.index()];
-        if state.last_at == now && state.streak >= limits::MAX_INPUTS_PER_LOOK {
-            state.streak = 0;
-            if state.timer_at == Some(now) {
-                self.time_out(host, now);
-            }
-        }
-    }
-
-    fn time_out(&mut self, host: HostId, now: Instant) {
-        self.hosts[host.index()].timer_at = None;
-        self.world.record(now, host, What::Timer);
-        self.feed(host, Input::Timeout, now);
-        self.hosts[host.index()].streak = 0;
-    }
-
-    fn fault(
-        &mut self,
-        scenario: &Scenario<C, E>,
-        settings: &Settings,
-        fault: ResolvedHost,
-        index: u32,
-        now: Instant,
-    ) {
-        let resolved = Resolved::Host { at: now, fault };
-        self.world.record(now, HostId(0), What::Fault(resolved));
-        match fault {
-            // Partitions hold by the schedule, and fire when they stop something.
-            ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal => {}
-            ResolvedHost::Crash(host) | ResolvedHost::Poweroff(host) => {
-                let off = matches!(fault, ResolvedHost::Poweroff(_));
-                let state = &mut self.hosts[host.index()];
-                if state.power == Power::Off || (!off && state.machine.is_none()) {
-                    return;
-                }
-                self.world.network.fire(index);
-                state.machine = None;
-                state.timer_at = None;
-                if off {
-                    state.power = Power::Off;
-                    self.world.network.poweroff(host);
-                } else {
-                    state.power = Power::Exited;
-                    self.world.network.crash(now, host);
-                }
-                self.world.enqueue_segments();
-            }
-            ResolvedHost::Restart(host) => {
-                if self.hosts[host.index()].machine.is_some() {
-                    return;
-                }
-                self.world.network.fire(index);
-                self.world.network.restart(now, host);
-                self.world.statuses[host.index()] = None;
-                self.boot(scenario, settings, host, now);
-            }
-            ResolvedHost::Skew(host, ahead) => {
-                self.world.network.fire(index);
-                self.hosts[host.index()].skew += ahead;
-                self.set_timer(host, now);
-            }
-        }
-    }
-
-    /// Shows the observer what is new.
-    fn show(&mut self, now: Instant, observer: &mut impl FnMut(&View<'_, E>) -> ControlFlow<String>) {
-        let World { events, statuses, ends, .. } = &self.world;
-        while self.shown.0 < events.len() || self.shown.1 < *ends {
-            if self.shown.0 < events.len() {
-                self.shown.0 += 1;
-            } else {
-                self.shown.1 = *ends;
-            }
-            let view = View { now, events: &events[..self.shown.0], statuses };
-            if let ControlFlow::Break(reason) = observer(&view) {
-                let host = events[..self.shown.0].last().map_or(HostId(0), |last| last.host);
-                self.ended.get_or_insert(Ended::Stopped);
-                self.world.broken(now, host, reason);
-                return;
-            }
-        }
     }
 }
 
@@ -470,6 +211,16 @@ impl<C, E> Engine<C, E> {
     /// For each host how its machine ended, if it did.
     pub fn statuses(&self) -> &[Option<Status>] {
         &self.world.statuses
+    }
+
+    /// How many datagrams and segments of data were sent.
+    pub const fn packets(&self) -> u64 {
+        self.world.network.packets
+    }
+
+    /// When something happened last.
+    pub const fn last_at(&self) -> Instant {
+        self.last_at
     }
 
     /// The law that was broken, if one was, and on which host.

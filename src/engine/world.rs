@@ -252,6 +252,20 @@ impl<E> World<E> {
         }
     }
 
+    /// A host's machine has ended: the system closes its streams in good order.
+    pub(crate) fn exit(&mut self, now: Instant, host: HostId) {
+        self.network.exit(now, host);
+        self.record_marks(now, host);
+        self.enqueue_segments();
+    }
+
+    /// A host's process dies.
+    pub(super) fn crash(&mut self, now: Instant, host: HostId) {
+        self.network.crash(now, host);
+        self.record_marks(now, host);
+        self.enqueue_segments();
+    }
+
     /// Puts the segments that the network has sent into the queue.
     pub(crate) fn enqueue_segments(&mut self) {
         for (order, at, segment) in self.network.streams.sent.drain(..) {

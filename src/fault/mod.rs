@@ -307,6 +307,11 @@ impl FaultKind {
     }
 }
 
+/// Whether a text can be the name of a host.
+pub(crate) fn is_host_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_host_char)
+}
+
 /// Whether a character may stand in the name of a host.
 const fn is_host_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')

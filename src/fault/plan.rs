@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::print::Conn;
-use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_host_char};
+use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_host_name};
 
 /// What a run is given beside its scenario: the seed, the links, and the faults, in the order given.
 ///
@@ -242,7 +242,7 @@ fn check_pair(a: &str, b: &str) -> Result<(), PlanError> {
 }
 
 fn check_host(name: &str) -> Result<(), PlanError> {
-    if name.is_empty() || !name.chars().all(is_host_char) {
+    if !is_host_name(name) {
         return Err(PlanError::HostName(name.to_owned()));
     }
     Ok(())

@@ -12,7 +12,7 @@ use super::{Conn, Peer};
 ///   each [`Outbox::connect`](crate::Outbox::connect) by exactly one `Connected` or `ConnectFailed`, unless the
 ///   machine aborted it before.
 /// - `Eof` comes at most once for a connection, and no `Received` after it.
-/// - A paused connection delivers nothing but its `Closed`.
+/// - While a connection is paused, no `Received` and no `Eof` of it comes; `Writable` and `Closed` still do.
 ///
 /// Bytes are borrowed for the time of the call: a machine copies what it wants to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,6 +27,19 @@ pub enum Law {
 }
 
 impl Law {
+    /// Every law, by number.
+    pub const ALL: [Self; 9] = [
+        Self::TimeGoesOn,
+        Self::EarlyTimeout,
+        Self::TimerAdvances,
+        Self::CutsDoNotMatter,
+        Self::ShiftedInTime,
+        Self::SameInputsSameOutputs,
+        Self::NoPanic,
+        Self::BoundedOutput,
+        Self::SilentAfterTheEnd,
+    ];
+
     /// The law's number in the documentation, from 1.
     pub const fn number(self) -> u8 {
         self as u8

@@ -16,6 +16,7 @@ use std::hash::Hasher;
 pub use conn::{Conn, ConnMap};
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
+pub(crate) use outbox::Lead;
 pub use outbox::{Chunk, Effect, Misuse, Outbox, Status};
 pub use peer::{Peer, PeerError, UnixPath};
 
@@ -115,6 +116,7 @@ pub struct Boot<'a> {
     /// Where the machine's randomness comes from, through a generator with a fixed stream. Differs from host to
     /// host and from incarnation to incarnation.
     pub seed: u64,
-    /// What the machine before saved last by [`Outbox::save`]; empty if nothing.
+    /// What the machine before saved last by [`Outbox::save`]; empty if nothing. A save is durable at once, so a crash
+    /// and a loss of power keep the same.
     pub disk: &'a [u8],
 }

@@ -99,6 +99,9 @@ pub trait System {
     fn properties(options: &Options) -> Vec<Property<Self::Event>>;
 }
 
+/// How long a run goes on after the moment by which its client has ended.
+const AFTERWARDS: Duration = Duration::from_mins(1);
+
 /// The server of a scenario: always its first host.
 pub const SERVER: crate::HostId = crate::HostId(0);
 /// The client of a scenario: always its second host.

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{About, CLIENT, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
 use crate::check::Property;
 use crate::machine::{
     Boot, BoxedMachine, CloseReason, Conn, ConnectError, Input, Machine, Outbox, Peer, Status,
@@ -290,6 +290,7 @@ impl System for TcpSixteen {
 
     fn scenario(options: &Options) -> Scenario<(), Event> {
         let mut scenario = Scenario::new(Self::ABOUT.name);
+        scenario.max_time = Instant::START + options.timeout * 2 + AFTERWARDS;
         scenario.show = |event: &Event, f| f.write_str(event.to_string().replace("\n  ", "; ").trim_start());
         let binding = Binding::Listener { port: Self::ABOUT.port };
         let server = scenario.host("server", binding, |_| Box::new(Server::default()));

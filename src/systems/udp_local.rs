@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::escaped::Escaped;
-use super::{About, CLIENT, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
 use crate::check::Property;
 use crate::host::FIRST_EPHEMERAL_PORT;
 use crate::machine::{Boot, BoxedMachine, Input, Machine, Outbox, Peer, Status};
@@ -170,6 +170,7 @@ impl System for UdpLocal {
 
     fn scenario(options: &Options) -> Scenario<(), Event> {
         let mut scenario = Scenario::new(Self::ABOUT.name);
+        scenario.max_time = Instant::START + options.timeout + AFTERWARDS;
         scenario.show = <Event as fmt::Display>::fmt;
         let binding = Binding::Datagram { port: Self::ABOUT.port, connect: None };
         let server = scenario.host("server", binding, |_| Box::new(Server));

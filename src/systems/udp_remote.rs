@@ -16,7 +16,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 
 use super::escaped::Escaped;
-use super::{About, CLIENT, Options, System, Transport};
+use super::{AFTERWARDS, About, CLIENT, Options, System, Transport};
 use crate::check::Property;
 use crate::fault::Chance;
 use crate::host::FIRST_EPHEMERAL_PORT;
@@ -286,6 +286,8 @@ impl System for UdpRemote {
 
     fn scenario(options: &Options) -> Scenario<(), Event> {
         let mut scenario = Scenario::new(Self::ABOUT.name);
+        scenario.max_time =
+            Instant::START + backoff(options).total() * messages(options).len() as u32 + AFTERWARDS;
         scenario.show = <Event as fmt::Display>::fmt;
         let binding = Binding::Datagram { port: Self::ABOUT.port, connect: None };
         let of_server = options.clone();

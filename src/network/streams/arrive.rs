@@ -130,6 +130,11 @@ impl Network {
                 self.finish_if_both_ended(order.at(), at);
                 None
             }
+            // The system was off meanwhile, and knows nothing of the connection any more.
+            Standing::Gone if !end.fin_sent => {
+                self.reset_peer(order.at(), at);
+                None
+            }
             Standing::Dialing | Standing::Gone => None,
         }
     }

@@ -202,6 +202,14 @@ impl Streams {
         }
     }
 
+    /// Forgets all names of a host: its machine is no more.
+    fn forget_all(&mut self, host: HostId) {
+        let names = std::mem::take(&mut self.names[host.index()]);
+        for (_, &at) in names.iter() {
+            self.end_mut(at).conn = None;
+        }
+    }
+
     /// How many bytes an end has written.
     pub(crate) fn sent_len(&self, at: StreamEnd) -> u64 {
         self.end(at).sent_len

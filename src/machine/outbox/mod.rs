@@ -1,197 +1,18 @@
 //! What goes out of a machine.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+mod effect;
+mod slots;
+#[cfg(test)]
+mod tests;
+
 use std::fmt::{self, Write as _};
-use std::ops::Range;
+
+pub use effect::{Chunk, Effect, Misuse, Status};
 
 use super::{Conn, Peer, Violation};
-
-/// How a machine ended: what the process would exit with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Status {
-    /// It did what it was for.
-    Success,
-    /// It gave up.
-    Failure,
-}
-
-impl Status {
-    /// The exit status of a process: 0 or 1.
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Success => 0,
-            Self::Failure => 1,
-        }
-    }
-}
-
-/// Bytes that were put into an outbox once, to be sent to many. Good until the outbox is drained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chunk {
-    start: u32,
-    end: u32,
-}
-
-impl Chunk {
-    /// How many bytes it has.
-    pub const fn len(self) -> usize {
-        (self.end - self.start) as usize
-    }
-
-    /// Whether it has none.
-    pub const fn is_empty(self) -> bool {
-        self.start == self.end
-    }
-
-    /// The first `len` bytes of it.
-    const fn prefix(self, len: u32) -> Self {
-        Self { start: self.start, end: self.start + len }
-    }
-
-    const fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
-    }
-}
-
-/// One thing that a machine wants done, as whoever drives it takes it from the [`Outbox`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect<'a, E> {
-    /// Send one datagram.
-    Send {
-        /// To whom.
-        peer: Peer,
-        /// The payload.
-        bytes: &'a [u8],
-    },
-    /// Open a stream.
-    Connect {
-        /// Its name.
-        conn: Conn,
-        /// To whom.
-        peer: Peer,
-    },
-    /// Write to a stream; there is room for all of it.
-    Write {
-        /// Which.
-        conn: Conn,
-        /// What.
-        bytes: &'a [u8],
-    },
-    /// Say that nothing more will be written to a stream.
-    Shutdown {
-        /// Which.
-        conn: Conn,
-    },
-    /// Flush a stream, shut it down, discard input until its end, then report `Closed`.
-    Close {
-        /// Which.
-        conn: Conn,
-    },
-    /// Reset a stream.
-    Abort {
-        /// Which.
-        conn: Conn,
-    },
-    /// Deliver nothing more of a stream for now, so that back-pressure reaches the peer.
-    Pause {
-        /// Which.
-        conn: Conn,
-    },
-    /// Deliver again.
-    Resume {
-        /// Which.
-        conn: Conn,
-    },
-    /// Make these bytes the durable state, in place of what was saved before.
-    Save {
-        /// All of it.
-        bytes: &'a [u8],
-    },
-    /// Tell the application.
-    Event(E),
-    /// The machine has ended: give it no more input, close what it left open.
-    Done(Status),
-    /// A law was broken: stop the run and say so.
-    Violation(Violation),
-}
-
-/// An [`Effect`] as it is kept: the bytes are in the arena.
-#[derive(Debug)]
-enum Step<E> {
-    Send(Peer, Chunk),
-    Connect(Conn, Peer),
-    Write(Conn, Chunk),
-    Shutdown(Conn),
-    Close(Conn),
-    Abort(Conn),
-    Pause(Conn),
-    Resume(Conn),
-    Save(Chunk),
-    Event(E),
-    Done(Status),
-    Violation(Violation),
-}
-
-impl<E> Step<E> {
-    /// The effect, with its event as `event` turns it out.
-    fn view<F>(self, arena: &[u8]) -> Effect<'_, F>
-    where
-        E: Into<F>,
-    {
-        match self {
-            Self::Send(peer, chunk) => Effect::Send { peer, bytes: &arena[chunk.range()] },
-            Self::Connect(conn, peer) => Effect::Connect { conn, peer },
-            Self::Write(conn, chunk) => Effect::Write { conn, bytes: &arena[chunk.range()] },
-            Self::Shutdown(conn) => Effect::Shutdown { conn },
-            Self::Close(conn) => Effect::Close { conn },
-            Self::Abort(conn) => Effect::Abort { conn },
-            Self::Pause(conn) => Effect::Pause { conn },
-            Self::Resume(conn) => Effect::Resume { conn },
-            Self::Save(chunk) => Effect::Save { bytes: &arena[chunk.range()] },
-            Self::Event(event) => Effect::Event(event.into()),
-            Self::Done(status) => Effect::Done(status),
-            Self::Violation(violation) => Effect::Violation(violation),
-        }
-    }
-
-    fn by_ref(&self) -> Step<&E> {
-        match self {
-            Self::Send(peer, chunk) => Step::Send(*peer, *chunk),
-            Self::Connect(conn, peer) => Step::Connect(*conn, *peer),
-            Self::Write(conn, chunk) => Step::Write(*conn, *chunk),
-            Self::Shutdown(conn) => Step::Shutdown(*conn),
-            Self::Close(conn) => Step::Close(*conn),
-            Self::Abort(conn) => Step::Abort(*conn),
-            Self::Pause(conn) => Step::Pause(*conn),
-            Self::Resume(conn) => Step::Resume(*conn),
-            Self::Save(chunk) => Step::Save(*chunk),
-            Self::Event(event) => Step::Event(event),
-            Self::Done(status) => Step::Done(*status),
-            Self::Violation(violation) => Step::Violation(violation.clone()),
-        }
-    }
-}
-
-/// Something sent where nothing can be sent any more: what law 9 forbids. It had no effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Misuse {
-    /// A write, or a shutdown, on a connection that is not open for writing.
-    #[error("it wrote to connection {0}, which is not open for writing")]
-    NotOpen(Conn),
-    /// Anything at all after the machine said that it was done.
-    #[error("it put something out after it was done")]
-    AfterDone,
-}
-
-/// What the outbox knows of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slot {
-    Vacant,
-    Dialing,
-    Open { free_len: u32, short: bool },
-    Shut,
-}
+use effect::Step;
+pub(crate) use slots::Lead;
+use slots::{Slot, Slots};
 
 /// Where a machine puts what it wants done.
 ///
@@ -205,22 +26,14 @@ enum Slot {
 pub struct Outbox<E> {
     steps: Vec<Step<E>>,
     arena: Vec<u8>,
-    slots: Vec<(u32, Slot)>,
-    vacant: BinaryHeap<Reverse<u32>>,
+    slots: Slots,
     done: bool,
     misuse: Option<Misuse>,
 }
 
 impl<E> Default for Outbox<E> {
     fn default() -> Self {
-        Self {
-            steps: Vec::new(),
-            arena: Vec::new(),
-            slots: Vec::new(),
-            vacant: BinaryHeap::new(),
-            done: false,
-            misuse: None,
-        }
+        Self { steps: Vec::new(), arena: Vec::new(), slots: Slots::default(), done: false, misuse: None }
     }
 }
 
@@ -276,7 +89,7 @@ impl<E> Outbox<E> {
 
     /// Opens a stream. `Connected` or `ConnectFailed` will follow, with the name that is given back here.
     pub fn connect(&mut self, peer: Peer) -> Conn {
-        let conn = self.claim(Slot::Dialing);
+        let conn = self.slots.claim(Slot::Dialing);
         self.push(Step::Connect(conn, peer));
         conn
     }
@@ -303,7 +116,7 @@ impl<E> Outbox<E> {
 
     /// Takes up to `len` bytes of room from a stream's send buffer.
     fn reserve(&mut self, conn: Conn, len: usize) -> usize {
-        let Some(Slot::Open { free_len, short }) = self.slot(conn) else {
+        let Some(Slot::Open { free_len, short }) = self.slots.get_mut(conn) else {
             self.misuse.get_or_insert(Misuse::NotOpen(conn));
             return 0;
         };
@@ -315,7 +128,7 @@ impl<E> Outbox<E> {
 
     /// Says that nothing more will be written to a stream; the peer sees its end after what was written.
     pub fn shutdown(&mut self, conn: Conn) {
-        match self.slot(conn) {
+        match self.slots.get_mut(conn) {
             Some(slot @ Slot::Open { .. }) => {
                 *slot = Slot::Shut;
                 self.push(Step::Shutdown(conn));
@@ -330,7 +143,7 @@ impl<E> Outbox<E> {
     /// follows, at the latest when the bounds of [`limits`](super::limits) are reached. A connection that is
     /// over is left alone.
     pub fn close(&mut self, conn: Conn) {
-        if let Some(slot) = self.slot(conn) {
+        if let Some(slot) = self.slots.get_mut(conn) {
             *slot = Slot::Shut;
             self.push(Step::Close(conn));
         }
@@ -338,7 +151,7 @@ impl<E> Outbox<E> {
 
     /// Gives a stream up at once; the peer sees a reset. `Closed` follows, or nothing if it never stood.
     pub fn abort(&mut self, conn: Conn) {
-        if let Some(slot) = self.slot(conn) {
+        if let Some(slot) = self.slots.get_mut(conn) {
             *slot = Slot::Shut;
             self.push(Step::Abort(conn));
         }
@@ -346,14 +159,14 @@ impl<E> Outbox<E> {
 
     /// Stops deliveries from a stream, so that back-pressure reaches the peer.
     pub fn pause(&mut self, conn: Conn) {
-        if self.slot(conn).is_some() {
+        if self.slots.get(conn).is_some() {
             self.push(Step::Pause(conn));
         }
     }
 
     /// Lets a paused stream deliver again.
     pub fn resume(&mut self, conn: Conn) {
-        if self.slot(conn).is_some() {
+        if self.slots.get(conn).is_some() {
             self.push(Step::Resume(conn));
         }
     }
@@ -404,13 +217,13 @@ impl<E> Outbox<E> {
 
     /// Names a stream that was accepted, with so many bytes of room in its send buffer.
     pub fn accept(&mut self, free_len: u32) -> Conn {
-        self.claim(Slot::Open { free_len, short: false })
+        self.slots.claim(Slot::Open { free_len, short: false })
     }
 
     /// Notes that a stream which was asked for stands, with so many bytes of room in its send buffer. False if the
     /// machine has given it up in the meantime.
     pub fn connected(&mut self, conn: Conn, free_len: u32) -> bool {
-        match self.slot(conn) {
+        match self.slots.get_mut(conn) {
             Some(slot @ Slot::Dialing) => {
                 *slot = Slot::Open { free_len, short: false };
                 true
@@ -422,7 +235,7 @@ impl<E> Outbox<E> {
     /// Notes that a stream's send buffer has room for `len` bytes more. True if a write was short, and `Writable`
     /// is therefore due.
     pub fn credit(&mut self, conn: Conn, len: u32) -> bool {
-        match self.slot(conn) {
+        match self.slots.get_mut(conn) {
             Some(Slot::Open { free_len, short }) => {
                 *free_len = free_len.saturating_add(len);
                 std::mem::take(short)
@@ -433,12 +246,7 @@ impl<E> Outbox<E> {
 
     /// Frees the name of a stream that is over: done just before `Closed` or `ConnectFailed` is handed in.
     pub fn release(&mut self, conn: Conn) {
-        if self.slot(conn).is_some() {
-            let (generation, slot) = &mut self.slots[conn.index()];
-            *generation += 1;
-            *slot = Slot::Vacant;
-            self.vacant.push(Reverse(conn.index));
-        }
+        self.slots.release(conn);
     }
 
     /// Forgets everything, streams included, and keeps the memory: for the next machine.
@@ -446,7 +254,6 @@ impl<E> Outbox<E> {
         self.steps.clear();
         self.arena.clear();
         self.slots.clear();
-        self.vacant.clear();
         self.done = false;
         self.misuse = None;
     }
@@ -461,44 +268,20 @@ impl<E> Outbox<E> {
         self.steps.len()
     }
 
-    /// Room in the send buffer of an open stream.
-    pub(crate) fn free_len(&self, conn: Conn) -> Option<u32> {
-        match self.slots.get(conn.index()) {
-            Some(&(generation, Slot::Open { free_len, .. })) if generation == conn.generation => {
-                Some(free_len)
-            }
-            _ => None,
-        }
-    }
-
     /// Takes over the streams of another outbox, names and room.
     pub(crate) fn mirror_streams<F>(&mut self, other: &Outbox<F>) {
-        self.slots.clone_from(&other.slots);
-        self.vacant.clone_from(&other.vacant);
+        self.slots.mirror(&other.slots);
     }
 
-    /// Adds room to an open stream without looking whether a write was short.
-    pub(crate) fn widen(&mut self, conn: Conn, len: u32) {
-        if let Some(Slot::Open { free_len, .. }) = self.slot(conn) {
-            *free_len = free_len.saturating_add(len);
-        }
+    /// Finds the streams that have more room here than in the outbox of a machine which is further on.
+    pub(crate) fn leads_over<F>(&self, other: &Outbox<F>, leads: &mut Vec<Lead>) {
+        leads.clear();
+        leads.extend(self.slots.leads_over(&other.slots));
     }
 
-    fn claim(&mut self, slot: Slot) -> Conn {
-        let Some(Reverse(index)) = self.vacant.pop() else {
-            self.slots.push((0, slot));
-            return Conn { index: self.slots.len() as u32 - 1, generation: 0 };
-        };
-        let (generation, vacant) = &mut self.slots[index as usize];
-        *vacant = slot;
-        Conn { index, generation: *generation }
-    }
-
-    fn slot(&mut self, conn: Conn) -> Option<&mut Slot> {
-        match self.slots.get_mut(conn.index()) {
-            Some((generation, slot)) if *generation == conn.generation && *slot != Slot::Vacant => Some(slot),
-            _ => None,
-        }
+    /// Gives a stream the room back that it had more.
+    pub(crate) fn give_lead(&mut self, lead: Lead) {
+        self.slots.give_lead(lead);
     }
 }
 

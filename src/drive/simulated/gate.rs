@@ -1,8 +1,4 @@
-//! Turmoil: a whole scenario, each host driven by the same loop as on real sockets, over turmoil's.
-//!
-//! What arrives when is decided by the same network model that the event engine uses; the bytes themselves travel through
-//! turmoil's sockets, and are compared with what the model says when they are handed in. So turmoil proves the loop, the
-//! timers of tokio, and the sockets' reading and writing.
+//! One host's driver, and the port between its machine and turmoil's sockets.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -12,250 +8,27 @@ use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::driver::{self, Core, Port};
-use super::net::Pending;
-use super::sockets::{Raw, Sockets};
-use super::turmoil_net::Turmoil;
-use super::{DriveError, Endpoint};
-use crate::engine::{Ended, Entry, Event, Keep, Outcome, Queue, Settings, World};
-use crate::fault::{FaultKind, Resolved, ResolvedHost};
+use super::net::Turmoil;
+use super::shared::Shared;
+use crate::drive::driver::{self, Core, Port};
+use crate::drive::net::Pending;
+use crate::drive::sockets::{Raw, Sockets};
+use crate::drive::{DriveError, Endpoint};
+use crate::engine::{Entry, Event, Settings, World};
+use crate::fault::ResolvedHost;
 use crate::host::HostId;
-use crate::machine::{Boot, BoxedMachine, Effect, Input, Machine, Peer, Status};
+use crate::machine::{Boot, BoxedMachine, Effect, Input, Machine, Peer};
 use crate::network::{Order, Power, Segment, StreamEnd};
 use crate::scenario::{Binding, Scenario};
 use crate::time::Instant;
-use crate::transcript::{Happened, Log, Transcript, What};
+use crate::transcript::What;
 
-/// How far turmoil's clock goes at a time. Every latency, delay and timer is a multiple of it.
-const TICK: Duration = Duration::from_millis(1);
-/// The most hosts: turmoil's cost for each tick grows with their number's third power.
-pub const MAX_TURMOIL_HOSTS: usize = 30;
-
-/// A run on turmoil.
-#[derive(Debug)]
-pub struct Simulated<E> {
-    /// How it went.
-    pub outcome: Outcome,
-    /// What happened.
-    pub log: Log,
-    /// The events.
-    pub events: Vec<Happened<E>>,
-    /// For each host how its machine ended, if it did.
-    pub statuses: Vec<Option<Status>>,
-    /// The plan's faults that never changed anything.
-    pub unfired: Vec<Resolved>,
-}
-
-impl<E> Simulated<E> {
-    /// The transcript.
-    pub fn transcript<'a, C>(
-        &'a self,
-        scenario: &'a Scenario<C, E>,
-        names: &'a [&'a str],
-    ) -> Transcript<'a, E> {
-        Transcript {
-            names,
-            log: &self.log,
-            events: &self.events,
-            show: scenario.show,
-            decode: scenario.decode,
-        }
-    }
-}
-
-/// Why a scenario cannot be run on turmoil.
-#[derive(Debug, thiserror::Error)]
-pub enum SimulateError {
-    /// Turmoil cannot do this fault as the event engine does.
-    #[error("turmoil cannot have the fault '{}'; use the event engine", .0.name())]
-    Fault(FaultKind),
-    /// Turmoil's clock goes by whole milliseconds.
-    #[error("on turmoil the link's latency is a whole number of milliseconds, at least 1ms")]
-    Latency,
-    /// Too many hosts.
-    #[error("on turmoil a scenario has at most {MAX_TURMOIL_HOSTS} hosts, not {0}")]
-    Hosts(usize),
-    /// A host's driver failed.
-    #[error("{0}")]
-    Drive(String),
-}
-
-/// Runs a scenario on turmoil, with the same settings as in the event engine. What turmoil cannot do is refused by
-/// name: crashes, poweroffs and restarts; that a refusal is reported does not happen there.
-///
-/// # Errors
-/// [`SimulateError`] if the plan, the latency or the number of hosts is beyond turmoil, or if a driver fails: a panic of
-/// a machine is not caught.
-pub fn simulate<C, E>(
-    scenario: &Rc<Scenario<C, E>>,
-    settings: &Settings,
-) -> Result<Simulated<E>, SimulateError>
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
-    let latency = settings.plan.link.unwrap_or(scenario.latency);
-    check(scenario, settings, latency)?;
-    let shared = Rc::new(RefCell::new(Shared::new(scenario, settings)));
-    let mut sim = turmoil::Builder::new()
-        .tick_duration(TICK)
-        .min_message_latency(latency)
-        .max_message_latency(latency)
-        .simulation_duration(Duration::MAX)
-        .epoch(SystemTime::UNIX_EPOCH)
-        .rng_seed(settings.effective_seed())
-        .build();
-    for index in 0..scenario.hosts().len() as u16 {
-        let host = HostId(index);
-        let (scenario, settings, shared) = (Rc::clone(scenario), settings.clone(), Rc::clone(&shared));
-        let ip = host.address(0).inet().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
-        sim.host(ip, move || {
-            let (scenario, settings, shared) = (Rc::clone(&scenario), settings.clone(), Rc::clone(&shared));
-            async move {
-                let driven = drive_host(host, &scenario, &settings, Rc::clone(&shared)).await;
-                if let Err(error) = driven {
-                    shared.borrow_mut().failure.get_or_insert(error.to_string());
-                }
-                Ok(())
-            }
-        });
-    }
-    let max_elapsed = scenario.max_time.since_start() + TICK;
-    while !shared.borrow().is_over(scenario.max_inputs) && sim.elapsed() < max_elapsed {
-        sim.step().map_err(|error| SimulateError::Drive(error.to_string()))?;
-    }
-    drop(sim);
-    conclude(&mut shared.borrow_mut(), scenario)
-}
-
-fn check<C, E>(
-    scenario: &Scenario<C, E>,
-    settings: &Settings,
-    latency: Duration,
-) -> Result<(), SimulateError> {
-    let hosts = scenario.hosts().len();
-    if hosts > MAX_TURMOIL_HOSTS {
-        return Err(SimulateError::Hosts(hosts));
-    }
-    if latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos()) {
-        return Err(SimulateError::Latency);
-    }
-    let beyond = settings.plan.schedule.faults.iter().map(Resolved::kind);
-    match beyond
-        .into_iter()
-        .find(|kind| matches!(kind, FaultKind::Crash | FaultKind::Poweroff | FaultKind::Restart))
-    {
-        Some(kind) => Err(SimulateError::Fault(kind)),
-        None => Ok(()),
-    }
-}
-
-fn conclude<C, E>(shared: &mut Shared<E>, scenario: &Scenario<C, E>) -> Result<Simulated<E>, SimulateError> {
-    if let Some(failure) = shared.failure.take() {
-        return Err(SimulateError::Drive(failure));
-    }
-    let ended = match &shared.world.violation {
-        Some((_, violation)) => Ended::Broken(violation.law),
-        None if shared.inputs >= scenario.max_inputs => Ended::InputLimit,
-        None if shared.is_quiet() => Ended::Quiet,
-        None => Ended::TimeLimit,
-    };
-    let world = &mut shared.world;
-    Ok(Simulated {
-        outcome: Outcome {
-            ended,
-            at: shared.last_at,
-            inputs: shared.inputs,
-            packets: world.network.packets,
-            fired: *world.network.tally(),
-        },
-        log: std::mem::take(&mut world.log),
-        events: std::mem::take(&mut world.events),
-        statuses: std::mem::take(&mut world.statuses),
-        unfired: world.network.unfired().collect(),
-    })
-}
-
-/// What the hosts of one simulation have in common.
-struct Shared<E> {
-    world: World<E>,
-    /// For each host what is on its way there.
-    inboxes: Vec<Queue>,
-    /// How to tell a host that something was put into its inbox.
-    notifies: Vec<Rc<Notify>>,
-    /// For each host when its machine wants to be woken.
-    deadlines: Vec<Option<Instant>>,
-    /// How many hosts have started.
-    started: usize,
-    inputs: u64,
-    last_at: Instant,
-    failure: Option<String>,
-}
-
-impl<E> Shared<E> {
-    fn new<C>(scenario: &Scenario<C, E>, settings: &Settings) -> Self {
-        let hosts = scenario.hosts().len();
-        let mut world = World::default();
-        world.reset(scenario, &Settings { keep: Keep::Log, ..settings.clone() });
-        let mut shared = Self {
-            world,
-            inboxes: (0..hosts).map(|_| Queue::new()).collect(),
-            notifies: (0..hosts).map(|_| Rc::default()).collect(),
-            deadlines: vec![None; hosts],
-            started: 0,
-            inputs: 0,
-            last_at: Instant::START,
-            failure: None,
-        };
-        // Faults of hosts are put into the log here: a host whose machine has ended takes no part any more.
-        for Reverse(Entry { order, event }) in std::mem::take(&mut shared.world.queue) {
-            if let Event::Fault(fault, _) = event
-                && order.at() <= scenario.max_time
-            {
-                let fault = Resolved::Host { at: order.at(), fault };
-                shared.world.record(order.at(), HostId(0), What::Fault(fault));
-            }
-            if !matches!(
-                event,
-                Event::Fault(
-                    ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal,
-                    _
-                )
-            ) {
-                shared.inboxes[order.host().index()].push(Reverse(Entry { order, event }));
-            }
-        }
-        shared
-    }
-
-    /// Puts what has been sent into the inboxes; `carry` sees each first.
-    fn distribute(&mut self, mut carry: impl FnMut(&World<E>, Order, Event)) {
-        while let Some(Reverse(Entry { order, event })) = self.world.queue.pop() {
-            carry(&self.world, order, event);
-            let to = order.host().index();
-            self.inboxes[to].push(Reverse(Entry { order, event }));
-            self.notifies[to].notify_one();
-        }
-    }
-
-    fn is_quiet(&self) -> bool {
-        let resting = self.deadlines.iter().all(Option::is_none) && self.inboxes.iter().all(Queue::is_empty);
-        self.started == self.inboxes.len() && resting
-    }
-
-    fn is_over(&self, max_inputs: u64) -> bool {
-        self.failure.is_some()
-            || self.world.violation.is_some()
-            || self.inputs >= max_inputs
-            || self.is_quiet()
-    }
-}
-
-async fn drive_host<C, E>(
+/// Starts the machine of a host and drives it as long as the simulation goes on.
+pub(super) async fn drive_host<C, E>(
     host: HostId,
     scenario: &Scenario<C, E>,
     settings: &Settings,
@@ -325,8 +98,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
     }
 
     /// Takes what comes out of the sockets, to be handed in when it is due.
-    fn take_raw(&mut self, raw: Raw) {
-        match raw {
+    fn take_raw(&mut self, raw: &Raw) {
+        match *raw {
             Raw::Datagram { from, len } => {
                 let buffer = self.sockets.lend();
                 self.datagrams.push((from, buffer[..len].to_vec()));
@@ -396,9 +169,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
             let now = self.global_now();
             let (order, event) = {
                 let shared = self.shared.borrow();
-                let Some(Reverse(Entry { order, event })) = shared.inboxes[self.host.index()].peek() else {
-                    return None;
-                };
+                let Reverse(Entry { order, event }) = shared.inboxes[self.host.index()].peek()?;
                 (*order, *event)
             };
             if order.at() > now {
@@ -434,7 +205,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
     fn carry(&mut self, written: &[u8]) {
         let shared = Rc::clone(&self.shared);
         let mut offset = 0;
-        shared.borrow_mut().distribute(|world, order, event| match event {
+        shared.borrow_mut().distribute(|world: &World<E>, order: Order, event| match event {
             Event::Datagram { from, port, payload, .. } if from == self.host => {
                 self.sockets.send(order.host().address(port), world.payloads.bytes(payload));
             }
@@ -504,8 +275,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
             core.out.release(conn);
         }
         if core.done.is_some() {
-            shared.world.network.exit(now, self.host);
-            shared.world.enqueue_segments();
+            shared.world.exit(now, self.host);
         }
         drop(shared);
         self.carry(&[]);
@@ -519,7 +289,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
     ) -> Poll<Result<(), DriveError>> {
         loop {
             match self.sockets.poll_next(cx) {
-                Poll::Ready(Ok(raw)) => self.take_raw(raw),
+                Poll::Ready(Ok(raw)) => self.take_raw(&raw),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(DriveError::Socket(error))),
                 Poll::Pending => break,
             }

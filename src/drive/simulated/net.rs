@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
-use super::net::{Datagrams, Listen, Net, Pending, Stream};
+use crate::drive::net::{Datagrams, Listen, Net, Pending, Stream};
 
 /// Turmoil's simulated network.
 #[derive(Debug)]

@@ -1,0 +1,80 @@
+//! What to say of a run that failed.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use super::{Broken, Failure, Search};
+use crate::engine::{Engine, Keep};
+use crate::machine::Law;
+
+/// How often a run is made with a plain twin to see whether its machines are determined at all: those that are not may
+/// come out the same by chance.
+const PLAIN_RUNS: u32 = 8;
+
+impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
+    /// Makes the failed run again with its log kept, and says which law or property it is about.
+    pub(super) fn explain(&mut self, run: u64, broken: Broken) -> Failure {
+        let keep = std::mem::replace(&mut self.settings.keep, Keep::Log);
+        let broken = match self.attempt() {
+            Err(again) if again == broken => self.blame(broken),
+            again => not_determined(&broken, again.err().as_ref()),
+        };
+        let names = self.scenario.names();
+        let failure = Failure {
+            run,
+            broken: broken.what,
+            detail: broken.detail,
+            plan: self.engine.plan(self.scenario, &self.settings),
+            packets: self.engine.packets(),
+            at: self.engine.last_at(),
+            transcript: self.engine.transcript(self.scenario, &names).to_string(),
+        };
+        self.settings.keep = keep;
+        self.engine = Engine::default();
+        failure
+    }
+
+    /// A twin that differs may do so because streams were cut elsewhere (law 4), because it started later (law 5),
+    /// because an early timeout changed what cannot be seen (law 2), or because it is not determined at all (law 6).
+    /// Runs with twins that get less of this tell which. The engine is left with the last run that failed.
+    pub(super) fn blame(&mut self, broken: Broken) -> Broken {
+        let law = self.engine.violation().map(|(_, violation)| violation.law);
+        let (Some(shift), Some(Law::CutsDoNotMatter | Law::ShiftedInTime)) = (self.settings.laws, law) else {
+            return broken;
+        };
+        for _ in 0..PLAIN_RUNS {
+            if let Some(found) = self.differs_plainly(Duration::ZERO) {
+                return found;
+            }
+        }
+        if let Some(found) = self.differs_plainly(shift) {
+            return found;
+        }
+        // The transcript is to be of this run.
+        let _ = self.attempt();
+        if law == Some(Law::CutsDoNotMatter) {
+            return broken;
+        }
+        let detail = format!("{}; without early timeouts the two are the same", broken.detail);
+        Broken { what: Law::EarlyTimeout.to_string(), detail }
+    }
+
+    /// What a twin breaks that gets exactly the same, only so much later.
+    fn differs_plainly(&mut self, shift: Duration) -> Option<Broken> {
+        let laws = self.settings.laws.replace(shift);
+        self.engine.plain_twins = true;
+        let found = self.attempt().err();
+        self.settings.laws = laws;
+        self.engine.plain_twins = false;
+        let law = self.engine.violation().map(|(_, violation)| violation.law);
+        found.filter(|_| matches!(law, Some(Law::ShiftedInTime | Law::SameInputsSameOutputs)))
+    }
+}
+
+/// The same run came out differently: whatever it was, law 6 comes before it.
+fn not_determined(first: &Broken, again: Option<&Broken>) -> Broken {
+    let again = again.map_or_else(|| "all held".to_owned(), Broken::line);
+    let detail =
+        format!("made once more, the same run came out differently; first {}, then {again}", first.line());
+    Broken { what: Law::SameInputsSameOutputs.to_string(), detail }
+}

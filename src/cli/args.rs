@@ -1,0 +1,256 @@
+//! The words of the command line.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use super::value;
+use crate::fault::{Chance, Profile};
+use crate::machine::Peer;
+use crate::systems::Options;
+
+/// Small network programs, proved against loss.
+#[derive(Debug, Parser)]
+#[command(name = "lossproof", version, max_term_width = 100)]
+#[command(disable_help_flag = true, subcommand_required = true, arg_required_else_help = false)]
+#[command(after_help = "\
+Examples:
+  lossproof list
+  lossproof sim udp-remote --seed 7 --loss 50%
+  lossproof check udp-remote
+  lossproof serve udp-remote          (and in another terminal: lossproof call udp-remote)
+
+Exit status: 0 done and all held; 1 the protocol failed or a property was violated; 2 wrong usage.")]
+pub(super) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) command: Command,
+    // The short form shows all there is, and on fewer lines.
+    /// Show this help
+    #[arg(short, long, global = true, display_order = 1000, action = ArgAction::HelpShort)]
+    help: Option<bool>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show the systems, one line each
+    #[command(after_help = "Examples:\n  lossproof list\n  lossproof list --format json")]
+    List(ListArgs),
+    /// Make one simulated run and print its transcript
+    #[command(after_help = SIM_EXAMPLES)]
+    Sim(SimArgs),
+    /// Make many simulated runs with random faults and hold the properties and the laws to each
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// Serve on a real socket
+    #[command(after_help = SERVE_EXAMPLES)]
+    Serve(RealArgs),
+    /// Call a server on a real socket
+    #[command(after_help = CALL_EXAMPLES)]
+    Call(RealArgs),
+}
+
+const SIM_EXAMPLES: &str = "\
+Examples:
+  lossproof sim udp-remote --seed 7 --loss 50%
+  lossproof sim udp-remote --faults 'client>server #0 drop; server>client #0 delay 40ms'
+  lossproof sim tcp-sixteen --faults 'at 2ms partition client|server; at 1s heal'
+  lossproof sim udp-remote --faults @plan.txt --format json
+
+Equal arguments give the same bytes on standard output, always.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  lossproof check udp-remote
+  lossproof check udp-remote --ids --loss 20% --jitter --duplicate 10% --runs 100000
+  lossproof check tcp-sixteen --faults 'at 1s crash server' --format json";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  lossproof serve udp-remote
+  lossproof serve udp-remote '[::1]:0' --drop 0%
+  lossproof serve tcp-sixteen 127.0.0.1:9001";
+
+const CALL_EXAMPLES: &str = "\
+Examples:
+  lossproof call udp-remote
+  lossproof call udp-remote '[::1]:1060' --time-scale 0.5
+  lossproof call tcp-sixteen 127.0.0.1:9001 --timeout 2s";
+
+/// How the result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// JSON, one object a line.
+    Json,
+}
+
+/// What simulates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EngineKind {
+    /// Discrete events over the machines themselves.
+    Event,
+    /// The async driver on turmoil's simulated network.
+    Turmoil,
+}
+
+/// The words after `list`.
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+/// What can be chosen about a system.
+#[derive(Debug, Args)]
+pub(super) struct SystemArgs {
+    /// How likely the server drops a request (udp-remote) [default: 0%; serve: 50%]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    drop: Option<Chance>,
+    /// Give requests and replies ids (udp-remote)
+    #[arg(long)]
+    ids: bool,
+    /// Multiply the protocol's own delays by this
+    #[arg(long, value_name = "F", default_value = "1", allow_hyphen_values = true, value_parser = value::scale)]
+    time_scale: f64,
+    /// How long a client waits for an answer where the protocol does not say
+    #[arg(long, value_name = "SPAN", default_value = "5s", allow_hyphen_values = true, value_parser = value::timeout)]
+    timeout: Duration,
+}
+
+impl SystemArgs {
+    /// The options of the system, with this chance of a drop where none was given.
+    pub(super) fn options(&self, drop: Chance) -> Options {
+        Options {
+            drop: self.drop.unwrap_or(drop),
+            ids: self.ids,
+            timeout: self.timeout,
+            time_scale: self.time_scale,
+            ..Options::default()
+        }
+    }
+
+    /// The words that choose these options again; those that are left as they are, are left out.
+    pub(super) fn words(&self) -> Vec<String> {
+        let default = Options::default();
+        let mut words = Vec::new();
+        if let Some(drop) = self.drop.filter(|drop| *drop != default.drop) {
+            words.push(format!("--drop {drop}"));
+        }
+        if self.ids {
+            words.push("--ids".to_owned());
+        }
+        if self.time_scale.to_bits() != default.time_scale.to_bits() {
+            words.push(format!("--time-scale {}", self.time_scale));
+        }
+        if self.timeout != default.timeout {
+            words.push(format!("--timeout {}", value::span_text(self.timeout)));
+        }
+        words
+    }
+}
+
+/// What goes wrong beside losses.
+#[derive(Debug, Args)]
+pub(super) struct FaultArgs {
+    /// How much later than its latency a packet comes at most; 20ms if no span is given
+    #[arg(long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "20ms", value_parser = value::jitter)]
+    pub(super) jitter: Option<Duration>,
+    /// How likely a datagram comes twice
+    #[arg(long, value_name = "P", default_value = "0%", allow_hyphen_values = true)]
+    pub(super) duplicate: Chance,
+    /// How likely a bit of a datagram is inverted
+    #[arg(long, value_name = "P", default_value = "0%", allow_hyphen_values = true)]
+    pub(super) corrupt: Chance,
+    /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them; their seed and link go before others
+    #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
+    pub(super) faults: Option<String>,
+}
+
+impl FaultArgs {
+    /// What is drawn at random.
+    pub(super) fn profile(&self, loss: Chance) -> Profile {
+        Profile {
+            loss,
+            duplicate: self.duplicate,
+            corrupt: self.corrupt,
+            jitter: self.jitter.unwrap_or_default(),
+        }
+    }
+}
+
+/// The words after `sim`.
+#[derive(Debug, Args)]
+pub(super) struct SimArgs {
+    /// Which system; 'lossproof list' shows all
+    pub(super) system: String,
+    /// Where all randomness comes from
+    #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
+    pub(super) seed: u64,
+    /// How likely a datagram is lost, or a write to a stream has to be sent again
+    #[arg(long, value_name = "P", default_value = "0%", allow_hyphen_values = true)]
+    pub(super) loss: Chance,
+    /// What else goes wrong.
+    #[command(flatten)]
+    pub(super) faults: FaultArgs,
+    /// What simulates
+    #[arg(long, value_enum, default_value_t = EngineKind::Event)]
+    pub(super) engine: EngineKind,
+    /// How to write the transcript
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// The system's own.
+    #[command(flatten)]
+    pub(super) options: SystemArgs,
+}
+
+/// The words after `check`.
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Which system; 'lossproof list' shows all
+    pub(super) system: String,
+    /// How many runs to make
+    #[arg(long, value_name = "N", default_value = "1000000", allow_hyphen_values = true, value_parser = value::runs)]
+    pub(super) runs: u64,
+    /// Where the seeds of the runs come from
+    #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
+    pub(super) seed: u64,
+    /// How likely a datagram is lost, or a write to a stream has to be sent again
+    #[arg(long, value_name = "P", default_value = "30%", allow_hyphen_values = true)]
+    pub(super) loss: Chance,
+    /// What else goes wrong.
+    #[command(flatten)]
+    pub(super) faults: FaultArgs,
+    /// How many threads to use [default: as many as there are processors]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// The system's own.
+    #[command(flatten)]
+    pub(super) options: SystemArgs,
+}
+
+/// The words after `serve` and `call`.
+#[derive(Debug, Args)]
+pub(super) struct RealArgs {
+    /// Which system; 'lossproof list' shows all
+    pub(super) system: String,
+    /// Where the server is: IP:PORT or [IPV6]:PORT [default: 127.0.0.1 and the system's port]
+    #[arg(value_name = "ADDR")]
+    pub(super) addr: Option<Peer>,
+    /// Where all randomness comes from [default: the clock]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::seed)]
+    pub(super) seed: Option<u64>,
+    /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them
+    #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
+    pub(super) faults: Option<String>,
+    /// The system's own.
+    #[command(flatten)]
+    pub(super) options: SystemArgs,
+}

@@ -1,0 +1,177 @@
+//! `check`: many runs, with the properties and the laws held to each.
+
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{CheckArgs, Format};
+use super::error::CliError;
+use super::output;
+use super::report::{Example, Question, Report};
+use super::world::{World, with_place_of_panic};
+use crate::check::{Demand, Property, Search, Tally};
+use crate::fault::{Chance, FaultKind, Profile};
+use crate::machine::{Law, Status};
+use crate::parallel;
+use crate::systems::{CLIENT, System, Transport};
+use crate::{Cuts, scenario::Scenario};
+
+/// Among how many runs the one to show is chosen.
+const EXAMPLE_RUNS: u64 = 1_000;
+
+/// Makes many runs.
+pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
+    let world = World::<S>::new(&args.options.options(Chance::NEVER), args.faults.faults.as_deref())?;
+    let profile = args.faults.profile(args.loss);
+    let search =
+        || Search::new(&world.scenario, &world.properties, world.prepared.clone(), profile, args.seed);
+    let runs = number_of_runs(args, &world);
+    let ((mut tally, wall), place) = with_place_of_panic(|| make_runs(runs, args.jobs, search));
+    if let (Some(failure), Some(place)) = (&mut tally.failure, place) {
+        failure.detail += &format!(" (at {place})");
+    }
+    // The place for shrinking: a failure's plan is explicit, and can be made smaller before it is reported.
+    let example = tally.failure.is_none().then(|| eventful(&mut search(), runs));
+    let asked = Question {
+        system: S::ABOUT.name,
+        options: args.options.words(),
+        network: network_words(args),
+        seed: args.seed,
+        properties: world.properties.iter().map(statement).collect(),
+        laws: laws(&world.scenario),
+        never: never_drawn(&tally, &asked_for(S::ABOUT.transport, &profile, &world)),
+    };
+    let report = Report::new(asked, &tally, &world.scenario.names(), wall, example);
+    let text = match args.format {
+        Format::Text => report.to_string(),
+        Format::Json => serde_json::to_string(&report).unwrap_or_default() + "\n",
+    };
+    output::print(&text)?;
+    Ok(if tally.failure.is_none() { Status::Success } else { Status::Failure })
+}
+
+/// A property with when it is to hold.
+fn statement<E>(property: &Property<E>) -> String {
+    let name = &property.name;
+    match property.demand {
+        Demand::Always => name.clone(),
+        Demand::Never => format!("never: {name}"),
+        Demand::Within(bound) => format!("within {} s: {name}", bound.as_secs_f64()),
+    }
+}
+
+/// How many runs are worth making: a plan with a seed makes them all the same.
+fn number_of_runs<S: System>(args: &CheckArgs, world: &World<S>) -> u64 {
+    if world.plan.seed.is_none() || args.runs == 1 {
+        return args.runs;
+    }
+    output::complain("note: the plan has a seed, which makes all runs the same: one is made");
+    1
+}
+
+/// Makes the runs, with a progress bar where standard error is a terminal.
+fn make_runs<'a, C, E>(
+    runs: u64,
+    jobs: Option<NonZeroUsize>,
+    search: impl Fn() -> Search<'a, C, E> + Sync,
+) -> (Tally, Duration)
+where
+    C: Clone + 'static,
+    E: PartialEq + std::fmt::Debug + 'static,
+{
+    let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let bar = ProgressBar::new(runs);
+    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} runs, {eta} left");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    let begun_at = clock();
+    let tally = parallel::runs(0..runs, jobs, search, |done| bar.set_position(done));
+    let wall = begun_at.elapsed();
+    bar.finish_and_clear();
+    (tally, wall)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a check takes is told to the user, and decides nothing"
+)]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+/// The run to show: among the first the one with most faults whose client succeeded, or with most faults if none did.
+fn eventful<C, E>(search: &mut Search<'_, C, E>, runs: u64) -> Example
+where
+    C: Clone + 'static,
+    E: PartialEq + std::fmt::Debug + 'static,
+{
+    let mut best = (false, 0, 0);
+    for run in 0..runs.min(EXAMPLE_RUNS) {
+        let tally = search.runs(run..run + 1);
+        let succeeded = tally.ends.get(CLIENT.index()).is_some_and(|ends| ends.successes > 0);
+        let faults: u64 = tally.fired.iter().sum();
+        if run == 0 || (succeeded, faults) > (best.0, best.1) {
+            best = (succeeded, faults, run);
+        }
+    }
+    let (_, faults, run) = best;
+    let (outcome, plan, transcript) = search.show(run);
+    Example::new(run, faults, outcome.packets, &plan, &transcript)
+}
+
+/// The kinds of fault that were asked for, with the words that did.
+fn asked_for<S: System>(
+    transport: Transport,
+    profile: &Profile,
+    world: &World<S>,
+) -> Vec<(FaultKind, &'static str)> {
+    // On a stream a loss is a stall, and so is what comes late.
+    let stream = transport == Transport::Tcp;
+    let pick = |datagram| if stream { FaultKind::Stall } else { datagram };
+    let drawn = [
+        (profile.loss != Chance::NEVER, pick(FaultKind::Drop), "--loss"),
+        (profile.duplicate != Chance::NEVER, FaultKind::Duplicate, "--duplicate"),
+        (profile.corrupt != Chance::NEVER, FaultKind::Flip, "--corrupt"),
+        (!profile.jitter.is_zero(), pick(FaultKind::Delay), "--jitter"),
+    ];
+    let drawn = drawn.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word));
+    drawn.chain(world.plan.faults().iter().map(|fault| (fault.kind(), "--faults"))).collect()
+}
+
+/// Those of them that never happened, as text, each once.
+fn never_drawn(tally: &Tally, asked: &[(FaultKind, &str)]) -> Vec<String> {
+    let fired = |kind: FaultKind| tally.fired_kinds().any(|(other, _)| other == kind);
+    let mut never: Vec<String> = Vec::new();
+    for (kind, word) in asked.iter().filter(|(kind, _)| !fired(*kind)) {
+        let text = format!("{kind} ({word})");
+        if !never.contains(&text) {
+            never.push(text);
+        }
+    }
+    never
+}
+
+/// The laws that were held: law 4 only where a host promises something about cuts.
+fn laws<C, E>(scenario: &Scenario<C, E>) -> Vec<String> {
+    let about_cuts = scenario.hosts().iter().any(|host| host.promises.cuts != Cuts::Matter);
+    let held = |law: &Law| *law != Law::CutsDoNotMatter || about_cuts;
+    Law::ALL.into_iter().filter(held).map(|law| format!("{} {}", law.number(), law.text())).collect()
+}
+
+/// The words that chose how the network misbehaves.
+fn network_words(args: &CheckArgs) -> Vec<String> {
+    let mut words = vec![format!("--loss {}", args.loss)];
+    if let Some(jitter) = args.faults.jitter {
+        words.push(format!("--jitter {}", super::value::span_text(jitter)));
+    }
+    let chances = [("--duplicate", args.faults.duplicate), ("--corrupt", args.faults.corrupt)];
+    let chances = chances.into_iter().filter(|(_, chance)| *chance != Chance::NEVER);
+    words.extend(chances.map(|(word, chance)| format!("{word} {chance}")));
+    if let Some(plan) = &args.faults.faults {
+        words.push(format!("--faults '{plan}'"));
+    }
+    words
+}

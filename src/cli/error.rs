@@ -1,0 +1,79 @@
+//! What ends a command early.
+
+use std::io;
+
+use crate::drive::{DriveError, SimulateError};
+use crate::fault::{ParseError, UnknownHost};
+
+/// Why a command did not come to its end. Shown as one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    /// The words do not make a command.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no system of this name.
+    #[error(
+        "unknown system '{name}'; {}'lossproof list' shows all{}",
+        near.map(|near| format!("did you mean '{near}'? (")).unwrap_or_default(),
+        if near.is_some() { ")" } else { "" }
+    )]
+    UnknownSystem {
+        /// The name.
+        name: String,
+        /// What may have been meant.
+        near: Option<&'static str>,
+    },
+    /// The plan is not one.
+    #[error("--faults: {0}")]
+    Plan(#[from] ParseError),
+    /// The plan is for other hosts.
+    #[error("--faults: {0}")]
+    Host(#[from] UnknownHost),
+    /// The plan cannot be read.
+    #[error("--faults: cannot read '{path}': {}", system_text(.source))]
+    PlanFile {
+        /// Where it should be.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system has no sockets of this kind.
+    #[error("{system} has no unix sockets, so it cannot use '{addr}': write IP:PORT or [IPV6]:PORT")]
+    NoUnix {
+        /// The system.
+        system: &'static str,
+        /// The address.
+        addr: String,
+    },
+    /// Turmoil cannot do this.
+    #[error("--engine turmoil: {0}")]
+    Simulate(#[from] SimulateError),
+    /// The real network failed.
+    #[error("{0}")]
+    Drive(Box<DriveError>),
+    /// The result could not be written.
+    #[error("cannot write to standard output: {}", system_text(.0))]
+    Write(#[from] io::Error),
+}
+
+impl From<DriveError> for CliError {
+    fn from(error: DriveError) -> Self {
+        Self::Drive(Box::new(error))
+    }
+}
+
+impl CliError {
+    /// The exit status: 2 for what the user can word better, else 1.
+    pub(super) const fn code(&self) -> u8 {
+        match self {
+            Self::Drive(_) | Self::Write(_) => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// What the system said, in lower case and without its number.
+fn system_text(error: &io::Error) -> String {
+    let text = error.to_string().to_lowercase();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,59 @@
+//! The command line: `list`, `sim`, `check`, `serve` and `call`.
+//!
+//! Standard output has the result and nothing else; standard error has one line for each note or error. The exit
+//! status is 0 where all was done and held, 1 where the protocol failed or a property was violated, 2 for wrong usage.
+
+mod args;
+mod check;
+mod error;
+mod list;
+mod number;
+mod output;
+mod real;
+mod registry;
+mod report;
+mod sim;
+mod usage;
+mod value;
+mod world;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use error::CliError;
+
+use crate::machine::Status;
+
+/// Does what the words say, the first of which is the program's name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let result = match Cli::try_parse_from(&args) {
+        Ok(cli) => obey(cli.command),
+        Err(error) if error.use_stderr() => Err(CliError::Usage(usage::line(&error, &args))),
+        Err(help) => {
+            // A reader of the help who has gone does not miss the rest.
+            let _ = help.print();
+            Ok(Status::Success)
+        }
+    };
+    match result {
+        Ok(status) => ExitCode::from(status.code()),
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+fn obey(command: Command) -> Result<Status, CliError> {
+    match command {
+        Command::List(args) => list::run(&args),
+        Command::Sim(args) => registry::find(&args.system)?.sim(&args),
+        Command::Check(args) => registry::find(&args.system)?.check(&args),
+        Command::Serve(args) => registry::find(&args.system)?.serve(&args),
+        Command::Call(args) => registry::find(&args.system)?.call(&args),
+    }
+}

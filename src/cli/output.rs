@@ -1,0 +1,64 @@
+//! Writing: the result to standard output, one line for each note or error to standard error.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+
+use anstyle::{AnsiColor, Style};
+
+const FAULT: Style = AnsiColor::Yellow.on_default();
+const BROKEN: Style = AnsiColor::Red.on_default().bold();
+const HELD: Style = AnsiColor::Green.on_default().bold();
+
+/// Writes a text to standard output, tinted on a terminal. A reader that has gone is no error.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    let written = text.lines().try_for_each(|line| match style_of(line) {
+        None => writeln!(out, "{line}"),
+        Some(style) => writeln!(out, "{style}{line}{style:#}"),
+    });
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// How a line of a transcript or of a report is tinted.
+fn style_of(line: &str) -> Option<Style> {
+    let mut words = line.split_whitespace();
+    let (first, second, third) = (words.next()?, words.next()?, words.next()?);
+    match (first, second, third) {
+        ("FAILED", ..) | (_, _, "broken") => Some(BROKEN),
+        ("HELD", ..) => Some(HELD),
+        (_, "-", "fault") => Some(FAULT),
+        _ => None,
+    }
+}
+
+/// Writes one line to standard error, whatever is in the text.
+pub(super) fn complain(text: impl Display) {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(anstream::stderr(), "lossproof: {}", one_line(&text.to_string()));
+}
+
+/// A text with its control characters escaped, so that it is one line.
+pub(super) fn one_line(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_and_broken_lines_are_tinted_and_others_are_not() {
+        assert_eq!(style_of("0.000  -       fault client>server #0 drop"), Some(FAULT));
+        assert_eq!(style_of("0.000  client  broken law 3"), Some(BROKEN));
+        assert_eq!(style_of("0.000  client  send  #0 \"- fault\" → server"), None);
+    }
+
+    #[test]
+    fn a_line_stays_one() {
+        assert_eq!(one_line("a\nb\u{1b}é"), "a\\nb\\u{1b}é");
+    }
+}

@@ -1,0 +1,65 @@
+//! The systems, as one list of things that commands can be applied to.
+
+use super::args::{CheckArgs, RealArgs, SimArgs};
+use super::error::CliError;
+use super::{check, real, sim};
+use crate::machine::Status;
+use crate::systems::{About, System, tcp_sixteen::TcpSixteen, udp_local::UdpLocal, udp_remote::UdpRemote};
+
+/// All systems, in the order in which they are listed.
+pub(super) const SYSTEMS: [&dyn AnySystem; 3] = [&UdpLocal, &UdpRemote, &TcpSixteen];
+
+/// How like two names must be (Jaro and Winkler's measure) for one to be offered for the other.
+const LIKENESS: f64 = 0.8;
+
+/// A [`System`] whose commands and events are not known.
+pub(super) trait AnySystem {
+    /// What `list` tells.
+    fn about(&self) -> About;
+    /// Makes one run.
+    fn sim(&self, args: &SimArgs) -> Result<Status, CliError>;
+    /// Makes many runs.
+    fn check(&self, args: &CheckArgs) -> Result<Status, CliError>;
+    /// Serves on a real socket.
+    fn serve(&self, args: &RealArgs) -> Result<Status, CliError>;
+    /// Calls a server on a real socket.
+    fn call(&self, args: &RealArgs) -> Result<Status, CliError>;
+}
+
+// A scenario is shared between the threads of a check, and holds commands.
+impl<S: System<Command: Sync>> AnySystem for S {
+    fn about(&self) -> About {
+        S::ABOUT
+    }
+
+    fn sim(&self, args: &SimArgs) -> Result<Status, CliError> {
+        sim::run::<S>(args)
+    }
+
+    fn check(&self, args: &CheckArgs) -> Result<Status, CliError> {
+        check::run::<S>(args)
+    }
+
+    fn serve(&self, args: &RealArgs) -> Result<Status, CliError> {
+        real::serve::<S>(args)
+    }
+
+    fn call(&self, args: &RealArgs) -> Result<Status, CliError> {
+        real::call::<S>(args)
+    }
+}
+
+/// The system of this name.
+pub(super) fn find(name: &str) -> Result<&'static dyn AnySystem, CliError> {
+    if let Some(system) = SYSTEMS.into_iter().find(|system| system.about().name == name) {
+        return Ok(system);
+    }
+    let near = SYSTEMS
+        .into_iter()
+        .map(|system| system.about().name)
+        .map(|known| (strsim::jaro_winkler(known, name), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known);
+    Err(CliError::UnknownSystem { name: name.to_owned(), near })
+}

@@ -1,0 +1,270 @@
+//! What a check found, as text and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::number::{count, percent, span, thousands};
+use super::output::one_line;
+use crate::check::{Failure, Tally};
+use crate::engine::Ended;
+use crate::fault::FaultPlan;
+
+/// The width that running text is kept to.
+const WIDTH: usize = 80;
+
+/// What was to be found out.
+#[derive(Serialize)]
+pub(super) struct Question {
+    /// The system.
+    pub(super) system: &'static str,
+    /// The words that chose its options.
+    pub(super) options: Vec<String>,
+    /// The words that chose how the network misbehaves.
+    pub(super) network: Vec<String>,
+    /// Where the seeds came from.
+    pub(super) seed: u64,
+    /// What was to hold.
+    pub(super) properties: Vec<String>,
+    /// The laws that were to hold.
+    pub(super) laws: Vec<String>,
+    /// The kinds of fault that were asked for and never happened.
+    pub(super) never: Vec<String>,
+}
+
+impl Question {
+    /// The system with the words that follow it.
+    fn title(&self, words: &[&[String]]) -> String {
+        let words = words.iter().flat_map(|words| words.iter().map(String::as_str));
+        std::iter::once(self.system).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The line that makes a run again.
+    fn replay(&self, plan: &str) -> String {
+        // No character of a plan means anything between single quotes.
+        format!("lossproof sim {} --faults '{plan}'", self.title(&[&self.options]))
+    }
+}
+
+/// What a check found. Two fields depend on the machine that it ran on: `wall_seconds` and `runs_per_second`.
+#[derive(Serialize)]
+pub(super) struct Report {
+    #[serde(flatten)]
+    asked: Question,
+    held: bool,
+    runs: u64,
+    wall_seconds: f64,
+    runs_per_second: u64,
+    virtual_seconds: f64,
+    packets: u64,
+    inputs: u64,
+    /// How often each kind of fault fired.
+    faults: BTreeMap<&'static str, u64>,
+    /// Why the runs ended.
+    ended: BTreeMap<String, u64>,
+    hosts: Vec<HostEnds>,
+    failure: Option<Broken>,
+    example: Option<Example>,
+}
+
+/// How the machine of one host ended.
+#[derive(Serialize)]
+struct HostEnds {
+    host: String,
+    success: u64,
+    failure: u64,
+    running: u64,
+}
+
+/// A run to show.
+#[derive(Serialize)]
+pub(super) struct Example {
+    run: u64,
+    faults: u64,
+    packets: u64,
+    plan: String,
+    replay: String,
+    transcript: Vec<String>,
+}
+
+impl Example {
+    /// The run of this number; its replay line is the report's to write.
+    pub(super) fn new(run: u64, faults: u64, packets: u64, plan: &FaultPlan, transcript: &str) -> Self {
+        let (plan, replay) = (plan.to_string(), String::new());
+        Self { run, faults, packets, plan, replay, transcript: lines(transcript) }
+    }
+}
+
+/// A run that failed.
+#[derive(Serialize)]
+struct Broken {
+    run: u64,
+    /// The property or the law that did not hold.
+    what: String,
+    detail: String,
+    virtual_seconds: f64,
+    packets: u64,
+    faults: Vec<String>,
+    plan: String,
+    replay: String,
+    transcript: Vec<String>,
+}
+
+impl Broken {
+    fn new(failure: &Failure, asked: &Question) -> Self {
+        let Failure { run, broken, detail, plan, packets, at, transcript } = failure;
+        Self {
+            run: *run,
+            what: broken.clone(),
+            detail: one_line(detail),
+            virtual_seconds: at.since_start().as_secs_f64(),
+            packets: *packets,
+            faults: fault_lines(plan),
+            plan: plan.to_string(),
+            replay: asked.replay(&plan.to_string()),
+            transcript: lines(transcript),
+        }
+    }
+}
+
+fn fault_lines(plan: &FaultPlan) -> Vec<String> {
+    plan.faults().iter().map(ToString::to_string).collect()
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
+impl Report {
+    /// The report on runs of hosts of these names.
+    pub(super) fn new(
+        asked: Question,
+        tally: &Tally,
+        names: &[&str],
+        wall: Duration,
+        example: Option<Example>,
+    ) -> Self {
+        // A rate beyond 64 bits takes a wall time of zero, and is none.
+        let rate = u128::from(tally.runs) * 1_000_000_000 / wall.as_nanos().max(1);
+        let runs_per_second = u64::try_from(rate).unwrap_or(0);
+        let hosts = names.iter().zip(&tally.ends).map(|(name, ends)| HostEnds {
+            host: (*name).to_owned(),
+            success: ends.successes,
+            failure: ends.failures,
+            running: ends.running,
+        });
+        let failure = tally.failure.as_ref().map(|failure| Broken::new(failure, &asked));
+        let example = example.map(|example| Example { replay: asked.replay(&example.plan), ..example });
+        let last = failure.as_ref().map_or(0.0, |failure| failure.virtual_seconds);
+        Self {
+            asked,
+            held: failure.is_none(),
+            runs: tally.runs,
+            wall_seconds: wall.as_secs_f64(),
+            runs_per_second,
+            virtual_seconds: tally.virtual_nanos as f64 / 1e9 + last,
+            packets: tally.packets,
+            inputs: tally.inputs,
+            faults: tally.fired_kinds().map(|(kind, times)| (kind.name(), times)).collect(),
+            ended: tally.ended.iter().map(|(ended, runs)| (ended_text(*ended), *runs)).collect(),
+            hosts: hosts.collect(),
+            failure,
+            example,
+        }
+    }
+
+    fn write_sums(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inputs = count(self.inputs, "input");
+        item(f, "packets", &format!("{} sent, {inputs} handled", thousands(self.packets)))?;
+        let faults: Vec<String> =
+            self.faults.iter().map(|(kind, times)| format!("{kind} {}", thousands(*times))).collect();
+        item(f, "faults", &if faults.is_empty() { "none".to_owned() } else { faults.join(", ") })?;
+        if !self.asked.never.is_empty() {
+            item(f, "never", &format!("{}: asked for, but it never happened", self.asked.never.join(", ")))?;
+        }
+        let ended: Vec<String> =
+            self.ended.iter().map(|(why, runs)| format!("{} {why}", percent(*runs, self.runs))).collect();
+        item(f, "ended", &ended.join(", "))?;
+        for HostEnds { host, success, failure, running } in &self.hosts {
+            let ways = [(success, "success"), (failure, "failure"), (running, "running")];
+            let ways = ways.into_iter().filter(|(runs, _)| **runs > 0);
+            let ways: Vec<String> =
+                ways.map(|(runs, how)| format!("{} {how}", percent(*runs, self.runs))).collect();
+            item(f, host, &ways.join(", "))?;
+        }
+        Ok(())
+    }
+
+    fn write_held(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = self.asked.title(&[&self.asked.options, &self.asked.network]);
+        let seed = if self.asked.seed == 0 { String::new() } else { format!(" --seed {}", self.asked.seed) };
+        writeln!(f, "HELD {title}{seed}: {} properties and the laws", self.asked.properties.len())?;
+        let rate = thousands(self.runs_per_second);
+        let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
+        let time = format!("{} in {wall}, {rate} a second, {simulated} simulated", thousands(self.runs));
+        item(f, "runs", &time)?;
+        self.write_sums(f)?;
+        writeln!(f, "\nin every run:")?;
+        for property in &self.asked.properties {
+            writeln!(f, "  {property}")?;
+        }
+        wrapped(f, &format!("the laws: {}", self.asked.laws.join("; ")))?;
+        let Some(example) = &self.example else { return Ok(()) };
+        let (run, faults) = (thousands(example.run), count(example.faults, "fault"));
+        writeln!(f, "\nrun {run}, for example: {faults}, {}", count(example.packets, "packet"))?;
+        writeln!(f, "  replay: {}\n", example.replay)?;
+        example.transcript.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+
+    fn write_failed(&self, failure: &Broken, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "FAILED {}: {}", self.asked.title(&[&self.asked.options]), failure.what)?;
+        writeln!(f, "  {}", failure.detail)?;
+        let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
+        writeln!(f, "  after {} ({wall}, {simulated} simulated)", count(self.runs, "run"))?;
+        let faults = count(failure.faults.len() as u64, "fault");
+        writeln!(f, "  {faults}, {}", count(failure.packets, "packet"))?;
+        failure.faults.iter().try_for_each(|fault| writeln!(f, "    {fault}"))?;
+        writeln!(f, "  replay: {}\n", failure.replay)?;
+        failure.transcript.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.failure {
+            None => self.write_held(f),
+            Some(failure) => self.write_failed(failure, f),
+        }
+    }
+}
+
+fn item(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    writeln!(f, "  {name:<8} {text}")
+}
+
+/// Running text, indented, broken at blanks.
+fn wrapped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let mut line = String::from(" ");
+    for word in text.split(' ') {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            writeln!(f, "{line}")?;
+            line = String::from("   ");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    writeln!(f, "{line}")
+}
+
+/// Why runs ended.
+fn ended_text(ended: Ended) -> String {
+    match ended {
+        Ended::Quiet => "nothing left to happen".to_owned(),
+        Ended::TimeLimit => "time limit".to_owned(),
+        Ended::InputLimit => "input limit".to_owned(),
+        Ended::Stopped => "stopped".to_owned(),
+        Ended::Broken(law) => law.to_string(),
+    }
+}

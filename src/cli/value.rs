@@ -1,0 +1,124 @@
+//! Reading and writing the values of single options.
+
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::fault::{SpanError, parse_span};
+
+/// The most threads that a check takes.
+const MAX_JOBS: u64 = 1024;
+/// The scales at which every delay of every system is still a span that can be counted.
+const SCALES: RangeInclusive<f64> = 1e-6..=1e6;
+
+/// Why a text is not the value that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ValueError {
+    /// It is no number, or out of its bounds.
+    #[error("'{text}' is not a whole number from {min} to {max}")]
+    Whole {
+        /// The text.
+        text: String,
+        /// The least that it may be.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+    /// It is no time scale.
+    #[error("'{0}' is not a time scale: write a number from {min} to {max}, such as 0.5", min = SCALES.start(), max = SCALES.end())]
+    Scale(String),
+    /// It is no span of time.
+    #[error("cannot use '{text}': {why}")]
+    Span {
+        /// The text.
+        text: String,
+        /// What it should be.
+        why: SpanError,
+    },
+    /// It is a span of nothing.
+    #[error("cannot use '{0}': the span must be longer than 0")]
+    Zero(String),
+    /// It is not a whole number of milliseconds.
+    #[error("cannot use '{0}': jitter is in whole milliseconds")]
+    Jitter(String),
+}
+
+fn whole(text: &str, min: u64, max: u64) -> Result<u64, ValueError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let value = text.parse().ok().filter(|value| digits && (min..=max).contains(value));
+    value.ok_or_else(|| ValueError::Whole { text: text.to_owned(), min, max })
+}
+
+/// Reads a seed.
+pub(super) fn seed(text: &str) -> Result<u64, ValueError> {
+    whole(text, 0, u64::MAX)
+}
+
+/// Reads a number of runs.
+pub(super) fn runs(text: &str) -> Result<u64, ValueError> {
+    whole(text, 1, u64::MAX)
+}
+
+/// Reads a number of threads.
+pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, ValueError> {
+    let jobs = whole(text, 1, MAX_JOBS)?;
+    Ok(NonZeroUsize::new(jobs as usize).unwrap_or(NonZeroUsize::MIN))
+}
+
+/// Reads a time scale.
+pub(super) fn scale(text: &str) -> Result<f64, ValueError> {
+    // NaN is in no range.
+    let value = text.parse().ok().filter(|value| SCALES.contains(value));
+    value.ok_or_else(|| ValueError::Scale(text.to_owned()))
+}
+
+fn span(text: &str) -> Result<Duration, ValueError> {
+    parse_span(text).map_err(|why| ValueError::Span { text: text.to_owned(), why })
+}
+
+/// Reads how long to wait.
+pub(super) fn timeout(text: &str) -> Result<Duration, ValueError> {
+    let span = span(text)?;
+    if span.is_zero() { Err(ValueError::Zero(text.to_owned())) } else { Ok(span) }
+}
+
+/// Reads how late packets may be.
+pub(super) fn jitter(text: &str) -> Result<Duration, ValueError> {
+    let span = span(text)?;
+    let fine = !span.as_nanos().is_multiple_of(1_000_000);
+    if fine { Err(ValueError::Jitter(text.to_owned())) } else { Ok(span) }
+}
+
+/// A span as an option takes it: in the largest unit that divides it.
+pub(super) fn span_text(span: Duration) -> String {
+    let nanos = span.as_nanos();
+    let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+    let largest = units.into_iter().find(|(_, size)| nanos.is_multiple_of(*size));
+    largest.map(|(unit, size)| format!("{}{unit}", nanos / size)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_out_of_bounds_are_refused() {
+        for text in ["", "x", "-1", "+1", "1.5", "18446744073709551616", " 1"] {
+            assert!(seed(text).is_err(), "{text:?}");
+        }
+        assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
+        assert!(runs("0").is_err() && jobs("0").is_err() && jobs("1025").is_err());
+        for text in ["0", "-1", "NaN", "inf", "1e7", "1e-7", "", "x"] {
+            assert!(scale(text).is_err(), "{text:?}");
+        }
+        assert!(timeout("0s").is_err() && jitter("500us").is_err());
+        assert_eq!(jitter("0s"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_span_is_written_as_it_is_read() {
+        for text in ["5s", "1500ms", "7us", "1ns"] {
+            assert_eq!(span_text(timeout(text).unwrap()), text);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the hosts of one simulation have in common: the network between them, and the log.
+
+use std::cmp::Reverse;
+use std::rc::Rc;
+
+use tokio::sync::Notify;
+
+use crate::engine::{Entry, Event, Keep, Queue, Settings, World};
+use crate::fault::{Resolved, ResolvedHost};
+use crate::host::HostId;
+use crate::network::Order;
+use crate::scenario::Scenario;
+use crate::time::Instant;
+use crate::transcript::What;
+
+/// What the hosts of one simulation have in common.
+pub(super) struct Shared<E> {
+    pub(super) world: World<E>,
+    /// For each host what is on its way there.
+    pub(super) inboxes: Vec<Queue>,
+    /// How to tell a host that something was put into its inbox.
+    pub(super) notifies: Vec<Rc<Notify>>,
+    /// For each host when its machine wants to be woken.
+    pub(super) deadlines: Vec<Option<Instant>>,
+    /// How many hosts have started.
+    pub(super) started: usize,
+    pub(super) inputs: u64,
+    pub(super) last_at: Instant,
+    pub(super) failure: Option<String>,
+}
+
+impl<E> Shared<E> {
+    pub(super) fn new<C>(scenario: &Scenario<C, E>, settings: &Settings) -> Self {
+        let hosts = scenario.hosts().len();
+        let mut world = World::default();
+        world.reset(scenario, &Settings { keep: Keep::Log, ..settings.clone() });
+        let mut shared = Self {
+            world,
+            inboxes: (0..hosts).map(|_| Queue::new()).collect(),
+            notifies: (0..hosts).map(|_| Rc::default()).collect(),
+            deadlines: vec![None; hosts],
+            started: 0,
+            inputs: 0,
+            last_at: Instant::START,
+            failure: None,
+        };
+        // Faults of hosts are put into the log here: a host whose machine has ended takes no part any more.
+        for Reverse(Entry { order, event }) in std::mem::take(&mut shared.world.queue) {
+            if let Event::Fault(fault, _) = event
+                && order.at() <= scenario.max_time
+            {
+                let fault = Resolved::Host { at: order.at(), fault };
+                shared.world.record(order.at(), HostId(0), What::Fault(fault));
+            }
+            if !matches!(
+                event,
+                Event::Fault(
+                    ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal,
+                    _
+                )
+            ) {
+                shared.inboxes[order.host().index()].push(Reverse(Entry { order, event }));
+            }
+        }
+        shared
+    }
+
+    /// Puts what has been sent into the inboxes; `carry` sees each first.
+    pub(super) fn distribute(&mut self, mut carry: impl FnMut(&World<E>, Order, Event)) {
+        while let Some(Reverse(Entry { order, event })) = self.world.queue.pop() {
+            carry(&self.world, order, event);
+            let to = order.host().index();
+            self.inboxes[to].push(Reverse(Entry { order, event }));
+            self.notifies[to].notify_one();
+        }
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        let resting = self.deadlines.iter().all(Option::is_none) && self.inboxes.iter().all(Queue::is_empty);
+        self.started == self.inboxes.len() && resting
+    }
+
+    pub(super) fn is_over(&self, max_inputs: u64) -> bool {
+        self.failure.is_some()
+            || self.world.violation.is_some()
+            || self.inputs >= max_inputs
+            || self.is_quiet()
+    }
+}
