@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::driver::{Core, Port};
+use super::driver::{Core, Port, sleep_until};
 use super::links::{Links, Over};
 use super::net::Net;
 use super::outgoing::{Outgoing, Release};
@@ -201,7 +201,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
         // A deadline beyond what the clock can tell is as good as a year away.
         self.begin
             .checked_add(at.since_start())
-            .unwrap_or_else(|| self.begin + Duration::from_secs(31_536_000))
+            .unwrap_or_else(|| self.begin + Duration::from_hours(365 * 24))
     }
 
     fn feed(&mut self, core: &mut Core<M>, input: Input<'_, M::Command>) -> Result<(), DriveError> {
@@ -256,14 +256,13 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
     async fn finish(&mut self, core: &mut Core<M>) {
         let now = self.elapsed();
         self.sockets.stop_listening();
-        for conn in self.links.open() {
+        for conn in self.links.all() {
             self.close(conn, now);
         }
         self.flush(now);
         let mut until = pin!(tokio::time::sleep(MAX_FINISH));
         while !self.is_finished() {
             let wake_at = Port::<M>::wake_at(self).map(|at| Port::<M>::runtime_at(self, at));
-            let timer = wake_at.map(tokio::time::sleep_until);
             tokio::select! {
                 biased;
                 ended = poll_fn(|cx| match self.poll_input(core, cx) {
@@ -273,7 +272,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
                 }) => if ended.is_err() {
                     return;
                 },
-                Some(()) = async { Some(timer?.await) } => {}
+                () = sleep_until(wake_at) => {}
                 () = &mut until => return,
             }
         }

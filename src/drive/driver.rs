@@ -70,7 +70,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
         let deadline = core.machine.deadline();
         port.rest(deadline);
         let wake_at = deadline.into_iter().chain(port.wake_at()).min().filter(|_| !port.is_behind());
-        let timer = wake_at.map(|at| tokio::time::sleep_until(port.runtime_at(at)));
+        let timer = sleep_until(wake_at.map(|at| port.runtime_at(at)));
         tokio::select! {
             biased;
             () = &mut stop, if !stopping => {
@@ -78,13 +78,21 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
                 port.feed(&mut core, Input::Stop)?;
             }
             fed = poll_fn(|cx| poll_inputs(port, &mut core, cx)) => fed?,
-            Some(()) = async { Some(timer?.await) } => {}
+            () = timer => {}
         }
         let ready = core.done.is_none() && !port.is_behind();
         let due = ready && core.machine.deadline().is_some_and(|due_at| due_at <= port.now());
         if due {
             port.feed(&mut core, Input::Timeout)?;
         }
+    }
+}
+
+/// Waits until then, or for ever.
+pub(super) async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -56,7 +56,7 @@ pub enum DriveError {
         /// What was tried: "listen on", "bind" or "connect to".
         action: &'static str,
         /// Where.
-        peer: Peer,
+        peer: Box<Peer>,
         /// What the system said.
         source: io::Error,
     },

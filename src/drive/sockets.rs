@@ -81,17 +81,18 @@ impl<N: Net> Sockets<N> {
         match endpoint {
             Endpoint::Datagram { bind, connect } => {
                 let peer = connect.map(|peer| inet(peer, "connect to")).transpose()?;
-                let open = |source| DriveError::Open { action: "bind", peer: bind, source };
+                let open = |source| DriveError::Open { action: "bind", peer: bind.into(), source };
                 let mut udp = N::bind(inet(bind, "bind")?).await.map_err(open)?;
                 if let Some(to) = peer {
-                    let refused = |source| DriveError::Open { action: "connect to", peer: to.into(), source };
+                    let refused =
+                        |source| DriveError::Open { action: "connect to", peer: Box::new(to.into()), source };
                     udp.connect(to).await.map_err(refused)?;
                 }
                 sockets.udp = Some(udp);
                 sockets.connected = peer;
             }
             Endpoint::Listener { bind } => {
-                let open = |source| DriveError::Open { action: "listen on", peer: bind, source };
+                let open = |source| DriveError::Open { action: "listen on", peer: bind.into(), source };
                 sockets.listener = Some(N::listen(inet(bind, "listen on")?).await.map_err(open)?);
             }
             Endpoint::Dialer => {}
@@ -357,5 +358,5 @@ fn is_refusal(error: &io::Error) -> bool {
 
 fn inet(peer: Peer, action: &'static str) -> Result<SocketAddr, DriveError> {
     let source = || io::Error::new(io::ErrorKind::Unsupported, "this system has no unix sockets");
-    peer.inet().ok_or_else(|| DriveError::Open { action, peer, source: source() })
+    peer.inet().ok_or_else(|| DriveError::Open { action, peer: peer.into(), source: source() })
 }

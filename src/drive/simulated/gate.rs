@@ -238,7 +238,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
 
     fn runtime_at(&self, at: Instant) -> tokio::time::Instant {
         let span = at.since_start().saturating_sub(self.skew);
-        self.begin.checked_add(span).unwrap_or_else(|| self.begin + Duration::from_secs(31_536_000))
+        self.begin.checked_add(span).unwrap_or_else(|| self.begin + Duration::from_hours(365 * 24))
     }
 
     fn feed(&mut self, core: &mut Core<BoxedMachine<C, E>>, input: Input<'_, C>) -> Result<(), DriveError> {
@@ -321,13 +321,12 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
         loop {
             self.rest(None);
             let timer = self.wake_at().filter(|_| !self.behind).map(|at| self.runtime_at(at));
-            let timer = timer.map(tokio::time::sleep_until);
             tokio::select! {
                 biased;
                 ended = poll_fn(|cx| self.poll_input(core, cx)) => if ended.is_err() {
                     return;
                 },
-                Some(()) = async { Some(timer?.await) } => {}
+                () = driver::sleep_until(timer) => {}
             }
         }
     }
