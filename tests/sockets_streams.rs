@@ -142,7 +142,7 @@ fn fill(stream: &mut TcpStream) {
     while full_count < 10 {
         assert!(clock() < until, "it takes without end");
         match stream.write(&bytes) {
-            Ok(_) => full_count = 0,
+            Ok(len) => full_count = if len == 0 { full_count } else { 0 },
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::WouldBlock);
                 full_count += 1;
@@ -210,9 +210,9 @@ fn close_flushes_and_discards_what_was_not_read() {
             out.close(conn);
         });
         let mut stream = plain_tcp(server.addr);
-        stream.write_all(&[b'x'; 200_000]).unwrap();
+        stream.write_all(&vec![b'x'; 200_000]).unwrap();
         assert!(read_all(&mut stream).unwrap() == expected);
-        stream.write_all(&[b'x'; 200_000]).unwrap();
+        stream.write_all(&vec![b'x'; 200_000]).unwrap();
         drop(stream);
         server.wait_count("the end", 1, is_closed);
         let told = server.stop();
@@ -374,7 +374,7 @@ fn fifty_connections_at_once() {
         });
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
-        let mut balance = vec![0; COUNT];
+        let mut balance = [0; COUNT];
         for told in &told {
             match told {
                 Told::Connected(conn) => balance[conn.index()] += 1,
@@ -429,7 +429,7 @@ fn a_stream_that_follows_another_is_not_taken_for_it() {
 #[test]
 fn what_is_held_back_ends_with_its_stream() {
     within_bounds(|| {
-        let plan = faults("server>client/1 @0 stall 300ms", "server", "client");
+        let plan = Some(faults("server>client/1 @0 stall 300ms", "server", "client"));
         let mut server = Driven::start(listener(V4), plan, Echo::default);
         let mut first = plain_tcp(server.addr);
         first.write_all(b"for the first").unwrap();
@@ -477,7 +477,9 @@ fn a_flood_starves_no_timer() {
             let bytes = vec![0; 256 * 1024];
             let until = clock() + Duration::from_millis(500);
             while clock() < until {
-                streams.iter_mut().for_each(|stream| stream.write_all(&bytes).unwrap());
+                for stream in &mut streams {
+                    stream.write_all(&bytes).unwrap();
+                }
             }
         });
         server.wait_count("ticks", 5, |()| true);

@@ -351,7 +351,7 @@ fn nobody_listening_is_one_plain_line() {
 fn the_plan_cuts_the_stream() {
     within_bounds(|| {
         let listener = plain_listener(V4);
-        let plan = faults("client>server cut every 1 byte", "client", "server");
+        let plan = Some(faults("client>server cut every 1 byte", "client", "server"));
         let client = client_with(listener.local_addr().unwrap(), common::PATIENCE, plan);
         let mut stream = accept(&listener);
         let mut seen: Vec<u8> = Vec::new();
@@ -374,7 +374,7 @@ fn the_plan_cuts_the_stream() {
 fn the_plan_stalls_the_stream() {
     within_bounds(|| {
         let listener = plain_listener(V4);
-        let plan = faults("client>server @8 stall 300ms", "client", "server");
+        let plan = Some(faults("client>server @8 stall 300ms", "client", "server"));
         let begin = clock();
         let client = client_with(listener.local_addr().unwrap(), common::PATIENCE, plan);
         let mut stream = accept(&listener);
@@ -394,7 +394,7 @@ fn the_plan_stalls_the_stream() {
         assert_eq!(client.join().0.unwrap(), Status::Success);
 
         // A server that stalls its reply loses neither it nor the end that follows.
-        let server = server_with(V4, faults("server>client/2 @4 stall 300ms", "server", "client"));
+        let server = server_with(V4, Some(faults("server>client/2 @4 stall 300ms", "server", "client")));
         let begin = clock();
         assert_served(server.addr);
         let first_took = begin.elapsed();
@@ -408,7 +408,7 @@ fn the_plan_stalls_the_stream() {
 fn the_plan_resets_the_stream() {
     within_bounds(|| {
         let listener = plain_listener(V4);
-        let plan = faults("client>server @3 reset", "client", "server");
+        let plan = Some(faults("client>server @3 reset", "client", "server"));
         let client = client_with(listener.local_addr().unwrap(), common::PATIENCE, plan);
         let mut stream = accept(&listener);
         let mut seen = Vec::new();
@@ -420,7 +420,7 @@ fn the_plan_resets_the_stream() {
         assert!(matches!(told.last(), Some(Event::Reset(_))), "{told:?}");
 
         // Only the second connection; its id is used again by the third.
-        let server = server_with(V4, faults("server>client/2 @0 reset", "server", "client"));
+        let server = server_with(V4, Some(faults("server>client/2 @0 reset", "server", "client")));
         assert_served(server.addr);
         let mut stream = plain_tcp(server.addr);
         stream.write_all(HELLO).unwrap();

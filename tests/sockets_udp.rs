@@ -444,7 +444,7 @@ fn the_plan_decides_what_leaves() {
         let plan = "client>server #0 drop; client>server #1 duplicate; client>server #2 flip 0:0x20; \
                     client>server #3 truncate 4";
         let client =
-            remote_client(server.local_addr().unwrap(), scaled(0.5), faults(plan, "client", "server"));
+            remote_client(server.local_addr().unwrap(), scaled(0.5), Some(faults(plan, "client", "server")));
         let seen: Vec<Vec<u8>> = (0..5).map(|_| receive(&server).0).collect();
         let flipped = MESSAGE.replacen('T', "t", 1);
         assert_eq!(
@@ -465,7 +465,7 @@ fn the_plan_holds_back_and_cuts_off() {
         let addr = server.local_addr().unwrap();
         let begin = clock();
         let plan = "client>server #0 delay 300ms; server>client #0 drop";
-        let client = remote_client(addr, scaled(10.0), faults(plan, "client", "server"));
+        let client = remote_client(addr, scaled(10.0), Some(faults(plan, "client", "server")));
         receive(&server);
         assert!(begin.elapsed() >= Duration::from_millis(300), "{:?}", begin.elapsed());
         // What the server sends is the server's matter.
@@ -474,7 +474,7 @@ fn the_plan_holds_back_and_cuts_off() {
 
         let begin = clock();
         let plan = "at 0ms partition client|server; at 250ms heal";
-        let client = remote_client(addr, scaled(1.0), faults(plan, "client", "server"));
+        let client = remote_client(addr, scaled(1.0), Some(faults(plan, "client", "server")));
         let (_, from) = receive(&server);
         assert!(begin.elapsed() >= Duration::from_millis(250), "{:?}", begin.elapsed());
         server.send_to(b"healed", from).unwrap();
@@ -487,7 +487,7 @@ fn the_plan_holds_back_and_cuts_off() {
 #[test]
 fn a_server_applies_its_own_part_of_the_plan() {
     within_bounds(|| {
-        let plan = faults("server>client #0 drop; server>client #1 duplicate", "server", "client");
+        let plan = Some(faults("server>client #0 drop; server>client #1 duplicate", "server", "client"));
         let server = Driven::start(datagram(V4, None), plan, || UdpLocal::server(&Options::default(), BOOT));
         let client = plain_udp(V4);
         for text in ["a", "ab"] {
@@ -533,7 +533,7 @@ fn what_sockets_cannot_have_is_refused_by_name() {
     within_bounds(|| {
         let refused = |plan: &str| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let plan = faults(plan, "client", "server");
+            let plan = Some(faults(plan, "client", "server"));
             let (opened, event) = (|addr| panic!("it was opened at {addr}"), |_| {});
             let never = std::future::pending();
             let run = lossproof::drive::run_until(

@@ -253,7 +253,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
     async fn finish(&mut self, core: &mut Core<M>) {
         let now = self.elapsed();
         self.sockets.stop_listening();
-        for conn in self.links.open() {
+        for conn in self.links.all() {
             self.close(conn, now);
         }
         self.flush(now);

@@ -37,7 +37,7 @@ pub(super) struct Over {
 /// what has ended is found here no more, though it waits to be told.
 #[derive(Default)]
 pub(super) struct Links {
-    links: ConnMap<Link>,
+    open: ConnMap<Link>,
     /// What the machine calls each stream, by its id.
     conns: Vec<Option<Conn>>,
     lingers: BTreeSet<(Instant, Conn)>,
@@ -52,12 +52,12 @@ impl Links {
         }
         self.conns[id as usize] = Some(conn);
         let link = Link { id, peer, connected, eof: false, shut_down: false, lingering: None };
-        self.links.insert(conn, link);
+        self.open.insert(conn, link);
     }
 
     /// Forgets a stream, and gives back what was known of it.
     pub(super) fn forget(&mut self, conn: Conn) -> Option<Link> {
-        let link = self.links.remove(conn)?;
+        let link = self.open.remove(conn)?;
         self.conns[link.id as usize] = None;
         if let Some((until_at, _)) = link.lingering {
             self.lingers.remove(&(until_at, conn));
@@ -84,21 +84,21 @@ impl Links {
 
     /// The id of a stream's socket.
     pub(super) fn id(&self, conn: Conn) -> Option<u32> {
-        self.links.get(conn).map(|link| link.id)
+        self.open.get(conn).map(|link| link.id)
     }
 
     pub(super) fn get_mut(&mut self, conn: Conn) -> Option<&mut Link> {
-        self.links.get_mut(conn)
+        self.open.get_mut(conn)
     }
 
     /// The streams that have not ended.
-    pub(super) fn open(&self) -> Vec<Conn> {
-        self.links.iter().map(|(conn, _)| conn).collect()
+    pub(super) fn all(&self) -> Vec<Conn> {
+        self.open.iter().map(|(conn, _)| conn).collect()
     }
 
     /// Notes that the machine has closed a stream.
     pub(super) fn linger(&mut self, conn: Conn, until_at: Instant) {
-        if let Some(link) = self.links.get_mut(conn) {
+        if let Some(link) = self.open.get_mut(conn) {
             link.lingering = Some((until_at, 0));
             self.lingers.insert((until_at, conn));
         }
@@ -116,7 +116,7 @@ impl Links {
 
     /// Counts bytes that came for a stream which the machine has closed; false if these are too many.
     pub(super) fn discard(&mut self, conn: Conn, len: usize) -> bool {
-        let lingering = self.links.get_mut(conn).and_then(|link| link.lingering.as_mut());
+        let lingering = self.open.get_mut(conn).and_then(|link| link.lingering.as_mut());
         lingering.is_none_or(|(_, discarded_len)| {
             *discarded_len += len as u64;
             *discarded_len <= limits::MAX_LINGER_LEN

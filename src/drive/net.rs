@@ -49,7 +49,6 @@ pub(super) trait Listen {
 /// A stream socket.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {
     fn local_addr(&self) -> io::Result<SocketAddr>;
-    fn peer_addr(&self) -> io::Result<SocketAddr>;
     /// Closes it so that the peer sees a reset.
     fn abort(self);
 }
@@ -164,10 +163,6 @@ impl Listen for tokio::net::TcpListener {
 impl Stream for tokio::net::TcpStream {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Self::local_addr(self)
-    }
-
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Self::peer_addr(self)
     }
 
     fn abort(self) {

@@ -27,7 +27,7 @@ pub(super) enum Raw {
     /// A datagram of the connected socket was refused.
     Refused,
     /// A stream was accepted.
-    Accepted { id: u32 },
+    Accepted { id: u32, peer: SocketAddr },
     /// A stream that was asked for stands, or does not.
     Dialed { id: u32, result: io::Result<()> },
     /// So many bytes of a stream are in the buffer that [`Sockets::lend`] lends.
@@ -192,10 +192,10 @@ impl<N: Net> Sockets<N> {
         drop(self.take(id));
     }
 
-    /// The addresses of a stream: this end's and the peer's.
-    pub(super) fn addresses(&self, id: u32) -> Option<(SocketAddr, SocketAddr)> {
-        let socket = self.streams.get(id as usize)?.as_ref()?.socket.as_ref()?;
-        Some((socket.local_addr().ok()?, socket.peer_addr().ok()?))
+    /// This end's address of a stream that stands.
+    pub(super) fn stream_local(&self, id: u32) -> io::Result<SocketAddr> {
+        let socket = self.streams.get(id as usize).and_then(|stream| stream.as_ref()?.socket.as_ref());
+        socket.ok_or(io::ErrorKind::NotConnected)?.local_addr()
     }
 
     /// How many streams there are.
@@ -290,7 +290,9 @@ impl<N: Net> Sockets<N> {
         loop {
             match listener.poll_accept(cx) {
                 Poll::Pending => return None,
-                Poll::Ready(Ok((socket, _))) => return Some(Raw::Accepted { id: self.insert(Some(socket)) }),
+                Poll::Ready(Ok((socket, peer))) => {
+                    return Some(Raw::Accepted { id: self.insert(Some(socket)), peer });
+                }
                 // The client has gone before it was its turn: nothing is lost.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Poll::Ready(Err(_)) => {
@@ -336,7 +338,7 @@ impl<N: Net> Sockets<N> {
 impl Raw {
     const fn stream(&self) -> Option<u32> {
         match *self {
-            Self::Accepted { id }
+            Self::Accepted { id, .. }
             | Self::Dialed { id, .. }
             | Self::Read { id, .. }
             | Self::Eof { id }

@@ -80,14 +80,15 @@ impl<E: Send + 'static> Driven<E> {
             let event = move |event| _ = event_sender.send(event);
             let stop = async {
                 if stopped.await.is_err() {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             };
             runtime.block_on(run_until(make(), endpoint, faults, tell, event, stop))
         });
         match opened.recv_timeout(PATIENCE) {
             Ok(addr) => Self { addr, events, seen: Vec::new(), stop, thread },
-            Err(_) => panic!("it did not open: {:?}", thread.join()),
+            Err(RecvTimeoutError::Timeout) => panic!("it takes too long to open"),
+            Err(RecvTimeoutError::Disconnected) => panic!("it did not open: {:?}", thread.join()),
         }
     }
 
@@ -107,7 +108,7 @@ impl<E: Send + 'static> Driven<E> {
         while !enough(&self.seen) {
             match self.events.recv_timeout(until.saturating_duration_since(clock())) {
                 Ok(event) => self.seen.push(event),
-                Err(_) => panic!("{what}: not among {} events: {:?}", self.seen.len(), self.seen),
+                Err(why) => panic!("{what}: not among {} events ({why}): {:?}", self.seen.len(), self.seen),
             }
         }
         &self.seen
@@ -230,9 +231,9 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
 }
 
 /// A plan for one of two processes.
-pub(crate) fn faults(plan: &str, own: &str, peer: &str) -> Option<LocalFaults> {
+pub(crate) fn faults(plan: &str, own: &str, peer: &str) -> LocalFaults {
     let plan = plan.parse().unwrap();
-    Some(LocalFaults { plan, own: own.to_owned(), peer: peer.to_owned() })
+    LocalFaults { plan, own: own.to_owned(), peer: peer.to_owned() }
 }
 
 /// A datagram socket of ours.
@@ -320,7 +321,7 @@ where
     let (of_server, of_client) = (options.clone(), options.clone());
     let (at_server, at_client) = match S::ABOUT.transport {
         Transport::Udp => (datagram(V4, None), None),
-        _ => (listener(V4), Some(Endpoint::Dialer)),
+        Transport::Tcp => (listener(V4), Some(Endpoint::Dialer)),
     };
     let mut server = Driven::start(at_server, local("server", "client"), move || S::server(&of_server, BOOT));
     let (addr, peer) = (server.addr, server.peer());

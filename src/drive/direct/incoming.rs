@@ -1,10 +1,12 @@
 //! What happens on sockets, as the machine is told of it.
 
 use std::io;
+use std::net::SocketAddr;
 
 use super::Direct;
 use crate::drive::DriveError;
 use crate::drive::driver::{Core, Port as _};
+use crate::drive::links::Link;
 use crate::drive::net::Net;
 use crate::drive::sockets::Raw;
 use crate::machine::{CloseReason, Conn, ConnectError, Input, Machine, Peer, limits};
@@ -28,17 +30,7 @@ impl<N: Net, F> Direct<N, F> {
                 return Some(fed);
             }
             Raw::Refused => Input::Unreachable { peer: self.connected? },
-            Raw::Accepted { id } => {
-                let Some((local, peer)) = self.sockets.addresses(id) else {
-                    // It was reset before it could be looked at.
-                    self.sockets.remove(id);
-                    return None;
-                };
-                let conn = core.out.accept(limits::SEND_BUFFER_LEN as u32);
-                self.links.begin(id, conn, peer.into(), true);
-                self.stream_opened(id, conn, peer.into());
-                Input::Connected { conn, peer: peer.into(), local: local.into() }
-            }
+            Raw::Accepted { id, peer } => return self.accepted(core, id, peer),
             Raw::Dialed { id, result } => return self.dialed(core, id, result),
             Raw::Read { id, len } => {
                 let conn = self.links.conn(id)?;
@@ -55,12 +47,8 @@ impl<N: Net, F> Direct<N, F> {
             }
             Raw::Eof { id } => {
                 let conn = self.links.conn(id)?;
-                let link = self.links.get_mut(conn)?;
-                link.eof = true;
-                let (lingering, both) = (link.is_lingering(), link.shut_down);
-                if both {
-                    self.end(conn, CloseReason::Finished);
-                }
+                let lingering = self.links.get_mut(conn)?.is_lingering();
+                self.direction_ended(conn, |link| link.eof = true);
                 if lingering {
                     return None;
                 }
@@ -75,11 +63,7 @@ impl<N: Net, F> Direct<N, F> {
             }
             Raw::ShutDown { id } => {
                 let conn = self.links.conn(id)?;
-                let link = self.links.get_mut(conn)?;
-                link.shut_down = true;
-                if link.eof {
-                    self.end(conn, CloseReason::Finished);
-                }
+                self.direction_ended(conn, |link| link.shut_down = true);
                 return None;
             }
             Raw::Broken { id } => {
@@ -89,6 +73,27 @@ impl<N: Net, F> Direct<N, F> {
             }
         };
         Some(self.feed(core, input))
+    }
+
+    fn accepted<M: Machine>(
+        &mut self,
+        core: &mut Core<M>,
+        id: u32,
+        peer: SocketAddr,
+    ) -> Option<Result<(), DriveError>>
+    where
+        F: FnMut(M::Event),
+    {
+        // One that was reset meanwhile has lost its peer's address, but not its own.
+        let Ok(local) = self.sockets.stream_local(id) else {
+            self.sockets.remove(id);
+            return None;
+        };
+        let (peer, local) = (peer.into(), local.into());
+        let conn = core.out.accept(limits::SEND_BUFFER_LEN as u32);
+        self.links.begin(id, conn, peer, true);
+        self.stream_opened(id, conn, peer);
+        Some(self.feed(core, Input::Connected { conn, peer, local }))
     }
 
     fn dialed<M: Machine>(
@@ -102,12 +107,8 @@ impl<N: Net, F> Direct<N, F> {
     {
         let conn = self.links.conn(id)?;
         let peer = self.links.get_mut(conn)?.peer;
-        let addresses = result.and_then(|()| {
-            let gone = || io::Error::from(io::ErrorKind::ConnectionReset);
-            self.sockets.addresses(id).ok_or_else(gone)
-        });
-        let input = match addresses {
-            Ok((local, _)) => {
+        let input = match result.and_then(|()| self.sockets.stream_local(id)) {
+            Ok(local) => {
                 self.links.get_mut(conn)?.connected = true;
                 core.out.connected(conn, limits::SEND_BUFFER_LEN as u32);
                 self.stream_opened(id, conn, peer);
@@ -121,6 +122,15 @@ impl<N: Net, F> Direct<N, F> {
             }
         };
         Some(self.feed(core, input))
+    }
+
+    /// Notes that one direction of a stream has come to its end, and with the other the stream.
+    fn direction_ended(&mut self, conn: Conn, note: impl FnOnce(&mut Link)) {
+        let Some(link) = self.links.get_mut(conn) else { return };
+        note(link);
+        if link.eof && link.shut_down {
+            self.end(conn, CloseReason::Finished);
+        }
     }
 
     fn stream_opened(&mut self, id: u32, conn: Conn, peer: Peer) {

@@ -105,10 +105,9 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
                 self.datagrams.push((from, buffer[..len].to_vec()));
                 self.sockets.take_back(buffer);
             }
-            Raw::Accepted { id } => {
+            Raw::Accepted { id, peer } => {
                 let shared = self.shared.borrow();
-                let peer = self.sockets.addresses(id).map(|(_, peer)| Peer::from(peer));
-                if let Some(at) = peer.and_then(|peer| shared.world.network.streams.connector_at(peer)) {
+                if let Some(at) = shared.world.network.streams.connector_at(peer.into()) {
                     self.ids.push((at.other(), id));
                 }
             }

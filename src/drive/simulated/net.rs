@@ -98,9 +98,5 @@ impl Stream for TcpStream {
         Self::local_addr(self)
     }
 
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Self::peer_addr(self)
-    }
-
     fn abort(self) {}
 }
