@@ -32,7 +32,7 @@ pub enum Input<'a, C> {
     Datagram {
         /// Its source.
         peer: Peer,
-        /// Its payload: 0 to 65,507 bytes.
+        /// Its payload: 0 to 65,507 bytes over IPv4, to 65,527 over IPv6.
         bytes: &'a [u8],
     },
     /// A datagram sent to this peer was refused: nobody listens there (ICMP port unreachable, RFC 1122 4.1.3.3).

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! With ids each request and its reply begin with eight hex digits, so that a late or doubled reply to another request
-//! is not taken for the answer. (Rows S09 to S17.)
+//! is not taken for the answer. Neither form has a checksum of its own: UDP's makes a loss of a changed datagram, and
+//! `--corrupt`, which changes what is behind that checksum, shows what it is good for. (Rows S09 to S17.)
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
