@@ -1,6 +1,6 @@
 //! How connections end.
 
-use crate::script::{B, Do, expect, run};
+use crate::script::{B, Do, expect, run, without};
 
 const CONNECTED: u64 = 20;
 
@@ -9,7 +9,7 @@ fn connected(plan: &str, script: &[(u64, &'static str, Do)]) -> String {
     let mut whole = vec![(0, "a", Do::Connect(B))];
     whole.extend(script.iter().map(|&(at, host, action)| (CONNECTED + at, host, action)));
     let transcript = run(plan, &whole);
-    transcript.lines().filter(|line| !line.contains("  connect")).map(|line| format!("{line}\n")).collect()
+    without(&transcript, "  connect")
 }
 
 #[test]
@@ -127,8 +127,7 @@ fn who_has_closed_discards_a_mebibyte_and_not_one_byte_more() {
         script.push((320, "b", Do::Fill(0, last)));
         script.push((400, "b", Do::Close(0)));
         let transcript = connected("", &script);
-        let lines = transcript.lines().filter(|line| !line.contains("  write "));
-        lines.map(|line| format!("{line}\n")).collect::<String>()
+        without(&transcript, "  write ")
     };
     expect(
         &talk(0),

@@ -189,3 +189,36 @@ fn faults_hit_the_direction_and_the_connection_that_they_name() {
     assert_eq!((unfired.len(), read(&transcript)), (1, vec![SIXTEEN]));
     assert!(transcript.contains("read  @0 \"y\"") && transcript.contains("read  @1 \"es\""), "{transcript}");
 }
+
+#[test]
+fn a_reset_behind_a_partition_is_heard_of_after_the_heal_or_never() {
+    let script = [(0, "a", Do::Connect(B)), (30, "a", Do::Write(0, "never read")), (40, "a", Do::Close(0))];
+    expect(
+        &run("at 21ms partition a|b; a>b @0 reset; at 1s heal", &script),
+        r#"
+        0.000  a  connect → b
+        0.010  a  connected ← b
+        0.015  b  connected ← a
+        0.021  -  fault partition a|b
+        0.030  a  write @0 "never read" → b
+        0.030  -  fault a>b @0 reset
+        0.040  a  close → b
+        1.000  -  fault heal
+        1.005  b  closed ← a: reset
+        1.010  a  closed ← b: reset
+    "#,
+    );
+    expect(
+        &run("at 21ms partition a|b; a>b @0 reset", &script),
+        r#"
+        0.000  a  connect → b
+        0.010  a  connected ← b
+        0.015  b  connected ← a
+        0.021  -  fault partition a|b
+        0.030  a  write @0 "never read" → b
+        0.030  -  fault a>b @0 reset
+        0.040  a  close → b
+        2.040  a  closed ← b: linger expired
+    "#,
+    );
+}

@@ -139,12 +139,11 @@ impl Machine for Teller {
                 let end = (self.incarnation, local, peer);
                 let dialed = self.lines.iter_mut().find(|line| line.conn == conn);
                 out.event(Told::Connected(dialed.as_ref().map(|line| line.conn), end));
-                match dialed {
-                    Some(line) => (line.end, line.writable) = (Some(end), true),
-                    None => {
-                        let end = Some(end);
-                        self.lines.push(Line { conn, end, writable: true, closing: false, sent_len: 0 });
-                    }
+                if let Some(line) = dialed {
+                    (line.end, line.writable) = (Some(end), true);
+                } else {
+                    let end = Some(end);
+                    self.lines.push(Line { conn, end, writable: true, closing: false, sent_len: 0 });
                 }
             }
             Input::ConnectFailed { conn, .. } => {

@@ -94,8 +94,12 @@ pub(crate) fn run_with(plan: &str, script: &[(u64, &str, Do)]) -> (Outcome, Vec<
 pub(crate) fn run(plan: &str, script: &[(u64, &str, Do)]) -> String {
     let (_, unfired, transcript) = run_with(plan, script);
     assert!(unfired.is_empty(), "never fired: {unfired:?}");
-    let lines = transcript.lines().filter(|line| !line.contains("  command "));
-    lines.map(|line| format!("{line}\n")).collect()
+    without(&transcript, "  command ")
+}
+
+/// A transcript without the lines that have this in them.
+pub(crate) fn without(transcript: &str, what: &str) -> String {
+    transcript.split_inclusive('\n').filter(|line| !line.contains(what)).collect()
 }
 
 /// Compares a transcript with the one expected, line by line, whatever blanks stand before a line.
