@@ -1,5 +1,6 @@
 //! A run is a function of scenario, seed and plan, and every run can be made again from its plan.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use lossproof::engine::{Engine, Keep, Prepared, Settings};
@@ -44,6 +45,19 @@ fn is_made_again<S: System>(
     make::<S>(used, options, &"at 12ms crash server; at 20ms restart server".parse().unwrap(), profile, seed);
     make::<S>(used, options, &FaultPlan::default(), Profile { loss: Chance::ALWAYS, ..profile }, !seed);
     prop_assert_eq!(&make::<S>(used, options, plan, profile, seed).0, &transcript);
+
+    // Broken off at every event, with all that is in flight then.
+    for events in 0..12 {
+        let scenario = S::scenario(options);
+        used.run_observed(&scenario, &Settings { seed, profile, ..Settings::default() }, |view| {
+            if view.events.len() > events {
+                ControlFlow::Break(String::new())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        prop_assert_eq!(&make::<S>(used, options, plan, profile, seed).0, &transcript);
+    }
 
     // As text, as a user would paste it, and with another seed that does not count.
     let pasted: FaultPlan = whole.to_string().parse().unwrap();
