@@ -22,6 +22,8 @@ enum Bug {
     KnowsTheTime,
     /// It counts its questions across all machines of the process.
     Global,
+    /// Every other question of the process is another one.
+    Alternates,
     /// The order of its questions is the order of a hash set.
     Hashed,
     /// An early timeout makes it forget how often it has asked, which shows only at the end.
@@ -33,6 +35,7 @@ enum Bug {
 }
 
 static GLOBAL: AtomicU64 = AtomicU64::new(0);
+static ALTERNATE: AtomicU64 = AtomicU64::new(0);
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Asks 0, 1, 2, each until it is answered.
@@ -55,6 +58,12 @@ impl Asker {
             Bug::Global => {
                 let n = GLOBAL.fetch_add(1, Ordering::Relaxed);
                 out.send_fmt(self.server, format_args!("{}{n}", char::from(self.question)));
+            }
+            Bug::Alternates => {
+                out.send(
+                    self.server,
+                    &[self.question, (ALTERNATE.fetch_add(1, Ordering::Relaxed) % 2) as u8],
+                );
             }
             Bug::Hashed => out.send(self.server, &hashed(self.question)),
             _ => out.send(self.server, &[self.question]),
@@ -213,6 +222,7 @@ fn the_law_is_named_that_is_broken() {
     for (bug, law) in [
         (Bug::KnowsTheTime, Law::ShiftedInTime),
         (Bug::Global, Law::SameInputsSameOutputs),
+        (Bug::Alternates, Law::SameInputsSameOutputs),
         (Bug::Hashed, Law::SameInputsSameOutputs),
         (Bug::ForgetsEarly, Law::EarlyTimeout),
     ] {
@@ -233,6 +243,21 @@ fn what_does_not_happen_in_time_is_said_with_why() {
     // No event after 19 s shows that it is late: only the end of the run does.
     let over = "it has not happened, and the scenario's time is over at 20.000";
     assert_eq!(detail(Bug::None, lost), over);
+}
+
+#[test]
+fn in_time_is_up_to_the_bound_and_not_beyond() {
+    let scenario = scenario(Bug::None);
+    let answered = |within| {
+        let answered = Property::eventually_within("a first answer", Duration::from_millis(within), |view| {
+            !view.events.is_empty()
+        });
+        let properties = [answered];
+        let mut search = Search::new(&scenario, &properties, Prepared::default(), Profile::default(), 7);
+        search.runs(0..1).failure.map(|failure| failure.detail)
+    };
+    // There and back takes 10 ms.
+    assert_eq!((answered(10), answered(9)), (None, Some("not within 0.009 s".to_owned())));
 }
 
 /// The tally of a search on so many threads, and what its progress was last.
