@@ -12,6 +12,10 @@ use lossproof::fault::{Chance, Profile};
 use lossproof::systems::{Options, System, udp_remote::UdpRemote};
 use serde_json::Value;
 
+/// As many as a client sends.
+const FIVE_DROPS: &str = "client>server #0 drop; client>server #1 drop; client>server #2 drop; \
+                          client>server #3 drop; client>server #4 drop";
+
 fn lossproof(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
     command.args(args).output().expect("the binary was built for this test")
@@ -94,11 +98,33 @@ fn three_drops_are_recovered_from() {
 
 #[test]
 fn five_drops_are_given_up_on() {
-    let plan = (0..5).map(|n| format!("client>server #{n} drop")).collect::<Vec<_>>().join("; ");
-    let transcript = quiet(&["sim", "udp-remote", "--faults", &plan], 1);
+    let transcript = quiet(&["sim", "udp-remote", "--faults", FIVE_DROPS], 1);
     assert_eq!(sends(&transcript), ["0.000", "0.100", "0.300", "0.700", "1.500"]);
     let end = "3.100  client  event I think the server is down\n3.100  client  done  1\n";
     assert!(transcript.ends_with(end), "{transcript}");
+}
+
+#[test]
+fn both_engines_print_the_same() {
+    for (system, faults, status) in [
+        ("udp-remote", "client>server #0 drop; client>server #1 drop; client>server #2 drop", 0),
+        ("udp-remote", FIVE_DROPS, 1),
+        ("udp-local", "server>client #0 delay 1s", 0),
+        ("tcp-sixteen", "client>server cut every 3 bytes; server>client @7 stall 2s", 0),
+    ] {
+        let args = ["sim", system, "--faults", faults, "--engine"];
+        let event = quiet(&[&args[..], &["event"]].concat(), status);
+        assert_eq!(event, quiet(&[&args[..], &["turmoil"]].concat(), status), "{system} {faults}");
+    }
+}
+
+#[test]
+fn what_turmoil_cannot_do_is_refused_by_name() {
+    let crash = "at 1s crash server";
+    refused(
+        &["sim", "udp-remote", "--engine", "turmoil", "--faults", crash],
+        "--engine turmoil: turmoil cannot have the fault 'crash'; use the event engine",
+    );
 }
 
 #[test]

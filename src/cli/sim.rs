@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::args::{EngineKind, Format, SimArgs};
 use super::error::CliError;
 use super::output;
-use super::world::{World, without_panic_messages};
+use super::world::{World, with_place_of_panic};
 use crate::check::Search;
 use crate::drive;
 use crate::engine::Settings;
@@ -28,7 +28,11 @@ fn on_events<S: System>(world: &World<S>, args: &SimArgs) -> Result<Status, CliE
     let World { scenario, properties, prepared, .. } = world;
     let profile = args.faults.profile(args.loss);
     let mut search = Search::new(scenario, properties, prepared.clone(), profile, args.seed);
-    let result = without_panic_messages(|| search.once(args.seed));
+    let (result, place) = with_place_of_panic(|| search.once(args.seed));
+    let result = result.map_err(|broken| match place {
+        Some(place) => format!("{broken} (at {place})"),
+        None => broken,
+    });
     let (engine, names) = (search.engine(), scenario.names());
     print(&engine.transcript(scenario, &names), args.format)?;
     note_unfired(engine.unfired(), &names);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::panic;
+use std::sync::{Arc, OnceLock};
 
 use super::error::CliError;
 use crate::check::Property;
@@ -45,12 +46,18 @@ pub(super) fn read_plan(faults: Option<&str>) -> Result<FaultPlan, CliError> {
     }
 }
 
-/// Does something in which machines may panic. A panic is caught and reported as a broken law, so that the standard
-/// message would only be noise.
-pub(super) fn without_panic_messages<T>(work: impl FnOnce() -> T) -> T {
+/// Does something in which machines may panic. A panic is caught there and reported as a broken law, so that the
+/// standard message would come twice; what only that message has, the place of the first panic, is given back.
+pub(super) fn with_place_of_panic<T>(work: impl FnOnce() -> T) -> (T, Option<String>) {
+    let place = Arc::new(OnceLock::new());
+    let seen = Arc::clone(&place);
     let before = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
+    panic::set_hook(Box::new(move |panicked| {
+        if let Some(location) = panicked.location() {
+            seen.get_or_init(|| format!("{}:{}", location.file(), location.line()));
+        }
+    }));
     let result = work();
     panic::set_hook(before);
-    result
+    (result, place.get().cloned())
 }

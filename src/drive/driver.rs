@@ -10,6 +10,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::DriveError;
 use crate::machine::{Input, Machine, Outbox, Status, limits};
@@ -70,7 +71,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
         let deadline = core.machine.deadline();
         port.rest(deadline);
         let wake_at = deadline.into_iter().chain(port.wake_at()).min().filter(|_| !port.is_behind());
-        let timer = wake_at.map(|at| tokio::time::sleep_until(port.runtime_at(at)));
+        let timer = sleep_until(wake_at.map(|at| port.runtime_at(at)));
         tokio::select! {
             biased;
             () = &mut stop, if !stopping => {
@@ -78,7 +79,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
                 port.feed(&mut core, Input::Stop)?;
             }
             fed = poll_fn(|cx| poll_inputs(port, &mut core, cx)) => fed?,
-            Some(()) = async { Some(timer?.await) } => {}
+            () = timer => {}
         }
         let ready = core.done.is_none() && !port.is_behind();
         let due = ready && core.machine.deadline().is_some_and(|due_at| due_at <= port.now());
@@ -103,4 +104,24 @@ fn poll_inputs<M: Machine, P: Port<M>>(
         }
     }
     Poll::Ready(Ok(()))
+}
+
+/// Ends at a moment, or never.
+pub(super) async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The runtime's clock.
+#[expect(clippy::disallowed_methods, reason = "the driver is where a clock is read")]
+pub(super) fn clock() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// The moment a span after `begin`; what is beyond the clock's range is as good as a year away.
+pub(super) fn after(begin: tokio::time::Instant, span: Duration) -> tokio::time::Instant {
+    const A_YEAR: Duration = Duration::from_hours(365 * 24);
+    begin.checked_add(span).unwrap_or_else(|| begin + A_YEAR)
 }

@@ -5,12 +5,14 @@
 
 mod direct;
 mod driver;
+mod links;
 mod net;
 mod outgoing;
 mod ready;
 #[cfg(feature = "turmoil")]
 mod simulated;
 mod sockets;
+mod stream;
 
 use std::future::Future;
 use std::io;
@@ -54,7 +56,7 @@ pub enum DriveError {
         /// What was tried: "listen on", "bind" or "connect to".
         action: &'static str,
         /// Where.
-        peer: Peer,
+        peer: Box<Peer>,
         /// What the system said.
         source: io::Error,
     },

@@ -5,9 +5,11 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::UdpSocket;
 
 /// A future that is kept beside others of its kind.
 pub(super) type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -18,8 +20,8 @@ pub(super) trait Net: 'static {
     type Listener: Listen<Stream = Self::Stream>;
     type Stream: Stream;
 
-    /// Opens a datagram socket, connected to `connect` if that is given.
-    fn bind(local: SocketAddr, connect: Option<SocketAddr>) -> impl Future<Output = io::Result<Self::Udp>>;
+    /// Opens a datagram socket.
+    fn bind(local: SocketAddr) -> impl Future<Output = io::Result<Self::Udp>>;
 
     /// Opens a listening stream socket.
     fn listen(local: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>>;
@@ -31,6 +33,8 @@ pub(super) trait Net: 'static {
 /// A datagram socket.
 pub(super) trait Datagrams {
     fn local_addr(&self) -> io::Result<SocketAddr>;
+    /// Takes datagrams from this peer alone from now on.
+    fn connect(&mut self, peer: SocketAddr) -> impl Future<Output = io::Result<()>>;
     fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], peer: SocketAddr) -> Poll<io::Result<()>>;
 }
@@ -55,17 +59,13 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {
 pub(super) struct System;
 
 impl Net for System {
-    type Udp = tokio::net::UdpSocket;
+    type Udp = Udp;
     type Listener = tokio::net::TcpListener;
     type Stream = tokio::net::TcpStream;
 
-    async fn bind(local: SocketAddr, connect: Option<SocketAddr>) -> io::Result<Self::Udp> {
+    async fn bind(local: SocketAddr) -> io::Result<Self::Udp> {
         // No SO_REUSEADDR: with it a second server would bind silently.
-        let socket = tokio::net::UdpSocket::bind(local).await?;
-        if let Some(peer) = connect {
-            socket.connect(peer).await?;
-        }
-        Ok(socket)
+        Ok(Udp { socket: Rc::new(UdpSocket::bind(local).await?), refusal: None })
     }
 
     async fn listen(local: SocketAddr) -> io::Result<Self::Listener> {
@@ -89,18 +89,58 @@ impl Net for System {
     }
 }
 
-impl Datagrams for tokio::net::UdpSocket {
+/// A datagram socket, and once it is connected the wait for the next refusal.
+pub(super) struct Udp {
+    socket: Rc<UdpSocket>,
+    refusal: Option<Pending<io::Error>>,
+}
+
+impl Udp {
+    /// Waits for the socket's error. A refusal does not make a socket readable, so whoever only waits to read hears of
+    /// it no sooner than when sending again.
+    fn next_refusal(&self) -> Pending<io::Error> {
+        let socket = Rc::clone(&self.socket);
+        let take = move || async move {
+            loop {
+                socket.ready(Interest::ERROR).await?;
+                let taken = socket.try_io(Interest::ERROR, || {
+                    socket.take_error()?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
+                });
+                match taken {
+                    // A send has taken it meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    taken => return taken,
+                }
+            }
+        };
+        Box::pin(async move { take().await.unwrap_or_else(|error| error) })
+    }
+}
+
+impl Datagrams for Udp {
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        Self::local_addr(self)
+        self.socket.local_addr()
+    }
+
+    async fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
+        self.socket.connect(peer).await?;
+        self.refusal = Some(self.next_refusal());
+        Ok(())
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
         let mut buf = ReadBuf::new(buf);
-        self.poll_recv_from(cx, &mut buf).map_ok(|peer| (buf.filled().len(), peer))
+        if let Poll::Ready(received) = self.socket.poll_recv_from(cx, &mut buf) {
+            return Poll::Ready(received.map(|peer| (buf.filled().len(), peer)));
+        }
+        let Some(refusal) = &mut self.refusal else { return Poll::Pending };
+        let refused = ready!(refusal.as_mut().poll(cx));
+        self.refusal = Some(self.next_refusal());
+        Poll::Ready(Err(refused))
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], peer: SocketAddr) -> Poll<io::Result<()>> {
-        self.poll_send_to(cx, bytes, peer).map_ok(|_| ())
+        self.socket.poll_send_to(cx, bytes, peer).map_ok(|_| ())
     }
 }
 
@@ -114,7 +154,8 @@ impl Listen for tokio::net::TcpListener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, SocketAddr)>> {
         Self::poll_accept(self, cx).map(|accepted| {
             let (stream, peer) = accepted?;
-            stream.set_nodelay(true)?;
+            // A client that has gone already is found out by reading, not here.
+            let _ = stream.set_nodelay(true);
             Ok((stream, peer))
         })
     }

@@ -36,6 +36,15 @@ pub(super) enum Release {
     Reset(u32),
 }
 
+impl Release {
+    const fn stream(&self) -> Option<u32> {
+        match *self {
+            Self::Send(..) => None,
+            Self::Write(id, _) | Self::Shutdown(id) | Self::Reset(id) => Some(id),
+        }
+    }
+}
+
 /// What is about to leave, in the order in which it may.
 pub(super) struct Outgoing {
     network: Network,
@@ -81,8 +90,11 @@ impl Outgoing {
         self.network.streams.sent.clear();
     }
 
+    /// A stream is over: another may have its id from now on, and gets nothing that was held back for this one.
     pub(super) fn forget(&mut self, id: u32) {
-        self.streams.remove(&id);
+        if self.streams.remove(&id).is_some() {
+            self.held.retain(|_, release| release.stream() != Some(id));
+        }
     }
 
     pub(super) fn write(&mut self, now: Instant, id: u32, bytes: &[u8]) {

@@ -4,15 +4,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use tokio::io::ReadBuf;
-
 use super::net::{Datagrams, Listen, Net, Pending, Stream as _};
 use super::ready::{Ready, StreamWaker};
+use super::stream::Stream;
 use super::{DriveError, Endpoint};
 use crate::machine::{Peer, limits};
 
@@ -42,24 +40,6 @@ pub(super) enum Raw {
     ShutDown { id: u32 },
     /// The stream is broken.
     Broken { id: u32 },
-}
-
-struct Stream<S> {
-    /// None while it is being dialed.
-    socket: Option<S>,
-    waker: Arc<StreamWaker>,
-    out: VecDeque<u8>,
-    reading: bool,
-    eof: bool,
-    shutdown: Shutdown,
-}
-
-/// How far the end of this direction is.
-#[derive(Clone, Copy, PartialEq)]
-enum Shutdown {
-    Open,
-    Wanted,
-    Done,
 }
 
 /// All sockets of one machine.
@@ -101,12 +81,18 @@ impl<N: Net> Sockets<N> {
         match endpoint {
             Endpoint::Datagram { bind, connect } => {
                 let peer = connect.map(|peer| inet(peer, "connect to")).transpose()?;
-                let open = |source| DriveError::Open { action: "bind", peer: bind, source };
-                sockets.udp = Some(N::bind(inet(bind, "bind")?, peer).await.map_err(open)?);
+                let open = |source| DriveError::Open { action: "bind", peer: Box::new(bind), source };
+                let mut udp = N::bind(inet(bind, "bind")?).await.map_err(open)?;
+                if let Some(to) = peer {
+                    let refused =
+                        |source| DriveError::Open { action: "connect to", peer: Box::new(to.into()), source };
+                    udp.connect(to).await.map_err(refused)?;
+                }
+                sockets.udp = Some(udp);
                 sockets.connected = peer;
             }
             Endpoint::Listener { bind } => {
-                let open = |source| DriveError::Open { action: "listen on", peer: bind, source };
+                let open = |source| DriveError::Open { action: "listen on", peer: Box::new(bind), source };
                 sockets.listener = Some(N::listen(inet(bind, "listen on")?).await.map_err(open)?);
             }
             Endpoint::Dialer => {}
@@ -152,7 +138,7 @@ impl<N: Net> Sockets<N> {
     fn send_now(&mut self, cx: &mut Context<'_>, peer: SocketAddr, bytes: &[u8]) -> Poll<()> {
         let Some(udp) = &mut self.udp else { return Poll::Ready(()) };
         if let Err(error) = ready!(udp.poll_send(cx, bytes, peer))
-            && error.kind() == io::ErrorKind::ConnectionRefused
+            && is_refusal(&error)
         {
             // The refusal of a datagram before: this one has not been sent yet.
             self.caused.push_back(Raw::Refused);
@@ -175,16 +161,14 @@ impl<N: Net> Sockets<N> {
     /// Adds bytes to what is to be written; [`Sockets::flush`] writes it.
     pub(super) fn write(&mut self, id: u32, bytes: &[u8]) {
         if let Some(stream) = self.stream(id) {
-            stream.out.extend(bytes);
+            stream.write(bytes);
         }
     }
 
     /// Ends this direction once everything is written.
     pub(super) fn shutdown(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id)
-            && stream.shutdown == Shutdown::Open
-        {
-            stream.shutdown = Shutdown::Wanted;
+        if let Some(stream) = self.stream(id) {
+            stream.shutdown();
         }
     }
 
@@ -228,11 +212,11 @@ impl<N: Net> Sockets<N> {
     pub(super) fn flush(&mut self, id: u32) {
         let Some(Some(stream)) = self.streams.get_mut(id as usize) else { return };
         while let Some(raw) = stream.poll_write(id) {
-            let broken = matches!(raw, Raw::Broken { .. });
             self.caused.push_back(raw);
-            if broken {
-                return;
-            }
+        }
+        if stream.is_failed() {
+            // What the peer had sent before is still to be read.
+            self.look.push_back(id);
         }
     }
 
@@ -254,8 +238,7 @@ impl<N: Net> Sockets<N> {
             self.streams.len() as u32 - 1
         });
         let waker = StreamWaker::new(id, &self.ready);
-        let (out, shutdown) = (VecDeque::new(), Shutdown::Open);
-        self.streams[id as usize] = Some(Stream { socket, waker, out, reading: true, eof: false, shutdown });
+        self.streams[id as usize] = Some(Stream::new(socket, waker));
         self.look.push_back(id);
         id
     }
@@ -291,9 +274,7 @@ impl<N: Net> Sockets<N> {
         let Some(udp) = &mut self.udp else { return Poll::Pending };
         match ready!(udp.poll_recv(cx, &mut self.buf)) {
             Ok((len, from)) => Poll::Ready(Ok(Raw::Datagram { from, len })),
-            Err(error) if self.connected.is_some() && error.kind() == io::ErrorKind::ConnectionRefused => {
-                Poll::Ready(Ok(Raw::Refused))
-            }
+            Err(error) if self.connected.is_some() && is_refusal(&error) => Poll::Ready(Ok(Raw::Refused)),
             Err(error) => Poll::Ready(Err(error)),
         }
     }
@@ -352,66 +333,6 @@ impl<N: Net> Sockets<N> {
     }
 }
 
-impl<S: super::net::Stream> Stream<S> {
-    fn poll_write(&mut self, id: u32) -> Option<Raw> {
-        let socket = self.socket.as_mut()?;
-        let waker = Waker::from(Arc::clone(&self.waker));
-        let cx = &mut Context::from_waker(&waker);
-        let socket = Pin::new(socket);
-        let (front, back) = self.out.as_slices();
-        if !front.is_empty() {
-            let slices = [io::IoSlice::new(front), io::IoSlice::new(back)];
-            return match socket.poll_write_vectored(cx, &slices) {
-                Poll::Pending => None,
-                Poll::Ready(Ok(len)) => {
-                    self.out.drain(..len);
-                    Some(Raw::Wrote { id, len })
-                }
-                Poll::Ready(Err(_)) => Some(self.broken(id)),
-            };
-        }
-        if self.shutdown != Shutdown::Wanted {
-            return None;
-        }
-        match socket.poll_shutdown(cx) {
-            Poll::Pending => None,
-            Poll::Ready(Ok(())) => {
-                self.shutdown = Shutdown::Done;
-                Some(Raw::ShutDown { id })
-            }
-            Poll::Ready(Err(_)) => Some(self.broken(id)),
-        }
-    }
-
-    fn poll_read(&mut self, id: u32, buf: &mut [u8]) -> Option<Raw> {
-        if !self.reading || self.eof {
-            return None;
-        }
-        let socket = Pin::new(self.socket.as_mut()?);
-        let waker = Waker::from(Arc::clone(&self.waker));
-        let mut buf = ReadBuf::new(buf);
-        match socket.poll_read(&mut Context::from_waker(&waker), &mut buf) {
-            Poll::Pending => None,
-            Poll::Ready(Ok(())) => match buf.filled().len() {
-                0 => {
-                    self.eof = true;
-                    Some(Raw::Eof { id })
-                }
-                len => Some(Raw::Read { id, len }),
-            },
-            Poll::Ready(Err(_)) => Some(self.broken(id)),
-        }
-    }
-
-    /// Nothing more is tried on a stream that is broken.
-    fn broken(&mut self, id: u32) -> Raw {
-        self.eof = true;
-        self.out.clear();
-        self.shutdown = Shutdown::Done;
-        Raw::Broken { id }
-    }
-}
-
 impl Raw {
     const fn stream(&self) -> Option<u32> {
         match *self {
@@ -427,7 +348,13 @@ impl Raw {
     }
 }
 
+/// Whether an error of a datagram socket tells what became of a datagram before (ICMP), and not of the socket.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+}
+
 fn inet(peer: Peer, action: &'static str) -> Result<SocketAddr, DriveError> {
     let source = || io::Error::new(io::ErrorKind::Unsupported, "this system has no unix sockets");
-    peer.inet().ok_or_else(|| DriveError::Open { action, peer, source: source() })
+    peer.inet().ok_or_else(|| DriveError::Open { action, peer: Box::new(peer), source: source() })
 }

@@ -116,6 +116,7 @@ pub struct Boot<'a> {
     /// Where the machine's randomness comes from, through a generator with a fixed stream. Differs from host to
     /// host and from incarnation to incarnation.
     pub seed: u64,
-    /// What the machine before saved last by [`Outbox::save`]; empty if nothing.
+    /// What the machine before saved last by [`Outbox::save`]; empty if nothing. A save is durable at once, so a crash
+    /// and a loss of power keep the same.
     pub disk: &'a [u8],
 }

@@ -197,12 +197,15 @@ impl Network {
         let schedule = Arc::clone(&self.schedule);
         for window in &schedule.windows {
             let at = until.unwrap_or(now);
-            if window.from == from && window.to == to && window.begin_at <= at && at < window.end_at {
+            if (window.from, window.to) != (from, to) || at < window.begin_at {
+                continue;
+            }
+            if at < window.end_at {
                 until = Some(window.end_at);
                 self.fire(window.fault);
-                if let Some(heal) = window.heal {
-                    self.fire(heal);
-                }
+            } else if let Some(heal) = window.heal {
+                // Without it this would not pass.
+                self.fire(heal);
             }
         }
         until

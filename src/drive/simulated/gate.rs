@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::net::Turmoil;
 use super::shared::Shared;
-use crate::drive::driver::{self, Core, Port};
+use crate::drive::driver::{self, Core, Port, clock};
 use crate::drive::net::Pending;
 use crate::drive::sockets::{Raw, Sockets};
 use crate::drive::{DriveError, Endpoint};
@@ -98,8 +98,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
     }
 
     /// Takes what comes out of the sockets, to be handed in when it is due.
-    fn take_raw(&mut self, raw: Raw) {
-        match raw {
+    fn take_raw(&mut self, raw: &Raw) {
+        match *raw {
             Raw::Datagram { from, len } => {
                 let buffer = self.sockets.lend();
                 self.datagrams.push((from, buffer[..len].to_vec()));
@@ -170,9 +170,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
             let now = self.global_now();
             let (order, event) = {
                 let shared = self.shared.borrow();
-                let Some(Reverse(Entry { order, event })) = shared.inboxes[self.host.index()].peek() else {
-                    return None;
-                };
+                let Reverse(Entry { order, event }) = shared.inboxes[self.host.index()].peek()?;
                 (*order, *event)
             };
             if order.at() > now {
@@ -241,7 +239,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
 
     fn runtime_at(&self, at: Instant) -> tokio::time::Instant {
         let span = at.since_start().saturating_sub(self.skew);
-        self.begin.checked_add(span).unwrap_or_else(|| self.begin + Duration::from_secs(31_536_000))
+        driver::after(self.begin, span)
     }
 
     fn feed(&mut self, core: &mut Core<BoxedMachine<C, E>>, input: Input<'_, C>) -> Result<(), DriveError> {
@@ -292,7 +290,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
     ) -> Poll<Result<(), DriveError>> {
         loop {
             match self.sockets.poll_next(cx) {
-                Poll::Ready(Ok(raw)) => self.take_raw(raw),
+                Poll::Ready(Ok(raw)) => self.take_raw(&raw),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(DriveError::Socket(error))),
                 Poll::Pending => break,
             }
@@ -323,14 +321,13 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
     async fn finish(&mut self, core: &mut Core<BoxedMachine<C, E>>) {
         loop {
             self.rest(None);
-            let timer = self.wake_at().filter(|_| !self.behind).map(|at| self.runtime_at(at));
-            let timer = timer.map(tokio::time::sleep_until);
+            let wake_at = self.wake_at().filter(|_| !self.behind).map(|at| self.runtime_at(at));
             tokio::select! {
                 biased;
                 ended = poll_fn(|cx| self.poll_input(core, cx)) => if ended.is_err() {
                     return;
                 },
-                Some(()) = async { Some(timer?.await) } => {}
+                () = driver::sleep_until(wake_at) => {}
             }
         }
     }
@@ -339,9 +336,4 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
 fn notified(notify: &Rc<Notify>) -> Pending<()> {
     let notify = Rc::clone(notify);
     Box::pin(async move { notify.notified().await })
-}
-
-#[expect(clippy::disallowed_methods, reason = "the driver is where the clock is read, here turmoil's")]
-fn clock() -> tokio::time::Instant {
-    tokio::time::Instant::now()
 }

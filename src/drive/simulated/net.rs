@@ -18,12 +18,8 @@ impl Net for Turmoil {
     type Listener = Listener;
     type Stream = TcpStream;
 
-    async fn bind(local: SocketAddr, connect: Option<SocketAddr>) -> io::Result<Udp> {
-        let socket = UdpSocket::bind(local).await?;
-        if let Some(peer) = connect {
-            socket.connect(peer).await?;
-        }
-        Ok(Udp { socket: Rc::new(socket), readable: None })
+    async fn bind(local: SocketAddr) -> io::Result<Udp> {
+        Ok(Udp { socket: Rc::new(UdpSocket::bind(local).await?), readable: None })
     }
 
     async fn listen(local: SocketAddr) -> io::Result<Listener> {
@@ -44,6 +40,10 @@ pub(super) struct Udp {
 impl Datagrams for Udp {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
+    }
+
+    async fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
+        self.socket.connect(peer).await
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {

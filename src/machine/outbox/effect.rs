@@ -51,7 +51,7 @@ impl Chunk {
     }
 }
 
-/// One thing that a machine wants done, as whoever drives it takes it from the [`Outbox`].
+/// One thing that a machine wants done, as whoever drives it takes it from the [`Outbox`](super::Outbox).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect<'a, E> {
     /// Send one datagram.

@@ -9,9 +9,12 @@ use crate::machine::{CloseReason, Conn, ConnectError, Peer, limits};
 use crate::network::Network;
 use crate::time::Instant;
 
+/// How many ports there are for sockets that ask for none; after the last comes the first again.
+const EPHEMERAL_PORTS: u16 = u16::MAX - FIRST_EPHEMERAL_PORT + 1;
+
 /// What a host's machine, or its end, does to its streams.
 impl Network {
-    /// Opens a connection; `None` if the address belongs to no host, and then a failure is on its way.
+    /// Opens a connection to another host; `None` if the address belongs to no host, and then a failure is on its way.
     pub(crate) fn connect(
         &mut self,
         now: Instant,
@@ -20,8 +23,8 @@ impl Network {
         peer: Peer,
     ) -> Option<StreamEnd> {
         let to = HostId::at(peer).filter(|to| to.index() < self.host_count() && *to != from);
-        let port = FIRST_EPHEMERAL_PORT.saturating_add(self.streams.dialed[from.index()]);
-        self.streams.dialed[from.index()] += 1;
+        let port = FIRST_EPHEMERAL_PORT + self.streams.dialed[from.index()] % EPHEMERAL_PORTS;
+        self.streams.dialed[from.index()] = port - FIRST_EPHEMERAL_PORT + 1;
         let acceptor = to.unwrap_or(from);
         let number = self.streams.between.entry((from.min(acceptor), from.max(acceptor))).or_default();
         *number += u32::from(to.is_some());
@@ -279,7 +282,12 @@ impl Network {
 
     /// When what is ready now can leave: after the partition, if there is one.
     fn departure(&mut self, from: HostId, to: HostId, now: Instant) -> Instant {
-        self.blocked_until(from, to, now).unwrap_or(now)
+        match self.blocked_until(from, to, now) {
+            None => now,
+            Some(Instant::FAR_FUTURE) => Instant::FAR_FUTURE,
+            // It passes then, which is what the heal changes.
+            Some(until) => self.departure(from, to, until),
+        }
     }
 
     /// Who sends to whom in the direction that begins at an end, and on which connection.

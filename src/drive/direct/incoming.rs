@@ -1,0 +1,140 @@
+//! What happens on sockets, as the machine is told of it.
+
+use std::io;
+
+use super::Direct;
+use crate::drive::DriveError;
+use crate::drive::driver::{Core, Port as _};
+use crate::drive::net::Net;
+use crate::drive::sockets::Raw;
+use crate::machine::{CloseReason, Conn, ConnectError, Input, Machine, Peer, limits};
+
+impl<N: Net, F> Direct<N, F> {
+    /// Tells the machine what happened on a socket, if it is something to tell.
+    pub(super) fn translate<M: Machine>(
+        &mut self,
+        core: &mut Core<M>,
+        raw: Raw,
+    ) -> Option<Result<(), DriveError>>
+    where
+        F: FnMut(M::Event),
+    {
+        let input = match raw {
+            Raw::Datagram { from, len } => {
+                // The machine reads straight from the sockets' buffer, which is theirs again afterwards.
+                let buffer = self.sockets.lend();
+                let fed = self.feed(core, Input::Datagram { peer: from.into(), bytes: &buffer[..len] });
+                self.sockets.take_back(buffer);
+                return Some(fed);
+            }
+            Raw::Refused => Input::Unreachable { peer: self.connected? },
+            Raw::Accepted { id } => {
+                let Some((local, peer)) = self.sockets.addresses(id) else {
+                    // It was reset before it could be looked at.
+                    self.sockets.remove(id);
+                    return None;
+                };
+                let conn = core.out.accept(limits::SEND_BUFFER_LEN as u32);
+                self.links.begin(id, conn, peer.into(), true);
+                self.stream_opened(id, conn, peer.into());
+                Input::Connected { conn, peer: peer.into(), local: local.into() }
+            }
+            Raw::Dialed { id, result } => return self.dialed(core, id, result),
+            Raw::Read { id, len } => {
+                let conn = self.links.conn(id)?;
+                if self.links.get_mut(conn)?.is_lingering() {
+                    if !self.links.discard(conn, len) {
+                        self.end(conn, CloseReason::LingerExpired);
+                    }
+                    return None;
+                }
+                let buffer = self.sockets.lend();
+                let fed = self.feed(core, Input::Received { conn, bytes: &buffer[..len] });
+                self.sockets.take_back(buffer);
+                return Some(fed);
+            }
+            Raw::Eof { id } => {
+                let conn = self.links.conn(id)?;
+                let link = self.links.get_mut(conn)?;
+                link.eof = true;
+                let (lingering, both) = (link.is_lingering(), link.shut_down);
+                if both {
+                    self.end(conn, CloseReason::Finished);
+                }
+                if lingering {
+                    return None;
+                }
+                Input::Eof { conn }
+            }
+            Raw::Wrote { id, len } => {
+                let conn = self.links.conn(id)?;
+                if !core.out.credit(conn, len as u32) {
+                    return None;
+                }
+                Input::Writable { conn }
+            }
+            Raw::ShutDown { id } => {
+                let conn = self.links.conn(id)?;
+                let link = self.links.get_mut(conn)?;
+                link.shut_down = true;
+                if link.eof {
+                    self.end(conn, CloseReason::Finished);
+                }
+                return None;
+            }
+            Raw::Broken { id } => {
+                let conn = self.links.conn(id)?;
+                self.end(conn, CloseReason::Reset);
+                return None;
+            }
+        };
+        Some(self.feed(core, input))
+    }
+
+    fn dialed<M: Machine>(
+        &mut self,
+        core: &mut Core<M>,
+        id: u32,
+        result: io::Result<()>,
+    ) -> Option<Result<(), DriveError>>
+    where
+        F: FnMut(M::Event),
+    {
+        let conn = self.links.conn(id)?;
+        let peer = self.links.get_mut(conn)?.peer;
+        let addresses = result.and_then(|()| {
+            let gone = || io::Error::from(io::ErrorKind::ConnectionReset);
+            self.sockets.addresses(id).ok_or_else(gone)
+        });
+        let input = match addresses {
+            Ok((local, _)) => {
+                self.links.get_mut(conn)?.connected = true;
+                core.out.connected(conn, limits::SEND_BUFFER_LEN as u32);
+                self.stream_opened(id, conn, peer);
+                Input::Connected { conn, peer, local: local.into() }
+            }
+            Err(error) => {
+                self.sockets.remove(id);
+                self.links.forget(conn);
+                core.out.release(conn);
+                Input::ConnectFailed { conn, peer, reason: connect_error(&error) }
+            }
+        };
+        Some(self.feed(core, input))
+    }
+
+    fn stream_opened(&mut self, id: u32, conn: Conn, peer: Peer) {
+        let now = self.elapsed();
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.opened(now, id, conn, peer);
+        }
+    }
+}
+
+fn connect_error(error: &io::Error) -> ConnectError {
+    match error.kind() {
+        io::ErrorKind::TimedOut => ConnectError::TimedOut,
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ConnectError::Refused,
+        _ => ConnectError::Unreachable,
+    }
+}

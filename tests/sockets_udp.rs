@@ -1,0 +1,556 @@
+//! Datagram machines on real sockets, against plain blocking peers written here.
+#![cfg(feature = "net")]
+
+mod common;
+
+use std::net::UdpSocket;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use common::{
+    A_WHILE, BOOT, Driven, Puppet, Spied, V4, V6, assert_same_over_loopback, assert_silence, clock, datagram,
+    faults, open_error, plain_udp, receive, within_bounds,
+};
+use lossproof::drive::LocalFaults;
+use lossproof::fault::Chance;
+use lossproof::systems::udp_local::{self, UdpLocal};
+use lossproof::systems::udp_remote::{self, MESSAGE, MESSAGES_WITH_IDS, UdpRemote};
+use lossproof::systems::{Options, System};
+use lossproof::{Input, Peer, Status};
+use std::net::SocketAddr;
+
+const TIME: &str = "The time is 2026-01-01 00:00:00.000000";
+
+fn local_server(bind: SocketAddr) -> Driven<udp_local::Event> {
+    Driven::start(datagram(bind, None), None, || UdpLocal::server(&Options::default(), BOOT))
+}
+
+fn local_client(server: &UdpSocket, timeout: Duration) -> Driven<udp_local::Event> {
+    let addr = server.local_addr().unwrap();
+    let bind = SocketAddr::new(addr.ip(), 0);
+    let options = Options { timeout, ..Options::default() };
+    Driven::start(datagram(bind, None), None, move || UdpLocal::client(&options, addr.into(), BOOT))
+}
+
+fn remote_server(bind: SocketAddr, options: Options) -> Driven<udp_remote::Event> {
+    Driven::start(datagram(bind, None), None, move || UdpRemote::server(&options, BOOT))
+}
+
+fn remote_client(
+    server: SocketAddr,
+    options: Options,
+    faults: Option<LocalFaults>,
+) -> Driven<udp_remote::Event> {
+    let bind = SocketAddr::new(server.ip(), 0);
+    Driven::start(datagram(bind, Some(server)), faults, move || {
+        UdpRemote::client(&options, server.into(), BOOT)
+    })
+}
+
+fn scaled(time_scale: f64) -> Options {
+    Options { time_scale, ..Options::default() }
+}
+
+fn count_waits(told: &[udp_remote::Event]) -> usize {
+    told.iter().filter(|event| matches!(event, udp_remote::Event::Waiting(_))).count()
+}
+
+fn is_waiting(event: &udp_remote::Event) -> bool {
+    matches!(event, udp_remote::Event::Waiting(_))
+}
+
+// udp-local
+
+/// S01, S02, S05.
+#[test]
+fn udp_local_answers_every_length() {
+    within_bounds(|| {
+        for bind in [V4, V6] {
+            let server = local_server(bind);
+            let client = plain_udp(bind);
+            for len in [0, 38, 65_507] {
+                client.send_to(&vec![b'x'; len], server.addr).unwrap();
+                let (reply, from) = receive(&client);
+                assert_eq!(reply, format!("Your data was {len} bytes long").into_bytes());
+                assert_eq!(from, server.addr);
+            }
+            let (addr, from) = (server.addr, client.local_addr().unwrap());
+            let told = server.stop();
+            assert_eq!(told[0].to_string(), format!("Listening at {addr}"));
+            assert_eq!(told[1].to_string(), format!("The client at {from} says ''"));
+            assert_eq!(told.len(), 4);
+        }
+    });
+}
+
+/// S06.
+#[test]
+fn udp_local_prints_what_is_not_text_escaped() {
+    within_bounds(|| {
+        let mut server = local_server(V4);
+        let client = plain_udp(V4);
+        client.send_to(b"a\xff\xfe\0\n", server.addr).unwrap();
+        assert_eq!(receive(&client).0, b"Your data was 5 bytes long");
+        let from = client.local_addr().unwrap();
+        let told = server.wait("the request", |told| told.len() == 2);
+        assert_eq!(told[1].to_string(), format!("The client at {from} says 'a\\xff\\xfe\\0\\n'"));
+        server.stop();
+    });
+}
+
+/// S03, S04.
+#[test]
+fn udp_local_asks_once_and_takes_one_reply() {
+    within_bounds(|| {
+        for bind in [V4, V6] {
+            let server = plain_udp(bind);
+            let mut client = local_client(&server, common::PATIENCE);
+            let (asked, from) = receive(&server);
+            assert_eq!(asked, TIME.as_bytes());
+            assert_eq!(from, client.addr);
+            client.wait("its address", |told| !told.is_empty());
+            server.send_to(b"one", from).unwrap();
+            // The second may already find nobody.
+            let _ = server.send_to(b"two", from);
+            let (status, told) = client.join();
+            assert_eq!(status.unwrap(), Status::Success);
+            let addr = server.local_addr().unwrap();
+            let lines: Vec<String> = told.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                lines,
+                [
+                    format!("The OS assigned me the address {from}"),
+                    format!("The server {addr} replied 'one'")
+                ]
+            );
+            assert_silence(&server);
+        }
+    });
+}
+
+/// S07.
+#[test]
+fn udp_local_ignores_other_sources() {
+    within_bounds(|| {
+        let (server, other) = (plain_udp(V4), plain_udp(V4));
+        let client = local_client(&server, common::PATIENCE);
+        let (_, from) = receive(&server);
+        other.send_to(b"mine is the reply", from).unwrap();
+        thread::sleep(A_WHILE);
+        server.send_to(b"this is", from).unwrap();
+        let (status, told) = client.join();
+        assert_eq!(status.unwrap(), Status::Success);
+        assert!(told[1].to_string().ends_with("replied 'this is'"), "{told:?}");
+        assert_eq!(told.len(), 2);
+    });
+}
+
+/// S08.
+#[test]
+fn udp_local_waits_within_bounds() {
+    within_bounds(|| {
+        let (server, other) = (plain_udp(V4), plain_udp(V4));
+        let begin = clock();
+        let client = local_client(&server, Duration::from_millis(200));
+        // Other sources do not prolong the wait.
+        other.send_to(b"not for you", client.addr).unwrap();
+        let (status, told) = client.join();
+        assert_eq!(status.unwrap(), Status::Failure);
+        assert_eq!(told.last().unwrap().to_string(), "No reply within 0.2 seconds");
+        let took = begin.elapsed();
+        assert!((Duration::from_millis(200)..Duration::from_secs(5)).contains(&took), "{took:?}");
+    });
+}
+
+// udp-remote
+
+/// S09, S10.
+#[test]
+fn udp_remote_answers_without_drops() {
+    within_bounds(|| {
+        for bind in [V4, V6] {
+            let server = remote_server(bind, Options::default());
+            let client = plain_udp(bind);
+            for _ in 0..3 {
+                client.send_to(MESSAGE.as_bytes(), server.addr).unwrap();
+                assert_eq!(receive(&client).0, b"Your data was 23 bytes long");
+            }
+            let from = client.local_addr().unwrap();
+            let told = server.stop();
+            assert_eq!(told[3].to_string(), format!("The client at {from} says '{MESSAGE}'"));
+        }
+    });
+}
+
+/// S09, S10.
+#[test]
+fn udp_remote_drops_everything_if_told() {
+    within_bounds(|| {
+        let mut server = remote_server(V4, Options { drop: Chance::percent(100), ..Options::default() });
+        let client = plain_udp(V4);
+        for _ in 0..3 {
+            client.send_to(MESSAGE.as_bytes(), server.addr).unwrap();
+        }
+        server.wait_count("drops", 3, |event| matches!(event, udp_remote::Event::Dropping(_)));
+        assert_silence(&client);
+        let from = client.local_addr().unwrap();
+        assert_eq!(server.stop()[1].to_string(), format!("Pretending to drop packet from {from}"));
+    });
+}
+
+/// S17.
+#[test]
+fn udp_remote_repeats_the_id() {
+    within_bounds(|| {
+        let mut server = remote_server(V4, Options { ids: true, ..Options::default() });
+        let client = plain_udp(V4);
+        client.send_to(b"no id at all", server.addr).unwrap();
+        client.send_to(b"0123abcd This is another message", server.addr).unwrap();
+        assert_eq!(receive(&client).0, b"0123abcd Your data was 23 bytes long");
+        assert_silence(&client);
+        let told = server.wait("both", |told| told.len() == 3);
+        assert!(matches!(told[1], udp_remote::Event::WithoutId(_)), "{told:?}");
+        server.stop();
+    });
+}
+
+/// S11, S12, S13: the server ignores the first requests.
+#[test]
+fn udp_remote_asks_until_it_is_answered() {
+    within_bounds(|| {
+        for ignored in 0..5 {
+            let server = plain_udp(if ignored % 2 == 0 { V4 } else { V6 });
+            let client = remote_client(server.local_addr().unwrap(), scaled(0.2), None);
+            let mut from = client.addr;
+            for _ in 0..=ignored {
+                let asked;
+                (asked, from) = receive(&server);
+                assert_eq!(asked, MESSAGE.as_bytes());
+            }
+            assert_eq!(from, client.addr);
+            // On a busy machine the next try may overtake the answer to this one; never by far.
+            server.send_to(b"Your data was 23 bytes long", from).unwrap();
+            let (status, told) = client.join();
+            assert_eq!(status.unwrap(), Status::Success);
+            assert!(count_waits(&told) > ignored, "{told:?}");
+            assert_eq!(told[1].to_string(), "Waiting up to 0.02 seconds for a reply");
+            assert_eq!(told.last().unwrap().to_string(), "The server says 'Your data was 23 bytes long'");
+        }
+    });
+}
+
+/// S12, S14.
+#[test]
+fn udp_remote_keeps_its_schedule_and_gives_up() {
+    within_bounds(|| {
+        let server = plain_udp(V4);
+        let client = remote_client(server.local_addr().unwrap(), scaled(0.2), None);
+        let mut arrived_at = Vec::new();
+        for _ in 0..5 {
+            receive(&server);
+            arrived_at.push(clock());
+        }
+        let (status, told) = client.join();
+        arrived_at.push(clock());
+        assert_eq!(status.unwrap(), Status::Failure);
+        assert_eq!(told.last().unwrap().to_string(), "I think the server is down");
+        assert_eq!(count_waits(&told), 5);
+        assert_silence(&server);
+        for (pair, nominal) in arrived_at.windows(2).zip([20, 40, 80, 160, 320]) {
+            let (took, nominal) = (pair[1] - pair[0], Duration::from_millis(nominal));
+            assert!(
+                (nominal / 2..nominal + Duration::from_secs(1)).contains(&took),
+                "{took:?} of {nominal:?}"
+            );
+        }
+    });
+}
+
+/// S16: each refusal reaches the machine, and shortens nothing.
+#[test]
+fn udp_remote_goes_on_though_it_is_refused() {
+    within_bounds(|| {
+        for bind in [V4, V6] {
+            let nobody = plain_udp(bind).local_addr().unwrap();
+            let inputs = Arc::<Mutex<Vec<String>>>::default();
+            let spied = Arc::clone(&inputs);
+            let begin = clock();
+            let client = Driven::start(datagram(bind, Some(nobody)), None, move || Spied {
+                machine: UdpRemote::client(&scaled(0.1), nobody.into(), BOOT),
+                inputs: spied,
+            });
+            let (status, told) = client.join();
+            assert_eq!(status.unwrap(), Status::Failure);
+            assert_eq!(count_waits(&told), 5);
+            assert!(begin.elapsed() >= Duration::from_millis(310), "{:?}", begin.elapsed());
+            let inputs = inputs.lock().unwrap();
+            assert!(!inputs.is_empty() && inputs.len() <= 5, "{inputs:?}");
+            assert!(inputs.iter().all(|input| *input == format!("unreachable {nobody}")), "{inputs:?}");
+        }
+    });
+}
+
+/// S16: a server that comes late is found.
+#[test]
+fn udp_remote_finds_a_late_server() {
+    within_bounds(|| {
+        let addr = plain_udp(V4).local_addr().unwrap();
+        let mut client = remote_client(addr, scaled(1.0), None);
+        client.wait_count("two tries", 2, is_waiting);
+        let server = plain_udp(addr);
+        let (_, from) = receive(&server);
+        server.send_to(b"here I am", from).unwrap();
+        let (status, told) = client.join();
+        assert_eq!(status.unwrap(), Status::Success);
+        assert_eq!(told.last().unwrap().to_string(), "The server says 'here I am'");
+    });
+}
+
+/// S15: the system itself keeps them from a connected socket.
+#[test]
+fn udp_remote_never_sees_other_sources() {
+    within_bounds(|| {
+        let (server, other) = (plain_udp(V4), plain_udp(V4));
+        let addr = server.local_addr().unwrap();
+        let inputs = Arc::<Mutex<Vec<String>>>::default();
+        let spied = Arc::clone(&inputs);
+        let client = Driven::start(datagram(V4, Some(addr)), None, move || Spied {
+            machine: UdpRemote::client(&scaled(10.0), addr.into(), BOOT),
+            inputs: spied,
+        });
+        let (_, from) = receive(&server);
+        other.send_to(b"listen to me", from).unwrap();
+        thread::sleep(A_WHILE);
+        server.send_to(b"the reply", from).unwrap();
+        assert_eq!(client.join().0.unwrap(), Status::Success);
+        assert_eq!(*inputs.lock().unwrap(), ["datagram the reply"]);
+    });
+}
+
+/// S17.
+#[test]
+fn udp_remote_ignores_replies_to_other_requests() {
+    within_bounds(|| {
+        let server = plain_udp(V4);
+        let options = Options { ids: true, ..scaled(10.0) };
+        let client = remote_client(server.local_addr().unwrap(), options, None);
+        for text in MESSAGES_WITH_IDS {
+            let (asked, from) = receive(&server);
+            let (id, rest) = asked.split_at(8);
+            assert_eq!(rest, format!(" {text}").as_bytes());
+            server.send_to(b"ffffffff stale", from).unwrap();
+            server.send_to(b"no id", from).unwrap();
+            let reply = [id, format!(" Your data was {} bytes long", text.len()).as_bytes()].concat();
+            server.send_to(&reply, from).unwrap();
+            // Doubled: it comes while the next request waits.
+            let _ = server.send_to(&reply, from);
+        }
+        let (status, told) = client.join();
+        assert_eq!(status.unwrap(), Status::Success);
+        let replies: Vec<String> =
+            told.iter().map(ToString::to_string).filter(|line| line.contains("says")).collect();
+        assert_eq!(
+            replies,
+            MESSAGES_WITH_IDS
+                .map(|text| format!("The server says 'Your data was {} bytes long'", text.len()))
+        );
+    });
+}
+
+// The driver
+
+#[test]
+fn a_port_in_use_is_one_plain_line() {
+    let taken = plain_udp(V4);
+    let addr = taken.local_addr().unwrap();
+    let error = open_error(udp_local::Server, datagram(addr, None));
+    assert_eq!(
+        error.to_string(),
+        format!("cannot bind {addr}: the address is in use; choose another port, or 0 for any")
+    );
+}
+
+/// A machine that only waits hears of a refusal at once, not when it sends again.
+#[test]
+fn a_refusal_is_told_without_another_send() {
+    within_bounds(|| {
+        for bind in [V4, V6] {
+            let nobody = plain_udp(bind).local_addr().unwrap();
+            let client = Driven::<Peer>::start(datagram(bind, Some(nobody)), None, move || {
+                Puppet::new(move |input: Input<'_, ()>, out| match input {
+                    Input::Start { .. } => out.send(nobody.into(), b"anybody?"),
+                    Input::Unreachable { peer } => {
+                        out.event(peer);
+                        out.done(Status::Failure);
+                    }
+                    _ => {}
+                })
+            });
+            let (status, told) = client.join();
+            assert_eq!((status.unwrap(), told), (Status::Failure, vec![nobody.into()]));
+        }
+    });
+}
+
+/// What a machine sends just before it is done still leaves, and nothing is waited for then.
+#[test]
+fn the_last_datagrams_leave_and_the_end_does_not_wait() {
+    within_bounds(|| {
+        let server = plain_udp(V4);
+        let to = Peer::from(server.local_addr().unwrap());
+        let begin = clock();
+        let sender = Driven::<()>::start(datagram(V4, None), None, move || {
+            Puppet::new(move |_: Input<'_, ()>, out| {
+                for n in 0..10 {
+                    out.send_fmt(to, format_args!("{n}"));
+                }
+                out.done(Status::Success);
+            })
+        });
+        assert_eq!(sender.join().0.unwrap(), Status::Success);
+        assert!(begin.elapsed() < Duration::from_millis(450), "{:?}", begin.elapsed());
+        for n in 0..10 {
+            assert_eq!(receive(&server).0, n.to_string().as_bytes());
+        }
+    });
+}
+
+/// A datagram that the system refuses is lost, as datagrams may be, and the next one is not.
+#[test]
+fn a_datagram_that_cannot_be_sent_is_lost() {
+    within_bounds(|| {
+        let server = plain_udp(V4);
+        let to = Peer::from(server.local_addr().unwrap());
+        let sender = Driven::<()>::start(datagram(V4, None), None, move || {
+            Puppet::new(move |_: Input<'_, ()>, out| {
+                out.send(to, &vec![0; 65_508]);
+                out.send(V6.into(), b"the other family");
+                out.send(to, b"small");
+                out.done(Status::Success);
+            })
+        });
+        assert_eq!(sender.join().0.unwrap(), Status::Success);
+        assert_eq!(receive(&server).0, b"small");
+    });
+}
+
+// Faults
+
+#[test]
+fn the_plan_decides_what_leaves() {
+    within_bounds(|| {
+        let server = plain_udp(V4);
+        let plan = "client>server #0 drop; client>server #1 duplicate; client>server #2 flip 0:0x20; \
+                    client>server #3 truncate 4";
+        let client =
+            remote_client(server.local_addr().unwrap(), scaled(0.5), faults(plan, "client", "server"));
+        let seen: Vec<Vec<u8>> = (0..5).map(|_| receive(&server).0).collect();
+        let flipped = MESSAGE.replacen('T', "t", 1);
+        assert_eq!(
+            seen,
+            [MESSAGE, MESSAGE, flipped.as_str(), "This", MESSAGE].map(|text| text.as_bytes().to_vec())
+        );
+        server.send_to(b"at last", client.addr).unwrap();
+        let (status, told) = client.join();
+        assert_eq!((status.unwrap(), count_waits(&told)), (Status::Success, 5));
+        assert_silence(&server);
+    });
+}
+
+#[test]
+fn the_plan_holds_back_and_cuts_off() {
+    within_bounds(|| {
+        let server = plain_udp(V4);
+        let addr = server.local_addr().unwrap();
+        let begin = clock();
+        let plan = "client>server #0 delay 300ms; server>client #0 drop";
+        let client = remote_client(addr, scaled(10.0), faults(plan, "client", "server"));
+        receive(&server);
+        assert!(begin.elapsed() >= Duration::from_millis(300), "{:?}", begin.elapsed());
+        // What the server sends is the server's matter.
+        server.send_to(b"late", client.addr).unwrap();
+        assert_eq!(client.join().0.unwrap(), Status::Success);
+
+        let begin = clock();
+        let plan = "at 0ms partition client|server; at 250ms heal";
+        let client = remote_client(addr, scaled(1.0), faults(plan, "client", "server"));
+        let (_, from) = receive(&server);
+        assert!(begin.elapsed() >= Duration::from_millis(250), "{:?}", begin.elapsed());
+        server.send_to(b"healed", from).unwrap();
+        let (status, told) = client.join();
+        assert_eq!(status.unwrap(), Status::Success);
+        assert!(count_waits(&told) >= 3, "{told:?}");
+    });
+}
+
+#[test]
+fn a_server_applies_its_own_part_of_the_plan() {
+    within_bounds(|| {
+        let plan = faults("server>client #0 drop; server>client #1 duplicate", "server", "client");
+        let server = Driven::start(datagram(V4, None), plan, || UdpLocal::server(&Options::default(), BOOT));
+        let client = plain_udp(V4);
+        for text in ["a", "ab"] {
+            client.send_to(text.as_bytes(), server.addr).unwrap();
+        }
+        assert_eq!(receive(&client).0, b"Your data was 2 bytes long");
+        assert_eq!(receive(&client).0, b"Your data was 2 bytes long");
+        assert_silence(&client);
+        server.stop();
+    });
+}
+
+#[test]
+fn the_same_events_over_loopback() {
+    within_bounds(|| {
+        let plans = [
+            ("", 2.0),
+            ("client>server #0 drop", 2.0),
+            ("client>server #0 duplicate; server>client #2 duplicate", 2.0),
+            ("server>client #0 drop; client>server #2 drop", 2.0),
+            ("server>client #0 delay 300ms", 2.0),
+            ("client>server #0 truncate 5; client>server #3 flip 0:0x40", 2.0),
+            ("at 0ms partition client>server; at 300ms heal; client>server #4 duplicate", 2.0),
+            ("at 0ms partition client|server", 0.2),
+        ];
+        let threads = plans.map(|(plan, scale)| {
+            let options = Options { ids: true, ..scaled(scale) };
+            thread::spawn(move || {
+                assert_same_over_loopback::<UdpRemote>(&options, plan);
+                let without = Options { ids: false, ..options };
+                assert_same_over_loopback::<UdpRemote>(&without, plan);
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+        assert_same_over_loopback::<UdpLocal>(&Options::default(), "client>server #0 duplicate");
+    });
+}
+
+#[test]
+fn what_sockets_cannot_have_is_refused_by_name() {
+    within_bounds(|| {
+        let refused = |plan: &str| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let plan = faults(plan, "client", "server");
+            let (opened, event) = (|addr| panic!("it was opened at {addr}"), |_| {});
+            let never = std::future::pending();
+            let run = lossproof::drive::run_until(
+                udp_local::Server,
+                datagram(V4, None),
+                plan,
+                opened,
+                event,
+                never,
+            );
+            runtime.block_on(run).unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused("client>server #0 drop; at 1s crash server"),
+            "real sockets cannot have the fault 'crash'; take it out of the plan"
+        );
+        assert!(refused("at 1s skew client +3s").contains("'skew'"));
+        assert!(refused("a>server #0 drop").contains('a'));
+    });
+}
