@@ -1,5 +1,7 @@
 //! The command line as a user meets it: what it prints, where, and its exit status.
 
+#![cfg(feature = "cli")]
+
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! `serve` and `call` as processes of their own: what they print, and how they end.
 
+#![cfg(feature = "cli")]
+
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};

@@ -31,7 +31,7 @@ struct Quoted<'a>(&'a [u8]);
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match std::str::from_utf8(self.0) {
-            Ok(text) => write!(f, "\"{}\"", text.escape_debug()),
+            Ok(text) => write!(f, "{text:?}"),
             Err(_) => write!(f, "b\"{}\"", self.0.escape_ascii()),
         }
     }

@@ -96,10 +96,15 @@ impl Network {
             }
             StreamFault::Reset => {
                 self.send_to_peer(now, at, Segment::Rst);
-                let reset_at = self.streams.end(at).ready_at + self.latency;
-                let order = self.delivery(reset_at, to, from);
-                self.streams.sent.push((order, at, Segment::Rst));
-                self.streams.end_mut(at).severed = true;
+                // This end hears of it a latency after the other, or not at all where nothing passes any more.
+                if !mem::replace(&mut self.streams.end_mut(at).severed, true) {
+                    let passed_at = self.streams.end(at).ready_at;
+                    let back_at = self.departure(to, from, passed_at);
+                    if back_at < Instant::FAR_FUTURE {
+                        let order = self.delivery(back_at + self.latency, to, from);
+                        self.streams.sent.push((order, at, Segment::Rst));
+                    }
+                }
                 false
             }
         }

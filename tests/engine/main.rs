@@ -1,0 +1,6 @@
+//! What the event engine promises: bounds, order, faults of hosts, and that a run can be made again.
+
+mod bounds;
+mod hosts;
+mod reactor;
+mod replay;

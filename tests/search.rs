@@ -1,0 +1,307 @@
+//! What a search finds, what it says of it, and that threads change nothing.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lossproof::check::{Failure, Property, Search, Tally};
+use lossproof::engine::Prepared;
+use lossproof::fault::{Chance, FaultPlan, Profile};
+use lossproof::machine::Law;
+use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status, parallel};
+
+/// What is wrong with the asker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bug {
+    None,
+    /// It takes every answer for the answer to its newest question.
+    TakesAny,
+    /// It panics when an answer comes a second time.
+    Panics,
+    /// It asks with the time in its question.
+    KnowsTheTime,
+    /// It counts its questions across all machines of the process.
+    Global,
+    /// Every other question of the process is another one.
+    Alternates,
+    /// The order of its questions is the order of a hash set.
+    Hashed,
+    /// An early timeout makes it forget how often it has asked, which shows only at the end.
+    ForgetsEarly,
+    /// It never gives up, and asks for ever.
+    NeverEnds,
+    /// It asks once.
+    AsksOnce,
+}
+
+static GLOBAL: AtomicU64 = AtomicU64::new(0);
+static ALTERNATE: AtomicU64 = AtomicU64::new(0);
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Asks 0, 1, 2, each until it is answered.
+struct Asker {
+    bug: Bug,
+    server: Peer,
+    question: u8,
+    tries: u32,
+    ask_again_at: Option<Instant>,
+}
+
+impl Asker {
+    fn ask(&mut self, now: Instant, out: &mut Outbox<String>) {
+        self.tries += 1;
+        self.ask_again_at = (self.bug != Bug::AsksOnce).then(|| now + PATIENCE);
+        match self.bug {
+            Bug::KnowsTheTime => {
+                out.send_fmt(self.server, format_args!("{}{now}", char::from(self.question)));
+            }
+            Bug::Global => {
+                let n = GLOBAL.fetch_add(1, Ordering::Relaxed);
+                out.send_fmt(self.server, format_args!("{}{n}", char::from(self.question)));
+            }
+            Bug::Alternates => {
+                out.send(
+                    self.server,
+                    &[self.question, (ALTERNATE.fetch_add(1, Ordering::Relaxed) % 2) as u8],
+                );
+            }
+            Bug::Hashed => out.send(self.server, &hashed(self.question)),
+            _ => out.send(self.server, &[self.question]),
+        }
+    }
+
+    fn answered(&mut self, bytes: &[u8], now: Instant, out: &mut Outbox<String>) {
+        let is_mine = bytes.first() == Some(&self.question);
+        assert!(is_mine || self.bug != Bug::Panics, "an answer that nobody has asked for");
+        if !is_mine && self.bug != Bug::TakesAny {
+            return;
+        }
+        out.event(format!("{} is answered with {}", self.question, bytes[0]));
+        self.question += 1;
+        if self.question < 3 {
+            self.ask(now, out);
+        } else if self.bug == Bug::NeverEnds {
+            self.ask_again_at = Some(now + PATIENCE);
+        } else {
+            self.ask_again_at = None;
+            out.event(format!("{} tries", self.tries));
+            out.done(Status::Success);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_types, reason = "this is the mistake that is to be found")]
+fn hashed(question: u8) -> Vec<u8> {
+    let set: std::collections::HashSet<u8> = (0..20).collect();
+    std::iter::once(question).chain(set).collect()
+}
+
+impl Machine for Asker {
+    type Command = ();
+    type Event = String;
+
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<String>) {
+        match input {
+            Input::Start { .. } => self.ask(now, out),
+            Input::Datagram { bytes, .. } => self.answered(bytes, now, out),
+            Input::Timeout if self.ask_again_at.is_some_and(|at| at <= now) => self.ask(now, out),
+            Input::Timeout if self.bug == Bug::ForgetsEarly => self.tries = 0,
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.ask_again_at
+    }
+}
+
+/// Sends back what comes.
+struct Echo;
+
+impl Machine for Echo {
+    type Command = ();
+    type Event = String;
+
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<String>) {
+        if let Input::Datagram { peer, bytes } = input {
+            out.send(peer, bytes);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+fn scenario(bug: Bug) -> Scenario<(), String> {
+    let mut scenario = Scenario::new("questions");
+    scenario.max_time = Instant::from_millis(20_000);
+    let binding = |port| Binding::Datagram { port, connect: None };
+    let server = scenario.host("server", binding(1), |_| Box::new(Echo));
+    let server = scenario.peer(server);
+    scenario.host("asker", binding(2), move |_| {
+        Box::new(Asker { bug, server, question: 0, tries: 0, ask_again_at: None })
+    });
+    scenario
+}
+
+fn properties(scenario: &Scenario<(), String>) -> Vec<Property<String>> {
+    let asker = scenario.find("asker").unwrap();
+    vec![
+        Property::always("an answer answers its question", move |view| {
+            view.of(asker).all(|event: &String| match event.split_once(" is answered with ") {
+                Some((question, answer)) => question == answer,
+                None => true,
+            })
+        }),
+        Property::eventually_within("the asker ends", Duration::from_secs(19), move |view| {
+            view.status(asker).is_some()
+        }),
+    ]
+}
+
+fn profile() -> Profile {
+    let (loss, duplicate) = (Chance::percent(10), Chance::percent(10));
+    Profile { loss, duplicate, jitter: Duration::from_millis(150), ..Profile::default() }
+}
+
+/// The tally of a search of so many runs.
+fn search(bug: Bug, profile: Profile, runs: u64) -> Tally {
+    let scenario = scenario(bug);
+    let properties = properties(&scenario);
+    Search::new(&scenario, &properties, Prepared::default(), profile, 7).runs(0..runs)
+}
+
+/// The failure of the one run that a plan makes.
+fn replay(bug: Bug, plan: &FaultPlan) -> Failure {
+    let scenario = scenario(bug);
+    let properties = properties(&scenario);
+    let plan = Prepared::new(plan, &scenario.names()).unwrap();
+    let tally = Search::new(&scenario, &properties, plan, Profile::default(), 99).runs(0..1);
+    tally.failure.expect("the failure comes again")
+}
+
+#[test]
+fn what_is_right_is_not_accused() {
+    let tally = search(Bug::None, profile(), 2_000);
+    assert_eq!((tally.failure, tally.runs), (None, 2_000));
+    assert_eq!((tally.ends[0].running, tally.ends[1].successes), (2_000, 2_000));
+}
+
+#[test]
+fn a_planted_bug_is_found_and_its_plan_makes_it_again() {
+    for (bug, broken) in [
+        (Bug::TakesAny, "an answer answers its question".to_owned()),
+        (Bug::AsksOnce, "the asker ends".to_owned()),
+        (Bug::Panics, Law::NoPanic.to_string()),
+    ] {
+        let tally = search(bug, profile(), 2_000);
+        let failure = tally.failure.unwrap();
+        assert_eq!((failure.broken.as_str(), tally.runs), (broken.as_str(), failure.run + 1));
+        let text: FaultPlan = failure.plan.to_string().parse().unwrap();
+        assert_eq!(replay(bug, &text), Failure { run: 0, ..failure });
+    }
+}
+
+#[test]
+fn a_panic_is_reported_with_its_words_and_its_plan() {
+    let failure = search(Bug::Panics, profile(), 2_000).failure.unwrap();
+    assert_eq!(failure.detail, "an answer that nobody has asked for");
+    assert!(!failure.plan.is_empty() && failure.transcript.contains("recv"), "{}", failure.transcript);
+    // The search goes on where it is asked to.
+    let scenario = scenario(Bug::Panics);
+    let mut search = Search::new(&scenario, &[], Prepared::default(), profile(), 7);
+    let first = search.runs(0..2_000).failure.unwrap();
+    let second = search.runs(first.run + 1..2_000).failure.unwrap();
+    assert!(second.run > first.run);
+    assert_eq!(search.runs(first.run..2_000).failure, Some(first));
+}
+
+#[test]
+fn the_law_is_named_that_is_broken() {
+    for (bug, law) in [
+        (Bug::KnowsTheTime, Law::ShiftedInTime),
+        (Bug::Global, Law::SameInputsSameOutputs),
+        (Bug::Alternates, Law::SameInputsSameOutputs),
+        (Bug::Hashed, Law::SameInputsSameOutputs),
+        (Bug::ForgetsEarly, Law::EarlyTimeout),
+    ] {
+        let failure = search(bug, Profile::default(), 10).failure.unwrap();
+        assert_eq!((failure.broken, failure.run), (law.to_string(), 0), "{bug:?}: {}", failure.detail);
+        let broken = failure.transcript.lines().filter(|line| line.contains("  broken ")).count();
+        assert!(broken == 1 || bug != Bug::KnowsTheTime, "{}", failure.transcript);
+    }
+}
+
+#[test]
+fn what_does_not_happen_in_time_is_said_with_why() {
+    let lost = Profile { loss: Chance::ALWAYS, ..Profile::default() };
+    let detail = |bug, profile| search(bug, profile, 1).failure.unwrap().detail;
+    let quiet = "it has not happened, and nothing is left to happen at 0.000";
+    assert_eq!(detail(Bug::AsksOnce, lost), quiet);
+    assert_eq!(detail(Bug::NeverEnds, Profile::default()), "not within 19 s");
+    // No event after 19 s shows that it is late: only the end of the run does.
+    let over = "it has not happened, and the scenario's time is over at 20.000";
+    assert_eq!(detail(Bug::None, lost), over);
+}
+
+#[test]
+fn in_time_is_up_to_the_bound_and_not_beyond() {
+    let scenario = scenario(Bug::None);
+    let answered = |within| {
+        let answered = Property::eventually_within("a first answer", Duration::from_millis(within), |view| {
+            !view.events.is_empty()
+        });
+        let properties = [answered];
+        let mut search = Search::new(&scenario, &properties, Prepared::default(), Profile::default(), 7);
+        search.runs(0..1).failure.map(|failure| failure.detail)
+    };
+    // There and back takes 10 ms.
+    assert_eq!((answered(10), answered(9)), (None, Some("not within 0.009 s".to_owned())));
+}
+
+/// The tally of a search on so many threads, and what its progress was last.
+fn on_threads(bug: Bug, runs: u64, jobs: usize) -> (Tally, u64) {
+    let scenario = scenario(bug);
+    let properties = properties(&scenario);
+    // Rare enough for the first failure to come after some chunks.
+    let rare = Profile { duplicate: "0.001%".parse().unwrap(), ..Profile::default() };
+    let mut last = 0;
+    let search = || Search::new(&scenario, &properties, Prepared::default(), rare, 7);
+    let tally = parallel::runs(0..runs, jobs, search, |done| last = done);
+    (tally, last)
+}
+
+#[test]
+fn threads_change_nothing() {
+    let (one, done) = on_threads(Bug::None, 10_000, 1);
+    assert_eq!((one.runs, done, &one.failure), (10_000, 10_000, &None));
+    for jobs in [2, 5] {
+        assert_eq!(on_threads(Bug::None, 10_000, jobs), (one.clone(), done));
+    }
+    assert_eq!(on_threads(Bug::None, 0, 2).0.runs, 0);
+}
+
+#[test]
+fn the_first_failure_is_reported_on_any_number_of_threads() {
+    let (one, _) = on_threads(Bug::TakesAny, 1_000_000, 1);
+    let failure = one.failure.as_ref().unwrap();
+    assert!(failure.run > 4_096, "the first chunk has no failure: {}", failure.run);
+    for jobs in [2, 5] {
+        assert_eq!(on_threads(Bug::TakesAny, 1_000_000, jobs).0, one);
+    }
+}
+
+#[test]
+fn tallies_of_parts_are_the_tally_of_the_whole() {
+    let scenario = scenario(Bug::None);
+    let properties = properties(&scenario);
+    let mut search = Search::new(&scenario, &properties, Prepared::default(), profile(), 7);
+    let whole = search.runs(0..300);
+    let mut parts = search.runs(0..100);
+    parts.merge(search.runs(100..101));
+    parts.merge(search.runs(101..300));
+    assert_eq!(parts, whole);
+    let ended: BTreeMap<_, _> = whole.ended.into_iter().collect();
+    assert_eq!(ended.values().sum::<u64>(), 300);
+}

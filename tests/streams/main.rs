@@ -1,0 +1,8 @@
+//! What the network does with streams: every rule of it as a small transcript.
+
+mod ending;
+mod faults;
+mod flow;
+mod opening;
+mod pairing;
+mod script;
