@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use lossproof::drive::simulate;
+use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::strategy::{datagram_plan, stream_plan};
 use lossproof::fault::{Chance, FaultPlan, Flow, Profile};
@@ -11,6 +11,7 @@ use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_local::UdpLocal;
 use lossproof::systems::udp_remote::UdpRemote;
 use lossproof::systems::{Options, System};
+use lossproof::{Binding, Input, Instant, Machine, Outbox, Scenario};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -92,4 +93,34 @@ fn partitions_skews_and_resets_are_the_same_in_both_worlds() {
     ] {
         assert_parity::<TcpSixteen>(&options, &plan.parse().unwrap(), Profile::default(), 1);
     }
+}
+
+/// Panics when it is spoken to.
+struct Touchy;
+
+impl Machine for Touchy {
+    type Command = ();
+    type Event = ();
+
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, _out: &mut Outbox<()>) {
+        assert!(!matches!(input, Input::Command(())), "do not touch me");
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+#[test]
+fn a_panic_of_a_machine_is_not_lost_on_turmoil() {
+    let mut scenario = Scenario::new("touchy");
+    let host = scenario.host("host", Binding::Dialer, |_| Box::new(Touchy));
+    let calm = simulate(&Rc::new(scenario), &Settings::default());
+    assert!(calm.is_ok());
+
+    let mut scenario = Scenario::new("touchy");
+    scenario.host("host", Binding::Dialer, |_| Box::new(Touchy));
+    scenario.command(Instant::from_millis(3), host, ());
+    let error = simulate(&Rc::new(scenario), &Settings::default()).unwrap_err();
+    assert!(matches!(&error, SimulateError::Drive(text) if text.contains("panicked")), "{error}");
 }

@@ -66,7 +66,7 @@ impl CliError {
     /// The exit status: 2 for what the user can word better, else 1.
     pub(super) const fn code(&self) -> u8 {
         match self {
-            Self::Drive(_) | Self::Write(_) => 1,
+            Self::Drive(_) | Self::Simulate(SimulateError::Drive(_)) | Self::Write(_) => 1,
             _ => 2,
         }
     }

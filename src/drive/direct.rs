@@ -17,7 +17,7 @@ use crate::machine::{CloseReason, Conn, Effect, Input, Machine, Peer, Status, Vi
 use crate::time::Instant;
 
 /// How long streams get to end in good order after the machine is done.
-const MAX_FINISH: Duration = Duration::from_millis(500);
+const MAX_FINISH: Duration = Duration::from_millis(300);
 
 /// The port to real sockets.
 pub(super) struct Direct<N: Net, F> {
