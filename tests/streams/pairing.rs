@@ -178,6 +178,8 @@ impl Machine for Teller {
 fn scenario(commands: &[(u64, usize, Do)]) -> Scenario<Do, Told> {
     let mut scenario = Scenario::new("tellers");
     scenario.max_time = Instant::from_millis(3_600_000);
+    // A stream that is cut at every byte has an input for each.
+    scenario.max_inputs = 100_000_000;
     let promises = Promises { cuts: Cuts::EventsTell, max_messages: 64, ..Promises::default() };
     for (name, other) in [("a", "192.168.0.2:7"), ("b", "192.168.0.1:7")] {
         let other = other.parse().unwrap();
