@@ -10,7 +10,7 @@ use super::args::{CheckArgs, Format};
 use super::error::CliError;
 use super::output;
 use super::report::{Example, Question, Report};
-use super::world::{World, with_place_of_panic};
+use super::world::{World, with_panic_places};
 use crate::check::{Demand, Property, Search, Tally};
 use crate::fault::{Chance, FaultKind, Profile};
 use crate::machine::{Law, Status};
@@ -28,9 +28,9 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     let search =
         || Search::new(&world.scenario, &world.properties, world.prepared.clone(), profile, args.seed);
     let runs = number_of_runs(args, &world);
-    let ((mut tally, wall), place) = with_place_of_panic(|| make_runs(runs, args.jobs, search));
-    if let (Some(failure), Some(place)) = (&mut tally.failure, place) {
-        failure.detail = format!("{} (at {place})", failure.detail);
+    let ((mut tally, wall), places) = with_panic_places(|| make_runs(runs, args.jobs, search));
+    if let Some(failure) = &mut tally.failure {
+        failure.detail = places.complete(std::mem::take(&mut failure.detail));
     }
     // The place for shrinking: a failure's plan is explicit, and can be made smaller before it is reported.
     let example = tally.failure.is_none().then(|| eventful(&mut search(), runs));

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::args::{EngineKind, Format, SimArgs};
 use super::error::CliError;
 use super::output;
-use super::world::{World, with_place_of_panic};
+use super::world::{World, with_panic_places};
 use crate::check::Search;
 use crate::drive;
 use crate::engine::Settings;
@@ -28,15 +28,12 @@ fn on_events<S: System>(world: &World<S>, args: &SimArgs) -> Result<Status, CliE
     let World { scenario, properties, prepared, .. } = world;
     let profile = args.faults.profile(args.loss);
     let mut search = Search::new(scenario, properties, prepared.clone(), profile, args.seed);
-    let (result, place) = with_place_of_panic(|| search.once(args.seed));
-    let result = result.map_err(|broken| match place {
-        Some(place) => format!("{broken} (at {place})"),
-        None => broken,
-    });
+    let (result, places) = with_panic_places(|| search.once(args.seed));
+    let broken = result.err().map(|broken| places.complete(broken));
     let (engine, names) = (search.engine(), scenario.names());
     print(&engine.transcript(scenario, &names), args.format)?;
     note_unfired(engine.unfired(), &names);
-    Ok(judge(engine.statuses(), result.err()))
+    Ok(judge(engine.statuses(), broken))
 }
 
 fn on_turmoil<S: System>(world: World<S>, args: &SimArgs) -> Result<Status, CliError> {

@@ -1,8 +1,9 @@
 //! What `sim` and `check` have in common: a system made ready to be simulated.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::panic;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::CliError;
 use crate::check::Property;
@@ -46,18 +47,33 @@ pub(super) fn read_plan(faults: Option<&str>) -> Result<FaultPlan, CliError> {
     }
 }
 
+/// Where machines have panicked, by what they said.
+pub(super) struct PanicPlaces(BTreeMap<String, String>);
+
+impl PanicPlaces {
+    /// A report of a failure, with the place if it ends with what a panic said.
+    pub(super) fn complete(&self, report: String) -> String {
+        match self.0.iter().find(|(said, _)| !said.is_empty() && report.ends_with(said.as_str())) {
+            Some((_, place)) => format!("{report} (at {place})"),
+            None => report,
+        }
+    }
+}
+
 /// Does something in which machines may panic. A panic is caught there and reported as a broken law, so that the
-/// standard message would come twice; what only that message has, the place of the first panic, is given back.
-pub(super) fn with_place_of_panic<T>(work: impl FnOnce() -> T) -> (T, Option<String>) {
-    let place = Arc::new(OnceLock::new());
-    let seen = Arc::clone(&place);
+/// standard message would come twice; what only that message has, the place of each panic, is given back.
+pub(super) fn with_panic_places<T>(work: impl FnOnce() -> T) -> (T, PanicPlaces) {
+    let places = Arc::new(Mutex::new(BTreeMap::new()));
+    let seen = Arc::clone(&places);
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |panicked| {
-        if let Some(location) = panicked.location() {
-            seen.get_or_init(|| format!("{}:{}", location.file(), location.line()));
+        if let (Some(said), Some(place)) = (panicked.payload_as_str(), panicked.location()) {
+            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.entry(said.to_owned()).or_insert_with(|| format!("{}:{}", place.file(), place.line()));
         }
     }));
     let result = work();
     panic::set_hook(before);
-    (result, place.get().cloned())
+    let places = std::mem::take(&mut *places.lock().unwrap_or_else(PoisonError::into_inner));
+    (result, PanicPlaces(places))
 }
