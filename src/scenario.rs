@@ -8,7 +8,7 @@ use crate::host::{HostId, MAX_HOSTS};
 use crate::lawful::{Lawful, Promises};
 use crate::machine::{Boot, BoxedMachine, Peer};
 use crate::time::Instant;
-use crate::transcript::{Decode, ShowEvent};
+use crate::transcript::{Decode, Happened, Log, ShowEvent, Transcript};
 
 /// The sockets that a simulated host opens before its machine starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,6 +177,16 @@ impl<C, E> Scenario<C, E> {
     /// The names of the hosts, in order.
     pub fn names(&self) -> Vec<&str> {
         self.hosts.iter().map(|host| host.name.as_str()).collect()
+    }
+
+    /// What a run of this scenario kept, ready to be read. `names` are those of [`Scenario::names`].
+    pub(crate) fn transcript<'a>(
+        &self,
+        names: &'a [&'a str],
+        log: &'a Log,
+        events: &'a [Happened<E>],
+    ) -> Transcript<'a, E> {
+        Transcript { names, log, events, show: self.show, decode: self.decode }
     }
 
     /// The host of this name.

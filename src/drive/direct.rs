@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::driver::{Core, Port, after, clock, sleep_until};
+use super::driver::{Core, Port, after, clock, elapsed, sleep_until};
 use super::links::{Links, Over};
 use super::net::Net;
 use super::outgoing::{Outgoing, Release};
@@ -59,7 +59,7 @@ impl<N: Net, F> Direct<N, F> {
     }
 
     fn elapsed(&self) -> Instant {
-        Instant::START + clock().saturating_duration_since(self.begin)
+        elapsed(self.begin)
     }
 
     /// Notes that a stream has ended, and lets its socket go.
@@ -69,10 +69,6 @@ impl<N: Net, F> Direct<N, F> {
             CloseReason::Finished => self.sockets.remove(id),
             CloseReason::Reset | CloseReason::Aborted | CloseReason::LingerExpired => self.sockets.abort(id),
         }
-        self.let_go(id);
-    }
-
-    fn let_go(&mut self, id: u32) {
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.forget(id);
         }

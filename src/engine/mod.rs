@@ -235,13 +235,7 @@ impl<C, E> Engine<C, E> {
 
     /// The transcript, if the log was kept.
     pub fn transcript<'a>(&'a self, scenario: &'a Scenario<C, E>, names: &'a [&'a str]) -> Transcript<'a, E> {
-        Transcript {
-            names,
-            log: &self.world.log,
-            events: &self.world.events,
-            show: scenario.show,
-            decode: scenario.decode,
-        }
+        scenario.transcript(names, &self.world.log, &self.world.events)
     }
 
     /// Everything that makes the run again, as one explicit plan: the seed, the link, the plan's own faults and those

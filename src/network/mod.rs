@@ -65,7 +65,7 @@ pub(crate) fn alter(fault: Option<DatagramFault>, payload: &mut Vec<u8>) {
 pub type Fired = [u64; FaultKind::ALL.len()];
 
 /// Everything between the hosts of one run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Network {
     host_count: usize,
     pub(crate) latency: Duration,
@@ -83,25 +83,6 @@ pub(crate) struct Network {
     pub(crate) streams: Streams,
     /// How many datagrams and segments of data were sent.
     pub(crate) packets: u64,
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            host_count: 0,
-            latency: Duration::ZERO,
-            seed: 0,
-            profile: Profile::default(),
-            schedule: Arc::default(),
-            fired: Vec::new(),
-            drawn: Vec::new(),
-            tally: [0; FaultKind::ALL.len()],
-            numbers: Vec::new(),
-            flows: Vec::new(),
-            streams: Streams::default(),
-            packets: 0,
-        }
-    }
 }
 
 impl Network {

@@ -90,7 +90,7 @@ struct Gate<'a, C, E> {
 impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
     /// The moment on the simulation's clock.
     fn global_now(&self) -> Instant {
-        Instant::START + clock().saturating_duration_since(self.begin)
+        driver::elapsed(self.begin)
     }
 
     fn id_of(&self, at: StreamEnd) -> Option<u32> {
@@ -265,8 +265,10 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
                 Effect::Write { bytes, .. } => bytes.to_vec(),
                 _ => Vec::new(),
             };
-            self.shared.borrow_mut().world.apply(self.host, effect, now, &mut disk);
-            self.shared.borrow_mut().world.enqueue_segments();
+            let mut shared = self.shared.borrow_mut();
+            shared.world.apply(self.host, effect, now, &mut disk);
+            shared.world.enqueue_segments();
+            drop(shared);
             self.carry(&written);
         });
         self.disk = disk;

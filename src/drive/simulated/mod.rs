@@ -50,13 +50,7 @@ impl<E> Simulated<E> {
         scenario: &'a Scenario<C, E>,
         names: &'a [&'a str],
     ) -> Transcript<'a, E> {
-        Transcript {
-            names,
-            log: &self.log,
-            events: &self.events,
-            show: scenario.show,
-            decode: scenario.decode,
-        }
+        scenario.transcript(names, &self.log, &self.events)
     }
 }
 
