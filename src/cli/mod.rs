@@ -3,8 +3,10 @@
 //! Standard output has the result and nothing else; standard error has one line for each note or error. The exit
 //! status is 0 where all was done and held, 1 where the protocol failed or a property was violated, 2 for wrong usage.
 
+mod address;
 mod args;
 mod check;
+mod choices;
 mod error;
 mod list;
 mod number;
@@ -13,6 +15,7 @@ mod real;
 mod registry;
 mod report;
 mod sim;
+mod terminal;
 mod usage;
 mod value;
 mod world;
