@@ -1,5 +1,4 @@
 //! What the tests on real sockets share: a machine driven in a thread of its own, and bounds on every wait.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fmt::Debug;
 use std::io::{self, Read};
