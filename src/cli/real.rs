@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::args::RealArgs;
 use super::error::CliError;
 use super::world::read_plan;
-use crate::drive::{self, Endpoint, LocalFaults};
+use crate::drive::{self, Endpoint, LocalFaults, Setup};
 use crate::engine::Prepared;
 use crate::fault::Chance;
 use crate::machine::{Boot, Peer, Status};
@@ -21,13 +21,14 @@ pub(super) fn serve<S: System>(args: &RealArgs) -> Result<Status, CliError> {
     let options = options(args, own_drop);
     let bind = Peer::from(address::<S>(args)?);
     let endpoint = match S::ABOUT.transport {
-        Transport::Udp => Endpoint::Datagram { bind, connect: None },
+        Transport::Udp => Endpoint::Datagram { bind, connect: None, broadcast: false },
         Transport::Tcp => Endpoint::Listener { bind },
     };
     let machine = S::server(&options, boot(args));
     let faults = faults::<S>(args, &options, ["server", "client"])?;
     let opened = |addr| say(format_args!("listening on {addr}"));
-    Ok(drive::run(machine, endpoint, faults, opened, |event| say(format_args!("{event}")))?)
+    let setup = Setup { faults, ..Setup::new(endpoint) };
+    Ok(drive::run(machine, setup, opened, |event| say(format_args!("{event}")))?)
 }
 
 /// Calls a server, and ends as the client does.
@@ -40,13 +41,14 @@ pub(super) fn call<S: System>(args: &RealArgs) -> Result<Status, CliError> {
     let endpoint = match S::ABOUT.transport {
         Transport::Udp => {
             let connect = S::ABOUT.client_connects.then_some(server);
-            Endpoint::Datagram { bind: (any, 0).into(), connect }
+            Endpoint::Datagram { bind: (any, 0).into(), connect, broadcast: false }
         }
         Transport::Tcp => Endpoint::Dialer,
     };
     let machine = S::client(&options, server, boot(args));
     let faults = faults::<S>(args, &options, ["client", "server"])?;
-    Ok(drive::run(machine, endpoint, faults, |_| {}, |event| say(format_args!("{event}")))?)
+    let setup = Setup { faults, ..Setup::new(endpoint) };
+    Ok(drive::run(machine, setup, |_| {}, |event| say(format_args!("{event}")))?)
 }
 
 fn options(args: &RealArgs, drop: Chance) -> Options {

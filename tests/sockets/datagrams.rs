@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lossproof::drive::{Setup, run_until};
 use lossproof::systems::udp_local::{self, UdpLocal};
 use lossproof::systems::{Options, System};
 use lossproof::{Input, Peer, Status};
@@ -110,10 +111,9 @@ fn what_sockets_cannot_have_is_refused_by_name() {
             let plan = Some(faults(plan, "client", "server"));
             let (opened, event) = (|addr| panic!("it was opened at {addr}"), |_| {});
             let never = std::future::pending();
-            let run = lossproof::drive::run_until(
+            let run = run_until(
                 udp_local::Server,
-                datagram(V4, None),
-                plan,
+                Setup { faults: plan, ..Setup::new(datagram(V4, None)) },
                 opened,
                 event,
                 never,

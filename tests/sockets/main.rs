@@ -1,6 +1,7 @@
 //! Machines on real sockets, against plain blocking peers written here.
 #![cfg(feature = "net")]
 
+mod commands;
 mod datagrams;
 mod streams;
 mod support;
