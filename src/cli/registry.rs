@@ -6,12 +6,12 @@ use super::{check, real, sim};
 use crate::machine::Status;
 use crate::systems::{
     About, System, hello_udp::HelloUdp, tcp_sixteen::TcpSixteen, udp_broadcast::UdpBroadcast,
-    udp_local::UdpLocal, udp_remote::UdpRemote,
+    udp_chat::UdpChat, udp_local::UdpLocal, udp_remote::UdpRemote,
 };
 
 /// All systems, in the order in which they are listed.
-pub(super) const SYSTEMS: [&dyn AnySystem; 5] =
-    [&UdpLocal, &UdpRemote, &UdpBroadcast, &TcpSixteen, &HelloUdp];
+pub(super) const SYSTEMS: [&dyn AnySystem; 6] =
+    [&UdpLocal, &UdpRemote, &UdpBroadcast, &TcpSixteen, &HelloUdp, &UdpChat];
 
 /// How like two names must be (Jaro and Winkler's measure) for one to be offered for the other.
 const LIKENESS: f64 = 0.8;
