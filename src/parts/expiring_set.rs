@@ -182,11 +182,17 @@ mod tests {
             for act in acts {
                 match act {
                     Act::Refresh(key) => {
-                        let known = model.iter_mut().find(|(of, _)| *of == key);
-                        let expected = match known {
-                            Some((_, at)) => { *at = now; Refreshed::Prolonged }
-                            None if model.len() == max_len => Refreshed::Full,
-                            None => { model.push((key, now)); Refreshed::Joined }
+                        let is_full = model.len() == max_len;
+                        let expected = match model.iter_mut().find(|(of, _)| *of == key) {
+                            Some((_, at)) => {
+                                *at = now;
+                                Refreshed::Prolonged
+                            }
+                            None if is_full => Refreshed::Full,
+                            None => {
+                                model.push((key, now));
+                                Refreshed::Joined
+                            }
                         };
                         prop_assert_eq!(members.refresh(key, Instant::from_millis(now)), expected);
                     }
