@@ -160,9 +160,10 @@ impl Machine for Client {
         match (&self.state, input) {
             (State::Idle, Input::Start { .. }) => self.begin(0, now, out),
             (State::Waiting { name, .. }, Input::Datagram { peer, bytes }) if peer == self.server => {
-                let (name, text) = (*name, greeting(*name));
+                let name = *name;
                 // Anything else is an answer to a name before, or none at all.
-                if bytes == text.as_bytes() {
+                if bytes == greeting(name).as_bytes() {
+                    let text = String::from_utf8_lossy(bytes).into_owned();
                     out.event(Event::Answered { name, text });
                     self.begin(name + 1, now, out);
                 }

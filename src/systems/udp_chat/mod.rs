@@ -100,7 +100,7 @@ pub enum Note {
         peer: Peer,
         /// What.
         text: String,
-        /// To how many members it goes.
+        /// To how many members it went.
         told: usize,
     },
 }

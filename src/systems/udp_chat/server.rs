@@ -56,13 +56,13 @@ impl Server {
     }
 
     fn tell(&self, speaker: Peer, text: &str, now: Instant, out: &mut Outbox<Event>) {
-        let left_out = !self.to_speaker && self.members.contains(speaker);
-        let told = self.members.len() - usize::from(left_out);
-        self.note(Note::Said { peer: speaker, text: text.to_owned(), told }, now, out);
         let chunk = out.put_fmt(format_args!("{speaker}\n{text}"));
+        let mut told = 0;
         for member in self.members.iter().filter(|member| self.to_speaker || *member != speaker) {
             out.send_chunk(member, chunk);
+            told += 1;
         }
+        self.note(Note::Said { peer: speaker, text: text.to_owned(), told }, now, out);
     }
 }
 
