@@ -1,7 +1,7 @@
 //! What is true of every run of the scenario.
 //!
-//! Each is judged after every event, so it looks at the newest one alone, in the light of those before. What is said of
-//! the server's waits goes by the server's own clock, so that it stays true where a fault sets that clock forward.
+//! Each is judged after every event, so it looks at the newest one alone, in the light of those before. That nobody is
+//! dropped too early goes by the server's own clock, so that it stays true where a fault sets that clock forward.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::host::FIRST_EPHEMERAL_PORT;
 use crate::machine::Peer;
 use crate::systems::altered::is_at_most_altered;
 use crate::systems::{Options, SERVER};
+use crate::time::Instant;
 use crate::transcript::Happened;
 
 /// All of them.
@@ -19,20 +20,24 @@ pub(super) fn all(options: &Options) -> Vec<Property<Event>> {
     let to_speaker = !options.not_to_sender;
     vec![
         Property::always("no live member is expired", move |view| {
-            newest_note(view.events).is_none_or(|(up, note, members)| match note {
-                Note::Expired(peer) => members.age(*peer, up).is_some_and(|age| age > expiry),
+            newest_note(view.events).is_none_or(|(newest, note, members)| match note {
+                Note::Expired(peer) => members.age(*peer, newest.up).is_some_and(|age| age > expiry),
                 _ => true,
             })
         }),
-        Property::always("no dead member is kept beyond one event", move |view| {
-            newest_note(view.events).is_none_or(|(up, note, members)| {
-                matches!(note, Note::Expired(_)) || members.0.iter().all(|(_, at)| up - *at <= expiry)
+        Property::always("no dead member is kept beyond one event, or a millisecond", move |view| {
+            newest_note(view.events).is_none_or(|(newest, note, members)| match note {
+                Note::Expired(peer) => members.last(*peer).is_some_and(|last| {
+                    // A clock that is set forward ends a wait no later.
+                    newest.at.since(last.at) <= expiry + Duration::from_millis(1)
+                }),
+                _ => members.0.iter().all(|(_, last)| newest.up - last.up <= expiry),
             })
         }),
         Property::always("who pings joins if it is no member, and only who is one leaves", |view| {
-            newest_note(view.events).is_none_or(|(up, note, members)| match note {
-                Note::Joined(peer) | Note::Refused(peer) => members.age(*peer, up).is_none(),
-                Note::Pinged(peer) | Note::Left(peer) => members.age(*peer, up).is_some(),
+            newest_note(view.events).is_none_or(|(_, note, members)| match note {
+                Note::Joined(peer) | Note::Refused(peer) => members.last(*peer).is_none(),
+                Note::Pinged(peer) | Note::Left(peer) => members.last(*peer).is_some(),
                 Note::Expired(_) | Note::Said { .. } => true,
             })
         }),
@@ -55,17 +60,24 @@ pub(super) fn all(options: &Options) -> Vec<Property<Event>> {
     ]
 }
 
+/// When something was noted: by the server's own clock, and by that of the run.
+#[derive(Clone, Copy)]
+struct When {
+    up: Duration,
+    at: Instant,
+}
+
 /// The members by what the server has told, each with its last ping.
 #[derive(Default)]
-struct Members(Vec<(Peer, Duration)>);
+struct Members(Vec<(Peer, When)>);
 
 impl Members {
-    fn follow(&mut self, event: &Event) {
-        match event {
+    fn follow(&mut self, happened: &Happened<Event>) {
+        match &happened.event {
             Event::Listening(_) => self.0.clear(),
             Event::Noted { up, note: Note::Joined(peer) | Note::Pinged(peer) } => {
                 self.0.retain(|(of, _)| of != peer);
-                self.0.push((*peer, *up));
+                self.0.push((*peer, When { up: *up, at: happened.at }));
             }
             Event::Noted { note: Note::Left(peer) | Note::Expired(peer), .. } => {
                 self.0.retain(|(of, _)| of != peer);
@@ -74,8 +86,12 @@ impl Members {
         }
     }
 
+    fn last(&self, peer: Peer) -> Option<When> {
+        self.0.iter().find(|(of, _)| *of == peer).map(|(_, last)| *last)
+    }
+
     fn age(&self, peer: Peer, up: Duration) -> Option<Duration> {
-        self.0.iter().find(|(of, _)| *of == peer).map(|(_, at)| up - *at)
+        self.last(peer).map(|last| up - last.up)
     }
 
     fn hearers(&self, speaker: Peer, to_speaker: bool) -> impl Iterator<Item = Peer> {
@@ -85,14 +101,14 @@ impl Members {
 }
 
 /// What the server has just told, if it was the server, and the members until then.
-fn newest_note(events: &[Happened<Event>]) -> Option<(Duration, &Note, Members)> {
+fn newest_note(events: &[Happened<Event>]) -> Option<(When, &Note, Members)> {
     let (newest, before) = events.split_last()?;
     match &newest.event {
         Event::Noted { up, note } => {
             let mut members = Members::default();
             let of_server = before.iter().filter(|happened| happened.host == SERVER);
-            of_server.for_each(|happened| members.follow(&happened.event));
-            Some((*up, note, members))
+            of_server.for_each(|happened| members.follow(happened));
+            Some((When { up: *up, at: newest.at }, note, members))
         }
         _ => None,
     }
@@ -102,7 +118,7 @@ fn newest_note(events: &[Happened<Event>]) -> Option<(Duration, &Note, Members)>
 fn was_said(events: &[Happened<Event>], heard: &[u8], hearer: Peer, to_speaker: bool) -> bool {
     let mut members = Members::default();
     events.iter().filter(|happened| happened.host == SERVER).any(|happened| {
-        members.follow(&happened.event);
+        members.follow(happened);
         match &happened.event {
             Event::Noted { note: Note::Said { peer, text, .. }, .. } => {
                 is_at_most_altered(heard, format!("{peer}\n{text}").as_bytes())
