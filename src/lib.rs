@@ -29,8 +29,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A plan need not be written by hand: [`check::Search`] draws one for each run and gives back the first that breaks a
-//! property or a law.
+//! A plan need not be written by hand: [`check::Search`] draws one for each run, gives back the first that breaks a
+//! property or a law, and makes it as small as it can be.
 //!
 //! # The loop
 //!

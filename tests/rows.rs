@@ -82,9 +82,10 @@ fn files(root: &Path, below: &str, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(root.join(below)).expect("a directory of the crate can be read") {
         let entry = entry.expect("a directory of the crate can be read");
         let path = format!("{below}/{}", entry.file_name().to_string_lossy());
+        let is_rust = entry.path().extension().is_some_and(|extension| extension == "rs");
         if entry.path().is_dir() {
             files(root, &path, found);
-        } else if path.ends_with(".rs") {
+        } else if is_rust {
             let text = fs::read_to_string(entry.path()).expect("a source file can be read");
             found.insert(path, text);
         }
