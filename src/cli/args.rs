@@ -198,7 +198,7 @@ pub(super) struct CheckArgs {
 pub(super) struct RealArgs {
     /// Which system; 'lossproof list' shows all
     pub(super) system: String,
-    /// Where the server is: IP:PORT, [IPV6]:PORT or unix:/path; for http also HOST[:PORT]
+    /// Where the server is: IP:PORT, [IPV6]:PORT or unix:PATH; for http also HOST or HOST:PORT
     /// [default: 127.0.0.1, or 255.255.255.255 for a broadcast, and the system's port]
     #[arg(value_name = "ADDR")]
     pub(super) addr: Option<String>,

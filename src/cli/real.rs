@@ -122,6 +122,6 @@ fn faults(args: &RealArgs, [own, peer]: [&str; 2]) -> Result<Option<LocalFaults>
         return Ok(None);
     }
     let plan = read_plan(args.faults.as_deref())?;
-    Prepared::new(&plan, &[own, peer])?;
+    Prepared::new(&plan, &["server", "client"])?;
     Ok(Some(LocalFaults { plan, own: own.to_owned(), peer: peer.to_owned() }))
 }

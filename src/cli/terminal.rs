@@ -88,7 +88,7 @@ mod tests {
         let mut input: &[u8] = b"one\n\r\ntwo\r\n\xff\rx";
         let lines: Vec<Typed> = std::iter::from_fn(|| match next(&mut input) {
             Typed::End => None,
-            line => Some(line),
+            line @ Typed::Line(_) => Some(line),
         })
         .collect();
         let expected: [&[u8]; 4] = [b"one", b"", b"two", b"\xff\rx"];

@@ -1,9 +1,10 @@
 //! The one loop that drives a machine on sockets.
 //!
 //! 1. The machine is started.
-//! 2. Inputs that are due are handed in, at most so many between two looks at the deadline.
+//! 2. A command, if one is waiting, and then inputs that are due are handed in, at most so many between two looks at the
+//!    deadline. So neither a flood of commands nor one of inputs starves the other.
 //! 3. If the deadline is reached, a timeout is handed in.
-//! 4. With nothing to do it waits: for the sockets, the deadline, or the signal to stop.
+//! 4. With nothing to do it waits: for the sockets, a command, the deadline, or the signal to stop.
 //!
 //! What a machine wants done is done at once after each input, by the [`Port`].
 
@@ -11,6 +12,8 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use tokio::sync::mpsc::Receiver;
 
 use super::DriveError;
 use crate::machine::{Input, Machine, Outbox, Status, limits};
@@ -52,11 +55,12 @@ pub(super) trait Port<M: Machine> {
     async fn finish(&mut self, core: &mut Core<M>);
 }
 
-/// Drives a machine until it is done.
+/// Drives a machine until it is done. `commands` is what the application asks of it.
 pub(super) async fn drive<M: Machine, P: Port<M>>(
     machine: M,
     port: &mut P,
     start: Input<'_, M::Command>,
+    mut commands: Option<Receiver<M::Command>>,
     stop: impl Future<Output = ()>,
 ) -> Result<Status, DriveError> {
     let mut core = Core { machine, out: Outbox::default(), done: None };
@@ -78,7 +82,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
                 stopping = true;
                 port.feed(&mut core, Input::Stop)?;
             }
-            fed = poll_fn(|cx| poll_inputs(port, &mut core, cx)) => fed?,
+            fed = poll_fn(|cx| poll_inputs(port, &mut core, &mut commands, cx)) => fed?,
             () = timer => {}
         }
         let ready = core.done.is_none() && !port.is_behind();
@@ -89,21 +93,40 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
     }
 }
 
-/// Hands in what is due, up to the bound.
+/// Hands in one command at most, and what else is due, up to the bound.
 fn poll_inputs<M: Machine, P: Port<M>>(
     port: &mut P,
     core: &mut Core<M>,
+    commands: &mut Option<Receiver<M::Command>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), DriveError>> {
-    for fed in 0..limits::MAX_INPUTS_PER_LOOK {
+    let mut fed = 0;
+    if let Poll::Ready(command) = poll_command(commands, cx) {
+        port.feed(core, Input::Command(command))?;
+        fed = 1;
+    }
+    while fed < limits::MAX_INPUTS_PER_LOOK && core.done.is_none() {
         match port.poll_input(core, cx) {
-            Poll::Ready(Ok(())) if core.done.is_none() => {}
-            Poll::Ready(result) => return Poll::Ready(result),
+            Poll::Ready(Ok(())) => fed += 1,
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending if fed == 0 => return Poll::Pending,
             Poll::Pending => break,
         }
     }
     Poll::Ready(Ok(()))
+}
+
+/// The next command. Once nobody is left to give one, there is none any more.
+fn poll_command<C>(commands: &mut Option<Receiver<C>>, cx: &mut Context<'_>) -> Poll<C> {
+    let Some(receiver) = commands else { return Poll::Pending };
+    match receiver.poll_recv(cx) {
+        Poll::Ready(Some(command)) => Poll::Ready(command),
+        Poll::Ready(None) => {
+            *commands = None;
+            Poll::Pending
+        }
+        Poll::Pending => Poll::Pending,
+    }
 }
 
 /// Ends at a moment, or never.

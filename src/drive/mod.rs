@@ -18,6 +18,8 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use tokio::sync::mpsc::Receiver;
+
 pub use outgoing::LocalFaults;
 #[cfg(feature = "turmoil")]
 pub use simulated::{MAX_TURMOIL_HOSTS, SimulateError, Simulated, simulate};
@@ -37,6 +39,8 @@ pub enum Endpoint {
         /// The peer that it is connected to, if it is: the system then drops what comes from elsewhere, and tells of
         /// refusals.
         connect: Option<Peer>,
+        /// Whether it may send broadcasts (IPv4 only).
+        broadcast: bool,
     },
     /// A listening stream socket.
     Listener {
@@ -45,6 +49,25 @@ pub enum Endpoint {
     },
     /// None: the machine opens streams itself.
     Dialer,
+}
+
+/// What a machine on real sockets gets.
+#[derive(Debug)]
+pub struct Setup<C> {
+    /// Its socket.
+    pub endpoint: Endpoint,
+    /// What becomes of what it sends, if a plan is to decide that.
+    pub faults: Option<LocalFaults>,
+    /// What the application asks of the machine while it runs, each handed in as [`Input::Command`] unless the machine is
+    /// done. When the senders are gone nothing more is asked, and the run goes on.
+    pub commands: Option<Receiver<C>>,
+}
+
+impl<C> Setup<C> {
+    /// A socket without faults and commands.
+    pub const fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, faults: None, commands: None }
+    }
 }
 
 /// Why a machine could not be driven.
@@ -97,8 +120,7 @@ fn plain(error: &io::Error) -> String {
 /// law. What peers do is never an error.
 pub fn run<M: Machine>(
     machine: M,
-    endpoint: Endpoint,
-    faults: Option<LocalFaults>,
+    setup: Setup<M::Command>,
     opened: impl FnOnce(Peer),
     event: impl FnMut(M::Event),
 ) -> Result<Status, DriveError> {
@@ -106,7 +128,7 @@ pub fn run<M: Machine>(
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriveError::Start)?;
     runtime.block_on(async {
         let stop = stop_signal().map_err(DriveError::Start)?;
-        run_until(machine, endpoint, faults, opened, event, stop).await
+        run_until(machine, setup, opened, event, stop).await
     })
 }
 
@@ -117,17 +139,17 @@ pub fn run<M: Machine>(
 /// As [`run`].
 pub async fn run_until<M: Machine>(
     machine: M,
-    endpoint: Endpoint,
-    faults: Option<LocalFaults>,
+    setup: Setup<M::Command>,
     opened: impl FnOnce(Peer),
     event: impl FnMut(M::Event),
     stop: impl Future<Output = ()>,
 ) -> Result<Status, DriveError> {
+    let Setup { endpoint, faults, commands } = setup;
     let outgoing = faults.as_ref().map(Outgoing::new).transpose()?;
     let mut port = Direct::<net::System, _>::open(endpoint, outgoing, event).await?;
     let local = port.local().unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0).into());
     opened(local);
-    driver::drive(machine, &mut port, Input::Start { local }, stop).await
+    driver::drive(machine, &mut port, Input::Start { local }, commands, stop).await
 }
 
 /// Ends with the first Ctrl-C or SIGTERM.

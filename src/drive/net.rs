@@ -20,8 +20,8 @@ pub(super) trait Net: 'static {
     type Listener: Listen<Stream = Self::Stream>;
     type Stream: Stream;
 
-    /// Opens a datagram socket.
-    fn bind(local: SocketAddr) -> impl Future<Output = io::Result<Self::Udp>>;
+    /// Opens a datagram socket; with `broadcast` it may send to everybody.
+    fn bind(local: SocketAddr, broadcast: bool) -> impl Future<Output = io::Result<Self::Udp>>;
 
     /// Opens a listening stream socket.
     fn listen(local: SocketAddr) -> impl Future<Output = io::Result<Self::Listener>>;
@@ -62,9 +62,13 @@ impl Net for System {
     type Listener = tokio::net::TcpListener;
     type Stream = tokio::net::TcpStream;
 
-    async fn bind(local: SocketAddr) -> io::Result<Self::Udp> {
+    async fn bind(local: SocketAddr, broadcast: bool) -> io::Result<Self::Udp> {
         // No SO_REUSEADDR: with it a second server would bind silently.
-        Ok(Udp { socket: Rc::new(UdpSocket::bind(local).await?), refusal: None })
+        let socket = UdpSocket::bind(local).await?;
+        if broadcast {
+            socket.set_broadcast(true)?;
+        }
+        Ok(Udp { socket: Rc::new(socket), refusal: None })
     }
 
     async fn listen(local: SocketAddr) -> io::Result<Self::Listener> {

@@ -79,10 +79,10 @@ impl<N: Net> Sockets<N> {
             connected: None,
         };
         match endpoint {
-            Endpoint::Datagram { bind, connect } => {
+            Endpoint::Datagram { bind, connect, broadcast } => {
                 let peer = connect.map(|peer| inet(peer, "connect to")).transpose()?;
                 let open = |source| DriveError::Open { action: "bind", peer: Box::new(bind), source };
-                let mut udp = N::bind(inet(bind, "bind")?).await.map_err(open)?;
+                let mut udp = N::bind(inet(bind, "bind")?, broadcast).await.map_err(open)?;
                 if let Some(to) = peer {
                     let refused =
                         |source| DriveError::Open { action: "connect to", peer: Box::new(to.into()), source };

@@ -3,7 +3,7 @@
 use lossproof::systems::Options;
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 
-use crate::support::{assert_run, assert_snapshot, run};
+use crate::support::{assert_held, assert_run, assert_snapshot, run, stormy};
 
 /// S21.
 #[test]
@@ -25,4 +25,9 @@ fn a_reset_in_the_middle_is_told() {
 fn a_server_that_crashes_is_no_hang() {
     let plan = "at 12ms crash server; at 3s restart server";
     assert_run::<TcpSixteen>("tcp-sixteen-crash", &Options::default(), plan);
+}
+
+#[test]
+fn its_properties_hold_in_a_storm() {
+    assert_held::<TcpSixteen>(&Options::default(), "", stormy(), 5_000);
 }

@@ -3,7 +3,7 @@
 use lossproof::systems::Options;
 use lossproof::systems::udp_remote::UdpRemote;
 
-use crate::support::assert_run;
+use crate::support::{assert_held, assert_run, stormy};
 
 /// S11, S12.
 #[test]
@@ -24,4 +24,10 @@ fn it_gives_up_behind_a_partition() {
 fn with_ids_it_outlives_a_duplicate_a_flip_and_a_crash() {
     let plan = "client>server #0 duplicate; client>server #1 flip 3:0x80; at 50ms crash server; at 150ms restart server";
     assert_run::<UdpRemote>("udp-remote-ids", &Options { ids: true, ..Options::default() }, plan);
+}
+
+#[test]
+fn its_properties_hold_in_a_storm() {
+    assert_held::<UdpRemote>(&Options::default(), "", stormy(), 5_000);
+    assert_held::<UdpRemote>(&Options { ids: true, ..Options::default() }, "", stormy(), 5_000);
 }

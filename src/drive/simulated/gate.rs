@@ -40,7 +40,9 @@ where
 {
     let any = |port| Peer::from((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
     let endpoint = match scenario.hosts()[host.index()].binding {
-        Binding::Datagram { port, .. } => Endpoint::Datagram { bind: any(port), connect: None },
+        Binding::Datagram { port, .. } => {
+            Endpoint::Datagram { bind: any(port), connect: None, broadcast: true }
+        }
         Binding::Listener { port } => Endpoint::Listener { bind: any(port) },
         Binding::Dialer => Endpoint::Dialer,
     };
@@ -63,7 +65,7 @@ where
     let boot = Boot { incarnation: 0, seed: settings.machine_seed(host, 0), disk: &[] };
     let machine = scenario.hosts()[host.index()].boot(boot, settings.laws);
     let start = Input::Start { local: scenario.peer(host) };
-    driver::drive(machine, &mut port, start, std::future::pending()).await.map(|_| ())
+    driver::drive(machine, &mut port, start, None, std::future::pending()).await.map(|_| ())
 }
 
 /// The port to turmoil's sockets: it lets through what the model says, when the model says.

@@ -18,8 +18,10 @@ impl Net for Turmoil {
     type Listener = Listener;
     type Stream = TcpStream;
 
-    async fn bind(local: SocketAddr) -> io::Result<Udp> {
-        Ok(Udp { socket: Rc::new(UdpSocket::bind(local).await?), readable: None })
+    async fn bind(local: SocketAddr, broadcast: bool) -> io::Result<Udp> {
+        let socket = UdpSocket::bind(local).await?;
+        socket.set_broadcast(broadcast)?;
+        Ok(Udp { socket: Rc::new(socket), readable: None })
     }
 
     async fn listen(local: SocketAddr) -> io::Result<Listener> {

@@ -1,5 +1,4 @@
 //! What the tests on real sockets share: a machine driven in a thread of its own, and bounds on every wait.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fmt::Debug;
 use std::io::{self, Read};
@@ -11,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use lossproof::drive::{DriveError, Endpoint, LocalFaults, run_until};
+use lossproof::drive::{DriveError, Endpoint, LocalFaults, Setup, run_until};
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::FaultPlan;
 use lossproof::systems::{CLIENT, Options, SERVER, System, Transport};
@@ -50,8 +49,9 @@ pub(crate) fn within_bounds(test: impl FnOnce() + Send + 'static) {
 
 /// A machine that runs in a thread of its own.
 pub(crate) struct Driven<E> {
-    /// Where it is bound; port 0 if it is not.
+    /// Where it is bound; port 0 if it is not, or on a Unix socket.
     pub(crate) addr: SocketAddr,
+    peer: Peer,
     events: Receiver<E>,
     seen: Vec<E>,
     stop: oneshot::Sender<()>,
@@ -69,31 +69,46 @@ impl<E: Send + 'static> Driven<E> {
         make: impl FnOnce() -> M + Send + 'static,
     ) -> Self
     where
-        M: Machine<Event = E> + 'static,
+        M: Machine<Event = E, Command: Send> + 'static,
     {
-        let (addr_sender, opened) = mpsc::channel();
+        Self::start_with(Setup { endpoint, faults, commands: None }, make)
+    }
+
+    /// The same for a machine that is given commands.
+    ///
+    /// # Panics
+    /// If it cannot be bound.
+    pub(crate) fn start_with<M>(setup: Setup<M::Command>, make: impl FnOnce() -> M + Send + 'static) -> Self
+    where
+        M: Machine<Event = E, Command: Send> + 'static,
+    {
+        let (peer_sender, opened) = mpsc::channel();
         let (event_sender, events) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let tell = move |addr: Peer| addr_sender.send(addr.inet().unwrap()).unwrap();
+            let tell = move |peer: Peer| peer_sender.send(peer).unwrap();
             let event = move |event| _ = event_sender.send(event);
             let stop = async {
                 if stopped.await.is_err() {
                     std::future::pending::<()>().await;
                 }
             };
-            runtime.block_on(run_until(make(), endpoint, faults, tell, event, stop))
+            runtime.block_on(run_until(make(), setup, tell, event, stop))
         });
         match opened.recv_timeout(PATIENCE) {
-            Ok(addr) => Self { addr, events, seen: Vec::new(), stop, thread },
+            Ok(peer) => {
+                let addr = peer.inet().unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
+                Self { addr, peer, events, seen: Vec::new(), stop, thread }
+            }
             Err(RecvTimeoutError::Timeout) => panic!("it takes too long to open"),
             Err(RecvTimeoutError::Disconnected) => panic!("it did not open: {:?}", thread.join()),
         }
     }
 
+    /// Where it is bound, on whichever kind of socket.
     pub(crate) fn peer(&self) -> Peer {
-        self.addr.into()
+        self.peer
     }
 
     /// Waits until enough has been told.
@@ -156,7 +171,7 @@ pub(crate) fn open_error<M: Machine>(machine: M, endpoint: Endpoint) -> DriveErr
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let opened = |addr| panic!("it was opened at {addr}");
     let never = std::future::pending();
-    runtime.block_on(run_until(machine, endpoint, None, opened, |_| {}, never)).unwrap_err()
+    runtime.block_on(run_until(machine, Setup::new(endpoint), opened, |_| {}, never)).unwrap_err()
 }
 
 /// A plain datagram socket whose waits are bounded.
@@ -238,7 +253,7 @@ pub(crate) fn faults(plan: &str, own: &str, peer: &str) -> LocalFaults {
 
 /// A datagram socket of ours.
 pub(crate) fn datagram(bind: SocketAddr, connect: Option<SocketAddr>) -> Endpoint {
-    Endpoint::Datagram { bind: bind.into(), connect: connect.map(Peer::from) }
+    Endpoint::Datagram { bind: bind.into(), connect: connect.map(Peer::from), broadcast: false }
 }
 
 /// A listening socket of ours.
@@ -299,9 +314,9 @@ impl<M: Machine> Machine for Spied<M> {
 }
 
 /// Runs a system in the event engine and over loopback with the same plan, and holds that both roles tell the same.
-pub(crate) fn assert_same_over_loopback<S: System>(options: &Options, plan: &str)
+pub(crate) fn assert_same_over_loopback<S>(options: &Options, plan: &str)
 where
-    S::Event: Send,
+    S: System<Command: Send, Event: Send>,
 {
     let scenario = Rc::new(S::scenario(options));
     let plan: FaultPlan = plan.parse().unwrap();

@@ -1,15 +1,12 @@
 //! tcp-sixteen on real sockets, against plain blocking peers written here. (Rows S21 to S27.)
-#![cfg(feature = "net")]
-
-mod common;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use common::{
-    A_WHILE, BOOT, Driven, V4, V6, accept, assert_same_over_loopback, bounded, clock, faults, listener,
+use crate::support::{
+    self, A_WHILE, BOOT, Driven, V4, V6, accept, assert_same_over_loopback, bounded, clock, faults, listener,
     open_error, plain_tcp, read_all, reset, within_bounds,
 };
 use lossproof::drive::{Endpoint, LocalFaults};
@@ -34,7 +31,7 @@ fn client_with(server: SocketAddr, timeout: Duration, faults: Option<LocalFaults
 
 /// A client of ours and the plain end of its connection.
 fn client_at(listener: &TcpListener) -> (Driven<Event>, TcpStream) {
-    let client = client_with(listener.local_addr().unwrap(), common::PATIENCE, None);
+    let client = client_with(listener.local_addr().unwrap(), support::PATIENCE, None);
     (client, accept(listener))
 }
 
@@ -338,7 +335,7 @@ fn nobody_listening_is_one_plain_line() {
     within_bounds(|| {
         for bind in [V4, V6] {
             let nobody = plain_listener(bind).local_addr().unwrap();
-            let (status, told) = client_with(nobody, common::PATIENCE, None).join();
+            let (status, told) = client_with(nobody, support::PATIENCE, None).join();
             assert_eq!(status.unwrap(), Status::Failure);
             assert_eq!(lines(&told), [format!("cannot connect to {nobody}: connection refused")]);
         }
@@ -352,7 +349,7 @@ fn the_plan_cuts_the_stream() {
     within_bounds(|| {
         let listener = plain_listener(V4);
         let plan = Some(faults("client>server cut every 1 byte", "client", "server"));
-        let client = client_with(listener.local_addr().unwrap(), common::PATIENCE, plan);
+        let client = client_with(listener.local_addr().unwrap(), support::PATIENCE, plan);
         let mut stream = accept(&listener);
         let mut seen: Vec<u8> = Vec::new();
         while seen.len() < 16 {
@@ -376,14 +373,14 @@ fn the_plan_stalls_the_stream() {
         let listener = plain_listener(V4);
         let plan = Some(faults("client>server @8 stall 300ms", "client", "server"));
         let begin = clock();
-        let client = client_with(listener.local_addr().unwrap(), common::PATIENCE, plan);
+        let client = client_with(listener.local_addr().unwrap(), support::PATIENCE, plan);
         let mut stream = accept(&listener);
         let mut first = [0; 8];
         stream.read_exact(&mut first).unwrap();
         assert_eq!(first, HELLO[..8]);
         stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         assert!(
-            common::is_timeout(&stream.read(&mut [0; 8]).unwrap_err()) || begin.elapsed().as_millis() >= 300
+            support::is_timeout(&stream.read(&mut [0; 8]).unwrap_err()) || begin.elapsed().as_millis() >= 300
         );
         let mut stream = bounded(stream);
         stream.read_exact(&mut first).unwrap();
@@ -409,7 +406,7 @@ fn the_plan_resets_the_stream() {
     within_bounds(|| {
         let listener = plain_listener(V4);
         let plan = Some(faults("client>server @3 reset", "client", "server"));
-        let client = client_with(listener.local_addr().unwrap(), common::PATIENCE, plan);
+        let client = client_with(listener.local_addr().unwrap(), support::PATIENCE, plan);
         let mut stream = accept(&listener);
         let mut seen = Vec::new();
         let error = stream.read_to_end(&mut seen).unwrap_err();

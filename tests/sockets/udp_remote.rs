@@ -1,37 +1,21 @@
-//! Datagram machines on real sockets, against plain blocking peers written here.
-#![cfg(feature = "net")]
+//! udp-remote on real sockets, against plain blocking peers written here.
 
-mod common;
-
-use std::net::UdpSocket;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use common::{
-    A_WHILE, BOOT, Driven, Puppet, Spied, V4, V6, assert_same_over_loopback, assert_silence, clock, datagram,
-    faults, open_error, plain_udp, receive, within_bounds,
-};
+use lossproof::Status;
 use lossproof::drive::LocalFaults;
 use lossproof::fault::Chance;
-use lossproof::systems::udp_local::{self, UdpLocal};
+use lossproof::systems::udp_local::UdpLocal;
 use lossproof::systems::udp_remote::{self, MESSAGE, MESSAGES_WITH_IDS, UdpRemote};
 use lossproof::systems::{Options, System};
-use lossproof::{Input, Peer, Status};
-use std::net::SocketAddr;
 
-const TIME: &str = "The time is 2026-01-01 00:00:00.000000";
-
-fn local_server(bind: SocketAddr) -> Driven<udp_local::Event> {
-    Driven::start(datagram(bind, None), None, || UdpLocal::server(&Options::default(), BOOT))
-}
-
-fn local_client(server: &UdpSocket, timeout: Duration) -> Driven<udp_local::Event> {
-    let addr = server.local_addr().unwrap();
-    let bind = SocketAddr::new(addr.ip(), 0);
-    let options = Options { timeout, ..Options::default() };
-    Driven::start(datagram(bind, None), None, move || UdpLocal::client(&options, addr.into(), BOOT))
-}
+use crate::support::{
+    A_WHILE, BOOT, Driven, Spied, V4, V6, assert_same_over_loopback, assert_silence, clock, datagram, faults,
+    plain_udp, receive, within_bounds,
+};
 
 fn remote_server(bind: SocketAddr, options: Options) -> Driven<udp_remote::Event> {
     Driven::start(datagram(bind, None), None, move || UdpRemote::server(&options, BOOT))
@@ -59,111 +43,6 @@ fn count_waits(told: &[udp_remote::Event]) -> usize {
 fn is_waiting(event: &udp_remote::Event) -> bool {
     matches!(event, udp_remote::Event::Waiting(_))
 }
-
-// udp-local
-
-/// S01, S02, S05.
-#[test]
-fn udp_local_answers_every_length() {
-    within_bounds(|| {
-        for bind in [V4, V6] {
-            let server = local_server(bind);
-            let client = plain_udp(bind);
-            for len in [0, 38, 65_507] {
-                client.send_to(&vec![b'x'; len], server.addr).unwrap();
-                let (reply, from) = receive(&client);
-                assert_eq!(reply, format!("Your data was {len} bytes long").into_bytes());
-                assert_eq!(from, server.addr);
-            }
-            let (addr, from) = (server.addr, client.local_addr().unwrap());
-            let told = server.stop();
-            assert_eq!(told[0].to_string(), format!("Listening at {addr}"));
-            assert_eq!(told[1].to_string(), format!("The client at {from} says ''"));
-            assert_eq!(told.len(), 4);
-        }
-    });
-}
-
-/// S06.
-#[test]
-fn udp_local_prints_what_is_not_text_escaped() {
-    within_bounds(|| {
-        let mut server = local_server(V4);
-        let client = plain_udp(V4);
-        client.send_to(b"a\xff\xfe\0\n", server.addr).unwrap();
-        assert_eq!(receive(&client).0, b"Your data was 5 bytes long");
-        let from = client.local_addr().unwrap();
-        let told = server.wait("the request", |told| told.len() == 2);
-        assert_eq!(told[1].to_string(), format!("The client at {from} says 'a\\xff\\xfe\\0\\n'"));
-        server.stop();
-    });
-}
-
-/// S03, S04.
-#[test]
-fn udp_local_asks_once_and_takes_one_reply() {
-    within_bounds(|| {
-        for bind in [V4, V6] {
-            let server = plain_udp(bind);
-            let mut client = local_client(&server, common::PATIENCE);
-            let (asked, from) = receive(&server);
-            assert_eq!(asked, TIME.as_bytes());
-            assert_eq!(from, client.addr);
-            client.wait("its address", |told| !told.is_empty());
-            server.send_to(b"one", from).unwrap();
-            // The second may already find nobody.
-            let _ = server.send_to(b"two", from);
-            let (status, told) = client.join();
-            assert_eq!(status.unwrap(), Status::Success);
-            let addr = server.local_addr().unwrap();
-            let lines: Vec<String> = told.iter().map(ToString::to_string).collect();
-            assert_eq!(
-                lines,
-                [
-                    format!("The OS assigned me the address {from}"),
-                    format!("The server {addr} replied 'one'")
-                ]
-            );
-            assert_silence(&server);
-        }
-    });
-}
-
-/// S07.
-#[test]
-fn udp_local_ignores_other_sources() {
-    within_bounds(|| {
-        let (server, other) = (plain_udp(V4), plain_udp(V4));
-        let client = local_client(&server, common::PATIENCE);
-        let (_, from) = receive(&server);
-        other.send_to(b"mine is the reply", from).unwrap();
-        thread::sleep(A_WHILE);
-        server.send_to(b"this is", from).unwrap();
-        let (status, told) = client.join();
-        assert_eq!(status.unwrap(), Status::Success);
-        assert!(told[1].to_string().ends_with("replied 'this is'"), "{told:?}");
-        assert_eq!(told.len(), 2);
-    });
-}
-
-/// S08.
-#[test]
-fn udp_local_waits_within_bounds() {
-    within_bounds(|| {
-        let (server, other) = (plain_udp(V4), plain_udp(V4));
-        let begin = clock();
-        let client = local_client(&server, Duration::from_millis(200));
-        // Other sources do not prolong the wait.
-        other.send_to(b"not for you", client.addr).unwrap();
-        let (status, told) = client.join();
-        assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(told.last().unwrap().to_string(), "No reply within 0.2 seconds");
-        let took = begin.elapsed();
-        assert!((Duration::from_millis(200)..Duration::from_secs(5)).contains(&took), "{took:?}");
-    });
-}
-
-// udp-remote
 
 /// S09, S10.
 #[test]
@@ -358,83 +237,6 @@ fn udp_remote_ignores_replies_to_other_requests() {
     });
 }
 
-// The driver
-
-#[test]
-fn a_port_in_use_is_one_plain_line() {
-    let taken = plain_udp(V4);
-    let addr = taken.local_addr().unwrap();
-    let error = open_error(udp_local::Server, datagram(addr, None));
-    assert_eq!(
-        error.to_string(),
-        format!("cannot bind {addr}: the address is in use; choose another port, or 0 for any")
-    );
-}
-
-/// A machine that only waits hears of a refusal at once, not when it sends again.
-#[test]
-fn a_refusal_is_told_without_another_send() {
-    within_bounds(|| {
-        for bind in [V4, V6] {
-            let nobody = plain_udp(bind).local_addr().unwrap();
-            let client = Driven::<Peer>::start(datagram(bind, Some(nobody)), None, move || {
-                Puppet::new(move |input: Input<'_, ()>, out| match input {
-                    Input::Start { .. } => out.send(nobody.into(), b"anybody?"),
-                    Input::Unreachable { peer } => {
-                        out.event(peer);
-                        out.done(Status::Failure);
-                    }
-                    _ => {}
-                })
-            });
-            let (status, told) = client.join();
-            assert_eq!((status.unwrap(), told), (Status::Failure, vec![nobody.into()]));
-        }
-    });
-}
-
-/// What a machine sends just before it is done still leaves, and nothing is waited for then.
-#[test]
-fn the_last_datagrams_leave_and_the_end_does_not_wait() {
-    within_bounds(|| {
-        let server = plain_udp(V4);
-        let to = Peer::from(server.local_addr().unwrap());
-        let begin = clock();
-        let sender = Driven::<()>::start(datagram(V4, None), None, move || {
-            Puppet::new(move |_: Input<'_, ()>, out| {
-                for n in 0..10 {
-                    out.send_fmt(to, format_args!("{n}"));
-                }
-                out.done(Status::Success);
-            })
-        });
-        assert_eq!(sender.join().0.unwrap(), Status::Success);
-        assert!(begin.elapsed() < Duration::from_millis(450), "{:?}", begin.elapsed());
-        for n in 0..10 {
-            assert_eq!(receive(&server).0, n.to_string().as_bytes());
-        }
-    });
-}
-
-/// A datagram that the system refuses is lost, as datagrams may be, and the next one is not.
-#[test]
-fn a_datagram_that_cannot_be_sent_is_lost() {
-    within_bounds(|| {
-        let server = plain_udp(V4);
-        let to = Peer::from(server.local_addr().unwrap());
-        let sender = Driven::<()>::start(datagram(V4, None), None, move || {
-            Puppet::new(move |_: Input<'_, ()>, out| {
-                out.send(to, &vec![0; 65_508]);
-                out.send(V6.into(), b"the other family");
-                out.send(to, b"small");
-                out.done(Status::Success);
-            })
-        });
-        assert_eq!(sender.join().0.unwrap(), Status::Success);
-        assert_eq!(receive(&server).0, b"small");
-    });
-}
-
 // Faults
 
 #[test]
@@ -485,22 +287,6 @@ fn the_plan_holds_back_and_cuts_off() {
 }
 
 #[test]
-fn a_server_applies_its_own_part_of_the_plan() {
-    within_bounds(|| {
-        let plan = Some(faults("server>client #0 drop; server>client #1 duplicate", "server", "client"));
-        let server = Driven::start(datagram(V4, None), plan, || UdpLocal::server(&Options::default(), BOOT));
-        let client = plain_udp(V4);
-        for text in ["a", "ab"] {
-            client.send_to(text.as_bytes(), server.addr).unwrap();
-        }
-        assert_eq!(receive(&client).0, b"Your data was 2 bytes long");
-        assert_eq!(receive(&client).0, b"Your data was 2 bytes long");
-        assert_silence(&client);
-        server.stop();
-    });
-}
-
-#[test]
 fn the_same_events_over_loopback() {
     within_bounds(|| {
         let plans = [
@@ -525,32 +311,5 @@ fn the_same_events_over_loopback() {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
         assert_same_over_loopback::<UdpLocal>(&Options::default(), "client>server #0 duplicate");
-    });
-}
-
-#[test]
-fn what_sockets_cannot_have_is_refused_by_name() {
-    within_bounds(|| {
-        let refused = |plan: &str| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let plan = Some(faults(plan, "client", "server"));
-            let (opened, event) = (|addr| panic!("it was opened at {addr}"), |_| {});
-            let never = std::future::pending();
-            let run = lossproof::drive::run_until(
-                udp_local::Server,
-                datagram(V4, None),
-                plan,
-                opened,
-                event,
-                never,
-            );
-            runtime.block_on(run).unwrap_err().to_string()
-        };
-        assert_eq!(
-            refused("client>server #0 drop; at 1s crash server"),
-            "real sockets cannot have the fault 'crash'; take it out of the plan"
-        );
-        assert!(refused("at 1s skew client +3s").contains("'skew'"));
-        assert!(refused("a>server #0 drop").contains('a'));
     });
 }

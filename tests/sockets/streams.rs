@@ -1,7 +1,4 @@
 //! Streams on real sockets driven hard, by machines of the test's own, against plain blocking peers written here.
-#![cfg(feature = "net")]
-
-mod common;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use common::{
-    Driven, Puppet, V4, V6, accept, clock, faults, listener, plain_tcp, read_all, reset, within_bounds,
+use crate::support::{
+    self, Driven, Puppet, V4, V6, accept, clock, faults, listener, plain_tcp, read_all, reset, within_bounds,
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::{CloseReason, Conn, ConnMap, ConnectError, limits};
@@ -136,7 +133,7 @@ fn pattern(len: usize) -> Vec<u8> {
 fn fill(stream: &mut TcpStream) {
     stream.set_nonblocking(true).unwrap();
     let bytes = vec![0; 64 * 1024];
-    let until = clock() + common::PATIENCE;
+    let until = clock() + support::PATIENCE;
     let mut full_count = 0;
     // It may take more when the other side has read; ten times in a row it does not.
     while full_count < 10 {
@@ -315,7 +312,7 @@ fn a_paused_stream_delivers_nothing() {
         server.wait_count("the first slice", 1, |told| *told == Told::Received(5));
         stream.write_all(b"second").unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        thread::sleep(common::A_WHILE);
+        thread::sleep(support::A_WHILE);
         let told = server.stop();
         assert!(matches!(told[..], [Told::Connected(_), Told::Received(5)]), "{told:?}");
         assert_eq!(read_all(&mut stream).unwrap(), b"");
@@ -340,7 +337,7 @@ fn nobody_listening_is_told_once() {
                 })
             });
             client.wait_count("the refusal", 1, |_| true);
-            thread::sleep(common::A_WHILE);
+            thread::sleep(support::A_WHILE);
             assert_eq!(client.stop(), [Told::Failed(ConnectError::Refused)]);
         }
     });

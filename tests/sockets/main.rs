@@ -1,0 +1,10 @@
+//! Machines on real sockets, against plain blocking peers written here.
+#![cfg(feature = "net")]
+
+mod commands;
+mod datagrams;
+mod streams;
+mod support;
+mod tcp_sixteen;
+mod udp_local;
+mod udp_remote;
