@@ -29,7 +29,7 @@ pub(in crate::cli) enum LookupError {
     },
     /// There is no such service.
     #[error("unknown service '{name}'; {}", near.as_ref().map_or_else(
-        || "give its port to --port, or add it to /etc/services".to_owned(),
+        || "write one that /etc/services has, or add it there".to_owned(),
         |near| format!("did you mean '{near}'?"),
     ))]
     Service {
