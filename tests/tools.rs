@@ -197,9 +197,12 @@ fn services_are_found_by_name_and_by_port() {
         ("gopher", "70", &["tcp"]),
         ("doom", "666", &["tcp", "udp"]),
     ] {
-        let lines: String = protocols.iter().map(|protocol| format!("{name} {port}/{protocol}\n")).collect();
-        assert_eq!(quiet(&["lookup", "--service", name]), lines);
-        assert_eq!(quiet(&["lookup", "--port", port]), lines);
+        let lines: Vec<String> =
+            protocols.iter().map(|protocol| format!("{name} {port}/{protocol}")).collect();
+        for words in [["--service", name], ["--port", port]] {
+            let text = quiet(&["lookup", words[0], words[1]]);
+            assert_eq!(text.lines().collect::<Vec<_>>(), lines, "{words:?}");
+        }
     }
     let gopher = json!({ "name": "gopher", "port": 70, "protocol": "tcp" });
     assert_eq!(object(&["lookup", "--port", "70", "--json"]), gopher);

@@ -54,12 +54,12 @@ const V6_PUBLIC: &[Ipv6Net] = &[
 /// Where IPv6 has all of IPv4.
 const MAPPED: Ipv6Net = v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96);
 
-const fn v4([a, b, c, d]: [u8; 4], prefix_len: u8) -> Ipv4Net {
-    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix_len)
+const fn v4(octets: [u8; 4], prefix_len: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::from_octets(octets), prefix_len)
 }
 
-const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix_len: u8) -> Ipv6Net {
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix_len)
+const fn v6(segments: [u16; 8], prefix_len: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::from_segments(segments), prefix_len)
 }
 
 /// Whether a network is private: one block holds it whole, and neither its first nor its last address is an exception.

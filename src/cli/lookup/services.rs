@@ -38,6 +38,7 @@ pub(super) struct Service {
     pub(super) protocol: Transport,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
 fn transport<S: Serializer>(transport: &Transport, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(transport)
 }
