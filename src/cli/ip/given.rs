@@ -228,7 +228,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_too_odd(text in "[0-9a-fx:./%]{0,40}|.{0,20}") {
+        fn no_text_is_too_odd(text in "(0x)?[0-9a-f:./%]{0,40}|.{0,20}") {
             let _ = text.parse::<Given>();
         }
     }
