@@ -4,7 +4,8 @@
 use std::process::Command;
 
 /// What only the features `net`, `turmoil` and `cli` may bring in.
-const HEAVY: &[&str] = &["clap", "indicatif", "jiff", "mio", "socket2", "tokio", "turmoil"];
+const HEAVY: &[&str] =
+    &["clap", "dns-lookup", "indicatif", "ipnet", "jiff", "mio", "socket2", "tokio", "turmoil"];
 
 fn dependencies(features: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
