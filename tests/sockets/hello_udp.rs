@@ -9,8 +9,8 @@ use lossproof::systems::hello_udp::{Event, HelloUdp};
 use lossproof::systems::{Options, System};
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, assert_same_over_loopback, assert_silence, clock, datagram,
-    plain_udp, receive, within_bounds,
+    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, assert_silence, clock, datagram, plain_udp, receive,
+    within_bounds,
 };
 
 fn server(bind: SocketAddr) -> Driven<Event> {
@@ -172,16 +172,6 @@ fn without_a_server_it_gives_up_in_time() {
             assert_eq!(told.len(), 5, "four tries and the end: {told:?}");
             let took = begin.elapsed();
             assert!((Duration::from_millis(200)..Duration::from_secs(5)).contains(&took), "{took:?}");
-        }
-    });
-}
-
-#[test]
-fn the_same_events_over_loopback() {
-    within_bounds(|| {
-        for plan in ["", "client>server #0 drop; server>client #1 duplicate", "server>client #0 delay 300ms"]
-        {
-            assert_same_over_loopback::<HelloUdp>(&Options::default(), plan);
         }
     });
 }
