@@ -210,7 +210,10 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
             Err(violation) => broken = Some(violation),
         });
         self.flush(now);
-        broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
+        if let Some(violation) = broken {
+            return Err(DriveError::Broken(violation));
+        }
+        self.sockets.take_failure().map_or(Ok(()), Err)
     }
 
     fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<(), DriveError>> {
@@ -225,10 +228,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
                     None => continue,
                 }
             }
-            let raw = match ready!(self.sockets.poll_next(cx)) {
-                Ok(raw) => raw,
-                Err(error) => return Poll::Ready(Err(DriveError::Socket(error))),
-            };
+            let raw = ready!(self.sockets.poll_next(cx))?;
             if let Some(fed) = self.translate(core, raw) {
                 return Poll::Ready(fed);
             }
@@ -246,7 +246,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
 
     fn rest(&mut self, _deadline: Option<Instant>) {}
 
-    async fn finish(&mut self, core: &mut Core<M>) {
+    async fn finish(&mut self, core: &mut Core<M>) -> Result<(), DriveError> {
         let now = self.elapsed();
         self.sockets.stop_listening();
         for conn in self.links.all() {
@@ -262,12 +262,16 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
                     // What was flushed just now may have been the last, and then nothing would wake this again.
                     Poll::Pending if self.is_finished() => Poll::Ready(Ok(())),
                     polled => polled,
-                }) => if ended.is_err() {
-                    return;
+                }) => match ended {
+                    Ok(()) => {}
+                    Err(error @ DriveError::Send { .. }) => return Err(error),
+                    // A socket that fails now has nothing left that the machine wants of it.
+                    Err(_) => break,
                 },
                 () = sleep_until(wake_at) => {}
-                () = &mut until => return,
+                () = &mut until => break,
             }
         }
+        self.sockets.take_failure().map_or(Ok(()), Err)
     }
 }

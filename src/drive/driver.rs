@@ -52,7 +52,7 @@ pub(super) trait Port<M: Machine> {
     fn rest(&mut self, deadline: Option<Instant>);
 
     /// Brings everything that is on its way to its end, within bounds.
-    async fn finish(&mut self, core: &mut Core<M>);
+    async fn finish(&mut self, core: &mut Core<M>) -> Result<(), DriveError>;
 }
 
 /// Drives a machine until it is done. `commands` is what the application asks of it.
@@ -69,7 +69,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
     port.feed(&mut core, start)?;
     loop {
         if let Some(status) = core.done {
-            port.finish(&mut core).await;
+            port.finish(&mut core).await?;
             return Ok(status);
         }
         let deadline = core.machine.deadline();
