@@ -2,7 +2,7 @@
 
 #![cfg(feature = "cli")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -17,10 +17,15 @@ struct Server {
 
 impl Server {
     fn start(args: &[&str]) -> Self {
+        Self::start_with_errors_to(Stdio::inherit(), args)
+    }
+
+    fn start_with_errors_to(errors: Stdio, args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lossproof"))
             .arg("serve")
             .args(args)
             .stdout(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .expect("the binary was built for this test");
         let lines = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
@@ -199,4 +204,48 @@ fn nobody_listening_is_one_line_and_status_1() {
     let output = call(&["tcp-sixteen", &addr]);
     assert_eq!(lines(&output), [format!("cannot connect to {addr}: connection refused")]);
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// What a server prints, and what it tells on standard error, while it answers one datagram and is stopped.
+fn told_with(verbose: &[&str]) -> (Vec<String>, String) {
+    let mut server = Server::start_with_errors_to(
+        Stdio::piped(),
+        &[&["udp-local", "127.0.0.1:0", "--seed", "7"], verbose].concat(),
+    );
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client.send_to(b"hello", &server.addr).unwrap();
+    client.recv(&mut [0; 64]).unwrap();
+    let printed = [server.line(), server.line()];
+    let named = |line: &str| {
+        line.replace(&server.addr, "SERVER").replace(&client.local_addr().unwrap().to_string(), "CLIENT")
+    };
+    let printed = printed.iter().map(|line| named(line)).collect();
+    let addr = server.addr.clone();
+    let mut errors = server.child.stderr.take().unwrap();
+    assert_eq!(server.end("-TERM").0, Some(0));
+    let mut told = String::new();
+    errors.read_to_string(&mut told).unwrap();
+    (printed, told.replace(&addr, "SERVER"))
+}
+
+#[test]
+fn the_log_goes_to_standard_error_and_only_if_asked_for() {
+    let (printed, quiet) = told_with(&[]);
+    assert_eq!(printed, ["Listening at SERVER", "The client at CLIENT says 'hello'"]);
+    assert_eq!(quiet, "");
+
+    let (printed_with, told) = told_with(&["-v"]);
+    assert_eq!(printed_with, printed);
+    for line in ["opened local=SERVER", "asked to stop", "done status=0"] {
+        assert!(told.contains(line), "{told}");
+    }
+    assert!(!told.contains("received") && !told.contains('\u{1b}'), "{told}");
+
+    let (printed_with, told) = told_with(&["-vv"]);
+    assert_eq!(printed_with, printed);
+    assert!(
+        told.contains("received peer=") && told.contains("len=5") && told.contains("sent peer="),
+        "{told}"
+    );
 }

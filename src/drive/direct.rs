@@ -7,8 +7,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tracing::debug;
+
 use super::driver::{Core, Port, after, clock, elapsed, sleep_until};
-use super::links::{Links, Over};
+use super::links::{Link, Links, Over};
 use super::net::Net;
 use super::outgoing::{Outgoing, Release};
 use super::sockets::Sockets;
@@ -64,7 +66,8 @@ impl<N: Net, F> Direct<N, F> {
 
     /// Notes that a stream has ended, and lets its socket go.
     fn end(&mut self, conn: Conn, reason: CloseReason) {
-        let Some(id) = self.links.end(conn, reason) else { return };
+        let Some(Link { id, peer, .. }) = self.links.end(conn, reason) else { return };
+        debug!(%peer, %reason, "closed");
         match reason {
             CloseReason::Finished => self.sockets.remove(id),
             CloseReason::Reset | CloseReason::Aborted | CloseReason::LingerExpired => self.sockets.abort(id),

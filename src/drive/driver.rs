@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
+use tracing::{info, trace};
 
 use super::DriveError;
 use crate::machine::{Input, Machine, Outbox, Status, limits};
@@ -69,6 +70,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
     port.feed(&mut core, start)?;
     loop {
         if let Some(status) = core.done {
+            info!(status = status.code(), "done");
             port.finish(&mut core).await?;
             return Ok(status);
         }
@@ -80,6 +82,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
             biased;
             () = &mut stop, if !stopping => {
                 stopping = true;
+                info!("asked to stop");
                 port.feed(&mut core, Input::Stop)?;
             }
             fed = poll_fn(|cx| poll_inputs(port, &mut core, &mut commands, cx)) => fed?,
@@ -102,6 +105,7 @@ fn poll_inputs<M: Machine, P: Port<M>>(
 ) -> Poll<Result<(), DriveError>> {
     let mut fed = 0;
     if let Poll::Ready(command) = poll_command(commands, cx) {
+        trace!("asked by the application");
         port.feed(core, Input::Command(command))?;
         fed = 1;
     }

@@ -22,6 +22,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::sync::mpsc::Receiver;
+use tracing::info;
 
 pub use error::DriveError;
 pub use outgoing::LocalFaults;
@@ -113,6 +114,7 @@ pub async fn run_until<M: Machine>(
     let outgoing = faults.as_ref().map(Outgoing::new).transpose()?;
     let mut port = Direct::<system::System, _>::open(endpoint, outgoing, event).await?;
     let local = port.local().unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0).into());
+    info!(%local, "opened");
     opened(local);
     driver::drive(machine, &mut port, Input::Start { local }, commands, stop).await
 }

@@ -3,10 +3,12 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+
+use tracing::{debug, trace};
 
 use super::error::needs_broadcast;
 use super::net::{Datagrams, Listen, Net, Pending, Stream as _};
@@ -136,6 +138,8 @@ impl<N: Net> Sockets<N> {
         }
         if self.unsent.len() < MAX_UNSENT_DATAGRAMS {
             self.unsent.push_back((peer, bytes.to_vec()));
+        } else {
+            debug!(%peer, len = bytes.len(), "send failed: too many datagrams wait");
         }
     }
 
@@ -143,15 +147,23 @@ impl<N: Net> Sockets<N> {
     /// broadcast: nobody would ever hear one.
     fn send_now(&mut self, cx: &mut Context<'_>, peer: Peer, bytes: &[u8]) -> Poll<()> {
         let Some(socket) = &mut self.datagrams else { return Poll::Ready(()) };
-        let Err(error) = ready!(socket.poll_send(cx, bytes, peer)) else { return Poll::Ready(()) };
-        if is_broadcast(peer)
-            || (!self.broadcast && peer.inet().is_some_and(|addr| addr.is_ipv4()) && needs_broadcast(&error))
-        {
-            self.failure.get_or_insert(DriveError::Send { peer: Box::new(peer), source: error });
-        } else if is_refusal(&error) {
-            // The refusal of a datagram before: this one has not been sent yet.
-            self.caused.push_back(Raw::Refused);
-            let _ = ready!(socket.poll_send(cx, bytes, peer));
+        let mut sent = ready!(socket.poll_send(cx, bytes, peer));
+        match sent {
+            Err(error) if is_mistake(self.broadcast, peer, &error) => {
+                debug!(%peer, %error, "send failed");
+                self.failure.get_or_insert(DriveError::Send { peer: Box::new(peer), source: error });
+                return Poll::Ready(());
+            }
+            Err(error) if is_refusal(&error) => {
+                // The refusal of a datagram before: this one has not been sent yet.
+                self.caused.push_back(Raw::Refused);
+                sent = ready!(socket.poll_send(cx, bytes, peer));
+            }
+            _ => {}
+        }
+        match sent {
+            Ok(()) => trace!(%peer, len = bytes.len(), "sent"),
+            Err(error) => debug!(%peer, %error, "send failed"),
         }
         Poll::Ready(())
     }
@@ -308,7 +320,8 @@ impl<N: Net> Sockets<N> {
                 }
                 // The client has gone before it was its turn: nothing is lost.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Poll::Ready(Err(_)) => {
+                Poll::Ready(Err(error)) => {
+                    debug!(%error, "accept paused");
                     let mut pause: Pending<()> = Box::pin(tokio::time::sleep(ACCEPT_PAUSE));
                     if pause.as_mut().poll(cx).is_pending() {
                         self.accept_pause = Some(pause);
@@ -370,7 +383,9 @@ fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable)
 }
 
-/// Whether a peer is everybody on this network. The broadcast addresses of other networks only the system knows.
-fn is_broadcast(peer: Peer) -> bool {
-    peer.inet().is_some_and(|addr| addr.ip() == Ipv4Addr::BROADCAST)
+/// Whether a datagram that was refused is a broadcast. The broadcast address of one network only the system knows, and
+/// shows it where the socket lacks the option.
+fn is_mistake(may_broadcast: bool, peer: Peer, error: &io::Error) -> bool {
+    let Some(SocketAddr::V4(addr)) = peer.inet() else { return false };
+    *addr.ip() == Ipv4Addr::BROADCAST || (!may_broadcast && needs_broadcast(error))
 }

@@ -13,6 +13,7 @@ use socket2::{SockAddr, SockRef};
 use tokio::io::ReadBuf;
 use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixDatagram, UnixListener, UnixStream};
+use tracing::info;
 
 use crate::machine::{Peer, UnixPath};
 
@@ -73,6 +74,7 @@ impl Bound {
         let socket = match bind(at) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 remove_stale(at)?;
+                info!(path = %at.display(), "replacing a stale socket");
                 bind(at)?
             }
             bound => bound?,

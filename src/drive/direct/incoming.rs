@@ -2,6 +2,8 @@
 
 use std::io;
 
+use tracing::{debug, trace};
+
 use super::Direct;
 use crate::drive::DriveError;
 use crate::drive::driver::{Core, Port as _};
@@ -22,6 +24,7 @@ impl<N: Net, F> Direct<N, F> {
     {
         let input = match raw {
             Raw::Datagram { from, len } => {
+                trace!(peer = %from, len, "received");
                 // The machine reads straight from the sockets' buffer, which is theirs again afterwards.
                 let buffer = self.sockets.lend();
                 let fed = self.feed(core, Input::Datagram { peer: from, bytes: &buffer[..len] });
@@ -88,6 +91,7 @@ impl<N: Net, F> Direct<N, F> {
             self.sockets.remove(id);
             return None;
         };
+        debug!(%peer, "accepted");
         let conn = core.out.accept(limits::SEND_BUFFER_LEN as u32);
         self.links.begin(id, conn, peer, true);
         self.stream_opened(id, conn, peer);
@@ -108,11 +112,13 @@ impl<N: Net, F> Direct<N, F> {
         let input = match result.and_then(|()| self.sockets.stream_local(id)) {
             Ok(local) => {
                 self.links.get_mut(conn)?.connected = true;
+                debug!(%peer, %local, "connected");
                 core.out.connected(conn, limits::SEND_BUFFER_LEN as u32);
                 self.stream_opened(id, conn, peer);
                 Input::Connected { conn, peer, local }
             }
             Err(error) => {
+                debug!(%peer, %error, "connect failed");
                 self.sockets.remove(id);
                 self.links.forget(conn);
                 core.out.release(conn);
