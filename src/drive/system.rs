@@ -20,7 +20,7 @@ pub(super) struct System;
 /// A datagram socket.
 pub(super) enum Datagram {
     Inet(Udp),
-    Unix(unix::Datagram),
+    Unix(Box<unix::Datagram>),
 }
 
 /// A listening stream socket.
@@ -43,7 +43,7 @@ impl Net for System {
     async fn bind(local: Peer, broadcast: bool) -> io::Result<Datagram> {
         match local {
             Peer::Inet(addr) => Udp::bind(addr, broadcast).await.map(Datagram::Inet),
-            Peer::Unix(path) => unix::Datagram::bind(path).map(Datagram::Unix),
+            Peer::Unix(path) => unix::Datagram::bind(path).map(|socket| Datagram::Unix(Box::new(socket))),
         }
     }
 
