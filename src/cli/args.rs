@@ -1,14 +1,14 @@
 //! The words of the command line.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::choices::SystemArgs;
 use super::value;
 use crate::fault::{Chance, Profile};
-use crate::machine::Peer;
-use crate::systems::Options;
 
 /// Small network programs, proved against loss.
 #[derive(Debug, Parser)]
@@ -108,55 +108,6 @@ pub(super) struct ListArgs {
     pub(super) format: Format,
 }
 
-/// What can be chosen about a system.
-#[derive(Debug, Args)]
-pub(super) struct SystemArgs {
-    /// How likely the server drops a request (udp-remote) [default: 0%; serve: 50%]
-    #[arg(long, value_name = "P", allow_hyphen_values = true)]
-    drop: Option<Chance>,
-    /// Give requests and replies ids (udp-remote)
-    #[arg(long)]
-    ids: bool,
-    /// Multiply the protocol's own delays by this
-    #[arg(long, value_name = "F", default_value = "1", allow_hyphen_values = true, value_parser = value::scale)]
-    time_scale: f64,
-    /// How long a client waits for an answer where the protocol does not say
-    #[arg(long, value_name = "SPAN", default_value = "5s", allow_hyphen_values = true, value_parser = value::timeout)]
-    timeout: Duration,
-}
-
-impl SystemArgs {
-    /// The options of the system, with this chance of a drop where none was given.
-    pub(super) fn options(&self, drop: Chance) -> Options {
-        Options {
-            drop: self.drop.unwrap_or(drop),
-            ids: self.ids,
-            timeout: self.timeout,
-            time_scale: self.time_scale,
-            ..Options::default()
-        }
-    }
-
-    /// The words that choose these options again; those that are left as they are, are left out.
-    pub(super) fn words(&self) -> Vec<String> {
-        let default = Options::default();
-        let mut words = Vec::new();
-        if let Some(drop) = self.drop.filter(|drop| *drop != default.drop) {
-            words.push(format!("--drop {drop}"));
-        }
-        if self.ids {
-            words.push("--ids".to_owned());
-        }
-        if self.time_scale.to_bits() != default.time_scale.to_bits() {
-            words.push(format!("--time-scale {}", self.time_scale));
-        }
-        if self.timeout != default.timeout {
-            words.push(format!("--timeout {}", value::span_text(self.timeout)));
-        }
-        words
-    }
-}
-
 /// What goes wrong beside losses.
 #[derive(Debug, Args)]
 pub(super) struct FaultArgs {
@@ -244,15 +195,19 @@ pub(super) struct CheckArgs {
 pub(super) struct RealArgs {
     /// Which system; 'lossproof list' shows all
     pub(super) system: String,
-    /// Where the server is: IP:PORT or [IPV6]:PORT [default: 127.0.0.1 and the system's port]
+    /// Where the server is: IP:PORT, [IPV6]:PORT or unix:PATH; for http also HOST or HOST:PORT
+    /// [default: 127.0.0.1, or 255.255.255.255 for a broadcast, and the system's port]
     #[arg(value_name = "ADDR")]
-    pub(super) addr: Option<Peer>,
+    pub(super) addr: Option<String>,
     /// Where all randomness comes from [default: the clock]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: Option<u64>,
     /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them
     #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
     pub(super) faults: Option<String>,
+    /// Where the body goes (http) [default: the server's name and .html]
+    #[arg(long, value_name = "FILE", help_heading = "Options of single systems")]
+    pub(super) output: Option<PathBuf>,
     /// The system's own.
     #[command(flatten)]
     pub(super) options: SystemArgs,

@@ -23,7 +23,7 @@ const EXAMPLE_RUNS: u64 = 1_000;
 
 /// Makes many runs.
 pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
-    let world = World::<S>::new(&args.options.options(Chance::NEVER), args.faults.faults.as_deref())?;
+    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
     let profile = args.faults.profile(args.loss);
     let search =
         || Search::new(&world.scenario, &world.properties, world.prepared.clone(), profile, args.seed);
@@ -41,7 +41,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
         seed: args.seed,
         properties: world.properties.iter().map(statement).collect(),
         laws: laws(&world.scenario),
-        never: never_drawn(&tally, &asked_for(S::ABOUT.transport, &profile, &world)),
+        never: never_drawn(&tally, &asked_for(world.transport, &profile, &world)),
     };
     let report = Report::new(asked, &tally, &world.scenario.names(), wall, example);
     let text = match args.format {

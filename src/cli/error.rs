@@ -37,6 +37,45 @@ pub(super) enum CliError {
         /// What the system said.
         source: io::Error,
     },
+    /// The system does not take this option.
+    #[error("{system} has no option --{option}; 'lossproof call --help' says whose it is")]
+    OptionOfAnother {
+        /// The system.
+        system: &'static str,
+        /// The option's name.
+        option: &'static str,
+    },
+    /// The system has no such bug.
+    #[error("--bug: {system} has no bug '{name}'; {}", bugs(*.near, .known))]
+    UnknownBug {
+        /// The system.
+        system: &'static str,
+        /// The name.
+        name: String,
+        /// What may have been meant.
+        near: Option<&'static str>,
+        /// What there is.
+        known: &'static [&'static str],
+    },
+    /// The address is none.
+    #[error("ADDR: {0}")]
+    Address(String),
+    /// The name has no address.
+    #[error("cannot find an address of '{name}': {}", system_text(.source))]
+    NoHost {
+        /// The name.
+        name: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write '{path}': {}", system_text(.source))]
+    File {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The system has no sockets of this kind.
     #[error("{system} has no unix sockets, so it cannot use '{addr}': write IP:PORT or [IPV6]:PORT")]
     NoUnix {
@@ -66,9 +105,22 @@ impl CliError {
     /// The exit status: 2 for what the user can word better, else 1.
     pub(super) const fn code(&self) -> u8 {
         match self {
-            Self::Drive(_) | Self::Simulate(SimulateError::Drive(_)) | Self::Write(_) => 1,
+            Self::Drive(_)
+            | Self::Simulate(SimulateError::Drive(_))
+            | Self::Write(_)
+            | Self::NoHost { .. }
+            | Self::File { .. } => 1,
             _ => 2,
         }
+    }
+}
+
+/// What bugs there are.
+fn bugs(near: Option<&str>, known: &[&str]) -> String {
+    match (near, known) {
+        (Some(near), _) => format!("did you mean '{near}'?"),
+        (None, []) => "it has none to bring back".to_owned(),
+        (None, known) => format!("it has {}", known.join(", ")),
     }
 }
 

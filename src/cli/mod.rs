@@ -4,8 +4,10 @@
 //! it is asked for. The exit
 //! status is 0 where all was done and held, 1 where the protocol failed or a property was violated, 2 for wrong usage.
 
+mod address;
 mod args;
 mod check;
+mod choices;
 mod error;
 mod list;
 mod log;
@@ -15,6 +17,7 @@ mod real;
 mod registry;
 mod report;
 mod sim;
+mod terminal;
 mod usage;
 mod value;
 mod world;

@@ -46,6 +46,16 @@ pub(super) fn one_line(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
+/// A text as one word of a shell.
+pub(super) fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"%+,-./:=@_".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +70,12 @@ mod tests {
     #[test]
     fn a_line_stays_one() {
         assert_eq!(one_line("a\nb\u{1b}é"), "a\\nb\\u{1b}é");
+    }
+
+    #[test]
+    fn a_word_stays_one_in_a_shell() {
+        for (text, word) in [("30%", "30%"), ("", "''"), ("a b", "'a b'"), ("it's", "'it'\\''s'")] {
+            assert_eq!(quoted(text), word);
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! `serve` and `call`: the same machines on real sockets.
 
-use std::io::{self, ErrorKind, Write};
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
+use super::address::{self, Target};
 use super::args::RealArgs;
 use super::error::CliError;
+use super::terminal::{Typist, say, show};
 use super::world::read_plan;
 use crate::drive::{self, Endpoint, LocalFaults, Setup};
 use crate::engine::Prepared;
@@ -17,51 +20,94 @@ const DROP: Chance = Chance::percent(50);
 
 /// Serves until it is stopped.
 pub(super) fn serve<S: System>(args: &RealArgs) -> Result<Status, CliError> {
-    let own_drop = if S::ABOUT.name == UdpRemote::ABOUT.name { DROP } else { Chance::NEVER };
-    let options = options(args, own_drop);
-    let bind = Peer::from(address::<S>(args)?);
-    let endpoint = match S::ABOUT.transport {
+    refuse_output::<S>(args)?;
+    let mut options = options::<S>(args)?;
+    if S::ABOUT.name == UdpRemote::ABOUT.name && !args.options.says_drop() {
+        options.drop = DROP;
+    }
+    let bind = address::bind(&S::ABOUT, args.addr.as_deref())?;
+    let endpoint = match S::ABOUT.transport_with(&options) {
         Transport::Udp => Endpoint::Datagram { bind, connect: None, broadcast: false },
         Transport::Tcp => Endpoint::Listener { bind },
     };
     let machine = S::server(&options, boot(args));
-    let faults = faults::<S>(args, &options, ["server", "client"])?;
-    let opened = |addr| say(format_args!("listening on {addr}"));
+    let faults = faults(args, ["server", "client"])?;
     let setup = Setup { faults, ..Setup::new(endpoint) };
-    Ok(drive::run(machine, setup, opened, |event| say(format_args!("{event}")))?)
+    let opened = |addr| say(&format!("listening on {addr}\n"));
+    Ok(drive::run(machine, setup, opened, |event| show::<S>(&event))?)
 }
 
 /// Calls a server, and ends as the client does.
-pub(super) fn call<S: System>(args: &RealArgs) -> Result<Status, CliError> {
-    let options = options(args, Chance::NEVER);
-    let addr = address::<S>(args)?;
-    let server = Peer::from(addr);
-    let any: IpAddr =
-        if addr.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let endpoint = match S::ABOUT.transport {
-        Transport::Udp => {
-            let connect = S::ABOUT.client_connects.then_some(server);
-            Endpoint::Datagram { bind: (any, 0).into(), connect, broadcast: false }
-        }
+pub(super) fn call<S: System<Command: Send>>(args: &RealArgs) -> Result<Status, CliError> {
+    refuse_output::<S>(args)?;
+    let mut options = options::<S>(args)?;
+    let Target { server, fallbacks, host } = address::target(&S::ABOUT, args.addr.as_deref())?;
+    let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{host}.html")));
+    if !args.options.says_host() {
+        options.host = host;
+    }
+    options.fallbacks = fallbacks;
+    let endpoint = match S::ABOUT.transport_with(&options) {
+        Transport::Udp => Endpoint::Datagram {
+            bind: own_address(server),
+            connect: S::ABOUT.client_connects.then_some(server),
+            broadcast: S::ABOUT.broadcasts,
+        },
         Transport::Tcp => Endpoint::Dialer,
     };
     let machine = S::client(&options, server, boot(args));
-    let faults = faults::<S>(args, &options, ["client", "server"])?;
-    let setup = Setup { faults, ..Setup::new(endpoint) };
-    Ok(drive::run(machine, setup, |_| {}, |event| say(format_args!("{event}")))?)
-}
-
-fn options(args: &RealArgs, drop: Chance) -> Options {
-    let local_time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    Options { local_time, ..args.options.options(drop) }
-}
-
-fn address<S: System>(args: &RealArgs) -> Result<SocketAddr, CliError> {
-    match args.addr {
-        None => Ok((Ipv4Addr::LOCALHOST, S::ABOUT.port).into()),
-        Some(Peer::Inet(addr)) => Ok(addr),
-        Some(Peer::Unix(path)) => Err(CliError::NoUnix { system: S::ABOUT.name, addr: path.to_string() }),
+    let faults = faults(args, ["client", "server"])?;
+    let (typist, commands) = S::ABOUT.interactive.then(Typist::start::<S>).unzip();
+    let setup = Setup { faults, commands, ..Setup::new(endpoint) };
+    let mut unwritten = None;
+    let told = |event: S::Event| {
+        show::<S>(&event);
+        if let Some(body) = S::file(&event) {
+            unwritten = fs::write(&output, body).err();
+        }
+        if let Some(typist) = typist.as_ref().filter(|_| S::wants_line(&event)) {
+            typist.want();
+        }
+    };
+    let status = drive::run(machine, setup, |_| {}, told)?;
+    match unwritten {
+        Some(source) => Err(CliError::File { path: output.display().to_string(), source }),
+        None => Ok(status),
     }
+}
+
+/// Where a datagram client is bound: anywhere, or at a path of its own, for a Unix socket without one gets no answer.
+fn own_address(server: Peer) -> Peer {
+    let any: IpAddr = match server {
+        Peer::Inet(SocketAddr::V4(_)) => Ipv4Addr::UNSPECIFIED.into(),
+        Peer::Inet(SocketAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+        Peer::Unix(_) => return own_path(),
+    };
+    (any, 0).into()
+}
+
+/// A path that no other process has.
+fn own_path() -> Peer {
+    let path = std::env::temp_dir().join(format!("lossproof-{}.sock", std::process::id()));
+    let short = PathBuf::from(format!("lossproof-{}.sock", std::process::id()));
+    // Where the directory's name is too long for a socket, the working directory has to do.
+    let peer = |path: &PathBuf| format!("unix:{}", path.display()).parse().ok();
+    peer(&path).or_else(|| peer(&short)).unwrap_or(Peer::Unix(crate::machine::UnixPath::UNNAMED))
+}
+
+/// Only who saves something takes a file to save it to.
+fn refuse_output<S: System>(args: &RealArgs) -> Result<(), CliError> {
+    let takes = S::ABOUT.options.contains(&"output");
+    let refused = args.output.is_some() && !takes;
+    if refused {
+        return Err(CliError::OptionOfAnother { system: S::ABOUT.name, option: "output" });
+    }
+    Ok(())
+}
+
+fn options<S: System>(args: &RealArgs) -> Result<Options, CliError> {
+    let local_time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
+    Ok(Options { local_time, ..args.options.options(&S::ABOUT)? })
 }
 
 /// The machine's start: without a seed of the user's, one of the clock's.
@@ -70,27 +116,12 @@ fn boot(args: &RealArgs) -> Boot<'static> {
     Boot { incarnation: 0, seed, disk: &[] }
 }
 
-/// The faults to inject, if any were given; their hosts are those of the simulated run.
-fn faults<S: System>(
-    args: &RealArgs,
-    options: &Options,
-    [own, peer]: [&str; 2],
-) -> Result<Option<LocalFaults>, CliError> {
+/// The faults to inject, if any were given, in a plan that calls the two sides so.
+fn faults(args: &RealArgs, [own, peer]: [&str; 2]) -> Result<Option<LocalFaults>, CliError> {
     if args.faults.is_none() {
         return Ok(None);
     }
     let plan = read_plan(args.faults.as_deref())?;
-    Prepared::new(&plan, &S::scenario(options).names())?;
+    Prepared::new(&plan, &["server", "client"])?;
     Ok(Some(LocalFaults { plan, own: own.to_owned(), peer: peer.to_owned() }))
-}
-
-/// Writes one line at once, for whoever waits for it.
-fn say(line: std::fmt::Arguments<'_>) {
-    let mut out = io::stdout().lock();
-    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush())
-        && error.kind() == ErrorKind::BrokenPipe
-    {
-        // Nobody reads any more, and the driver has no other end than its machine's: leave quietly.
-        std::process::exit(0);
-    }
 }

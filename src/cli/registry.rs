@@ -27,7 +27,7 @@ pub(super) trait AnySystem {
 }
 
 // A scenario is shared between the threads of a check, and holds commands.
-impl<S: System<Command: Sync>> AnySystem for S {
+impl<S: System<Command: Send + Sync>> AnySystem for S {
     fn about(&self) -> About {
         S::ABOUT
     }
@@ -54,12 +54,15 @@ pub(super) fn find(name: &str) -> Result<&'static dyn AnySystem, CliError> {
     if let Some(system) = SYSTEMS.into_iter().find(|system| system.about().name == name) {
         return Ok(system);
     }
-    let near = SYSTEMS
-        .into_iter()
-        .map(|system| system.about().name)
+    let near = nearest(name, SYSTEMS.into_iter().map(|system| system.about().name));
+    Err(CliError::UnknownSystem { name: name.to_owned(), near })
+}
+
+/// The known name that may have been meant.
+pub(super) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    known
         .map(|known| (strsim::jaro_winkler(known, name), known))
         .filter(|(likeness, _)| *likeness >= LIKENESS)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, known)| known);
-    Err(CliError::UnknownSystem { name: name.to_owned(), near })
+        .map(|(_, known)| known)
 }

@@ -9,14 +9,14 @@ use super::world::{World, with_panic_places};
 use crate::check::Search;
 use crate::drive;
 use crate::engine::Settings;
-use crate::fault::{Chance, Resolved};
+use crate::fault::Resolved;
 use crate::machine::Status;
 use crate::systems::System;
 use crate::transcript::Transcript;
 
 /// Makes one run.
 pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
-    let world = World::<S>::new(&args.options.options(Chance::NEVER), args.faults.faults.as_deref())?;
+    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
     match args.engine {
         EngineKind::Event => on_events(&world, args),
         EngineKind::Turmoil => on_turmoil(world, args),

@@ -11,6 +11,11 @@ const MAX_JOBS: u64 = 1024;
 /// The scales at which every delay of every system is still a span that can be counted.
 const SCALES: RangeInclusive<f64> = 1e-6..=1e6;
 
+/// The longest that a client can be held.
+const MAX_HOLD: Duration = Duration::from_hours(24);
+/// The most bytes that a client can be told to send: a terabyte.
+const MAX_BYTES: u64 = 1 << 40;
+
 /// Why a text is not the value that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ValueError {
@@ -38,6 +43,15 @@ pub(super) enum ValueError {
     /// It is a span of nothing.
     #[error("cannot use '{0}': the span must be longer than 0")]
     Zero(String),
+    /// It is too long.
+    #[error("cannot use '{0}': at most a day (86400s) is possible")]
+    Long(String),
+    /// It would break the line of a request that it is to stand in.
+    #[error("cannot use {0:?}: write printable ASCII without blanks, as in a URL")]
+    Header(String),
+    /// It is no path.
+    #[error("cannot use '{0}': a path begins with '/'")]
+    Path(String),
     /// It is not a whole number of milliseconds.
     #[error("cannot use '{0}': jitter is in whole milliseconds")]
     Jitter(String),
@@ -82,6 +96,30 @@ pub(super) fn timeout(text: &str) -> Result<Duration, ValueError> {
     if span.is_zero() { Err(ValueError::Zero(text.to_owned())) } else { Ok(span) }
 }
 
+/// Reads how long something lasts: seconds, or a span with its unit; at most a day.
+pub(super) fn seconds(text: &str) -> Result<Duration, ValueError> {
+    let plain = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let span = plain.map_or_else(|| span(text), Ok)?;
+    if span > MAX_HOLD { Err(ValueError::Long(text.to_owned())) } else { Ok(span) }
+}
+
+/// Reads how many bytes to send.
+pub(super) fn bytes(text: &str) -> Result<u64, ValueError> {
+    whole(text, 1, MAX_BYTES)
+}
+
+/// Reads what goes into one line of a request.
+pub(super) fn header(text: &str) -> Result<String, ValueError> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if plain { Ok(text.to_owned()) } else { Err(ValueError::Header(text.to_owned())) }
+}
+
+/// Reads the path of a request.
+pub(super) fn path(text: &str) -> Result<String, ValueError> {
+    header(text)?;
+    if text.starts_with('/') { Ok(text.to_owned()) } else { Err(ValueError::Path(text.to_owned())) }
+}
+
 /// Reads how late packets may be.
 pub(super) fn jitter(text: &str) -> Result<Duration, ValueError> {
     let span = span(text)?;
@@ -113,6 +151,26 @@ mod tests {
         }
         assert!(timeout("0s").is_err() && jitter("500us").is_err());
         assert_eq!(jitter("0s"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_hold_is_in_seconds_or_a_span() {
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+        assert_eq!(seconds("1.5"), seconds("1500ms"));
+        assert_eq!(seconds("86400"), Ok(MAX_HOLD));
+        for text in ["86401", "-1", "NaN", "inf", "", "x", "1 s"] {
+            assert!(seconds(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_a_request() {
+        for text in ["", "a b", "a\r\nX: y", "\u{e9}"] {
+            assert!(header(text).is_err() && path(text).is_err(), "{text:?}");
+        }
+        assert!(header("example.org").is_ok() && path("/a?b=c").is_ok() && path("a").is_err());
+        assert_eq!((bytes("1"), bytes("0").is_err()), (Ok(1), true));
+        assert_eq!((bytes("1099511627776"), bytes("1099511627777").is_err()), (Ok(MAX_BYTES), true));
     }
 
     #[test]

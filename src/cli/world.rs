@@ -10,10 +10,12 @@ use crate::check::Property;
 use crate::engine::Prepared;
 use crate::fault::FaultPlan;
 use crate::scenario::Scenario;
-use crate::systems::{Options, System};
+use crate::systems::{Options, System, Transport};
 
 /// A system with its options and the plan that was given.
 pub(super) struct World<S: System> {
+    /// What carries the messages.
+    pub(super) transport: Transport,
     /// The hosts.
     pub(super) scenario: Scenario<S::Command, S::Event>,
     /// What is to hold.
@@ -30,7 +32,8 @@ impl<S: System> World<S> {
         let plan = read_plan(faults)?;
         let (scenario, properties) = (S::scenario(options), S::properties(options));
         let prepared = Prepared::new(&plan, &scenario.names())?;
-        Ok(Self { scenario, properties, plan, prepared })
+        let transport = S::ABOUT.transport_with(options);
+        Ok(Self { transport, scenario, properties, plan, prepared })
     }
 }
 

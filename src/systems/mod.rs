@@ -4,15 +4,28 @@
 //! never by a change that a classic peer would notice.
 
 mod escaped;
+pub mod greet;
+pub mod greeter;
+pub mod hello_tcp;
+pub mod hello_udp;
+pub mod http;
+mod options;
+pub mod select_echo;
+pub mod suffix_echo;
+pub mod tcp_chat;
+pub mod tcp_deadlock;
 pub mod tcp_sixteen;
+pub mod udp_broadcast;
+pub mod udp_chat;
 pub mod udp_local;
 pub mod udp_remote;
 
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Debug, Display};
 use std::time::Duration;
 
+pub use options::{Kind, Options};
+
 use crate::check::Property;
-use crate::fault::Chance;
 use crate::machine::{Boot, BoxedMachine, Peer};
 use crate::scenario::Scenario;
 
@@ -26,7 +39,7 @@ pub enum Transport {
 }
 
 impl Display for Transport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
@@ -34,8 +47,9 @@ impl Display for Transport {
     }
 }
 
-/// What `list` tells of a system.
+/// What is to be known of a system beside its machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each named where a system states it")]
 pub struct About {
     /// What it is called.
     pub name: &'static str,
@@ -43,38 +57,58 @@ pub struct About {
     pub port: u16,
     /// What carries its messages.
     pub transport: Transport,
+    /// Whether it has a datagram form as well, where a stream is the usual one.
+    pub datagram_form: bool,
+    /// Whether it has Unix sockets, of the kinds that it has over the internet.
+    pub unix: bool,
     /// Whether its datagram client connects its socket, and so never sees what comes from elsewhere.
     pub client_connects: bool,
+    /// Whether its client sends broadcasts; IPv4 only.
+    pub broadcasts: bool,
+    /// Whether its client takes the server's name instead of an address, with or without a port.
+    pub takes_names: bool,
+    /// Whether its client is told what to do line by line; see [`System::typed`].
+    pub interactive: bool,
+    /// Those of the [`Options`] that it takes, by their names on the command line, beside `timeout` and `time-scale`.
+    pub options: &'static [&'static str],
+    /// The bugs of the original that can be brought back, by name.
+    pub bugs: &'static [&'static str],
     /// What it shows, in one line.
     pub summary: &'static str,
 }
 
-/// What can be chosen about a system. Each takes what it knows and leaves the rest.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// How likely the server drops a request (udp-remote).
-    pub drop: Chance,
-    /// Whether requests and replies have ids (udp-remote).
-    pub ids: bool,
-    /// How long a client waits for an answer where the protocol does not say.
-    pub timeout: Duration,
-    /// What the protocol's own delays are multiplied by; more than 0, and finite.
-    pub time_scale: f64,
-    /// The local date and time, as udp-local's client tells it: `YYYY-MM-DD HH:MM:SS.ffffff`.
-    pub local_time: String,
-}
-
-impl Default for Options {
-    /// No drops, no ids, 5 s, the original's delays, and the first moment of 2026.
-    fn default() -> Self {
+impl About {
+    /// A system with internet sockets of one kind, nothing to choose, and a client that is left alone.
+    pub const fn new(name: &'static str, port: u16, transport: Transport, summary: &'static str) -> Self {
         Self {
-            drop: Chance::NEVER,
-            ids: false,
-            timeout: Duration::from_secs(5),
-            time_scale: 1.0,
-            local_time: "2026-01-01 00:00:00.000000".to_owned(),
+            name,
+            port,
+            transport,
+            datagram_form: false,
+            unix: false,
+            client_connects: false,
+            broadcasts: false,
+            takes_names: false,
+            interactive: false,
+            options: &[],
+            bugs: &[],
+            summary,
         }
     }
+
+    /// What carries its messages with these options.
+    pub const fn transport_with(&self, options: &Options) -> Transport {
+        if self.datagram_form && options.datagram { Transport::Udp } else { self.transport }
+    }
+}
+
+/// What somebody does at a client's terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A line, without its end; not always UTF-8.
+    Line(Vec<u8>),
+    /// The input has come to its end.
+    End,
 }
 
 /// One of the classic programs: a server, a client, and what is to be true of both.
@@ -83,7 +117,7 @@ pub trait System {
     type Command: Clone + 'static;
     /// What either role tells the application; `Display` gives the line that the original prints.
     type Event: PartialEq + Debug + Display + 'static;
-    /// What `list` tells.
+    /// What is to be known beside the machines.
     const ABOUT: About;
 
     /// The server.
@@ -97,6 +131,30 @@ pub trait System {
 
     /// What holds in every run of the scenario, whatever is lost.
     fn properties(options: &Options) -> Vec<Property<Self::Event>>;
+
+    /// What an interactive client is asked when this was typed.
+    fn typed(_typed: Typed) -> Option<Self::Command> {
+        None
+    }
+
+    /// Whether an interactive client takes the next line after this event. It gets no line before, so that what is
+    /// typed ahead waits outside of the machine, however much it is.
+    fn wants_line(_event: &Self::Event) -> bool {
+        false
+    }
+
+    /// Writes what a terminal shows of an event: its line, unless the original prints it otherwise or not at all.
+    ///
+    /// # Errors
+    /// As `to` fails.
+    fn print(event: &Self::Event, to: &mut dyn fmt::Write) -> fmt::Result {
+        writeln!(to, "{event}")
+    }
+
+    /// What of an event goes to a file of the user's choice.
+    fn file(_event: &Self::Event) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// How long a run goes on after the moment by which its client has ended.

@@ -272,13 +272,12 @@ impl Machine for Client {
 impl System for TcpSixteen {
     type Command = ();
     type Event = Event;
-    const ABOUT: About = About {
-        name: "tcp-sixteen",
-        port: 1060,
-        transport: Transport::Tcp,
-        client_connects: true,
-        summary: "both sides read exactly sixteen bytes, however the stream is cut",
-    };
+    const ABOUT: About = About::new(
+        "tcp-sixteen",
+        1060,
+        Transport::Tcp,
+        "both sides read exactly sixteen bytes, however the stream is cut",
+    );
 
     fn server(_: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
         Box::new(Server::default())

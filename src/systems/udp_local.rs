@@ -152,13 +152,8 @@ impl Machine for Client {
 impl System for UdpLocal {
     type Command = ();
     type Event = Event;
-    const ABOUT: About = About {
-        name: "udp-local",
-        port: 1060,
-        transport: Transport::Udp,
-        client_connects: false,
-        summary: "every datagram is answered with its length",
-    };
+    const ABOUT: About =
+        About::new("udp-local", 1060, Transport::Udp, "every datagram is answered with its length");
 
     fn server(_: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
         Box::new(Server)

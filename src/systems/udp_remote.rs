@@ -269,11 +269,14 @@ impl System for UdpRemote {
     type Command = ();
     type Event = Event;
     const ABOUT: About = About {
-        name: "udp-remote",
-        port: 1060,
-        transport: Transport::Udp,
         client_connects: true,
-        summary: "a request is sent again with exponential backoff until it is answered",
+        options: &["drop", "ids"],
+        ..About::new(
+            "udp-remote",
+            1060,
+            Transport::Udp,
+            "a request is sent again with exponential backoff until it is answered",
+        )
     };
 
     fn server(options: &Options, boot: Boot<'_>) -> BoxedMachine<(), Event> {

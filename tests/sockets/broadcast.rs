@@ -35,7 +35,7 @@ fn everybody(port: u16) -> Peer {
     SocketAddr::from((Ipv4Addr::BROADCAST, port)).into()
 }
 
-/// S18: it is heard.
+/// The option is all that it takes.
 #[test]
 fn a_broadcast_is_heard() {
     within_bounds(|| {

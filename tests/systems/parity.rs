@@ -1,58 +1,20 @@
 //! The same scenario with the same plan gives the same transcript in the event engine and on turmoil.
-#![cfg(feature = "turmoil")]
 
-use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use lossproof::drive::{SimulateError, simulate};
-use lossproof::engine::{Engine, Prepared, Settings};
+use lossproof::engine::Settings;
 use lossproof::fault::strategy::{datagram_plan, stream_plan};
 use lossproof::fault::{Chance, FaultPlan, Flow, Profile};
+use lossproof::systems::Options;
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_local::UdpLocal;
 use lossproof::systems::udp_remote::UdpRemote;
-use lossproof::systems::{Options, System};
 use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario};
 use proptest::prelude::*;
-use proptest::test_runner::Config;
 
-/// Runs a system in both worlds and compares what they say.
-fn assert_parity<S: System>(options: &Options, plan: &FaultPlan, profile: Profile, seed: u64) -> String {
-    assert_scenario_parity(&Rc::new(S::scenario(options)), plan, profile, seed)
-}
-
-/// Runs a scenario in both worlds and compares what they say.
-fn assert_scenario_parity<C, E>(
-    scenario: &Rc<Scenario<C, E>>,
-    plan: &FaultPlan,
-    profile: Profile,
-    seed: u64,
-) -> String
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
-    let names = scenario.names();
-    let plan = Prepared::new(plan, &names).unwrap();
-    let settings = Settings { seed, plan, profile, ..Settings::default() };
-    let mut engine = Engine::default();
-    let outcome = engine.run(scenario, &settings);
-    let in_engine = engine.transcript(scenario, &names).to_string();
-    let simulated = simulate(scenario, &settings).unwrap();
-    let on_turmoil = simulated.transcript(scenario, &names).to_string();
-    assert_eq!(in_engine, on_turmoil);
-    assert_eq!((outcome, engine.statuses()), (simulated.outcome, simulated.statuses.as_slice()));
-    in_engine
-}
-
-fn both_ways() -> [Flow; 2] {
-    [Flow::new("client", "server"), Flow::new("server", "client")]
-}
-
-fn config(cases: u32) -> Config {
-    Config { cases, failure_persistence: None, ..Config::default() }
-}
+use crate::support::{assert_parity, assert_scenario_parity, both_ways, config};
 
 proptest! {
     #![proptest_config(config(60))]

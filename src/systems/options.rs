@@ -1,0 +1,109 @@
+//! What can be chosen about a system.
+
+use std::time::Duration;
+
+use crate::fault::Chance;
+use crate::machine::Peer;
+
+/// How many clients a server handles at one time (greeter).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One; the others wait for it.
+    Sync,
+    /// All of them together.
+    Concurrent,
+}
+
+/// What can be chosen about a system. Each takes what it knows, as its [`About`](super::About) says, and leaves the
+/// rest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// How likely the server drops a request (udp-remote).
+    pub drop: Chance,
+    /// Whether requests and replies have ids (udp-remote).
+    pub ids: bool,
+    /// Whether datagrams are used where a stream is the usual form (greeter).
+    pub datagram: bool,
+    /// How many clients are handled at one time (greeter).
+    pub kind: Kind,
+    /// How long a client is held before it is let go (greeter).
+    pub hold: Duration,
+    /// How many bytes the client sends at least (tcp-deadlock).
+    pub bytes: u64,
+    /// What the server says instead of its own text (greet).
+    pub text: Option<String>,
+    /// What the request says of its host (http).
+    pub host: String,
+    /// What is asked for (http).
+    pub path: String,
+    /// Further addresses of the server, tried in order where one before cannot be reached (http).
+    pub fallbacks: Vec<Peer>,
+    /// Whether what a member says goes to the others only (udp-chat).
+    pub not_to_sender: bool,
+    /// A bug of the original to bring back, one of the system's [`bugs`](super::About).
+    pub bug: Option<&'static str>,
+    /// How long a client waits for an answer where the protocol does not say.
+    pub timeout: Duration,
+    /// What the protocol's own delays are multiplied by; more than 0, and finite.
+    pub time_scale: f64,
+    /// The local date and time, as udp-local's client tells it: `YYYY-MM-DD HH:MM:SS.ffffff`.
+    pub local_time: String,
+}
+
+impl Options {
+    /// How many bytes tcp-deadlock's client sends unless told otherwise: more than all buffers on the way hold.
+    pub const BYTES: u64 = 1024 * 1024;
+
+    /// One of the protocol's own delays, scaled.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lossproof::systems::Options;
+    ///
+    /// let options = Options { time_scale: 0.5, ..Options::default() };
+    /// assert_eq!(options.scaled(Duration::from_secs(5)), Duration::from_millis(2_500));
+    /// ```
+    pub fn scaled(&self, delay: Duration) -> Duration {
+        // A scale that the command line would refuse leaves the original's delay.
+        Duration::try_from_secs_f64(delay.as_secs_f64() * self.time_scale)
+            .ok()
+            .filter(|scaled| !scaled.is_zero())
+            .unwrap_or(delay)
+    }
+}
+
+impl Default for Options {
+    /// No drops, no ids, 5 s, the original's delays and texts, and the first moment of 2026.
+    fn default() -> Self {
+        Self {
+            drop: Chance::NEVER,
+            ids: false,
+            datagram: false,
+            kind: Kind::Concurrent,
+            hold: Duration::ZERO,
+            bytes: Self::BYTES,
+            text: None,
+            host: "server".to_owned(),
+            path: "/".to_owned(),
+            fallbacks: Vec::new(),
+            not_to_sender: false,
+            bug: None,
+            timeout: Duration::from_secs(5),
+            time_scale: 1.0,
+            local_time: "2026-01-01 00:00:00.000000".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_without_sense_leaves_the_delay() {
+        for time_scale in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            let options = Options { time_scale, ..Options::default() };
+            assert_eq!(options.scaled(Duration::from_secs(5)), Duration::from_secs(5), "{time_scale}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! hello-udp in simulation.

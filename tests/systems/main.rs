@@ -1,0 +1,21 @@
+//! Each system in simulation: transcripts that a reviewer reads, the properties under random faults, and the same run on
+//! turmoil.
+
+mod support;
+
+mod greet;
+mod greeter;
+mod hello_tcp;
+mod hello_udp;
+mod http;
+#[cfg(feature = "turmoil")]
+mod parity;
+mod select_echo;
+mod suffix_echo;
+mod tcp_chat;
+mod tcp_deadlock;
+mod tcp_sixteen;
+mod udp_broadcast;
+mod udp_chat;
+mod udp_local;
+mod udp_remote;

@@ -1,0 +1,1 @@
+//! select-echo in simulation.

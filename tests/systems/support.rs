@@ -1,0 +1,103 @@
+//! What the tests of systems in simulation share.
+//!
+//! Snapshots are in `snapshots/`. After a change that is meant, `INSTA_UPDATE=always cargo test --test systems` writes
+//! them anew.
+
+use lossproof::check::Search;
+use lossproof::engine::{Engine, Prepared, Settings};
+use lossproof::fault::{Chance, Flow, Profile};
+use lossproof::systems::{Options, System};
+use proptest::test_runner::Config;
+
+/// How many lines a reviewer reads with attention.
+const MAX_LINES: usize = 40;
+
+/// One run with this plan, as text and as JSON lines.
+pub(crate) fn run<S: System>(options: &Options, plan: &str) -> (String, String) {
+    let scenario = S::scenario(options);
+    let names = scenario.names();
+    let plan = Prepared::new(&plan.parse().unwrap(), &names).unwrap();
+    let mut engine = Engine::default();
+    engine.run(&scenario, &Settings { seed: 7, plan, ..Settings::default() });
+    assert_eq!(engine.unfired().count(), 0, "a fault that never fired shows nothing");
+    let transcript = engine.transcript(&scenario, &names);
+    (transcript.to_string(), transcript.json_lines())
+}
+
+/// Compares the transcript of a run with the one in `snapshots/`.
+pub(crate) fn assert_run<S: System>(name: &str, options: &Options, plan: &str) {
+    assert_snapshot(name, plan, &run::<S>(options, plan).0);
+}
+
+/// Compares a transcript with the one in `snapshots/`, headed by its plan.
+pub(crate) fn assert_snapshot(name: &str, plan: &str, transcript: &str) {
+    assert!(transcript.lines().count() <= MAX_LINES, "{name} has more than {MAX_LINES} lines:\n{transcript}");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_description(plan);
+    settings.bind(|| insta::assert_snapshot!(name, transcript));
+}
+
+/// Searches for a run that breaks one of the system's properties or a law, and wants none.
+pub(crate) fn assert_held<S: System>(options: &Options, plan: &str, profile: Profile, runs: u64) {
+    let (scenario, properties) = (S::scenario(options), S::properties(options));
+    let plan = Prepared::new(&plan.parse().unwrap(), &scenario.names()).unwrap();
+    let tally = Search::new(&scenario, &properties, plan, profile, 0).runs(0..runs);
+    if let Some(failure) = tally.failure {
+        panic!("{}: {}\n{}\n{}", failure.broken, failure.detail, failure.plan, failure.transcript);
+    }
+}
+
+/// A network on which everything may go wrong at random but the bytes.
+pub(crate) fn stormy() -> Profile {
+    let jitter = std::time::Duration::from_millis(40);
+    Profile { loss: Chance::percent(30), duplicate: Chance::percent(10), jitter, ..Profile::default() }
+}
+
+/// The flows between the client and the server of a scenario with two hosts.
+pub(crate) fn both_ways() -> [Flow; 2] {
+    [Flow::new("client", "server"), Flow::new("server", "client")]
+}
+
+/// So many cases, and no files beside the sources.
+pub(crate) fn config(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, ..Config::default() }
+}
+
+/// Runs a system in the event engine and on turmoil, and holds that both say the same.
+#[cfg(feature = "turmoil")]
+pub(crate) fn assert_parity<S: System>(
+    options: &Options,
+    plan: &lossproof::fault::FaultPlan,
+    profile: Profile,
+    seed: u64,
+) {
+    assert_scenario_parity(&std::rc::Rc::new(S::scenario(options)), plan, profile, seed);
+}
+
+/// Runs a scenario in the event engine and on turmoil, and holds that both say the same, which is given back.
+#[cfg(feature = "turmoil")]
+pub(crate) fn assert_scenario_parity<C, E>(
+    scenario: &std::rc::Rc<lossproof::Scenario<C, E>>,
+    plan: &lossproof::fault::FaultPlan,
+    profile: Profile,
+    seed: u64,
+) -> String
+where
+    C: Clone + 'static,
+    E: PartialEq + std::fmt::Debug + 'static,
+{
+    let names = scenario.names();
+    let plan = Prepared::new(plan, &names).unwrap();
+    let settings = Settings { seed, plan, profile, ..Settings::default() };
+    let mut engine = Engine::default();
+    let outcome = engine.run(scenario, &settings);
+    let in_engine = engine.transcript(scenario, &names).to_string();
+    let simulated = lossproof::drive::simulate(scenario, &settings).unwrap();
+    let on_turmoil = simulated.transcript(scenario, &names).to_string();
+    assert_eq!(in_engine, on_turmoil);
+    assert_eq!((outcome, engine.statuses()), (simulated.outcome, simulated.statuses.as_slice()));
+    in_engine
+}

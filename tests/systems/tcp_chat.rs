@@ -1,0 +1,1 @@
+//! tcp-chat in simulation.

@@ -1,0 +1,1 @@
+//! tcp-deadlock in simulation.

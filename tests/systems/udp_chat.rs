@@ -1,0 +1,1 @@
+//! udp-chat in simulation.
