@@ -213,10 +213,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
             Err(violation) => broken = Some(violation),
         });
         self.flush(now);
-        if let Some(violation) = broken {
-            return Err(DriveError::Broken(violation));
-        }
-        self.sockets.take_failure().map_or(Ok(()), Err)
+        broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
     }
 
     fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<(), DriveError>> {

@@ -100,3 +100,18 @@ fn a_refused_datagram_to_one_peer_stays_a_loss() {
         }
     });
 }
+
+/// Also where the machine would go on for ever.
+#[test]
+fn a_machine_that_is_not_done_ends_with_a_refused_broadcast() {
+    within_bounds(|| {
+        let sender = Driven::<()>::start(endpoint(false), None, || {
+            Puppet::new(|input: Input<'_, ()>, out: &mut Outbox<()>| {
+                if let Input::Start { .. } = input {
+                    out.send(everybody(1060), b"Broadcast datagram!");
+                }
+            })
+        });
+        assert!(matches!(sender.join().0, Err(DriveError::Send { .. })));
+    });
+}
