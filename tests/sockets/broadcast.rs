@@ -115,3 +115,21 @@ fn a_machine_that_is_not_done_ends_with_a_refused_broadcast() {
         assert!(matches!(sender.join().0, Err(DriveError::Send { .. })));
     });
 }
+
+/// Also where it is the last thing that a machine does on a socket which the system has found ready before.
+#[test]
+fn a_refused_broadcast_is_told_though_the_machine_is_done() {
+    within_bounds(|| {
+        let sender = Driven::<()>::start(endpoint(false), None, || {
+            Puppet::new(|input: Input<'_, ()>, out: &mut Outbox<()>| match input {
+                Input::Start { local } => out.send(local, b"to myself"),
+                Input::Datagram { .. } => {
+                    out.send(everybody(1060), b"Broadcast datagram!");
+                    out.done(Status::Success);
+                }
+                _ => {}
+            })
+        });
+        assert!(matches!(sender.join().0, Err(DriveError::Send { .. })));
+    });
+}
