@@ -4,8 +4,19 @@
 use std::process::Command;
 
 /// What only the features `net`, `turmoil` and `cli` may bring in.
-const HEAVY: &[&str] =
-    &["clap", "indicatif", "jiff", "mio", "socket2", "tokio", "tracing", "tracing-subscriber", "turmoil"];
+const HEAVY: &[&str] = &[
+    "clap",
+    "dns-lookup",
+    "indicatif",
+    "ipnet",
+    "jiff",
+    "mio",
+    "socket2",
+    "tokio",
+    "tracing",
+    "tracing-subscriber",
+    "turmoil",
+];
 
 fn dependencies(features: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))

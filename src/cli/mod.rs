@@ -1,16 +1,18 @@
-//! The command line: `list`, `sim`, `check`, `serve` and `call`.
+//! The command line: `list`, `sim`, `check`, `serve`, `call`, and the tools `ip` and `lookup`.
 //!
 //! Standard output has the result and nothing else; standard error has one line for each note or error, and the log if
-//! it is asked for. The exit
-//! status is 0 where all was done and held, 1 where the protocol failed or a property was violated, 2 for wrong usage.
+//! it is asked for. The exit status is 0 where all was done and held, 1 where the protocol failed or a property was
+//! violated, 2 for wrong usage.
 
 mod address;
 mod args;
 mod check;
 mod choices;
 mod error;
+mod ip;
 mod list;
 mod log;
+mod lookup;
 mod number;
 mod output;
 mod real;
@@ -18,6 +20,7 @@ mod registry;
 mod report;
 mod sim;
 mod terminal;
+mod tool;
 mod usage;
 mod value;
 mod world;
@@ -63,5 +66,7 @@ fn obey(command: Command) -> Result<Status, CliError> {
         Command::Check(args) => registry::find(&args.system)?.check(&args),
         Command::Serve(args) => registry::find(&args.system)?.serve(&args),
         Command::Call(args) => registry::find(&args.system)?.call(&args),
+        Command::Ip(args) => ip::run(&args),
+        Command::Lookup(args) => lookup::run(&args),
     }
 }
