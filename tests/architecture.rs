@@ -76,7 +76,7 @@ const MODULES: &[(&str, &[&str])] = &[
 /// What of other crates every module may use.
 const CORE_CRATES: &[&str] = &["proptest", "rand_core", "rand_pcg", "serde", "serde_json", "thiserror"];
 /// What the driver may use beside them. The command line may use all.
-const DRIVE_CRATES: &[&str] = &["socket2", "tokio", "turmoil"];
+const DRIVE_CRATES: &[&str] = &["socket2", "tokio", "tracing", "turmoil"];
 
 /// What would bring the world in: a machine and its engine have no sockets, files, threads, clocks or process.
 const WORLD: &[&str] = &[

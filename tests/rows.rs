@@ -26,6 +26,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("S15", "tests/sockets/udp_remote.rs", "udp_remote_never_sees_other_sources"),
     ("S16", "tests/sockets/udp_remote.rs", "udp_remote_finds_a_late_server"),
     ("S17", "tests/sockets/udp_remote.rs", "udp_remote_repeats_the_id"),
+    ("S20", "tests/sockets/broadcast.rs", "without_the_option_a_broadcast_is_a_plain_error"),
     ("S21", "tests/sockets/tcp_sixteen.rs", "sixteen_bytes_are_read_however_they_come"),
     ("S22", "tests/sockets/tcp_sixteen.rs", "a_client_is_served_and_told_of"),
     ("S23", "tests/sockets/tcp_sixteen.rs", "the_client_reads_sixteen_bytes_however_they_come"),

@@ -30,6 +30,9 @@ pub(super) struct Cli {
     /// Show this help
     #[arg(short, long, global = true, display_order = 1000, action = ArgAction::HelpShort)]
     help: Option<bool>,
+    /// Tell on standard error what happens on sockets; twice for every datagram, too
+    #[arg(short, long, global = true, display_order = 999, action = ArgAction::Count)]
+    pub(super) verbose: u8,
 }
 
 /// What to do.

@@ -1,6 +1,7 @@
 //! Machines on real sockets, against plain blocking peers written here.
 #![cfg(feature = "net")]
 
+mod broadcast;
 mod commands;
 mod datagrams;
 mod hello_udp;
@@ -11,3 +12,4 @@ mod udp_broadcast;
 mod udp_chat;
 mod udp_local;
 mod udp_remote;
+mod unix;
