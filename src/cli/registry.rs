@@ -5,12 +5,13 @@ use super::error::CliError;
 use super::{check, real, sim};
 use crate::machine::Status;
 use crate::systems::{
-    About, System, suffix_echo::SuffixEcho, tcp_chat::TcpChat, tcp_sixteen::TcpSixteen, udp_local::UdpLocal,
-    udp_remote::UdpRemote,
+    About, System, hello_udp::HelloUdp, suffix_echo::SuffixEcho, tcp_chat::TcpChat, tcp_sixteen::TcpSixteen,
+    udp_broadcast::UdpBroadcast, udp_chat::UdpChat, udp_local::UdpLocal, udp_remote::UdpRemote,
 };
 
 /// All systems, in the order in which they are listed.
-pub(super) const SYSTEMS: [&dyn AnySystem; 5] = [&UdpLocal, &UdpRemote, &TcpSixteen, &TcpChat, &SuffixEcho];
+pub(super) const SYSTEMS: [&dyn AnySystem; 8] =
+    [&UdpLocal, &UdpRemote, &UdpBroadcast, &TcpSixteen, &HelloUdp, &TcpChat, &UdpChat, &SuffixEcho];
 
 /// How like two names must be (Jaro and Winkler's measure) for one to be offered for the other.
 const LIKENESS: f64 = 0.8;
@@ -62,7 +63,7 @@ pub(super) fn find(name: &str) -> Result<&'static dyn AnySystem, CliError> {
 }
 
 /// The known name that may have been meant.
-pub(super) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|known| (strsim::jaro_winkler(known, name), known))
         .filter(|(likeness, _)| *likeness >= LIKENESS)

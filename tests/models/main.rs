@@ -1,4 +1,4 @@
-//! Systems against small models of them, written from the specification and not from the machines: generated
-//! operations go to both, and both have to tell the same.
+//! Machines against small models: generated operations are done to both, and they are to say the same.
 
 mod tcp_chat;
+mod udp_chat;

@@ -1,80 +1,9 @@
-//! `serve` and `call` as processes of their own: what they print, and how they end.
+//! The classic lines of the first programs.
 
-#![cfg(feature = "cli")]
+use std::net::{TcpListener, UdpSocket};
+use std::process::Command;
 
-use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-/// A server in a process of its own, which is killed if the test ends before it does.
-struct Server {
-    child: Child,
-    lines: BufReader<ChildStdout>,
-    /// Where it listens.
-    addr: String,
-}
-
-impl Server {
-    fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lossproof"))
-            .arg("serve")
-            .args(args)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary was built for this test");
-        let lines = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
-        let mut server = Self { child, lines, addr: String::new() };
-        let mut addr = server.line();
-        assert!(addr.starts_with("listening on "), "{addr}");
-        server.addr = addr.split_off("listening on ".len());
-        server
-    }
-
-    /// The next line that it prints.
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).expect("its output is UTF-8");
-        line.trim_end_matches('\n').to_owned()
-    }
-
-    /// Sends it a signal, and gives the status with which it ends.
-    fn end(mut self, signal: &str) -> (Option<i32>, Duration) {
-        let begin = now();
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
-        assert!(sent.expect("there is a kill command").success());
-        let status = self.child.wait().expect("it is our child");
-        (status.code(), now() - begin)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a process takes to end is a matter of the real clock"
-)]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn call(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lossproof"))
-        .arg("call")
-        .args(args)
-        .output()
-        .expect("the binary was built")
-}
-
-fn lines(output: &Output) -> Vec<String> {
-    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
-}
+use crate::process::{Server, call, lines};
 
 /// The address at the end of a line.
 fn address(line: &str) -> &str {
@@ -84,7 +13,7 @@ fn address(line: &str) -> &str {
 /// S02, S03, S04.
 #[test]
 fn udp_local_prints_the_classic_lines() {
-    let mut server = Server::start(&["udp-local", "127.0.0.1:0"]);
+    let server = Server::start(&["udp-local", "127.0.0.1:0"]);
     let output = call(&["udp-local", &server.addr]);
     assert_eq!(output.status.code(), Some(0));
     let said = lines(&output);
@@ -100,7 +29,7 @@ fn udp_local_prints_the_classic_lines() {
 /// S10, S13, S14: a server that drops everything, and one that drops nothing.
 #[test]
 fn udp_remote_prints_the_classic_lines() {
-    let mut server = Server::start(&["udp-remote", "127.0.0.1:0", "--drop", "0%"]);
+    let server = Server::start(&["udp-remote", "127.0.0.1:0", "--drop", "0%"]);
     let output = call(&["udp-remote", &server.addr]);
     let said = lines(&output);
     assert!(said[0].starts_with("Client socket name is 127.0.0.1:"), "{said:?}");
@@ -110,7 +39,7 @@ fn udp_remote_prints_the_classic_lines() {
     assert_eq!(server.line(), format!("Listening at {}", server.addr));
     assert_eq!(server.line(), format!("The client at {name} says 'This is another message'"));
 
-    let mut server = Server::start(&["udp-remote", "127.0.0.1:0", "--drop", "100%"]);
+    let server = Server::start(&["udp-remote", "127.0.0.1:0", "--drop", "100%"]);
     let output = call(&["udp-remote", &server.addr, "--time-scale", "0.05"]);
     assert_eq!(output.status.code(), Some(1));
     let said = lines(&output);
@@ -137,7 +66,7 @@ fn udp_remote_with_ids_asks_three_requests() {
 /// S22, S23.
 #[test]
 fn tcp_sixteen_prints_the_classic_lines() {
-    let mut server = Server::start(&["tcp-sixteen", "127.0.0.1:0"]);
+    let server = Server::start(&["tcp-sixteen", "127.0.0.1:0"]);
     for _ in 0..2 {
         let output = call(&["tcp-sixteen", &server.addr]);
         assert_eq!(output.status.code(), Some(0));
@@ -159,21 +88,6 @@ fn tcp_sixteen_prints_the_classic_lines() {
 }
 
 #[test]
-fn a_signal_ends_a_server_within_a_second() {
-    for (system, signal) in [("tcp-sixteen", "-TERM"), ("tcp-sixteen", "-INT"), ("udp-local", "-TERM")] {
-        let server = Server::start(&[system, "127.0.0.1:0"]);
-        let addr = server.addr.clone();
-        // An idle client does not keep it.
-        let idle = TcpStream::connect(&addr);
-        let (code, took) = server.end(signal);
-        assert_eq!(code, Some(0), "{system} {signal}");
-        assert!(took < Duration::from_secs(1), "{system} {signal}: {took:?}");
-        drop(idle);
-        assert!(TcpStream::connect(&addr).is_err(), "its port is closed");
-    }
-}
-
-#[test]
 fn a_port_in_use_is_one_line_and_status_1() {
     let tcp = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let udp = UdpSocket::bind("127.0.0.1:0").expect("there is a free port");
@@ -190,13 +104,4 @@ fn a_port_in_use_is_one_line_and_status_1() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), line);
         assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
     }
-}
-
-#[test]
-fn nobody_listening_is_one_line_and_status_1() {
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let addr = free.expect("there is a free port").to_string();
-    let output = call(&["tcp-sixteen", &addr]);
-    assert_eq!(lines(&output), [format!("cannot connect to {addr}: connection refused")]);
-    assert_eq!(output.status.code(), Some(1));
 }

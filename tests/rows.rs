@@ -1,0 +1,159 @@
+//! The rows of the specification, and for each a test that holds it.
+//!
+//! A test says which rows it holds in the first line of its doc comment (`/// S21, S22.`). The table names one of them
+//! for each row; `every_row_has_its_test` fails with a row whose test is not there, or does not say that it holds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// Each row, the file of its test, and the test.
+const ROWS: &[(&str, &str, &str)] = &[
+    ("S01", "tests/sockets/udp_local.rs", "udp_local_answers_every_length"),
+    ("S02", "tests/sockets/udp_local.rs", "udp_local_answers_every_length"),
+    ("S03", "tests/sockets/udp_local.rs", "udp_local_asks_once_and_takes_one_reply"),
+    ("S04", "tests/sockets/udp_local.rs", "udp_local_asks_once_and_takes_one_reply"),
+    ("S05", "tests/sockets/udp_local.rs", "udp_local_answers_every_length"),
+    ("S06", "tests/sockets/udp_local.rs", "udp_local_prints_what_is_not_text_escaped"),
+    ("S07", "tests/sockets/udp_local.rs", "udp_local_ignores_other_sources"),
+    ("S08", "tests/sockets/udp_local.rs", "udp_local_waits_within_bounds"),
+    ("S09", "tests/sockets/udp_remote.rs", "udp_remote_answers_without_drops"),
+    ("S10", "tests/sockets/udp_remote.rs", "udp_remote_answers_without_drops"),
+    ("S11", "tests/sockets/udp_remote.rs", "udp_remote_asks_until_it_is_answered"),
+    ("S12", "tests/sockets/udp_remote.rs", "udp_remote_keeps_its_schedule_and_gives_up"),
+    ("S13", "tests/sockets/udp_remote.rs", "udp_remote_asks_until_it_is_answered"),
+    ("S14", "tests/sockets/udp_remote.rs", "udp_remote_keeps_its_schedule_and_gives_up"),
+    ("S15", "tests/sockets/udp_remote.rs", "udp_remote_never_sees_other_sources"),
+    ("S16", "tests/sockets/udp_remote.rs", "udp_remote_finds_a_late_server"),
+    ("S17", "tests/sockets/udp_remote.rs", "udp_remote_repeats_the_id"),
+    ("S20", "tests/sockets/broadcast.rs", "without_the_option_a_broadcast_is_a_plain_error"),
+    ("S21", "tests/sockets/tcp_sixteen.rs", "sixteen_bytes_are_read_however_they_come"),
+    ("S22", "tests/sockets/tcp_sixteen.rs", "a_client_is_served_and_told_of"),
+    ("S23", "tests/sockets/tcp_sixteen.rs", "the_client_reads_sixteen_bytes_however_they_come"),
+    ("S24", "tests/sockets/tcp_sixteen.rs", "the_client_tells_of_an_early_end_and_of_a_reset"),
+    ("S25", "tests/sockets/tcp_sixteen.rs", "an_early_end_is_told_and_the_server_goes_on"),
+    ("S26", "tests/sockets/tcp_sixteen.rs", "an_idle_client_blocks_nobody"),
+    ("S27", "tests/sockets/tcp_sixteen.rs", "surplus_input_does_not_lose_the_farewell"),
+    ("S45", "tests/processes/servers.rs", "a_reader_that_never_reads_costs_bounded_memory"),
+    ("S74", "tests/processes/servers.rs", "a_reader_that_never_reads_costs_bounded_memory"),
+    ("S94", "tests/tools.rs", "an_address_is_shown_in_all_its_forms"),
+    ("S95", "tests/tools.rs", "text_integer_and_packed_bytes_are_one_address"),
+    ("S96", "tests/tools.rs", "a_name_is_shown_with_what_the_resolver_has"),
+    ("S97", "tests/tools.rs", "services_are_found_by_name_and_by_port"),
+    ("S98", "tests/tools.rs", "every_way_to_reach_a_service_is_shown"),
+    ("S99", "tests/tools.rs", "services_are_found_by_name_and_by_port"),
+    ("C13", "tests/tools.rs", "a_number_is_shown_in_both_byte_orders"),
+    ("C15", "tests/processes/servers.rs", "a_dialogue_is_held_over_unix_sockets"),
+    ("C22", "tests/tools.rs", "services_are_found_by_name_and_by_port"),
+    ("C23", "tests/tools.rs", "a_network_is_shown_with_its_hosts"),
+];
+
+/// The numbers that no row has, up to the last.
+const MISSING: &[u32] = &[31, 35, 41, 44, 50, 59, 75, 83, 85, 90, 91];
+/// The last row.
+const LAST: u32 = 99;
+/// The rows of their own count.
+const OTHERS: &[&str] = &["C09", "C13", "C15", "C22", "C23"];
+
+/// The tests of a file, each with the rows that it holds.
+fn tests_in(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut tests = Vec::new();
+    let (mut doc, mut is_test) = (Vec::new(), false);
+    for line in text.lines().map(str::trim) {
+        if let Some(comment) = line.strip_prefix("///") {
+            doc.push(comment.trim().to_owned());
+        } else if line.starts_with("#[") {
+            is_test |= line == "#[test]";
+        } else {
+            if let Some(name) = line.strip_prefix("fn ").filter(|_| is_test) {
+                let name = name.split(['(', '<']).next().unwrap_or_default();
+                tests.push((name.to_owned(), rows_of(doc.first().map_or("", String::as_str))));
+            }
+            doc.clear();
+            is_test = false;
+        }
+    }
+    tests
+}
+
+/// The rows with which a doc comment begins, as in `S21, S22, and what else is to be said`.
+fn rows_of(line: &str) -> Vec<String> {
+    let words = line.split([' ', ',', '.', ':', ';']).filter(|word| !word.is_empty());
+    words.take_while(|word| is_row(word)).map(str::to_owned).collect()
+}
+
+fn is_row(word: &str) -> bool {
+    let digits = word.strip_prefix(['S', 'C']);
+    digits.is_some_and(|digits| digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Every file below a directory, by its path from the crate's.
+fn files(root: &Path, below: &str, found: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(root.join(below)).expect("a directory of the crate can be read") {
+        let entry = entry.expect("a directory of the crate can be read");
+        let path = format!("{below}/{}", entry.file_name().to_string_lossy());
+        let is_rust = entry.path().extension().is_some_and(|extension| extension == "rs");
+        if entry.path().is_dir() {
+            files(root, &path, found);
+        } else if is_rust {
+            let text = fs::read_to_string(entry.path()).expect("a source file can be read");
+            found.insert(path, text);
+        }
+    }
+}
+
+fn all_tests() -> BTreeMap<String, Vec<(String, Vec<String>)>> {
+    let (root, mut found) = (Path::new(env!("CARGO_MANIFEST_DIR")), BTreeMap::new());
+    files(root, "src", &mut found);
+    files(root, "tests", &mut found);
+    found.into_iter().map(|(path, text)| (path, tests_in(&text))).collect()
+}
+
+#[test]
+fn the_table_has_every_row_once() {
+    let numbered =
+        (1..=LAST).filter(|number| !MISSING.contains(number)).map(|number| format!("S{number:02}"));
+    let expected: Vec<String> = numbered.chain(OTHERS.iter().map(|row| (*row).to_owned())).collect();
+    let rows: Vec<&str> = ROWS.iter().map(|(row, ..)| *row).collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn every_row_has_its_test() {
+    let tests = all_tests();
+    let mut wrong = Vec::new();
+    for (row, path, test) in ROWS {
+        match tests.get(*path).and_then(|tests| tests.iter().find(|(name, _)| name == test)) {
+            None => wrong.push(format!("{row}: there is no test {test} in {path}")),
+            Some((_, rows)) if !rows.iter().any(|held| held == row) => {
+                wrong.push(format!("{row}: {test} in {path} does not say that it holds it"));
+            }
+            Some(_) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_test_names_a_row_that_is_none() {
+    let known: BTreeSet<&str> = ROWS.iter().map(|(row, ..)| *row).collect();
+    for (path, tests) in all_tests() {
+        for (test, rows) in tests {
+            let unknown: Vec<&String> = rows.iter().filter(|row| !known.contains(row.as_str())).collect();
+            assert!(unknown.is_empty(), "{path}: {test} names {unknown:?}");
+        }
+    }
+}
+
+#[test]
+fn the_rows_of_a_doc_comment_are_found() {
+    let text = "/// S01, S02: both, and S03 is another matter.\n/// S04.\n#[test]\nfn one() {\n}\n\n/// S05\nfn two() {}\n\
+                proptest! {\n    /// C09.\n    #[test]\n    fn three(a in 0..1) {}\n}";
+    let found = tests_in(text);
+    let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["one", "three"]);
+    assert_eq!(
+        (found[0].1.as_slice(), found[1].1.as_slice()),
+        (&["S01".to_owned(), "S02".to_owned()][..], &["C09".to_owned()][..])
+    );
+}
