@@ -10,7 +10,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::escaped::Escaped;
+use super::escaped::{Escaped, Lines};
 use super::{AFTERWARDS, About, Options, SERVER, System, Transport};
 use crate::check::Property;
 use crate::host::HostId;
@@ -60,10 +60,7 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted(peer) => write!(f, "连接地址: {peer}"),
-            Self::Heard(text) => {
-                let text = String::from_utf8_lossy(text);
-                f.write_str(text.strip_suffix(LINE_END).unwrap_or(&text))
-            }
+            Self::Heard(text) => Lines(text).fmt(f),
             Self::NoText(peer) => write!(f, "{peer} closed without a text"),
             Self::TooLong => write!(f, "the text has more than {MAX_TEXT_LEN} bytes"),
             Self::Reset(peer) => write!(f, "the connection with {peer} was reset"),
