@@ -8,10 +8,12 @@
 //! |---|---|
 //! | [`exact`] | exactly N bytes of a stream |
 //! | [`frame`] | payloads behind a 4-byte length prefix |
+//! | [`http`] | heads of HTTP/1.1 and the bodies behind them |
 //! | [`request_id`] | a text behind the id that pairs a reply with its request |
 
 pub mod exact;
 pub mod frame;
+pub mod http;
 pub mod request_id;
 
 /// Moves bytes from the front of `input` to the end of `buffer` until that holds `whole_len` bytes; says
