@@ -62,7 +62,7 @@ pub(super) fn find(name: &str) -> Result<&'static dyn AnySystem, CliError> {
 }
 
 /// The known name that may have been meant.
-pub(super) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|known| (strsim::jaro_winkler(known, name), known))
         .filter(|(likeness, _)| *likeness >= LIKENESS)

@@ -1,6 +1,7 @@
 //! Machines on real sockets, against plain blocking peers written here.
 #![cfg(feature = "net")]
 
+mod broadcast;
 mod commands;
 mod datagrams;
 mod streams;
@@ -8,3 +9,4 @@ mod support;
 mod tcp_sixteen;
 mod udp_local;
 mod udp_remote;
+mod unix;
