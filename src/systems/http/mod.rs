@@ -125,6 +125,8 @@ impl System for Http {
     fn scenario(options: &Options) -> Scenario<(), Event> {
         let mut scenario = Scenario::new(Self::ABOUT.name);
         scenario.max_time = Instant::START + longest(options) + AFTERWARDS;
+        // A byte of the largest page may come alone, and is then two inputs: its arrival, and the room that it leaves.
+        scenario.max_inputs = 4 * LARGE.len() as u64;
         scenario.show = |event: &Event, f| write!(f, "{}", Escaped(event.to_string().as_bytes()));
         // The head and the body of a page.
         let promises = Promises { max_messages: 2, max_bytes: limits::SEND_BUFFER_LEN, cuts: Cuts::Free };
