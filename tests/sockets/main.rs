@@ -4,6 +4,9 @@
 mod broadcast;
 mod commands;
 mod datagrams;
+mod greet;
+mod greeter;
+mod http;
 mod streams;
 mod support;
 mod tcp_sixteen;
