@@ -44,7 +44,9 @@ fn datagram_client(server: SocketAddr, timeout: Duration) -> Driven<Event> {
 
 fn printed(told: &[Event]) -> String {
     let mut text = String::new();
-    told.iter().for_each(|event| Greeter::print(event, &mut text).unwrap());
+    for event in told {
+        Greeter::print(event, &mut text).unwrap();
+    }
     text
 }
 
@@ -68,13 +70,13 @@ fn everybody_is_thanked_and_told_of() {
             [(V4, Kind::Concurrent), (V6, Kind::Concurrent), (V4, Kind::Sync), (V6, Kind::Sync)]
         {
             let server = started(listener(bind), holding(kind, Duration::ZERO));
-            let mut expected = String::new();
+            let mut expected = Vec::new();
             for _ in 0..3 {
                 let mut stream = plain_tcp(server.addr);
                 assert_eq!(read_all(&mut stream).unwrap(), b"Thank you for connecting");
-                expected += &format!("Got connection from {}\n", stream.local_addr().unwrap());
+                expected.push(format!("Got connection from {}\n", stream.local_addr().unwrap()));
             }
-            assert_eq!(printed(&server.stop()), expected);
+            assert_eq!(printed(&server.stop()), expected.concat());
         }
     });
 }
@@ -210,7 +212,7 @@ fn every_datagram_is_thanked_for() {
         for bind in [V4, V6] {
             let server = started(datagram(bind, None), datagrams());
             let client = plain_udp(bind);
-            for bytes in [&b""[..], b"hi", b"\xff\xfe", &[b'x'; 65_507]] {
+            for bytes in [&b""[..], b"hi", b"\xff\xfe", &vec![b'x'; 65_507]] {
                 client.send_to(bytes, server.addr).unwrap();
                 assert_eq!(receive(&client), (TEXT.to_vec(), server.addr));
             }

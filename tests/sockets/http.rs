@@ -44,7 +44,9 @@ fn client_at(listener: &TcpListener) -> (Driven<Event>, TcpStream) {
 fn ended(client: Driven<Event>) -> (Status, String, Option<Vec<u8>>) {
     let (status, told) = client.join();
     let mut text = String::new();
-    told.iter().for_each(|event| Http::print(event, &mut text).unwrap());
+    for event in &told {
+        Http::print(event, &mut text).unwrap();
+    }
     (status.unwrap(), text, told.iter().find_map(Http::file).map(<[u8]>::to_vec))
 }
 

@@ -6,7 +6,7 @@ use super::Event;
 use crate::machine::{CloseReason, Conn, ConnectError, Input, Machine, Outbox, Peer, Status};
 use crate::parts::speech::Speech;
 use crate::time::Instant;
-use crate::wire::http::{Body, HeadReader, MAX_BODY_LEN, Response};
+use crate::wire::http::{Body, HeadError, HeadReader, MAX_BODY_LEN, Response};
 
 /// How many interim responses (1xx) the client reads over.
 pub const MAX_INTERIM: u32 = 16;
@@ -132,7 +132,7 @@ impl Part {
                         *self = next;
                         continue;
                     }
-                    Err(event) => return Next::End(event, Status::Failure),
+                    Err(event) => return Next::End(*event, Status::Failure),
                 },
                 Self::Body(body) => body.push(bytes).map(|_| body.is_complete()),
             };
@@ -162,16 +162,25 @@ fn read_head(
     interim: u32,
     bytes: &mut &[u8],
     out: &mut Outbox<Event>,
-) -> Result<Option<Part>, Event> {
-    let head_len = reader.push(bytes).map_err(Event::BadHead)?;
+) -> Result<Option<Part>, Box<Event>> {
+    let head_len = reader.push(bytes).map_err(bad_head)?;
     *bytes = &bytes[head_len..];
     let Some(head) = reader.head() else { return Ok(None) };
-    let response = Response::parse(head).map_err(Event::BadHead)?;
+    let response = Response::parse(head).map_err(bad_head)?;
     if response.is_interim() {
-        return if interim < MAX_INTERIM { Ok(Some(Part::head(interim + 1))) } else { Err(Event::NoFinal) };
+        return if interim < MAX_INTERIM {
+            Ok(Some(Part::head(interim + 1)))
+        } else {
+            Err(Box::new(Event::NoFinal))
+        };
     }
     out.event(Event::Head(head.to_vec()));
-    Ok(Some(Part::Body(Body::new(response.framing, MAX_BODY_LEN).map_err(Event::BadBody)?)))
+    let body = Body::new(response.framing, MAX_BODY_LEN).map_err(|error| Box::new(Event::BadBody(error)))?;
+    Ok(Some(Part::Body(body)))
+}
+
+fn bad_head(error: HeadError) -> Box<Event> {
+    Box::new(Event::BadHead(error))
 }
 
 impl Machine for Client {

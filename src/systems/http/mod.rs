@@ -39,7 +39,7 @@ pub struct Http;
 /// What either role tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The server is bound here.
+    /// The server is bound here. A terminal does not show it.
     Listening(Peer),
     /// A client has asked the server for a page.
     Asked {
@@ -171,10 +171,10 @@ impl System for Http {
         ]
     }
 
-    /// All but an address that failed while there are others.
+    /// All but where the server is bound, which is said already, and an address that failed while there are others.
     fn print(event: &Event, to: &mut dyn fmt::Write) -> fmt::Result {
         match event {
-            Event::TryingNext(..) => Ok(()),
+            Event::Listening(_) | Event::TryingNext(..) => Ok(()),
             event => writeln!(to, "{event}"),
         }
     }

@@ -121,7 +121,9 @@ impl Chunked {
                 count(&mut self.extensions_len, MAX_EXTENSIONS_LEN, ChunkedError::LongExtensions)?;
                 Ok(Place::Blank { size })
             }
-            (Place::Extension { .. }, b'\n') => Err(ChunkedError::LineEnd),
+            (Place::Extension { .. } | Place::TrailerStart | Place::Trailer, b'\n') => {
+                Err(ChunkedError::LineEnd)
+            }
             (Place::Blank { size }, b';') | (Place::Extension { size }, _) => {
                 count(&mut self.extensions_len, MAX_EXTENSIONS_LEN, ChunkedError::LongExtensions)?;
                 Ok(Place::Extension { size })
@@ -136,7 +138,6 @@ impl Chunked {
             (Place::DataReturn, b'\n') => Ok(Place::default()),
             (Place::TrailerStart, b'\r') => Ok(Place::LastReturn),
             (Place::LastReturn, b'\n') => Ok(Place::Complete),
-            (Place::TrailerStart | Place::Trailer, b'\n') => Err(ChunkedError::LineEnd),
             (Place::TrailerStart | Place::Trailer | Place::TrailerReturn, _) => {
                 count(&mut self.trailers_len, MAX_TRAILERS_LEN, ChunkedError::LongTrailers)?;
                 trailer_step(self.place, byte)
