@@ -5,12 +5,13 @@ use super::error::CliError;
 use super::{check, real, sim};
 use crate::machine::Status;
 use crate::systems::{
-    About, System, greet::Greet, greeter::Greeter, http::Http, tcp_sixteen::TcpSixteen, udp_local::UdpLocal,
-    udp_remote::UdpRemote,
+    About, System, greet::Greet, greeter::Greeter, hello_udp::HelloUdp, http::Http, tcp_sixteen::TcpSixteen,
+    udp_broadcast::UdpBroadcast, udp_chat::UdpChat, udp_local::UdpLocal, udp_remote::UdpRemote,
 };
 
 /// All systems, in the order in which they are listed.
-pub(super) const SYSTEMS: [&dyn AnySystem; 6] = [&UdpLocal, &UdpRemote, &TcpSixteen, &Greeter, &Greet, &Http];
+pub(super) const SYSTEMS: [&dyn AnySystem; 9] =
+    [&UdpLocal, &UdpRemote, &UdpBroadcast, &TcpSixteen, &Greeter, &Greet, &Http, &HelloUdp, &UdpChat];
 
 /// How like two names must be (Jaro and Winkler's measure) for one to be offered for the other.
 const LIKENESS: f64 = 0.8;
