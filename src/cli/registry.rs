@@ -4,10 +4,11 @@ use super::args::{CheckArgs, RealArgs, SimArgs};
 use super::error::CliError;
 use super::{check, real, sim};
 use crate::machine::Status;
+use crate::systems::tcp_deadlock::TcpDeadlock;
 use crate::systems::{About, System, tcp_sixteen::TcpSixteen, udp_local::UdpLocal, udp_remote::UdpRemote};
 
 /// All systems, in the order in which they are listed.
-pub(super) const SYSTEMS: [&dyn AnySystem; 3] = [&UdpLocal, &UdpRemote, &TcpSixteen];
+pub(super) const SYSTEMS: [&dyn AnySystem; 4] = [&UdpLocal, &UdpRemote, &TcpSixteen, &TcpDeadlock];
 
 /// How like two names must be (Jaro and Winkler's measure) for one to be offered for the other.
 const LIKENESS: f64 = 0.8;
