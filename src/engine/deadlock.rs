@@ -124,7 +124,7 @@ impl<C, E> Engine<C, E> {
         let is_open = |wait: &Wait| streams.is_open(wait.end) && streams.is_open(wait.end.other());
         let by_member = timer_of.is_some_and(|host| circle.waits.iter().any(|wait| wait.writer == host));
         if by_member && !circle.waits.iter().all(is_open) {
-            self.conclude(names, order.at());
+            self.conclude(names, order.host(), order.at());
         } else {
             self.circle = None;
             self.watch(names, order, None);
@@ -136,10 +136,11 @@ impl<C, E> Engine<C, E> {
         self.circle.as_ref().map(|circle| circle.since + MAX_UNREAD)
     }
 
-    /// Ends the run by its circle, if it has one and nothing else has ended it before.
-    pub(super) fn conclude(&mut self, names: &[&str], now: Instant) {
+    /// Ends the run by its circle, if it has one and nothing else has ended it before. `host` is the one on which
+    /// something happened last.
+    pub(super) fn conclude(&mut self, names: &[&str], host: HostId, now: Instant) {
         if let Some(circle) = self.circle.as_ref().filter(|_| self.ended.is_none()) {
-            let (host, text) = (circle.waits[0].writer, circle.text(names));
+            let text = circle.text(names);
             self.ended = Some(Ended::Deadlock);
             self.world.broken(now.max(circle.since), host, format!("deadlock: {text}"));
         }

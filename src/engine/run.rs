@@ -34,7 +34,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         }
         while self.ended.is_none() {
             let Some(Reverse(Entry { order, event })) = self.world.queue.pop() else {
-                self.conclude(&scenario.names(), self.last_at);
+                self.conclude(&scenario.names(), HostId(0), self.last_at);
                 self.ended.get_or_insert(Ended::Quiet);
                 break;
             };
@@ -48,7 +48,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
                 break;
             }
             if let Some(unread_at) = self.unread_at().filter(|at| *at <= order.at()) {
-                self.conclude(&scenario.names(), unread_at);
+                self.conclude(&scenario.names(), order.host(), unread_at);
                 break;
             }
             let times_out = self.is_overdue(order, event);

@@ -34,7 +34,7 @@ pub const TEXT: &[u8; 16] = b"capitalize this!";
 /// The original's way: everything is written before anything is read.
 pub const WRITES_BEFORE_READING: &str = "writes-before-reading";
 /// How many bytes a simulated client sends, where the user names no number: enough to fill all buffers there and back.
-pub const SIMULATED_BYTES: u64 = 256 * 1024;
+pub const SIMULATED_BYTES: u64 = 160 * 1024;
 
 /// What either role tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
