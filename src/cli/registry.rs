@@ -4,11 +4,14 @@ use super::args::{CheckArgs, RealArgs, SimArgs};
 use super::error::CliError;
 use super::{check, real, sim};
 use crate::machine::Status;
-use crate::systems::tcp_deadlock::TcpDeadlock;
-use crate::systems::{About, System, tcp_sixteen::TcpSixteen, udp_local::UdpLocal, udp_remote::UdpRemote};
+use crate::systems::{
+    About, System, hello_tcp::HelloTcp, select_echo::SelectEcho, tcp_deadlock::TcpDeadlock,
+    tcp_sixteen::TcpSixteen, udp_local::UdpLocal, udp_remote::UdpRemote,
+};
 
 /// All systems, in the order in which they are listed.
-pub(super) const SYSTEMS: [&dyn AnySystem; 4] = [&UdpLocal, &UdpRemote, &TcpSixteen, &TcpDeadlock];
+pub(super) const SYSTEMS: [&dyn AnySystem; 6] =
+    [&UdpLocal, &UdpRemote, &TcpSixteen, &TcpDeadlock, &SelectEcho, &HelloTcp];
 
 /// How like two names must be (Jaro and Winkler's measure) for one to be offered for the other.
 const LIKENESS: f64 = 0.8;
