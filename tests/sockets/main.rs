@@ -3,8 +3,11 @@
 
 mod commands;
 mod datagrams;
+mod hello_tcp;
+mod select_echo;
 mod streams;
 mod support;
+mod tcp_deadlock;
 mod tcp_sixteen;
 mod udp_local;
 mod udp_remote;

@@ -239,6 +239,12 @@ impl Streams {
         self.end(at).standing == Standing::Open
     }
 
+    /// Whether what arrives at an end is held back there, for it is paused.
+    #[cfg(feature = "turmoil")]
+    pub(crate) fn is_holding(&self, at: StreamEnd) -> bool {
+        self.is_open(at) && self.end(at).paused
+    }
+
     /// Whether an end holds as much as its peer may send, and is not read.
     pub(crate) fn is_full(&self, at: StreamEnd) -> bool {
         self.is_open(at) && self.end(at).held_len as usize >= limits::SEND_BUFFER_LEN

@@ -36,6 +36,9 @@ pub const WRITES_BEFORE_READING: &str = "writes-before-reading";
 /// How many bytes a simulated client sends, where the user names no number: enough to fill all buffers there and back.
 pub const SIMULATED_BYTES: u64 = 160 * 1024;
 
+/// How many inputs a byte causes at most, on its way there and back, where the network cuts the streams at every byte.
+const MAX_INPUTS_PER_BYTE: u64 = 8;
+
 /// What either role tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -127,6 +130,7 @@ impl System for TcpDeadlock {
     fn scenario(options: &Options) -> Scenario<(), Event> {
         let mut scenario = Scenario::new(Self::ABOUT.name);
         scenario.max_time = Instant::START + most(options) + AFTERWARDS;
+        scenario.max_inputs += simulated_bytes(options).saturating_mul(MAX_INPUTS_PER_BYTE);
         scenario.show = |event: &Event, f| f.write_str(event.to_string().trim_start());
         let binding = Binding::Listener { port: Self::ABOUT.port };
         let server =
