@@ -29,8 +29,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A plan need not be written by hand: [`check::Search`] draws one for each run and gives back the first that breaks a
-//! property or a law.
+//! A plan need not be written by hand: [`check::Search`] draws one for each run, gives back the first that breaks a
+//! property or a law, and makes it as small as it can be.
 //!
 //! # The loop
 //!
@@ -90,6 +90,7 @@
 //! | [`engine`] | the event engine |
 //! | [`transcript`] | what a run did, as text and as JSON |
 //! | [`check`], [`parallel`] | properties, and the search for a run that breaks one |
+//! | [`harness`] | checks as ordinary tests, with replay and files |
 //! | `drive` | the async driver, on real sockets and on turmoil (features `net`, `turmoil`) |
 //!
 //! Each uses only what the table in `tests/architecture.rs` allows it; nothing but `drive` and the command line knows of
@@ -102,6 +103,7 @@ pub mod cli;
 pub mod drive;
 pub mod engine;
 pub mod fault;
+pub mod harness;
 pub mod host;
 mod lawful;
 pub mod machine;

@@ -29,6 +29,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("engine", &["time", "seed", "machine", "host", "lawful", "fault", "network", "transcript", "scenario"]),
     ("check", &["time", "seed", "machine", "host", "lawful", "fault", "transcript", "scenario", "engine"]),
     ("parallel", &["check"]),
+    ("harness", &["fault", "scenario", "engine", "check"]),
     (
         "systems",
         &["time", "wire", "machine", "host", "parts", "lawful", "fault", "transcript", "scenario", "check"],
@@ -75,7 +76,7 @@ const MODULES: &[(&str, &[&str])] = &[
 /// What of other crates every module may use.
 const CORE_CRATES: &[&str] = &["proptest", "rand_core", "rand_pcg", "serde", "serde_json", "thiserror"];
 /// What the driver may use beside them. The command line may use all.
-const DRIVE_CRATES: &[&str] = &["socket2", "tokio", "turmoil"];
+const DRIVE_CRATES: &[&str] = &["socket2", "tokio", "tracing", "turmoil"];
 
 /// What would bring the world in: a machine and its engine have no sockets, files, threads, clocks or process.
 const WORLD: &[&str] = &[
@@ -107,6 +108,8 @@ const WORLD_EXCEPTIONS: &[(&str, &str, &str)] = &[
         "std::thread",
         "it is what spreads a search over threads; its result does not depend on them",
     ),
+    ("harness", "std::env", "it takes what the user of a test says, and finds the target directory"),
+    ("harness", "std::fs", "it reads plans and writes what is to be kept of a failure; no run sees a file"),
     ("main", "std::process", "it gives the exit status"),
     ("main", "std::env", "it takes the arguments"),
 ];

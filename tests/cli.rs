@@ -396,3 +396,30 @@ fn a_seed_fixes_a_run_and_seeds_differ() {
     let late = transcripts(Profile { jitter: Duration::from_millis(20), ..loss }).len();
     assert!(late > 150, "{late} of 200 differ");
 }
+
+#[test]
+fn an_option_or_a_bug_of_another_system_is_refused() {
+    for command in ["sim", "check", "serve", "call"] {
+        let line = "tcp-sixteen has no option --ids; 'lossproof call --help' says whose it is";
+        refused(&[command, "tcp-sixteen", "--ids"], line);
+        let line = "--bug: udp-remote has no bug 'deaf'; it has none to bring back";
+        refused(&[command, "udp-remote", "--bug", "deaf"], line);
+        let line = "--bug: tcp-deadlock has no bug 'writes-before'; did you mean 'writes-before-reading'?";
+        refused(&[command, "tcp-deadlock", "--bug", "writes-before"], line);
+        let line = "--bug: tcp-deadlock has no bug 'x'; it has writes-before-reading";
+        refused(&[command, "tcp-deadlock", "--bug", "x"], line);
+    }
+    refused(
+        &["call", "udp-local", "--output", "x"],
+        "udp-local has no option --output; 'lossproof call --help' says whose it is",
+    );
+}
+
+/// The words of a check's replay line choose the same options again, whatever is in them.
+#[test]
+fn options_stand_in_the_replay_line_as_they_were_given() {
+    let text = "it's a \"text\" of $HOME";
+    let report = quiet(&["check", "greet", "--text", text, "--runs", "3", "--time-scale", "0.5"], 0);
+    let replay = r#"  replay: lossproof sim greet --text 'it'\''s a "text" of $HOME' --time-scale 0.5 --faults 'v1; seed "#;
+    assert!(report.contains(replay), "{report}");
+}

@@ -4,7 +4,19 @@
 use std::process::Command;
 
 /// What only the features `net`, `turmoil` and `cli` may bring in.
-const HEAVY: &[&str] = &["clap", "indicatif", "jiff", "mio", "socket2", "tokio", "turmoil"];
+const HEAVY: &[&str] = &[
+    "clap",
+    "dns-lookup",
+    "indicatif",
+    "ipnet",
+    "jiff",
+    "mio",
+    "socket2",
+    "tokio",
+    "tracing",
+    "tracing-subscriber",
+    "turmoil",
+];
 
 fn dependencies(features: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
@@ -30,7 +42,13 @@ fn the_core_is_light() {
 fn each_feature_brings_what_it_is_for_and_no_more() {
     let has = |found: &[String], name: &str| found.iter().any(|found| found == name);
     let net = dependencies(&["--features", "net"]);
-    assert!(has(&net, "tokio") && !has(&net, "turmoil") && !has(&net, "clap"));
+    assert!(
+        has(&net, "tokio")
+            && has(&net, "tracing")
+            && !has(&net, "tracing-subscriber")
+            && !has(&net, "turmoil")
+            && !has(&net, "clap")
+    );
     let turmoil = dependencies(&["--features", "turmoil"]);
     assert!(has(&turmoil, "turmoil") && !has(&turmoil, "clap"));
     assert!(has(&dependencies(&["--features", "cli"]), "clap"));

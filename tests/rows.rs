@@ -26,6 +26,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("S15", "tests/sockets/udp_remote.rs", "udp_remote_never_sees_other_sources"),
     ("S16", "tests/sockets/udp_remote.rs", "udp_remote_finds_a_late_server"),
     ("S17", "tests/sockets/udp_remote.rs", "udp_remote_repeats_the_id"),
+    ("S20", "tests/sockets/broadcast.rs", "without_the_option_a_broadcast_is_a_plain_error"),
     ("S21", "tests/sockets/tcp_sixteen.rs", "sixteen_bytes_are_read_however_they_come"),
     ("S22", "tests/sockets/tcp_sixteen.rs", "a_client_is_served_and_told_of"),
     ("S23", "tests/sockets/tcp_sixteen.rs", "the_client_reads_sixteen_bytes_however_they_come"),
@@ -35,7 +36,16 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("S27", "tests/sockets/tcp_sixteen.rs", "surplus_input_does_not_lose_the_farewell"),
     ("S45", "tests/processes/servers.rs", "a_reader_that_never_reads_costs_bounded_memory"),
     ("S74", "tests/processes/servers.rs", "a_reader_that_never_reads_costs_bounded_memory"),
+    ("S94", "tests/tools.rs", "an_address_is_shown_in_all_its_forms"),
+    ("S95", "tests/tools.rs", "text_integer_and_packed_bytes_are_one_address"),
+    ("S96", "tests/tools.rs", "a_name_is_shown_with_what_the_resolver_has"),
+    ("S97", "tests/tools.rs", "services_are_found_by_name_and_by_port"),
+    ("S98", "tests/tools.rs", "every_way_to_reach_a_service_is_shown"),
+    ("S99", "tests/tools.rs", "services_are_found_by_name_and_by_port"),
+    ("C13", "tests/tools.rs", "a_number_is_shown_in_both_byte_orders"),
     ("C15", "tests/processes/servers.rs", "a_dialogue_is_held_over_unix_sockets"),
+    ("C22", "tests/tools.rs", "services_are_found_by_name_and_by_port"),
+    ("C23", "tests/tools.rs", "a_network_is_shown_with_its_hosts"),
 ];
 
 /// The numbers that no row has, up to the last.
@@ -82,9 +92,10 @@ fn files(root: &Path, below: &str, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(root.join(below)).expect("a directory of the crate can be read") {
         let entry = entry.expect("a directory of the crate can be read");
         let path = format!("{below}/{}", entry.file_name().to_string_lossy());
+        let is_rust = entry.path().extension().is_some_and(|extension| extension == "rs");
         if entry.path().is_dir() {
             files(root, &path, found);
-        } else if path.ends_with(".rs") {
+        } else if is_rust {
             let text = fs::read_to_string(entry.path()).expect("a source file can be read");
             found.insert(path, text);
         }

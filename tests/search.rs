@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use lossproof::check::{Failure, Property, Search, Tally};
+use lossproof::check::{Failure, Property, Search, Shrunk, Tally};
 use lossproof::engine::Prepared;
 use lossproof::fault::{Chance, FaultPlan, Profile};
 use lossproof::machine::Law;
@@ -174,11 +174,16 @@ fn search(bug: Bug, profile: Profile, runs: u64) -> Tally {
 
 /// The failure of the one run that a plan makes.
 fn replay(bug: Bug, plan: &FaultPlan) -> Failure {
+    attempt(bug, plan).expect("the failure comes again")
+}
+
+/// What the one run that a plan makes breaks, if anything.
+fn attempt(bug: Bug, plan: &FaultPlan) -> Option<Failure> {
     let scenario = scenario(bug);
     let properties = properties(&scenario);
     let plan = Prepared::new(plan, &scenario.names()).unwrap();
     let tally = Search::new(&scenario, &properties, plan, Profile::default(), 99).runs(0..1);
-    tally.failure.expect("the failure comes again")
+    tally.failure
 }
 
 #[test]
@@ -304,4 +309,58 @@ fn tallies_of_parts_are_the_tally_of_the_whole() {
     assert_eq!(parts, whole);
     let ended: BTreeMap<_, _> = whole.ended.into_iter().collect();
     assert_eq!(ended.values().sum::<u64>(), 300);
+}
+
+/// What a search finds with this bug, made small.
+fn shrunk(bug: Bug, profile: Profile) -> (Failure, Shrunk) {
+    let scenario = scenario(bug);
+    let properties = properties(&scenario);
+    let mut search = Search::new(&scenario, &properties, Prepared::default(), profile, 7);
+    let failure = search.runs(0..2_000).failure.unwrap();
+    let shrunk = search.shrink(&failure, 10_000);
+    (failure, shrunk)
+}
+
+#[test]
+fn a_failure_is_shrunk_to_the_faults_that_make_it() {
+    for bug in [Bug::TakesAny, Bug::Panics, Bug::AsksOnce] {
+        let (failure, shrunk) = shrunk(bug, profile());
+        let small = &shrunk.failure;
+        assert_eq!((&small.broken, small.run), (&failure.broken, failure.run));
+        assert!(shrunk.is_minimal && shrunk.from_faults == failure.plan.len(), "{shrunk:?}");
+        assert!(matches!(small.plan.len(), 1 | 2) && small.plan.seed.is_none(), "{bug:?}: {}", small.plan);
+        // It fails as it says, and without any one of its faults it does not.
+        let mut plan = small.plan.clone();
+        plan.seed = Some(0);
+        let again = replay(bug, &plan);
+        assert_eq!((again.transcript, again.detail), (small.transcript.clone(), small.detail.clone()));
+        for index in 0..plan.len() {
+            let mut less = plan.clone();
+            less.remove(index);
+            assert_eq!(attempt(bug, &less), None, "{bug:?}: {less}");
+        }
+    }
+}
+
+#[test]
+fn a_law_that_breaks_without_faults_is_shrunk_to_none() {
+    for bug in [Bug::KnowsTheTime, Bug::Global, Bug::ForgetsEarly] {
+        let (failure, shrunk) = shrunk(bug, profile());
+        assert_eq!(shrunk.failure.broken, failure.broken, "{bug:?}");
+        assert!(shrunk.failure.plan.len() <= 1, "{bug:?}: {}", shrunk.failure.plan);
+    }
+}
+
+#[test]
+fn shrinking_stops_at_its_bound_and_says_so() {
+    let scenario = scenario(Bug::TakesAny);
+    let properties = properties(&scenario);
+    let mut search = Search::new(&scenario, &properties, Prepared::default(), profile(), 7);
+    let failure = search.runs(0..2_000).failure.unwrap();
+    assert!(failure.plan.len() > 1, "{}", failure.plan);
+    let stopped = search.shrink(&failure, 1);
+    assert_eq!((stopped.runs, stopped.is_minimal), (1, false));
+    assert_eq!(stopped.failure.broken, failure.broken);
+    let whole = search.shrink(&failure, 10_000);
+    assert_eq!(search.shrink(&failure, whole.runs), whole);
 }

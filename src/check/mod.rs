@@ -6,6 +6,7 @@
 
 mod explain;
 mod property;
+mod shrink;
 mod tally;
 
 use std::any::Any;
@@ -14,6 +15,7 @@ use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use property::{Demand, Property};
+pub use shrink::Shrunk;
 pub use tally::{Ends, Tally};
 
 use crate::engine::{Ended, Engine, Keep, Outcome, Prepared, Settings, View};

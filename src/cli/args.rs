@@ -30,6 +30,9 @@ pub(super) struct Cli {
     /// Show this help
     #[arg(short, long, global = true, display_order = 1000, action = ArgAction::HelpShort)]
     help: Option<bool>,
+    /// Tell on standard error what happens on sockets; twice for every datagram, too
+    #[arg(short, long, global = true, display_order = 999, action = ArgAction::Count)]
+    pub(super) verbose: u8,
 }
 
 /// What to do.
@@ -50,6 +53,12 @@ pub(super) enum Command {
     /// Call a server on a real socket
     #[command(after_help = CALL_EXAMPLES)]
     Call(RealArgs),
+    /// Show an address or a network in all its forms
+    #[command(after_help = super::ip::EXAMPLES)]
+    Ip(super::ip::IpArgs),
+    /// Look up a host, a service or a byte order
+    #[command(after_help = super::lookup::EXAMPLES)]
+    Lookup(super::lookup::LookupArgs),
 }
 
 const SIM_EXAMPLES: &str = "\

@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::output;
 use super::report::{Example, Question, Report};
 use super::world::{World, with_panic_places};
-use crate::check::{Demand, Property, Search, Tally};
+use crate::check::{Demand, Property, Search, Shrunk, Tally};
 use crate::fault::{Chance, FaultKind, Profile};
 use crate::machine::{Law, Status};
 use crate::parallel;
@@ -20,6 +20,8 @@ use crate::{Cuts, scenario::Scenario};
 
 /// Among how many runs the one to show is chosen.
 const EXAMPLE_RUNS: u64 = 1_000;
+/// How many runs it may take to make a failure small.
+const MAX_SHRINK_RUNS: u64 = 20_000;
 
 /// Makes many runs.
 pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
@@ -28,11 +30,13 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     let search =
         || Search::new(&world.scenario, &world.properties, world.prepared.clone(), profile, args.seed);
     let runs = number_of_runs(args, &world);
-    let ((mut tally, wall), places) = with_panic_places(|| make_runs(runs, args.jobs, search));
-    if let Some(failure) = &mut tally.failure {
-        failure.detail = places.complete(std::mem::take(&mut failure.detail));
+    let ((tally, wall), places) = with_panic_places(|| make_runs(runs, args.jobs, search));
+    let (mut shrunk, more_places) =
+        with_panic_places(|| tally.failure.as_ref().map(|failure| search().shrink(failure, MAX_SHRINK_RUNS)));
+    if let Some(Shrunk { failure, .. }) = &mut shrunk {
+        let detail = more_places.complete(std::mem::take(&mut failure.detail));
+        failure.detail = places.complete(detail);
     }
-    // The place for shrinking: a failure's plan is explicit, and can be made smaller before it is reported.
     let example = tally.failure.is_none().then(|| eventful(&mut search(), runs));
     let asked = Question {
         system: S::ABOUT.name,
@@ -43,7 +47,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
         laws: laws(&world.scenario),
         never: never_drawn(&tally, &asked_for(world.transport, &profile, &world)),
     };
-    let report = Report::new(asked, &tally, &world.scenario.names(), wall, example);
+    let report = Report::new(asked, &tally, &world.scenario.names(), wall, example, shrunk.as_ref());
     let text = match args.format {
         Format::Text => report.to_string(),
         Format::Json => serde_json::to_string(&report).unwrap_or_default() + "\n",

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::lookup::LookupError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
 
@@ -68,6 +69,9 @@ pub(super) enum CliError {
         /// What the resolver said.
         source: io::Error,
     },
+    /// The resolver or the table of services does not have it.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
     /// The file cannot be written.
     #[error("cannot write '{path}': {}", system_text(.source))]
     File {
@@ -109,6 +113,7 @@ impl CliError {
             | Self::Simulate(SimulateError::Drive(_))
             | Self::Write(_)
             | Self::NoHost { .. }
+            | Self::Lookup(_)
             | Self::File { .. } => 1,
             _ => 2,
         }

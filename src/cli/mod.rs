@@ -1,14 +1,18 @@
-//! The command line: `list`, `sim`, `check`, `serve` and `call`.
+//! The command line: `list`, `sim`, `check`, `serve`, `call`, and the tools `ip` and `lookup`.
 //!
-//! Standard output has the result and nothing else; standard error has one line for each note or error. The exit
-//! status is 0 where all was done and held, 1 where the protocol failed or a property was violated, 2 for wrong usage.
+//! Standard output has the result and nothing else; standard error has one line for each note or error, and the log if
+//! it is asked for. The exit status is 0 where all was done and held, 1 where the protocol failed or a property was
+//! violated, 2 for wrong usage.
 
 mod address;
 mod args;
 mod check;
 mod choices;
 mod error;
+mod ip;
 mod list;
+mod log;
+mod lookup;
 mod number;
 mod output;
 mod real;
@@ -16,6 +20,7 @@ mod registry;
 mod report;
 mod sim;
 mod terminal;
+mod tool;
 mod usage;
 mod value;
 mod world;
@@ -34,7 +39,10 @@ use crate::machine::Status;
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let result = match Cli::try_parse_from(&args) {
-        Ok(cli) => obey(cli.command),
+        Ok(cli) => {
+            log::install(cli.verbose);
+            obey(cli.command)
+        }
         Err(error) if error.use_stderr() => Err(CliError::Usage(usage::line(&error, &args))),
         Err(help) => {
             // A reader of the help who has gone does not miss the rest.
@@ -58,5 +66,7 @@ fn obey(command: Command) -> Result<Status, CliError> {
         Command::Check(args) => registry::find(&args.system)?.check(&args),
         Command::Serve(args) => registry::find(&args.system)?.serve(&args),
         Command::Call(args) => registry::find(&args.system)?.call(&args),
+        Command::Ip(args) => ip::run(&args),
+        Command::Lookup(args) => lookup::run(&args),
     }
 }

@@ -5,13 +5,23 @@ use super::error::CliError;
 use super::{check, real, sim};
 use crate::machine::Status;
 use crate::systems::{
-    About, System, hello_tcp::HelloTcp, select_echo::SelectEcho, tcp_deadlock::TcpDeadlock,
-    tcp_sixteen::TcpSixteen, udp_local::UdpLocal, udp_remote::UdpRemote,
+    About, System, hello_tcp::HelloTcp, hello_udp::HelloUdp, select_echo::SelectEcho,
+    tcp_deadlock::TcpDeadlock, tcp_sixteen::TcpSixteen, udp_broadcast::UdpBroadcast, udp_chat::UdpChat,
+    udp_local::UdpLocal, udp_remote::UdpRemote,
 };
 
 /// All systems, in the order in which they are listed.
-pub(super) const SYSTEMS: [&dyn AnySystem; 6] =
-    [&UdpLocal, &UdpRemote, &TcpSixteen, &TcpDeadlock, &SelectEcho, &HelloTcp];
+pub(super) const SYSTEMS: [&dyn AnySystem; 9] = [
+    &UdpLocal,
+    &UdpRemote,
+    &UdpBroadcast,
+    &TcpSixteen,
+    &TcpDeadlock,
+    &SelectEcho,
+    &HelloTcp,
+    &HelloUdp,
+    &UdpChat,
+];
 
 /// How like two names must be (Jaro and Winkler's measure) for one to be offered for the other.
 const LIKENESS: f64 = 0.8;
@@ -63,7 +73,7 @@ pub(super) fn find(name: &str) -> Result<&'static dyn AnySystem, CliError> {
 }
 
 /// The known name that may have been meant.
-pub(super) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|known| (strsim::jaro_winkler(known, name), known))
         .filter(|(likeness, _)| *likeness >= LIKENESS)

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::number::{count, percent, span, thousands};
 use super::output::one_line;
-use crate::check::{Failure, Tally};
+use crate::check::{Failure, Shrunk, Tally};
 use crate::engine::Ended;
 use crate::fault::FaultPlan;
 
@@ -106,6 +106,12 @@ struct Broken {
     detail: String,
     virtual_seconds: f64,
     packets: u64,
+    /// How many faults the run had in which it was found.
+    from_faults: usize,
+    /// How many runs it took to make it small.
+    shrink_runs: u64,
+    /// Whether without any one of its faults it does not come.
+    minimal: bool,
     faults: Vec<String>,
     plan: String,
     replay: String,
@@ -113,14 +119,17 @@ struct Broken {
 }
 
 impl Broken {
-    fn new(failure: &Failure, asked: &Question) -> Self {
-        let Failure { run, broken, detail, plan, packets, at, transcript } = failure;
+    fn new(shrunk: &Shrunk, asked: &Question) -> Self {
+        let Failure { run, broken, detail, plan, packets, at, transcript } = &shrunk.failure;
         Self {
             run: *run,
             what: broken.clone(),
             detail: one_line(detail),
             virtual_seconds: at.since_start().as_secs_f64(),
             packets: *packets,
+            from_faults: shrunk.from_faults,
+            shrink_runs: shrunk.runs,
+            minimal: shrunk.is_minimal,
             faults: fault_lines(plan),
             plan: plan.to_string(),
             replay: asked.replay(&plan.to_string()),
@@ -145,6 +154,7 @@ impl Report {
         names: &[&str],
         wall: Duration,
         example: Option<Example>,
+        failure: Option<&Shrunk>,
     ) -> Self {
         // A rate beyond 64 bits takes a wall time of zero, and is none.
         let rate = u128::from(tally.runs) * 1_000_000_000 / wall.as_nanos().max(1);
@@ -155,16 +165,16 @@ impl Report {
             failure: ends.failures,
             running: ends.running,
         });
-        let failure = tally.failure.as_ref().map(|failure| Broken::new(failure, &asked));
+        let failed_at = tally.failure.as_ref().map_or(0.0, |failure| failure.at.since_start().as_secs_f64());
+        let failure = failure.map(|shrunk| Broken::new(shrunk, &asked));
         let example = example.map(|example| Example { replay: asked.replay(&example.plan), ..example });
-        let last = failure.as_ref().map_or(0.0, |failure| failure.virtual_seconds);
         Self {
             asked,
             held: failure.is_none(),
             runs: tally.runs,
             wall_seconds: wall.as_secs_f64(),
             runs_per_second,
-            virtual_seconds: tally.virtual_nanos as f64 / 1e9 + last,
+            virtual_seconds: tally.virtual_nanos as f64 / 1e9 + failed_at,
             packets: tally.packets,
             inputs: tally.inputs,
             faults: tally.fired_kinds().map(|(kind, times)| (kind.name(), times)).collect(),
@@ -223,8 +233,18 @@ impl Report {
         writeln!(f, "  {}", failure.detail)?;
         let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
         writeln!(f, "  after {} ({wall}, {simulated} simulated)", count(self.runs, "run"))?;
-        let faults = count(failure.faults.len() as u64, "fault");
-        writeln!(f, "  {faults}, {}", count(failure.packets, "packet"))?;
+        let (faults, packets) =
+            (count(failure.faults.len() as u64, "fault"), count(failure.packets, "packet"));
+        let (from, runs) =
+            (count(failure.from_faults as u64, "fault"), count(failure.shrink_runs, "shrink run"));
+        if failure.minimal {
+            writeln!(f, "  minimal: {faults}, {packets}   (from {from}, {runs})")?;
+        } else {
+            writeln!(
+                f,
+                "  smaller: {faults}, {packets}   (from {from}; stopped after {runs}, so not minimal)"
+            )?;
+        }
         failure.faults.iter().try_for_each(|fault| writeln!(f, "    {fault}"))?;
         writeln!(f, "  replay: {}\n", failure.replay)?;
         failure.transcript.iter().try_for_each(|line| writeln!(f, "{line}"))

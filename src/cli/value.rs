@@ -57,7 +57,8 @@ pub(super) enum ValueError {
     Jitter(String),
 }
 
-fn whole(text: &str, min: u64, max: u64) -> Result<u64, ValueError> {
+/// Reads a whole number.
+pub(super) fn whole(text: &str, min: u64, max: u64) -> Result<u64, ValueError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let value = text.parse().ok().filter(|value| digits && (min..=max).contains(value));
     value.ok_or_else(|| ValueError::Whole { text: text.to_owned(), min, max })

@@ -7,8 +7,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tracing::debug;
+
 use super::driver::{Core, Port, after, clock, elapsed, sleep_until};
-use super::links::{Links, Over};
+use super::links::{Link, Links, Over};
 use super::net::Net;
 use super::outgoing::{Outgoing, Release};
 use super::sockets::Sockets;
@@ -64,7 +66,8 @@ impl<N: Net, F> Direct<N, F> {
 
     /// Notes that a stream has ended, and lets its socket go.
     fn end(&mut self, conn: Conn, reason: CloseReason) {
-        let Some(id) = self.links.end(conn, reason) else { return };
+        let Some(Link { id, peer, .. }) = self.links.end(conn, reason) else { return };
+        debug!(%peer, %reason, "closed");
         match reason {
             CloseReason::Finished => self.sockets.remove(id),
             CloseReason::Reset | CloseReason::Aborted | CloseReason::LingerExpired => self.sockets.abort(id),
@@ -225,10 +228,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
                     None => continue,
                 }
             }
-            let raw = match ready!(self.sockets.poll_next(cx)) {
-                Ok(raw) => raw,
-                Err(error) => return Poll::Ready(Err(DriveError::Socket(error))),
-            };
+            let raw = ready!(self.sockets.poll_next(cx))?;
             if let Some(fed) = self.translate(core, raw) {
                 return Poll::Ready(fed);
             }
@@ -246,7 +246,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
 
     fn rest(&mut self, _deadline: Option<Instant>) {}
 
-    async fn finish(&mut self, core: &mut Core<M>) {
+    async fn finish(&mut self, core: &mut Core<M>) -> Result<(), DriveError> {
         let now = self.elapsed();
         self.sockets.stop_listening();
         for conn in self.links.all() {
@@ -262,12 +262,16 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
                     // What was flushed just now may have been the last, and then nothing would wake this again.
                     Poll::Pending if self.is_finished() => Poll::Ready(Ok(())),
                     polled => polled,
-                }) => if ended.is_err() {
-                    return;
+                }) => match ended {
+                    Ok(()) => {}
+                    Err(error @ DriveError::Send { .. }) => return Err(error),
+                    // A socket that fails now has nothing left that the machine wants of it.
+                    Err(_) => break,
                 },
                 () = sleep_until(wake_at) => {}
-                () = &mut until => return,
+                () = &mut until => break,
             }
         }
+        self.sockets.take_failure().map_or(Ok(()), Err)
     }
 }

@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
+use tracing::{info, trace};
 
 use super::DriveError;
 use crate::machine::{Input, Machine, Outbox, Status, limits};
@@ -52,7 +53,7 @@ pub(super) trait Port<M: Machine> {
     fn rest(&mut self, deadline: Option<Instant>);
 
     /// Brings everything that is on its way to its end, within bounds.
-    async fn finish(&mut self, core: &mut Core<M>);
+    async fn finish(&mut self, core: &mut Core<M>) -> Result<(), DriveError>;
 }
 
 /// Drives a machine until it is done. `commands` is what the application asks of it.
@@ -69,7 +70,8 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
     port.feed(&mut core, start)?;
     loop {
         if let Some(status) = core.done {
-            port.finish(&mut core).await;
+            info!(status = status.code(), "done");
+            port.finish(&mut core).await?;
             return Ok(status);
         }
         let deadline = core.machine.deadline();
@@ -80,6 +82,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
             biased;
             () = &mut stop, if !stopping => {
                 stopping = true;
+                info!("asked to stop");
                 port.feed(&mut core, Input::Stop)?;
             }
             fed = poll_fn(|cx| poll_inputs(port, &mut core, &mut commands, cx)) => fed?,
@@ -102,6 +105,7 @@ fn poll_inputs<M: Machine, P: Port<M>>(
 ) -> Poll<Result<(), DriveError>> {
     let mut fed = 0;
     if let Poll::Ready(command) = poll_command(commands, cx) {
+        trace!("asked by the application");
         port.feed(core, Input::Command(command))?;
         fed = 1;
     }

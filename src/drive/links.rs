@@ -65,11 +65,11 @@ impl Links {
         Some(link)
     }
 
-    /// Notes that a stream is over, to be told by [`Links::next_over`]; gives back the id of its socket.
-    pub(super) fn end(&mut self, conn: Conn, reason: CloseReason) -> Option<u32> {
+    /// Notes that a stream is over, to be told by [`Links::next_over`]; gives back what was known of it.
+    pub(super) fn end(&mut self, conn: Conn, reason: CloseReason) -> Option<Link> {
         let link = self.forget(conn)?;
         self.over.push_back(Over { conn, reason: link.connected.then_some(reason) });
-        Some(link.id)
+        Some(link)
     }
 
     /// The next stream whose end the machine has not been told.
@@ -140,8 +140,8 @@ mod tests {
     #[test]
     fn the_end_of_a_stream_is_told_once() {
         let mut links = links();
-        assert_eq!(links.end(FIRST, CloseReason::Reset), Some(0));
-        assert_eq!(links.end(FIRST, CloseReason::Aborted), None);
+        assert_eq!(links.end(FIRST, CloseReason::Reset).map(|link| link.id), Some(0));
+        assert!(links.end(FIRST, CloseReason::Aborted).is_none());
         assert_eq!(links.next_over().unwrap().reason, Some(CloseReason::Reset));
         assert!(links.next_over().is_none());
     }

@@ -5,6 +5,7 @@
 
 mod direct;
 mod driver;
+mod error;
 mod links;
 mod net;
 mod outgoing;
@@ -13,18 +14,21 @@ mod ready;
 mod simulated;
 mod sockets;
 mod stream;
+mod system;
+mod unix;
 
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use tokio::sync::mpsc::Receiver;
+use tracing::info;
 
+pub use error::DriveError;
 pub use outgoing::LocalFaults;
 #[cfg(feature = "turmoil")]
 pub use simulated::{MAX_TURMOIL_HOSTS, SimulateError, Simulated, simulate};
 
-use crate::fault::{FaultKind, UnknownHost};
 use crate::machine::{Input, Machine, Peer, Status};
 use direct::Direct;
 use outgoing::Outgoing;
@@ -34,7 +38,8 @@ use outgoing::Outgoing;
 pub enum Endpoint {
     /// A datagram socket.
     Datagram {
-        /// Where it is bound; port 0 for one that the system chooses.
+        /// Where it is bound; port 0 for one that the system chooses. The file of a Unix socket is there as long as the
+        /// machine runs; one that a crash has left behind is replaced.
         bind: Peer,
         /// The peer that it is connected to, if it is: the system then drops what comes from elsewhere, and tells of
         /// refusals.
@@ -44,7 +49,8 @@ pub enum Endpoint {
     },
     /// A listening stream socket.
     Listener {
-        /// Where it is bound; port 0 for one that the system chooses.
+        /// Where it is bound; port 0 for one that the system chooses. The file of a Unix socket is there as long as the
+        /// machine runs; one that a crash has left behind is replaced.
         bind: Peer,
     },
     /// None: the machine opens streams itself.
@@ -67,46 +73,6 @@ impl<C> Setup<C> {
     /// A socket without faults and commands.
     pub const fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, faults: None, commands: None }
-    }
-}
-
-/// Why a machine could not be driven.
-#[derive(Debug, thiserror::Error)]
-pub enum DriveError {
-    /// The socket could not be opened.
-    #[error("cannot {action} {peer}: {}", plain(.source))]
-    Open {
-        /// What was tried: "listen on", "bind" or "connect to".
-        action: &'static str,
-        /// Where.
-        peer: Box<Peer>,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The socket does not work any more.
-    #[error("the socket failed: {}", plain(.0))]
-    Socket(io::Error),
-    /// The runtime could not be made.
-    #[error("cannot start: {}", plain(.0))]
-    Start(io::Error),
-    /// The machine broke a law.
-    #[error("{0}")]
-    Broken(crate::machine::Violation),
-    /// The plan names a host that is neither this process nor the others.
-    #[error(transparent)]
-    UnknownHost(#[from] UnknownHost),
-    /// The plan has a fault that real sockets cannot have.
-    #[error("real sockets cannot have the fault '{}'; take it out of the plan", .0.name())]
-    NotOnSockets(FaultKind),
-}
-
-/// What the system said, in words that help.
-fn plain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "the address is in use; choose another port, or 0 for any".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied; ports below 1024 need privileges".to_owned(),
-        _ => error.to_string().to_lowercase(),
     }
 }
 
@@ -146,8 +112,9 @@ pub async fn run_until<M: Machine>(
 ) -> Result<Status, DriveError> {
     let Setup { endpoint, faults, commands } = setup;
     let outgoing = faults.as_ref().map(Outgoing::new).transpose()?;
-    let mut port = Direct::<net::System, _>::open(endpoint, outgoing, event).await?;
+    let mut port = Direct::<system::System, _>::open(endpoint, outgoing, event).await?;
     let local = port.local().unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0).into());
+    info!(%local, "opened");
     opened(local);
     driver::drive(machine, &mut port, Input::Start { local }, commands, stop).await
 }

@@ -3,11 +3,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
+use tracing::{debug, trace};
+
+use super::error::needs_broadcast;
 use super::net::{Datagrams, Listen, Net, Pending, Stream as _};
 use super::ready::{Ready, StreamWaker};
 use super::stream::Stream;
@@ -23,11 +26,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) enum Raw {
     /// A datagram of this length is in the buffer that [`Sockets::lend`] lends.
-    Datagram { from: SocketAddr, len: usize },
+    Datagram { from: Peer, len: usize },
     /// A datagram of the connected socket was refused.
     Refused,
     /// A stream was accepted.
-    Accepted { id: u32, peer: SocketAddr },
+    Accepted { id: u32, peer: Peer },
     /// A stream that was asked for stands, or does not.
     Dialed { id: u32, result: io::Result<()> },
     /// So many bytes of a stream are in the buffer that [`Sockets::lend`] lends.
@@ -44,8 +47,10 @@ pub(super) enum Raw {
 
 /// All sockets of one machine.
 pub(super) struct Sockets<N: Net> {
-    udp: Option<N::Udp>,
-    unsent: VecDeque<(SocketAddr, Vec<u8>)>,
+    datagrams: Option<N::Datagrams>,
+    unsent: VecDeque<(Peer, Vec<u8>)>,
+    /// A datagram that could not be sent, where that is no loss but a mistake.
+    failure: Option<DriveError>,
     listener: Option<N::Listener>,
     accept_pause: Option<Pending<()>>,
     streams: Vec<Option<Stream<N::Stream>>>,
@@ -58,15 +63,18 @@ pub(super) struct Sockets<N: Net> {
     caused: VecDeque<Raw>,
     buf: Box<[u8]>,
     /// The peer of the connected datagram socket.
-    connected: Option<SocketAddr>,
+    connected: Option<Peer>,
+    /// Whether the datagram socket may send broadcasts.
+    broadcast: bool,
 }
 
 impl<N: Net> Sockets<N> {
     /// Opens what a machine gets before it starts.
     pub(super) async fn open(endpoint: Endpoint) -> Result<Self, DriveError> {
         let mut sockets = Self {
-            udp: None,
+            datagrams: None,
             unsent: VecDeque::new(),
+            failure: None,
             listener: None,
             accept_pause: None,
             streams: Vec::new(),
@@ -77,23 +85,23 @@ impl<N: Net> Sockets<N> {
             caused: VecDeque::new(),
             buf: vec![0; limits::MAX_READ_LEN].into_boxed_slice(),
             connected: None,
+            broadcast: false,
         };
         match endpoint {
             Endpoint::Datagram { bind, connect, broadcast } => {
-                let peer = connect.map(|peer| inet(peer, "connect to")).transpose()?;
                 let open = |source| DriveError::Open { action: "bind", peer: Box::new(bind), source };
-                let mut udp = N::bind(inet(bind, "bind")?, broadcast).await.map_err(open)?;
-                if let Some(to) = peer {
-                    let refused =
-                        |source| DriveError::Open { action: "connect to", peer: Box::new(to.into()), source };
-                    udp.connect(to).await.map_err(refused)?;
+                let mut datagrams = N::bind(bind, broadcast).await.map_err(open)?;
+                if let Some(to) = connect {
+                    let open = |source| DriveError::Open { action: "connect to", peer: Box::new(to), source };
+                    datagrams.connect(to).await.map_err(open)?;
                 }
-                sockets.udp = Some(udp);
-                sockets.connected = peer;
+                sockets.datagrams = Some(datagrams);
+                sockets.connected = connect;
+                sockets.broadcast = broadcast;
             }
             Endpoint::Listener { bind } => {
                 let open = |source| DriveError::Open { action: "listen on", peer: Box::new(bind), source };
-                sockets.listener = Some(N::listen(inet(bind, "listen on")?).await.map_err(open)?);
+                sockets.listener = Some(N::listen(bind).await.map_err(open)?);
             }
             Endpoint::Dialer => {}
         }
@@ -102,8 +110,8 @@ impl<N: Net> Sockets<N> {
 
     /// The address that is bound, if one is.
     pub(super) fn local(&self) -> Option<Peer> {
-        let udp = self.udp.as_ref().and_then(|udp| udp.local_addr().ok());
-        udp.or_else(|| self.listener.as_ref().and_then(|listener| listener.local_addr().ok())).map(Peer::from)
+        let bound = self.datagrams.as_ref().and_then(|socket| socket.local_addr().ok());
+        bound.or_else(|| self.listener.as_ref().and_then(|socket| socket.local_addr().ok()))
     }
 
     /// Lends the buffer in which what came in last is, to be given back before anything else comes in.
@@ -123,7 +131,6 @@ impl<N: Net> Sockets<N> {
 
     /// Sends a datagram, or keeps it until the socket takes it.
     pub(super) fn send(&mut self, peer: Peer, bytes: &[u8]) {
-        let Some(peer) = peer.inet() else { return };
         if self.unsent.is_empty()
             && self.send_now(&mut Context::from_waker(Waker::noop()), peer, bytes).is_ready()
         {
@@ -131,30 +138,45 @@ impl<N: Net> Sockets<N> {
         }
         if self.unsent.len() < MAX_UNSENT_DATAGRAMS {
             self.unsent.push_back((peer, bytes.to_vec()));
+        } else {
+            debug!(%peer, len = bytes.len(), "send failed: too many datagrams wait");
         }
     }
 
-    /// Offers a datagram to the socket. What the system refuses for another reason than being busy is lost.
-    fn send_now(&mut self, cx: &mut Context<'_>, peer: SocketAddr, bytes: &[u8]) -> Poll<()> {
-        let Some(udp) = &mut self.udp else { return Poll::Ready(()) };
-        if let Err(error) = ready!(udp.poll_send(cx, bytes, peer))
-            && is_refusal(&error)
-        {
-            // The refusal of a datagram before: this one has not been sent yet.
-            self.caused.push_back(Raw::Refused);
-            let _ = ready!(udp.poll_send(cx, bytes, peer));
+    /// Offers a datagram to the socket. What the system refuses for another reason than being busy is lost, but for a
+    /// broadcast: nobody would ever hear one.
+    fn send_now(&mut self, cx: &mut Context<'_>, peer: Peer, bytes: &[u8]) -> Poll<()> {
+        let Some(socket) = &mut self.datagrams else { return Poll::Ready(()) };
+        let mut sent = ready!(socket.poll_send(cx, bytes, peer));
+        match sent {
+            Err(error) if is_mistake(self.broadcast, peer, &error) => {
+                debug!(%peer, %error, "send failed");
+                self.failure.get_or_insert(DriveError::Send { peer: Box::new(peer), source: error });
+                return Poll::Ready(());
+            }
+            Err(error) if is_refusal(&error) => {
+                // The refusal of a datagram before: this one has not been sent yet.
+                self.caused.push_back(Raw::Refused);
+                sent = ready!(socket.poll_send(cx, bytes, peer));
+            }
+            _ => {}
+        }
+        match sent {
+            Ok(()) => trace!(%peer, len = bytes.len(), "sent"),
+            Err(error) => debug!(%peer, %error, "send failed"),
         }
         Poll::Ready(())
+    }
+
+    /// Why a broadcast could not be sent, if that has happened.
+    pub(super) fn take_failure(&mut self) -> Option<DriveError> {
+        self.failure.take()
     }
 
     /// Begins to open a stream.
     pub(super) fn dial(&mut self, peer: Peer) -> u32 {
         let id = self.insert(None);
-        let dialed: Pending<io::Result<N::Stream>> = match peer.inet() {
-            Some(peer) => N::connect(peer),
-            None => Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into()))),
-        };
-        self.dialing.push((id, dialed));
+        self.dialing.push((id, N::connect(peer)));
         id
     }
 
@@ -193,7 +215,7 @@ impl<N: Net> Sockets<N> {
     }
 
     /// This end's address of a stream that stands.
-    pub(super) fn stream_local(&self, id: u32) -> io::Result<SocketAddr> {
+    pub(super) fn stream_local(&self, id: u32) -> io::Result<Peer> {
         let socket = self.streams.get(id as usize).and_then(|stream| stream.as_ref()?.socket.as_ref());
         socket.ok_or(io::ErrorKind::NotConnected)?.local_addr()
     }
@@ -244,12 +266,12 @@ impl<N: Net> Sockets<N> {
     }
 
     /// The next thing that happens. Datagrams go before connections, and those before what streams bring.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Raw>> {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Raw, DriveError>> {
         if let Some(raw) = self.caused.pop_front() {
             return Poll::Ready(Ok(raw));
         }
         self.ready.register(cx.waker());
-        if let Poll::Ready(raw) = self.poll_udp(cx) {
+        if let Poll::Ready(raw) = self.poll_datagrams(cx) {
             return Poll::Ready(raw);
         }
         if let Some(raw) = self.poll_accept(cx).or_else(|| self.poll_dialing(cx)) {
@@ -264,18 +286,21 @@ impl<N: Net> Sockets<N> {
         Poll::Pending
     }
 
-    fn poll_udp(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Raw>> {
+    fn poll_datagrams(&mut self, cx: &mut Context<'_>) -> Poll<Result<Raw, DriveError>> {
         while let Some((peer, bytes)) = self.unsent.pop_front() {
             if self.send_now(cx, peer, &bytes).is_pending() {
                 self.unsent.push_front((peer, bytes));
                 break;
             }
         }
-        let Some(udp) = &mut self.udp else { return Poll::Pending };
-        match ready!(udp.poll_recv(cx, &mut self.buf)) {
+        if let Some(failure) = self.take_failure() {
+            return Poll::Ready(Err(failure));
+        }
+        let Some(socket) = &mut self.datagrams else { return Poll::Pending };
+        match ready!(socket.poll_recv(cx, &mut self.buf)) {
             Ok((len, from)) => Poll::Ready(Ok(Raw::Datagram { from, len })),
             Err(error) if self.connected.is_some() && is_refusal(&error) => Poll::Ready(Ok(Raw::Refused)),
-            Err(error) => Poll::Ready(Err(error)),
+            Err(error) => Poll::Ready(Err(DriveError::Socket(error))),
         }
     }
 
@@ -295,7 +320,8 @@ impl<N: Net> Sockets<N> {
                 }
                 // The client has gone before it was its turn: nothing is lost.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Poll::Ready(Err(_)) => {
+                Poll::Ready(Err(error)) => {
+                    debug!(%error, "accept paused");
                     let mut pause: Pending<()> = Box::pin(tokio::time::sleep(ACCEPT_PAUSE));
                     if pause.as_mut().poll(cx).is_pending() {
                         self.accept_pause = Some(pause);
@@ -350,13 +376,16 @@ impl Raw {
     }
 }
 
-/// Whether an error of a datagram socket tells what became of a datagram before (ICMP), and not of the socket.
+/// Whether an error of a datagram socket tells what became of a datagram before, by ICMP or by a Unix socket that is no
+/// longer connected here, and not of the socket.
 fn is_refusal(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-    matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable};
+    matches!(error.kind(), ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable)
 }
 
-fn inet(peer: Peer, action: &'static str) -> Result<SocketAddr, DriveError> {
-    let source = || io::Error::new(io::ErrorKind::Unsupported, "this system has no unix sockets");
-    peer.inet().ok_or_else(|| DriveError::Open { action, peer: Box::new(peer), source: source() })
+/// Whether a datagram that was refused is a broadcast. The broadcast address of one network only the system knows, and
+/// shows it where the socket lacks the option.
+fn is_mistake(may_broadcast: bool, peer: Peer, error: &io::Error) -> bool {
+    let Some(SocketAddr::V4(addr)) = peer.inet() else { return false };
+    *addr.ip() == Ipv4Addr::BROADCAST || (!may_broadcast && needs_broadcast(error))
 }

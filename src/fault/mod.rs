@@ -48,6 +48,7 @@ mod plan;
 mod print;
 mod profile;
 mod resolved;
+pub mod shrink;
 mod span;
 pub mod strategy;
 mod text;

@@ -3,6 +3,7 @@
 //! Bytes on the wire, ports and timings are those of the originals; what the originals got wrong is right here, and
 //! never by a change that a classic peer would notice.
 
+mod altered;
 mod escaped;
 pub mod greet;
 pub mod greeter;

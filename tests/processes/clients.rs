@@ -19,12 +19,12 @@ fn words<'a>(args: &[&'a str], addr: &'a str) -> Vec<&'a str> {
 fn every_client_ends_well_with_its_server() {
     for dialogue in ALL.iter().filter(|dialogue| dialogue.args[0] != "udp-broadcast") {
         for addr in ["127.0.0.1:0", "[::1]:0"] {
-            let served = dialogue.serve(addr);
-            let mut served: Vec<&str> = served.iter().map(String::as_str).collect();
-            if !served.contains(&"--time-scale") {
-                served.extend(["--time-scale", "0.05"]);
+            let own = dialogue.serve(addr);
+            let mut own: Vec<&str> = own.iter().map(String::as_str).collect();
+            if !own.contains(&"--time-scale") {
+                own.extend(["--time-scale", "0.05"]);
             }
-            let server = Server::start(&served);
+            let server = Server::start(&own);
             let mut called = words(dialogue.args, &server.addr);
             if dialogue.args[0] == "http" {
                 called.extend(["--output", "/dev/null"]);

@@ -180,7 +180,7 @@ impl Client {
 
     /// Reads until this has come.
     fn hear(&mut self, who: &[&str], expected: &[u8]) {
-        let (mut heard, mut buf) = (Vec::new(), [0; 65_536]);
+        let (mut heard, mut buf) = (Vec::new(), vec![0; 65_536]);
         let until = now() + PATIENCE;
         while !heard.windows(expected.len()).any(|window| window == expected) {
             assert!(now() < until, "{who:?} says too much: {}", heard.escape_ascii());
@@ -195,7 +195,7 @@ impl Client {
 
     /// Whether the server has ended the connection, after all that it had to say.
     pub(crate) fn is_ended(&mut self) -> bool {
-        let mut buf = [0; 65_536];
+        let mut buf = vec![0; 65_536];
         let until = now() + PATIENCE;
         while now() < until {
             match self.read(&mut buf) {

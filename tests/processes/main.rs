@@ -5,5 +5,6 @@
 mod classic;
 mod clients;
 mod dialogues;
+mod log;
 mod process;
 mod servers;

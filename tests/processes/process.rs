@@ -1,7 +1,7 @@
 //! Processes, and bounds on every wait for them.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,10 +19,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with_errors_to(Stdio::inherit(), args)
+    }
+
+    /// The same, with its standard error kept for [`Server::errors`].
+    pub(crate) fn start_with_errors(args: &[&str]) -> Self {
+        Self::start_with_errors_to(Stdio::piped(), args)
+    }
+
+    fn start_with_errors_to(errors: Stdio, args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lossproof"))
             .arg("serve")
             .args(args)
             .stdout(Stdio::piped())
+            .stderr(errors)
             .spawn()
             .expect("the binary was built for this test");
         let stdout = child.stdout.take().expect("standard output is a pipe");
@@ -36,6 +46,11 @@ impl Server {
     /// The next line that it prints.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("it prints a line")
+    }
+
+    /// What it writes to standard error up to its end, to be read when it has ended.
+    pub(crate) fn errors(&mut self) -> ChildStderr {
+        self.child.stderr.take().expect("standard error is kept")
     }
 
     /// Sends it a signal, and gives the status with which it ends.

@@ -1,15 +1,12 @@
 //! What an application asks of a machine on real sockets while it runs.
 
-use std::net::UdpSocket;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use lossproof::drive::Setup;
 use lossproof::{Input, Instant, Machine, Outbox, Status};
 use tokio::sync::mpsc;
 
-use crate::support::{Driven, V4, datagram, plain_udp, receive, within_bounds};
+use crate::support::{A_WHILE, Driven, V4, datagram, plain_udp, receive, within_bounds};
 
 /// Tells of each command and each datagram, and is done at the command 0.
 struct Teller;
@@ -53,14 +50,6 @@ fn teller(max_waiting: usize) -> (Driven<Told>, mpsc::Sender<u32>) {
     (Driven::start_with(setup, || Teller), sender)
 }
 
-/// Does something again and again in a thread of its own, until it is told that it is enough.
-fn again_and_again(mut act: impl FnMut() -> bool + Send + 'static) -> (Arc<AtomicBool>, JoinHandle<()>) {
-    let enough = Arc::new(AtomicBool::new(false));
-    let is_enough = Arc::clone(&enough);
-    let thread = thread::spawn(move || while !is_enough.load(Ordering::Relaxed) && act() {});
-    (enough, thread)
-}
-
 #[test]
 fn commands_come_in_order_and_none_after_the_end() {
     within_bounds(|| {
@@ -101,19 +90,49 @@ fn the_run_goes_on_when_nobody_is_left_to_ask() {
     });
 }
 
+/// Says something to itself at the start, and so many times again whenever it hears it.
+struct Echoing {
+    again: usize,
+}
+
+impl Machine for Echoing {
+    type Command = u32;
+    type Event = Told;
+
+    fn handle(&mut self, input: Input<'_, u32>, _: Instant, out: &mut Outbox<Told>) {
+        match input {
+            Input::Start { local } => out.send(local, b"x"),
+            Input::Datagram { peer, bytes } => {
+                if self.again == 0 {
+                    out.event(Told::Datagram);
+                }
+                for _ in 0..self.again {
+                    out.send(peer, bytes);
+                }
+            }
+            Input::Command(number) => out.event(Told::Asked(number)),
+            Input::Stop => out.done(Status::Success),
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
 #[test]
 fn a_flood_of_datagrams_starves_no_command() {
     within_bounds(|| {
-        let (mut driven, sender) = teller(1);
-        let (flood, addr) = (UdpSocket::bind(V4).unwrap(), driven.addr);
-        let (enough, thread) = again_and_again(move || flood.send_to(b"x", addr).is_ok());
-        driven.wait_count("the flood", 100, |told| *told == Told::Datagram);
+        let (sender, commands) = mpsc::channel(1);
+        let setup = Setup { commands: Some(commands), ..Setup::new(datagram(V4, None)) };
+        // Two for each one: the socket is never empty again.
+        let mut driven = Driven::start_with(setup, || Echoing { again: 2 });
+        thread::sleep(A_WHILE);
         for number in 1..=10 {
             sender.blocking_send(number).unwrap();
         }
         driven.wait_count("the commands", 10, |told| matches!(told, Told::Asked(_)));
-        enough.store(true, Ordering::Relaxed);
-        thread.join().unwrap();
         driven.stop();
     });
 }
@@ -121,16 +140,16 @@ fn a_flood_of_datagrams_starves_no_command() {
 #[test]
 fn a_flood_of_commands_starves_no_datagram() {
     within_bounds(|| {
-        let (mut driven, sender) = teller(1024);
-        let (enough, thread) = again_and_again(move || sender.blocking_send(7).is_ok());
-        driven.wait_count("the flood", 1000, |told| matches!(told, Told::Asked(_)));
-        let client = plain_udp(V4);
-        for _ in 0..10 {
-            client.send_to(b"me too", driven.addr).unwrap();
-            assert_eq!(receive(&client).0, b"me too");
+        const COUNT: u32 = 10_000;
+        let (sender, commands) = mpsc::channel(COUNT as usize);
+        for number in 1..=COUNT {
+            sender.try_send(number).unwrap();
         }
-        enough.store(true, Ordering::Relaxed);
-        thread.join().unwrap();
-        driven.stop();
+        let setup = Setup { commands: Some(commands), ..Setup::new(datagram(V4, None)) };
+        let mut driven = Driven::start_with(setup, || Echoing { again: 0 });
+        driven.wait_count("the commands", COUNT as usize, |told| matches!(told, Told::Asked(_)));
+        let told = driven.stop();
+        let heard = told.iter().position(|told| *told == Told::Datagram).expect("the datagram comes");
+        assert!(heard < 1_000, "after {heard} commands");
     });
 }

@@ -1,13 +1,18 @@
 //! Machines on real sockets, against plain blocking peers written here.
 #![cfg(feature = "net")]
 
+mod broadcast;
 mod commands;
 mod datagrams;
 mod hello_tcp;
+mod hello_udp;
 mod select_echo;
 mod streams;
 mod support;
 mod tcp_deadlock;
 mod tcp_sixteen;
+mod udp_broadcast;
+mod udp_chat;
 mod udp_local;
 mod udp_remote;
+mod unix;

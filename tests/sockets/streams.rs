@@ -1,7 +1,7 @@
 //! Streams on real sockets driven hard, by machines of the test's own, against plain blocking peers written here.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -16,7 +16,7 @@ use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
 
 /// What the machines here tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
+pub(crate) enum Told {
     Connected(Conn),
     Failed(ConnectError),
     Paused(Conn),
@@ -87,11 +87,12 @@ impl Machine for Echo {
     }
 }
 
-fn echo(bind: SocketAddr) -> (Driven<Told>, Arc<AtomicUsize>) {
+/// An echo, and how much it has held at most.
+pub(crate) fn echo(endpoint: Endpoint) -> (Driven<Told>, Arc<AtomicUsize>) {
     let most_held = Arc::<AtomicUsize>::default();
     let of_machine = Arc::clone(&most_held);
     let make = move || Echo { most_held: of_machine, ..Echo::default() };
-    (Driven::start(listener(bind), None, make), most_held)
+    (Driven::start(endpoint, None, make), most_held)
 }
 
 /// A server that does something with each slice, and tells of the rest.
@@ -107,7 +108,7 @@ fn server_that(mut on_received: impl FnMut(Conn, &mut Outbox<Told>) + Send + 'st
     })
 }
 
-fn tell(input: Input<'_, ()>, out: &mut Outbox<Told>) {
+pub(crate) fn tell(input: Input<'_, ()>, out: &mut Outbox<Told>) {
     match input {
         Input::Connected { conn, .. } => out.event(Told::Connected(conn)),
         Input::ConnectFailed { reason, .. } => out.event(Told::Failed(reason)),
@@ -120,12 +121,12 @@ fn tell(input: Input<'_, ()>, out: &mut Outbox<Told>) {
     }
 }
 
-fn is_closed(told: &Told) -> bool {
+pub(crate) fn is_closed(told: &Told) -> bool {
     matches!(told, Told::Closed(..))
 }
 
 /// Bytes that show where they belong.
-fn pattern(len: usize) -> Vec<u8> {
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0_u32..).flat_map(u32::to_le_bytes).take(len).collect()
 }
 
@@ -154,7 +155,7 @@ fn fill(stream: &mut TcpStream) {
 fn back_pressure_loses_nothing_and_bounds_memory() {
     within_bounds(|| {
         for bind in [V4, V6] {
-            let (mut server, most_held) = echo(bind);
+            let (mut server, most_held) = echo(listener(bind));
             let mut stream = plain_tcp(server.addr);
             let sent = pattern(8 * 1024 * 1024);
             let mut half = stream.try_clone().unwrap();
@@ -178,7 +179,7 @@ fn back_pressure_loses_nothing_and_bounds_memory() {
 #[test]
 fn who_never_reads_blocks_nobody_else() {
     within_bounds(|| {
-        let (mut server, most_held) = echo(V4);
+        let (mut server, most_held) = echo(listener(V4));
         let mut hogs: Vec<TcpStream> = (0..3).map(|_| plain_tcp(server.addr)).collect();
         hogs.iter_mut().for_each(fill);
         server.wait_count("full", 3, |told| matches!(told, Told::Paused(_)));
@@ -347,7 +348,7 @@ fn nobody_listening_is_told_once() {
 fn fifty_connections_at_once() {
     within_bounds(|| {
         const COUNT: usize = 50;
-        let (server, _) = echo(V4);
+        let (server, _) = echo(listener(V4));
         let to = server.peer();
         let client = Driven::start(Endpoint::Dialer, None, move || {
             let mut open_count = COUNT;

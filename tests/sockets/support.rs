@@ -1,10 +1,14 @@
 //! What the tests on real sockets share: a machine driven in a thread of its own, and bounds on every wait.
 
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::ffi::OsStrExt as _;
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -13,6 +17,7 @@ use std::time::{Duration, Instant};
 use lossproof::drive::{DriveError, Endpoint, LocalFaults, Setup, run_until};
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::FaultPlan;
+use lossproof::machine::UnixPath;
 use lossproof::systems::{CLIENT, Options, SERVER, System, Transport};
 use lossproof::{Boot, Input, Machine, Outbox, Peer, Status};
 use tokio::sync::oneshot;
@@ -254,6 +259,20 @@ pub(crate) fn faults(plan: &str, own: &str, peer: &str) -> LocalFaults {
 /// A datagram socket of ours.
 pub(crate) fn datagram(bind: SocketAddr, connect: Option<SocketAddr>) -> Endpoint {
     Endpoint::Datagram { bind: bind.into(), connect: connect.map(Peer::from), broadcast: false }
+}
+
+/// A path for a socket that no other test has, short enough to be one.
+pub(crate) fn unix_path() -> UnixPath {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("lossproof-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let path = std::env::temp_dir().join(name);
+    let _ = std::fs::remove_file(&path);
+    UnixPath::new(path.as_os_str().as_bytes()).unwrap()
+}
+
+/// The same path for the system.
+pub(crate) fn file(path: &UnixPath) -> &Path {
+    Path::new(OsStr::from_bytes(path.as_bytes()))
 }
 
 /// A listening socket of ours.

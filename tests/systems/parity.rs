@@ -1,19 +1,20 @@
 //! The same scenario with the same plan gives the same transcript in the event engine and on turmoil.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::Settings;
 use lossproof::fault::strategy::{datagram_plan, stream_plan};
-use lossproof::fault::{Chance, FaultPlan, Profile};
+use lossproof::fault::{Chance, FaultPlan, Flow, Profile};
 use lossproof::systems::Options;
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_local::UdpLocal;
 use lossproof::systems::udp_remote::UdpRemote;
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Scenario};
+use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario};
 use proptest::prelude::*;
 
-use crate::support::{assert_parity, both_ways, config};
+use crate::support::{assert_parity, assert_scenario_parity, both_ways, config};
 
 proptest! {
     #![proptest_config(config(60))]
@@ -43,6 +44,92 @@ proptest! {
         assert_parity::<UdpRemote>(&Options { ids: true, ..Options::default() }, &none, profile, seed);
         assert_parity::<TcpSixteen>(&Options::default(), &none, profile, seed);
     }
+}
+
+/// The port of those who hear broadcasts.
+const PORT: u16 = 1060;
+
+/// Says something to everybody, several times at one moment.
+struct Caller;
+
+/// Tells of what it hears.
+struct Hearer;
+
+impl Machine for Caller {
+    type Command = ();
+    type Event = Vec<u8>;
+
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Vec<u8>>) {
+        let everybody = Peer::from(SocketAddr::from((Ipv4Addr::BROADCAST, PORT)));
+        match input {
+            Input::Start { .. } => {
+                out.send(everybody, b"one");
+                out.send(everybody, b"another");
+                out.send(everybody, b"one");
+            }
+            Input::Command(()) => out.send(everybody, b"the last"),
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+impl Machine for Hearer {
+    type Command = ();
+    type Event = Vec<u8>;
+
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Vec<u8>>) {
+        if let Input::Datagram { bytes, .. } = input {
+            out.event(bytes.to_vec());
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+/// One who calls, and three who hear; a fourth is bound to another port.
+fn broadcast() -> Rc<Scenario<(), Vec<u8>>> {
+    let mut scenario = Scenario::new("broadcast");
+    let bound = |port| Binding::Datagram { port, connect: None };
+    let caller = scenario.host("caller", bound(PORT), |_| Box::new(Caller));
+    for name in ["a", "b", "c"] {
+        scenario.host(name, bound(PORT), |_| Box::new(Hearer));
+    }
+    scenario.host("deaf", bound(PORT + 1), |_| Box::new(Hearer));
+    scenario.command(Instant::from_millis(30), caller, ());
+    Rc::new(scenario)
+}
+
+proptest! {
+    #![proptest_config(config(40))]
+
+    #[test]
+    fn a_broadcast_is_the_same_in_both_worlds(
+        plan in datagram_plan(&["a", "b", "c"].map(|name| Flow::new("caller", name)), 5, 8),
+        seed in any::<u64>(),
+        loss in 0_u32..50,
+    ) {
+        let jitter = std::time::Duration::from_millis(20);
+        let profile = Profile { loss: Chance::percent(loss), jitter, ..Profile::default() };
+        assert_scenario_parity(&broadcast(), &plan, profile, seed);
+    }
+}
+
+#[test]
+fn one_datagram_is_heard_by_all_who_listen() {
+    let plan = "caller>a #0 drop; caller>b #1 delay 40ms; caller>c #3 duplicate; caller>c #0 flip 0:0x20";
+    let transcript = assert_scenario_parity(&broadcast(), &plan.parse().unwrap(), Profile::default(), 7);
+    let heard = |name: &str| -> Vec<String> {
+        let marked =
+            transcript.lines().filter(|line| line.contains(" event ") && line.contains(&format!(" {name} ")));
+        marked.map(str::to_owned).collect()
+    };
+    assert_eq!(["a", "b", "c", "deaf"].map(|name| heard(name).len()), [3, 4, 5, 0], "{transcript}");
 }
 
 #[test]

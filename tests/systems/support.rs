@@ -74,15 +74,30 @@ pub(crate) fn assert_parity<S: System>(
     profile: Profile,
     seed: u64,
 ) {
-    let scenario = std::rc::Rc::new(S::scenario(options));
+    assert_scenario_parity(&std::rc::Rc::new(S::scenario(options)), plan, profile, seed);
+}
+
+/// Runs a scenario in the event engine and on turmoil, and holds that both say the same, which is given back.
+#[cfg(feature = "turmoil")]
+pub(crate) fn assert_scenario_parity<C, E>(
+    scenario: &std::rc::Rc<lossproof::Scenario<C, E>>,
+    plan: &lossproof::fault::FaultPlan,
+    profile: Profile,
+    seed: u64,
+) -> String
+where
+    C: Clone + 'static,
+    E: PartialEq + std::fmt::Debug + 'static,
+{
     let names = scenario.names();
     let plan = Prepared::new(plan, &names).unwrap();
     let settings = Settings { seed, plan, profile, ..Settings::default() };
     let mut engine = Engine::default();
-    let outcome = engine.run(&scenario, &settings);
-    let in_engine = engine.transcript(&scenario, &names).to_string();
-    let simulated = lossproof::drive::simulate(&scenario, &settings).unwrap();
-    let on_turmoil = simulated.transcript(&scenario, &names).to_string();
+    let outcome = engine.run(scenario, &settings);
+    let in_engine = engine.transcript(scenario, &names).to_string();
+    let simulated = lossproof::drive::simulate(scenario, &settings).unwrap();
+    let on_turmoil = simulated.transcript(scenario, &names).to_string();
     assert_eq!(in_engine, on_turmoil);
     assert_eq!((outcome, engine.statuses()), (simulated.outcome, simulated.statuses.as_slice()));
+    in_engine
 }

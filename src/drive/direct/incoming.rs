@@ -1,7 +1,8 @@
 //! What happens on sockets, as the machine is told of it.
 
 use std::io;
-use std::net::SocketAddr;
+
+use tracing::{debug, trace};
 
 use super::Direct;
 use crate::drive::DriveError;
@@ -23,9 +24,10 @@ impl<N: Net, F> Direct<N, F> {
     {
         let input = match raw {
             Raw::Datagram { from, len } => {
+                trace!(peer = %from, len, "received");
                 // The machine reads straight from the sockets' buffer, which is theirs again afterwards.
                 let buffer = self.sockets.lend();
-                let fed = self.feed(core, Input::Datagram { peer: from.into(), bytes: &buffer[..len] });
+                let fed = self.feed(core, Input::Datagram { peer: from, bytes: &buffer[..len] });
                 self.sockets.take_back(buffer);
                 return Some(fed);
             }
@@ -79,7 +81,7 @@ impl<N: Net, F> Direct<N, F> {
         &mut self,
         core: &mut Core<M>,
         id: u32,
-        peer: SocketAddr,
+        peer: Peer,
     ) -> Option<Result<(), DriveError>>
     where
         F: FnMut(M::Event),
@@ -89,7 +91,7 @@ impl<N: Net, F> Direct<N, F> {
             self.sockets.remove(id);
             return None;
         };
-        let (peer, local) = (peer.into(), local.into());
+        debug!(%peer, "accepted");
         let conn = core.out.accept(limits::SEND_BUFFER_LEN as u32);
         self.links.begin(id, conn, peer, true);
         self.stream_opened(id, conn, peer);
@@ -110,11 +112,13 @@ impl<N: Net, F> Direct<N, F> {
         let input = match result.and_then(|()| self.sockets.stream_local(id)) {
             Ok(local) => {
                 self.links.get_mut(conn)?.connected = true;
+                debug!(%peer, %local, "connected");
                 core.out.connected(conn, limits::SEND_BUFFER_LEN as u32);
                 self.stream_opened(id, conn, peer);
-                Input::Connected { conn, peer, local: local.into() }
+                Input::Connected { conn, peer, local }
             }
             Err(error) => {
+                debug!(%peer, %error, "connect failed");
                 self.sockets.remove(id);
                 self.links.forget(conn);
                 core.out.release(conn);
@@ -144,7 +148,10 @@ impl<N: Net, F> Direct<N, F> {
 fn connect_error(error: &io::Error) -> ConnectError {
     match error.kind() {
         io::ErrorKind::TimedOut => ConnectError::TimedOut,
-        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ConnectError::Refused,
+        // Not found is the path of a Unix socket.
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset | io::ErrorKind::NotFound => {
+            ConnectError::Refused
+        }
         _ => ConnectError::Unreachable,
     }
 }

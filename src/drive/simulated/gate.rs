@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -81,7 +81,7 @@ struct Gate<'a, C, E> {
     /// The socket of each end that is here.
     ids: Vec<(StreamEnd, u32)>,
     /// Datagrams that have come through the socket, and are not due yet.
-    datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    datagrams: Vec<(Peer, Vec<u8>)>,
     /// Bytes of streams that have come through the sockets, by their ids.
     pipes: Vec<VecDeque<u8>>,
     /// Something is due that has not come through the sockets yet: it will at this very moment.
@@ -109,7 +109,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
             }
             Raw::Accepted { id, peer } => {
                 let shared = self.shared.borrow();
-                if let Some(at) = shared.world.network.streams.connector_at(peer.into()) {
+                if let Some(at) = shared.world.network.streams.connector_at(peer) {
                     self.ids.push((at.other(), id));
                 }
             }
@@ -137,9 +137,9 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
             Event::Datagram { from, payload, .. } => {
                 let shared = self.shared.borrow();
                 let expected = shared.world.payloads.bytes(payload);
-                let from = from.address(0).inet().map(|addr| addr.ip());
-                let come =
-                    |(source, bytes): &(SocketAddr, Vec<u8>)| Some(source.ip()) == from && bytes == expected;
+                let come = |(source, bytes): &(Peer, Vec<u8>)| {
+                    HostId::at(*source) == Some(from) && bytes == expected
+                };
                 match self.datagrams.iter().position(come) {
                     Some(index) => {
                         self.datagrams.remove(index);
@@ -296,7 +296,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
         loop {
             match self.sockets.poll_next(cx) {
                 Poll::Ready(Ok(raw)) => self.take_raw(&raw),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(DriveError::Socket(error))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => break,
             }
         }
@@ -323,15 +323,13 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
     }
 
     /// The system of a host outlives the process: it goes on answering for it until the simulation is over.
-    async fn finish(&mut self, core: &mut Core<BoxedMachine<C, E>>) {
+    async fn finish(&mut self, core: &mut Core<BoxedMachine<C, E>>) -> Result<(), DriveError> {
         loop {
             self.rest(None);
             let wake_at = self.wake_at().filter(|_| !self.behind).map(|at| self.runtime_at(at));
             tokio::select! {
                 biased;
-                ended = poll_fn(|cx| self.poll_input(core, cx)) => if ended.is_err() {
-                    return;
-                },
+                fed = poll_fn(|cx| self.poll_input(core, cx)) => fed?,
                 () = driver::sleep_until(wake_at) => {}
             }
         }

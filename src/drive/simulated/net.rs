@@ -1,4 +1,4 @@
-//! Turmoil's sockets, with the polling that they lack.
+//! Turmoil's sockets, with the polling that they lack. Unix sockets turmoil does not have.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,29 +8,35 @@ use std::task::{Context, Poll, ready};
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::drive::net::{Datagrams, Listen, Net, Pending, Stream};
+use crate::machine::Peer;
 
 /// Turmoil's simulated network.
 #[derive(Debug)]
 pub(super) struct Turmoil;
 
 impl Net for Turmoil {
-    type Udp = Udp;
+    type Datagrams = Udp;
     type Listener = Listener;
     type Stream = TcpStream;
 
-    async fn bind(local: SocketAddr, broadcast: bool) -> io::Result<Udp> {
-        let socket = UdpSocket::bind(local).await?;
+    async fn bind(local: Peer, broadcast: bool) -> io::Result<Udp> {
+        let socket = UdpSocket::bind(inet(local)?).await?;
         socket.set_broadcast(broadcast)?;
         Ok(Udp { socket: Rc::new(socket), readable: None })
     }
 
-    async fn listen(local: SocketAddr) -> io::Result<Listener> {
-        Ok(Listener { socket: Rc::new(TcpListener::bind(local).await?), accepted: None })
+    async fn listen(local: Peer) -> io::Result<Listener> {
+        Ok(Listener { socket: Rc::new(TcpListener::bind(inet(local)?).await?), accepted: None })
     }
 
-    fn connect(peer: SocketAddr) -> Pending<io::Result<TcpStream>> {
-        Box::pin(TcpStream::connect(peer))
+    fn connect(peer: Peer) -> Pending<io::Result<TcpStream>> {
+        Box::pin(async move { TcpStream::connect(inet(peer)?).await })
     }
+}
+
+fn inet(peer: Peer) -> io::Result<SocketAddr> {
+    let refusal = || io::Error::new(io::ErrorKind::Unsupported, "turmoil has no unix sockets; use real ones");
+    peer.inet().ok_or_else(refusal)
 }
 
 /// A datagram socket, and the wait for the next datagram.
@@ -40,19 +46,19 @@ pub(super) struct Udp {
 }
 
 impl Datagrams for Udp {
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    fn local_addr(&self) -> io::Result<Peer> {
+        self.socket.local_addr().map(Peer::Inet)
     }
 
-    async fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
-        self.socket.connect(peer).await
+    async fn connect(&mut self, peer: Peer) -> io::Result<()> {
+        self.socket.connect(inet(peer)?).await
     }
 
-    fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, Peer)>> {
         loop {
             match self.socket.try_recv_from(buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                received => return Poll::Ready(received),
+                received => return Poll::Ready(received.map(|(len, from)| (len, from.into()))),
             }
             let socket = &self.socket;
             let wait = self.readable.get_or_insert_with(|| {
@@ -65,8 +71,8 @@ impl Datagrams for Udp {
         }
     }
 
-    fn poll_send(&mut self, _cx: &mut Context<'_>, bytes: &[u8], peer: SocketAddr) -> Poll<io::Result<()>> {
-        Poll::Ready(self.socket.try_send_to(bytes, peer).map(|_| ()))
+    fn poll_send(&mut self, _cx: &mut Context<'_>, bytes: &[u8], peer: Peer) -> Poll<io::Result<()>> {
+        Poll::Ready(inet(peer).and_then(|peer| self.socket.try_send_to(bytes, peer)).map(|_| ()))
     }
 }
 
@@ -79,11 +85,11 @@ pub(super) struct Listener {
 impl Listen for Listener {
     type Stream = TcpStream;
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+    fn local_addr(&self) -> io::Result<Peer> {
+        self.socket.local_addr().map(Peer::Inet)
     }
 
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Peer)>> {
         let socket = &self.socket;
         let wait = self.accepted.get_or_insert_with(|| {
             let socket = Rc::clone(socket);
@@ -91,14 +97,25 @@ impl Listen for Listener {
         });
         let accepted = ready!(wait.as_mut().poll(cx));
         self.accepted = None;
-        Poll::Ready(accepted)
+        Poll::Ready(accepted.map(|(stream, peer)| (stream, peer.into())))
     }
 }
 
 impl Stream for TcpStream {
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        Self::local_addr(self)
+    fn local_addr(&self) -> io::Result<Peer> {
+        Self::local_addr(self).map(Peer::Inet)
     }
 
     fn abort(self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unix_sockets_are_refused_by_name() {
+        let error = inet("unix:/tmp/socket".parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "turmoil has no unix sockets; use real ones");
+    }
 }

@@ -1,0 +1,127 @@
+//! What can keep a machine from running on real sockets, in one plain line each.
+
+use std::io;
+
+use crate::fault::{FaultKind, UnknownHost};
+use crate::machine::{Peer, Violation};
+
+/// Why a machine could not be driven.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The socket could not be opened.
+    #[error("cannot {action} {peer}: {}", opening(.peer, .source))]
+    Open {
+        /// What was tried: "listen on", "bind" or "connect to".
+        action: &'static str,
+        /// Where.
+        peer: Box<Peer>,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A broadcast could not be sent. (Any other datagram that cannot be sent is lost, as datagrams may be.)
+    #[error("cannot send to {peer}: {}", sending(.source))]
+    Send {
+        /// Where to.
+        peer: Box<Peer>,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The socket does not work any more.
+    #[error("the socket failed: {}", lower(.0))]
+    Socket(io::Error),
+    /// The runtime could not be made.
+    #[error("cannot start: {}", lower(.0))]
+    Start(io::Error),
+    /// The machine broke a law.
+    #[error("{0}")]
+    Broken(Violation),
+    /// The plan names a host that is neither this process nor the others.
+    #[error(transparent)]
+    UnknownHost(#[from] UnknownHost),
+    /// The plan has a fault that real sockets cannot have.
+    #[error("real sockets cannot have the fault '{}'; take it out of the plan", .0.name())]
+    NotOnSockets(FaultKind),
+}
+
+/// "Permission denied" as the system says it of a broadcast. (A firewall says EPERM, which is of the same kind.)
+const EACCES: i32 = 13;
+
+/// Whether the system refused a datagram because it is a broadcast.
+pub(super) fn needs_broadcast(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(EACCES)
+}
+
+/// Why a socket could not be opened, in words that help.
+fn opening(peer: &Peer, error: &io::Error) -> String {
+    let of_unix = matches!(peer, Peer::Unix(_));
+    let text = match error.kind() {
+        io::ErrorKind::AddrInUse if of_unix => "the address is in use; choose another path",
+        io::ErrorKind::AddrInUse => "the address is in use; choose another port, or 0 for any",
+        io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
+        io::ErrorKind::PermissionDenied if of_unix => {
+            "permission denied; choose a path that may be written to"
+        }
+        io::ErrorKind::PermissionDenied => "permission denied; ports below 1024 need privileges",
+        io::ErrorKind::NotFound if of_unix => "no such file or directory; check the path",
+        io::ErrorKind::ConnectionRefused if of_unix => "nobody has that socket open; start the server first",
+        _ => return lower(error),
+    };
+    text.to_owned()
+}
+
+/// Why a broadcast could not be sent, in words that help.
+fn sending(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
+        _ if needs_broadcast(error) => {
+            "permission denied; a broadcast needs the socket's broadcast option".to_owned()
+        }
+        _ => lower(error),
+    }
+}
+
+fn lower(error: &io::Error) -> String {
+    error.to_string().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send_error(source: io::Error) -> String {
+        DriveError::Send { peer: Box::new("255.255.255.255:1060".parse().unwrap()), source }.to_string()
+    }
+
+    /// S20: the two ways in which a system refuses a broadcast, and a firewall, which the option does not help against.
+    #[test]
+    fn a_broadcast_that_is_refused_says_what_to_do() {
+        assert_eq!(
+            send_error(io::Error::from_raw_os_error(EACCES)),
+            "cannot send to 255.255.255.255:1060: permission denied; a broadcast needs the socket's broadcast option"
+        );
+        assert_eq!(
+            send_error(io::ErrorKind::NetworkUnreachable.into()),
+            "cannot send to 255.255.255.255:1060: network unreachable"
+        );
+        assert_eq!(
+            send_error(io::ErrorKind::PermissionDenied.into()),
+            "cannot send to 255.255.255.255:1060: permission denied"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_opened_says_what_to_do() {
+        let open = |peer: &str, kind: io::ErrorKind| {
+            DriveError::Open { action: "bind", peer: Box::new(peer.parse().unwrap()), source: kind.into() }
+                .to_string()
+        };
+        assert_eq!(
+            open("127.0.0.1:80", io::ErrorKind::PermissionDenied),
+            "cannot bind 127.0.0.1:80: permission denied; ports below 1024 need privileges"
+        );
+        assert_eq!(
+            open("unix:/socket", io::ErrorKind::PermissionDenied),
+            "cannot bind unix:/socket: permission denied; choose a path that may be written to"
+        );
+    }
+}

@@ -1,0 +1,3 @@
+//! Machines against small models: generated operations are done to both, and they are to say the same.
+
+mod udp_chat;
