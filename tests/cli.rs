@@ -345,7 +345,7 @@ fn a_deadlock_is_told_with_who_waits_for_whom() {
     assert_eq!(lines[0], "FAILED tcp-deadlock --bug writes-before-reading: deadlock");
     assert_eq!(lines[1], format!("  {circle}"));
     assert!(lines[2].starts_with("  after 1 run ("), "{report}");
-    assert_eq!(lines[3], "  0 faults, 9 packets");
+    assert_eq!(lines[3], "  minimal: 0 faults, 13 packets   (from 0 faults, 1 shrink run)");
     let broken = format!("5.030  client  broken deadlock: {circle}");
     assert_eq!(lines.last(), Some(&broken.as_str()));
 

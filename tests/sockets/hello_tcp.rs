@@ -6,12 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    BOOT, Driven, PATIENCE, V4, V6, accept, clock, listener, plain_tcp, read_all, reset, within_bounds,
+    BOOT, Driven, PATIENCE, V4, V6, accept, clock, listener, plain_tcp, plain_unix, read_all, reset,
+    unix_path, within_bounds,
 };
-use lossproof::Status;
 use lossproof::drive::Endpoint;
+use lossproof::machine::UnixPath;
 use lossproof::systems::hello_tcp::{Event, HelloTcp};
 use lossproof::systems::{Options, System};
+use lossproof::{Peer, Status};
 
 /// A second is this long here.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -250,5 +252,32 @@ fn ours_talk_to_each_other() {
         assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
         server.wait_count("the end", 1, |event| matches!(event, Event::Gone(_)));
         server.stop();
+    });
+}
+
+/// S55, S56, S57, S58. A client of a Unix socket has no address of its own.
+#[test]
+fn it_says_hello_over_unix_sockets() {
+    within_bounds(|| {
+        let path = unix_path();
+        let options = Options { time_scale: 0.05, ..Options::default() };
+        let endpoint = Endpoint::Listener { bind: Peer::Unix(path) };
+        let mut server = Driven::start(endpoint, None, move || HelloTcp::server(&options, BOOT));
+        let mut stream = plain_unix(&path);
+        stream.write_all(b"Tracy").unwrap();
+        let mut said = [0; 21];
+        stream.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"Welcome!Hello, Tracy!");
+        stream.write_all(b"exit").unwrap();
+        assert_eq!(stream.read(&mut said).unwrap(), 0);
+        let client = Driven::start(Endpoint::Dialer, None, move || {
+            HelloTcp::client(&Options::default(), Peer::Unix(path), BOOT)
+        });
+        let (status, told) = client.join();
+        assert_eq!(status.unwrap(), Status::Success);
+        assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
+        server.wait_count("both ends", 2, |event| matches!(event, Event::Gone(_)));
+        let closed = format!("Connection from {} closed.\n", Peer::Unix(UnixPath::UNNAMED));
+        assert_eq!(printed(&server.stop()).matches(&closed).count(), 2);
     });
 }

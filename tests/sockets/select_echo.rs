@@ -6,12 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, read_all, reset, within_bounds,
+    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, plain_unix, read_all, reset,
+    unix_path, within_bounds,
 };
-use lossproof::Status;
 use lossproof::drive::Endpoint;
+use lossproof::machine::UnixPath;
 use lossproof::systems::select_echo::{Event, SelectEcho};
 use lossproof::systems::{Options, System};
+use lossproof::{Peer, Status};
 
 fn server_with(bind: SocketAddr, time_scale: f64) -> Driven<Event> {
     let options = Options { time_scale, ..Options::default() };
@@ -264,5 +266,34 @@ fn ours_talk_to_each_other() {
         let (status, told) = client(server.addr, PATIENCE).join();
         assert_eq!((status.unwrap(), told.len()), (Status::Success, 1 + 3 * 8 + 4));
         server.stop();
+    });
+}
+
+/// S36, S37, S39. A client of a Unix socket has no address of its own.
+#[test]
+fn it_echoes_over_unix_sockets() {
+    within_bounds(|| {
+        let path = unix_path();
+        let endpoint = Endpoint::Listener { bind: Peer::Unix(path) };
+        let mut server = Driven::start(endpoint, None, || SelectEcho::server(&Options::default(), BOOT));
+        let mut stream = plain_unix(&path);
+        stream.write_all(b"hello").unwrap();
+        let mut echo = [0; 5];
+        stream.read_exact(&mut echo).unwrap();
+        assert_eq!(&echo, b"hello");
+        drop(stream);
+        server.wait_count("the end", 1, |event| matches!(event, Event::Closing(_)));
+        let client = Driven::start(Endpoint::Dialer, None, move || {
+            SelectEcho::client(&Options::default(), Peer::Unix(path), BOOT)
+        });
+        let (status, told) = client.join();
+        assert_eq!(status.unwrap(), Status::Success);
+        let received = format!("{} received in parts  version 12", Peer::Unix(path));
+        assert!(lines(&told).contains(&received), "{told:?}");
+        let told = lines(&server.stop());
+        assert!(
+            told.contains(&format!(" received hello from {}", Peer::Unix(UnixPath::UNNAMED))),
+            "{told:?}"
+        );
     });
 }
