@@ -72,14 +72,16 @@ mod tests {
     use crate::machine::Effect;
 
     fn kinds(out: &mut Outbox<()>) -> String {
-        let mut kinds = String::new();
-        out.drain(|effect| match effect {
-            Effect::Write { bytes, .. } => kinds += &format!("write {}, ", bytes.escape_ascii()),
-            Effect::Pause { .. } => kinds += "pause, ",
-            Effect::Resume { .. } => kinds += "resume, ",
-            _ => kinds += "other, ",
+        let mut kinds = Vec::new();
+        out.drain(|effect| {
+            kinds.push(match effect {
+                Effect::Write { bytes, .. } => format!("write {}", bytes.escape_ascii()),
+                Effect::Pause { .. } => "pause".to_owned(),
+                Effect::Resume { .. } => "resume".to_owned(),
+                _ => "other".to_owned(),
+            });
         });
-        kinds
+        kinds.join(", ")
     }
 
     #[test]
@@ -88,10 +90,10 @@ mod tests {
         let conn = out.accept(3);
         let mut held = Holdback::default();
         assert_eq!((held.write(conn, b"abc", &mut out), held.is_empty()), (3, true));
-        assert_eq!(kinds(&mut out), "write abc, ");
+        assert_eq!(kinds(&mut out), "write abc");
         out.credit(conn, 3);
         assert_eq!((held.write(conn, b"defg", &mut out), held.is_empty()), (3, false));
-        assert_eq!(kinds(&mut out), "write def, pause, ");
+        assert_eq!(kinds(&mut out), "write def, pause");
     }
 
     #[test]
@@ -102,10 +104,10 @@ mod tests {
         assert_eq!(held.write(conn, b"abcd", &mut out), 0);
         out.credit(conn, 3);
         assert_eq!((held.flush(conn, &mut out), held.is_empty()), (b"abc".to_vec(), false));
-        assert_eq!(kinds(&mut out), "pause, write abc, ");
+        assert_eq!(kinds(&mut out), "pause, write abc");
         out.credit(conn, 1);
         assert_eq!((held.flush(conn, &mut out), held.is_empty()), (b"d".to_vec(), true));
-        assert_eq!(kinds(&mut out), "write d, resume, ");
+        assert_eq!(kinds(&mut out), "write d, resume");
         assert_eq!((held.flush(conn, &mut out).len(), kinds(&mut out).as_str()), (0, ""));
     }
 }

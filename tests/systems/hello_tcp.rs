@@ -117,7 +117,7 @@ fn handle<M: Machine<Command = (), Event = Event>>(
     let mut lines = Vec::new();
     out.drain(|effect| match effect {
         Effect::Write { bytes, .. } if bytes.len() > 100 => {
-            lines.push(format!("write {} bytes", bytes.len()))
+            lines.push(format!("write {} bytes", bytes.len()));
         }
         Effect::Write { bytes, .. } => lines.push(format!("write {}", bytes.escape_ascii())),
         Effect::Pause { .. } => lines.push("pause".to_owned()),

@@ -79,8 +79,9 @@ fn far_plan() -> impl Strategy<Value = String> {
         prop_oneof![Just("cut".to_owned()), (1..4_000_u32).prop_map(|millis| format!("stall {millis}ms"))];
     let flow = prop_oneof![Just("client>server"), Just("server>client")];
     let place = (flow, 0..SIMULATED_BYTES).prop_map(|(flow, offset)| format!("{flow} @{offset}"));
-    prop::collection::btree_map(place, fault, 0..8)
-        .prop_map(|faults| faults.iter().map(|(place, fault)| format!("{place} {fault}; ")).collect())
+    prop::collection::btree_map(place, fault, 0..8).prop_map(|faults| {
+        faults.iter().map(|(place, fault)| format!("{place} {fault}")).collect::<Vec<_>>().join("; ")
+    })
 }
 
 proptest! {

@@ -63,12 +63,13 @@ impl Server {
         out.close(conn);
     }
 
-    fn closed(&mut self, conn: Conn, reason: CloseReason, out: &mut Outbox<Event>) {
-        if let Some(call) = self.calls.remove(conn)
-            && reason == CloseReason::Reset
-        {
+    /// Whether the original would have noticed: of a connection that it has closed itself it hears nothing more.
+    fn closed(&mut self, conn: Conn, reason: CloseReason, out: &mut Outbox<Event>) -> bool {
+        let call = self.calls.remove(conn).filter(|_| reason == CloseReason::Reset);
+        if let Some(call) = &call {
             out.event(Event::Exception(call.peer));
         }
+        call.is_some()
     }
 }
 
@@ -98,7 +99,11 @@ impl Machine for Server {
             Input::Received { conn, bytes } => self.received(conn, bytes, out),
             Input::Writable { conn } => self.writable(conn, out),
             Input::Eof { conn } => self.eof(conn, out),
-            Input::Closed { conn, reason } => self.closed(conn, reason, out),
+            Input::Closed { conn, reason } => {
+                if !self.closed(conn, reason, out) {
+                    return;
+                }
+            }
             Input::Timeout if self.idle_at.is_some_and(|idle_at| idle_at <= now) => {
                 self.idle_at = None;
                 out.event(Event::TimedOut);

@@ -17,6 +17,7 @@ type Texts = [u8; MAX_WRITE_LEN + TEXT.len()];
 static TEXTS: Texts = texts(*TEXT);
 static ANSWERS: Texts = texts(*b"CAPITALIZE THIS!");
 
+#[expect(clippy::large_stack_arrays, reason = "it is made when the program is compiled")]
 const fn texts(text: [u8; TEXT.len()]) -> Texts {
     let mut texts = [0; MAX_WRITE_LEN + TEXT.len()];
     let mut index = 0;
