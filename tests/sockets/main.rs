@@ -8,7 +8,6 @@ mod greet;
 mod greeter;
 mod hello_tcp;
 mod hello_udp;
-mod hello_udp;
 mod http;
 mod select_echo;
 mod streams;
