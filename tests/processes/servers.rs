@@ -1,6 +1,6 @@
 //! What every server bears, whatever its protocol: one table of dialogues, and each of them under the same trials.
 
-use std::io::{ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
@@ -224,6 +224,33 @@ fn a_reader_that_never_reads_costs_bounded_memory() {
         drop(hog);
         dialogue.hold(&server.addr);
     }
+}
+
+/// S74: a member that never reads is dropped once too much waits for it; who reads loses nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_member_that_never_reads_costs_bounded_memory_and_nobody_a_message() {
+    const LINES: usize = 600_000;
+    const MAX_GROWTH_LEN: u64 = 8 * 1024 * 1024;
+    let server = Server::start(&["tcp-chat", LOOPBACK]);
+    let before_len = server.memory_len();
+    let hog = TcpStream::connect(&server.addr).expect("it listens");
+    let mut speaker = TcpStream::connect(&server.addr).expect("it listens");
+    let mut listener = speaker.try_clone().expect("it is a stream");
+    let counting = thread::spawn(move || {
+        let mut heard = BufReader::new(&mut listener).lines().map(|line| line.expect("it is UTF-8"));
+        (0..LINES).all(|number| {
+            let header = heard.next().is_some_and(|line| line.starts_with("127.0.0.1:"));
+            header && heard.next().is_some_and(|line| line == format!("line {number}"))
+        })
+    });
+    for number in 0..LINES {
+        writeln!(speaker, "line {number}").expect("the server reads");
+    }
+    assert!(counting.join().expect("it only reads"), "a line is missing");
+    let growth_len = server.memory_len().saturating_sub(before_len);
+    assert!(growth_len < MAX_GROWTH_LEN, "{growth_len} bytes");
+    drop(hog);
 }
 
 /// Writes until so much is written, or the server takes no more, or has had enough of it; gives how much it took.
