@@ -1,9 +1,13 @@
 //! Hosts that wait for one another: what is a deadlock, and what only looks like one.
 
-use lossproof::engine::{Ended, MAX_UNREAD};
+use std::time::Duration;
+
+use lossproof::check::{Property, Search};
+use lossproof::engine::{Ended, MAX_UNREAD, Prepared};
+use lossproof::fault::Profile;
 use lossproof::machine::limits::SEND_BUFFER_LEN;
 
-use crate::script::{B, C, Do, run_with};
+use crate::script::{B, C, Do, run_with, scenario};
 
 /// More than fits.
 const TOO_MUCH: usize = SEND_BUFFER_LEN + 1;
@@ -72,6 +76,19 @@ fn a_slow_reader_is_no_deadlock() {
         (59_000, "b", Do::Resume(0)),
     ];
     assert_eq!(ended("", &script), (Ended::Quiet, None));
+}
+
+#[test]
+fn what_never_happens_is_told_with_who_waits_for_whom() {
+    // No circle, and yet nothing is left to happen.
+    let script = [(0, "a", Do::Connect(B)), (20, "b", Do::Pause(0)), (20, "a", Do::Fill(0, TOO_MUCH))];
+    let scenario = scenario(&script);
+    let hope = [Property::eventually_within("b hears", Duration::from_secs(9), |_| false)];
+    let mut search = Search::new(&scenario, &hope, Prepared::default(), Profile::default(), 0);
+    let failure = search.runs(0..1).failure.expect("it does not happen");
+    let detail = "it has not happened, and nothing is left to happen at 0.020; \
+                  a waits for b to read 65536 bytes (a>b)";
+    assert_eq!((failure.broken.as_str(), failure.detail.as_str()), ("b hears", detail));
 }
 
 #[test]

@@ -68,8 +68,8 @@ impl Machine for Puppet {
     }
 }
 
-/// A run of the hosts `a`, which dials, and `b` and `c`, which listen, with 5 ms from host to host.
-pub(crate) fn run_with(plan: &str, script: &[(u64, &str, Do)]) -> (Outcome, Vec<String>, String) {
+/// The hosts `a`, which dials, and `b` and `c`, which listen, with 5 ms from host to host.
+pub(crate) fn scenario(script: &[(u64, &str, Do)]) -> Scenario<Do, String> {
     let mut scenario = Scenario::<Do, String>::new("puppets");
     scenario.show = |event, f| f.write_str(event);
     let listener = Binding::Listener { port: 7 };
@@ -80,6 +80,12 @@ pub(crate) fn run_with(plan: &str, script: &[(u64, &str, Do)]) -> (Outcome, Vec<
     for &(millis, host, action) in script {
         scenario.command(Instant::from_millis(millis), scenario.find(host).unwrap(), action);
     }
+    scenario
+}
+
+/// A run of these hosts.
+pub(crate) fn run_with(plan: &str, script: &[(u64, &str, Do)]) -> (Outcome, Vec<String>, String) {
+    let scenario = scenario(script);
     let plan: FaultPlan = plan.parse().unwrap();
     let names = scenario.names();
     let settings = Settings { plan: Prepared::new(&plan, &names).unwrap(), ..Settings::default() };

@@ -73,6 +73,14 @@ fn its_properties_hold_in_a_storm() {
     assert_held::<TcpDeadlock>(&little, "client>server cut every 100 bytes", stormy(), 300);
 }
 
+#[test]
+fn its_properties_hold_when_it_crashes() {
+    for millis in [1, 11, 16, 21, 26, 31, 36, 300] {
+        let plan = format!("at {millis}ms crash server; at 4s restart server");
+        assert_held::<TcpDeadlock>(&Options::default(), &plan, stormy(), 5);
+    }
+}
+
 /// Cuts and stalls anywhere in what a simulated client sends and gets back.
 fn far_plan() -> impl Strategy<Value = String> {
     let fault =
