@@ -7,9 +7,11 @@
 //! | [`expiring_set`] | members that are there as long as they are heard of |
 //! | [`heartbeat`] | when to say again that one is still there |
 //! | [`per_conn`] | one machine for each connection of a stream server |
+//! | [`speech`] | bytes that are all known, written as fast as a stream takes them |
 
 pub mod backlog;
 pub mod backoff;
 pub mod expiring_set;
 pub mod heartbeat;
 pub mod per_conn;
+pub mod speech;

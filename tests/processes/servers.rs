@@ -51,7 +51,9 @@ fn the_table_has_every_system() {
 #[test]
 fn a_dialogue_is_held_over_both_families() {
     for dialogue in ALL {
-        for addr in [LOOPBACK, "[::1]:0"] {
+        // There is no broadcast over IPv6.
+        let families = if dialogue.args[0] == "udp-broadcast" { 1 } else { 2 };
+        for addr in [LOOPBACK, "[::1]:0"].into_iter().take(families) {
             let server = start(dialogue, addr);
             dialogue.hold(&server.addr);
             dialogue.hold(&server.addr);

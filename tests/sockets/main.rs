@@ -4,7 +4,10 @@
 mod broadcast;
 mod commands;
 mod datagrams;
+mod greet;
+mod greeter;
 mod hello_udp;
+mod http;
 mod streams;
 mod suffix_echo;
 mod support;
