@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lossproof::fault::strategy::plan;
 use lossproof::machine::{CloseReason, Conn, Effect};
 use lossproof::systems::tcp_chat::{
     Client, Command, Event, MAX_MEMBERS, MAX_MESSAGE_LEN, MAX_QUEUE_LEN, MAX_UNSENT_LEN, PATIENCE, Server,
@@ -10,7 +11,9 @@ use lossproof::systems::tcp_chat::{
 use lossproof::systems::{Options, System, Typed};
 use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
 
-use crate::support::{assert_held, assert_snapshot, run, stormy};
+use proptest::prelude::*;
+
+use crate::support::{assert_held, assert_snapshot, config, run, stormy};
 
 /// The clients of the scenario, each on its own way to and from the server.
 #[cfg(feature = "turmoil")]
@@ -54,13 +57,22 @@ fn its_properties_hold_in_a_storm() {
     }
 }
 
+proptest! {
+    #![proptest_config(config(60))]
+
+    #[test]
+    fn its_properties_hold_under_any_plan(plan in plan(&["server", "client-1", "client-2", "client-3"], 8)) {
+        assert_held::<TcpChat>(&Options::default(), &plan.to_string(), stormy(), 2);
+    }
+}
+
 /// S69, S76: whatever stalls, every client comes to its end.
 #[test]
 fn every_client_ends() {
     use lossproof::check::Property;
     let mut scenario = TcpChat::scenario(&Options::default());
     scenario.max_time = Instant::from_millis(300_000);
-    let ended = Property::eventually_within("every client ends", Duration::from_secs(300), |view| {
+    let ended = Property::eventually_within("every client ends", Duration::from_mins(5), |view| {
         view.statuses[1..].iter().all(Option::is_some)
     });
     for plan in ["", "at 300ms crash server", "server>client-1 @30 reset; client-2>server @3 reset"] {
@@ -100,7 +112,7 @@ impl Room {
         assert_eq!(self.out.take_misuse(), None);
         self.out.drain(|effect| match effect {
             Effect::Write { conn, bytes } => {
-                self.told.push((conn, String::from_utf8_lossy(bytes).into_owned()))
+                self.told.push((conn, String::from_utf8_lossy(bytes).into_owned()));
             }
             Effect::Event(event) => self.events.push(event.to_string()),
             Effect::Pause { conn } => self.acts.push(format!("pause {conn}")),
@@ -183,7 +195,7 @@ fn text_without_a_newline_is_a_message_after_50_ms() {
     assert_eq!(room.server.deadline(), None);
 
     room.say(one, "c");
-    room.wait(PATIENCE - Duration::from_nanos(1));
+    room.wait(Duration::from_nanos(49_999_999));
     assert_eq!(room.heard(one), "");
     room.give(Input::Eof { conn: one });
     assert_eq!(room.heard(one), "127.0.0.1:1\nc");
@@ -236,7 +248,8 @@ fn a_member_that_does_not_read_is_dropped_beyond_the_bound() {
             };
             let line = format!("{}\n", "x".repeat(len - header_len - 1));
             room.say(speaker, &line);
-            said += &format!("127.0.0.1:1\n{line}");
+            said.push_str("127.0.0.1:1\n");
+            said.push_str(&line);
             left_len -= len;
         }
         assert_eq!(room.heard(speaker), said);
@@ -467,18 +480,18 @@ fn a_slow_server_holds_the_input_back() {
 
 #[cfg(feature = "turmoil")]
 mod parity {
-    use lossproof::fault::Profile;
-    use lossproof::fault::strategy::stream_plan;
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::support::{assert_parity, config};
+    use crate::support::assert_parity;
+    use lossproof::fault::strategy::stream_plan;
+    use lossproof::fault::{Fault, Profile};
 
     proptest! {
         #![proptest_config(config(30))]
 
         #[test]
-        fn it_is_the_same_in_both_worlds(plan in stream_plan(&flows(), 120, 8)) {
+        fn it_is_the_same_in_both_worlds(mut plan in stream_plan(&flows(), 120, 8)) {
+            // Turmoil holds 64 segments of a stream: what is told at one moment must not be cut into more.
+            plan.retain(|fault| !matches!(fault, Fault::CutEvery { len, .. } if len.get() < 3));
             assert_parity::<TcpChat>(&Options::default(), &plan, Profile::default(), 7);
         }
     }

@@ -126,8 +126,12 @@ impl Machine for Client {
                 Self::hear(self.heard.push(bytes), out);
             }
             (_, Input::Writable { conn }) => self.flush(conn, out),
-            (State::Talking { .. } | State::Leaving { .. }, Input::Eof { .. } | Input::Closed { .. }) => {
+            (State::Talking { .. } | State::Leaving { .. }, Input::Eof { .. }) => {
                 Self::hear(self.heard.finish().to_owned(), out);
+                self.end(Status::Success, out);
+            }
+            // The rest of what is told is lost, and so is half a character.
+            (State::Talking { .. } | State::Leaving { .. }, Input::Closed { .. }) => {
                 self.end(Status::Success, out);
             }
             (&State::Connecting { conn, give_up_at }, Input::Timeout) if give_up_at <= now => {
