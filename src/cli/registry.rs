@@ -5,13 +5,25 @@ use super::error::CliError;
 use super::{check, real, sim};
 use crate::machine::Status;
 use crate::systems::{
-    About, System, greet::Greet, greeter::Greeter, hello_udp::HelloUdp, http::Http, tcp_sixteen::TcpSixteen,
-    udp_broadcast::UdpBroadcast, udp_chat::UdpChat, udp_local::UdpLocal, udp_remote::UdpRemote,
+    About, System, greet::Greet, greeter::Greeter, hello_udp::HelloUdp, http::Http, suffix_echo::SuffixEcho,
+    tcp_chat::TcpChat, tcp_sixteen::TcpSixteen, udp_broadcast::UdpBroadcast, udp_chat::UdpChat,
+    udp_local::UdpLocal, udp_remote::UdpRemote,
 };
 
 /// All systems, in the order in which they are listed.
-pub(super) const SYSTEMS: [&dyn AnySystem; 9] =
-    [&UdpLocal, &UdpRemote, &UdpBroadcast, &TcpSixteen, &Greeter, &Greet, &Http, &HelloUdp, &UdpChat];
+pub(super) const SYSTEMS: [&dyn AnySystem; 11] = [
+    &UdpLocal,
+    &UdpRemote,
+    &UdpBroadcast,
+    &TcpSixteen,
+    &Greeter,
+    &Greet,
+    &Http,
+    &HelloUdp,
+    &TcpChat,
+    &UdpChat,
+    &SuffixEcho,
+];
 
 /// How like two names must be (Jaro and Winkler's measure) for one to be offered for the other.
 const LIKENESS: f64 = 0.8;

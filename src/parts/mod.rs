@@ -2,12 +2,14 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`backlog`] | what waits for room in a stream's send buffer, up to a bound |
 //! | [`backoff`] | how long to wait for a reply before each retransmission, and when to give up |
 //! | [`expiring_set`] | members that are there as long as they are heard of |
 //! | [`heartbeat`] | when to say again that one is still there |
 //! | [`per_conn`] | one machine for each connection of a stream server |
 //! | [`speech`] | bytes that are all known, written as fast as a stream takes them |
 
+pub mod backlog;
 pub mod backoff;
 pub mod expiring_set;
 pub mod heartbeat;
