@@ -334,6 +334,31 @@ fn result(jobs: &str, more: &[&str]) -> Value {
     json
 }
 
+/// S30. The check names the deadlock, and its line makes the same run again.
+#[test]
+fn a_deadlock_is_told_with_who_waits_for_whom() {
+    let args = ["check", "tcp-deadlock", "--bug", "writes-before-reading", "--loss", "0%"];
+    let report = quiet(&args, 1);
+    let lines: Vec<&str> = report.lines().collect();
+    let circle = "server waits for client to read 65536 bytes (server>client); \
+                  client waits for server to read 65536 bytes (client>server); since 0.035";
+    assert_eq!(lines[0], "FAILED tcp-deadlock --bug writes-before-reading: deadlock");
+    assert_eq!(lines[1], format!("  {circle}"));
+    assert!(lines[2].starts_with("  after 1 run ("), "{report}");
+    assert_eq!(lines[3], "  minimal: 0 faults, 13 packets   (from 0 faults, 1 shrink run)");
+    let broken = format!("5.030  client  broken deadlock: {circle}");
+    assert_eq!(lines.last(), Some(&broken.as_str()));
+
+    let json = parsed(&quiet(&[&args[..], &["--format", "json"]].concat(), 1));
+    assert_eq!((&json["failure"]["what"], &json["failure"]["detail"]), (&"deadlock".into(), &circle.into()));
+
+    let sim = ["sim", "tcp-deadlock", "--bug", "writes-before-reading"];
+    let output = lossproof(&sim);
+    assert_eq!(stderr(&output), format!("lossproof: deadlock: {circle}\n"));
+    assert_eq!((output.status.code(), stdout(&output).lines().last()), (Some(1), Some(broken.as_str())));
+    quiet(&["sim", "tcp-deadlock"], 0);
+}
+
 #[test]
 fn the_result_does_not_depend_on_the_number_of_threads() {
     for more in [&["--jitter", "--duplicate", "5%"][..], &["--corrupt", "0.02%"]] {

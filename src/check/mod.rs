@@ -158,12 +158,16 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         if let Some(broken) = broken {
             return Err(broken);
         }
+        if let Some(deadlock) = self.engine.deadlock() {
+            let detail = deadlock.text(&self.scenario.names());
+            return Err(Broken { what: "deadlock".to_owned(), detail });
+        }
         if let Some((_, violation)) = self.engine.violation() {
             let (what, detail) = (violation.law.to_string(), violation.detail.clone());
             return Err(Broken { what, detail });
         }
         match unmet(self.properties, &self.met, &outcome) {
-            Some(broken) => Err(broken),
+            Some(broken) => Err(broken.because_of(&self.engine.waits_text(&self.scenario.names()))),
             None => Ok(outcome),
         }
     }
@@ -179,6 +183,14 @@ struct Broken {
 impl Broken {
     fn new<E>(property: &Property<E>, detail: String) -> Self {
         Self { what: property.name.clone(), detail }
+    }
+
+    /// The same, with who waits for whom if anybody does.
+    fn because_of(mut self, waits: &str) -> Self {
+        if !waits.is_empty() {
+            self.detail = format!("{}; {waits}", self.detail);
+        }
+        self
     }
 
     fn line(&self) -> String {

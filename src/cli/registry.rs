@@ -5,20 +5,24 @@ use super::error::CliError;
 use super::{check, real, sim};
 use crate::machine::Status;
 use crate::systems::{
-    About, System, greet::Greet, greeter::Greeter, hello_udp::HelloUdp, http::Http, suffix_echo::SuffixEcho,
-    tcp_chat::TcpChat, tcp_sixteen::TcpSixteen, udp_broadcast::UdpBroadcast, udp_chat::UdpChat,
-    udp_local::UdpLocal, udp_remote::UdpRemote,
+    About, System, greet::Greet, greeter::Greeter, hello_tcp::HelloTcp, hello_udp::HelloUdp, http::Http,
+    select_echo::SelectEcho, suffix_echo::SuffixEcho, tcp_chat::TcpChat, tcp_deadlock::TcpDeadlock,
+    tcp_sixteen::TcpSixteen, udp_broadcast::UdpBroadcast, udp_chat::UdpChat, udp_local::UdpLocal,
+    udp_remote::UdpRemote,
 };
 
 /// All systems, in the order in which they are listed.
-pub(super) const SYSTEMS: [&dyn AnySystem; 11] = [
+pub(super) const SYSTEMS: [&dyn AnySystem; 14] = [
     &UdpLocal,
     &UdpRemote,
     &UdpBroadcast,
     &TcpSixteen,
+    &TcpDeadlock,
     &Greeter,
+    &SelectEcho,
     &Greet,
     &Http,
+    &HelloTcp,
     &HelloUdp,
     &TcpChat,
     &UdpChat,

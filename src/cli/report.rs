@@ -284,6 +284,7 @@ fn ended_text(ended: Ended) -> String {
         Ended::Quiet => "nothing left to happen".to_owned(),
         Ended::TimeLimit => "time limit".to_owned(),
         Ended::InputLimit => "input limit".to_owned(),
+        Ended::Deadlock => "deadlock".to_owned(),
         Ended::Stopped => "stopped".to_owned(),
         Ended::Broken(law) => law.to_string(),
     }

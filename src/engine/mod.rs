@@ -4,6 +4,7 @@
 //! for any number of runs and keeps its memory between them.
 
 mod arrival;
+mod deadlock;
 mod queue;
 mod run;
 mod world;
@@ -16,13 +17,14 @@ use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::Lawful;
 use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
-use crate::network::{Power, Schedule};
+use crate::network::{Order, Power, Schedule};
 use crate::scenario::Scenario;
 use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::{Happened, Log, Transcript};
 
 pub use crate::network::Fired;
+pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
 
@@ -106,6 +108,8 @@ pub enum Ended {
     InputLimit,
     /// The observer had seen enough.
     Stopped,
+    /// Hosts waited for one another in a circle.
+    Deadlock,
     /// A machine broke a law.
     Broken(Law),
 }
@@ -173,6 +177,8 @@ pub struct Engine<C, E> {
     hosts: Vec<State<C, E>>,
     world: World<E>,
     ended: Option<Ended>,
+    /// The circle of full streams that stands now.
+    circle: Option<Deadlock>,
     inputs: u64,
     last_at: Instant,
     /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
@@ -187,6 +193,7 @@ impl<C, E> Default for Engine<C, E> {
             hosts: Vec::new(),
             world: World::default(),
             ended: None,
+            circle: None,
             inputs: 0,
             last_at: Instant::START,
             plain_twins: false,

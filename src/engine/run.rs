@@ -34,7 +34,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         }
         while self.ended.is_none() {
             let Some(Reverse(Entry { order, event })) = self.world.queue.pop() else {
-                self.ended = Some(Ended::Quiet);
+                self.conclude(&scenario.names(), HostId(0), self.last_at);
+                self.ended.get_or_insert(Ended::Quiet);
                 break;
             };
             if matches!(event, Event::Timer) && self.hosts[order.host().index()].timer_at != Some(order.at())
@@ -46,13 +47,24 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
                 self.ended = Some(Ended::TimeLimit);
                 break;
             }
-            if self.is_overdue(order, event) {
+            if let Some(unread_at) = self.unread_at().filter(|at| *at <= order.at()) {
+                self.conclude(&scenario.names(), order.host(), unread_at);
+                break;
+            }
+            let times_out = self.is_overdue(order, event);
+            if times_out {
                 self.world.push(order, event);
                 self.time_out(order.host(), order.at());
             } else {
                 self.happen(scenario, settings, order, event);
             }
-            self.show(order.at(), &mut observer);
+            if self.may_deadlock() {
+                let is_timer = times_out || matches!(event, Event::Timer);
+                self.watch(&scenario.names(), order, is_timer.then_some(order.host()));
+            }
+            if self.ended != Some(Ended::Deadlock) {
+                self.show(order.at(), &mut observer);
+            }
             if self.inputs >= scenario.max_inputs {
                 self.ended.get_or_insert(Ended::InputLimit);
             }
@@ -75,7 +87,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             *state = State { outbox, ..State::default() };
         }
         self.hosts.resize_with(hosts.len(), State::default);
-        (self.ended, self.inputs, self.last_at, self.shown) = (None, 0, Instant::START, (0, 0));
+        (self.ended, self.circle) = (None, None);
+        (self.inputs, self.last_at, self.shown) = (0, Instant::START, (0, 0));
         self.world.reset(scenario, settings);
     }
 

@@ -24,10 +24,14 @@ pub struct Promises {
     pub cuts: Cuts,
 }
 
-impl Default for Promises {
+impl Promises {
     /// 16 messages, two send buffers' worth of bytes, and nothing depends on cuts.
+    pub const DEFAULT: Self = Self { max_messages: 16, max_bytes: 128 * 1024, cuts: Cuts::Free };
+}
+
+impl Default for Promises {
     fn default() -> Self {
-        Self { max_messages: 16, max_bytes: 128 * 1024, cuts: Cuts::Free }
+        Self::DEFAULT
     }
 }
 

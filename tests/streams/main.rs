@@ -1,5 +1,6 @@
 //! What the network does with streams: every rule of it as a small transcript.
 
+mod deadlock;
 mod ending;
 mod faults;
 mod flow;

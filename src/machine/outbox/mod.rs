@@ -244,6 +244,11 @@ impl<E> Outbox<E> {
         }
     }
 
+    /// Whether a write to a stream was short, and there has been no room since.
+    pub(crate) fn is_short(&self, conn: Conn) -> bool {
+        matches!(self.slots.get(conn), Some(Slot::Open { short: true, .. }))
+    }
+
     /// Frees the name of a stream that is over: done just before `Closed` or `ConnectFailed` is handed in.
     pub fn release(&mut self, conn: Conn) {
         self.slots.release(conn);

@@ -181,6 +181,7 @@ impl Network {
     pub(crate) fn resume(&mut self, now: Instant, at: StreamEnd) {
         let end = self.streams.end_mut(at);
         end.paused = false;
+        end.held_len = 0;
         for (order, segment) in mem::take(&mut end.held) {
             self.streams.sent.push((order.moved_to(now), at, segment));
         }

@@ -88,7 +88,7 @@ impl Network {
         let end = self.streams.end_mut(at);
         match end.standing {
             Standing::Open if end.paused => {
-                end.held.push((order, Segment::Data { offset, len }));
+                self.streams.hold(at, order, Segment::Data { offset, len });
                 None
             }
             Standing::Open => {
@@ -117,7 +117,7 @@ impl Network {
         let end = self.streams.end_mut(at);
         match end.standing {
             Standing::Open if end.paused => {
-                end.held.push((order, Segment::Fin));
+                self.streams.hold(at, order, Segment::Fin);
                 None
             }
             Standing::Open => {
@@ -143,6 +143,7 @@ impl Network {
         let end = self.streams.end_mut(at);
         end.severed = true;
         end.held.clear();
+        end.held_len = 0;
         match mem::replace(&mut end.standing, Standing::Gone) {
             Standing::Gone => None,
             Standing::Dialing => Some(Delivery::Failed(ConnectError::Refused)),

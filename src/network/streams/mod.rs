@@ -21,11 +21,11 @@ use std::collections::BTreeMap;
 use super::Order;
 use crate::fault::Resolved;
 use crate::host::HostId;
-use crate::machine::{CloseReason, Conn, ConnMap, ConnectError, Peer};
+use crate::machine::{CloseReason, Conn, ConnMap, ConnectError, Peer, limits};
 use crate::time::Instant;
 
 /// Names one end of one connection of the whole run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct StreamEnd {
     pub(crate) stream: u32,
     /// 0 for the connector's end, 1 for the acceptor's.
@@ -105,6 +105,8 @@ struct End {
     paused: bool,
     /// What arrived while it was paused, in order.
     held: Vec<(Order, Segment)>,
+    /// How many bytes that was.
+    held_len: u32,
     /// How many bytes this end has written.
     sent_len: u64,
     fin_sent: bool,
@@ -127,6 +129,7 @@ impl End {
             standing: Standing::Dialing,
             paused: false,
             held: Vec::new(),
+            held_len: 0,
             sent_len: 0,
             fin_sent: false,
             eof_seen: false,
@@ -154,6 +157,8 @@ pub(crate) struct Streams {
     names: Vec<ConnMap<StreamEnd>>,
     listeners: Vec<Option<u16>>,
     dialed: Vec<u16>,
+    /// The ends that were full when one was added last: they hold as much as the peer may send, and are not read.
+    full: Vec<StreamEnd>,
     /// How many connections each pair of hosts has had.
     between: BTreeMap<(HostId, HostId), u32>,
     /// What the last calls have caused, for the world to take: segments, and the faults that fired.
@@ -170,6 +175,7 @@ impl Streams {
         self.dialed.resize(listeners.len(), 0);
         self.listeners.clear();
         self.listeners.extend(listeners);
+        self.full.clear();
         self.between.clear();
         self.sent.clear();
         self.marks.clear();
@@ -226,6 +232,47 @@ impl Streams {
     pub(crate) fn connector_at(&self, peer: Peer) -> Option<StreamEnd> {
         let ends = (0..self.all.len() as u32).map(|stream| StreamEnd { stream, side: 0 });
         ends.into_iter().find(|&at| self.address(at) == peer)
+    }
+
+    /// Whether the machine has this end, and has not closed it.
+    pub(crate) fn is_open(&self, at: StreamEnd) -> bool {
+        self.end(at).standing == Standing::Open
+    }
+
+    /// Whether what arrives at an end is held back there, for it is paused.
+    #[cfg(feature = "turmoil")]
+    pub(crate) fn is_holding(&self, at: StreamEnd) -> bool {
+        self.is_open(at) && self.end(at).paused
+    }
+
+    /// Whether an end holds as much as its peer may send, and is not read.
+    pub(crate) fn is_full(&self, at: StreamEnd) -> bool {
+        self.is_open(at) && self.end(at).held_len as usize >= limits::SEND_BUFFER_LEN
+    }
+
+    /// The ends that are full.
+    pub(crate) fn full(&self) -> impl Iterator<Item = StreamEnd> {
+        self.full.iter().copied().filter(|&at| self.is_full(at))
+    }
+
+    /// How many ends are full at most.
+    pub(crate) const fn full_count(&self) -> usize {
+        self.full.len()
+    }
+
+    /// Notes that more is held at an end that is not read.
+    fn hold(&mut self, at: StreamEnd, order: Order, segment: Segment) {
+        let end = self.end_mut(at);
+        end.held.push((order, segment));
+        if let Segment::Data { len, .. } = segment {
+            end.held_len += len;
+            if self.is_full(at) {
+                let mut full = std::mem::take(&mut self.full);
+                full.retain(|&other| other != at && self.is_full(other));
+                full.push(at);
+                self.full = full;
+            }
+        }
     }
 
     /// The host of an end.
