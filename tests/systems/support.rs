@@ -3,9 +3,10 @@
 //! Snapshots are in `snapshots/`. After a change that is meant, `INSTA_UPDATE=always cargo test --test systems` writes
 //! them anew.
 
+use lossproof::Instant;
 use lossproof::check::Search;
 use lossproof::engine::{Engine, Prepared, Settings};
-use lossproof::fault::{Chance, Fault, FaultPlan, Flow, HostFault, Profile, strategy};
+use lossproof::fault::{Chance, Fault, FaultPlan, Flow, HostFault, Profile, StreamFault, strategy};
 use lossproof::systems::{Options, System};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -70,23 +71,33 @@ pub(crate) fn clients_both_ways(count: usize) -> Vec<Flow> {
 }
 
 /// Any plan for a scenario, but none in which a client crashes or is restarted: what it promises, it promises for a client
-/// that goes on.
+/// that goes on. A crash of the server and a reset fall where short dialogues are, more often than not.
 pub(crate) fn plan_of_others<S: System>(options: &Options) -> impl Strategy<Value = FaultPlan> + use<S> {
     let scenario = S::scenario(options);
     let names: Vec<String> = scenario.names().into_iter().map(str::to_owned).collect();
-    let server = names[0].clone();
-    strategy::plan(&names, 8).prop_map(move |plan| {
+    let (server, clients) = (names[0].clone(), names[1..].to_vec());
+    let reset = (prop::sample::select(clients), 0..60_u64);
+    let early = (prop::option::of(0..40_u64), prop::option::of(reset));
+    (strategy::plan(&names, 8), early).prop_map(move |(plan, (crash_at, reset))| {
         let mut kept = FaultPlan::default();
         kept.seed = plan.seed;
-        for fault in plan.faults() {
-            let is_of_client = match fault {
+        let crash = crash_at.map(|millis| {
+            let at = Instant::from_millis(millis);
+            Fault::Host { at, fault: HostFault::Crash(server.clone()) }
+        });
+        let reset = reset.map(|(client, at)| {
+            let flow = Flow::new(server.clone(), client);
+            Fault::Stream { flow, conn: 1, at, fault: StreamFault::Reset }
+        });
+        for fault in plan.faults().iter().cloned().chain(crash).chain(reset) {
+            let is_of_client = match &fault {
                 Fault::Host { fault: HostFault::Crash(host) | HostFault::Poweroff(host), .. }
                 | Fault::Host { fault: HostFault::Restart(host), .. } => *host != server,
                 _ => false,
             };
             if !is_of_client {
-                // What was taken once is taken again.
-                let _ = kept.push(fault.clone());
+                // What finds its place taken is left out.
+                let _ = kept.push(fault);
             }
         }
         kept

@@ -94,7 +94,7 @@ pub(super) fn page(path: &str) -> &'static Page {
     PAGES.iter().find(|page| page.path == path).unwrap_or(&NOT_FOUND)
 }
 
-/// Serves each connection by a [`Call`] of its own: one request, one page, and the end.
+/// Serves each connection by a machine of its own: one request, one page, and the end.
 #[derive(Debug)]
 pub struct Server {
     calls: PerConn<Call, fn(Peer) -> Call>,
