@@ -5,22 +5,28 @@ use super::error::CliError;
 use super::{check, real, sim};
 use crate::machine::Status;
 use crate::systems::{
-    About, System, hello_tcp::HelloTcp, hello_udp::HelloUdp, select_echo::SelectEcho,
-    tcp_deadlock::TcpDeadlock, tcp_sixteen::TcpSixteen, udp_broadcast::UdpBroadcast, udp_chat::UdpChat,
-    udp_local::UdpLocal, udp_remote::UdpRemote,
+    About, System, greet::Greet, greeter::Greeter, hello_tcp::HelloTcp, hello_udp::HelloUdp, http::Http,
+    select_echo::SelectEcho, suffix_echo::SuffixEcho, tcp_chat::TcpChat, tcp_deadlock::TcpDeadlock,
+    tcp_sixteen::TcpSixteen, udp_broadcast::UdpBroadcast, udp_chat::UdpChat, udp_local::UdpLocal,
+    udp_remote::UdpRemote,
 };
 
 /// All systems, in the order in which they are listed.
-pub(super) const SYSTEMS: [&dyn AnySystem; 9] = [
+pub(super) const SYSTEMS: [&dyn AnySystem; 14] = [
     &UdpLocal,
     &UdpRemote,
     &UdpBroadcast,
     &TcpSixteen,
     &TcpDeadlock,
+    &Greeter,
     &SelectEcho,
+    &Greet,
+    &Http,
     &HelloTcp,
     &HelloUdp,
+    &TcpChat,
     &UdpChat,
+    &SuffixEcho,
 ];
 
 /// How like two names must be (Jaro and Winkler's measure) for one to be offered for the other.

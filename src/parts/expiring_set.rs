@@ -17,10 +17,10 @@ use crate::time::Instant;
 /// use std::time::Duration;
 ///
 /// let mut members = ExpiringSet::new(Duration::from_secs(10), 100);
-/// assert_eq!(members.refresh("ann", Instant::START), Refreshed::Joined);
+/// assert_eq!(members.refresh("first", Instant::START), Refreshed::Joined);
 /// assert_eq!(members.pop_expired(Instant::from_millis(10_000)), None);
 /// assert_eq!(members.deadline(), Some(Instant::from_millis(10_001)));
-/// assert_eq!(members.pop_expired(Instant::from_millis(10_001)), Some("ann"));
+/// assert_eq!(members.pop_expired(Instant::from_millis(10_001)), Some("first"));
 /// ```
 #[derive(Clone, Debug)]
 pub struct ExpiringSet<K> {

@@ -2,14 +2,18 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`backlog`] | what waits for room in a stream's send buffer, up to a bound |
 //! | [`backoff`] | how long to wait for a reply before each retransmission, and when to give up |
 //! | [`expiring_set`] | members that are there as long as they are heard of |
 //! | [`heartbeat`] | when to say again that one is still there |
 //! | [`holdback`] | what a slow reader has not taken yet, kept within a bound |
 //! | [`per_conn`] | one machine for each connection of a stream server |
+//! | [`speech`] | bytes that are all known, written as fast as a stream takes them |
 
+pub mod backlog;
 pub mod backoff;
 pub mod expiring_set;
 pub mod heartbeat;
 pub mod holdback;
 pub mod per_conn;
+pub mod speech;

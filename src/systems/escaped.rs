@@ -23,6 +23,20 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Shows a text of lines, each escaped as [`Escaped`] does but with its bad bytes replaced; the last line's end is left
+/// out.
+pub(super) struct Lines<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, line) in String::from_utf8_lossy(self.0).lines().enumerate() {
+            let before = if index == 0 { "" } else { "\n" };
+            write!(f, "{before}{}", Escaped(line.as_bytes()))?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +46,12 @@ mod tests {
         assert_eq!(Escaped(b"it's \"1\"").to_string(), "it's \"1\"");
         assert_eq!(Escaped("欢迎\r\n\0".as_bytes()).to_string(), "欢迎\\r\\n\\0");
         assert_eq!(Escaped(b"a\xff\xfeb").to_string(), "a\\xff\\xfeb");
+    }
+
+    #[test]
+    fn lines_stay_lines_and_bad_bytes_are_replaced() {
+        assert_eq!(Lines("欢迎\r\n".as_bytes()).to_string(), "欢迎");
+        assert_eq!(Lines(b"a\xff\r\n\r\nb\x1b\nc\n\n").to_string(), "a\u{fffd}\n\nb\\u{1b}\nc\n");
+        assert_eq!(Lines(b"").to_string(), "");
     }
 }

@@ -8,11 +8,17 @@
 //! |---|---|
 //! | [`exact`] | exactly N bytes of a stream |
 //! | [`frame`] | payloads behind a 4-byte length prefix |
+//! | [`http`] | heads of HTTP/1.1 and the bodies behind them |
+//! | [`lines`] | lines of a bounded length, and what stays without a newline |
 //! | [`request_id`] | a text behind the id that pairs a reply with its request |
+//! | [`utf8`] | text, also where a character is cut in two |
 
 pub mod exact;
 pub mod frame;
+pub mod http;
+pub mod lines;
 pub mod request_id;
+pub mod utf8;
 
 /// Moves bytes from the front of `input` to the end of `buffer` until that holds `whole_len` bytes; says
 /// whether it does.

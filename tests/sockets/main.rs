@@ -4,11 +4,16 @@
 mod broadcast;
 mod commands;
 mod datagrams;
+mod greet;
+mod greeter;
 mod hello_tcp;
 mod hello_udp;
+mod http;
 mod select_echo;
 mod streams;
+mod suffix_echo;
 mod support;
+mod tcp_chat;
 mod tcp_deadlock;
 mod tcp_sixteen;
 mod udp_broadcast;

@@ -79,3 +79,18 @@ fn the_server_tells_what_it_hears_and_never_answers() {
         assert_eq!(lines[4], says(&"x".repeat(65_507)));
     });
 }
+
+/// S20.
+#[test]
+fn without_the_option_the_system_refuses() {
+    within_bounds(|| {
+        let to = Peer::from((EVERYBODY.into(), plain_udp(ANY).local_addr().unwrap().port()));
+        let (status, _) = client(to, false).join();
+        assert_eq!(
+            status.unwrap_err().to_string(),
+            format!(
+                "cannot send to {to}: permission denied; a broadcast needs the socket's broadcast option"
+            )
+        );
+    });
+}

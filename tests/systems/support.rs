@@ -5,8 +5,9 @@
 
 use lossproof::check::Search;
 use lossproof::engine::{Engine, Prepared, Settings};
-use lossproof::fault::{Chance, Flow, Profile};
+use lossproof::fault::{Chance, Fault, FaultPlan, Flow, HostFault, Profile, strategy};
 use lossproof::systems::{Options, System};
+use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 /// How many lines a reviewer reads with attention.
@@ -61,6 +62,37 @@ pub(crate) fn both_ways() -> [Flow; 2] {
     [Flow::new("client", "server"), Flow::new("server", "client")]
 }
 
+/// The flows between the server of a scenario and its clients, where it has several.
+#[cfg(feature = "turmoil")]
+pub(crate) fn clients_both_ways(count: usize) -> Vec<Flow> {
+    let clients = (1..=count).map(|number| format!("client-{number}"));
+    clients.flat_map(|client| [Flow::new(&client, "server"), Flow::new("server", &client)]).collect()
+}
+
+/// Any plan for a scenario, but none in which a client crashes or is restarted: what it promises, it promises for a client
+/// that goes on.
+pub(crate) fn plan_of_others<S: System>(options: &Options) -> impl Strategy<Value = FaultPlan> + use<S> {
+    let scenario = S::scenario(options);
+    let names: Vec<String> = scenario.names().into_iter().map(str::to_owned).collect();
+    let server = names[0].clone();
+    strategy::plan(&names, 8).prop_map(move |plan| {
+        let mut kept = FaultPlan::default();
+        kept.seed = plan.seed;
+        for fault in plan.faults() {
+            let is_of_client = match fault {
+                Fault::Host { fault: HostFault::Crash(host) | HostFault::Poweroff(host), .. }
+                | Fault::Host { fault: HostFault::Restart(host), .. } => *host != server,
+                _ => false,
+            };
+            if !is_of_client {
+                // What was taken once is taken again.
+                let _ = kept.push(fault.clone());
+            }
+        }
+        kept
+    })
+}
+
 /// So many cases, and no files beside the sources.
 pub(crate) fn config(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
@@ -68,12 +100,7 @@ pub(crate) fn config(cases: u32) -> Config {
 
 /// Runs a system in the event engine and on turmoil, and holds that both say the same.
 #[cfg(feature = "turmoil")]
-pub(crate) fn assert_parity<S: System>(
-    options: &Options,
-    plan: &lossproof::fault::FaultPlan,
-    profile: Profile,
-    seed: u64,
-) {
+pub(crate) fn assert_parity<S: System>(options: &Options, plan: &FaultPlan, profile: Profile, seed: u64) {
     assert_scenario_parity(&std::rc::Rc::new(S::scenario(options)), plan, profile, seed);
 }
 
@@ -81,7 +108,7 @@ pub(crate) fn assert_parity<S: System>(
 #[cfg(feature = "turmoil")]
 pub(crate) fn assert_scenario_parity<C, E>(
     scenario: &std::rc::Rc<lossproof::Scenario<C, E>>,
-    plan: &lossproof::fault::FaultPlan,
+    plan: &FaultPlan,
     profile: Profile,
     seed: u64,
 ) -> String

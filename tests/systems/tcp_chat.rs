@@ -1,1 +1,496 @@
-//! tcp-chat in simulation.
+//! tcp-chat in simulation, and its machines by hand.
+
+use std::time::Duration;
+
+use lossproof::machine::{CloseReason, Conn, Effect};
+use lossproof::systems::tcp_chat::{
+    Client, Command, Event, MAX_MEMBERS, MAX_MESSAGE_LEN, MAX_QUEUE_LEN, MAX_UNSENT_LEN, PATIENCE, Server,
+    TcpChat,
+};
+use lossproof::systems::{Options, System, Typed};
+use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
+
+use crate::support::{assert_held, assert_snapshot, run, stormy};
+
+/// The clients of the scenario, each on its own way to and from the server.
+#[cfg(feature = "turmoil")]
+fn flows() -> Vec<lossproof::fault::Flow> {
+    let both = |name: &str| {
+        [lossproof::fault::Flow::new(name, "server"), lossproof::fault::Flow::new("server", name)]
+    };
+    ["client-1", "client-2", "client-3"].into_iter().flat_map(both).collect()
+}
+
+/// S67, S70: a line that is cut and late is two messages, and all hear all in one order.
+#[test]
+fn a_line_that_stalls_is_told_in_two_parts() {
+    let plan = "client-2>server @6 stall 120ms; server>client-1 @24 cut; at 200ms crash client-3";
+    let (transcript, _) = run::<TcpChat>(&Options::default(), plan);
+    // The server and one member show it all: what happens, and what goes wrong.
+    let is_shown = |line: &&str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        matches!(words[1], "server" | "client-1" | "-")
+            && matches!(words[2], "event" | "fault" | "done" | "closed")
+            && !line.contains("ready")
+    };
+    let shown: Vec<&str> = transcript.lines().filter(is_shown).collect();
+    assert_snapshot("tcp-chat", plan, &shown.join("\n"));
+}
+
+/// S71, S72: who is reset leaves silently, and the others hear on.
+#[test]
+fn its_properties_hold_in_a_storm() {
+    assert_held::<TcpChat>(&Options::default(), "", stormy(), 600);
+    for plan in [
+        "client-1>server cut every 1 byte; server>client-2 cut every 2 bytes; client-3>server @2 stall 200ms",
+        "client-1>server @9 reset; server>client-2 @40 reset",
+        "server>client-3 @0 stall 3s; client-2>server @7 stall 60ms",
+        "at 120ms crash client-1; at 200ms restart client-1; client-1>server/2 @1 stall 100ms",
+        "at 155ms crash server; at 200ms restart server",
+        "at 105ms poweroff client-2; at 6s restart client-2",
+        "at 130ms partition server>client-1; at 500ms heal; server>client-3 cut every 3 bytes",
+    ] {
+        assert_held::<TcpChat>(&Options::default(), plan, stormy(), 40);
+    }
+}
+
+/// S69, S76: whatever stalls, every client comes to its end.
+#[test]
+fn every_client_ends() {
+    use lossproof::check::Property;
+    let mut scenario = TcpChat::scenario(&Options::default());
+    scenario.max_time = Instant::from_millis(300_000);
+    let ended = Property::eventually_within("every client ends", Duration::from_secs(300), |view| {
+        view.statuses[1..].iter().all(Option::is_some)
+    });
+    for plan in ["", "at 300ms crash server", "server>client-1 @30 reset; client-2>server @3 reset"] {
+        let plan = lossproof::engine::Prepared::new(&plan.parse().unwrap(), &scenario.names()).unwrap();
+        let properties = std::slice::from_ref(&ended);
+        let tally = lossproof::check::Search::new(&scenario, properties, plan, stormy(), 0).runs(0..100);
+        if let Some(failure) = tally.failure {
+            panic!("{}: {}\n{}", failure.broken, failure.plan, failure.transcript);
+        }
+    }
+}
+
+/// A server by hand, with what it tells each member.
+struct Room {
+    server: Server,
+    out: Outbox<Event>,
+    now: Instant,
+    told: Vec<(Conn, String)>,
+    events: Vec<String>,
+    acts: Vec<String>,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self {
+            server: Server::new(PATIENCE),
+            out: Outbox::default(),
+            now: Instant::START,
+            told: Vec::new(),
+            events: Vec::new(),
+            acts: Vec::new(),
+        }
+    }
+
+    fn give(&mut self, input: Input<'_, Command>) {
+        self.server.handle(input, self.now, &mut self.out);
+        assert_eq!(self.out.take_misuse(), None);
+        self.out.drain(|effect| match effect {
+            Effect::Write { conn, bytes } => {
+                self.told.push((conn, String::from_utf8_lossy(bytes).into_owned()))
+            }
+            Effect::Event(event) => self.events.push(event.to_string()),
+            Effect::Pause { conn } => self.acts.push(format!("pause {conn}")),
+            Effect::Resume { conn } => self.acts.push(format!("resume {conn}")),
+            Effect::Close { conn } => self.acts.push(format!("close {conn}")),
+            Effect::Abort { conn } => self.acts.push(format!("abort {conn}")),
+            other => panic!("{other:?}"),
+        });
+    }
+
+    fn join(&mut self, port: u16, room: u32) -> Conn {
+        let conn = self.out.accept(room);
+        let (peer, local) = (format!("127.0.0.1:{port}").parse().unwrap(), "127.0.0.1:9001".parse().unwrap());
+        self.give(Input::Connected { conn, peer, local });
+        conn
+    }
+
+    fn say(&mut self, conn: Conn, text: impl AsRef<[u8]>) {
+        self.give(Input::Received { conn, bytes: text.as_ref() });
+    }
+
+    fn wait(&mut self, span: Duration) {
+        self.now += span;
+        self.give(Input::Timeout);
+    }
+
+    /// All that a member was told since this was asked last.
+    fn heard(&mut self, conn: Conn) -> String {
+        let heard = self.told.iter().filter(|(to, _)| *to == conn).map(|(_, text)| text.as_str()).collect();
+        self.told.retain(|(to, _)| *to != conn);
+        heard
+    }
+}
+
+const PLENTY: u32 = 1 << 30;
+
+/// S67, S70.
+#[test]
+fn all_members_hear_what_is_said_and_joining_is_silent() {
+    let mut room = Room::new();
+    let (one, two) = (room.join(1, PLENTY), room.join(2, PLENTY));
+    assert!(room.told.is_empty());
+    room.say(one, "hello\n你");
+    room.say(two, "me\r\n\n");
+    room.say(one, "好\n");
+    let expected = "127.0.0.1:1\nhello\n127.0.0.1:2\nme\r\n127.0.0.1:2\n\n127.0.0.1:1\n你好\n";
+    assert_eq!((room.heard(one).as_str(), room.heard(two).as_str()), (expected, expected));
+}
+
+/// S68, S70.
+#[test]
+fn quit_closes_and_tells_nobody() {
+    for quit in ["/quit\n", " /quit \r\n", "/quit", "\t/quit"] {
+        let mut room = Room::new();
+        let (one, two) = (room.join(1, PLENTY), room.join(2, PLENTY));
+        room.say(one, quit);
+        room.wait(PATIENCE);
+        assert_eq!(room.acts, [format!("close {one}")], "{quit:?}");
+        assert_eq!(room.events.last().unwrap(), "127.0.0.1:1 has left");
+        room.say(two, "/quit now\n");
+        assert_eq!(
+            (room.heard(one), room.heard(two)),
+            (String::new(), "127.0.0.1:2\n/quit now\n".to_owned())
+        );
+    }
+}
+
+/// S70: exactly 50 ms after its last byte, and not a moment earlier; the end does not wait.
+#[test]
+fn text_without_a_newline_is_a_message_after_50_ms() {
+    let mut room = Room::new();
+    let one = room.join(1, PLENTY);
+    room.say(one, "a");
+    room.now = Instant::from_millis(30);
+    room.say(one, "b");
+    assert_eq!(room.server.deadline(), Some(Instant::from_millis(80)));
+    room.now = Instant::from_millis(80);
+    room.wait(Duration::ZERO);
+    assert_eq!(room.heard(one), "127.0.0.1:1\nab");
+    assert_eq!(room.server.deadline(), None);
+
+    room.say(one, "c");
+    room.wait(PATIENCE - Duration::from_nanos(1));
+    assert_eq!(room.heard(one), "");
+    room.give(Input::Eof { conn: one });
+    assert_eq!(room.heard(one), "127.0.0.1:1\nc");
+    assert_eq!(room.acts, [format!("close {one}")]);
+}
+
+/// S73.
+#[test]
+fn a_character_cut_in_two_is_told_whole_and_bad_bytes_are_replaced() {
+    let mut room = Room::new();
+    let one = room.join(1, PLENTY);
+    room.say(one, b"a\xe4\xbd");
+    room.wait(PATIENCE);
+    assert_eq!(room.heard(one), "127.0.0.1:1\na");
+    assert_eq!(room.server.deadline(), None, "half a character is no message");
+    room.say(one, b"\xa0\n\xff\xfe\n");
+    assert_eq!(room.heard(one), "127.0.0.1:1\n你\n127.0.0.1:1\n\u{fffd}\u{fffd}\n");
+    room.say(one, b"\xe4");
+    room.give(Input::Eof { conn: one });
+    assert_eq!(room.heard(one), "127.0.0.1:1\n\u{fffd}");
+}
+
+/// S71.
+#[test]
+fn an_end_and_a_reset_are_silent() {
+    let mut room = Room::new();
+    let (one, two, three) = (room.join(1, PLENTY), room.join(2, PLENTY), room.join(3, PLENTY));
+    room.say(two, "half");
+    room.give(Input::Eof { conn: one });
+    room.give(Input::Closed { conn: two, reason: CloseReason::Reset });
+    room.wait(PATIENCE);
+    assert_eq!(room.heard(three), "");
+    assert_eq!(room.events[3..], ["127.0.0.1:1 has left", "127.0.0.1:2 has left"]);
+}
+
+/// S72, S74: at the bound it is kept, one byte beyond it is dropped, and the other loses nothing.
+#[test]
+fn a_member_that_does_not_read_is_dropped_beyond_the_bound() {
+    let header_len = "127.0.0.1:1\n".len();
+    for (surplus_len, is_dropped) in [(0, false), (1, true)] {
+        let mut room = Room::new();
+        let (speaker, slow) = (room.join(1, PLENTY), room.join(2, 0));
+        let (mut left_len, mut said) = (MAX_QUEUE_LEN + surplus_len, String::new());
+        while left_len > 0 {
+            // No rest is left that is too short for a message.
+            let len = if left_len > 40_000 {
+                20_000
+            } else {
+                left_len.div_ceil(if left_len > 20_000 { 2 } else { 1 })
+            };
+            let line = format!("{}\n", "x".repeat(len - header_len - 1));
+            room.say(speaker, &line);
+            said += &format!("127.0.0.1:1\n{line}");
+            left_len -= len;
+        }
+        assert_eq!(room.heard(speaker), said);
+        let dropped = room.events.contains(&"dropped 127.0.0.1:2, which does not read".to_owned());
+        assert_eq!((dropped, room.acts.contains(&format!("abort {slow}"))), (is_dropped, is_dropped));
+        if !is_dropped {
+            assert!(room.out.credit(slow, PLENTY));
+            room.give(Input::Writable { conn: slow });
+            assert_eq!(room.heard(slow), said);
+        }
+    }
+}
+
+/// S74: who speaks much and does not read is held back by its own echo, and loses nothing by it.
+#[test]
+fn a_speaker_is_held_back_until_it_has_taken_its_own_echo() {
+    let mut room = Room::new();
+    let (speaker, other) = (room.join(1, 20), room.join(2, PLENTY));
+    room.say(speaker, "first\nsecond\n/quit\n");
+    assert_eq!(
+        (room.heard(speaker).as_str(), room.heard(other).as_str()),
+        (
+            "127.0.0.1:1\nfirst\n127.0.0.1:1\nsecond\n".get(..20).unwrap(),
+            "127.0.0.1:1\nfirst\n127.0.0.1:1\nsecond\n",
+        )
+    );
+    assert_eq!(room.acts, [format!("pause {speaker}")]);
+    assert!(room.out.credit(speaker, 10));
+    room.give(Input::Writable { conn: speaker });
+    assert_eq!(room.acts, [format!("pause {speaker}")]);
+    assert!(room.out.credit(speaker, PLENTY));
+    room.give(Input::Writable { conn: speaker });
+    assert_eq!(room.heard(speaker), &"127.0.0.1:1\nfirst\n127.0.0.1:1\nsecond\n"[20..]);
+    assert_eq!(room.acts[1..], [format!("resume {speaker}"), format!("close {speaker}")]);
+}
+
+/// S70, S74: the longest line is one message, and one byte more is another.
+#[test]
+fn a_line_at_the_bound_is_one_message() {
+    let mut room = Room::new();
+    let one = room.join(1, PLENTY);
+    room.say(one, format!("{}\n", "x".repeat(MAX_MESSAGE_LEN - 1)));
+    assert_eq!(room.heard(one).matches("127.0.0.1:1\n").count(), 1);
+    room.say(one, format!("{}\n", "x".repeat(MAX_MESSAGE_LEN)));
+    assert_eq!(room.heard(one).matches("127.0.0.1:1\n").count(), 2);
+    // Bad bytes grow when they are replaced, and the speaker still takes them.
+    let mut room = Room::new();
+    let one = room.join(1, 0);
+    room.say(one, vec![0xff; MAX_MESSAGE_LEN]);
+    assert!(!room.events.iter().any(|event| event.starts_with("dropped")), "{}", room.events.len());
+}
+
+#[test]
+fn one_member_more_than_the_bound_is_turned_away() {
+    let mut room = Room::new();
+    for port in 1..=MAX_MEMBERS as u16 {
+        room.join(port, PLENTY);
+    }
+    assert!(room.acts.is_empty());
+    let beyond = room.join(9999, PLENTY);
+    assert_eq!(room.acts, [format!("close {beyond}")]);
+    assert_eq!(room.events.last().unwrap(), "turned 127.0.0.1:9999 away: there are 256 members already");
+}
+
+/// S70, S74: what a server puts out for one read stays within its promises, however many lines that has.
+#[test]
+fn a_flood_of_lines_is_within_the_promises_and_does_not_depend_on_the_reads() {
+    let server = || Server::new(PATIENCE);
+    let mut lawful = lossproof::Lawful::new(server(), server(), Server::PROMISES);
+    let (mut out, mut conns) = (Outbox::<Event>::default(), Vec::new());
+    for port in 1..=5 {
+        let conn = out.accept(64 * 1024);
+        let (peer, local) = (format!("127.0.0.1:{port}").parse().unwrap(), "127.0.0.1:9001".parse().unwrap());
+        lawful.handle(Input::Connected { conn, peer, local }, Instant::START, &mut out);
+        conns.push(conn);
+    }
+    let said = b"\n".repeat(64 * 1024);
+    let mut now = Instant::START;
+    lawful.handle(Input::Received { conn: conns[0], bytes: &said }, now, &mut out);
+    for _ in 0..40 {
+        now += Duration::from_millis(10);
+        let mut written = vec![0; conns.len()];
+        out.drain(|effect| match effect {
+            Effect::Write { conn, bytes } => written[conn.index()] += bytes.len() as u32,
+            Effect::Violation(violation) => panic!("{violation}"),
+            _ => {}
+        });
+        for (conn, len) in conns.iter().zip(written) {
+            if out.credit(*conn, len) {
+                lawful.handle(Input::Writable { conn: *conn }, now, &mut out);
+            }
+        }
+    }
+}
+
+// The client
+
+struct Talker {
+    client: Client,
+    out: Outbox<Event>,
+    conn: Conn,
+    now: Instant,
+    written: Vec<u8>,
+    events: Vec<Event>,
+    shown: String,
+    shut: bool,
+    done: Option<Status>,
+}
+
+impl Talker {
+    /// A client that is connected.
+    fn new(room: u32) -> Self {
+        let server: Peer = "127.0.0.1:9001".parse().unwrap();
+        let (mut client, mut out) = (Client::new(server, Duration::from_secs(5)), Outbox::default());
+        client.handle(Input::Start { local: "127.0.0.1:0".parse().unwrap() }, Instant::START, &mut out);
+        let conn = match out.effects().next() {
+            Some(Effect::Connect { conn, .. }) => conn,
+            other => panic!("{other:?}"),
+        };
+        out.drain(|_| ());
+        assert!(out.connected(conn, room));
+        let mut talker = Self {
+            client,
+            out,
+            conn,
+            now: Instant::START,
+            written: Vec::new(),
+            events: Vec::new(),
+            shown: String::new(),
+            shut: false,
+            done: None,
+        };
+        talker.give(Input::Connected { conn, peer: server, local: "127.0.0.1:50000".parse().unwrap() });
+        talker
+    }
+
+    fn give(&mut self, input: Input<'_, Command>) {
+        self.client.handle(input, self.now, &mut self.out);
+        assert_eq!(self.out.take_misuse(), None);
+        self.out.drain(|effect| match effect {
+            Effect::Write { bytes, .. } => self.written.extend_from_slice(bytes),
+            Effect::Event(event) => {
+                TcpChat::print(&event, &mut self.shown).unwrap();
+                self.events.push(event);
+            }
+            Effect::Done(status) => self.done = Some(status),
+            Effect::Shutdown { .. } => self.shut = true,
+            Effect::Abort { .. } => {}
+            other => panic!("{other:?}"),
+        });
+    }
+
+    fn type_line(&mut self, line: &str) {
+        let typed = Typed::Line(line.as_bytes().to_vec());
+        self.give(Input::Command(TcpChat::typed(typed).unwrap()));
+    }
+
+    /// How many lines have been asked for.
+    fn wanted(&self) -> usize {
+        self.events.iter().filter(|event| TcpChat::wants_line(event)).count()
+    }
+}
+
+/// S69, S73, S76.
+#[test]
+fn the_client_shows_what_it_hears_as_it_comes() {
+    let mut client = Talker::new(PLENTY);
+    for bytes in [&b"127.0.0.1:1\nhi"[..], b"\n\xe4", b"\xbd\xa0", b"\xff", b"", b"\xe4"] {
+        client.give(Input::Received { conn: client.conn, bytes });
+    }
+    assert_eq!(client.shown, "127.0.0.1:1\nhi\n你\u{fffd}");
+    client.give(Input::Eof { conn: client.conn });
+    assert_eq!(client.shown, "127.0.0.1:1\nhi\n你\u{fffd}\u{fffd}");
+    assert_eq!(client.done, Some(Status::Success));
+}
+
+/// S69.
+#[test]
+fn the_client_sends_quit_and_ends_when_it_is_out() {
+    let mut client = Talker::new(10);
+    client.type_line("hello");
+    assert_eq!(client.wanted(), 2);
+    client.type_line("/quit");
+    assert_eq!((client.shut, client.wanted()), (false, 2));
+    assert!(client.out.credit(client.conn, 100));
+    client.give(Input::Writable { conn: client.conn });
+    assert_eq!((client.written.as_slice(), client.shut, client.done), (&b"hello\n/quit\n"[..], true, None));
+    client.give(Input::Received { conn: client.conn, bytes: b"still on its way" });
+    client.give(Input::Closed { conn: client.conn, reason: CloseReason::Reset });
+    assert_eq!((client.shown.as_str(), client.done), ("still on its way", Some(Status::Success)));
+}
+
+/// S69: the end of the input leaves, and no wait is without a bound.
+#[test]
+fn the_client_leaves_at_the_end_of_its_input() {
+    for (room, status, shown) in
+        [(PLENTY, Status::Success, ""), (0, Status::Failure, "no answer within 5 seconds\n")]
+    {
+        let mut client = Talker::new(room);
+        client.type_line("bye");
+        client.give(Input::Command(TcpChat::typed(Typed::End).unwrap()));
+        assert_eq!(client.client.deadline(), Some(Instant::from_millis(5_000)));
+        client.now = Instant::from_millis(5_000);
+        client.give(Input::Timeout);
+        assert_eq!((client.done, client.shown.as_str()), (Some(status), shown));
+    }
+}
+
+/// S69: the next line is asked for when the one before is handed over, and what waits is bounded.
+#[test]
+fn a_slow_server_holds_the_input_back() {
+    let mut client = Talker::new(4);
+    client.type_line("hello");
+    assert_eq!(client.wanted(), 1);
+    assert!(client.out.credit(client.conn, 4));
+    client.give(Input::Writable { conn: client.conn });
+    assert_eq!(client.wanted(), 2);
+
+    let mut client = Talker::new(0);
+    client.type_line(&"x".repeat(MAX_UNSENT_LEN - 1));
+    assert_eq!(client.shown, "");
+    client.type_line("");
+    assert_eq!(client.shown, "a line was not sent: 127.0.0.1:9001 has not taken what was said before it\n");
+    assert!(client.out.credit(client.conn, PLENTY));
+    client.give(Input::Writable { conn: client.conn });
+    assert_eq!(client.written.len(), MAX_UNSENT_LEN);
+}
+
+#[cfg(feature = "turmoil")]
+mod parity {
+    use lossproof::fault::Profile;
+    use lossproof::fault::strategy::stream_plan;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::support::{assert_parity, config};
+
+    proptest! {
+        #![proptest_config(config(30))]
+
+        #[test]
+        fn it_is_the_same_in_both_worlds(plan in stream_plan(&flows(), 120, 8)) {
+            assert_parity::<TcpChat>(&Options::default(), &plan, Profile::default(), 7);
+        }
+    }
+
+    #[test]
+    fn resets_and_partitions_are_the_same_in_both_worlds() {
+        for plan in [
+            "client-1>server @9 reset; server>client-2 @40 reset",
+            "at 130ms partition server>client-1; at 500ms heal; client-3>server @5 stall 1s",
+            "at 1ms partition client-2|server",
+        ] {
+            assert_parity::<TcpChat>(&Options::default(), &plan.parse().unwrap(), stormy(), 1);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
-use lossproof::fault::{Chance, Flow, Profile, strategy};
+use lossproof::fault::{Chance, Profile, strategy};
 use lossproof::machine::Effect;
 use lossproof::systems::udp_chat::{
     Client, Command, Event, MAX_MEMBERS, MAX_SAID_LEN, MAX_TOLD_LEN, Note, Server, UdpChat,
@@ -73,6 +73,8 @@ proptest! {
 
 #[cfg(feature = "turmoil")]
 mod on_turmoil {
+    use lossproof::fault::Flow;
+
     use super::*;
     use crate::support::assert_parity;
 

@@ -84,11 +84,10 @@ impl Machine for Client {
                 self.ping(out);
                 out.event(Event::Ready);
             }
-            (State::Chatting { heartbeat, refusals }, Input::Timeout) => {
-                if heartbeat.beat(now) {
-                    *refusals = Refusals { before: refusals.last, last: false };
-                    self.ping(out);
-                }
+            (State::Chatting { heartbeat, refusals }, Input::Timeout) if heartbeat.due_at() <= now => {
+                heartbeat.beat(now);
+                *refusals = Refusals { before: refusals.last, last: false };
+                self.ping(out);
             }
             (State::Chatting { refusals, .. }, Input::Datagram { peer, bytes }) if peer == self.server => {
                 *refusals = Refusals { before: false, last: false };

@@ -31,7 +31,7 @@ pub(super) fn all(options: &Options) -> Vec<Property<Event>> {
                     // A clock that is set forward ends a wait no later.
                     newest.at.since(last.at) <= expiry + Duration::from_millis(1)
                 }),
-                _ => members.0.iter().all(|(_, last)| newest.up - last.up <= expiry),
+                _ => members.0.iter().all(|(_, last)| newest.up.saturating_sub(last.up) <= expiry),
             })
         }),
         Property::always("who pings joins if it is no member, and only who is one leaves", |view| {
@@ -91,7 +91,7 @@ impl Members {
     }
 
     fn age(&self, peer: Peer, up: Duration) -> Option<Duration> {
-        self.last(peer).map(|last| up - last.up)
+        self.last(peer).map(|last| up.saturating_sub(last.up))
     }
 
     fn hearers(&self, speaker: Peer, to_speaker: bool) -> impl Iterator<Item = Peer> {

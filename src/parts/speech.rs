@@ -1,0 +1,72 @@
+//! What is to be said on a stream and is all known beforehand, said as fast as the stream takes it.
+
+use crate::machine::{Conn, Outbox};
+
+/// How far a text has been written. The text itself stays with the caller, who may have one for many streams.
+///
+/// ```
+/// use lossproof::Outbox;
+/// use lossproof::parts::speech::Speech;
+///
+/// let mut out = Outbox::<()>::default();
+/// let conn = out.accept(6); // a send buffer with room for six bytes
+/// let mut speech = Speech::default();
+/// assert!(!speech.go_on(&[b"Hi ", b"there"], conn, &mut out));
+/// out.credit(conn, 2);
+/// assert!(speech.go_on(&[b"Hi ", b"there"], conn, &mut out));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Speech {
+    written_len: usize,
+}
+
+impl Speech {
+    /// Writes what is left of `pieces`, one after another, as far as the stream takes it; says whether all is written.
+    /// If it is not, `Writable` comes, and the same is to be called again with the same pieces.
+    pub fn go_on<E>(&mut self, pieces: &[&[u8]], conn: Conn, out: &mut Outbox<E>) -> bool {
+        let mut written_len = self.written_len;
+        for piece in pieces {
+            let done_len = written_len.min(piece.len());
+            written_len -= done_len;
+            let rest = &piece[done_len..];
+            if !rest.is_empty() {
+                let fits_len = out.write(conn, rest);
+                self.written_len += fits_len;
+                if fits_len < rest.len() {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Effect;
+
+    const PIECES: [&[u8]; 3] = [b"Thank ", b"", b"you"];
+
+    #[test]
+    fn it_goes_on_where_it_stopped_whatever_the_room() {
+        for room_len in 1..=10 {
+            let mut out = Outbox::<()>::default();
+            let conn = out.accept(room_len);
+            let (mut speech, mut said, mut rounds) = (Speech::default(), Vec::new(), 0);
+            loop {
+                let is_over = speech.go_on(&PIECES, conn, &mut out);
+                out.drain(|effect| match effect {
+                    Effect::Write { bytes, .. } => said.extend_from_slice(bytes),
+                    other => panic!("{other:?}"),
+                });
+                rounds += 1;
+                if is_over {
+                    break;
+                }
+                assert!(out.credit(conn, room_len), "a short write asks for room");
+            }
+            assert_eq!((said.as_slice(), rounds), (b"Thank you".as_slice(), 9_u32.div_ceil(room_len)));
+        }
+    }
+}

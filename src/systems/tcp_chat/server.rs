@@ -1,0 +1,233 @@
+//! The server of tcp-chat.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Command, Event, QUIT};
+use crate::lawful::{Cuts, Promises};
+use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer, Status, limits};
+use crate::parts::backlog::Backlog;
+use crate::time::Instant;
+use crate::wire::lines::Lines;
+
+/// How many members there are at most; who comes then is turned away.
+pub const MAX_MEMBERS: usize = 256;
+/// The longest message, its newline included; a longer one is told as several.
+pub const MAX_MESSAGE_LEN: usize = 64 * 1024;
+/// How many bytes wait at most for a member that does not read.
+pub const MAX_QUEUE_LEN: usize = 256 * 1024;
+/// How long text without a newline stays alone before it is a message.
+pub const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How many bytes a message has at least as it is told: the shortest address, a newline, and one byte.
+const MIN_TOLD_LEN: usize = "0.0.0.0:1\n".len() + 1;
+/// How many messages one input leads to at most. A member speaks only while it has taken all that it was told, itself
+/// having heard everything that was said at this input: so all but the last fit into one send buffer.
+const MAX_MESSAGES_PER_INPUT: usize = limits::SEND_BUFFER_LEN / MIN_TOLD_LEN + 1;
+
+/// Tells every member what any of them says.
+///
+/// A member that has not taken all that it was told is not listened to meanwhile: who says much is held back by its own
+/// echo, and by nobody else. A member for which too much waits is dropped, and the others lose nothing.
+#[derive(Debug)]
+pub struct Server {
+    patience: Duration,
+    members: ConnMap<Member>,
+    /// The message that is being told; kept for its memory.
+    told: String,
+}
+
+#[derive(Debug)]
+struct Member {
+    peer: Peer,
+    lines: Lines,
+    queue: Backlog,
+    ear: Ear,
+}
+
+/// How the server listens to a member.
+///
+/// ```text
+/// Open ──it speaks, and something waits for it──► Held
+///  │ ◄───────────── all of it is out ──────────────┘
+///  └──────eof──────► Leaving ──all of it is out──► left
+/// ```
+#[derive(Debug)]
+enum Ear {
+    /// It is heard; if text without a newline is there, that is a message at this moment.
+    Open { speaks_at: Option<Instant> },
+    /// It is paused. This has been read of it, and not yet been heard.
+    Held { unheard: Vec<u8> },
+    /// It will say no more.
+    Leaving,
+}
+
+impl Server {
+    /// What it promises: each message goes to each member, and no further than its send buffer.
+    pub const PROMISES: Promises = Promises {
+        max_messages: MAX_MEMBERS * MAX_MESSAGES_PER_INPUT + Backlog::MAX_FLUSH_WRITES,
+        max_bytes: MAX_MEMBERS * limits::SEND_BUFFER_LEN,
+        cuts: Cuts::Free,
+    };
+
+    /// A server without members that waits so long for the rest of a line.
+    pub fn new(patience: Duration) -> Self {
+        Self { patience, members: ConnMap::default(), told: String::new() }
+    }
+
+    fn join(&mut self, conn: Conn, peer: Peer, out: &mut Outbox<Event>) {
+        if self.members.len() == MAX_MEMBERS {
+            out.event(Event::Full(peer));
+            out.close(conn);
+            return;
+        }
+        let (lines, queue) = (Lines::new(MAX_MESSAGE_LEN), Backlog::new(MAX_QUEUE_LEN));
+        self.members.insert(conn, Member { peer, lines, queue, ear: Ear::Open { speaks_at: None } });
+        out.event(Event::Joined(peer));
+    }
+
+    /// Takes what a member has sent, message by message, as long as it takes what it is told.
+    fn hear(&mut self, conn: Conn, bytes: &[u8], now: Instant, out: &mut Outbox<Event>) {
+        let mut rest = bytes;
+        while let Some(member) = self.members.get_mut(conn) {
+            if !member.queue.is_empty() {
+                member.ear = Ear::Held { unheard: rest.to_vec() };
+                out.pause(conn);
+                return;
+            }
+            let Some(message) = member.lines.next(&mut rest) else {
+                let speaks_at = member.lines.has_tail().then(|| now + self.patience);
+                member.ear = Ear::Open { speaks_at };
+                return;
+            };
+            self.take(conn, &message, out);
+        }
+    }
+
+    /// Text without a newline has been there long enough.
+    fn take_tails(&mut self, now: Instant, out: &mut Outbox<Event>) {
+        let is_due = |member: &Member| member.speaks_at().is_some_and(|due_at| due_at <= now);
+        let due = self.members.iter().filter(|(_, member)| is_due(member)).map(|(conn, _)| conn);
+        for conn in due.collect::<Vec<_>>() {
+            let Some(member) = self.members.get_mut(conn) else { continue };
+            if !member.queue.is_empty() {
+                member.ear = Ear::Held { unheard: Vec::new() };
+                out.pause(conn);
+                continue;
+            }
+            member.ear = Ear::Open { speaks_at: None };
+            if let Some(message) = member.lines.take_tail() {
+                self.take(conn, &message, out);
+            }
+        }
+    }
+
+    /// Writes what waits for a member. Once all of it is on its way the member may speak again, or leave.
+    fn flush(&mut self, conn: Conn, now: Instant, out: &mut Outbox<Event>) {
+        let Some(member) = self.members.get_mut(conn) else { return };
+        if !member.queue.flush(conn, out) {
+            return;
+        }
+        match &mut member.ear {
+            Ear::Open { .. } => {}
+            Ear::Held { unheard } => {
+                let unheard = std::mem::take(unheard);
+                out.resume(conn);
+                self.hear(conn, &unheard, now, out);
+            }
+            Ear::Leaving => self.leave(conn, out),
+        }
+    }
+
+    /// Lets a member go that has said all, once what is left of it is told and it has been told all.
+    fn leave(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+        if let Some(member) = self.members.get_mut(conn)
+            && member.queue.is_empty()
+            && let Some(message) = member.lines.finish()
+        {
+            self.take(conn, &message, out);
+        }
+        if self.members.get(conn).is_some_and(|member| member.queue.is_empty()) {
+            self.part(conn, out);
+        }
+    }
+
+    /// Closes the connection of a member that leaves in good order.
+    fn part(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+        if let Some(member) = self.members.remove(conn) {
+            out.event(Event::Left(member.peer));
+            out.close(conn);
+        }
+    }
+
+    /// Takes one message of a member, who has been told all before it.
+    fn take(&mut self, conn: Conn, message: &[u8], out: &mut Outbox<Event>) {
+        if message.trim_ascii() == QUIT {
+            self.part(conn, out);
+        } else if let Some(member) = self.members.get(conn) {
+            self.tell(member.peer, &String::from_utf8_lossy(message), out);
+        }
+    }
+
+    /// Tells all members what one of them has said, and drops those for whom too much waits.
+    fn tell(&mut self, speaker: Peer, text: &str, out: &mut Outbox<Event>) {
+        self.told.clear();
+        // Writing to a string does not fail.
+        let _ = write!(self.told, "{speaker}\n{text}");
+        out.event(Event::Said { speaker, text: text.to_owned() });
+        let (bytes, chunk) = (self.told.as_bytes(), out.put(self.told.as_bytes()));
+        let mut slow = Vec::new();
+        for (conn, member) in self.members.iter_mut() {
+            if member.queue.write_chunk(conn, chunk, bytes, out).is_err() {
+                slow.push(conn);
+            }
+        }
+        for conn in slow {
+            if let Some(member) = self.members.remove(conn) {
+                out.event(Event::Dropped(member.peer));
+                out.abort(conn);
+            }
+        }
+    }
+}
+
+impl Member {
+    /// When what it said without a newline becomes a message.
+    const fn speaks_at(&self) -> Option<Instant> {
+        match self.ear {
+            Ear::Open { speaks_at } => speaks_at,
+            Ear::Held { .. } | Ear::Leaving => None,
+        }
+    }
+}
+
+impl Machine for Server {
+    type Command = Command;
+    type Event = Event;
+
+    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<Event>) {
+        match input {
+            Input::Connected { conn, peer, .. } => self.join(conn, peer, out),
+            Input::Received { conn, bytes } => self.hear(conn, bytes, now, out),
+            Input::Eof { conn } => {
+                if let Some(member) = self.members.get_mut(conn) {
+                    member.ear = Ear::Leaving;
+                    self.leave(conn, out);
+                }
+            }
+            Input::Writable { conn } => self.flush(conn, now, out),
+            Input::Closed { conn, .. } => {
+                if let Some(member) = self.members.remove(conn) {
+                    out.event(Event::Left(member.peer));
+                }
+            }
+            Input::Timeout => self.take_tails(now, out),
+            Input::Stop => out.done(Status::Success),
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.members.iter().filter_map(|(_, member)| member.speaks_at()).min()
+    }
+}
