@@ -1,7 +1,7 @@
 //! hello-tcp in simulation.
 
+use lossproof::fault::Flow;
 use lossproof::fault::strategy::stream_plan;
-use lossproof::fault::{Flow, Profile};
 use lossproof::machine::limits::MAX_READ_LEN;
 use lossproof::machine::{CloseReason, Conn, Effect};
 use lossproof::systems::Options;
@@ -75,6 +75,8 @@ proptest! {
 
 #[cfg(feature = "turmoil")]
 mod on_turmoil {
+    use lossproof::fault::Profile;
+
     use super::*;
     use crate::support::assert_parity;
 

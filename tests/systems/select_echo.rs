@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use lossproof::fault::Flow;
 use lossproof::fault::strategy::stream_plan;
-use lossproof::fault::{Flow, Profile};
 use lossproof::machine::limits::{MAX_READ_LEN, SEND_BUFFER_LEN};
 use lossproof::machine::{CloseReason, Conn, Effect};
 use lossproof::systems::select_echo::{Event, IDLE, SelectEcho, Server};
@@ -81,6 +81,8 @@ fn its_properties_hold_when_it_crashes() {
 
 #[cfg(feature = "turmoil")]
 mod on_turmoil {
+    use lossproof::fault::Profile;
+
     use super::*;
     use crate::support::assert_parity;
 
