@@ -18,7 +18,8 @@ pub use property::{Demand, Property};
 pub use shrink::Shrunk;
 pub use tally::{Ends, Tally};
 
-use crate::engine::{Ended, Engine, Keep, Outcome, Prepared, Settings, View};
+pub use crate::engine::View;
+use crate::engine::{Ended, Engine, Keep, Outcome, Prepared, Settings};
 use crate::fault::{FaultPlan, Profile};
 use crate::machine::Law;
 use crate::scenario::Scenario;

@@ -261,9 +261,15 @@ impl Model {
     }
 }
 
-/// How much of what is valid text, but perhaps for its end, is whole characters.
+/// How much of this is whole characters, and bytes that are part of none.
 fn whole_len(bytes: &[u8]) -> usize {
-    std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len)
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.len(),
+        Err(error) => error.error_len().map_or(error.valid_up_to(), |bad_len| {
+            let begin = error.valid_up_to() + bad_len;
+            begin + whole_len(&bytes[begin..])
+        }),
+    }
 }
 
 // The machine
@@ -349,7 +355,6 @@ impl Real {
             None => {}
             Some(member) if member.paused || !member.held.is_empty() => member.held.push(sent),
             Some(_) => match sent {
-                Sent::Bytes(bytes) if bytes.is_empty() => {}
                 Sent::Bytes(bytes) => self.give(Input::Received { conn, bytes: &bytes }),
                 Sent::End => self.give(Input::Eof { conn }),
             },
@@ -419,6 +424,9 @@ impl Both {
 
     fn send(&mut self, port: u16, all: Vec<Sent>) {
         let Some((place, _)) = self.find(port) else { return };
+        // Nobody notices an empty write.
+        let all: Vec<Sent> =
+            all.into_iter().filter(|sent| !matches!(sent, Sent::Bytes(bytes) if bytes.is_empty())).collect();
         let unheard = self.model.places[place].as_ref().and_then(|member| member.unheard.as_ref());
         // Nothing comes after an end, and nobody does much while it is not listened to.
         if unheard.is_some_and(|sent| {

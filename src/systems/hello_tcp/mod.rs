@@ -21,8 +21,7 @@ pub use server::{Call, MAX_NAME_LEN, Server};
 
 use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, SERVER, System, Transport};
-use crate::check::Property;
-use crate::engine::View;
+use crate::check::{Property, View};
 use crate::host::HostId;
 use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status};
 use crate::scenario::{Binding, Scenario};

@@ -20,8 +20,7 @@ pub use server::Server;
 
 use super::escaped::Escaped;
 use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
-use crate::check::Property;
-use crate::engine::View;
+use crate::check::{Property, View};
 use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status};
 use crate::scenario::{Binding, Scenario};
 use crate::time::Instant;
