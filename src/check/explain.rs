@@ -25,6 +25,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             broken: broken.what,
             detail: broken.detail,
             plan: self.engine.plan(self.scenario, &self.settings),
+            commands: self.given(&names),
             packets: self.engine.packets(),
             at: self.engine.last_at(),
             transcript: self.engine.transcript(self.scenario, &names).to_string(),
@@ -32,6 +33,17 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
         self.settings.keep = keep;
         self.engine = Engine::default();
         failure
+    }
+
+    /// The generated commands that the last run was given, a line each.
+    fn given(&self, names: &[&str]) -> Vec<String> {
+        let given = self.engine.generated(self.scenario, &self.settings.plan);
+        given
+            .map(|(number, (at, host, command))| {
+                let text = self.scenario.command_text(command).unwrap_or_default();
+                format!("command {number} at {at} {} {text}", names[host.index()])
+            })
+            .collect()
     }
 
     /// A twin that differs may do so because streams were cut elsewhere (law 4), because it started later (law 5),

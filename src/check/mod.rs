@@ -6,6 +6,7 @@
 
 mod explain;
 mod property;
+mod relocate;
 mod shrink;
 mod tally;
 
@@ -37,6 +38,8 @@ pub struct Failure {
     pub detail: String,
     /// Everything that makes the run again.
     pub plan: FaultPlan,
+    /// The generated commands that the run was given: number, moment, host and text of each.
+    pub commands: Vec<String>,
     /// How many datagrams and segments of data were sent until then.
     pub packets: u64,
     /// When it was.

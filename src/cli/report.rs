@@ -120,7 +120,7 @@ struct Broken {
 
 impl Broken {
     fn new(shrunk: &Shrunk, asked: &Question) -> Self {
-        let Failure { run, broken, detail, plan, packets, at, transcript } = &shrunk.failure;
+        let Failure { run, broken, detail, plan, packets, at, transcript, .. } = &shrunk.failure;
         Self {
             run: *run,
             what: broken.clone(),

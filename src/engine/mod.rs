@@ -9,6 +9,7 @@ mod queue;
 mod run;
 mod world;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::host::HostId;
 use crate::lawful::Lawful;
 use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
 use crate::network::{Order, Power, Schedule};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, TimedCommand};
 use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::{Happened, Log, Transcript};
@@ -34,6 +35,8 @@ pub struct Prepared {
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) seed: Option<u64>,
     pub(crate) link: Option<Duration>,
+    /// The generated commands that are given; all, if there is no list.
+    pub(crate) commands: Option<BTreeSet<u32>>,
 }
 
 impl Prepared {
@@ -42,7 +45,13 @@ impl Prepared {
     /// # Errors
     /// [`UnknownHost`] if the plan names one that is not there.
     pub fn new(plan: &FaultPlan, names: &[&str]) -> Result<Self, UnknownHost> {
-        Ok(Self { schedule: Arc::new(Schedule::new(plan, names)?), seed: plan.seed, link: plan.link() })
+        let schedule = Arc::new(Schedule::new(plan, names)?);
+        Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone() })
+    }
+
+    /// Whether a generated command is given.
+    pub(crate) fn gives(&self, number: u32) -> bool {
+        self.commands.as_ref().is_none_or(|given| given.contains(&number))
     }
 }
 
@@ -176,6 +185,8 @@ impl<C, E> Default for State<C, E> {
 pub struct Engine<C, E> {
     hosts: Vec<State<C, E>>,
     world: World<E>,
+    /// All commands of this run, if some of them are generated.
+    commands: Vec<TimedCommand<C>>,
     ended: Option<Ended>,
     /// The circle of full streams that stands now.
     circle: Option<Deadlock>,
@@ -192,6 +203,7 @@ impl<C, E> Default for Engine<C, E> {
         Self {
             hosts: Vec::new(),
             world: World::default(),
+            commands: Vec::new(),
             ended: None,
             circle: None,
             inputs: 0,
@@ -250,11 +262,22 @@ impl<C, E> Engine<C, E> {
     pub fn plan(&self, scenario: &Scenario<C, E>, settings: &Settings) -> FaultPlan {
         let mut plan = FaultPlan::default();
         plan.seed = Some(settings.effective_seed());
+        plan.commands.clone_from(&settings.plan.commands);
         // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.
         let _ = plan.set_link(settings.plan.link);
         let names = scenario.names();
         let _ = plan.try_extend(self.world.network.faults().map(|fault| fault.named(&names)));
         plan
+    }
+
+    /// The generated commands that the last run was to be given, with their numbers.
+    pub(crate) fn generated<'a>(
+        &'a self,
+        scenario: &Scenario<C, E>,
+        plan: &'a Prepared,
+    ) -> impl Iterator<Item = (u32, &'a TimedCommand<C>)> {
+        let numbered = (0..).zip(&self.commands).skip(scenario.commands().len());
+        numbered.filter(|(number, _)| plan.gives(*number))
     }
 
     /// The plan's faults that never changed anything: they are evidence of nothing.

@@ -89,7 +89,12 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         self.hosts.resize_with(hosts.len(), State::default);
         (self.ended, self.circle) = (None, None);
         (self.inputs, self.last_at, self.shown) = (0, Instant::START, (0, 0));
-        self.world.reset(scenario, settings);
+        self.commands.clear();
+        if scenario.generates() {
+            self.commands = scenario.commands_of(settings.effective_seed()).into_owned();
+        }
+        let commands = if scenario.generates() { &self.commands } else { scenario.commands() };
+        self.world.reset(scenario, settings, commands);
     }
 
     /// Makes a host's machine and starts it.
@@ -165,7 +170,9 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
                 let state = &mut self.hosts[host.index()];
                 if let Some(arrival) = self.world.open(order, event, state.power, &mut state.outbox) {
                     let bytes = std::mem::take(&mut self.world.inbound);
-                    self.feed(host, arrival.input(&bytes, scenario.commands()), now);
+                    let commands = if scenario.generates() { &self.commands } else { scenario.commands() };
+                    let input = arrival.input(&bytes, commands);
+                    self.feed(host, input, now);
                     self.world.inbound = bytes;
                 }
             }

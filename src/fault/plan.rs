@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::print::Conn;
 use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_host_name};
 
-/// What a run is given beside its scenario: the seed, the links, and the faults, in the order given.
+/// What a run is given beside its scenario: the seed, the links, which generated commands, and the faults, in the order
+/// given.
 ///
 /// Every plan is one that the text form can hold and that does not contradict itself: whatever enters it
 /// goes through [`FaultPlan::push`] or [`FaultPlan::set_link`]. `Display` and `FromStr` are its text form;
@@ -25,6 +26,9 @@ use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_ho
 pub struct FaultPlan {
     /// The seed of the run; `None` leaves it to whoever runs the plan.
     pub seed: Option<u64>,
+    /// The numbers of the generated commands that are given, where the scenario
+    /// [generates](crate::Scenario::generate) some from the seed; `None` gives them all.
+    pub commands: Option<BTreeSet<u32>>,
     link: Option<Duration>,
     faults: Vec<Fault>,
     /// The place of each fault that must be alone there, so that a long plan need not be searched.

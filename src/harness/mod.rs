@@ -146,6 +146,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
     fn search(&self, plan: &FaultPlan, profile: Profile, origin: &str) -> Search<'a, C, E> {
         let prepared = Prepared::new(plan, &self.scenario.names());
         let prepared = prepared.unwrap_or_else(|error| panic!("{origin}{error}"));
+        self.scenario.check_commands(plan).unwrap_or_else(|error| panic!("{origin}{error}"));
         let seed = number(SEED).unwrap_or(self.seed);
         Search::new(self.scenario, self.properties, prepared, profile, seed)
     }

@@ -45,13 +45,20 @@ impl Report<'_> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shrunk { failure, from_faults, runs, is_minimal } = self.shrunk;
-        let Failure { broken, detail, plan, packets, transcript, .. } = failure;
+        let Shrunk { failure, from_faults, from_commands, runs, is_minimal } = self.shrunk;
+        let Failure { broken, detail, plan, commands, packets, transcript, .. } = failure;
         writeln!(f, "FAILED {}: {broken}", self.name)?;
         writeln!(f, "  {detail}")?;
         writeln!(f, "  after {}", count(self.tally.runs, "run"))?;
-        let (faults, packets) = (count(plan.len() as u64, "fault"), count(*packets, "packet"));
-        let (from, runs) = (count(*from_faults as u64, "fault"), count(*runs, "shrink run"));
+        let items = |faults: usize, commands: usize| {
+            let faults = count(faults as u64, "fault");
+            match from_commands {
+                0 => faults,
+                _ => format!("{faults}, {}", count(commands as u64, "command")),
+            }
+        };
+        let (faults, packets) = (items(plan.len(), commands.len()), count(*packets, "packet"));
+        let (from, runs) = (items(*from_faults, *from_commands), count(*runs, "shrink run"));
         if *is_minimal {
             writeln!(f, "  minimal: {faults}, {packets}   (from {from}, {runs})")?;
         } else {
@@ -61,6 +68,7 @@ impl fmt::Display for Report<'_> {
             )?;
         }
         plan.faults().iter().try_for_each(|fault| writeln!(f, "    {fault}"))?;
+        commands.iter().try_for_each(|command| writeln!(f, "    {command}"))?;
         writeln!(f, "  replay: {}\n", self.replay())?;
         f.write_str(transcript)
     }

@@ -127,7 +127,7 @@ pub enum What {
     Closed(Link, CloseReason),
     /// A timeout was handed in. What it caused follows; the text leaves the timeout itself out.
     Timer,
-    /// The command of this index in the scenario was handed in.
+    /// The command of this number was handed in.
     Command(u32),
     /// A machine saved so many bytes.
     Save(u32),
@@ -145,6 +145,8 @@ pub struct Log {
     records: Vec<Record>,
     bytes: Vec<u8>,
     broken: Vec<String>,
+    /// All commands of the run, given or not; empty if they are not shown.
+    commands: Vec<String>,
 }
 
 impl Log {
@@ -163,6 +165,16 @@ impl Log {
     /// What does not hold.
     pub fn broken_texts(&self) -> &[String] {
         &self.broken
+    }
+
+    /// The text of the command of this number, if commands are shown.
+    pub fn command_text(&self, number: u32) -> Option<&str> {
+        self.commands.get(number as usize).map(String::as_str)
+    }
+
+    /// Keeps the text of the next command.
+    pub(crate) fn keep_command(&mut self, text: String) {
+        self.commands.push(text);
     }
 
     pub(crate) fn push(&mut self, at: Instant, host: HostId, what: What) {
@@ -184,6 +196,7 @@ impl Log {
         self.records.clear();
         self.bytes.clear();
         self.broken.clear();
+        self.commands.clear();
     }
 }
 

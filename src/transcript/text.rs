@@ -119,7 +119,10 @@ impl<E> fmt::Display for Rest<'_, '_, E> {
             What::ConnectFailed(None, reason) => write!(f, "nowhere: {reason}"),
             What::Closed(link, reason) => write!(f, "{}← {}: {reason}", Number(link), self.name(link)),
             What::Timer => Ok(()),
-            What::Command(index) => write!(f, "#{index}"),
+            What::Command(number) => match self.transcript.log.command_text(number) {
+                Some(text) => write!(f, "#{number} {text}"),
+                None => write!(f, "#{number}"),
+            },
             What::Save(len) => write!(f, "{len} bytes"),
             What::Event(index) => f.write_str(&self.transcript.event_text(index)),
             What::Done(status) => write!(f, "{}", status.code()),
