@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use lossproof::check::Property;
-use lossproof::fault::{Chance, Profile};
+use lossproof::check::{Property, Tally};
+use lossproof::fault::{Chance, FaultKind, Profile};
 use lossproof::harness::Check;
 use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
 
@@ -169,6 +169,41 @@ fn the_environment_chooses_runs_and_seed() {
     assert!(wrong.contains("LOSSPROOF_RUNS: 'many' is not a whole number from 0 to "), "{wrong}");
 }
 
+/// The panic of a check that is to fail.
+fn panic_of(check: impl FnOnce() -> Tally) -> String {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).expect_err("it fails");
+    panic.downcast_ref::<String>().expect("a report").clone()
+}
+
+/// Runs in which nothing fails can still say too little.
+#[test]
+fn what_no_run_has_shown_is_demanded() {
+    let scenario = scenario();
+    let asked = |times: usize| {
+        Property::sometimes(format!("{times} requests arrive"), move |view| view.events.len() == times)
+    };
+    let properties = [asked(1), asked(2), asked(9)];
+    let loss = Profile { loss: Chance::percent(30), ..Profile::default() };
+    let plan = || "client>server #0 duplicate; client>server #30 drop".parse().expect("a plan");
+    let check = || Check::new("vacuous", &scenario, &properties).profile(loss).plan(plan()).runs(100);
+    // Unless it is demanded, nothing has to be seen.
+    let tally = check().assert();
+    assert_eq!(tally.never_seen().collect::<Vec<_>>(), ["9 requests arrive"]);
+    assert_eq!(tally.sometimes.iter().map(|(_, runs)| *runs).collect::<Vec<_>>(), [100, 100, 0]);
+    assert_eq!(tally.never_fired().map(ToString::to_string).collect::<Vec<_>>(), ["client>server #30 drop"]);
+    let said = panic_of(|| check().demand_sometimes().demand_plan().assert());
+    let expected = "VACUOUS vacuous: it held in 100 runs, but they lack what is demanded\n  \
+                    never fired of the plan: client>server #30 drop\n  never seen: 9 requests arrive\n";
+    assert_eq!(said, expected);
+    check().demand_faults([FaultKind::Drop, FaultKind::Duplicate]).assert();
+    let said =
+        panic_of(|| check().demand_faults([FaultKind::Drop, FaultKind::Flip, FaultKind::Crash]).assert());
+    assert!(said.ends_with("demanded\n  never fired: flip, crash\n"), "{said}");
+    let mut few = check().demand_faults([FaultKind::Drop]).demand_plan();
+    few = few.runs(1).profile(Profile::default());
+    assert!(panic_of(|| few.assert()).contains("it held in 1 run, but"));
+}
+
 /// Plans that are kept are run first, in the order of their names; what is no plan is left alone.
 #[test]
 fn regressions_are_run_first() {
@@ -181,9 +216,7 @@ fn regressions_are_run_first() {
     let check = || Check::new("kept", &scenario, &properties).runs(1).regressions(&directory);
     assert_eq!(check().assert().runs, 1);
     fs::write(directory.join("2-once-broken.plan"), "server>client #0 drop\n").expect("it can be written");
-    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check().assert()));
+    let report = panic_of(|| check().assert());
     fs::remove_dir_all(&directory).expect("it is ours");
-    let panic = failed.expect_err("a plan that is kept breaks it");
-    let report = panic.downcast_ref::<String>().expect("a report");
     assert!(report.contains("FAILED kept: a request is counted twice"), "{report}");
 }

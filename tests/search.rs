@@ -157,6 +157,9 @@ fn properties(scenario: &Scenario<(), String>) -> Vec<Property<String>> {
         Property::eventually_within("the asker ends", Duration::from_secs(19), move |view| {
             view.status(asker).is_some()
         }),
+        Property::sometimes("a question is asked again", |view| {
+            view.events.last().is_some_and(|last| last.event == "4 tries")
+        }),
     ]
 }
 
@@ -301,12 +304,16 @@ fn the_first_failure_is_reported_on_any_number_of_threads() {
 fn tallies_of_parts_are_the_tally_of_the_whole() {
     let scenario = scenario(Bug::None);
     let properties = properties(&scenario);
-    let mut search = Search::new(&scenario, &properties, Prepared::default(), profile(), 7);
+    let plan = "asker>server #1 drop; asker>server #9 drop".parse().unwrap();
+    let plan = Prepared::new(&plan, &scenario.names()).unwrap();
+    let mut search = Search::new(&scenario, &properties, plan, profile(), 7);
     let whole = search.runs(0..300);
+    assert!(matches!(whole.planned[..], [(_, 300), (_, 0..300)]), "{:?}", whole.planned);
     let mut parts = search.runs(0..100);
     parts.merge(search.runs(100..101));
     parts.merge(search.runs(101..300));
     assert_eq!(parts, whole);
+    assert!((1..300).contains(&whole.sometimes[0].1), "{:?}", whole.sometimes);
     let ended: BTreeMap<_, _> = whole.ended.into_iter().collect();
     assert_eq!(ended.values().sum::<u64>(), 300);
 }

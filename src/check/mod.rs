@@ -21,7 +21,7 @@ pub use tally::{Ends, Tally};
 
 pub use crate::engine::View;
 use crate::engine::{Ended, Engine, Keep, Outcome, Prepared, Settings};
-use crate::fault::{FaultPlan, Profile};
+use crate::fault::{Fault, FaultPlan, Profile};
 use crate::machine::Law;
 use crate::scenario::Scenario;
 use crate::seed::mix;
@@ -69,7 +69,7 @@ pub struct Search<'a, C, E> {
     settings: Settings,
     base_seed: u64,
     engine: Engine<C, E>,
-    /// For each property that demands something in time, whether this run has met it.
+    /// For each property that demands something in time, or sometimes, whether this run has met it.
     met: Vec<bool>,
 }
 
@@ -96,10 +96,15 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
     /// Makes the runs of a range, up to the first that fails.
     pub fn runs(&mut self, range: Range<u64>) -> Tally {
         let mut tally = Tally::new(self.scenario.hosts().len());
+        tally.planned = self.planned();
+        tally.sometimes = self.sometimes().map(|(property, _)| (property.name.clone(), 0)).collect();
         for run in range {
             self.settings.seed = self.seed_of(run);
             match self.attempt() {
-                Ok(outcome) => tally.add(&outcome, self.engine.statuses()),
+                Ok(outcome) => {
+                    tally.add(&outcome, self.engine.statuses());
+                    tally.saw(self.engine.planned_fired(), self.sometimes().map(|(_, met)| met));
+                }
                 Err(broken) => {
                     tally.runs += 1;
                     tally.failure = Some(self.explain(run, broken));
@@ -108,6 +113,18 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
             }
         }
         tally
+    }
+
+    /// The faults of the plan, none of which has fired so far.
+    fn planned(&self) -> Vec<(Fault, u64)> {
+        let names = self.scenario.names();
+        self.settings.plan.schedule.faults.iter().map(|fault| (fault.named(&names), 0)).collect()
+    }
+
+    /// Each property that is to hold sometimes, with whether the last run met it.
+    fn sometimes(&self) -> impl Iterator<Item = (&Property<E>, bool)> {
+        let met = self.properties.iter().zip(self.met.iter().copied());
+        met.filter(|(property, _)| property.demand == Demand::Sometimes)
     }
 
     /// The run of this number once more, with its log kept: its outcome, its plan and its transcript.
@@ -220,6 +237,7 @@ fn judge<E>(properties: &[Property<E>], met: &mut [bool], view: &View<'_, E>) ->
                     return Some(Broken::new(property, format!("not within {} s", bound.as_secs_f64())));
                 }
             }
+            Demand::Sometimes if !*met => *met = property.holds(view),
             _ => {}
         }
     }

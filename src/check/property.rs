@@ -16,6 +16,8 @@ pub enum Demand {
     Never,
     /// After some event, at most this long after the start of the run.
     Within(Duration),
+    /// After some event of some run. No run fails for it; a [`Tally`](super::Tally) counts those that met it.
+    Sometimes,
 }
 
 type Test<E> = Box<dyn Fn(&View<'_, E>) -> bool + Send + Sync>;
@@ -56,6 +58,15 @@ impl<E> Property<E> {
         test: impl Fn(&View<'_, E>) -> bool + Send + Sync + 'static,
     ) -> Self {
         Self { name: name.into(), demand: Demand::Within(within), test: Box::new(test) }
+    }
+
+    /// It comes to hold in some of the runs: what is to be seen now and then, or the runs are evidence of less than they
+    /// seem. That a client gives up, that a queue is full, that a second retry is needed.
+    pub fn sometimes(
+        name: impl Into<String>,
+        test: impl Fn(&View<'_, E>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), demand: Demand::Sometimes, test: Box::new(test) }
     }
 
     /// Whether the statement is true of what has happened so far.

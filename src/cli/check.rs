@@ -43,9 +43,9 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
         options: args.options.words(),
         network: network_words(args),
         seed: args.seed,
-        properties: world.properties.iter().map(statement).collect(),
+        properties: world.properties.iter().filter_map(statement).collect(),
         laws: laws(&world.scenario),
-        never: never_drawn(&tally, &asked_for(world.transport, &profile, &world)),
+        never: never_happened(&tally, &asked_for(world.transport, &profile)),
     };
     let report = Report::new(asked, &tally, &world.scenario.names(), wall, example, shrunk.as_ref());
     let text = match args.format {
@@ -56,13 +56,14 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     Ok(if tally.failure.is_none() { Status::Success } else { Status::Failure })
 }
 
-/// A property with when it is to hold.
-fn statement<E>(property: &Property<E>) -> String {
+/// A property with when it is to hold, if it is to hold in every run.
+fn statement<E>(property: &Property<E>) -> Option<String> {
     let name = &property.name;
     match property.demand {
-        Demand::Always => name.clone(),
-        Demand::Never => format!("never: {name}"),
-        Demand::Within(bound) => format!("within {} s: {name}", bound.as_secs_f64()),
+        Demand::Always => Some(name.clone()),
+        Demand::Never => Some(format!("never: {name}")),
+        Demand::Within(bound) => Some(format!("within {} s: {name}", bound.as_secs_f64())),
+        Demand::Sometimes => None,
     }
 }
 
@@ -126,12 +127,8 @@ where
     Example::new(run, faults, outcome.packets, &plan, &transcript)
 }
 
-/// The kinds of fault that were asked for, with the words that did.
-fn asked_for<S: System>(
-    transport: Transport,
-    profile: &Profile,
-    world: &World<S>,
-) -> Vec<(FaultKind, &'static str)> {
+/// The kinds of fault that were to be drawn, with the words that asked for them.
+fn asked_for(transport: Transport, profile: &Profile) -> Vec<(FaultKind, &'static str)> {
     // On a stream a loss is a stall, and so is what comes late.
     let stream = transport == Transport::Tcp;
     let pick = |datagram| if stream { FaultKind::Stall } else { datagram };
@@ -141,21 +138,14 @@ fn asked_for<S: System>(
         (profile.corrupt != Chance::NEVER, FaultKind::Flip, "--corrupt"),
         (!profile.jitter.is_zero(), pick(FaultKind::Delay), "--jitter"),
     ];
-    let drawn = drawn.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word));
-    drawn.chain(world.plan.faults().iter().map(|fault| (fault.kind(), "--faults"))).collect()
+    drawn.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word)).collect()
 }
 
-/// Those of them that never happened, as text, each once.
-fn never_drawn(tally: &Tally, asked: &[(FaultKind, &str)]) -> Vec<String> {
+/// What never happened of that, and of the plan.
+fn never_happened(tally: &Tally, asked: &[(FaultKind, &str)]) -> Vec<String> {
     let fired = |kind: FaultKind| tally.fired_kinds().any(|(other, _)| other == kind);
-    let mut never: Vec<String> = Vec::new();
-    for (kind, word) in asked.iter().filter(|(kind, _)| !fired(*kind)) {
-        let text = format!("{kind} ({word})");
-        if !never.contains(&text) {
-            never.push(text);
-        }
-    }
-    never
+    let drawn = asked.iter().filter(|(kind, _)| !fired(*kind)).map(|(kind, word)| format!("{kind} ({word})"));
+    drawn.chain(tally.never_fired().map(|fault| format!("{fault} (--faults)"))).collect()
 }
 
 /// The laws that were held: law 4 only where a host promises something about cuts.

@@ -30,7 +30,7 @@ pub(super) struct Question {
     pub(super) properties: Vec<String>,
     /// The laws that were to hold.
     pub(super) laws: Vec<String>,
-    /// The kinds of fault that were asked for and never happened.
+    /// What was asked for and never happened: kinds of fault, and faults of the plan.
     pub(super) never: Vec<String>,
 }
 
@@ -65,6 +65,8 @@ pub(super) struct Report {
     /// Why the runs ended.
     ended: BTreeMap<String, u64>,
     hosts: Vec<HostEnds>,
+    /// In how many runs that was seen which is to be seen sometimes.
+    sometimes: Vec<Seen>,
     failure: Option<Broken>,
     example: Option<Example>,
 }
@@ -76,6 +78,13 @@ struct HostEnds {
     success: u64,
     failure: u64,
     running: u64,
+}
+
+/// Something that is to be seen sometimes.
+#[derive(Serialize)]
+struct Seen {
+    what: String,
+    runs: u64,
 }
 
 /// A run to show.
@@ -165,6 +174,7 @@ impl Report {
             failure: ends.failures,
             running: ends.running,
         });
+        let seen = tally.sometimes.iter().map(|(what, runs)| Seen { what: what.clone(), runs: *runs });
         let failed_at = tally.failure.as_ref().map_or(0.0, |failure| failure.at.since_start().as_secs_f64());
         let failure = failure.map(|shrunk| Broken::new(shrunk, &asked));
         let example = example.map(|example| Example { replay: asked.replay(&example.plan), ..example });
@@ -180,6 +190,7 @@ impl Report {
             faults: tally.fired_kinds().map(|(kind, times)| (kind.name(), times)).collect(),
             ended: tally.ended.iter().map(|(ended, runs)| (ended_text(*ended), *runs)).collect(),
             hosts: hosts.collect(),
+            sometimes: seen.collect(),
             failure,
             example,
         }
@@ -221,11 +232,26 @@ impl Report {
             writeln!(f, "  {property}")?;
         }
         wrapped(f, &format!("the laws: {}", self.asked.laws.join("; ")))?;
+        self.write_seen(f)?;
         let Some(example) = &self.example else { return Ok(()) };
         let (run, faults) = (thousands(example.run), count(example.faults, "fault"));
         writeln!(f, "\nrun {run}, for example: {faults}, {}", count(example.packets, "packet"))?;
         writeln!(f, "  replay: {}\n", example.replay)?;
         example.transcript.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+
+    fn write_seen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.sometimes.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nin some runs:")?;
+        for Seen { what, runs } in &self.sometimes {
+            match runs {
+                0 => writeln!(f, "  never seen: {what}")?,
+                _ => writeln!(f, "  {what} ({})", percent(*runs, self.runs))?,
+            }
+        }
+        Ok(())
     }
 
     fn write_failed(&self, failure: &Broken, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -280,6 +280,11 @@ impl<C, E> Engine<C, E> {
         numbered.filter(|(number, _)| plan.gives(*number))
     }
 
+    /// For each of the plan's faults, in its order, whether it changed something in the last run.
+    pub(crate) fn planned_fired(&self) -> &[bool] {
+        self.world.network.planned_fired()
+    }
+
     /// The plan's faults that never changed anything: they are evidence of nothing.
     pub fn unfired(&self) -> impl Iterator<Item = Resolved> {
         self.world.network.unfired()

@@ -26,6 +26,7 @@
 //! Beside the report, `target/lossproof/NAME/` gets the plan, the transcript and a test to paste. A plan that is worth
 //! keeping goes into a file of the directory given with [`Check::regressions`]: those are run first, always.
 
+mod demands;
 mod files;
 mod report;
 
@@ -34,8 +35,9 @@ use std::path::PathBuf;
 
 use crate::check::{Property, Search, Tally};
 use crate::engine::Prepared;
-use crate::fault::{FaultPlan, Profile};
+use crate::fault::{FaultKind, FaultPlan, Profile};
 use crate::scenario::Scenario;
+use demands::Demands;
 use report::Report;
 
 /// How many runs a check makes unless told otherwise.
@@ -61,6 +63,7 @@ pub struct Check<'a, C, E> {
     runs: u64,
     seed: u64,
     regressions: Option<PathBuf>,
+    demands: Demands,
 }
 
 impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
@@ -76,6 +79,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
             runs: RUNS,
             seed: 0,
             regressions: None,
+            demands: Demands::default(),
         }
     }
 
@@ -115,10 +119,33 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         self
     }
 
+    /// Fails, after runs that all hold, if a fault of one of these kinds fired in none of them: then they say nothing of
+    /// it.
+    #[must_use]
+    pub fn demand_faults(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
+        self.demands.kinds.extend(kinds);
+        self
+    }
+
+    /// Fails, after runs that all hold, if one of the faults of [`Check::plan`] changed something in none of them.
+    #[must_use]
+    pub const fn demand_plan(mut self) -> Self {
+        self.demands.plan = true;
+        self
+    }
+
+    /// Fails, after runs that all hold, if a property that is to hold [sometimes](Property::sometimes) held in none.
+    #[must_use]
+    pub const fn demand_sometimes(mut self) -> Self {
+        self.demands.sometimes = true;
+        self
+    }
+
     /// Makes the runs; what they come to.
     ///
     /// # Panics
-    /// With the report, if a run breaks a law or a property. With one line that says what to do, if a plan or a variable
+    /// With the report, if a run breaks a law or a property, or if all hold and something that is demanded was in none of
+    /// them. With one line that says what to do, if a plan or a variable
     /// cannot be read, or a plan is for other hosts.
     #[expect(clippy::must_use_candidate, reason = "most tests want no more than that nothing fails")]
     pub fn assert(&self) -> Tally {
@@ -130,7 +157,12 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         }
         let mut search = self.search(&self.plan, self.profile, "the plan: ");
         let tally = search.runs(0..number(RUNS_VARIABLE).unwrap_or(self.runs));
-        self.judge(&search, tally)
+        let tally = self.judge(&search, tally);
+        if let Some(lacking) = self.demands.lacking(&tally) {
+            let runs = report::count(tally.runs, "run");
+            panic!("VACUOUS {}: it held in {runs}, but they lack what is demanded\n{lacking}", self.name);
+        }
+        tally
     }
 
     /// Makes the one run of a plan.

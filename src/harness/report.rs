@@ -74,6 +74,7 @@ impl fmt::Display for Report<'_> {
     }
 }
 
-fn count(number: u64, thing: &str) -> String {
+/// So many of something.
+pub(super) fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

@@ -220,6 +220,11 @@ impl Network {
         &self.tally
     }
 
+    /// For each fault of the schedule whether it changed something.
+    pub(crate) fn planned_fired(&self) -> &[bool] {
+        &self.fired
+    }
+
     /// The faults of the schedule that never changed anything.
     pub(crate) fn unfired(&self) -> impl Iterator<Item = Resolved> {
         self.schedule.faults.iter().zip(&self.fired).filter(|(_, fired)| !**fired).map(|(fault, _)| *fault)
