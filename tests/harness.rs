@@ -204,6 +204,26 @@ fn what_no_run_has_shown_is_demanded() {
     assert!(panic_of(|| few.assert()).contains("it held in 1 run, but"));
 }
 
+/// Faults stop, and from then on all has to go well, in so much time and with so many inputs.
+#[test]
+fn what_has_to_converge_does_so_from_the_calm_on() {
+    let scenario = scenario();
+    let client = scenario.find("client").expect("it is there");
+    let ends = |millis| {
+        let within = Duration::from_millis(millis);
+        [Property::converges_within("the client ends", within, 10, move |view| view.status(client).is_some())]
+    };
+    let (soon, later) = (ends(50), ends(110));
+    let lost = Profile { loss: Chance::ALWAYS, ..Profile::default() };
+    let calm_at = Instant::from_millis(1_050);
+    // It asks every 100 ms, so 50 ms after the calm.
+    Check::new("converges", &scenario, &later).profile(lost).runs(1).calm_at(calm_at).assert();
+    let said =
+        panic_of(|| Check::new("late", &scenario, &soon).profile(lost).runs(1).calm_at(calm_at).assert());
+    let detail = "FAILED late: the client ends\n  not converged: not within 0.05 s after the calm at 1.050\n";
+    assert!(said.starts_with(detail) && said.contains("LOSSPROOF_REPLAY='v1; calm 1050ms; "), "{said}");
+}
+
 /// Plans that are kept are run first, in the order of their names; what is no plan is left alone.
 #[test]
 fn regressions_are_run_first() {

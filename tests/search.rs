@@ -268,6 +268,55 @@ fn in_time_is_up_to_the_bound_and_not_beyond() {
     assert_eq!((answered(10), answered(9)), (None, Some("not within 0.009 s".to_owned())));
 }
 
+/// The search of one run with this plan and profile: what is broken, and how.
+fn converges(bug: Bug, within: u64, inputs: u64, plan: &str, profile: Profile) -> Option<(String, String)> {
+    let scenario = scenario(bug);
+    let asker = scenario.find("asker").unwrap();
+    let ends = move |view: &lossproof::check::View<'_, String>| view.status(asker).is_some();
+    let bound = Duration::from_millis(within);
+    let properties = [Property::converges_within("the asker ends", bound, inputs, ends)];
+    let plan = Prepared::new(&plan.parse().unwrap(), &scenario.names()).unwrap();
+    let tally = Search::new(&scenario, &properties, plan, profile, 7).runs(0..1);
+    tally.failure.map(|failure| (failure.broken, failure.detail))
+}
+
+#[test]
+fn once_it_is_calm_all_converges_within_both_bounds() {
+    let lost = Profile { loss: Chance::ALWAYS, ..Profile::default() };
+    // The next of its questions is sent at the calm itself: three there and back, of two inputs each, and the timeout.
+    assert_eq!(converges(Bug::None, 30, 7, "calm 1s", lost), None);
+    let broken = |detail: &str| Some(("the asker ends".to_owned(), detail.to_owned()));
+    let late = "not converged: not within 0.029 s after the calm at 1.000";
+    assert_eq!(converges(Bug::None, 29, 7, "calm 1s", lost), broken(late));
+    let many = "not converged: not within 6 inputs after the calm at 1.000";
+    assert_eq!(converges(Bug::None, 30, 6, "calm 1s", lost), broken(many));
+    // Nothing is to come any more of one who asks once, and is not heard.
+    let quiet = "not converged: it has not happened, and nothing is left to happen at 0.000";
+    assert_eq!(converges(Bug::AsksOnce, 30, 6, "calm 1s", lost), broken(quiet));
+    // What holds already need not come again; without a calm all counts from the start.
+    assert_eq!(converges(Bug::None, 0, 0, "calm 1s", Profile::default()), None);
+    assert_eq!(converges(Bug::None, 30, 9, "", Profile::default()), None);
+    let late = "not converged: not within 0.029 s after the calm at 0.000";
+    assert_eq!(converges(Bug::None, 29, 9, "", Profile::default()), broken(late));
+}
+
+#[test]
+fn a_failure_to_converge_is_shrunk_with_its_calm() {
+    let scenario = scenario(Bug::AsksOnce);
+    let asker = scenario.find("asker").unwrap();
+    let properties =
+        [Property::converges_within("the asker ends", Duration::from_secs(1), 99, move |view| {
+            view.status(asker).is_some()
+        })];
+    let plan = Prepared::new(&"calm 5s".parse().unwrap(), &scenario.names()).unwrap();
+    let mut search = Search::new(&scenario, &properties, plan, profile(), 7);
+    let failure = search.runs(0..100).failure.unwrap();
+    let shrunk = search.shrink(&failure, 1_000);
+    assert!(shrunk.is_minimal && shrunk.failure.plan.len() == 1, "{shrunk:?}");
+    assert!(shrunk.failure.plan.to_string().starts_with("v1; calm 5s; "), "{}", shrunk.failure.plan);
+    assert!(shrunk.failure.detail.starts_with("not converged: "), "{}", shrunk.failure.detail);
+}
+
 /// The tally of a search on so many threads, and what its progress was last.
 fn on_threads(bug: Bug, runs: u64, jobs: usize) -> (Tally, u64) {
     let scenario = scenario(bug);

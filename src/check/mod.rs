@@ -158,9 +158,10 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         let (engine, met) = (&mut self.engine, &mut self.met);
         let (scenario, properties, settings) = (self.scenario, self.properties, &self.settings);
         met.fill(false);
+        let calm_at = settings.plan.schedule.calm_at.unwrap_or(Instant::START);
         let mut broken = None;
         let run = AssertUnwindSafe(|| {
-            engine.run_observed(scenario, settings, |view| match judge(properties, met, view) {
+            engine.run_observed(scenario, settings, |view| match judge(properties, met, view, calm_at) {
                 None => ControlFlow::Continue(()),
                 Some(found) => {
                     let line = found.line();
@@ -220,7 +221,12 @@ impl Broken {
 }
 
 /// Looks at a run after an event.
-fn judge<E>(properties: &[Property<E>], met: &mut [bool], view: &View<'_, E>) -> Option<Broken> {
+fn judge<E>(
+    properties: &[Property<E>],
+    met: &mut [bool],
+    view: &View<'_, E>,
+    calm_at: Instant,
+) -> Option<Broken> {
     for (property, met) in properties.iter().zip(met) {
         match property.demand {
             Demand::Always if !property.holds(view) => {
@@ -237,6 +243,18 @@ fn judge<E>(properties: &[Property<E>], met: &mut [bool], view: &View<'_, E>) ->
                     return Some(Broken::new(property, format!("not within {} s", bound.as_secs_f64())));
                 }
             }
+            // Until then it may come and go.
+            Demand::Converges { .. } if view.now < calm_at => *met = property.holds(view),
+            Demand::Converges { within, inputs } if !*met => {
+                let late = view.now.since(calm_at) > within;
+                if !late && view.inputs <= inputs && property.holds(view) {
+                    *met = true;
+                } else if late || view.inputs > inputs {
+                    let bound =
+                        if late { format!("{} s", within.as_secs_f64()) } else { format!("{inputs} inputs") };
+                    return Some(Broken::new(property, not_converged(&bound, calm_at)));
+                }
+            }
             Demand::Sometimes if !*met => *met = property.holds(view),
             _ => {}
         }
@@ -244,19 +262,21 @@ fn judge<E>(properties: &[Property<E>], met: &mut [bool], view: &View<'_, E>) ->
     None
 }
 
+fn not_converged(bound: &str, calm_at: Instant) -> String {
+    format!("not converged: not within {bound} after the calm at {calm_at}")
+}
+
 /// What should have happened and did not, now that the run is over.
 fn unmet<E>(properties: &[Property<E>], met: &[bool], outcome: &Outcome) -> Option<Broken> {
-    let late = properties
-        .iter()
-        .zip(met)
-        .find(|(property, met)| matches!(property.demand, Demand::Within(_)) && !**met);
+    let late = properties.iter().zip(met).find(|(property, met)| property.demand.is_to_be_met() && !**met);
     late.map(|(property, _)| {
         let why = match outcome.ended {
             Ended::Quiet => "nothing is left to happen",
             Ended::TimeLimit => "the scenario's time is over",
             _ => "the scenario's inputs are used up",
         };
-        Broken::new(property, format!("it has not happened, and {why} at {}", outcome.at))
+        let named = if let Demand::Converges { .. } = property.demand { "not converged: " } else { "" };
+        Broken::new(property, format!("{named}it has not happened, and {why} at {}", outcome.at))
     })
 }
 

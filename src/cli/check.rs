@@ -63,6 +63,10 @@ fn statement<E>(property: &Property<E>) -> Option<String> {
         Demand::Always => Some(name.clone()),
         Demand::Never => Some(format!("never: {name}")),
         Demand::Within(bound) => Some(format!("within {} s: {name}", bound.as_secs_f64())),
+        Demand::Converges { within, inputs } => {
+            let within = within.as_secs_f64();
+            Some(format!("within {within} s and {inputs} inputs of the calm: {name}"))
+        }
         Demand::Sometimes => None,
     }
 }

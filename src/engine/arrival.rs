@@ -65,7 +65,7 @@ impl<E> World<E> {
                 self.open_datagram(order, power, (from, n, port))
             }
             Event::Stream(at, segment) => self.open_segment(order, at, segment, power, outbox),
-            Event::Command(_) | Event::Refusal { .. } | Event::Fault(..) | Event::Timer => None,
+            Event::Command(_) | Event::Refusal { .. } | Event::Fault(..) | Event::Calm | Event::Timer => None,
         }
     }
 

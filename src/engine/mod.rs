@@ -147,6 +147,9 @@ pub struct View<'a, E> {
     pub events: &'a [Happened<E>],
     /// For each host how its machine ended, if it did.
     pub statuses: &'a [Option<Status>],
+    /// How many inputs machines were handed since the plan's [calm](FaultPlan::calm); since the start before it, and
+    /// without one.
+    pub inputs: u64,
 }
 
 /// One host while it runs.
@@ -191,6 +194,8 @@ pub struct Engine<C, E> {
     /// The circle of full streams that stands now.
     circle: Option<Deadlock>,
     inputs: u64,
+    /// How many inputs there had been when nothing went wrong any more.
+    inputs_before_calm: u64,
     last_at: Instant,
     /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
     pub(crate) plain_twins: bool,
@@ -207,6 +212,7 @@ impl<C, E> Default for Engine<C, E> {
             ended: None,
             circle: None,
             inputs: 0,
+            inputs_before_calm: 0,
             last_at: Instant::START,
             plain_twins: false,
             shown: (0, 0),
@@ -262,6 +268,7 @@ impl<C, E> Engine<C, E> {
     pub fn plan(&self, scenario: &Scenario<C, E>, settings: &Settings) -> FaultPlan {
         let mut plan = FaultPlan::default();
         plan.seed = Some(settings.effective_seed());
+        plan.calm = settings.plan.schedule.calm_at;
         plan.commands.clone_from(&settings.plan.commands);
         // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.
         let _ = plan.set_link(settings.plan.link);

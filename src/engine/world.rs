@@ -122,6 +122,11 @@ impl<E> World<E> {
         for (order, fault, index) in self.network.host_faults() {
             self.queue.push(Reverse(Entry { order, event: Event::Fault(fault, index) }));
         }
+        if let Some(calm_at) = settings.plan.schedule.calm_at {
+            // No fault of hosts is left for this moment, so nothing has its place.
+            let order = Order::new(calm_at, HostId(0), Class::Fault, HostId(0), 0);
+            self.queue.push(Reverse(Entry { order, event: Event::Calm }));
+        }
         let own = scenario.commands().len();
         for (index, (at, host, command)) in commands.iter().enumerate() {
             if self.keep == Keep::Log

@@ -42,6 +42,9 @@ impl Display for FaultPlan {
         if let Some(latency) = self.link() {
             write!(f, "; link {}", Span(latency))?;
         }
+        if let Some(calm_at) = self.calm {
+            write!(f, "; calm {}", Span(calm_at.since_start()))?;
+        }
         if let Some(given) = &self.commands {
             write!(f, "; commands {}", Numbers(given))?;
         }
@@ -180,22 +183,22 @@ mod tests {
     /// Any plan there is, to the bounds of every number.
     fn any_plan() -> impl Strategy<Value = FaultPlan> {
         let commands = option::of(btree_set(any::<u32>(), 0..4));
-        (option::of(any::<u64>()), option::of(span()), commands, vec(any_fault(), 0..8)).prop_map(
-            |(seed, link, commands, faults)| {
-                let mut plan = FaultPlan::default();
-                (plan.seed, plan.commands) = (seed, commands);
-                plan.set_link(link).unwrap();
-                for fault in faults {
-                    let _ = plan.push(fault);
-                }
-                plan
-            },
-        )
+        let calm = option::of(any::<u64>().prop_map(Instant::from_nanos));
+        let settings = (option::of(any::<u64>()), option::of(span()), calm, commands);
+        (settings, vec(any_fault(), 0..8)).prop_map(|((seed, link, calm, commands), faults)| {
+            let mut plan = FaultPlan::default();
+            (plan.seed, plan.calm, plan.commands) = (seed, calm, commands);
+            plan.set_link(link).unwrap();
+            for fault in faults {
+                let _ = plan.push(fault);
+            }
+            plan
+        })
     }
 
     /// Texts glued from what texts are made of: nearly right ones, that get far into the parser.
     fn glued() -> impl Strategy<Value = String> {
-        let tokens = "v1 v2 seed link commands none , at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
+        let tokens = "v1 v2 seed link calm commands none , at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
                       truncate cut every byte bytes stall reset partition heal crash poweroff restart skew \
                       a|b > | ; + - : . 1 0 40ms 0s 1m 0.5ns 12:0x80 0x 99999999999999999999 é µs 💥 \u{0}";
         let mut tokens: Vec<_> = tokens.split(' ').filter(|token| !token.is_empty()).collect();
@@ -239,7 +242,8 @@ mod tests {
             "at 1s skew a +3s",
             "seed 7; link 5ms; client>server #0 drop",
             "seed 7; link 5ms; commands 0,3,12; client>server #0 drop",
-            "commands none",
+            "calm 10s; commands none",
+            "calm 0s",
         ] {
             let plan: FaultPlan = item.parse().unwrap();
             assert_eq!(plan.to_string(), format!("v1; {item}"));

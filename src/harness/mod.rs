@@ -37,6 +37,7 @@ use crate::check::{Property, Search, Tally};
 use crate::engine::Prepared;
 use crate::fault::{FaultKind, FaultPlan, Profile};
 use crate::scenario::Scenario;
+use crate::time::Instant;
 use demands::Demands;
 use report::Report;
 
@@ -63,6 +64,7 @@ pub struct Check<'a, C, E> {
     runs: u64,
     seed: u64,
     regressions: Option<PathBuf>,
+    calm_at: Option<Instant>,
     demands: Demands,
 }
 
@@ -79,6 +81,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
             runs: RUNS,
             seed: 0,
             regressions: None,
+            calm_at: None,
             demands: Demands::default(),
         }
     }
@@ -94,6 +97,14 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
     #[must_use]
     pub fn plan(mut self, plan: FaultPlan) -> Self {
         self.plan = plan;
+        self
+    }
+
+    /// From when on nothing goes wrong in a run, unless its plan says when: no fault hits, drawn or planned, partitions are
+    /// over, hosts that are down start anew. What [converges](Property::converges_within) does so from then on.
+    #[must_use]
+    pub const fn calm_at(mut self, calm_at: Instant) -> Self {
+        self.calm_at = Some(calm_at);
         self
     }
 
@@ -176,9 +187,11 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
     }
 
     fn search(&self, plan: &FaultPlan, profile: Profile, origin: &str) -> Search<'a, C, E> {
-        let prepared = Prepared::new(plan, &self.scenario.names());
+        let mut plan = plan.clone();
+        plan.calm = plan.calm.or(self.calm_at);
+        let prepared = Prepared::new(&plan, &self.scenario.names());
         let prepared = prepared.unwrap_or_else(|error| panic!("{origin}{error}"));
-        self.scenario.check_commands(plan).unwrap_or_else(|error| panic!("{origin}{error}"));
+        self.scenario.check_commands(&plan).unwrap_or_else(|error| panic!("{origin}{error}"));
         let seed = number(SEED).unwrap_or(self.seed);
         Search::new(self.scenario, self.properties, prepared, profile, seed)
     }

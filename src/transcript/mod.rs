@@ -85,6 +85,8 @@ pub enum What {
     },
     /// A fault changed something.
     Fault(Resolved),
+    /// From here on nothing goes wrong.
+    Calm,
     /// A connection was asked for.
     Connect(Link),
     /// A connection stands.
@@ -203,7 +205,7 @@ impl Log {
 /// Faults of hosts stand before everything else of their moment, for they come first.
 fn host_column(record: &Record) -> u32 {
     match record.what {
-        What::Fault(Resolved::Host { .. }) => 0,
+        What::Fault(Resolved::Host { .. }) | What::Calm => 0,
         _ => 1 + u32::from(record.host.0),
     }
 }

@@ -14,7 +14,7 @@ impl<E> fmt::Display for Transcript<'_, E> {
                 continue;
             }
             let host = match record.what {
-                What::Fault(_) => "-",
+                What::Fault(_) | What::Calm => "-",
                 _ => self.names[record.host.index()],
             };
             let Record { at, what, .. } = record;
@@ -31,6 +31,7 @@ pub(super) const fn verb(what: What) -> &'static str {
         What::Recv { .. } => "recv",
         What::Unreachable { .. } => "unreachable",
         What::Fault(_) => "fault",
+        What::Calm => "calm",
         What::Connect(_) => "connect",
         What::Connected(_) => "connected",
         What::ConnectFailed(..) => "connect-failed",
@@ -119,6 +120,7 @@ impl<E> fmt::Display for Rest<'_, '_, E> {
             What::ConnectFailed(None, reason) => write!(f, "nowhere: {reason}"),
             What::Closed(link, reason) => write!(f, "{}← {}: {reason}", Number(link), self.name(link)),
             What::Timer => Ok(()),
+            What::Calm => f.write_str("nothing goes wrong from here on"),
             What::Command(number) => match self.transcript.log.command_text(number) {
                 Some(text) => write!(f, "#{number} {text}"),
                 None => write!(f, "#{number}"),

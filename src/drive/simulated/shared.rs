@@ -51,6 +51,13 @@ impl<E> Shared<E> {
         };
         // Faults of hosts are put into the log here: a host whose machine has ended takes no part any more.
         for Reverse(Entry { order, event }) in std::mem::take(&mut shared.world.queue) {
+            if matches!(event, Event::Calm) {
+                // What it ends the network knows, and hosts that are down there are none here.
+                if order.at() <= scenario.max_time {
+                    shared.world.record(order.at(), HostId(0), What::Calm);
+                }
+                continue;
+            }
             if let Event::Fault(fault, _) = event
                 && order.at() <= scenario.max_time
             {

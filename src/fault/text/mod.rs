@@ -53,6 +53,7 @@ impl FromStr for FaultPlan {
                 match word.text {
                     "seed" => seed(&mut cursor, &mut plan, start)?,
                     "link" => link(&mut cursor, &mut plan, start)?,
+                    "calm" => calm(&mut cursor, &mut plan, start)?,
                     "commands" => commands(&mut cursor, &mut plan, start)?,
                     "at" => {
                         let at = Instant::from_nanos(span(&mut cursor)?);
@@ -60,9 +61,10 @@ impl FromStr for FaultPlan {
                         plan.push(fault).map_err(|refusal| cursor.error(start, refusal))?;
                     }
                     other => {
-                        let expected = "an item ('seed', 'link', 'commands', 'at', or a flow such as a>b)";
+                        let expected =
+                            "an item ('seed', 'link', 'calm', 'commands', 'at', or a flow such as a>b)";
                         let error = cursor.unexpected(start, expected);
-                        return Err(error.hint_nearest(other, &["seed", "link", "commands", "at"]));
+                        return Err(error.hint_nearest(other, &["seed", "link", "calm", "commands", "at"]));
                     }
                 }
             }
@@ -102,6 +104,14 @@ fn link(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(
     }
     let latency = Duration::from_nanos(span(cursor)?);
     plan.set_link(Some(latency)).map_err(|refusal| cursor.error(start, refusal))
+}
+
+fn calm(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(), ParseError> {
+    if plan.calm.is_some() {
+        return Err(cursor.error(start, ParseProblem::Repeated("calm")));
+    }
+    plan.calm = Some(Instant::from_nanos(span(cursor)?));
+    Ok(())
 }
 
 /// The generated commands that are given: `none`, or their numbers.

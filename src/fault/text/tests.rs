@@ -39,7 +39,7 @@ fn check(table: &[(&str, &str)]) {
 
 #[test]
 fn a_malformed_item_has_its_one_line() {
-    let item = "expected an item ('seed', 'link', 'commands', 'at', or a flow such as a>b), found";
+    let item = "expected an item ('seed', 'link', 'calm', 'commands', 'at', or a flow such as a>b), found";
     let place = "expected '#' and a packet number, '@' and a byte offset, or 'cut every', found";
     let foreign = "names have ASCII letters, digits, '_', '-' and '.' only";
     check(&[
@@ -47,6 +47,8 @@ fn a_malformed_item_has_its_one_line() {
         ("seed 1; v1", "column 9: expected another item, found 'v1'; the version comes first"),
         ("seed 1; seed 2", "column 9: the plan has a seed already"),
         ("link 1s; link 1s", "column 10: the plan has a link already"),
+        ("calm 1s; calm 2s", "column 10: the plan has a calm already"),
+        ("calm soon", "column 6: expected a span of time such as 40ms, found 'soon'"),
         ("commands 1; commands 2", "column 13: the plan has a list of commands already"),
         ("commands", "column 9: expected 'none' or the number of a command, found the end"),
         ("commands 1,", "column 12: expected 'none' or the number of a command, found the end"),
