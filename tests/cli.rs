@@ -282,6 +282,13 @@ fn check_tells_what_it_found() {
 }
 
 #[test]
+fn runs_that_are_made_two_times_are_the_same() {
+    for system in ["udp-remote", "tcp-sixteen"] {
+        assert!(quiet(&["check", system, "--runs", "100", "--twice"], 0).contains("  runs     100 in "));
+    }
+}
+
+#[test]
 fn what_was_asked_for_and_never_happened_is_named() {
     let plan = "client>server #9 truncate 3";
     let report = quiet(&["check", "tcp-sixteen", "--runs", "9", "--corrupt", "100%", "--faults", plan], 0);

@@ -26,6 +26,8 @@ enum Bug {
     Alternates,
     /// The order of its questions is the order of a hash set.
     Hashed,
+    /// It asks with how many runs have ended before, and so do all its twins.
+    CountsRuns,
     /// An early timeout makes it forget how often it has asked, which shows only at the end.
     ForgetsEarly,
     /// It never gives up, and asks for ever.
@@ -36,6 +38,7 @@ enum Bug {
 
 static GLOBAL: AtomicU64 = AtomicU64::new(0);
 static ALTERNATE: AtomicU64 = AtomicU64::new(0);
+static RUNS: AtomicU64 = AtomicU64::new(0);
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Asks 0, 1, 2, each until it is answered.
@@ -65,6 +68,10 @@ impl Asker {
                     &[self.question, (ALTERNATE.fetch_add(1, Ordering::Relaxed) % 2) as u8],
                 );
             }
+            Bug::CountsRuns => {
+                let runs = RUNS.load(Ordering::Relaxed);
+                out.send_fmt(self.server, format_args!("{} after {runs}", char::from(self.question)));
+            }
             Bug::Hashed => out.send(self.server, &hashed(self.question)),
             _ => out.send(self.server, &[self.question]),
         }
@@ -84,6 +91,7 @@ impl Asker {
             self.ask_again_at = Some(now + PATIENCE);
         } else {
             self.ask_again_at = None;
+            RUNS.fetch_add(u64::from(self.bug == Bug::CountsRuns), Ordering::Relaxed);
             out.event(format!("{} tries", self.tries));
             out.done(Status::Success);
         }
@@ -239,6 +247,51 @@ fn the_law_is_named_that_is_broken() {
         let broken = failure.transcript.lines().filter(|line| line.contains("  broken ")).count();
         assert!(broken == 1 || bug != Bug::KnowsTheTime, "{}", failure.transcript);
     }
+}
+
+/// What all machines share no twin can see, but the second of two runs does.
+#[test]
+fn a_run_that_is_made_two_times_and_differs_is_named_with_where() {
+    assert_eq!(search(Bug::CountsRuns, profile(), 100).failure, None);
+    let scenario = scenario(Bug::CountsRuns);
+    let properties = properties(&scenario);
+    let twice = || Search::new(&scenario, &properties, Prepared::default(), profile(), 7).twice();
+    let failure = twice().runs(0..100).failure.unwrap();
+    assert_eq!((failure.broken.as_str(), failure.run), ("not deterministic", 0));
+    // Both runs begin alike but for the number in the first question.
+    let detail = &failure.detail;
+    let first = r#"first difference: first run '0.000 asker send #0 "\0 after "#;
+    assert!(
+        detail.starts_with(first) && detail.contains(r#", second run '0.000 asker send #0 ""#),
+        "{detail}"
+    );
+    assert!(failure.transcript.contains("0.000  asker   broken not deterministic: first difference"));
+    let shrunk = twice().shrink(&failure, 1_000);
+    assert_eq!((shrunk.failure.plan.to_string(), shrunk.is_minimal), ("v1".to_owned(), true));
+    // What is determined is the same two times, whatever else is wrong with it.
+    let right = self::scenario(Bug::None);
+    let tally = Search::new(&right, &properties, Prepared::default(), profile(), 7).twice().runs(0..200);
+    assert_eq!(tally, Search::new(&right, &properties, Prepared::default(), profile(), 7).runs(0..200));
+    for bug in [Bug::TakesAny, Bug::Panics] {
+        let wrong = self::scenario(bug);
+        let twice = Search::new(&wrong, &properties, Prepared::default(), profile(), 7).twice().runs(0..500);
+        assert_eq!(twice, Search::new(&wrong, &properties, Prepared::default(), profile(), 7).runs(0..500));
+        assert!(twice.failure.is_some());
+    }
+}
+
+/// A property may be what is not determined.
+#[test]
+fn a_property_that_differs_from_run_to_run_is_named() {
+    let scenario = scenario(Bug::None);
+    let judged = AtomicU64::new(0);
+    let properties = [Property::eventually_within("every other run", Duration::from_secs(19), move |view| {
+        view.events.len() == 4 && judged.fetch_add(1, Ordering::Relaxed) % 4 < 2
+    })];
+    let mut search = Search::new(&scenario, &properties, Prepared::default(), Profile::default(), 7).twice();
+    let failure = search.runs(0..9).failure.unwrap();
+    assert_eq!(failure.broken, "not deterministic");
+    assert!(failure.detail.starts_with("of the same log; first run "), "{}", failure.detail);
 }
 
 #[test]

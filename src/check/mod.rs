@@ -9,6 +9,7 @@ mod property;
 mod relocate;
 mod shrink;
 mod tally;
+mod twice;
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -69,6 +70,8 @@ pub struct Search<'a, C, E> {
     settings: Settings,
     base_seed: u64,
     engine: Engine<C, E>,
+    /// What made the first of two runs that are to be the same, if each is made two times.
+    first: Option<Engine<C, E>>,
     /// For each property that demands something in time, or sometimes, whether this run has met it.
     met: Vec<bool>,
 }
@@ -85,7 +88,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
     ) -> Self {
         let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
         let met = vec![false; properties.len()];
-        Self { scenario, properties, settings, base_seed, engine: Engine::default(), met }
+        Self { scenario, properties, settings, base_seed, engine: Engine::default(), first: None, met }
     }
 
     /// The seed of one run of the search.
@@ -154,7 +157,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
     }
 
     /// One run, with the current settings; what does not hold, if something does not.
-    fn attempt(&mut self) -> Result<Outcome, Broken> {
+    fn attempt_once(&mut self) -> Result<Outcome, Broken> {
         let (engine, met) = (&mut self.engine, &mut self.met);
         let (scenario, properties, settings) = (self.scenario, self.properties, &self.settings);
         met.fill(false);

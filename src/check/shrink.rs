@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use proptest::strategy::ValueTree;
 
 use super::relocate::Sends;
+use super::twice::NOT_DETERMINISTIC;
 use super::{Broken, Failure, Search};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
@@ -100,6 +101,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             settings,
             base_seed: 0,
             engine: Engine::default(),
+            first: self.first.is_some().then(Engine::default),
             met,
         }
     }
@@ -166,7 +168,12 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Attempts<'_, '_, C, E> 
     fn explained(&mut self, best: &FaultPlan, first: &Failure) -> Failure {
         match self.attempt(best) {
             Some(broken) if broken.what == self.broken => {
-                let raw = self.search.attempt().err().unwrap_or(broken);
+                // What comes out differently each time is best told as it was just now.
+                let raw = if broken.what == NOT_DETERMINISTIC {
+                    broken
+                } else {
+                    self.search.attempt().err().unwrap_or(broken)
+                };
                 let failure = self.search.explain(first.run, raw);
                 // A plan that needs no seed is shown without one.
                 Failure { plan: best.clone(), ..failure }

@@ -185,6 +185,9 @@ pub(super) struct CheckArgs {
     /// What else goes wrong.
     #[command(flatten)]
     pub(super) faults: FaultArgs,
+    /// Make each run two times and compare them: a run that depends on more than its seed is named
+    #[arg(long)]
+    pub(super) twice: bool,
     /// How many threads to use [default: as many as there are processors]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
     pub(super) jobs: Option<NonZeroUsize>,

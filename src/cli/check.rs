@@ -27,8 +27,11 @@ const MAX_SHRINK_RUNS: u64 = 20_000;
 pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
     let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
     let profile = args.faults.profile(args.loss);
-    let search =
-        || Search::new(&world.scenario, &world.properties, world.prepared.clone(), profile, args.seed);
+    let search = || {
+        let plan = world.prepared.clone();
+        let search = Search::new(&world.scenario, &world.properties, plan, profile, args.seed);
+        if args.twice { search.twice() } else { search }
+    };
     let runs = number_of_runs(args, &world);
     let ((tally, wall), places) = with_panic_places(|| make_runs(runs, args.jobs, search));
     let (mut shrunk, more_places) =

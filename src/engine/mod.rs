@@ -22,7 +22,7 @@ use crate::network::{Order, Power, Schedule};
 use crate::scenario::{Scenario, TimedCommand};
 use crate::seed::mix;
 use crate::time::Instant;
-use crate::transcript::{Happened, Log, Transcript};
+use crate::transcript::{Happened, Log, Record, Transcript};
 
 pub use crate::network::Fired;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
@@ -251,6 +251,12 @@ impl<C, E> Engine<C, E> {
     /// The law that was broken, if one was, and on which host.
     pub fn violation(&self) -> Option<&(HostId, Violation)> {
         self.world.violation.as_ref()
+    }
+
+    /// Adds to the log that something does not hold: at the moment of this record, or at the end.
+    pub(crate) fn note_broken(&mut self, at: Option<Record>, text: String) {
+        let (at, host) = at.map_or((self.last_at, HostId(0)), |record| (record.at, record.host));
+        self.world.broken(at, host, text);
     }
 
     /// The log, if it was kept.

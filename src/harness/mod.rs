@@ -65,6 +65,7 @@ pub struct Check<'a, C, E> {
     seed: u64,
     regressions: Option<PathBuf>,
     calm_at: Option<Instant>,
+    twice: bool,
     demands: Demands,
 }
 
@@ -82,6 +83,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
             seed: 0,
             regressions: None,
             calm_at: None,
+            twice: false,
             demands: Demands::default(),
         }
     }
@@ -105,6 +107,13 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
     #[must_use]
     pub const fn calm_at(mut self, calm_at: Instant) -> Self {
         self.calm_at = Some(calm_at);
+        self
+    }
+
+    /// Makes each run two times, and fails where the two differ: see [`Search::twice`].
+    #[must_use]
+    pub const fn twice(mut self) -> Self {
+        self.twice = true;
         self
     }
 
@@ -193,7 +202,8 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         let prepared = prepared.unwrap_or_else(|error| panic!("{origin}{error}"));
         self.scenario.check_commands(&plan).unwrap_or_else(|error| panic!("{origin}{error}"));
         let seed = number(SEED).unwrap_or(self.seed);
-        Search::new(self.scenario, self.properties, prepared, profile, seed)
+        let search = Search::new(self.scenario, self.properties, prepared, profile, seed);
+        if self.twice { search.twice() } else { search }
     }
 
     /// Fails with a report if a run did.

@@ -142,7 +142,7 @@ pub enum What {
 }
 
 /// The records of one run, and the bytes and texts that they refer to. Its memory is reused from run to run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     records: Vec<Record>,
     bytes: Vec<u8>,
@@ -157,6 +157,11 @@ impl Log {
         let mut records = self.records.clone();
         records.sort_by_key(|record| (record.at, host_column(record)));
         records
+    }
+
+    /// The records as they came to be.
+    pub fn records(&self) -> &[Record] {
+        &self.records
     }
 
     /// The bytes of a span.

@@ -24,6 +24,16 @@ impl<E> fmt::Display for Transcript<'_, E> {
     }
 }
 
+impl<E> Transcript<'_, E> {
+    /// One record, on a line of its own.
+    pub(crate) fn line(&self, record: &Record) -> String {
+        let Record { at, host, what } = *record;
+        let line =
+            format!("{at} {} {} {}", self.names[host.index()], verb(what), Rest { transcript: self, what });
+        line.trim_end().to_owned()
+    }
+}
+
 /// The word that says what happened.
 pub(super) const fn verb(what: What) -> &'static str {
     match what {
