@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use lossproof::check::{Property, Tally};
+use lossproof::check::Property;
 use lossproof::fault::{Chance, FaultKind, Profile};
 use lossproof::harness::Check;
 use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
@@ -118,7 +118,7 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
     assert!(!output.status.success());
     for part in [
         "FAILED a_request_is_counted_once: a request is counted twice\n  it happened at 0.105\n  after ",
-        "  minimal: 1 fault, ",
+        " simulated)\n  minimal: 1 fault, 4 packets   (from ",
         "    server>client #0 drop\n",
         "  replay: LOSSPROOF_REPLAY='v1; server>client #0 drop' cargo test a_request_is_counted_once\n",
         "0.105  server  broken a request is counted twice: it happened at 0.105\n",
@@ -134,18 +134,58 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
         read("transcript.txt")
             .ends_with("  server  broken a request is counted twice: it happened at 0.105\n")
     );
-    let pasted = read("test.rs");
+    assert_eq!(read("test.rs"), include_str!("harness/again.rs"));
+}
+
+/// The test that a failure leaves to be pasted, as it is, beside the test once its server is mended: it compiles, makes
+/// the run that was broken, and passes.
+mod mended {
+    use super::{Check, scenario};
+    use lossproof::check::Property;
+
+    fn a_request_is_counted_once() {
+        let forgiving = [Property::never("a request is counted a third time", |view| {
+            view.events.iter().any(|happened| happened.event > 2)
+        })];
+        let tally = Check::new(super::CHECKED, &scenario(), &forgiving).assert();
+        // The run of the plan and no other.
+        assert_eq!((tally.runs, tally.packets, tally.never_fired().count()), (1, 4, 0));
+    }
+
+    include!("harness/again.rs");
+}
+
+#[test]
+fn a_test_that_replays_a_plan_makes_it_and_ends_with_it() {
+    let broken = || lossproof::harness::replay("server>client #0 drop", a_request_is_counted_once);
+    let said = panic_of(broken);
     assert!(
-        pasted.contains("fn a_request_is_counted_once_again() {") && syn::parse_file(&pasted).is_ok(),
-        "{pasted}"
+        said.starts_with("FAILED a_request_is_counted_once: ") && said.contains("  after 1 run ("),
+        "{said}"
     );
+    // After it the environment and the search have their say again: nothing is drawn, nothing fails.
+    Check::new("after", &scenario(), &once()).runs(3).assert();
+    let none = panic_of(|| lossproof::harness::replay("v1", || ()));
+    assert!(none.starts_with("the test made no check"), "{none}");
+}
+
+#[test]
+fn a_limit_on_shrinking_is_said() {
+    let loss = Profile { loss: Chance::percent(50), ..Profile::default() };
+    let (scenario, properties) = (scenario(), once());
+    let check = || Check::new("limits", &scenario, &properties).profile(loss).seed(3);
+    let said = panic_of(|| check().max_shrink(1, Duration::from_secs(60)).assert());
+    let runs = "perhaps not minimal: after 1 shrink run the limit of 1 run was reached)";
+    assert!(said.contains("  smaller: ") && said.contains(runs), "{said}");
+    let said = panic_of(|| check().max_shrink(9_999, Duration::ZERO).assert());
+    assert!(said.contains("perhaps not minimal: after 1 shrink run the time of 0.00 s was over)"), "{said}");
 }
 
 #[test]
 fn a_replay_makes_the_run_again_and_no_other() {
     let again = said(&checked(&[("LOSSPROOF_REPLAY", "v1; server>client #0 drop")]));
     assert!(
-        again.contains("FAILED a_request_is_counted_once") && again.contains("  after 1 run\n"),
+        again.contains("FAILED a_request_is_counted_once") && again.contains("  after 1 run ("),
         "{again}"
     );
     // A plan that does no harm: the test holds.
@@ -161,7 +201,8 @@ fn the_environment_chooses_runs_and_seed() {
     assert!(checked(&[("LOSSPROOF_RUNS", "0")]).status.success());
     let runs = |seed: &str| {
         let report = said(&checked(&[("LOSSPROOF_SEED", seed)]));
-        report.lines().find(|line| line.starts_with("  after ")).map(str::to_owned).expect("it fails")
+        let line = report.lines().find(|line| line.starts_with("  after ")).expect("it fails");
+        line.split_once(" (").expect("it has the times").0.to_owned()
     };
     let all: std::collections::BTreeSet<String> = ["1", "2", "3", "4"].map(runs).into();
     assert!(all.len() > 1, "{all:?}");
@@ -170,9 +211,10 @@ fn the_environment_chooses_runs_and_seed() {
 }
 
 /// The panic of a check that is to fail.
-fn panic_of(check: impl FnOnce() -> Tally) -> String {
-    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).expect_err("it fails");
-    panic.downcast_ref::<String>().expect("a report").clone()
+fn panic_of<R>(check: impl FnOnce() -> R) -> String {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).err().expect("it fails");
+    let said = panic.downcast_ref::<String>().cloned();
+    said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned())).expect("a report")
 }
 
 /// Runs in which nothing fails can still say too little.

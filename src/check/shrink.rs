@@ -25,7 +25,7 @@ pub struct Shrunk {
     /// How many runs it took.
     pub runs: u64,
     /// Whether nothing more can be taken away: without any one of its faults or generated commands the failure does not
-    /// come. False if the bound on runs was reached before.
+    /// come. False if it ended before that at a bound.
     pub is_minimal: bool,
 }
 
@@ -53,6 +53,17 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
     /// assert_eq!((shrunk.failure.plan.len(), shrunk.is_minimal), (5, true));
     /// ```
     pub fn shrink(&self, failure: &Failure, max_runs: u64) -> Shrunk {
+        self.shrink_while(failure, max_runs, || true)
+    }
+
+    /// Makes a failure smaller as [`Search::shrink`] does, but only while `goes_on`, which is asked before each run: by
+    /// whoever has a clock.
+    pub fn shrink_while(
+        &self,
+        failure: &Failure,
+        max_runs: u64,
+        mut goes_on: impl FnMut() -> bool,
+    ) -> Shrunk {
         let mut attempts = Attempts { search: self.alone(), broken: &failure.broken, runs: 0 };
         let (from_faults, from_commands) = (failure.plan.len(), failure.commands.len());
         let mut seedless = failure.plan.clone();
@@ -64,7 +75,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
         let root = if attempts.fails(&seedless) { seedless } else { self.with_all_commands(&failure.plan) };
         let mut tree = PlanTree::new(root);
         let mut more = tree.simplify();
-        while more && attempts.runs < max_runs {
+        while more && attempts.runs < max_runs && goes_on() {
             let plan = tree.current();
             let fails = attempts.fails(&plan)
                 || match attempts.relocated(tree.best(), &plan) {

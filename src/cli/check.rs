@@ -22,6 +22,8 @@ use crate::{Cuts, scenario::Scenario};
 const EXAMPLE_RUNS: u64 = 1_000;
 /// How many runs it may take to make a failure small.
 const MAX_SHRINK_RUNS: u64 = 20_000;
+/// How long it may take; the report says if it was not enough.
+const MAX_SHRINK_TIME: Duration = Duration::from_mins(1);
 
 /// Makes many runs.
 pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
@@ -34,8 +36,11 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     };
     let runs = number_of_runs(args, &world);
     let ((tally, wall), places) = with_panic_places(|| make_runs(runs, args.jobs, search));
-    let (mut shrunk, more_places) =
-        with_panic_places(|| tally.failure.as_ref().map(|failure| search().shrink(failure, MAX_SHRINK_RUNS)));
+    let (mut shrunk, more_places) = with_panic_places(|| {
+        let begun_at = clock();
+        let in_time = || begun_at.elapsed() < MAX_SHRINK_TIME;
+        tally.failure.as_ref().map(|failure| search().shrink_while(failure, MAX_SHRINK_RUNS, in_time))
+    });
     if let Some(Shrunk { failure, .. }) = &mut shrunk {
         let detail = more_places.complete(std::mem::take(&mut failure.detail));
         failure.detail = places.complete(detail);

@@ -23,28 +23,35 @@
 //! | `LOSSPROOF_RUNS=1000000` | make so many runs |
 //! | `LOSSPROOF_SEED=7` | draw other faults |
 //!
-//! Beside the report, `target/lossproof/NAME/` gets the plan, the transcript and a test to paste. A plan that is worth
+//! Beside the report, `target/lossproof/NAME/` gets the plan, the transcript and a test to paste, which makes the run
+//! again by [`replay`]. A plan that is worth
 //! keeping goes into a file of the directory given with [`Check::regressions`]: those are run first, always.
 
 mod demands;
 mod files;
+mod replay;
 mod report;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::check::{Property, Search, Tally};
 use crate::engine::Prepared;
 use crate::fault::{FaultKind, FaultPlan, Profile};
+use crate::number::{count, span};
 use crate::scenario::Scenario;
 use crate::time::Instant;
 use demands::Demands;
+pub use replay::replay;
 use report::Report;
 
 /// How many runs a check makes unless told otherwise.
 pub const RUNS: u64 = 10_000;
-/// How many runs it may take to make a failure small.
+/// How many runs it may take to make a failure small, unless told otherwise.
 pub const MAX_SHRINK_RUNS: u64 = 20_000;
+/// How long it may take to make a failure small, unless told otherwise.
+pub const MAX_SHRINK_TIME: Duration = Duration::from_mins(1);
 
 /// The variable with a plan to run instead of all else.
 const REPLAY: &str = "LOSSPROOF_REPLAY";
@@ -63,6 +70,8 @@ pub struct Check<'a, C, E> {
     profile: Profile,
     runs: u64,
     seed: u64,
+    max_shrink_runs: u64,
+    max_shrink_time: Duration,
     regressions: Option<PathBuf>,
     calm_at: Option<Instant>,
     twice: bool,
@@ -81,6 +90,8 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
             profile: Profile::default(),
             runs: RUNS,
             seed: 0,
+            max_shrink_runs: MAX_SHRINK_RUNS,
+            max_shrink_time: MAX_SHRINK_TIME,
             regressions: None,
             calm_at: None,
             twice: false,
@@ -121,6 +132,14 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
     #[must_use]
     pub const fn runs(mut self, runs: u64) -> Self {
         self.runs = runs;
+        self
+    }
+
+    /// How many runs, and how much time by the clock on the wall, a failure may take to be made small;
+    /// [`MAX_SHRINK_RUNS`] and [`MAX_SHRINK_TIME`] unless given. The report says if one of them was reached.
+    #[must_use]
+    pub const fn max_shrink(mut self, runs: u64, time: Duration) -> Self {
+        (self.max_shrink_runs, self.max_shrink_time) = (runs, time);
         self
     }
 
@@ -169,17 +188,19 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
     /// cannot be read, or a plan is for other hosts.
     #[expect(clippy::must_use_candidate, reason = "most tests want no more than that nothing fails")]
     pub fn assert(&self) -> Tally {
+        if let Some(plan) = replay::taken() {
+            return self.replay(&plan, "the plan to replay: ");
+        }
         if let Some(plan) = variable(REPLAY) {
             return self.replay(&plan, &format!("{REPLAY}: "));
         }
         for (path, plan) in self.regressions.iter().flat_map(|directory| files::plans(directory)) {
             self.replay(&plan, &format!("{}: ", path.display()));
         }
-        let mut search = self.search(&self.plan, self.profile, "the plan: ");
-        let tally = search.runs(0..number(RUNS_VARIABLE).unwrap_or(self.runs));
-        let tally = self.judge(&search, tally);
+        let search = self.search(&self.plan, self.profile, "the plan: ");
+        let tally = self.judge(search, number(RUNS_VARIABLE).unwrap_or(self.runs));
         if let Some(lacking) = self.demands.lacking(&tally) {
-            let runs = report::count(tally.runs, "run");
+            let runs = count(tally.runs, "run");
             panic!("VACUOUS {}: it held in {runs}, but they lack what is demanded\n{lacking}", self.name);
         }
         tally
@@ -190,9 +211,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         let mut plan: FaultPlan = plan.parse().unwrap_or_else(|error| panic!("{origin}{error}"));
         // A plan that needs no seed was shrunk with this one.
         plan.seed = plan.seed.or(Some(0));
-        let mut search = self.search(&plan, Profile::default(), origin);
-        let tally = search.runs(0..1);
-        self.judge(&search, tally)
+        self.judge(self.search(&plan, Profile::default(), origin), 1)
     }
 
     fn search(&self, plan: &FaultPlan, profile: Profile, origin: &str) -> Search<'a, C, E> {
@@ -206,14 +225,32 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         if self.twice { search.twice() } else { search }
     }
 
-    /// Fails with a report if a run did.
-    fn judge(&self, search: &Search<'_, C, E>, tally: Tally) -> Tally {
+    /// Makes the runs; fails with a report if one does.
+    fn judge(&self, mut search: Search<'_, C, E>, runs: u64) -> Tally {
+        let begun_at = clock();
+        let tally = search.runs(0..runs);
+        let wall = begun_at.elapsed();
         let Some(failure) = &tally.failure else { return tally };
-        let shrunk = search.shrink(failure, MAX_SHRINK_RUNS);
-        let report = Report { name: self.name, tally: &tally, shrunk: &shrunk };
+        let begun_at = clock();
+        let in_time = || begun_at.elapsed() < self.max_shrink_time;
+        let shrunk = search.shrink_while(failure, self.max_shrink_runs, in_time);
+        let limit = if shrunk.runs < self.max_shrink_runs {
+            format!("the time of {} was over", span(self.max_shrink_time.as_secs_f64()))
+        } else {
+            format!("the limit of {} was reached", count(self.max_shrink_runs, "run"))
+        };
+        let report = Report { name: self.name, tally: &tally, wall, shrunk: &shrunk, limit };
         let files = files::write(&report).map(|path| format!("\n  files: {}\n", path.display()));
         panic!("{report}{}", files.unwrap_or_default());
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a check takes is told to the user and bounds how small a failure is made; no run sees it"
+)]
+fn clock() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 /// A variable of the environment, if it is set to something.
