@@ -5,6 +5,7 @@
 
 mod arrival;
 mod deadlock;
+mod fingerprint;
 mod queue;
 mod run;
 mod world;
@@ -14,17 +15,18 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
+use crate::fault::{FaultPlan, Profile, Resolved, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::Lawful;
 use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
-use crate::network::{Order, Power, Schedule};
+use crate::network::{Order, Power, Schedule, Trail};
 use crate::scenario::{Scenario, TimedCommand};
 use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::{Happened, Log, Record, Transcript};
 
 pub use crate::network::Fired;
+pub(crate) use crate::network::Sent;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
@@ -52,6 +54,16 @@ impl Prepared {
     /// Whether a generated command is given.
     pub(crate) fn gives(&self, number: u32) -> bool {
         self.commands.as_ref().is_none_or(|given| given.contains(&number))
+    }
+
+    /// Whether one offset of a direction has no fault yet, nor a cut of which this would be another.
+    pub(crate) fn is_free(
+        &self,
+        (from, to, conn): (HostId, HostId, u32),
+        offset: u64,
+        fault: StreamFault,
+    ) -> bool {
+        self.schedule.stream(from, to, conn).is_none_or(|faults| faults.is_free(offset, fault))
     }
 }
 
@@ -257,6 +269,31 @@ impl<C, E> Engine<C, E> {
     pub(crate) fn note_broken(&mut self, at: Option<Record>, text: String) {
         let (at, host) = at.map_or((self.last_at, HostId(0)), |record| (record.at, record.host));
         self.world.broken(at, host, text);
+    }
+
+    /// What of the next runs is decided, and what they send.
+    pub(crate) fn trail(&mut self) -> &mut Trail {
+        &mut self.world.network.trail
+    }
+
+    /// What was sent after the last decision.
+    pub(crate) fn sends(&self) -> &[Sent] {
+        &self.world.network.trail.sends
+    }
+
+    /// Whether all has happened that was decided.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.world.network.trail.is_open()
+    }
+
+    /// How many machines have ended.
+    pub(crate) const fn ends(&self) -> u32 {
+        self.world.ends
+    }
+
+    /// How many inputs were handed to machines.
+    pub(crate) const fn inputs(&self) -> u64 {
+        self.inputs
     }
 
     /// The log, if it was kept.
