@@ -108,6 +108,7 @@ pub mod host;
 mod lawful;
 pub mod machine;
 mod network;
+mod number;
 pub mod parallel;
 pub mod parts;
 pub mod scenario;

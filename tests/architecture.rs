@@ -17,6 +17,7 @@ use tree::{functions, sources, unsafe_lines};
 const MODULES: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("seed", &[]),
+    ("number", &[]),
     ("wire", &[]),
     ("machine", &["time"]),
     ("host", &["machine"]),
@@ -29,7 +30,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("engine", &["time", "seed", "machine", "host", "lawful", "fault", "network", "transcript", "scenario"]),
     ("check", &["time", "seed", "machine", "host", "lawful", "fault", "transcript", "scenario", "engine"]),
     ("parallel", &["check"]),
-    ("harness", &["fault", "scenario", "engine", "check"]),
+    ("harness", &["time", "number", "fault", "scenario", "engine", "check"]),
     (
         "systems",
         &["time", "wire", "machine", "host", "parts", "lawful", "fault", "transcript", "scenario", "check"],
@@ -54,6 +55,7 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "time",
             "seed",
+            "number",
             "wire",
             "machine",
             "host",
@@ -111,6 +113,11 @@ const WORLD_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("harness", "std::env", "it takes what the user of a test says, and finds the target directory"),
     ("harness", "std::fs", "it reads plans and writes what is to be kept of a failure; no run sees a file"),
+    (
+        "harness",
+        "std::time::Instant",
+        "it says how long a check took, and bounds how long a failure is made small; no run sees a clock",
+    ),
     ("main", "std::process", "it gives the exit status"),
     ("main", "std::env", "it takes the arguments"),
 ];
