@@ -32,6 +32,9 @@
 //! A plan need not be written by hand: [`check::Search`] draws one for each run, gives back the first that breaks a
 //! property or a law, and makes it as small as it can be.
 //!
+//! To test a protocol of your own, begin with the [`guide`]: it takes ten minutes from an empty directory to a bug that
+//! was found, replayed and mended.
+//!
 //! # The loop
 //!
 //! Whoever drives a machine does five things, again and again. All three worlds are this loop:
@@ -81,6 +84,7 @@
 //!
 //! | module | what it has |
 //! |---|---|
+//! | [`guide`] | how to test a protocol of your own |
 //! | [`machine`] | the contract: [`Machine`], [`Input`], [`Outbox`], [`Peer`], the laws by name |
 //! | [`wire`] | bytes to values and back |
 //! | [`parts`] | pieces that protocols are made of: backoff, a machine for each connection |
@@ -103,6 +107,8 @@ pub mod cli;
 pub mod drive;
 pub mod engine;
 pub mod fault;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod harness;
 pub mod host;
 mod lawful;
@@ -117,6 +123,9 @@ mod time;
 pub mod transcript;
 pub mod wire;
 
+pub use check::{Property, View};
+pub use fault::{Chance, FaultPlan, Profile};
+pub use harness::Check;
 pub use host::HostId;
 pub use lawful::{Cuts, Lawful, Promises};
 pub use machine::{Boot, Input, Machine, Outbox, Peer, Status};
