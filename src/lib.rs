@@ -88,6 +88,7 @@
 //! | [`machine`] | the contract: [`Machine`], [`Input`], [`Outbox`], [`Peer`], the laws by name |
 //! | [`wire`] | bytes to values and back |
 //! | [`parts`] | pieces that protocols are made of: backoff, a machine for each connection |
+//! | `polled` | machines in the poll style of the crate `sansio` (feature `sansio`) |
 //! | [`systems`] | classic small network programs, each with scenario and properties |
 //! | [`host`], [`scenario`] | who takes part in a run, how they are linked, what is asked of them |
 //! | [`fault`] | fault plans, their text, random profiles |
@@ -116,6 +117,8 @@ pub mod machine;
 mod network;
 pub mod parallel;
 pub mod parts;
+#[cfg(feature = "sansio")]
+pub mod polled;
 pub mod scenario;
 mod seed;
 pub mod systems;
