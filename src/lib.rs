@@ -108,6 +108,7 @@ pub mod cli;
 pub mod drive;
 pub mod engine;
 pub mod fault;
+#[expect(clippy::test_attr_in_doctest, reason = "its test is run by tests/guide")]
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 pub mod harness;

@@ -1,7 +1,10 @@
 //! What a transcript shows of encrypted packets.
 
-/// The packets of a datagram by their types (RFC 9000 section 17), with its length.
+/// The packets of a datagram by their types (RFC 9000 section 17), with its length; none of one that is empty.
 pub(crate) fn packets(datagram: &[u8]) -> Option<String> {
+    if datagram.is_empty() {
+        return None;
+    }
     let mut names = Vec::new();
     let mut rest = Some(datagram);
     while let Some(bytes) = rest.filter(|bytes| !bytes.is_empty()) {

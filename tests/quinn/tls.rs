@@ -110,7 +110,8 @@ impl ActiveKeyExchange for Exchange {
 #[derive(Debug)]
 pub(crate) struct Stopped;
 
-const STOPPED_AT: Duration = Duration::from_secs(1_800_000_000);
+/// 15 January 2027, 08:00 UTC.
+const STOPPED_AT: Duration = Duration::from_hours(500_000);
 
 impl TimeProvider for Stopped {
     fn current_time(&self) -> Option<UnixTime> {
