@@ -194,6 +194,9 @@ pub(super) struct CheckArgs {
     /// What may become of each send there, and in which directions: 'drop; delay 40ms; client>server'
     #[arg(long, value_name = "LIST", requires = "exhaustive", allow_hyphen_values = true)]
     pub(super) fates: Option<String>,
+    /// Make each run two times and compare them: a run that depends on more than its seed is named
+    #[arg(long)]
+    pub(super) twice: bool,
     /// How many threads to use [default: as many as there are processors]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
     pub(super) jobs: Option<NonZeroUsize>,

@@ -6,6 +6,7 @@ use super::lookup::LookupError;
 use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
+use crate::scenario::UnknownCommand;
 
 /// Why a command did not come to its end. Shown as one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,9 @@ pub(super) enum CliError {
     /// The plan is for other hosts.
     #[error("--faults: {0}")]
     Host(#[from] UnknownHost),
+    /// The plan gives commands that there are not.
+    #[error("--faults: {0}")]
+    Commands(#[from] UnknownCommand),
     /// The plan cannot be read.
     #[error("--faults: cannot read '{path}': {}", system_text(.source))]
     PlanFile {

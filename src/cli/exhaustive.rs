@@ -42,7 +42,7 @@ pub(super) fn run<S: System>(args: &CheckArgs, max_faults: usize) -> Result<Stat
         options: args.options.words(),
         network: words(args, max_faults),
         seed: args.seed,
-        properties: world.properties.iter().map(statement).collect(),
+        properties: world.properties.iter().filter_map(statement).collect(),
         laws: laws(&world.scenario),
         never: Vec::new(),
     };
@@ -68,7 +68,8 @@ fn usual(transport: Transport) -> Fates {
 /// Explores with a progress bar where standard error is a terminal.
 fn explore(search: impl FnOnce(&mut dyn FnMut(&Progress)) -> Explored) -> (Explored, Duration) {
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {msg}, {human_pos} of {human_len}, {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {msg}, {human_pos} of {human_len}, {eta} left")
+    {
         bar.set_style(style);
     }
     let begun_at = clock();
@@ -140,9 +141,7 @@ impl Schedules {
         let merged = format!("{} broken off in a state where another had been", count(self.merged, "run"));
         match self.states {
             0 if self.max_faults > 1 => item(f, "saved", "nothing: a machine has no fingerprint"),
-            _ if self.complete => {
-                item(f, "saved", &format!("{}; {merged}", count(self.saved, "schedule")))
-            }
+            _ if self.complete => item(f, "saved", &format!("{}; {merged}", count(self.saved, "schedule"))),
             _ => item(f, "saved", &merged),
         }
     }

@@ -14,7 +14,6 @@ mod ip;
 mod list;
 mod log;
 mod lookup;
-mod number;
 mod output;
 mod real;
 mod registry;
@@ -35,6 +34,7 @@ use args::{Cli, Command};
 use error::CliError;
 
 use crate::machine::Status;
+use crate::number;
 
 /// Does what the words say, the first of which is the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -30,7 +30,7 @@ pub(super) struct Question {
     pub(super) properties: Vec<String>,
     /// The laws that were to hold.
     pub(super) laws: Vec<String>,
-    /// The kinds of fault that were asked for and never happened.
+    /// What was asked for and never happened: kinds of fault, and faults of the plan.
     pub(super) never: Vec<String>,
 }
 
@@ -68,6 +68,8 @@ pub(super) struct Report {
     /// Why the runs ended.
     ended: BTreeMap<String, u64>,
     hosts: Vec<HostEnds>,
+    /// In how many runs that was seen which is to be seen sometimes.
+    sometimes: Vec<Seen>,
     failure: Option<Broken>,
     example: Option<Example>,
 }
@@ -79,6 +81,13 @@ struct HostEnds {
     success: u64,
     failure: u64,
     running: u64,
+}
+
+/// Something that is to be seen sometimes.
+#[derive(Serialize)]
+struct Seen {
+    what: String,
+    runs: u64,
 }
 
 /// A run to show.
@@ -123,7 +132,7 @@ struct Broken {
 
 impl Broken {
     fn new(shrunk: &Shrunk, asked: &Question) -> Self {
-        let Failure { run, broken, detail, plan, packets, at, transcript } = &shrunk.failure;
+        let Failure { run, broken, detail, plan, packets, at, transcript, .. } = &shrunk.failure;
         Self {
             run: *run,
             what: broken.clone(),
@@ -165,6 +174,7 @@ impl Report {
             failure: ends.failures,
             running: ends.running,
         });
+        let seen = tally.sometimes.iter().map(|(what, runs)| Seen { what: what.clone(), runs: *runs });
         let failed_at = tally.failure.as_ref().map_or(0.0, |failure| failure.at.since_start().as_secs_f64());
         let failure = failure.map(|shrunk| Broken::new(shrunk, &asked));
         let example = example.map(|example| Example { replay: asked.replay(&example.plan), ..example });
@@ -181,6 +191,7 @@ impl Report {
             faults: tally.fired_kinds().map(|(kind, times)| (kind.name(), times)).collect(),
             ended: tally.ended.iter().map(|(ended, runs)| (ended_text(*ended), *runs)).collect(),
             hosts: hosts.collect(),
+            sometimes: seen.collect(),
             failure,
             example,
         }
@@ -229,8 +240,11 @@ impl Report {
         if !self.asked.never.is_empty() {
             item(f, "never", &format!("{}: asked for, but it never happened", self.asked.never.join(", ")))?;
         }
-        let ended: Vec<String> =
-            self.ended.iter().map(|(why, runs)| format!("{} {why}", percent(*runs, self.ended_runs))).collect();
+        let ended: Vec<String> = self
+            .ended
+            .iter()
+            .map(|(why, runs)| format!("{} {why}", percent(*runs, self.ended_runs)))
+            .collect();
         item(f, "ended", &ended.join(", "))?;
         for HostEnds { host, success, failure, running } in &self.hosts {
             let ways = [(success, "success"), (failure, "failure"), (running, "running")];
@@ -247,6 +261,7 @@ impl Report {
         self.write_runs(f)?;
         self.write_sums(f)?;
         self.write_statements(f)?;
+        self.write_seen(f)?;
         let Some(example) = &self.example else { return Ok(()) };
         let (run, faults) = (thousands(example.run), count(example.faults, "fault"));
         writeln!(f, "\nrun {run}, for example: {faults}, {}", count(example.packets, "packet"))?;
@@ -260,6 +275,20 @@ impl Report {
             writeln!(f, "  {property}")?;
         }
         wrapped(f, &format!("the laws: {}", self.asked.laws.join("; ")))
+    }
+
+    fn write_seen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.sometimes.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nin some runs:")?;
+        for Seen { what, runs } in &self.sometimes {
+            match runs {
+                0 => writeln!(f, "  never seen: {what}")?,
+                _ => writeln!(f, "  {what} ({})", percent(*runs, self.runs))?,
+            }
+        }
+        Ok(())
     }
 
     fn write_failed(&self, failure: &Broken, f: &mut fmt::Formatter<'_>) -> fmt::Result {

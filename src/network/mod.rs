@@ -75,6 +75,8 @@ pub(crate) struct Network {
     seed: u64,
     profile: Profile,
     pub(crate) schedule: Arc<Schedule>,
+    /// From when on no fault hits.
+    calm_at: Instant,
     /// How often each fault of the schedule fired.
     fired: Vec<bool>,
     drawn: Vec<Resolved>,
@@ -107,6 +109,7 @@ impl Network {
         if !Arc::ptr_eq(&self.schedule, schedule) {
             self.schedule = Arc::clone(schedule);
         }
+        self.calm_at = schedule.calm_at.unwrap_or(Instant::FAR_FUTURE);
         refill(&mut self.fired, schedule.faults.len(), false);
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
@@ -131,6 +134,10 @@ impl Network {
         if self.blocked_until(from, to, now).is_some() {
             return Departure { n, arrivals: [None, None], fault: None };
         }
+        if now >= self.calm_at {
+            let order = self.delivery(now + self.latency, from, to);
+            return Departure { n, arrivals: [Some(order), None], fault: None };
+        }
         let fault = self.fate(from, to, n, payload);
         let due_at = now + self.latency;
         let arrivals = match fault {
@@ -138,10 +145,17 @@ impl Network {
             Some(DatagramFault::Duplicate) => {
                 [Some(self.delivery(due_at, from, to)), Some(self.delivery(due_at, from, to))]
             }
-            Some(DatagramFault::Delay(late)) => [Some(self.delivery(due_at + late, from, to)), None],
+            Some(DatagramFault::Delay(late)) => {
+                [Some(self.delivery(self.late(due_at, late), from, to)), None]
+            }
             _ => [Some(self.delivery(due_at, from, to)), None],
         };
         Departure { n, arrivals, fault }
+    }
+
+    /// When something arrives that is so much later than it would be: once all is calm, nothing is late any more.
+    fn late(&self, due_at: Instant, late: Duration) -> Instant {
+        (due_at + late).min(due_at.max(self.calm_at + self.latency))
     }
 
     /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn.
@@ -226,6 +240,11 @@ impl Network {
     /// How often each kind of fault fired.
     pub(crate) const fn tally(&self) -> &Fired {
         &self.tally
+    }
+
+    /// For each fault of the schedule whether it changed something.
+    pub(crate) fn planned_fired(&self) -> &[bool] {
+        &self.fired
     }
 
     /// The faults of the schedule that never changed anything.

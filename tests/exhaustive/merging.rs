@@ -181,7 +181,14 @@ fn both(scenario: &Scenario<Option<Peer>, u8>, properties: &[Property<u8>], faul
 #[test]
 fn merging_changes_no_verdict() {
     let config = Config { cases: 250, failure_persistence: None, ..Config::default() };
-    let any_case = ([any_table(), any_table()], any::<bool>(), 0..5_u8, 0..4_usize, prop::sample::select(vec![5_u64, 7, 10, 12, 30]), 2..4_usize);
+    let any_case = (
+        [any_table(), any_table()],
+        any::<bool>(),
+        0..5_u8,
+        0..4_usize,
+        prop::sample::select(vec![5_u64, 7, 10, 12, 30]),
+        2..4_usize,
+    );
     let mut runner = TestRunner::new(config);
     let sums = std::cell::RefCell::new([[0_u64; 3]; 2]);
     let result = runner.run(&any_case, |(tables, on_stream, sort, count, millis, faults)| {

@@ -133,7 +133,10 @@ fn sixteen_bytes_may_be_cut_in_all_ways() {
         let explored = explore::<TcpSixteen>(&Options::default(), fates, 15);
         assert!(explored.holds() && both_read(&explored));
         assert_eq!(explored.runs + explored.saved, 1 << 15);
-        println!("{flow:?}: {} runs, {} saved, by faults {:?}", explored.runs, explored.saved, explored.by_faults);
+        println!(
+            "{flow:?}: {} runs, {} saved, by faults {:?}",
+            explored.runs, explored.saved, explored.by_faults
+        );
     }
 }
 
@@ -158,8 +161,8 @@ fn minute() -> Scenario<udp_chat::Command, udp_chat::Event> {
     let peer = scenario.peer(server);
     for name in ["client-1", "client-2", "client-3"] {
         let binding = Binding::Datagram { port: 49_152, connect: Some(peer) };
-        let client =
-            scenario.host(name, binding, move |_| Box::new(udp_chat::Client::new(peer, udp_chat::PING_EVERY)));
+        let client = scenario
+            .host(name, binding, move |_| Box::new(udp_chat::Client::new(peer, udp_chat::PING_EVERY)));
         for second in [12, 33, 58] {
             let line = udp_chat::Command::Say(format!("{name} at {second}").into_bytes());
             scenario.command(Instant::from_millis(second * 1_000), client, line);

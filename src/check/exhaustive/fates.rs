@@ -147,9 +147,10 @@ pub enum FatesError {
 
 /// The one fault of a plan, made of this item.
 fn resolved(plan: &str, item: &str, names: &[&str]) -> Result<Resolved, FatesError> {
-    let plan: FaultPlan = plan
-        .parse()
-        .map_err(|error: crate::fault::ParseError| FatesError::Item { item: item.to_owned(), problem: error.problem })?;
+    let plan: FaultPlan = plan.parse().map_err(|error: crate::fault::ParseError| FatesError::Item {
+        item: item.to_owned(),
+        problem: error.problem,
+    })?;
     match plan.faults() {
         [fault @ (Fault::Datagram { .. } | Fault::Stream { .. })] => Ok(Resolved::new(fault, names)?),
         _ => Err(FatesError::Many(item.to_owned())),

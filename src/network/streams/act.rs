@@ -53,7 +53,7 @@ impl Network {
             if !self.pass_point(now, at, here, here > offset) {
                 break;
             }
-            let next = self.next_cut(at, here, end_offset);
+            let next = if now < self.calm_at { self.next_cut(at, here, end_offset) } else { end_offset };
             self.packets += 1;
             let len = (next - here) as u32;
             self.send_to_peer(now, at, Segment::Data { offset: here, len });
@@ -82,6 +82,9 @@ impl Network {
         if self.streams.end(at).severed {
             return false;
         }
+        if now >= self.calm_at {
+            return true;
+        }
         let (from, to, conn) = self.direction(at);
         let planned = self.schedule.stream(from, to, conn).and_then(|faults| faults.here(offset));
         let (fault, index) = match planned {
@@ -108,7 +111,8 @@ impl Network {
         match fault {
             StreamFault::Cut => true,
             StreamFault::Stall(span) => {
-                let late_at = self.departure(from, to, now) + self.latency + span;
+                let due_at = self.departure(from, to, now) + self.latency;
+                let late_at = self.late(due_at, span);
                 let end = self.streams.end_mut(at);
                 end.ready_at = end.ready_at.max(late_at);
                 true
