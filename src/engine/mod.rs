@@ -91,6 +91,12 @@ impl Settings {
         mix(mix(self.effective_seed(), u64::from(host.0)), u64::from(incarnation))
     }
 
+    /// The latency of every link: the plan's, if it has one, or else the profile's; `None` leaves it to the scenario.
+    pub(crate) fn link(&self) -> Option<Duration> {
+        let of_profile = self.profile.latency;
+        self.plan.link.or_else(|| (!of_profile.is_zero()).then_some(of_profile))
+    }
+
     /// The seed of the run: the plan's, if it has one.
     pub fn effective_seed(&self) -> u64 {
         self.plan.seed.unwrap_or(self.seed)
@@ -251,7 +257,7 @@ impl<C, E> Engine<C, E> {
         let mut plan = FaultPlan::default();
         plan.seed = Some(settings.effective_seed());
         // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.
-        let _ = plan.set_link(settings.plan.link);
+        let _ = plan.set_link(settings.link());
         let names = scenario.names();
         let _ = plan.try_extend(self.world.network.faults().map(|fault| fault.named(&names)));
         plan

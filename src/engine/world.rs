@@ -99,7 +99,7 @@ impl<E> World<E> {
             Binding::Listener { port } => Some(port),
             _ => None,
         });
-        let latency = settings.plan.link.unwrap_or(scenario.latency);
+        let latency = settings.link().unwrap_or(scenario.latency);
         let (seed, schedule) = (settings.effective_seed(), &settings.plan.schedule);
         self.network.reset(listeners, latency, seed, settings.profile, schedule);
         self.payloads.reset();

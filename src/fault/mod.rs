@@ -42,8 +42,12 @@
 //! A span of time is a decimal number and `ns`, `us`, `ms`, `s` or `min`, without a blank between them. It
 //! is exact: a span finer than a nanosecond, or beyond `u64::MAX` of them, is an error.
 
+mod bandwidth;
+mod bursts;
+mod chance;
 mod cursor;
 mod error;
+mod named;
 mod plan;
 mod print;
 mod profile;
@@ -53,9 +57,16 @@ mod span;
 pub mod strategy;
 mod text;
 
+pub(crate) use bandwidth::Backlog;
+pub use bandwidth::Bandwidth;
+pub use bursts::Bursts;
+pub(crate) use bursts::Chain;
+pub use chance::{Chance, ChanceError};
 pub use error::{ParseError, ParseProblem};
+pub use named::ProfileError;
 pub use plan::{FaultPlan, PlanError};
-pub use profile::{Chance, ChanceError, FIRST_STALL, MAX_STALLS, Profile};
+pub use profile::{FIRST_STALL, MAX_STALLS, Profile};
+pub(crate) use profile::{Passage, flow_seed};
 pub use resolved::{Resolved, ResolvedHost, UnknownHost};
 pub use span::{SpanError, parse_span};
 

@@ -4,6 +4,7 @@
 //! it says what arrives where and when. Two worlds use it, the event engine and the driver on turmoil, so that
 //! the same plan means the same in both.
 
+mod link;
 mod order;
 mod schedule;
 mod streams;
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub(crate) use order::{Class, Order};
 pub(crate) use schedule::Schedule;
 pub(crate) use streams::{Delivery, Segment, StreamEnd, Streams};
+
+use link::Link;
 
 use crate::fault::{DatagramFault, FaultKind, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
@@ -71,6 +74,8 @@ pub(crate) struct Network {
     pub(crate) latency: Duration,
     seed: u64,
     profile: Profile,
+    /// Whether the profile leaves every packet alone.
+    calm: bool,
     pub(crate) schedule: Arc<Schedule>,
     /// How often each fault of the schedule fired.
     fired: Vec<bool>,
@@ -80,6 +85,8 @@ pub(crate) struct Network {
     numbers: Vec<u64>,
     /// How many datagrams each flow has had.
     flows: Vec<u64>,
+    /// What each flow remembers; empty if the profile wants no memory.
+    links: Vec<Link>,
     pub(crate) streams: Streams,
     /// How many datagrams and segments of data were sent.
     pub(crate) packets: u64,
@@ -99,6 +106,7 @@ impl Network {
         self.latency = latency;
         self.seed = seed;
         self.profile = profile;
+        self.calm = profile.is_calm();
         if !Arc::ptr_eq(&self.schedule, schedule) {
             self.schedule = Arc::clone(schedule);
         }
@@ -106,7 +114,9 @@ impl Network {
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
         refill(&mut self.numbers, self.host_count, 0);
-        refill(&mut self.flows, self.host_count * self.host_count, 0);
+        let flow_count = self.host_count * self.host_count;
+        refill(&mut self.flows, flow_count, 0);
+        refill(&mut self.links, if profile.has_memory() { flow_count } else { 0 }, Link::NEW);
         self.streams.reset(listeners);
         self.packets = 0;
     }
@@ -125,7 +135,7 @@ impl Network {
         if self.blocked_until(from, to, now).is_some() {
             return Departure { n, arrivals: [None, None], fault: None };
         }
-        let fault = self.fate(from, to, n, len);
+        let fault = self.fate(now, (from, to), n, len);
         let due_at = now + self.latency;
         let arrivals = match fault {
             Some(DatagramFault::Drop) => [None, None],
@@ -139,12 +149,19 @@ impl Network {
     }
 
     /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn.
-    fn fate(&mut self, from: HostId, to: HostId, n: u64, len: usize) -> Option<DatagramFault> {
+    fn fate(
+        &mut self,
+        now: Instant,
+        (from, to): (HostId, HostId),
+        n: u64,
+        len: usize,
+    ) -> Option<DatagramFault> {
+        // No network lies between a host and itself.
+        let is_calm = self.calm || from == to;
+        let drawn = if is_calm { None } else { self.draw_datagram(now, (from, to), n, len) };
         let (fault, index) = match self.schedule.datagram(from, to, n) {
             Some((fault, index)) => (fault, Some(index)),
-            // No network lies between a host and itself.
-            None if from == to || self.profile.is_calm() => return None,
-            None => (self.profile.datagram(self.seed, from, to, n, len)?, None),
+            None => (drawn?, None),
         };
         let changes = match fault {
             DatagramFault::Flip { at, .. } => (at as usize) < len,

@@ -2,11 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
 use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::Settings;
 use lossproof::fault::strategy::{datagram_plan, stream_plan};
-use lossproof::fault::{Chance, FaultPlan, Flow, Profile};
+use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Flow, Profile};
 use lossproof::systems::Options;
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_local::UdpLocal;
@@ -35,15 +36,31 @@ proptest! {
     }
 
     #[test]
-    fn random_loss_is_the_same_in_both_worlds(seed in any::<u64>(), loss in 0_u32..80, millis in 0_u64..40) {
-        let jitter = std::time::Duration::from_millis(millis);
-        let (loss, duplicate) = (Chance::percent(loss), Chance::percent(10));
-        let profile = Profile { loss, duplicate, jitter, corrupt: Chance::percent(5) };
+    fn random_loss_is_the_same_in_both_worlds(seed in any::<u64>(), profile in profile()) {
         let none = FaultPlan::default();
         assert_parity::<UdpLocal>(&Options::default(), &none, profile, seed);
         assert_parity::<UdpRemote>(&Options { ids: true, ..Options::default() }, &none, profile, seed);
         assert_parity::<TcpSixteen>(&Options::default(), &none, profile, seed);
     }
+}
+
+/// Any profile whose latency is a whole number of milliseconds; a queue is full after a few packets.
+fn profile() -> impl Strategy<Value = Profile> {
+    let draws = (0_u32..80, 0_u64..40, (0_u32..50, 1_u32..6));
+    let link = (0_u64..60, prop::option::of((1_u64..60_000, 0_u32..200)), prop::option::of(60_u16..80));
+    let reorder = (0_u32..40, 0_u64..400_000);
+    (draws, link, reorder).prop_map(|((loss, jitter, burst), (latency, bandwidth, mtu), reorder)| Profile {
+        latency: Duration::from_millis(latency),
+        loss: Chance::percent(loss),
+        bursts: Bursts::new(Chance::percent(burst.0), burst.1),
+        duplicate: Chance::percent(10),
+        corrupt: Chance::percent(5),
+        jitter: Duration::from_millis(jitter),
+        reorder: Chance::percent(reorder.0),
+        reorder_by: Duration::from_micros(reorder.1),
+        bandwidth: bandwidth.map(|(bits, queue_len)| Bandwidth::bits(bits, queue_len)),
+        mtu,
+    })
 }
 
 /// The port of those who hear broadcasts.
@@ -114,7 +131,7 @@ proptest! {
         seed in any::<u64>(),
         loss in 0_u32..50,
     ) {
-        let jitter = std::time::Duration::from_millis(20);
+        let jitter = Duration::from_millis(20);
         let profile = Profile { loss: Chance::percent(loss), jitter, ..Profile::default() };
         assert_scenario_parity(&broadcast(), &plan, profile, seed);
     }

@@ -85,7 +85,7 @@ where
     C: Clone + 'static,
     E: PartialEq + Debug + 'static,
 {
-    let latency = settings.plan.link.unwrap_or(scenario.latency);
+    let latency = settings.link().unwrap_or(scenario.latency);
     check(scenario, settings, latency)?;
     let shared = Rc::new(RefCell::new(Shared::new(scenario, settings)));
     let mut sim = turmoil::Builder::new()

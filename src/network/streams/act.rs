@@ -49,7 +49,8 @@ impl Network {
         let end_offset = offset + u64::from(len);
         let mut here = offset;
         while here < end_offset {
-            if !self.pass_point(now, at, here, here > offset) {
+            let len_there = if here > offset { None } else { Some(len) };
+            if !self.pass_point(now, at, here, len_there) {
                 break;
             }
             let next = self.next_cut(at, here, end_offset);
@@ -62,22 +63,31 @@ impl Network {
         (here - offset) as u32
     }
 
-    /// Applies the fault at one offset of a direction; false if nothing goes on from here.
-    fn pass_point(&mut self, now: Instant, at: StreamEnd, offset: u64, inside: bool) -> bool {
+    /// Applies the fault at one offset of a direction, where a write of this length begins, or inside of one; false if
+    /// nothing goes on from here.
+    fn pass_point(&mut self, now: Instant, at: StreamEnd, offset: u64, begins: Option<u32>) -> bool {
         if self.streams.end(at).severed {
             return false;
         }
         let (from, to, conn) = self.direction(at);
+        let drawn = match begins {
+            Some(len) if !self.calm => {
+                let mut chain = self.streams.end(at).chain;
+                let drawn = self.draw_write(now, (from, to, conn), (offset, len), &mut chain);
+                self.streams.end_mut(at).chain = chain;
+                drawn
+            }
+            _ => None,
+        };
         let planned = self.schedule.stream(from, to, conn).and_then(|faults| faults.here(offset));
         let (fault, index) = match planned {
             Some((fault, index)) => (fault, Some(index)),
-            None if inside || self.profile.is_calm() => return true,
-            None => match self.profile.write(self.seed, from, to, conn, offset) {
+            None => match drawn {
                 Some(fault) => (fault, None),
                 None => return true,
             },
         };
-        if fault == StreamFault::Cut && !inside {
+        if fault == StreamFault::Cut && begins.is_some() {
             return true;
         }
         let resolved = Resolved::Stream { from, to, conn, at: offset, fault };
@@ -135,7 +145,7 @@ impl Network {
             return;
         }
         let offset = end.sent_len;
-        if self.pass_point(now, at, offset, false) {
+        if self.pass_point(now, at, offset, Some(0)) {
             self.send_to_peer(now, at, Segment::Fin);
         }
         self.finish_if_both_ended(now, at);

@@ -19,7 +19,7 @@ mod arrive;
 use std::collections::BTreeMap;
 
 use super::Order;
-use crate::fault::Resolved;
+use crate::fault::{Chain, Resolved};
 use crate::host::HostId;
 use crate::machine::{CloseReason, Conn, ConnMap, ConnectError, Peer, limits};
 use crate::time::Instant;
@@ -119,6 +119,8 @@ struct End {
     ready_at: Instant,
     /// Data came while the host was off.
     missed: bool,
+    /// The bursts of loss in the direction that begins here.
+    chain: Chain,
 }
 
 impl End {
@@ -137,6 +139,7 @@ impl End {
             severed: false,
             ready_at: Instant::START,
             missed: false,
+            chain: Chain::NEW,
         }
     }
 }
