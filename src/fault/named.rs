@@ -18,7 +18,7 @@ const QUEUE_LEN: u32 = 128 * 1024;
 /// | `lte` | 30 ms | 15 ms | 0.5%, 4 | 10 Mbit/s | 512 KiB | MTU 1400 |
 /// | `satellite` | 260 ms | 5 ms | 1%, 8 | 5 Mbit/s | 256 KiB | |
 /// | `lossy` | 25 ms | 10 ms | 10%, 4, and 5% singly | | | 1% doubled, 1% reordered by 30 ms |
-/// | `hostile` | 40 ms | 100 ms | 15%, 6, and 10% singly | 1 Mbit/s | 16 KiB | MTU 576; 10% doubled, 5% corrupted, 10% reordered by 200 ms |
+/// | `hostile` | 40 ms | 100 ms | 15%, 6, and 10% singly | 1 Mbit/s | 16 KiB | MTU 576; 10% doubled, 10% reordered by 200 ms |
 ///
 /// The MTU is 1500 where none is given, that of Ethernet (RFC 894); `lossy` has none.
 impl Profile {
@@ -68,18 +68,19 @@ impl Profile {
         reorder_by: Duration::from_millis(30),
         ..Self::CALM
     };
-    /// Everything goes wrong, and often. The MTU is the least that every host takes (RFC 791).
+    /// Everything goes wrong, and often. The MTU is the least that every host takes (RFC 791). Bits are not inverted: what
+    /// a checksum finds is lost, and against what it does not find a protocol needs one of its own, or fails.
     pub const HOSTILE: Self = Self {
         latency: Duration::from_millis(40),
         loss: Chance::percent(10),
         bursts: Bursts::new(Chance::percent(15), 6),
         duplicate: Chance::percent(10),
-        corrupt: Chance::percent(5),
         jitter: Duration::from_millis(100),
         reorder: Chance::percent(10),
         reorder_by: Duration::from_millis(200),
         bandwidth: Some(Bandwidth::kilobits(1_000, QUEUE_LEN / 8)),
         mtu: Some(576),
+        ..Self::CALM
     };
 
     /// The named profiles, from the kindest to the worst.

@@ -2,5 +2,6 @@
 
 mod bounds;
 mod hosts;
+mod links;
 mod reactor;
 mod replay;

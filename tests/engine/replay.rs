@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lossproof::engine::{Engine, Keep, Prepared, Settings};
 use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Profile, strategy};
+use lossproof::systems::select_echo::SelectEcho;
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_remote::UdpRemote;
 use lossproof::systems::{Options, System};
@@ -114,6 +115,13 @@ proptest! {
         seed: u64, profile in profile(), plan in strategy::plan(&["server", "client"], 4),
     ) {
         is_made_again::<TcpSixteen>(&Options::default(), &plan, profile, seed)?;
+    }
+
+    #[test]
+    fn runs_with_several_streams_are_made_again(
+        seed: u64, profile in profile(), plan in strategy::plan(&["server", "client"], 4),
+    ) {
+        is_made_again::<SelectEcho>(&Options::default(), &plan, profile, seed)?;
     }
 }
 
