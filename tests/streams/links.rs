@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lossproof::engine::{Engine, Prepared, Settings};
-use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Profile};
+use lossproof::fault::{Bandwidth, Bursts, Chance, Fault, FaultPlan, Profile, StreamFault};
 use proptest::prelude::*;
 
 use crate::script::{B, C, Do, scenario};
@@ -57,27 +57,44 @@ fn connections_between_two_hosts_share_what_their_link_carries() {
 }
 
 #[test]
-fn a_burst_stalls_a_stream_as_long_as_it_lasts() {
-    // Always bad after the first packet: each time that a write is sent is a packet.
-    let profile = |loss_in_bad| Profile {
-        bursts: Bursts {
-            good_to_bad: Chance::ALWAYS,
-            bad_to_good: Chance::ALWAYS,
-            loss_in_good: Chance::NEVER,
-            loss_in_bad,
-        },
-        ..Profile::CALM
+fn a_burst_stalls_one_write_after_another() {
+    let bursts = Bursts {
+        good_to_bad: Chance::percent(4),
+        bad_to_good: Chance::percent(4),
+        loss_in_good: Chance::NEVER,
+        loss_in_bad: Chance::percent(50),
     };
-    // Good and bad take turns: a write is lost once, or not at all.
+    let script: Vec<_> =
+        [OPEN].into_iter().chain((1..=400).map(|n| (100 * n, "a", Do::Write(0, "x")))).collect();
+    let (plan, _) = run(&FaultPlan::default(), Profile { bursts, ..Profile::CALM }, &script);
+    let offsets: Vec<u64> = plan
+        .faults()
+        .iter()
+        .map(|fault| match fault {
+            Fault::Stream { at, fault: StreamFault::Stall(_), .. } => *at,
+            other => panic!("{other}"),
+        })
+        .collect();
+    // Half the time it is bad, and then every second write stalls: the gaps are short in a burst and long between two.
+    let gaps: Vec<u64> = offsets.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.iter().filter(|&&gap| gap <= 4).count() > 40, "{gaps:?}");
+    assert!(gaps.iter().filter(|&&gap| gap > 10).count() >= 5, "{gaps:?}");
+}
+
+#[test]
+fn each_time_that_a_write_is_sent_is_a_packet_of_the_burst() {
+    // Good and bad take turns, so what is lost gets through the next time, and the next write is lost again.
+    let bursts = Bursts {
+        good_to_bad: Chance::ALWAYS,
+        bad_to_good: Chance::ALWAYS,
+        loss_in_good: Chance::NEVER,
+        loss_in_bad: Chance::ALWAYS,
+    };
     let script: Vec<_> =
         [OPEN].into_iter().chain((1..=20).map(|n| (1_000 * n, "a", Do::Write(0, "x")))).collect();
-    let plan = drawn(profile(Chance::ALWAYS), &script);
-    let stalls: Vec<&str> = plan.split("; ").filter(|item| item.contains("stall")).collect();
-    assert!(stalls.iter().all(|item| item.ends_with(" stall 200ms")), "{plan}");
-    // After a loss the link is good, and the write that got through leaves it bad: so all are lost once, but for the
-    // first, if the link was good then.
-    assert!((19..=20).contains(&stalls.len()), "{plan}");
-    assert_eq!(drawn(profile(Chance::NEVER), &script), "v1; seed 7");
+    let (plan, _) = run(&FaultPlan::default(), Profile { bursts, ..Profile::CALM }, &script);
+    assert!((19..=20).contains(&plan.len()), "{plan}");
+    assert!(plan.faults().iter().all(|fault| fault.to_string().ends_with(" stall 200ms")), "{plan}");
 }
 
 #[test]

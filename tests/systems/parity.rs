@@ -44,6 +44,19 @@ proptest! {
     }
 }
 
+#[test]
+fn a_named_network_is_the_same_in_both_worlds() {
+    for (_, profile) in Profile::NAMED {
+        let none = FaultPlan::default();
+        assert_parity::<UdpRemote>(&Options { ids: true, ..Options::default() }, &none, profile, 3);
+        assert_parity::<TcpSixteen>(&Options::default(), &none, profile, 3);
+    }
+    let between_ticks = Profile { latency: Duration::from_micros(1_500), ..Profile::LAN };
+    let settings = Settings { profile: between_ticks, ..Settings::default() };
+    let error = simulate(&broadcast(), &settings).unwrap_err();
+    assert!(matches!(error, SimulateError::Latency), "{error}");
+}
+
 /// Any profile whose latency is a whole number of milliseconds; a queue is full after a few packets.
 fn profile() -> impl Strategy<Value = Profile> {
     let draws = (0_u32..80, 0_u64..40, (0_u32..50, 1_u32..6));
