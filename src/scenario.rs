@@ -94,7 +94,7 @@ impl<C, E> fmt::Debug for Host<C, E> {
 pub struct Scenario<C, E> {
     /// What it is called.
     pub name: String,
-    /// How long a packet takes from host to host.
+    /// How long a packet takes from host to host, where [`Scenario::set_latency`] says nothing else.
     pub latency: Duration,
     /// Where a run stops at the latest, in virtual time. What is due at this moment still happens.
     pub max_time: Instant,
@@ -106,6 +106,7 @@ pub struct Scenario<C, E> {
     pub decode: Option<Decode>,
     hosts: Vec<Host<C, E>>,
     commands: Vec<(Instant, HostId, C)>,
+    latencies: Vec<(HostId, HostId, Duration)>,
 }
 
 impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
@@ -120,6 +121,7 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
             decode: None,
             hosts: Vec::new(),
             commands: Vec::new(),
+            latencies: Vec::new(),
         }
     }
 
@@ -164,6 +166,21 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
 }
 
 impl<C, E> Scenario<C, E> {
+    /// Sets how long a packet takes from one host to another, in this direction alone. A run whose plan or profile has a
+    /// latency takes that one for all links.
+    ///
+    /// # Panics
+    /// If a host is of another scenario, with more hosts.
+    pub fn set_latency(&mut self, from: HostId, to: HostId, latency: Duration) {
+        assert!(from.index().max(to.index()) < self.hosts.len(), "both hosts are of this scenario");
+        self.latencies.push((from, to, latency));
+    }
+
+    /// The latencies of single directions, as they were set: the last of a direction holds.
+    pub(crate) fn latencies(&self) -> &[(HostId, HostId, Duration)] {
+        &self.latencies
+    }
+
     /// The hosts, in order.
     pub fn hosts(&self) -> &[Host<C, E>] {
         &self.hosts

@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
+use crate::fault::{FaultPlan, Links, Profile, Resolved, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::Lawful;
 use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
@@ -66,6 +66,8 @@ pub struct Settings {
     pub plan: Prepared,
     /// The faults that are drawn, for packets to which the plan does nothing.
     pub profile: Profile,
+    /// The profiles of single directions, which go before it. A run panics if they name a host that is not there.
+    pub links: Links,
     /// Whether the laws are held to every machine, and if so how much later their twins begin.
     pub laws: Option<Duration>,
     /// What is kept.
@@ -79,6 +81,7 @@ impl Default for Settings {
             seed: 0,
             plan: Prepared::default(),
             profile: Profile::default(),
+            links: Links::default(),
             laws: Some(Lawful::<BoxedMachine<(), ()>>::TWIN_SHIFT),
             keep: Keep::Log,
         }
@@ -91,8 +94,16 @@ impl Settings {
         mix(mix(self.effective_seed(), u64::from(host.0)), u64::from(incarnation))
     }
 
+    /// How long packets take, and how long in single directions.
+    pub(crate) fn latencies<'a, C, E>(
+        &self,
+        scenario: &'a Scenario<C, E>,
+    ) -> (Duration, &'a [(HostId, HostId, Duration)]) {
+        self.link().map_or((scenario.latency, scenario.latencies()), |latency| (latency, &[]))
+    }
+
     /// The latency of every link: the plan's, if it has one, or else the profile's; `None` leaves it to the scenario.
-    pub(crate) fn link(&self) -> Option<Duration> {
+    fn link(&self) -> Option<Duration> {
         let of_profile = self.profile.latency;
         self.plan.link.or_else(|| (!of_profile.is_zero()).then_some(of_profile))
     }

@@ -11,16 +11,16 @@ const QUEUE_LEN: u32 = 128 * 1024;
 /// The named profiles. Their figures are chosen to be of the order that such links have, and to make a short run
 /// eventful; nothing was measured. Where a figure has a source it is named.
 ///
-/// | name | latency | jitter | loss, in bursts of | carries | queue | else |
+/// | name | latency | jitter | loss | carries | queue | MTU |
 /// |---|---|---|---|---|---|---|
-/// | `lan` | 1 ms | | | 1 Gbit/s | 128 KiB | |
-/// | `wifi` | 3 ms | 8 ms | 1%, 3 | 50 Mbit/s | 128 KiB | |
-/// | `lte` | 30 ms | 15 ms | 0.5%, 4 | 10 Mbit/s | 512 KiB | MTU 1400 |
-/// | `satellite` | 260 ms | 5 ms | 1%, 8 | 5 Mbit/s | 256 KiB | |
-/// | `lossy` | 25 ms | 10 ms | 10%, 4, and 5% singly | | | 1% doubled, 1% reordered by 30 ms |
-/// | `hostile` | 40 ms | 100 ms | 15%, 6, and 10% singly | 1 Mbit/s | 16 KiB | MTU 576; 10% doubled, 10% reordered by 200 ms |
+/// | `lan` | 1 ms | | | 1000 Mbit/s | 128 KiB | 1500 |
+/// | `wifi` | 3 ms | 8 ms | 1%, 3 in a row | 50 Mbit/s | 128 KiB | 1500 |
+/// | `lte` | 30 ms | 15 ms | 0.5%, 4 in a row | 10 Mbit/s | 512 KiB | 1400 |
+/// | `satellite` | 260 ms | 5 ms | 1%, 8 in a row | 5 Mbit/s | 256 KiB | 1500 |
+/// | `lossy` | 25 ms | 10 ms | 10%, 4 in a row; 5% singly; 1% doubled; 1% put 30 ms behind | | | |
+/// | `hostile` | 40 ms | 100 ms | 15%, 6 in a row; 10% singly; 10% doubled; 10% put 200 ms behind | 1 Mbit/s | 16 KiB | 576 |
 ///
-/// The MTU is 1500 where none is given, that of Ethernet (RFC 894); `lossy` has none.
+/// The MTU 1500 is that of Ethernet (RFC 894).
 impl Profile {
     /// A wired local network: quick, and without faults. It never loses what fits.
     pub const LAN: Self = Self {
@@ -116,6 +116,48 @@ impl FromStr for Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The profile that a row of the table describes.
+    fn described(row: &str) -> Profile {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let number = |text: &str| -> u64 {
+            text.split_whitespace().next().map_or(0, |number| number.parse().expect(text))
+        };
+        let millis = |text| Duration::from_millis(number(text));
+        let mut profile = Profile { latency: millis(cells[2]), jitter: millis(cells[3]), ..Profile::CALM };
+        for part in cells[4].split("; ").filter(|part| !part.is_empty()) {
+            let (share, rest) = part.split_once(' ').unwrap();
+            let share: Chance = share.trim_end_matches(',').parse().unwrap();
+            match rest {
+                "singly" => profile.loss = share,
+                "doubled" => profile.duplicate = share,
+                _ if rest.ends_with(" in a row") => profile.bursts = Bursts::new(share, number(rest) as u32),
+                _ => {
+                    (profile.reorder, profile.reorder_by) =
+                        (share, millis(rest.strip_prefix("put ").unwrap()))
+                }
+            }
+        }
+        if !cells[5].is_empty() {
+            let queue_len = number(cells[6]) as u32 * 1024;
+            profile.bandwidth = Some(Bandwidth::kilobits(number(cells[5]) * 1_000, queue_len));
+        }
+        profile.mtu = (!cells[7].is_empty()).then(|| number(cells[7]) as u16);
+        profile
+    }
+
+    #[test]
+    fn the_tables_tell_the_figures() {
+        for text in [include_str!("named.rs"), include_str!("../../README.md")] {
+            for (name, profile) in Profile::NAMED {
+                let row = text.lines().find_map(|line| {
+                    let row = line.trim_start_matches("/// ");
+                    row.starts_with(&format!("| `{name}` | ")).then_some(row)
+                });
+                assert_eq!(described(row.expect(name)), profile, "{name}");
+            }
+        }
+    }
 
     #[test]
     fn every_name_is_one_profile() {

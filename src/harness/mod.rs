@@ -34,7 +34,7 @@ use std::path::PathBuf;
 
 use crate::check::{Property, Search, Tally};
 use crate::engine::Prepared;
-use crate::fault::{FaultPlan, Profile};
+use crate::fault::{FaultPlan, Links, Profile};
 use crate::scenario::Scenario;
 use report::Report;
 
@@ -58,6 +58,7 @@ pub struct Check<'a, C, E> {
     properties: &'a [Property<E>],
     plan: FaultPlan,
     profile: Profile,
+    links: Links,
     runs: u64,
     seed: u64,
     regressions: Option<PathBuf>,
@@ -73,6 +74,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
             properties,
             plan: FaultPlan::default(),
             profile: Profile::default(),
+            links: Links::default(),
             runs: RUNS,
             seed: 0,
             regressions: None,
@@ -83,6 +85,13 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
+        self
+    }
+
+    /// Faults that are drawn on single links, in place of those of the profile.
+    #[must_use]
+    pub fn links(mut self, links: Links) -> Self {
+        self.links = links;
         self
     }
 
@@ -128,7 +137,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         for (path, plan) in self.regressions.iter().flat_map(|directory| files::plans(directory)) {
             self.replay(&plan, &format!("{}: ", path.display()));
         }
-        let mut search = self.search(&self.plan, self.profile, "the plan: ");
+        let mut search = self.search(&self.plan, self.profile, "the plan: ").with_links(self.links.clone());
         let tally = search.runs(0..number(RUNS_VARIABLE).unwrap_or(self.runs));
         self.judge(&search, tally)
     }

@@ -49,11 +49,13 @@ impl Network {
         len: usize,
     ) -> Option<DatagramFault> {
         let flow_seed = flow_seed(self.seed, from, to);
-        let passage = match self.links.get_mut(from.index() * self.host_count + to.index()) {
-            Some(link) => link.pass(&self.profile, flow_seed, now, n, len),
+        let flow = self.flow(from, to);
+        let profile = self.profiles.get(flow).unwrap_or(&self.profile);
+        let passage = match self.links.get_mut(flow) {
+            Some(link) => link.pass(profile, flow_seed, now, n, len),
             None => Passage::default(),
         };
-        self.profile.datagram(flow_seed, n, len, passage)
+        profile.datagram(flow_seed, n, len, passage)
     }
 
     /// What the profile does to a write of `len` bytes at an offset of a connection, whose chain of bursts this is.
@@ -65,8 +67,9 @@ impl Network {
         chain: &mut Chain,
     ) -> Option<StreamFault> {
         let conn_seed = mix(flow_seed(self.seed, from, to), u64::from(conn));
-        let profile = self.profile;
-        let Some(link) = self.links.get_mut(from.index() * self.host_count + to.index()) else {
+        let flow = self.flow(from, to);
+        let profile = self.profiles.get(flow).unwrap_or(&self.profile);
+        let Some(link) = self.links.get_mut(flow) else {
             return profile.write(conn_seed, offset, Duration::ZERO, || false);
         };
         let wait =

@@ -18,7 +18,7 @@ pub(crate) use streams::{Delivery, Segment, StreamEnd, Streams};
 
 use link::Link;
 
-use crate::fault::{DatagramFault, FaultKind, Profile, Resolved, ResolvedHost};
+use crate::fault::{DatagramFault, FaultKind, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::time::Instant;
 
@@ -67,14 +67,33 @@ pub(crate) fn alter(fault: Option<DatagramFault>, payload: &mut Vec<u8>) {
 /// How often each kind of fault fired, by [`FaultKind`].
 pub type Fired = [u64; FaultKind::ALL.len()];
 
+/// What lies between hosts, and what it does to packets.
+#[derive(Debug)]
+pub(crate) struct Terrain<'a> {
+    /// How long a packet takes.
+    pub(crate) latency: Duration,
+    /// How long it takes in single directions.
+    pub(crate) latencies: &'a [(HostId, HostId, Duration)],
+    pub(crate) seed: u64,
+    /// What is drawn.
+    pub(crate) profile: Profile,
+    /// What is drawn in single directions.
+    pub(crate) links: &'a Links,
+    pub(crate) schedule: &'a Arc<Schedule>,
+}
+
 /// Everything between the hosts of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     host_count: usize,
-    pub(crate) latency: Duration,
+    latency: Duration,
+    /// The latency of each flow; empty if all have the same.
+    latencies: Vec<Duration>,
     seed: u64,
     profile: Profile,
-    /// Whether the profile leaves every packet alone.
+    /// The profile of each flow; empty if all have the same.
+    profiles: Vec<Profile>,
+    /// Whether every packet is left alone.
     calm: bool,
     pub(crate) schedule: Arc<Schedule>,
     /// How often each fault of the schedule fired.
@@ -85,7 +104,7 @@ pub(crate) struct Network {
     numbers: Vec<u64>,
     /// How many datagrams each flow has had.
     flows: Vec<u64>,
-    /// What each flow remembers; empty if the profile wants no memory.
+    /// What each flow remembers; empty if no profile wants a memory.
     links: Vec<Link>,
     pub(crate) streams: Streams,
     /// How many datagrams and segments of data were sent.
@@ -97,26 +116,26 @@ impl Network {
     pub(crate) fn reset(
         &mut self,
         listeners: impl ExactSizeIterator<Item = Option<u16>>,
-        latency: Duration,
-        seed: u64,
-        profile: Profile,
-        schedule: &Arc<Schedule>,
+        terrain: &Terrain<'_>,
     ) {
         self.host_count = listeners.len();
-        self.latency = latency;
-        self.seed = seed;
-        self.profile = profile;
-        self.calm = profile.is_calm();
-        if !Arc::ptr_eq(&self.schedule, schedule) {
-            self.schedule = Arc::clone(schedule);
+        self.latency = terrain.latency;
+        self.seed = terrain.seed;
+        self.profile = terrain.profile;
+        if !Arc::ptr_eq(&self.schedule, terrain.schedule) {
+            self.schedule = Arc::clone(terrain.schedule);
         }
-        refill(&mut self.fired, schedule.faults.len(), false);
+        refill(&mut self.fired, self.schedule.faults.len(), false);
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
         refill(&mut self.numbers, self.host_count, 0);
         let flow_count = self.host_count * self.host_count;
         refill(&mut self.flows, flow_count, 0);
-        refill(&mut self.links, if profile.has_memory() { flow_count } else { 0 }, Link::NEW);
+        spread(&mut self.latencies, self.latency, terrain.latencies, self.host_count);
+        spread(&mut self.profiles, self.profile, terrain.links.all(), self.host_count);
+        let has_memory = self.profiles.iter().chain([&self.profile]).any(Profile::has_memory);
+        refill(&mut self.links, if has_memory { flow_count } else { 0 }, Link::NEW);
+        self.calm = self.profiles.iter().chain([&self.profile]).all(Profile::is_calm);
         self.streams.reset(listeners);
         self.packets = 0;
     }
@@ -126,17 +145,27 @@ impl Network {
         self.host_count
     }
 
+    /// Where a flow has its place in what there is for each.
+    const fn flow(&self, from: HostId, to: HostId) -> usize {
+        from.index() * self.host_count + to.index()
+    }
+
+    /// How long a packet takes.
+    fn latency(&self, from: HostId, to: HostId) -> Duration {
+        self.latencies.get(self.flow(from, to)).copied().unwrap_or(self.latency)
+    }
+
     /// Sends one datagram of `len` bytes.
     pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, len: usize) -> Departure {
         self.packets += 1;
-        let flow = from.index() * self.host_count + to.index();
+        let flow = self.flow(from, to);
         let n = self.flows[flow];
         self.flows[flow] += 1;
         if self.blocked_until(from, to, now).is_some() {
             return Departure { n, arrivals: [None, None], fault: None };
         }
         let fault = self.fate(now, (from, to), n, len);
-        let due_at = now + self.latency;
+        let due_at = now + self.latency(from, to);
         let arrivals = match fault {
             Some(DatagramFault::Drop) => [None, None],
             Some(DatagramFault::Duplicate) => {
@@ -182,7 +211,7 @@ impl Network {
     pub(crate) fn refusal(&mut self, now: Instant, from: HostId, to: HostId) -> Option<Order> {
         match self.blocked_until(from, to, now) {
             Some(_) => None,
-            None => Some(self.delivery(now + self.latency, from, to)),
+            None => Some(self.delivery(now + self.latency(from, to), from, to)),
         }
     }
 
@@ -261,6 +290,15 @@ impl Network {
             };
             (Order::new(at, host, Class::Fault, host, u64::from(index)), fault, index)
         })
+    }
+}
+
+/// One value for each flow, unless all have the same.
+fn spread<T: Copy>(vec: &mut Vec<T>, common: T, single: &[(HostId, HostId, T)], host_count: usize) {
+    refill(vec, if single.is_empty() { 0 } else { host_count * host_count }, common);
+    for &(from, to, value) in single {
+        assert!(from.index().max(to.index()) < host_count, "a link is between hosts of the scenario");
+        vec[from.index() * host_count + to.index()] = value;
     }
 }
 

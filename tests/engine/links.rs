@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lossproof::engine::{Engine, Prepared, Settings};
-use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Profile};
+use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Links, Profile};
 use lossproof::{Input, Instant, Scenario};
 use proptest::prelude::*;
 
@@ -116,6 +116,56 @@ fn the_latency_is_the_profiles_unless_the_plan_has_one() {
     assert_eq!(run(&scenario, "", profile).1, ["0.260 1"]);
     assert_eq!(run(&scenario, "link 20ms", profile).1, ["0.020 1"]);
     assert_eq!(run(&scenario, "", Profile::CALM).1, ["0.005 1"]);
+}
+
+#[test]
+fn a_direction_can_have_a_latency_of_its_own() {
+    let mut scenario = sending(&[(0, 1)]);
+    let (a, b) = (scenario.find("a").unwrap(), scenario.find("b").unwrap());
+    scenario.set_latency(a, b, Duration::from_millis(80));
+    scenario.set_latency(b, a, Duration::from_millis(20));
+    assert_eq!(run(&scenario, "", Profile::CALM).1, ["0.080 1"]);
+    scenario.set_latency(a, b, Duration::from_millis(30));
+    assert_eq!(run(&scenario, "", Profile::CALM).1, ["0.030 1"], "what is said last holds");
+    assert_eq!(run(&scenario, "link 2ms", Profile::CALM).1, ["0.002 1"]);
+    assert_eq!(run(&scenario, "", Profile::LAN).1, ["0.001 1"]);
+}
+
+#[test]
+fn a_direction_can_have_a_profile_of_its_own() {
+    let mut scenario = sending(&[(0, 22), (0, 22)]);
+    let (a, b) = (scenario.find("a").unwrap(), scenario.find("b").unwrap());
+    let c = add(&mut scenario, "c", datagram(1), SENDS);
+    let d = add(&mut scenario, "d", datagram(1), SENDS_TO_C);
+    for host in [c, d, d] {
+        scenario.command(Instant::START, host, 22);
+    }
+    let lost = Profile { loss: Chance::ALWAYS, ..Profile::CALM };
+    let links = Links::default().direction(a, b, lost).between(c, d, slow(1_000)).direction(a, b, slow(60));
+    let settings = Settings { profile: lost, links, ..Settings::default() };
+    let mut engine = Engine::default();
+    engine.run(&scenario, &settings);
+    let plan = engine.plan(&scenario, &settings).to_string();
+    let faults: Vec<&str> = plan.split("; ").skip(2).collect();
+    let expected =
+        ["a>b #0 delay 50ms", "a>b #1 drop", "c>b #0 drop", "d>c #0 delay 50ms", "d>c #1 delay 100ms"];
+    assert_eq!(faults, expected);
+}
+
+#[test]
+#[should_panic(expected = "a link is between hosts of the scenario")]
+fn a_link_to_a_host_of_another_scenario_is_refused() {
+    let mut larger = sending(&[]);
+    let c = add(&mut larger, "c", datagram(1), SENDS);
+    let links = Links::default().between(larger.find("a").unwrap(), c, slow(1));
+    Engine::default().run(&sending(&[]), &Settings { links, ..Settings::default() });
+}
+
+#[test]
+#[should_panic(expected = "the profile of a single link has no latency")]
+fn a_link_takes_no_latency_from_a_profile() {
+    let scenario = sending(&[]);
+    let _ = Links::default().between(scenario.find("a").unwrap(), scenario.find("b").unwrap(), Profile::WIFI);
 }
 
 /// The faults of one flow.

@@ -3,17 +3,35 @@
 use std::time::Duration;
 
 use lossproof::engine::{Engine, Prepared, Settings};
-use lossproof::fault::{Bandwidth, Bursts, Chance, Fault, FaultPlan, Profile, StreamFault};
+use lossproof::fault::{Bandwidth, Bursts, Chance, Fault, FaultPlan, Links, Profile, StreamFault};
 use proptest::prelude::*;
 
 use crate::script::{B, C, Do, scenario};
 
 /// The faults of a run, and its transcript.
 fn run(plan: &FaultPlan, profile: Profile, script: &[(u64, &str, Do)]) -> (FaultPlan, String) {
-    let scenario = scenario(script);
+    run_with(plan, (profile, None), script)
+}
+
+/// The same, with another profile for what comes back to `a`.
+fn run_with(
+    plan: &FaultPlan,
+    (profile, back): (Profile, Option<Profile>),
+    script: &[(u64, &str, Do)],
+) -> (FaultPlan, String) {
+    let mut scenario = scenario(script);
+    let [a, b] = ["a", "b"].map(|name| scenario.find(name).unwrap());
+    // What goes to and fro is not equally long on its way.
+    scenario.set_latency(b, a, Duration::from_millis(7));
+    let links = back.map_or_else(Links::default, |back| Links::default().direction(b, a, back));
     let names = scenario.names();
-    let settings =
-        Settings { seed: 7, plan: Prepared::new(plan, &names).unwrap(), profile, ..Settings::default() };
+    let settings = Settings {
+        seed: 7,
+        plan: Prepared::new(plan, &names).unwrap(),
+        profile,
+        links,
+        ..Settings::default()
+    };
     let mut engine = Engine::default();
     engine.run(&scenario, &settings);
     (engine.plan(&scenario, &settings), engine.transcript(&scenario, &names).to_string())
@@ -142,7 +160,8 @@ proptest! {
         bits in 10_000_u64..4_000_000,
         loss in 0_u32..40,
         jitter in 0_u64..40,
-        latency in 1_u64..50,
+        latency in 0_u64..50,
+        bits_back in prop::option::of(10_000_u64..4_000_000),
     ) {
         let profile = Profile {
             latency: Duration::from_millis(latency),
@@ -153,7 +172,12 @@ proptest! {
             reorder_by: Duration::from_millis(15),
             ..Profile::CALM
         };
-        let (plan, transcript) = run(&FaultPlan::default(), profile, &script);
+        let back = bits_back.map(|bits| Profile {
+            loss: Chance::percent(loss),
+            bandwidth: Some(Bandwidth::bits(bits, 0)),
+            ..Profile::CALM
+        });
+        let (plan, transcript) = run_with(&FaultPlan::default(), (profile, back), &script);
         let pasted = plan.to_string().parse().unwrap();
         prop_assert_eq!(run(&pasted, Profile::CALM, &script), (plan, transcript));
     }

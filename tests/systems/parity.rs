@@ -7,15 +7,15 @@ use std::time::Duration;
 use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::Settings;
 use lossproof::fault::strategy::{datagram_plan, stream_plan};
-use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Flow, Profile};
-use lossproof::systems::Options;
+use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Flow, Links, Profile};
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_local::UdpLocal;
 use lossproof::systems::udp_remote::UdpRemote;
+use lossproof::systems::{Options, System};
 use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario};
 use proptest::prelude::*;
 
-use crate::support::{assert_parity, assert_scenario_parity, both_ways, config};
+use crate::support::{assert_parity, assert_scenario_parity, assert_settings_parity, both_ways, config};
 
 proptest! {
     #![proptest_config(config(60))]
@@ -41,6 +41,31 @@ proptest! {
         assert_parity::<UdpLocal>(&Options::default(), &none, profile, seed);
         assert_parity::<UdpRemote>(&Options { ids: true, ..Options::default() }, &none, profile, seed);
         assert_parity::<TcpSixteen>(&Options::default(), &none, profile, seed);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(40))]
+
+    #[test]
+    fn links_that_differ_are_the_same_in_both_worlds(
+        seed in any::<u64>(),
+        latencies in [1_u64..80, 1..80],
+        common in profile(),
+        up in profile(),
+    ) {
+        fn of<S: System>(latencies: [u64; 2], common: Profile, up: Profile, seed: u64) {
+            let mut scenario = S::scenario(&Options::default());
+            let [server, client] = ["server", "client"].map(|name| scenario.find(name).unwrap());
+            scenario.set_latency(client, server, Duration::from_millis(latencies[0]));
+            scenario.set_latency(server, client, Duration::from_millis(latencies[1]));
+            let without_latency = |profile| Profile { latency: Duration::ZERO, ..profile };
+            let links = Links::default().direction(client, server, without_latency(up));
+            let profile = without_latency(common);
+            assert_settings_parity(&Rc::new(scenario), &Settings { seed, profile, links, ..Settings::default() });
+        }
+        of::<UdpRemote>(latencies, common, up, seed);
+        of::<TcpSixteen>(latencies, common, up, seed);
     }
 }
 

@@ -85,8 +85,11 @@ where
     C: Clone + 'static,
     E: PartialEq + Debug + 'static,
 {
-    let latency = settings.link().unwrap_or(scenario.latency);
-    check(scenario, settings, latency)?;
+    let (latency, latencies) = settings.latencies(scenario);
+    let latencies: Vec<Duration> = latencies.iter().map(|&(.., latency)| latency).chain([latency]).collect();
+    check(scenario, settings, &latencies)?;
+    // What takes longer waits at its receiver.
+    let latency = latencies.into_iter().min().unwrap_or(latency);
     let shared = Rc::new(RefCell::new(Shared::new(scenario, settings)));
     let mut sim = turmoil::Builder::new()
         .tick_duration(TICK)
@@ -122,13 +125,15 @@ where
 fn check<C, E>(
     scenario: &Scenario<C, E>,
     settings: &Settings,
-    latency: Duration,
+    latencies: &[Duration],
 ) -> Result<(), SimulateError> {
     let hosts = scenario.hosts().len();
     if hosts > MAX_TURMOIL_HOSTS {
         return Err(SimulateError::Hosts(hosts));
     }
-    if latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos()) {
+    let is_between_ticks =
+        |latency: &Duration| latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos());
+    if latencies.iter().any(is_between_ticks) {
         return Err(SimulateError::Latency);
     }
     let beyond = settings.plan.schedule.faults.iter().map(Resolved::kind);

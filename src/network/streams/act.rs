@@ -99,7 +99,7 @@ impl Network {
         match fault {
             StreamFault::Cut => true,
             StreamFault::Stall(span) => {
-                let late_at = self.departure(from, to, now) + self.latency + span;
+                let late_at = self.departure(from, to, now) + self.latency(from, to) + span;
                 let end = self.streams.end_mut(at);
                 end.ready_at = end.ready_at.max(late_at);
                 true
@@ -111,7 +111,7 @@ impl Network {
                     let passed_at = self.streams.end(at).ready_at;
                     let back_at = self.departure(to, from, passed_at);
                     if back_at < Instant::FAR_FUTURE {
-                        let order = self.delivery(back_at + self.latency, to, from);
+                        let order = self.delivery(back_at + self.latency(to, from), to, from);
                         self.streams.sent.push((order, at, Segment::Rst));
                     }
                 }
@@ -265,7 +265,7 @@ impl Network {
         let (from, to, _) = self.direction(at);
         let depart_at = self.departure(from, to, now);
         if depart_at < Instant::FAR_FUTURE {
-            let order = self.delivery(depart_at + self.latency, from, to);
+            let order = self.delivery(depart_at + self.latency(from, to), from, to);
             self.streams.sent.push((order, at.other(), Segment::Credit(len)));
         }
     }
@@ -278,8 +278,9 @@ impl Network {
             self.streams.end_mut(at).severed = true;
             return;
         }
+        let arrive_at = depart_at + self.latency(from, to);
         let end = self.streams.end_mut(at);
-        end.ready_at = end.ready_at.max(depart_at + self.latency);
+        end.ready_at = end.ready_at.max(arrive_at);
         let due_at = end.ready_at;
         let order = self.delivery(due_at, from, to);
         self.streams.sent.push((order, at.other(), segment));
