@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Links, Profile};
-use lossproof::{Input, Instant, Scenario};
+use lossproof::{Binding, Input, Instant, Scenario};
 use proptest::prelude::*;
 
 use crate::reactor::{React, add, datagram};
@@ -129,6 +129,26 @@ fn a_direction_can_have_a_latency_of_its_own() {
     assert_eq!(run(&scenario, "", Profile::CALM).1, ["0.030 1"], "what is said last holds");
     assert_eq!(run(&scenario, "link 2ms", Profile::CALM).1, ["0.002 1"]);
     assert_eq!(run(&scenario, "", Profile::LAN).1, ["0.001 1"]);
+}
+
+#[test]
+fn a_refusal_comes_back_the_other_way() {
+    let mut scenario = Scenario::new("refused");
+    add(&mut scenario, "b", datagram(1), HEARS);
+    let nobody = "192.168.0.1:2".parse().unwrap();
+    let a =
+        add(&mut scenario, "a", Binding::Datagram { port: 1, connect: Some(nobody) }, |_, input, _, out| {
+            match input {
+                Input::Start { .. } => out.send("192.168.0.1:2".parse().unwrap(), b"?"),
+                Input::Unreachable { .. } => out.event("refused".to_owned()),
+                _ => {}
+            }
+            None
+        });
+    let b = scenario.find("b").unwrap();
+    scenario.set_latency(a, b, Duration::from_millis(30));
+    scenario.set_latency(b, a, Duration::from_millis(7));
+    assert_eq!(run(&scenario, "", Profile::CALM).1, ["0.037 refused"]);
 }
 
 #[test]

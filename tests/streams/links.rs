@@ -134,6 +134,36 @@ fn what_is_put_out_of_order_holds_up_what_follows() {
     assert!(one.is_some() && one < two, "{transcript}");
 }
 
+/// A handshake, room in the buffer and a reset take the way there and the way back.
+#[test]
+fn the_ways_there_and_back_can_be_of_different_length() {
+    let mut scenario = scenario(&[
+        OPEN,
+        (100, "a", Do::Fill(0, 65_537)),
+        (200, "b", Do::Write(0, "x")),
+        (300, "b", Do::Write(0, "x")),
+    ]);
+    let [a, b] = ["a", "b"].map(|name| scenario.find(name).unwrap());
+    scenario.set_latency(a, b, Duration::from_millis(30));
+    scenario.set_latency(b, a, Duration::from_millis(7));
+    let names = scenario.names();
+    let plan = Prepared::new(&"b>a @1 reset".parse().unwrap(), &names).unwrap();
+    let mut engine = Engine::default();
+    engine.run(&scenario, &Settings { plan, ..Settings::default() });
+    let transcript = engine.transcript(&scenario, &names).to_string();
+    for line in [
+        "0.037  a  connected",
+        "0.067  b  connected",
+        "0.130  b  read  @0",
+        "0.137  a  writable",
+        "0.207  a  read  @0",
+        "0.307  a  closed",
+        "0.337  b  closed",
+    ] {
+        assert!(transcript.contains(line), "{line}\n{transcript}");
+    }
+}
+
 /// Writes in both directions on two connections, and their ends.
 fn script() -> impl Strategy<Value = Vec<(u64, &'static str, Do)>> {
     let action = prop_oneof![
