@@ -4,10 +4,12 @@
 //! it says what arrives where and when. Two worlds use it, the event engine and the driver on turmoil, so that
 //! the same plan means the same in both.
 
+mod fingerprint;
 mod link;
 mod order;
 mod schedule;
 mod streams;
+mod trail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use std::time::Duration;
 pub(crate) use order::{Class, Order};
 pub(crate) use schedule::Schedule;
 pub(crate) use streams::{Delivery, Segment, StreamEnd, Streams};
+pub(crate) use trail::{Sent, Trail};
 
 use link::Link;
 
@@ -96,6 +99,8 @@ pub(crate) struct Network {
     /// Whether every packet is left alone.
     calm: bool,
     pub(crate) schedule: Arc<Schedule>,
+    /// From when on no fault hits.
+    calm_at: Instant,
     /// How often each fault of the schedule fired.
     fired: Vec<bool>,
     drawn: Vec<Resolved>,
@@ -107,6 +112,8 @@ pub(crate) struct Network {
     /// What each flow remembers; empty if no profile wants a memory.
     links: Vec<Link>,
     pub(crate) streams: Streams,
+    /// What a search decides about the sends, and hears of them.
+    pub(crate) trail: Trail,
     /// How many datagrams and segments of data were sent.
     pub(crate) packets: u64,
 }
@@ -125,6 +132,7 @@ impl Network {
         if !Arc::ptr_eq(&self.schedule, terrain.schedule) {
             self.schedule = Arc::clone(terrain.schedule);
         }
+        self.calm_at = self.schedule.calm_at.unwrap_or(Instant::FAR_FUTURE);
         refill(&mut self.fired, self.schedule.faults.len(), false);
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
@@ -137,6 +145,7 @@ impl Network {
         refill(&mut self.links, if has_memory { flow_count } else { 0 }, Link::NEW);
         self.calm = self.profiles.iter().chain([&self.profile]).all(Profile::is_calm);
         self.streams.reset(listeners);
+        self.trail.rewind();
         self.packets = 0;
     }
 
@@ -155,8 +164,8 @@ impl Network {
         self.latencies.get(self.flow(from, to)).copied().unwrap_or(self.latency)
     }
 
-    /// Sends one datagram of `len` bytes.
-    pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, len: usize) -> Departure {
+    /// Sends one datagram.
+    pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
         self.packets += 1;
         let flow = self.flow(from, to);
         let n = self.flows[flow];
@@ -164,17 +173,27 @@ impl Network {
         if self.blocked_until(from, to, now).is_some() {
             return Departure { n, arrivals: [None, None], fault: None };
         }
-        let fault = self.fate(now, (from, to), n, len);
         let due_at = now + self.latency(from, to);
+        if now >= self.calm_at {
+            return Departure { n, arrivals: [Some(self.delivery(due_at, from, to)), None], fault: None };
+        }
+        let fault = self.fate(now, (from, to), n, payload);
         let arrivals = match fault {
             Some(DatagramFault::Drop) => [None, None],
             Some(DatagramFault::Duplicate) => {
                 [Some(self.delivery(due_at, from, to)), Some(self.delivery(due_at, from, to))]
             }
-            Some(DatagramFault::Delay(late)) => [Some(self.delivery(due_at + late, from, to)), None],
+            Some(DatagramFault::Delay(late)) => {
+                [Some(self.delivery(self.late((from, to), due_at, late), from, to)), None]
+            }
             _ => [Some(self.delivery(due_at, from, to)), None],
         };
         Departure { n, arrivals, fault }
+    }
+
+    /// When something arrives that is so much later than it would be: once all is calm, nothing is late any more.
+    fn late(&self, (from, to): (HostId, HostId), due_at: Instant, late: Duration) -> Instant {
+        (due_at + late).min(due_at.max(self.calm_at + self.latency(from, to)))
     }
 
     /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn.
@@ -183,13 +202,15 @@ impl Network {
         now: Instant,
         (from, to): (HostId, HostId),
         n: u64,
-        len: usize,
+        payload: &[u8],
     ) -> Option<DatagramFault> {
+        let len = payload.len();
         // No network lies between a host and itself.
         let is_calm = self.calm || from == to;
         let drawn = if is_calm { None } else { self.draw_datagram(now, (from, to), n, len) };
         let (fault, index) = match self.schedule.datagram(from, to, n) {
             Some((fault, index)) => (fault, Some(index)),
+            None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),
             None => (drawn?, None),
         };
         let changes = match fault {
@@ -264,6 +285,11 @@ impl Network {
     /// How often each kind of fault fired.
     pub(crate) const fn tally(&self) -> &Fired {
         &self.tally
+    }
+
+    /// For each fault of the schedule whether it changed something.
+    pub(crate) fn planned_fired(&self) -> &[bool] {
+        &self.fired
     }
 
     /// The faults of the schedule that never changed anything.
