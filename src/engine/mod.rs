@@ -308,6 +308,11 @@ impl<C, E> Engine<C, E> {
         self.world.ends
     }
 
+    /// How many inputs were handed to machines since the plan's calm, or since the start.
+    pub(crate) const fn inputs_since_calm(&self) -> u64 {
+        self.inputs - self.inputs_before_calm
+    }
+
     /// How many inputs were handed to machines.
     pub(crate) const fn inputs(&self) -> u64 {
         self.inputs
