@@ -33,6 +33,13 @@ pub enum Binding {
     Dialer,
 }
 
+impl Binding {
+    /// A datagram socket on this port, connected to nobody.
+    pub const fn datagram(port: u16) -> Self {
+        Self::Datagram { port, connect: None }
+    }
+}
+
 /// How a scenario makes the machine of a host: called for each start and restart, and twice where the laws are held,
 /// so it may have no state of its own.
 pub type Factory<C, E> = Box<dyn Fn(Boot<'_>) -> BoxedMachine<C, E> + Send + Sync>;

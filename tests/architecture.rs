@@ -21,6 +21,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("machine", &["time"]),
     ("host", &["machine"]),
+    ("polled", &["time", "machine"]),
     ("parts", &["time", "wire", "machine"]),
     ("lawful", &["time", "seed", "machine"]),
     ("fault", &["time", "seed", "host"]),
@@ -78,6 +79,8 @@ const MODULES: &[(&str, &[&str])] = &[
 /// What of other crates every module may use.
 const CORE_CRATES: &[&str] =
     &["httparse", "proptest", "rand_core", "rand_pcg", "serde", "serde_json", "siphasher", "thiserror"];
+/// What the adapter of machines in another style may use beside them.
+const POLLED_CRATES: &[&str] = &["sansio"];
 /// What the driver may use beside them. The command line may use all.
 const DRIVE_CRATES: &[&str] = &["socket2", "tokio", "tracing", "turmoil"];
 
@@ -118,6 +121,7 @@ const WORLD_EXCEPTIONS: &[(&str, &str, &str)] = &[
         "std::time::Instant",
         "it says how long a check took, and bounds how long a failure is made small; no run sees a clock",
     ),
+    ("polled", "std::time::Instant", "it converts moments that others have, and reads no clock"),
     ("main", "std::process", "it gives the exit status"),
     ("main", "std::env", "it takes the arguments"),
 ];
@@ -168,6 +172,7 @@ fn judge(module: &[String], syntax: &syn::File, names: &Names) -> Vec<String> {
             name if names.dependencies.iter().any(|known| known == name) => {
                 let allowed = CORE_CRATES.contains(&name)
                     || owner == "cli"
+                    || (owner == "polled" && POLLED_CRATES.contains(&name))
                     || (owner == "drive" && DRIVE_CRATES.contains(&name));
                 if !allowed {
                     report(format!("{owner} may not use the crate {name} ({text})"));
@@ -256,7 +261,7 @@ fn the_table_has_no_circle_and_no_stranger() {
         }
     }
     let names = Names::read(root());
-    for name in CORE_CRATES.iter().chain(DRIVE_CRATES) {
+    for name in CORE_CRATES.iter().chain(POLLED_CRATES).chain(DRIVE_CRATES) {
         assert!(names.dependencies.iter().any(|known| known == name), "{name} is no dependency");
     }
     assert_eq!(names.reexports.get("Instant").map(String::as_str), Some("time"));
@@ -294,6 +299,7 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("engine", "#[tokio::main] async fn f() {}", "crate tokio"),
     ("check", "fn f() { let socket: socket2::Socket; }", "crate socket2"),
     ("drive", "use clap::Parser;", "crate clap"),
+    ("machine", "use sansio::Protocol;", "crate sansio"),
     ("machine", "use std::net::{IpAddr, SocketAddr, UdpSocket};", "std::net::UdpSocket"),
     ("machine", "use std::net; fn f() { net::TcpStream::connect(\"\"); }", "std::net::TcpStream"),
     ("machine", "use std::{net::{self as n}}; type L = n::TcpListener;", "std::net::TcpListener"),

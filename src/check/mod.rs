@@ -19,7 +19,7 @@ use std::fmt::Debug;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use exhaustive::{Exhaustive, Explored, Fates, Progress};
+pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Progress};
 pub use property::{Demand, Property};
 pub use shrink::Shrunk;
 pub use tally::{Ends, Tally};

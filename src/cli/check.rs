@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{CheckArgs, Format};
 use super::error::CliError;
-use super::output;
 use super::report::{Example, Question, Report};
 use super::world::{World, with_panic_places};
+use super::{exhaustive, output};
 use crate::check::{Demand, Property, Search, Shrunk, Tally};
 use crate::fault::{Chance, FaultKind, Profile};
 use crate::machine::{Law, Status};
@@ -18,15 +18,20 @@ use crate::parallel;
 use crate::systems::{CLIENT, System, Transport};
 use crate::{Cuts, scenario::Scenario};
 
+/// How many runs are made unless told otherwise.
+const RUNS: u64 = 1_000_000;
 /// Among how many runs the one to show is chosen.
 const EXAMPLE_RUNS: u64 = 1_000;
 /// How many runs it may take to make a failure small.
-const MAX_SHRINK_RUNS: u64 = 20_000;
+pub(super) const MAX_SHRINK_RUNS: u64 = 20_000;
 /// How long it may take; the report says if it was not enough.
 const MAX_SHRINK_TIME: Duration = Duration::from_mins(1);
 
 /// Makes many runs.
 pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
+    if let Some(max_faults) = args.exhaustive {
+        return exhaustive::run::<S>(args, max_faults);
+    }
     let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
     let profile = args.faults.profile(args.loss);
     let search = || {
@@ -65,7 +70,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
 }
 
 /// A property with when it is to hold, if it is to hold in every run.
-fn statement<E>(property: &Property<E>) -> Option<String> {
+pub(super) fn statement<E>(property: &Property<E>) -> Option<String> {
     let name = &property.name;
     match property.demand {
         Demand::Always => Some(name.clone()),
@@ -81,8 +86,9 @@ fn statement<E>(property: &Property<E>) -> Option<String> {
 
 /// How many runs are worth making: a plan with a seed makes them all the same.
 fn number_of_runs<S: System>(args: &CheckArgs, world: &World<S>) -> u64 {
-    if world.plan.seed.is_none() || args.runs == 1 {
-        return args.runs;
+    let runs = args.runs.unwrap_or(RUNS);
+    if world.plan.seed.is_none() || runs == 1 {
+        return runs;
     }
     output::complain("note: the plan has a seed, which makes all runs the same: one is made");
     1
@@ -115,7 +121,7 @@ where
     clippy::disallowed_methods,
     reason = "how long a check takes is told to the user, and decides nothing"
 )]
-fn clock() -> Instant {
+pub(super) fn clock() -> Instant {
     Instant::now()
 }
 
@@ -161,7 +167,7 @@ fn never_happened(tally: &Tally, asked: &[(FaultKind, &str)]) -> Vec<String> {
 }
 
 /// The laws that were held: law 4 only where a host promises something about cuts.
-fn laws<C, E>(scenario: &Scenario<C, E>) -> Vec<String> {
+pub(super) fn laws<C, E>(scenario: &Scenario<C, E>) -> Vec<String> {
     let about_cuts = scenario.hosts().iter().any(|host| host.promises.cuts != Cuts::Matter);
     let held = |law: &Law| *law != Law::CutsDoNotMatter || about_cuts;
     Law::ALL.into_iter().filter(held).map(|law| format!("{} {}", law.number(), law.text())).collect()

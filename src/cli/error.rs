@@ -3,6 +3,7 @@
 use std::io;
 
 use super::lookup::LookupError;
+use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
 use crate::scenario::UnknownCommand;
@@ -28,6 +29,9 @@ pub(super) enum CliError {
     /// The plan is not one.
     #[error("--faults: {0}")]
     Plan(#[from] ParseError),
+    /// The list of fates is none.
+    #[error("--fates: {0}")]
+    Fates(#[from] FatesError),
     /// The plan is for other hosts.
     #[error("--faults: {0}")]
     Host(#[from] UnknownHost),

@@ -9,6 +9,7 @@ mod args;
 mod check;
 mod choices;
 mod error;
+mod exhaustive;
 mod ip;
 mod list;
 mod log;
