@@ -288,6 +288,17 @@ impl<C, E> Engine<C, E> {
         self.world.broken(at, host, text);
     }
 
+    /// Adds to the log from which of its records on the run goes round, and what that comes to.
+    pub(crate) fn note_circle(&mut self, record: usize, text: String) {
+        self.world.log.mark_circle(record);
+        self.note_broken(None, text);
+    }
+
+    /// Why the last run ended.
+    pub(crate) const fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
     /// What of the next runs is decided, and what they send.
     pub(crate) fn trail(&mut self) -> &mut Trail {
         &mut self.world.network.trail
