@@ -116,6 +116,7 @@ pub mod host;
 mod lawful;
 pub mod machine;
 mod network;
+mod number;
 pub mod parallel;
 pub mod parts;
 #[cfg(feature = "sansio")]

@@ -17,6 +17,7 @@ use tree::{functions, sources, unsafe_lines};
 const MODULES: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("seed", &[]),
+    ("number", &[]),
     ("wire", &[]),
     ("machine", &["time"]),
     ("host", &["machine"]),
@@ -30,7 +31,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("engine", &["time", "seed", "machine", "host", "lawful", "fault", "network", "transcript", "scenario"]),
     ("check", &["time", "seed", "machine", "host", "lawful", "fault", "transcript", "scenario", "engine"]),
     ("parallel", &["check"]),
-    ("harness", &["fault", "scenario", "engine", "check"]),
+    ("harness", &["time", "number", "fault", "scenario", "engine", "check"]),
     (
         "systems",
         &["time", "wire", "machine", "host", "parts", "lawful", "fault", "transcript", "scenario", "check"],
@@ -55,6 +56,7 @@ const MODULES: &[(&str, &[&str])] = &[
         &[
             "time",
             "seed",
+            "number",
             "wire",
             "machine",
             "host",
@@ -76,7 +78,7 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// What of other crates every module may use.
 const CORE_CRATES: &[&str] =
-    &["httparse", "proptest", "rand_core", "rand_pcg", "serde", "serde_json", "thiserror"];
+    &["httparse", "proptest", "rand_core", "rand_pcg", "serde", "serde_json", "siphasher", "thiserror"];
 /// What the adapter of machines in another style may use beside them.
 const POLLED_CRATES: &[&str] = &["sansio"];
 /// What the driver may use beside them. The command line may use all.
@@ -114,6 +116,11 @@ const WORLD_EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("harness", "std::env", "it takes what the user of a test says, and finds the target directory"),
     ("harness", "std::fs", "it reads plans and writes what is to be kept of a failure; no run sees a file"),
+    (
+        "harness",
+        "std::time::Instant",
+        "it says how long a check took, and bounds how long a failure is made small; no run sees a clock",
+    ),
     ("polled", "std::time::Instant", "it converts moments that others have, and reads no clock"),
     ("main", "std::process", "it gives the exit status"),
     ("main", "std::env", "it takes the arguments"),
