@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::{CheckArgs, Format};
+use super::args::{CheckArgs, FaultArgs, Format};
 use super::error::CliError;
 use super::output;
 use super::report::{Example, Question, Report};
@@ -15,7 +15,7 @@ use crate::check::{Demand, Property, Search, Shrunk, Tally};
 use crate::fault::{Chance, FaultKind, Profile};
 use crate::machine::{Law, Status};
 use crate::parallel;
-use crate::systems::{CLIENT, System, Transport};
+use crate::systems::{Bug, CLIENT, System, Transport};
 use crate::{Cuts, scenario::Scenario};
 
 /// Among how many runs the one to show is chosen.
@@ -25,8 +25,9 @@ const MAX_SHRINK_RUNS: u64 = 20_000;
 
 /// Makes many runs.
 pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
-    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
-    let profile = args.faults.profile(args.loss);
+    let faults = with_bug(args.faults.clone(), args.options.bug(&S::ABOUT)?);
+    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, faults.faults.as_deref())?;
+    let profile = faults.profile(args.loss);
     let search =
         || Search::new(&world.scenario, &world.properties, world.prepared.clone(), profile, args.seed);
     let runs = number_of_runs(args, &world);
@@ -41,7 +42,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     let asked = Question {
         system: S::ABOUT.name,
         options: args.options.words(),
-        network: network_words(args),
+        network: network_words(args, &faults),
         seed: args.seed,
         properties: world.properties.iter().map(statement).collect(),
         laws: laws(&world.scenario),
@@ -54,6 +55,17 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     };
     output::print(&text)?;
     Ok(if tally.failure.is_none() { Status::Success } else { Status::Failure })
+}
+
+/// The faults that were asked for, with those that it takes for a bug to show.
+fn with_bug(mut faults: FaultArgs, bug: Option<&Bug>) -> FaultArgs {
+    if let Some(bug) = bug {
+        faults.duplicate = faults.duplicate.max(bug.duplicate);
+        if !bug.is_drawn {
+            faults.faults.get_or_insert_with(|| bug.plan.to_owned());
+        }
+    }
+    faults
 }
 
 /// A property with when it is to hold.
@@ -166,15 +178,15 @@ fn laws<C, E>(scenario: &Scenario<C, E>) -> Vec<String> {
 }
 
 /// The words that chose how the network misbehaves.
-fn network_words(args: &CheckArgs) -> Vec<String> {
+fn network_words(args: &CheckArgs, faults: &FaultArgs) -> Vec<String> {
     let mut words = vec![format!("--loss {}", args.loss)];
-    if let Some(jitter) = args.faults.jitter {
+    if let Some(jitter) = faults.jitter {
         words.push(format!("--jitter {}", super::value::span_text(jitter)));
     }
-    let chances = [("--duplicate", args.faults.duplicate), ("--corrupt", args.faults.corrupt)];
+    let chances = [("--duplicate", faults.duplicate), ("--corrupt", faults.corrupt)];
     let chances = chances.into_iter().filter(|(_, chance)| *chance != Chance::NEVER);
     words.extend(chances.map(|(word, chance)| format!("{word} {chance}")));
-    if let Some(plan) = &args.faults.faults {
+    if let Some(plan) = &faults.faults {
         words.push(format!("--faults '{plan}'"));
     }
     words

@@ -5,6 +5,7 @@ use std::io;
 use super::lookup::LookupError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
+use crate::systems::Bug;
 
 /// Why a command did not come to its end. Shown as one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +57,7 @@ pub(super) enum CliError {
         /// What may have been meant.
         near: Option<&'static str>,
         /// What there is.
-        known: &'static [&'static str],
+        known: &'static [Bug],
     },
     /// The address is none.
     #[error("ADDR: {0}")]
@@ -121,11 +122,13 @@ impl CliError {
 }
 
 /// What bugs there are.
-fn bugs(near: Option<&str>, known: &[&str]) -> String {
+fn bugs(near: Option<&str>, known: &[Bug]) -> String {
     match (near, known) {
         (Some(near), _) => format!("did you mean '{near}'?"),
-        (None, []) => "it has none to bring back".to_owned(),
-        (None, known) => format!("it has {}", known.join(", ")),
+        (None, []) => "it has none to plant".to_owned(),
+        (None, known) => {
+            format!("it has {}", known.iter().map(|bug| bug.name).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
