@@ -4,16 +4,19 @@
 //! drawn, so that what fails is an explicit plan from the beginning. It is single-threaded and reads no clock;
 //! [`parallel`](crate::parallel) spreads it over threads.
 
+mod exhaustive;
 mod explain;
 mod property;
 mod shrink;
 mod tally;
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use exhaustive::{Exhaustive, Explored, Fates, Progress};
 pub use property::{Demand, Property};
 pub use shrink::Shrunk;
 pub use tally::{Ends, Tally};
@@ -142,19 +145,30 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
 
     /// One run, with the current settings; what does not hold, if something does not.
     fn attempt(&mut self) -> Result<Outcome, Broken> {
+        self.attempt_until(|_, _, _| false)
+    }
+
+    /// One run, up to where `is_known`, asked after everything that happens, knows that the rest holds. It is told the
+    /// moment, and which demands are met.
+    fn attempt_until(
+        &mut self,
+        mut is_known: impl FnMut(&Engine<C, E>, Instant, &[Cell<bool>]) -> bool,
+    ) -> Result<Outcome, Broken> {
         let (engine, met) = (&mut self.engine, &mut self.met);
         let (scenario, properties, settings) = (self.scenario, self.properties, &self.settings);
         met.fill(false);
+        let met = Cell::from_mut(met.as_mut_slice()).as_slice_of_cells();
         let mut broken = None;
+        let observer = |view: &View<'_, E>| match judge(properties, met, view) {
+            None => ControlFlow::Continue(()),
+            Some(found) => {
+                let line = found.line();
+                broken = Some(found);
+                ControlFlow::Break(line)
+            }
+        };
         let run = AssertUnwindSafe(|| {
-            engine.run_observed(scenario, settings, |view| match judge(properties, met, view) {
-                None => ControlFlow::Continue(()),
-                Some(found) => {
-                    let line = found.line();
-                    broken = Some(found);
-                    ControlFlow::Break(line)
-                }
-            })
+            engine.run_watched(scenario, settings, observer, |engine, now| is_known(engine, now, met))
         });
         // A panic is a finding like any other, and is reported as one; the engine is not used again after it.
         let outcome = match catch_unwind(run) {
@@ -173,6 +187,9 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         if let Some((_, violation)) = self.engine.violation() {
             let (what, detail) = (violation.law.to_string(), violation.detail.clone());
             return Err(Broken { what, detail });
+        }
+        if outcome.ended == Ended::Stopped {
+            return Ok(outcome);
         }
         match unmet(self.properties, &self.met, &outcome) {
             Some(broken) => Err(broken.because_of(&self.engine.waits_text(&self.scenario.names()))),
@@ -207,7 +224,7 @@ impl Broken {
 }
 
 /// Looks at a run after an event.
-fn judge<E>(properties: &[Property<E>], met: &mut [bool], view: &View<'_, E>) -> Option<Broken> {
+fn judge<E>(properties: &[Property<E>], met: &[Cell<bool>], view: &View<'_, E>) -> Option<Broken> {
     for (property, met) in properties.iter().zip(met) {
         match property.demand {
             Demand::Always if !property.holds(view) => {
@@ -216,10 +233,10 @@ fn judge<E>(properties: &[Property<E>], met: &mut [bool], view: &View<'_, E>) ->
             Demand::Never if property.holds(view) => {
                 return Some(Broken::new(property, format!("it happened at {}", view.now)));
             }
-            Demand::Within(bound) if !*met => {
+            Demand::Within(bound) if !met.get() => {
                 let in_time = view.now.since_start() <= bound;
                 if in_time && property.holds(view) {
-                    *met = true;
+                    met.set(true);
                 } else if !in_time {
                     return Some(Broken::new(property, format!("not within {} s", bound.as_secs_f64())));
                 }

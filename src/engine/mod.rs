@@ -5,6 +5,7 @@
 
 mod arrival;
 mod deadlock;
+mod fingerprint;
 mod queue;
 mod run;
 mod world;
@@ -13,17 +14,18 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
+use crate::fault::{FaultPlan, Profile, Resolved, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::Lawful;
 use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
-use crate::network::{Order, Power, Schedule};
+use crate::network::{Order, Power, Schedule, Trail};
 use crate::scenario::Scenario;
 use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::{Happened, Log, Transcript};
 
 pub use crate::network::Fired;
+pub(crate) use crate::network::Sent;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
@@ -43,6 +45,16 @@ impl Prepared {
     /// [`UnknownHost`] if the plan names one that is not there.
     pub fn new(plan: &FaultPlan, names: &[&str]) -> Result<Self, UnknownHost> {
         Ok(Self { schedule: Arc::new(Schedule::new(plan, names)?), seed: plan.seed, link: plan.link() })
+    }
+
+    /// Whether one offset of a direction has no fault yet, nor a cut of which this would be another.
+    pub(crate) fn is_free(
+        &self,
+        (from, to, conn): (HostId, HostId, u32),
+        offset: u64,
+        fault: StreamFault,
+    ) -> bool {
+        self.schedule.stream(from, to, conn).is_none_or(|faults| faults.is_free(offset, fault))
     }
 }
 
@@ -233,6 +245,31 @@ impl<C, E> Engine<C, E> {
     /// The law that was broken, if one was, and on which host.
     pub fn violation(&self) -> Option<&(HostId, Violation)> {
         self.world.violation.as_ref()
+    }
+
+    /// What of the next runs is decided, and what they send.
+    pub(crate) fn trail(&mut self) -> &mut Trail {
+        &mut self.world.network.trail
+    }
+
+    /// What was sent after the last decision.
+    pub(crate) fn sends(&self) -> &[Sent] {
+        &self.world.network.trail.sends
+    }
+
+    /// Whether all has happened that was decided.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.world.network.trail.is_open()
+    }
+
+    /// How many machines have ended.
+    pub(crate) const fn ends(&self) -> u32 {
+        self.world.ends
+    }
+
+    /// How many inputs were handed to machines.
+    pub(crate) const fn inputs(&self) -> u64 {
+        self.inputs
     }
 
     /// The log, if it was kept.

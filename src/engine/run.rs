@@ -25,7 +25,19 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         &mut self,
         scenario: &Scenario<C, E>,
         settings: &Settings,
+        observer: impl FnMut(&View<'_, E>) -> ControlFlow<String>,
+    ) -> Outcome {
+        self.run_watched(scenario, settings, observer, |_, _| false)
+    }
+
+    /// Runs a scenario as [`Engine::run_observed`] does, and ends the run too once `is_known`, which is asked after
+    /// everything that happens, with the moment, says that it knows what comes.
+    pub(crate) fn run_watched(
+        &mut self,
+        scenario: &Scenario<C, E>,
+        settings: &Settings,
         mut observer: impl FnMut(&View<'_, E>) -> ControlFlow<String>,
+        mut is_known: impl FnMut(&Self, Instant) -> bool,
     ) -> Outcome {
         self.reset(scenario, settings);
         for index in 0..scenario.hosts().len() {
@@ -67,6 +79,9 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             }
             if self.inputs >= scenario.max_inputs {
                 self.ended.get_or_insert(Ended::InputLimit);
+            }
+            if self.ended.is_none() && is_known(self, order.at()) {
+                self.ended = Some(Ended::Stopped);
             }
         }
         Outcome {

@@ -19,7 +19,7 @@ pub(crate) struct World<E> {
     pub(crate) network: Network,
     pub(crate) payloads: Payloads,
     /// The bytes in flight of each stream: those that the connector, and that the acceptor wrote.
-    pipes: Vec<[VecDeque<u8>; 2]>,
+    pub(super) pipes: Vec<[VecDeque<u8>; 2]>,
     /// The payload of what was opened last.
     pub(crate) inbound: Vec<u8>,
     keep: Keep,
@@ -75,7 +75,6 @@ impl Payloads {
     }
 
     /// The bytes of a payload.
-    #[cfg(feature = "turmoil")]
     pub(crate) fn bytes(&self, index: u32) -> &[u8] {
         &self.buffers[index as usize]
     }
@@ -207,7 +206,7 @@ impl<E> World<E> {
     }
 
     fn send_to(&mut self, host: HostId, to: HostId, port: u16, bytes: &[u8], now: Instant) {
-        let departure = self.network.datagram(now, host, to, bytes.len());
+        let departure = self.network.datagram(now, host, to, bytes);
         let n = departure.n;
         self.record_bytes(now, host, bytes, |bytes| What::Send { to, n, bytes });
         if let Some(fault) = departure.fault {

@@ -100,6 +100,16 @@ impl Schedule {
         }
     }
 
+    /// Whether a datagram has a fault.
+    pub(crate) fn has_datagrams(&self) -> bool {
+        !self.datagrams.is_empty()
+    }
+
+    /// Whether a stream has a fault.
+    pub(crate) fn has_streams(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
     /// The fault of one datagram, with its index.
     pub(crate) fn datagram(&self, from: HostId, to: HostId, n: u64) -> Option<(DatagramFault, u32)> {
         let flow = self.datagrams.get(from.index() * self.host_count + to.index())?;
@@ -118,6 +128,12 @@ impl StreamFaults {
     pub(crate) fn here(&self, at: u64) -> Option<(StreamFault, u32)> {
         let place = self.at.binary_search_by_key(&at, |&(at, ..)| at).ok()?;
         Some((self.at[place].1, self.at[place].2))
+    }
+
+    /// Whether there is no fault at an offset, nor a cut of which this would be another.
+    pub(crate) fn is_free(&self, at: u64, fault: StreamFault) -> bool {
+        let is_cut = self.cut_every.is_some_and(|(len, _)| at.is_multiple_of(len));
+        self.here(at).is_none() && !(is_cut && fault == StreamFault::Cut)
     }
 
     /// The first offset after `at` where something is to happen, and the cut every so many bytes that is the reason.

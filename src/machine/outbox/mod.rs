@@ -6,6 +6,7 @@ mod slots;
 mod tests;
 
 use std::fmt::{self, Write as _};
+use std::hash::Hasher;
 
 pub use effect::{Chunk, Effect, Misuse, Status};
 
@@ -261,6 +262,11 @@ impl<E> Outbox<E> {
         self.slots.clear();
         self.done = false;
         self.misuse = None;
+    }
+
+    /// Writes what distinguishes the streams from others.
+    pub(crate) fn fingerprint(&self, to: &mut dyn Hasher) {
+        self.slots.fingerprint(to);
     }
 
     /// Reports a broken law to whoever drives, even after `done`.
