@@ -262,7 +262,7 @@ impl Machine for Client {
             State::Idle => to.write_u8(0),
             State::Waiting { request, waits, resend_at } => {
                 to.write_u8(1);
-                (*request, waits.clone().count(), resend_at.since(now)).hash(&mut to);
+                (*request, waits.len(), resend_at.since(now)).hash(&mut to);
             }
             State::Over => to.write_u8(2),
         }

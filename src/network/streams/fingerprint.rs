@@ -8,7 +8,13 @@ use crate::time::Instant;
 impl Streams {
     /// Writes all connections, and those that are over too: later ones are counted from them. `with_offsets` says
     /// whether it matters how many bytes were sent; `next_numbers` are those of the hosts.
-    pub(in crate::network) fn fingerprint(&self, now: Instant, with_offsets: bool, next_numbers: &[u64], mut to: &mut dyn Hasher) {
+    pub(in crate::network) fn fingerprint(
+        &self,
+        now: Instant,
+        with_offsets: bool,
+        next_numbers: &[u64],
+        mut to: &mut dyn Hasher,
+    ) {
         self.all.len().hash(&mut to);
         for stream in &self.all {
             (stream.number, stream.ports).hash(&mut to);

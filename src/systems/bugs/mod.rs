@@ -29,17 +29,24 @@ pub struct Bug {
     pub duplicate: Chance,
     /// Whether it shows where faults are drawn at all, and not only in the runs of a plan.
     pub is_drawn: bool,
+    /// Whether it takes requests with ids, and so brings them (udp-remote).
+    pub ids: bool,
 }
 
 impl Bug {
     /// A bug that shows with no faults, or where enough is lost.
     pub const fn new(name: &'static str, what: &'static str, plan: &'static str) -> Self {
-        Self { name, what, plan, duplicate: Chance::NEVER, is_drawn: true }
+        Self { name, what, plan, duplicate: Chance::NEVER, is_drawn: true, ids: false }
     }
 
     /// A bug that shows only where datagrams come twice.
     const fn doubled(name: &'static str, what: &'static str, plan: &'static str) -> Self {
         Self { duplicate: Chance::percent(10), ..Self::new(name, what, plan) }
+    }
+
+    /// The same with ids.
+    const fn with_ids(self) -> Self {
+        Self { ids: true, ..self }
     }
 
     /// A bug that shows only in the runs of a plan.

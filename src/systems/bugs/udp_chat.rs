@@ -7,7 +7,8 @@ use crate::machine::{BoxedMachine, Input, Machine};
 use crate::systems::Options;
 use crate::systems::udp_chat::{Client, Command, EXPIRY, Event, Server};
 
-/// The server compares by `>=` where `>` is meant, so who pings exactly in time is too late.
+/// The server compares by `>=` where `>` is meant, so who pings exactly in time is too late. Clocks are in milliseconds:
+/// it is a span that is one shorter.
 const EXPIRES_AT_THE_LIMIT: &str = "expires-at-the-limit";
 /// The server looks for expired members only when a datagram comes, as the original does: in a silent room they stay.
 const EXPIRES_WHEN_DATA_COMES: &str = "expires-when-data-comes";
@@ -39,7 +40,7 @@ pub(in crate::systems) fn server(options: &Options) -> Option<BoxedMachine<Comma
     let (expiry, to_speaker) = (options.scaled(EXPIRY), !options.not_to_sender);
     Some(match options.bug? {
         EXPIRES_AT_THE_LIMIT => {
-            Box::new(Server::new(expiry.saturating_sub(Duration::from_nanos(1)), to_speaker))
+            Box::new(Server::new(expiry.saturating_sub(Duration::from_millis(1)), to_speaker))
         }
         EXPIRES_WHEN_DATA_COMES => planted(Server::new(expiry, to_speaker), |right, input, now, out| {
             if !matches!(input, Input::Timeout) {
