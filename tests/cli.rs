@@ -273,6 +273,7 @@ fn check_tells_what_it_found() {
         "% success, ",
         "  a reply answers the request it is for\n",
         "  the laws: 1 time does not go back; ",
+        "\n\nin some runs:\n  the client gives up (",
         "  replay: lossproof sim udp-remote --faults 'v1; seed ",
     ] {
         assert!(report.contains(part), "{part:?} in {report}");
@@ -281,11 +282,53 @@ fn check_tells_what_it_found() {
 }
 
 #[test]
+fn runs_that_are_made_two_times_are_the_same() {
+    for system in ["udp-remote", "tcp-sixteen"] {
+        assert!(quiet(&["check", system, "--runs", "100", "--twice"], 0).contains("  runs     100 in "));
+    }
+}
+
+#[test]
 fn what_was_asked_for_and_never_happened_is_named() {
     let plan = "client>server #9 truncate 3";
     let report = quiet(&["check", "tcp-sixteen", "--runs", "9", "--corrupt", "100%", "--faults", plan], 0);
-    let line = "  never    flip (--corrupt), truncate (--faults): asked for, but it never happened\n";
+    let line = "  never    flip (--corrupt), client>server #9 truncate 3 (--faults): asked for, but it never happened\n";
     assert!(report.contains(line), "{report}");
+    let calm = ["check", "udp-remote", "--runs", "9", "--loss", "0%"];
+    assert!(quiet(&calm, 0).contains("  never seen: the client gives up\n"));
+    let json = quiet(&[&calm[..], &["--format", "json"]].concat(), 0);
+    assert!(json.contains(r#""sometimes":[{"what":"the client gives up","runs":0}]"#), "{json}");
+}
+
+/// What `--profile` says, the title, the vacuity and the replay line say too.
+#[test]
+fn a_named_network_is_what_it_is_called() {
+    let error =
+        "--profile: unknown profile 'wfi'; the profiles are lan, wifi, lte, satellite, lossy, hostile";
+    refused(&["sim", "udp-remote", "--profile", "wfi"], &format!("{error}; did you mean 'wifi'?"));
+    refused(&["check", "udp-remote", "--profile", "x"], &error.replace("wfi", "x"));
+
+    let sim = quiet(&["sim", "udp-local", "--profile", "satellite", "--jitter", "0s"], 0);
+    assert!(sim.contains("0.260  server  recv") && sim.contains("0.520  client  recv"), "{sim}");
+    let sim = quiet(&["sim", "udp-local", "--profile", "lan", "--faults", "link 7ms"], 0);
+    assert!(sim.contains("0.007  server  recv"), "{sim}");
+    let hopeless = ["sim", "udp-remote", "--profile", "lan", "--loss", "100%"];
+    assert_eq!(lossproof(&hopeless).status.code(), Some(1), "an option goes before the profile");
+
+    let args = ["check", "udp-remote", "--runs", "100"];
+    let with = |more: &[&str]| quiet(&[&args[..], more].concat(), 0);
+    let report = with(&["--profile", "lan"]);
+    assert!(report.starts_with("HELD udp-remote --profile lan: "), "{report}");
+    assert!(report.contains("  never    delay (--profile): asked for, but it never happened\n"), "{report}");
+    let report = with(&["--profile", "lan", "--loss", "30%", "--corrupt", "0%"]);
+    assert!(report.starts_with("HELD udp-remote --profile lan --loss 30% --corrupt 0%: "), "{report}");
+
+    let json = parsed(&with(&["--profile", "lossy", "--format", "json"]));
+    let plan = json["example"]["plan"].as_str().expect("a plan");
+    assert!(plan.contains("; link 25ms; "), "{plan}");
+    let transcript: Vec<_> = json["example"]["transcript"].as_array().expect("lines").iter().collect();
+    let again = lossproof(&["sim", "udp-remote", "--faults", plan]);
+    assert!(stdout(&again).lines().eq(transcript.into_iter().filter_map(Value::as_str)), "{plan}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::fault::Chance;
 use crate::systems::{About, Bug, Kind, Options};
 
 /// What can be chosen about a system.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct SystemArgs {
     /// Multiply the protocol's own delays by this
     #[arg(long, value_name = "F", default_value = "1", allow_hyphen_values = true, value_parser = value::scale)]

@@ -18,6 +18,7 @@ impl<C: Clone, E: PartialEq + Debug> Engine<C, E> {
             return false;
         }
         self.world.fingerprint(now, to);
+        to.write_u64(self.inputs_before_calm);
         true
     }
 }
@@ -72,6 +73,7 @@ impl<E> World<E> {
                 }
                 Event::Refusal { from, peer } => (3_u8, from, peer).hash(&mut to),
                 Event::Stream(at, segment) => (4_u8, at, segment.without_offset()).hash(&mut to),
+                Event::Calm => to.write_u8(5),
                 Event::Timer => {}
             }
         }

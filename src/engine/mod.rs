@@ -10,19 +10,20 @@ mod queue;
 mod run;
 mod world;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{FaultPlan, Profile, Resolved, StreamFault, UnknownHost};
+use crate::fault::{FaultPlan, Links, Profile, Resolved, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::Lawful;
 use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
 use crate::network::{Order, Power, Schedule, Trail};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, TimedCommand};
 use crate::seed::mix;
 use crate::time::Instant;
-use crate::transcript::{Happened, Log, Transcript};
+use crate::transcript::{Happened, Log, Record, Transcript};
 
 pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
@@ -36,6 +37,8 @@ pub struct Prepared {
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) seed: Option<u64>,
     pub(crate) link: Option<Duration>,
+    /// The generated commands that are given; all, if there is no list.
+    pub(crate) commands: Option<BTreeSet<u32>>,
 }
 
 impl Prepared {
@@ -44,7 +47,13 @@ impl Prepared {
     /// # Errors
     /// [`UnknownHost`] if the plan names one that is not there.
     pub fn new(plan: &FaultPlan, names: &[&str]) -> Result<Self, UnknownHost> {
-        Ok(Self { schedule: Arc::new(Schedule::new(plan, names)?), seed: plan.seed, link: plan.link() })
+        let schedule = Arc::new(Schedule::new(plan, names)?);
+        Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone() })
+    }
+
+    /// Whether a generated command is given.
+    pub(crate) fn gives(&self, number: u32) -> bool {
+        self.commands.as_ref().is_none_or(|given| given.contains(&number))
     }
 
     /// Whether one offset of a direction has no fault yet, nor a cut of which this would be another.
@@ -78,6 +87,8 @@ pub struct Settings {
     pub plan: Prepared,
     /// The faults that are drawn, for packets to which the plan does nothing.
     pub profile: Profile,
+    /// The profiles of single directions, which go before it. A run panics if they name a host that is not there.
+    pub links: Links,
     /// Whether the laws are held to every machine, and if so how much later their twins begin.
     pub laws: Option<Duration>,
     /// What is kept.
@@ -91,6 +102,7 @@ impl Default for Settings {
             seed: 0,
             plan: Prepared::default(),
             profile: Profile::default(),
+            links: Links::default(),
             laws: Some(Lawful::<BoxedMachine<(), ()>>::TWIN_SHIFT),
             keep: Keep::Log,
         }
@@ -101,6 +113,20 @@ impl Settings {
     /// The seed of a host's machine: its own for each host and incarnation.
     pub(crate) fn machine_seed(&self, host: HostId, incarnation: u32) -> u64 {
         mix(mix(self.effective_seed(), u64::from(host.0)), u64::from(incarnation))
+    }
+
+    /// How long packets take, and how long in single directions.
+    pub(crate) fn latencies<'a, C, E>(
+        &self,
+        scenario: &'a Scenario<C, E>,
+    ) -> (Duration, &'a [(HostId, HostId, Duration)]) {
+        self.link().map_or((scenario.latency, scenario.latencies()), |latency| (latency, &[]))
+    }
+
+    /// The latency of every link: the plan's, if it has one, or else the profile's; `None` leaves it to the scenario.
+    fn link(&self) -> Option<Duration> {
+        let of_profile = self.profile.latency;
+        self.plan.link.or_else(|| (!of_profile.is_zero()).then_some(of_profile))
     }
 
     /// The seed of the run: the plan's, if it has one.
@@ -150,6 +176,9 @@ pub struct View<'a, E> {
     pub events: &'a [Happened<E>],
     /// For each host how its machine ended, if it did.
     pub statuses: &'a [Option<Status>],
+    /// How many inputs machines were handed since the plan's [calm](FaultPlan::calm); since the start before it, and
+    /// without one.
+    pub inputs: u64,
 }
 
 /// One host while it runs.
@@ -188,10 +217,14 @@ impl<C, E> Default for State<C, E> {
 pub struct Engine<C, E> {
     hosts: Vec<State<C, E>>,
     world: World<E>,
+    /// All commands of this run, if some of them are generated.
+    commands: Vec<TimedCommand<C>>,
     ended: Option<Ended>,
     /// The circle of full streams that stands now.
     circle: Option<Deadlock>,
     inputs: u64,
+    /// How many inputs there had been when nothing went wrong any more.
+    inputs_before_calm: u64,
     last_at: Instant,
     /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
     pub(crate) plain_twins: bool,
@@ -204,9 +237,11 @@ impl<C, E> Default for Engine<C, E> {
         Self {
             hosts: Vec::new(),
             world: World::default(),
+            commands: Vec::new(),
             ended: None,
             circle: None,
             inputs: 0,
+            inputs_before_calm: 0,
             last_at: Instant::START,
             plain_twins: false,
             shown: (0, 0),
@@ -245,6 +280,12 @@ impl<C, E> Engine<C, E> {
     /// The law that was broken, if one was, and on which host.
     pub fn violation(&self) -> Option<&(HostId, Violation)> {
         self.world.violation.as_ref()
+    }
+
+    /// Adds to the log that something does not hold: at the moment of this record, or at the end.
+    pub(crate) fn note_broken(&mut self, at: Option<Record>, text: String) {
+        let (at, host) = at.map_or((self.last_at, HostId(0)), |record| (record.at, record.host));
+        self.world.broken(at, host, text);
     }
 
     /// What of the next runs is decided, and what they send.
@@ -287,11 +328,28 @@ impl<C, E> Engine<C, E> {
     pub fn plan(&self, scenario: &Scenario<C, E>, settings: &Settings) -> FaultPlan {
         let mut plan = FaultPlan::default();
         plan.seed = Some(settings.effective_seed());
+        plan.calm = settings.plan.schedule.calm_at;
+        plan.commands.clone_from(&settings.plan.commands);
         // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.
-        let _ = plan.set_link(settings.plan.link);
+        let _ = plan.set_link(settings.link());
         let names = scenario.names();
         let _ = plan.try_extend(self.world.network.faults().map(|fault| fault.named(&names)));
         plan
+    }
+
+    /// The generated commands that the last run was to be given, with their numbers.
+    pub(crate) fn generated<'a>(
+        &'a self,
+        scenario: &Scenario<C, E>,
+        plan: &'a Prepared,
+    ) -> impl Iterator<Item = (u32, &'a TimedCommand<C>)> {
+        let numbered = (0..).zip(&self.commands).skip(scenario.commands().len());
+        numbered.filter(|(number, _)| plan.gives(*number))
+    }
+
+    /// For each of the plan's faults, in its order, whether it changed something in the last run.
+    pub(crate) fn planned_fired(&self) -> &[bool] {
+        self.world.network.planned_fired()
     }
 
     /// The plan's faults that never changed anything: they are evidence of nothing.

@@ -8,8 +8,8 @@ use super::{Entry, Event, Keep, Queue, Settings};
 use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::machine::{Conn, Effect, Peer, Status, Violation};
-use crate::network::{Class, Network, Order, StreamEnd};
-use crate::scenario::{Binding, Scenario};
+use crate::network::{Class, Network, Order, StreamEnd, Terrain};
+use crate::scenario::{Binding, Scenario, TimedCommand};
 use crate::time::Instant;
 use crate::transcript::{Happened, Link, Log, Span, What};
 
@@ -92,15 +92,28 @@ impl Payloads {
 }
 
 impl<E> World<E> {
-    pub(crate) fn reset<C>(&mut self, scenario: &Scenario<C, E>, settings: &Settings) {
+    /// Makes the world anew, in the memory of the one before. `commands` are all those of the run.
+    pub(crate) fn reset<C>(
+        &mut self,
+        scenario: &Scenario<C, E>,
+        settings: &Settings,
+        commands: &[TimedCommand<C>],
+    ) {
         self.queue.clear();
         let listeners = scenario.hosts().iter().map(|host| match host.binding {
             Binding::Listener { port } => Some(port),
             _ => None,
         });
-        let latency = settings.plan.link.unwrap_or(scenario.latency);
-        let (seed, schedule) = (settings.effective_seed(), &settings.plan.schedule);
-        self.network.reset(listeners, latency, seed, settings.profile, schedule);
+        let (latency, latencies) = settings.latencies(scenario);
+        let terrain = Terrain {
+            latency,
+            latencies,
+            seed: settings.effective_seed(),
+            profile: settings.profile,
+            links: &settings.links,
+            schedule: &settings.plan.schedule,
+        };
+        self.network.reset(listeners, &terrain);
         self.payloads.reset();
         self.pipes.clear();
         self.keep = settings.keep;
@@ -115,9 +128,22 @@ impl<E> World<E> {
         for (order, fault, index) in self.network.host_faults() {
             self.queue.push(Reverse(Entry { order, event: Event::Fault(fault, index) }));
         }
-        for (index, &(at, host, _)) in scenario.commands().iter().enumerate() {
-            let order = Order::new(at, host, Class::Command, host, index as u64);
-            self.queue.push(Reverse(Entry { order, event: Event::Command(index as u32) }));
+        if let Some(calm_at) = settings.plan.schedule.calm_at {
+            // No fault of hosts is left for this moment, so nothing has its place.
+            let order = Order::new(calm_at, HostId(0), Class::Fault, HostId(0), 0);
+            self.queue.push(Reverse(Entry { order, event: Event::Calm }));
+        }
+        let own = scenario.commands().len();
+        for (index, (at, host, command)) in commands.iter().enumerate() {
+            if self.keep == Keep::Log
+                && let Some(text) = scenario.command_text(command)
+            {
+                self.log.keep_command(text);
+            }
+            if index < own || settings.plan.gives(index as u32) {
+                let order = Order::new(*at, *host, Class::Command, *host, index as u64);
+                self.queue.push(Reverse(Entry { order, event: Event::Command(index as u32) }));
+            }
         }
     }
 

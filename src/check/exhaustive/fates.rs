@@ -4,12 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::engine::{Prepared, Sent};
-use crate::fault::{DatagramFault, Resolved, StreamFault};
+use crate::fault::{DatagramFault, Fault, FaultPlan, ParseProblem, Resolved, StreamFault, UnknownHost};
 use crate::host::HostId;
 
 /// What may become of each send beside arriving as it should: the kinds of fault, with their parameters.
 ///
-/// Shown, it is the list of the faults, in the words of a plan.
+/// Shown, it is the list of the faults, in the words of a plan; [`Fates::parse`] reads it.
 ///
 /// ```
 /// use lossproof::check::Fates;
@@ -39,6 +39,45 @@ impl Fates {
     /// No faults: everything arrives.
     pub const fn none() -> Self {
         Self { datagram: Vec::new(), stream: Vec::new(), flows: Vec::new(), payload: None }
+    }
+
+    /// Reads a list of fates: faults in the words of a plan, and directions that they are kept to, between `;`. `names`
+    /// are those of the scenario's hosts.
+    ///
+    /// ```
+    /// use lossproof::check::Fates;
+    ///
+    /// let fates = Fates::parse("drop; delay 40ms; client>server", &["server", "client"])?;
+    /// assert_eq!((fates.to_string().as_str(), fates.flows.len()), ("drop; delay 40ms", 1));
+    /// # Ok::<(), lossproof::check::FatesError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FatesError`] if an item is neither, if it names a host that is not there, or if there is no fault at all.
+    pub fn parse(text: &str, names: &[&str]) -> Result<Self, FatesError> {
+        let mut fates = Self::none();
+        for item in text.split(';').map(str::trim).filter(|item| !item.is_empty()) {
+            if item.contains('>') {
+                // A direction is read as that of a fault, so that names are looked up in one way.
+                match resolved(&format!("{item} #0 drop"), item, names)? {
+                    Resolved::Datagram { from, to, .. } => fates.flows.push((from, to)),
+                    _ => return Err(FatesError::Many(item.to_owned())),
+                }
+                continue;
+            }
+            let is_of_stream = ["cut", "stall", "reset"].iter().any(|word| item.starts_with(word));
+            let place = if is_of_stream { "@1" } else { "#0" };
+            let [a, b] = ["a", "b"];
+            match resolved(&format!("{a}>{b} {place} {item}"), item, &[a, b])? {
+                Resolved::Datagram { fault, .. } => fates.datagram.push(fault),
+                Resolved::Stream { fault, .. } => fates.stream.push(fault),
+                _ => return Err(FatesError::Many(item.to_owned())),
+            }
+        }
+        if fates.datagram.is_empty() && fates.stream.is_empty() {
+            return Err(FatesError::None);
+        }
+        Ok(fates)
     }
 
     /// Calls for each fault that may be put on one send, beside those of a plan.
@@ -81,6 +120,40 @@ impl Fates {
         keep_first(&mut self.datagram);
         keep_first(&mut self.stream);
         self
+    }
+}
+
+/// Why a text is no list of fates.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FatesError {
+    /// An item is none.
+    #[error("'{item}' is neither a fault nor a direction: {problem}")]
+    Item {
+        /// The item.
+        item: String,
+        /// What is wrong with it.
+        problem: ParseProblem,
+    },
+    /// An item is more than one fault, or more than a fault.
+    #[error("'{0}' is not one fault: write one between two ';'")]
+    Many(String),
+    /// A direction is between other hosts.
+    #[error("{0}")]
+    Host(#[from] UnknownHost),
+    /// There is no fault.
+    #[error("there is no fault in it; write some, such as 'drop; delay 40ms'")]
+    None,
+}
+
+/// The one fault of a plan, made of this item.
+fn resolved(plan: &str, item: &str, names: &[&str]) -> Result<Resolved, FatesError> {
+    let plan: FaultPlan = plan.parse().map_err(|error: crate::fault::ParseError| FatesError::Item {
+        item: item.to_owned(),
+        problem: error.problem,
+    })?;
+    match plan.faults() {
+        [fault @ (Fault::Datagram { .. } | Fault::Stream { .. })] => Ok(Resolved::new(fault, names)?),
+        _ => Err(FatesError::Many(item.to_owned())),
     }
 }
 

@@ -17,7 +17,7 @@ mod tree;
 use std::fmt::Debug;
 use std::ops::ControlFlow;
 
-pub use fates::Fates;
+pub use fates::{Fates, FatesError};
 
 use super::{Broken, Failure, Property, Search, Shrunk, Tally};
 use crate::engine::{Engine, Prepared, Sent};

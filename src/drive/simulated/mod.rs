@@ -85,9 +85,13 @@ where
     C: Clone + 'static,
     E: PartialEq + Debug + 'static,
 {
-    let latency = settings.plan.link.unwrap_or(scenario.latency);
-    check(scenario, settings, latency)?;
-    let shared = Rc::new(RefCell::new(Shared::new(scenario, settings)));
+    let (latency, latencies) = settings.latencies(scenario);
+    let latencies: Vec<Duration> = latencies.iter().map(|&(.., latency)| latency).chain([latency]).collect();
+    check(scenario, settings, &latencies)?;
+    // What takes longer waits at its receiver.
+    let latency = latencies.into_iter().min().unwrap_or(latency);
+    let commands: Rc<[_]> = scenario.commands_of(settings.effective_seed()).into_owned().into();
+    let shared = Rc::new(RefCell::new(Shared::new(scenario, settings, &commands)));
     let mut sim = turmoil::Builder::new()
         .tick_duration(TICK)
         .min_message_latency(latency)
@@ -99,11 +103,13 @@ where
     for index in 0..scenario.hosts().len() as u16 {
         let host = HostId(index);
         let (scenario, settings, shared) = (Rc::clone(scenario), settings.clone(), Rc::clone(&shared));
+        let commands = Rc::clone(&commands);
         let ip = host.address(0).inet().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
         sim.host(ip, move || {
             let (scenario, settings, shared) = (Rc::clone(&scenario), settings.clone(), Rc::clone(&shared));
+            let commands = Rc::clone(&commands);
             async move {
-                let driven = drive_host(host, &scenario, &settings, Rc::clone(&shared)).await;
+                let driven = drive_host(host, &scenario, &commands, &settings, Rc::clone(&shared)).await;
                 if let Err(error) = driven {
                     shared.borrow_mut().failure.get_or_insert(error.to_string());
                 }
@@ -122,13 +128,15 @@ where
 fn check<C, E>(
     scenario: &Scenario<C, E>,
     settings: &Settings,
-    latency: Duration,
+    latencies: &[Duration],
 ) -> Result<(), SimulateError> {
     let hosts = scenario.hosts().len();
     if hosts > MAX_TURMOIL_HOSTS {
         return Err(SimulateError::Hosts(hosts));
     }
-    if latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos()) {
+    let is_between_ticks =
+        |latency: &Duration| latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos());
+    if latencies.iter().any(is_between_ticks) {
         return Err(SimulateError::Latency);
     }
     let beyond = settings.plan.schedule.faults.iter().map(Resolved::kind);
