@@ -501,7 +501,10 @@ fn what_an_exhaustive_search_finds_is_reported_and_made_again() {
     // Shrunk: what is cut off there is as bad.
     assert!(report.contains("\n    server>client #0 truncate 12\n"), "{report}");
     let plan = "v1; server>client #0 truncate 12";
-    assert!(report.contains(&format!("\n  replay: lossproof sim udp-remote --faults '{plan}'\n")), "{report}");
+    assert!(
+        report.contains(&format!("\n  replay: lossproof sim udp-remote --faults '{plan}'\n")),
+        "{report}"
+    );
     let again = quiet(&["sim", "udp-remote", "--faults", plan], 0);
     assert!(again.contains("The server says 'Your data wa'"), "{again}");
 }

@@ -19,6 +19,8 @@ enum Bug {
     GivesUp,
     /// It panics at the second answer too many.
     Panics,
+    /// Once it has asked in vain, it asks something else for ever.
+    GoesRound,
     /// Its server has no fingerprint.
     HasNoFingerprint,
 }
@@ -42,7 +44,12 @@ impl Asker {
             return;
         }
         self.ask_again_at = Some(now + Duration::from_millis(100));
-        out.send(self.server, &[self.question]);
+        if self.bug == Bug::GoesRound && self.tries > 1 {
+            self.tries = 2;
+            out.send(self.server, &[99]);
+        } else {
+            out.send(self.server, &[self.question]);
+        }
     }
 }
 
@@ -55,7 +62,7 @@ impl Machine for Asker {
             Input::Start { .. } => self.ask(now, out),
             Input::Datagram { bytes, .. } => {
                 if bytes != [self.question] && self.bug != Bug::TakesAny {
-                    self.doubles += 1;
+                    self.doubles += u8::from(bytes != [99]);
                     assert!(self.doubles < 2 || self.bug != Bug::Panics, "two answers too many");
                     return;
                 }
@@ -124,7 +131,9 @@ fn scenario(bug: Bug) -> Scenario<(), u8> {
 fn properties(scenario: &Scenario<(), u8>) -> [Property<u8>; 2] {
     let asker = scenario.find("asker").unwrap();
     [
-        Property::always("an answer answers its question", move |view| view.of(asker).copied().eq(0..view.of(asker).count() as u8)),
+        Property::always("an answer answers its question", move |view| {
+            view.of(asker).copied().eq(0..view.of(asker).count() as u8)
+        }),
         Property::never("the asker fails", move |view| view.status(asker) == Some(Status::Failure)),
     ]
 }
@@ -144,12 +153,7 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
     for (bug, broken, faults, smallest) in [
         (Bug::TakesAny, "an answer answers its question".to_owned(), 1, "asker>server #0 duplicate"),
         (Bug::GivesUp, "the asker fails".to_owned(), 2, "asker>server #0 drop; asker>server #1 drop"),
-        (
-            Bug::Panics,
-            Law::NoPanic.to_string(),
-            2,
-            "asker>server #0 duplicate; server>asker #0 duplicate",
-        ),
+        (Bug::Panics, Law::NoPanic.to_string(), 2, "asker>server #0 duplicate; server>asker #0 duplicate"),
     ] {
         let fewer = explore(bug, faults - 1);
         assert!(fewer.holds(), "{bug:?}: {:?}", fewer.failure);
@@ -165,7 +169,10 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
             let prepared = Prepared::new(&failure.plan, &scenario.names()).unwrap();
             let mut search = Search::new(&scenario, &properties, prepared, Profile::default(), 9);
             let again = search.runs(0..1).failure.expect("its plan makes it again");
-            assert_eq!((again.broken, again.transcript), (failure.broken.clone(), failure.transcript.clone()));
+            assert_eq!(
+                (again.broken, again.transcript),
+                (failure.broken.clone(), failure.transcript.clone())
+            );
 
             let shrunk = search.shrink(&failure, 1_000);
             assert!(shrunk.is_minimal && shrunk.failure.broken == broken, "{bug:?}: {shrunk:?}");
@@ -174,6 +181,20 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
             assert_eq!(exhaustive.shrink(&failure, 1_000), shrunk);
         }
     }
+}
+
+/// What is made again to be explained is made to its end, and so is named.
+#[test]
+fn a_livelock_that_one_loss_begins_is_named() {
+    let scenario = scenario(Bug::GoesRound);
+    let asker = scenario.find("asker").unwrap();
+    let ends = [Property::eventually_within("the asker ends", Duration::from_secs(50), move |view| {
+        view.status(asker).is_some()
+    })];
+    let explored = Exhaustive::new(&scenario, &ends, fates(), 2).run(1_000, |_| ());
+    let failure = explored.failure.expect("it is found");
+    assert_eq!((failure.broken.as_str(), failure.plan.len()), ("the asker ends", 1));
+    assert!(failure.detail.starts_with("livelock: "), "{}", failure.detail);
 }
 
 #[test]
