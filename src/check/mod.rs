@@ -26,7 +26,7 @@ pub use tally::{Ends, Tally};
 
 pub use crate::engine::View;
 use crate::engine::{Ended, Engine, Keep, Outcome, Prepared, Settings};
-use crate::fault::{Fault, FaultPlan, Profile};
+use crate::fault::{Fault, FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::scenario::Scenario;
 use crate::seed::mix;
@@ -93,6 +93,20 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
         let met = vec![false; properties.len()];
         Self { scenario, properties, settings, base_seed, engine: Engine::default(), first: None, met }
+    }
+
+    /// The same search, with faults of their own on single links.
+    #[must_use]
+    pub fn with_links(mut self, links: Links) -> Self {
+        self.settings.links = links;
+        self
+    }
+
+    /// The same search without the laws: faster, and it finds only what breaks a property.
+    #[must_use]
+    pub fn without_laws(mut self) -> Self {
+        self.settings.laws = None;
+        self
     }
 
     /// The seed of one run of the search.

@@ -16,7 +16,10 @@ use crate::transcript::Transcript;
 
 /// Makes one run.
 pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
-    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
+    // A bug brings the faults that show it, unless others are given.
+    let plan = args.options.bug(&S::ABOUT)?.map(|bug| bug.plan);
+    let plan = args.faults.faults.as_deref().or(plan);
+    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, plan)?;
     match args.engine {
         EngineKind::Event => on_events(&world, args),
         EngineKind::Turmoil => on_turmoil(world, args),
@@ -26,7 +29,7 @@ pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
 /// What the properties and the laws have to say is seen while the run goes on: it ends where one is broken.
 fn on_events<S: System>(world: &World<S>, args: &SimArgs) -> Result<Status, CliError> {
     let World { scenario, properties, prepared, .. } = world;
-    let profile = args.faults.profile(args.loss);
+    let profile = args.profile();
     let mut search = Search::new(scenario, properties, prepared.clone(), profile, args.seed);
     let (result, places) = with_panic_places(|| search.once(args.seed));
     let broken = result.err().map(|broken| places.complete(broken));
@@ -38,7 +41,7 @@ fn on_events<S: System>(world: &World<S>, args: &SimArgs) -> Result<Status, CliE
 
 fn on_turmoil<S: System>(world: World<S>, args: &SimArgs) -> Result<Status, CliError> {
     let scenario = Rc::new(world.scenario);
-    let profile = args.faults.profile(args.loss);
+    let profile = args.profile();
     let settings = Settings { seed: args.seed, plan: world.prepared, profile, ..Settings::default() };
     let simulated = drive::simulate(&scenario, &settings)?;
     let names = scenario.names();

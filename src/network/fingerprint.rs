@@ -7,7 +7,8 @@ use crate::time::Instant;
 
 impl Network {
     /// Writes everything on which it depends what becomes of later sends. Numbers of datagrams and offsets of streams
-    /// only name places, so they count only where the plan has faults for such places.
+    /// only name places, so they count only where the plan has faults for such places. What links remember for a profile
+    /// is left out: nothing is drawn where states are compared.
     pub(crate) fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) {
         if self.schedule.changes_after(now) {
             now.hash(&mut to);
