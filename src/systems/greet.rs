@@ -14,7 +14,7 @@ use super::escaped::{Escaped, Lines};
 use super::{AFTERWARDS, About, Options, SERVER, System, Transport, bugs};
 use crate::check::Property;
 use crate::host::HostId;
-use crate::lawful::{Cuts, Promises};
+use crate::lawful::Promises;
 use crate::machine::{
     Boot, BoxedMachine, CloseReason, Conn, ConnMap, ConnectError, Input, Machine, Outbox, Peer, Status,
     limits,
@@ -244,7 +244,7 @@ impl System for Greet {
         scenario.max_time = Instant::START + options.timeout * 2 + AFTERWARDS;
         scenario.show = |event: &Event, f| write!(f, "{}", Escaped(event.to_string().as_bytes()));
         let of_server = options.clone();
-        let promises = Promises { max_messages: 1, max_bytes: limits::SEND_BUFFER_LEN, cuts: Cuts::Free };
+        let promises = Promises { max_messages: 1, max_bytes: limits::SEND_BUFFER_LEN, ..Promises::DEFAULT };
         let binding = Binding::Listener { port: Self::ABOUT.port };
         let server =
             scenario.host_promising("server", binding, promises, move |boot| Self::server(&of_server, boot));
