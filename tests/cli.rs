@@ -445,8 +445,8 @@ fn an_option_or_a_bug_of_another_system_is_refused() {
     for command in ["sim", "check", "serve", "call"] {
         let line = "tcp-sixteen has no option --ids; 'lossproof call --help' says whose it is";
         refused(&[command, "tcp-sixteen", "--ids"], line);
-        let line = "--bug: udp-remote has no bug 'deaf'; it has none to bring back";
-        refused(&[command, "udp-remote", "--bug", "deaf"], line);
+        let line = "--bug: greeter has no bug 'deaf'; it has none to plant";
+        refused(&[command, "greeter", "--bug", "deaf"], line);
         let line = "--bug: tcp-deadlock has no bug 'writes-before'; did you mean 'writes-before-reading'?";
         refused(&[command, "tcp-deadlock", "--bug", "writes-before"], line);
         let line = "--bug: tcp-deadlock has no bug 'x'; it has writes-before-reading";

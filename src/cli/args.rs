@@ -39,7 +39,7 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show the systems, one line each
-    #[command(after_help = "Examples:\n  lossproof list\n  lossproof list --format json")]
+    #[command(after_help = "Examples:\n  lossproof list\n  lossproof list --bugs --format json")]
     List(ListArgs),
     /// Make one simulated run and print its transcript
     #[command(after_help = SIM_EXAMPLES)]
@@ -113,13 +113,16 @@ pub(super) enum EngineKind {
 /// The words after `list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
+    /// Show the bugs that can be planted into the systems instead
+    #[arg(long)]
+    pub(super) bugs: bool,
     /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }
 
 /// What goes wrong beside losses.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct FaultArgs {
     /// A network by its name: lan, wifi, lte, satellite, lossy or hostile; --loss and the like go before what it has
     #[arg(long, value_name = "NAME", value_parser = value::profile)]
@@ -193,7 +196,7 @@ pub(super) struct SimArgs {
 }
 
 /// The words after `check`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct CheckArgs {
     /// Which system; 'lossproof list' shows all
     pub(super) system: String,

@@ -15,7 +15,7 @@ use crate::check::{Demand, Property, Search, Shrunk, Tally};
 use crate::fault::{Bursts, Chance, FaultKind, Profile};
 use crate::machine::{Law, Status};
 use crate::parallel;
-use crate::systems::{CLIENT, System, Transport};
+use crate::systems::{Bug, CLIENT, System, Transport};
 use crate::{Cuts, scenario::Scenario};
 
 /// How many runs are made unless told otherwise.
@@ -32,6 +32,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     if let Some(max_faults) = args.exhaustive {
         return exhaustive::run::<S>(args, max_faults);
     }
+    let args = &with_bug(args, args.options.bug(&S::ABOUT)?);
     let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
     let profile = args.profile();
     let search = || {
@@ -67,6 +68,20 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     };
     output::print(&text)?;
     Ok(if tally.failure.is_none() { Status::Success } else { Status::Failure })
+}
+
+/// The words, with the faults that it takes for a bug to show.
+fn with_bug(args: &CheckArgs, bug: Option<&Bug>) -> CheckArgs {
+    let mut args = args.clone();
+    if let Some(bug) = bug {
+        if bug.duplicate != Chance::NEVER {
+            args.faults.duplicate.get_or_insert(bug.duplicate);
+        }
+        if !bug.is_drawn {
+            args.faults.faults.get_or_insert_with(|| bug.plan.to_owned());
+        }
+    }
+    args
 }
 
 /// A property with when it is to hold, if it is to hold in every run.

@@ -16,7 +16,10 @@ use crate::transcript::Transcript;
 
 /// Makes one run.
 pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
-    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
+    // A bug brings the faults that show it, unless others are given.
+    let plan = args.options.bug(&S::ABOUT)?.map(|bug| bug.plan);
+    let plan = args.faults.faults.as_deref().or(plan);
+    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, plan)?;
     match args.engine {
         EngineKind::Event => on_events(&world, args),
         EngineKind::Turmoil => on_turmoil(world, args),

@@ -288,6 +288,17 @@ impl<C, E> Engine<C, E> {
         self.world.broken(at, host, text);
     }
 
+    /// Adds to the log from which of its records on the run goes round, and what that comes to.
+    pub(crate) fn note_circle(&mut self, record: usize, text: String) {
+        self.world.log.mark_circle(record);
+        self.note_broken(None, text);
+    }
+
+    /// Why the last run ended.
+    pub(crate) const fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
     /// What of the next runs is decided, and what they send.
     pub(crate) fn trail(&mut self) -> &mut Trail {
         &mut self.world.network.trail
@@ -306,6 +317,11 @@ impl<C, E> Engine<C, E> {
     /// How many machines have ended.
     pub(crate) const fn ends(&self) -> u32 {
         self.world.ends
+    }
+
+    /// How many inputs were handed to machines since the plan's calm, or since the start.
+    pub(crate) const fn inputs_since_calm(&self) -> u64 {
+        self.inputs - self.inputs_before_calm
     }
 
     /// How many inputs were handed to machines.

@@ -11,7 +11,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::escaped::{Escaped, Lines};
-use super::{AFTERWARDS, About, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, Options, SERVER, System, Transport, bugs};
 use crate::check::Property;
 use crate::host::HostId;
 use crate::lawful::Promises;
@@ -222,6 +222,7 @@ impl System for Greet {
     type Event = Event;
     const ABOUT: About = About {
         options: &["text"],
+        bugs: bugs::greet::ALL,
         ..About::new(
             "greet",
             9999,
@@ -235,7 +236,7 @@ impl System for Greet {
     }
 
     fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Client::new(server, options.timeout))
+        bugs::greet::client(options.bug, Client::new(server, options.timeout))
     }
 
     fn scenario(options: &Options) -> Scenario<(), Event> {

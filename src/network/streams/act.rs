@@ -60,7 +60,7 @@ impl Network {
             self.send_to_peer(now, at, Segment::Data { offset: here, len });
             here = next;
         }
-        if self.trail.is_on() {
+        if self.trail.is_on() && now < self.calm_at {
             self.note_points(now, at, (offset, here), was_open);
         }
         self.streams.end_mut(at).sent_len = end_offset;
@@ -174,7 +174,8 @@ impl Network {
             return;
         }
         let offset = end.sent_len;
-        if self.trail.is_on() && self.trail.is_open() && !self.streams.end(at).severed {
+        let is_open = self.trail.is_on() && self.trail.is_open() && now < self.calm_at;
+        if is_open && !self.streams.end(at).severed {
             let direction = self.direction(at);
             self.trail.note_points(direction, offset, offset + 1, true);
         }
