@@ -75,7 +75,7 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// What of other crates every module may use.
 const CORE_CRATES: &[&str] =
-    &["httparse", "proptest", "rand_core", "rand_pcg", "serde", "serde_json", "thiserror"];
+    &["httparse", "proptest", "rand_core", "rand_pcg", "serde", "serde_json", "thiserror", "unicode_width"];
 /// What the driver may use beside them. The command line may use all.
 const DRIVE_CRATES: &[&str] = &["socket2", "tokio", "tracing", "turmoil"];
 

@@ -2,20 +2,27 @@
 
 use std::rc::Rc;
 
-use super::args::{EngineKind, Format, SimArgs};
+use super::args::{EngineKind, RunFormat, SimArgs};
 use super::error::CliError;
-use super::output;
+use super::output::{self, Tint};
+use super::value;
 use super::world::{World, with_panic_places};
 use crate::check::Search;
 use crate::drive;
 use crate::engine::Settings;
-use crate::fault::Resolved;
+use crate::fault::{Chance, Resolved};
 use crate::machine::Status;
 use crate::systems::System;
-use crate::transcript::Transcript;
+use crate::transcript::{Look, Transcript};
 
 /// Makes one run.
 pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
+    let ladder_only = [("width", args.width.is_some()), ("ascii", args.ascii)];
+    if let Some((option, _)) = ladder_only.into_iter().find(|(_, given)| *given)
+        && args.format != RunFormat::Ladder
+    {
+        return Err(CliError::LadderOnly { option });
+    }
     let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
     match args.engine {
         EngineKind::Event => on_events(&world, args),
@@ -31,7 +38,12 @@ fn on_events<S: System>(world: &World<S>, args: &SimArgs) -> Result<Status, CliE
     let (result, places) = with_panic_places(|| search.once(args.seed));
     let broken = result.err().map(|broken| places.complete(broken));
     let (engine, names) = (search.engine(), scenario.names());
-    print(&engine.transcript(scenario, &names), args.format)?;
+    let settings = Settings { seed: args.seed, plan: prepared.clone(), profile, ..Settings::default() };
+    let replay = || {
+        let plan = engine.plan(scenario, &settings);
+        replay(S::ABOUT.name, args, &format!("--faults {}", output::quoted(&plan.to_string())))
+    };
+    write(&engine.transcript(scenario, &names), args, replay)?;
     note_unfired(engine.unfired(), &names);
     Ok(judge(engine.statuses(), broken))
 }
@@ -43,17 +55,53 @@ fn on_turmoil<S: System>(world: World<S>, args: &SimArgs) -> Result<Status, CliE
     let simulated = drive::simulate(&scenario, &settings)?;
     let names = scenario.names();
     let transcript = simulated.transcript(&scenario, &names);
-    print(&transcript, args.format)?;
+    // What was drawn is not kept there: the same words draw it again.
+    let replay = || replay(S::ABOUT.name, args, &words(args).join(" "));
+    write(&transcript, args, replay)?;
     note_unfired(simulated.unfired.iter().copied(), &names);
     Ok(judge(&simulated.statuses, simulated.log.broken_texts().first().cloned()))
 }
 
-fn print<E>(transcript: &Transcript<'_, E>, format: Format) -> Result<(), CliError> {
-    let text = match format {
-        Format::Text => transcript.to_string(),
-        Format::Json => transcript.json_lines(),
+fn write<E>(
+    transcript: &Transcript<'_, E>,
+    args: &SimArgs,
+    replay: impl FnOnce() -> String,
+) -> Result<(), CliError> {
+    let (text, tint) = match args.format {
+        RunFormat::Text => (transcript.to_string(), Tint::Lines),
+        RunFormat::Json => (transcript.json_lines(), Tint::None),
+        RunFormat::Ladder => {
+            let width = args.width.unwrap_or_else(|| output::width(args.output.as_deref()));
+            (transcript.ladder(Look { width, ascii: args.ascii })?, Tint::Ladder)
+        }
+        RunFormat::Mermaid => (transcript.mermaid(), Tint::None),
+        RunFormat::Svg => (transcript.svg(&args.system), Tint::None),
+        RunFormat::Html => (transcript.page(&args.system, &replay()), Tint::None),
     };
-    Ok(output::print(&text)?)
+    match &args.output {
+        Some(path) => output::write_file(path, &text),
+        None => Ok(output::print_as(&text, tint)?),
+    }
+}
+
+/// The line that makes the run again.
+fn replay(system: &str, args: &SimArgs, faults: &str) -> String {
+    let mut words = vec!["lossproof sim".to_owned(), system.to_owned()];
+    words.extend(args.options.words());
+    words.push(faults.to_owned());
+    words.join(" ")
+}
+
+/// The words that chose the seed, the network and turmoil.
+fn words(args: &SimArgs) -> Vec<String> {
+    let mut words = vec!["--engine turmoil".to_owned(), format!("--seed {}", args.seed)];
+    let chances =
+        [("loss", args.loss), ("duplicate", args.faults.duplicate), ("corrupt", args.faults.corrupt)];
+    let chances = chances.into_iter().filter(|(_, chance)| *chance != Chance::NEVER);
+    words.extend(chances.map(|(word, chance)| format!("--{word} {chance}")));
+    words.extend(args.faults.jitter.map(|span| format!("--jitter {}", value::span_text(span))));
+    words.extend(args.faults.faults.as_ref().map(|plan| format!("--faults {}", output::quoted(plan))));
+    words
 }
 
 /// A fault that never fired is evidence of nothing.
