@@ -11,7 +11,8 @@ use lossproof::systems::greet::{Event, Greet, MAX_TEXT_LEN, TEXT};
 use lossproof::systems::{Options, System};
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, read_all, reset, within_bounds,
+    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, printed, read_all, reset,
+    within_bounds,
 };
 
 fn server(bind: SocketAddr, text: Option<&str>) -> Driven<Event> {
@@ -30,14 +31,6 @@ fn client_at(listener: &TcpListener) -> (Driven<Event>, TcpStream) {
     (client, accept(listener))
 }
 
-fn printed(told: &[Event]) -> String {
-    let mut text = String::new();
-    for event in told {
-        Greet::print(event, &mut text).unwrap();
-    }
-    text
-}
-
 /// S47, S48.
 #[test]
 fn everybody_is_greeted_and_told_of() {
@@ -51,7 +44,7 @@ fn everybody_is_greeted_and_told_of() {
                 assert_eq!((said.as_slice(), said.len()), ("欢迎访问菜鸟教程!\r\n".as_bytes(), 27));
                 expected.push(format!("连接地址: {}\n", stream.local_addr().unwrap()));
             }
-            assert_eq!(printed(&server.stop()), expected.concat());
+            assert_eq!(printed::<Greet>(&server.stop()), expected.concat());
         }
     });
 }
@@ -105,7 +98,7 @@ fn the_client_prints_the_text_however_it_comes() {
             drop(stream);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(printed(&told), "欢迎访问菜鸟教程!\nand \u{fffd} more\n");
+            assert_eq!(printed::<Greet>(&told), "欢迎访问菜鸟教程!\nand \u{fffd} more\n");
         }
     });
 }
@@ -119,7 +112,7 @@ fn what_is_no_whole_text_is_a_failure() {
         let failure = |client: Driven<Event>| {
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Failure);
-            printed(&told)
+            printed::<Greet>(&told)
         };
         let (client_to_reset, mut stream) = client_at(&listener);
         stream.write_all(b"half").unwrap();
@@ -157,7 +150,7 @@ fn the_full_length_is_taken() {
         stream.write_all(&vec![b'x'; MAX_TEXT_LEN]).unwrap();
         drop(stream);
         let (status, told) = client.join();
-        assert_eq!((status.unwrap(), printed(&told).len()), (Status::Success, MAX_TEXT_LEN + 1));
+        assert_eq!((status.unwrap(), printed::<Greet>(&told).len()), (Status::Success, MAX_TEXT_LEN + 1));
     });
 }
 
@@ -166,7 +159,7 @@ fn ours_talk_to_ours() {
     within_bounds(|| {
         let server = server(V6, None);
         let (status, told) = client(server.addr, PATIENCE).join();
-        assert_eq!((status.unwrap(), printed(&told)), (Status::Success, format!("{TEXT}\n")));
+        assert_eq!((status.unwrap(), printed::<Greet>(&told)), (Status::Success, format!("{TEXT}\n")));
         server.stop();
     });
 }

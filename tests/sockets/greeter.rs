@@ -14,7 +14,7 @@ use lossproof::{Peer, Status};
 
 use crate::support::{
     A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, assert_silence, clock, datagram, file, is_timeout,
-    listener, plain_tcp, plain_udp, read_all, receive, reset, unix_path, within_bounds,
+    listener, plain_tcp, plain_udp, printed, read_all, receive, reset, unix_path, within_bounds,
 };
 
 fn started(endpoint: Endpoint, options: Options) -> Driven<Event> {
@@ -42,18 +42,10 @@ fn datagram_client(server: SocketAddr, timeout: Duration) -> Driven<Event> {
     calling(datagram(bind, None), server.into(), Options { timeout, ..datagrams() })
 }
 
-fn printed(told: &[Event]) -> String {
-    let mut text = String::new();
-    for event in told {
-        Greeter::print(event, &mut text).unwrap();
-    }
-    text
-}
-
 /// How a client ended, and what it printed.
 fn ended(client: Driven<Event>) -> (Status, String) {
     let (status, told) = client.join();
-    (status.unwrap(), printed(&told))
+    (status.unwrap(), printed::<Greeter>(&told))
 }
 
 fn thanked() -> (Status, String) {
@@ -76,7 +68,7 @@ fn everybody_is_thanked_and_told_of() {
                 assert_eq!(read_all(&mut stream).unwrap(), b"Thank you for connecting");
                 expected.push(format!("Got connection from {}\n", stream.local_addr().unwrap()));
             }
-            assert_eq!(printed(&server.stop()), expected.concat());
+            assert_eq!(printed::<Greeter>(&server.stop()), expected.concat());
         }
     });
 }
@@ -217,7 +209,7 @@ fn every_datagram_is_thanked_for() {
                 assert_eq!(receive(&client), (TEXT.to_vec(), server.addr));
             }
             let from = client.local_addr().unwrap();
-            assert_eq!(printed(&server.stop()), format!("Got connection from {from}\n").repeat(4));
+            assert_eq!(printed::<Greeter>(&server.stop()), format!("Got connection from {from}\n").repeat(4));
         }
     });
 }
@@ -266,7 +258,10 @@ fn unix_streams_are_thanked_and_thank() {
         stream.read_to_end(&mut said).unwrap();
         assert_eq!(said, TEXT);
         let told = server.stop();
-        assert_eq!(printed(&told), format!("Got connection from {}\n", Peer::Unix(UnixPath::UNNAMED)));
+        assert_eq!(
+            printed::<Greeter>(&told),
+            format!("Got connection from {}\n", Peer::Unix(UnixPath::UNNAMED))
+        );
 
         let path = unix_path();
         let listener = UnixListener::bind(file(&path)).unwrap();
@@ -298,7 +293,7 @@ fn unix_datagrams_are_thanked_for_and_thank() {
             assert_eq!(&buf[..24], TEXT);
         }
         let line = format!("Got connection from {}\n", Peer::Unix(at_client));
-        assert_eq!(printed(&server.stop()), line.repeat(2));
+        assert_eq!(printed::<Greeter>(&server.stop()), line.repeat(2));
 
         // The plain one answers, and another one speaks first.
         let (own, other_path) = (unix_path(), unix_path());

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    BOOT, Driven, PATIENCE, V4, V6, accept, clock, listener, plain_tcp, plain_unix, read_all, reset,
+    BOOT, Driven, PATIENCE, V4, V6, accept, clock, listener, plain_tcp, plain_unix, printed, read_all, reset,
     unix_path, within_bounds,
 };
 use lossproof::drive::Endpoint;
@@ -29,14 +29,6 @@ fn client(server: SocketAddr, timeout: Duration) -> Driven<Event> {
 }
 
 /// What a terminal shows.
-fn printed(told: &[Event]) -> String {
-    let mut text = String::new();
-    for event in told {
-        HelloTcp::print(event, &mut text).unwrap();
-    }
-    text
-}
-
 /// Reads exactly this.
 fn expect(stream: &mut TcpStream, text: &[u8]) {
     let mut bytes = vec![0; text.len()];
@@ -77,7 +69,7 @@ fn each_read_is_greeted_after_its_pause_and_exit_ends_it() {
             let from = stream.local_addr().unwrap();
             server.wait_count("the end", 1, |event| matches!(event, Event::Gone(_)));
             assert_eq!(
-                printed(&server.stop()),
+                printed::<HelloTcp>(&server.stop()),
                 format!(
                     "Waiting for connection...\nAccept new connection from {from}...\nConnection from {from} closed.\n"
                 )
@@ -147,7 +139,7 @@ fn ends_and_resets_are_told_once_and_the_server_goes_on() {
         reset(thinking);
         server.wait_count("all three", 3, |event| matches!(event, Event::Gone(_)));
         assert_greeted(&mut welcomed(server.addr), b"still here");
-        let text = printed(&server.stop());
+        let text = printed::<HelloTcp>(&server.stop());
         for line in gone {
             assert_eq!(text.matches(&line).count(), 1, "{line}");
         }
@@ -180,7 +172,10 @@ fn the_client_says_its_names_one_after_another() {
             drop(stream);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
+            assert_eq!(
+                printed::<HelloTcp>(&told),
+                "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n"
+            );
         }
     });
 }
@@ -197,7 +192,7 @@ fn the_client_waits_for_the_whole_greeting() {
         stream.write_all(b"Hello, Michael").unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(printed(&told), "Welcome!\nno answer within 0.3 seconds\n");
+        assert_eq!(printed::<HelloTcp>(&told), "Welcome!\nno answer within 0.3 seconds\n");
         assert!(read_all(&mut stream).is_err(), "it was given up");
     });
 }
@@ -237,7 +232,10 @@ fn nobody_listening_is_one_line() {
             let nobody = TcpListener::bind(bind).unwrap().local_addr().unwrap();
             let (status, told) = client(nobody, PATIENCE).join();
             assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(printed(&told), format!("cannot connect to {nobody}: connection refused\n"));
+            assert_eq!(
+                printed::<HelloTcp>(&told),
+                format!("cannot connect to {nobody}: connection refused\n")
+            );
         }
     });
 }
@@ -249,7 +247,7 @@ fn ours_talk_to_each_other() {
         let mut server = server(V4);
         let (status, told) = client(server.addr, PATIENCE).join();
         assert_eq!(status.unwrap(), Status::Success);
-        assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
+        assert_eq!(printed::<HelloTcp>(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
         server.wait_count("the end", 1, |event| matches!(event, Event::Gone(_)));
         server.stop();
     });
@@ -275,9 +273,9 @@ fn it_says_hello_over_unix_sockets() {
         });
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
-        assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
+        assert_eq!(printed::<HelloTcp>(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
         server.wait_count("both ends", 2, |event| matches!(event, Event::Gone(_)));
         let closed = format!("Connection from {} closed.\n", Peer::Unix(UnixPath::UNNAMED));
-        assert_eq!(printed(&server.stop()).matches(&closed).count(), 2);
+        assert_eq!(printed::<HelloTcp>(&server.stop()).matches(&closed).count(), 2);
     });
 }

@@ -12,8 +12,8 @@ use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, file, listener, plain_tcp, read_all, reset, unix_path,
-    within_bounds,
+    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, file, listener, plain_tcp, printed, read_all, reset,
+    type_all, typed, unix_path, within_bounds,
 };
 
 const PROMPT: &str = "你要发送的数据:";
@@ -36,27 +36,6 @@ fn client_with(server: Peer, timeout: Duration) -> (Driven<Event>, mpsc::Sender<
 
 fn client(server: Peer) -> (Driven<Event>, mpsc::Sender<Command>) {
     client_with(server, PATIENCE)
-}
-
-fn typed(line: &str) -> Command {
-    SuffixEcho::typed(Typed::Line(line.as_bytes().to_vec())).unwrap()
-}
-
-/// Types lines, each when it is asked for, and then the end of the input.
-fn type_all(client: &mut Driven<Event>, keyboard: &mpsc::Sender<Command>, lines: &[&str]) {
-    let commands = lines.iter().map(|line| typed(line)).chain([SuffixEcho::typed(Typed::End).unwrap()]);
-    for (index, command) in commands.enumerate() {
-        client.wait_count("a prompt", index + 1, SuffixEcho::wants_line);
-        keyboard.blocking_send(command).unwrap();
-    }
-}
-
-fn printed(told: &[Event]) -> String {
-    let mut text = String::new();
-    for event in told {
-        SuffixEcho::print(event, &mut text).unwrap();
-    }
-    text
 }
 
 /// Reads exactly this.
@@ -86,7 +65,10 @@ fn each_read_comes_back_with_the_suffix() {
             stream.shutdown(Shutdown::Write).unwrap();
             assert_eq!(read_all(&mut stream).unwrap(), b"");
             let from = stream.local_addr().unwrap();
-            assert_eq!(printed(&server.stop()), format!("你好\nhello\n\nx\n客户端{from}:断开链接\n"));
+            assert_eq!(
+                printed::<SuffixEcho>(&server.stop()),
+                format!("你好\nhello\n\nx\n客户端{from}:断开链接\n")
+            );
         }
     });
 }
@@ -106,7 +88,7 @@ fn a_character_cut_in_two_is_printed_whole() {
         let mut server = server;
         server.wait_count("the end", 1, |event| matches!(event, Event::Ended(_)));
         let expected = format!("a\n你b\n\u{fffd}\n\u{fffd}\n客户端{from}:断开链接\n");
-        assert_eq!(printed(&server.stop()), expected);
+        assert_eq!(printed::<SuffixEcho>(&server.stop()), expected);
     });
 }
 
@@ -150,7 +132,7 @@ fn ends_and_resets_are_told_and_the_server_goes_on() {
         assert_hears(&mut idle, &suffixed(b"still here"));
         let [ended, gone] = from;
         let expected = format!("客户端{ended}:断开链接\n客户端{gone}:断开链接\nstill here\n");
-        assert_eq!(printed(&server.stop()), expected);
+        assert_eq!(printed::<SuffixEcho>(&server.stop()), expected);
     });
 }
 
@@ -166,7 +148,7 @@ fn both_roles_speak_over_unix_sockets() {
         assert_hears(&mut stream, &suffixed("你好".as_bytes()));
         drop(stream);
         server.wait_count("the end", 1, |event| matches!(event, Event::Ended(_)));
-        assert_eq!(printed(&server.stop()), "你好\n客户端unix::断开链接\n");
+        assert_eq!(printed::<SuffixEcho>(&server.stop()), "你好\n客户端unix::断开链接\n");
 
         let path = unix_path();
         let listener = UnixListener::bind(file(&path)).unwrap();
@@ -174,14 +156,14 @@ fn both_roles_speak_over_unix_sockets() {
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         client.wait_count("a prompt", 1, SuffixEcho::wants_line);
-        keyboard.blocking_send(typed("hi")).unwrap();
+        keyboard.blocking_send(typed::<SuffixEcho>("hi")).unwrap();
         assert_hears(&mut stream, b"hi");
         stream.write_all(&suffixed(b"hi")).unwrap();
         client.wait_count("the next prompt", 2, SuffixEcho::wants_line);
         keyboard.blocking_send(SuffixEcho::typed(Typed::End).unwrap()).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
-        assert_eq!(printed(&told), format!("{PROMPT}hi 我收到了\n{PROMPT}"));
+        assert_eq!(printed::<SuffixEcho>(&told), format!("{PROMPT}hi 我收到了\n{PROMPT}"));
         std::fs::remove_file(file(&path)).unwrap();
     });
 }
@@ -196,7 +178,7 @@ fn client_that_sends(
     let (mut client, keyboard) = client_with(listener.local_addr().unwrap().into(), PATIENCE);
     let mut stream = accept(listener);
     client.wait_count("a prompt", 1, SuffixEcho::wants_line);
-    keyboard.blocking_send(typed(line)).unwrap();
+    keyboard.blocking_send(typed::<SuffixEcho>(line)).unwrap();
     assert_hears(&mut stream, line.as_bytes());
     (client, keyboard, stream)
 }
@@ -209,7 +191,7 @@ fn the_client_prompts_sends_and_prints_the_reply() {
             let server = server(bind);
             let (mut client, keyboard) = client(server.peer());
             let long = "长话".repeat(2_000);
-            type_all(&mut client, &keyboard, &["你好", "", &long, "short"]);
+            type_all::<SuffixEcho>(&mut client, &keyboard, &["你好", "", &long, "short"]);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
             let replies: Vec<&Vec<u8>> = told
@@ -220,7 +202,7 @@ fn the_client_prompts_sends_and_prints_the_reply() {
                 })
                 .collect();
             assert_eq!(replies.len(), 3);
-            let shown = printed(&told);
+            let shown = printed::<SuffixEcho>(&told);
             assert!(shown.starts_with(&format!("{PROMPT}你好 我收到了\n{PROMPT}{PROMPT}长话")), "{shown}");
             // The long reply does not shift the next one.
             assert!(shown.ends_with(&format!("\n{PROMPT}short 我收到了\n{PROMPT}")), "{shown}");
@@ -239,7 +221,7 @@ fn a_reply_is_taken_byte_by_byte_and_with_surplus() {
             stream.write_all(&[byte]).unwrap();
         }
         client.wait_count("the second prompt", 2, SuffixEcho::wants_line);
-        keyboard.blocking_send(typed("again")).unwrap();
+        keyboard.blocking_send(typed::<SuffixEcho>("again")).unwrap();
         assert_hears(&mut stream, b"again");
         stream.write_all(&[suffixed(b"ag"), suffixed(b"ain"), b"unasked".to_vec()].concat()).unwrap();
         client.wait_count("the third prompt", 3, SuffixEcho::wants_line);
@@ -247,7 +229,7 @@ fn a_reply_is_taken_byte_by_byte_and_with_surplus() {
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         assert_eq!(
-            printed(&told),
+            printed::<SuffixEcho>(&told),
             format!("{PROMPT}你好 我收到了\n{PROMPT}ag 我收到了ain 我收到了\n{PROMPT}")
         );
     });
@@ -266,7 +248,7 @@ fn the_end_of_the_server_is_noticed_at_once() {
         drop(stream);
         let (status, told) = at_prompt.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(printed(&told), format!("{PROMPT}\n{addr} has closed the connection\n"));
+        assert_eq!(printed::<SuffixEcho>(&told), format!("{PROMPT}\n{addr} has closed the connection\n"));
         // In a reply.
         let (client, _keyboard, mut stream) = client_that_sends(&listener, "hello");
         stream.write_all(b"hello").unwrap();
@@ -274,14 +256,14 @@ fn the_end_of_the_server_is_noticed_at_once() {
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
         assert_eq!(
-            printed(&told),
+            printed::<SuffixEcho>(&told),
             format!("{PROMPT}{addr} closed the connection before its reply was whole\n")
         );
         let (client, _keyboard, stream) = client_that_sends(&listener, "hello");
         reset(stream);
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(printed(&told), format!("{PROMPT}the connection with {addr} was reset\n"));
+        assert_eq!(printed::<SuffixEcho>(&told), format!("{PROMPT}the connection with {addr} was reset\n"));
     });
 }
 
@@ -293,22 +275,28 @@ fn the_client_waits_within_bounds() {
             let nobody = TcpListener::bind(bind).unwrap().local_addr().unwrap();
             let (status, told) = client(nobody.into()).0.join();
             assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(printed(&told), format!("cannot connect to {nobody}: connection refused\n"));
+            assert_eq!(
+                printed::<SuffixEcho>(&told),
+                format!("cannot connect to {nobody}: connection refused\n")
+            );
         }
         let listener = TcpListener::bind(V4).unwrap();
         let (mut client, keyboard) = client_with(listener.local_addr().unwrap().into(), A_WHILE);
         let stream = accept(&listener);
         client.wait_count("a prompt", 1, SuffixEcho::wants_line);
-        keyboard.blocking_send(typed("hello")).unwrap();
+        keyboard.blocking_send(typed::<SuffixEcho>("hello")).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(printed(&told), format!("{PROMPT}no answer within 0.1 seconds\n"));
+        assert_eq!(printed::<SuffixEcho>(&told), format!("{PROMPT}no answer within 0.1 seconds\n"));
         drop(stream);
 
         let (client, _keyboard, mut stream) = client_that_sends(&listener, "hello");
         stream.write_all(b"help").unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(printed(&told), format!("{PROMPT}the reply is not what was sent: \"help\"\n"));
+        assert_eq!(
+            printed::<SuffixEcho>(&told),
+            format!("{PROMPT}the reply is not what was sent: \"help\"\n")
+        );
     });
 }

@@ -19,7 +19,7 @@ use lossproof::drive::{DriveError, Endpoint, LocalFaults, Setup, run_until};
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::FaultPlan;
 use lossproof::machine::UnixPath;
-use lossproof::systems::{CLIENT, Options, SERVER, System, Transport};
+use lossproof::systems::{CLIENT, Options, SERVER, System, Transport, Typed};
 use lossproof::{Boot, Input, Machine, Outbox, Peer, Status};
 use tokio::sync::oneshot;
 
@@ -50,6 +50,41 @@ pub(crate) fn within_bounds(test: impl FnOnce() + Send + 'static) {
     match ended.recv_timeout(PATIENCE * 3) {
         Err(RecvTimeoutError::Timeout) => panic!("the test hangs"),
         _ => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+    }
+}
+
+/// What a terminal shows of this.
+pub(crate) fn printed<S: System>(told: &[S::Event]) -> String {
+    let mut text = String::new();
+    for event in told {
+        S::print(event, &mut text).unwrap();
+    }
+    text
+}
+
+/// The command that a typed line is.
+///
+/// # Panics
+/// If nothing can be typed.
+pub(crate) fn typed<S: System>(line: &str) -> S::Command {
+    S::typed(Typed::Line(line.as_bytes().to_vec())).unwrap()
+}
+
+/// Types lines, each when it is asked for, and then the end of the input.
+///
+/// # Panics
+/// If a line is not asked for, or nothing can be typed.
+pub(crate) fn type_all<S: System>(
+    client: &mut Driven<S::Event>,
+    keyboard: &tokio::sync::mpsc::Sender<S::Command>,
+    lines: &[&str],
+) where
+    S::Event: Send,
+{
+    let commands = lines.iter().map(|line| typed::<S>(line)).chain(S::typed(Typed::End));
+    for (index, command) in commands.enumerate() {
+        client.wait_count("the next line is wanted", index + 1, S::wants_line);
+        assert!(keyboard.blocking_send(command).is_ok(), "the client has ended");
     }
 }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use lossproof::drive::{Endpoint, Setup};
 use lossproof::systems::tcp_chat::{Command, Event, TcpChat};
-use lossproof::systems::{Options, System, Typed};
+use lossproof::systems::{Options, System};
 use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, bounded, file, is_timeout, listener, plain_tcp,
-    read_all, reset, unix_path, within_bounds,
+    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, bounded, file, is_timeout, listener, plain_tcp, printed,
+    read_all, reset, type_all, typed, unix_path, within_bounds,
 };
 
 fn server_at(bind: Peer) -> Driven<Event> {
@@ -31,27 +31,6 @@ fn client(server: Peer) -> (Driven<Event>, mpsc::Sender<Command>) {
     let setup = Setup { commands: Some(commands), ..Setup::new(Endpoint::Dialer) };
     let options = Options { timeout: Duration::from_secs(2), ..Options::default() };
     (Driven::start_with(setup, move || TcpChat::client(&options, server, BOOT)), sender)
-}
-
-fn typed(line: &str) -> Command {
-    TcpChat::typed(Typed::Line(line.as_bytes().to_vec())).unwrap()
-}
-
-/// Types lines, each when it is asked for, and then the end of the input.
-fn type_all(client: &mut Driven<Event>, keyboard: &mpsc::Sender<Command>, lines: &[&str]) {
-    let commands = lines.iter().map(|line| typed(line)).chain([TcpChat::typed(Typed::End).unwrap()]);
-    for (index, command) in commands.enumerate() {
-        client.wait_count("the next line is wanted", index + 1, TcpChat::wants_line);
-        keyboard.blocking_send(command).unwrap();
-    }
-}
-
-fn printed(told: &[Event]) -> String {
-    let mut text = String::new();
-    for event in told {
-        TcpChat::print(event, &mut text).unwrap();
-    }
-    text
 }
 
 /// Plain members, each of which the server has noted.
@@ -106,7 +85,7 @@ fn what_a_member_says_goes_to_all() {
                     assert_hears(stream, &lines);
                 }
             }
-            assert_eq!(printed(&server.stop()), "", "a chat is not the server's affair");
+            assert_eq!(printed::<TcpChat>(&server.stop()), "", "a chat is not the server's affair");
         }
     });
 }
@@ -191,7 +170,7 @@ fn a_member_that_does_not_read_is_dropped_and_the_others_lose_nothing() {
             assert_hears(&mut speaker, &expected);
         }
         server.wait_count("the drop", 1, is_dropped);
-        let shown = printed(&server.stop());
+        let shown = printed::<TcpChat>(&server.stop());
         assert!(
             shown.starts_with("dropped 127.0.0.1:") && shown.ends_with(", which does not read\n"),
             "{shown}"
@@ -216,10 +195,13 @@ fn members_on_unix_sockets_hear_each_other() {
         one.write_all("你好\n".as_bytes()).unwrap();
         assert_hears(&mut two, "unix:\n你好\n");
         let (mut client, keyboard) = client(Peer::Unix(path));
-        type_all(&mut client, &keyboard, &["from ours"]);
+        type_all::<TcpChat>(&mut client, &keyboard, &["from ours"]);
         assert_hears(&mut two, "unix:\nfrom ours\n");
         let (status, told) = client.join();
-        assert_eq!((status.unwrap(), printed(&told).as_str()), (Status::Success, "unix:\nfrom ours\n"));
+        assert_eq!(
+            (status.unwrap(), printed::<TcpChat>(&told).as_str()),
+            (Status::Success, "unix:\nfrom ours\n")
+        );
         two.write_all(b"/quit\n").unwrap();
         let mut rest = Vec::new();
         two.read_to_end(&mut rest).unwrap();
@@ -239,14 +221,14 @@ fn the_client_sends_each_line_and_quit_and_prints_what_it_receives() {
             let (mut client, keyboard) = client(listener.local_addr().unwrap().into());
             let mut stream = accept(&listener);
             client.wait_count("the first line is wanted", 1, TcpChat::wants_line);
-            keyboard.blocking_send(typed("你好")).unwrap();
+            keyboard.blocking_send(typed::<TcpChat>("你好")).unwrap();
             assert_hears(&mut stream, "你好\n");
             for byte in "1.2.3.4:5\n好".as_bytes() {
                 stream.write_all(&[*byte]).unwrap();
             }
             stream.write_all(b"\xff").unwrap();
             client.wait_count("the second line is wanted", 2, TcpChat::wants_line);
-            keyboard.blocking_send(typed("/quit")).unwrap();
+            keyboard.blocking_send(typed::<TcpChat>("/quit")).unwrap();
             assert_hears(&mut stream, "/quit\n");
             assert_eq!(read_all(&mut stream).unwrap(), b"");
             // What is still on its way is heard.
@@ -254,7 +236,7 @@ fn the_client_sends_each_line_and_quit_and_prints_what_it_receives() {
             drop(stream);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(printed(&told), "1.2.3.4:5\n好\u{fffd}bye");
+            assert_eq!(printed::<TcpChat>(&told), "1.2.3.4:5\n好\u{fffd}bye");
         }
     });
 }
@@ -275,7 +257,7 @@ fn the_client_ends_with_success_when_the_server_goes() {
             }
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert!("half a line".starts_with(&printed(&told)), "{told:?}");
+            assert!("half a line".starts_with(&printed::<TcpChat>(&told)), "{told:?}");
         }
         let unix = unix_path();
         let listener = UnixListener::bind(file(&unix)).unwrap();
@@ -294,10 +276,10 @@ fn the_client_says_all_before_it_leaves() {
         let [mut hearer]: [TcpStream; 1] = members(&mut server);
         let (mut client, keyboard) = client(server.peer());
         let long = "长".repeat(20_000);
-        type_all(&mut client, &keyboard, &["one", &long, "two"]);
+        type_all::<TcpChat>(&mut client, &keyboard, &["one", &long, "two"]);
         let (status, told_it) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
-        let heard = printed(&told_it);
+        let heard = printed::<TcpChat>(&told_it);
         let name = heard.lines().next().unwrap().to_owned();
         assert_eq!(heard, format!("{name}\none\n{name}\n{long}\n{name}\ntwo\n"));
         assert_hears(&mut hearer, &heard);
@@ -313,15 +295,18 @@ fn the_client_waits_within_bounds() {
             let nobody = TcpListener::bind(bind).unwrap().local_addr().unwrap();
             let (status, told) = client(nobody.into()).0.join();
             assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(printed(&told), format!("cannot connect to {nobody}: connection refused\n"));
+            assert_eq!(
+                printed::<TcpChat>(&told),
+                format!("cannot connect to {nobody}: connection refused\n")
+            );
         }
         let listener = TcpListener::bind(V4).unwrap();
         let (mut client, keyboard) = client(listener.local_addr().unwrap().into());
         let mut stream = bounded(accept(&listener));
-        type_all(&mut client, &keyboard, &["hello"]);
+        type_all::<TcpChat>(&mut client, &keyboard, &["hello"]);
         // It has said all and the server leaves its side open: it does not wait for ever.
         let (status, told) = client.join();
-        assert_eq!((status.unwrap(), printed(&told).as_str()), (Status::Success, ""));
+        assert_eq!((status.unwrap(), printed::<TcpChat>(&told).as_str()), (Status::Success, ""));
         assert_hears(&mut stream, "hello\n");
     });
 }

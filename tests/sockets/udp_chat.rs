@@ -12,7 +12,8 @@ use lossproof::systems::{Options, System, Typed};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, Spied, V4, V6, assert_silence, clock, datagram, plain_udp, receive, within_bounds,
+    A_WHILE, BOOT, Driven, Spied, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive,
+    typed, within_bounds,
 };
 
 fn server(bind: SocketAddr, options: Options) -> Driven<Event> {
@@ -26,18 +27,6 @@ fn client(server: SocketAddr, time_scale: f64) -> (Driven<Event>, mpsc::Sender<C
     let endpoint = datagram(SocketAddr::new(server.ip(), 0), Some(server));
     let setup = Setup { commands: Some(commands), ..Setup::new(endpoint) };
     (Driven::start_with(setup, move || UdpChat::client(&options, server.into(), BOOT)), sender)
-}
-
-fn typed(line: &str) -> Command {
-    UdpChat::typed(Typed::Line(line.as_bytes().to_vec())).unwrap()
-}
-
-fn printed(told: &[Event]) -> String {
-    let mut text = String::new();
-    for event in told {
-        UdpChat::print(event, &mut text).unwrap();
-    }
-    text
 }
 
 fn is_note(event: &Event, matches: impl Fn(&Note) -> bool) -> bool {
@@ -116,7 +105,7 @@ fn who_is_silent_expires_and_who_pings_stays() {
             _ => None,
         });
         assert!(up.unwrap() > Duration::from_secs(1), "{up:?}");
-        assert!(printed(&told).contains(&format!("{from} has expired\n")));
+        assert!(printed::<UdpChat>(&told).contains(&format!("{from} has expired\n")));
     });
 }
 
@@ -163,8 +152,11 @@ fn what_is_said_is_cut_and_made_utf8() {
 #[test]
 fn the_client_pings_says_its_lines_and_leaves() {
     within_bounds(|| {
-        let ends: [(Command, SocketAddr); 3] =
-            [(typed("/quit"), V4), (typed(" /quit "), V6), (UdpChat::typed(Typed::End).unwrap(), V4)];
+        let ends: [(Command, SocketAddr); 3] = [
+            (typed::<UdpChat>("/quit"), V4),
+            (typed::<UdpChat>(" /quit "), V6),
+            (UdpChat::typed(Typed::End).unwrap(), V4),
+        ];
         for (end, bind) in ends {
             let server = plain_udp(bind);
             let begin = clock();
@@ -180,7 +172,7 @@ fn the_client_pings_says_its_lines_and_leaves() {
                 }
             };
             for line in ["hello", "", "  你好 "] {
-                terminal.blocking_send(typed(line)).unwrap();
+                terminal.blocking_send(typed::<UdpChat>(line)).unwrap();
                 assert_eq!(next_but_pings(), line.as_bytes());
             }
             client.wait_count("to be asked for more", 4, UdpChat::wants_line);
@@ -188,7 +180,7 @@ fn the_client_pings_says_its_lines_and_leaves() {
             assert_eq!(next_but_pings(), b"/quit");
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(printed(&told), "");
+            assert_eq!(printed::<UdpChat>(&told), "");
         }
     });
 }
@@ -212,7 +204,7 @@ fn the_client_prints_what_it_hears_whole() {
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         let expected = format!("192.0.2.1:7\nhi\n{long}\n{longest}\n192.0.2.1:7\n\u{fffd}\n");
-        assert_eq!(printed(&told), expected);
+        assert_eq!(printed::<UdpChat>(&told), expected);
     });
 }
 
@@ -224,7 +216,10 @@ fn nobody_listening_is_one_line() {
             let (client, _terminal) = client(nobody, 1.0);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(printed(&told), format!("cannot connect to {nobody}: connection refused\n"));
+            assert_eq!(
+                printed::<UdpChat>(&told),
+                format!("cannot connect to {nobody}: connection refused\n")
+            );
         }
     });
 }
