@@ -32,6 +32,9 @@
 //! A plan need not be written by hand: [`check::Search`] draws one for each run, gives back the first that breaks a
 //! property or a law, and makes it as small as it can be.
 //!
+//! To test a protocol of your own, begin with the [`guide`]: it takes ten minutes from an empty directory to a bug that
+//! was found, replayed and mended.
+//!
 //! # The loop
 //!
 //! Whoever drives a machine does five things, again and again. All three worlds are this loop:
@@ -81,9 +84,11 @@
 //!
 //! | module | what it has |
 //! |---|---|
+//! | [`guide`] | how to test a protocol of your own |
 //! | [`machine`] | the contract: [`Machine`], [`Input`], [`Outbox`], [`Peer`], the laws by name |
 //! | [`wire`] | bytes to values and back |
 //! | [`parts`] | pieces that protocols are made of: backoff, a machine for each connection |
+//! | `polled` | machines in the poll style of the crate `sansio` (feature `sansio`) |
 //! | [`systems`] | classic small network programs, each with scenario and properties |
 //! | [`host`], [`scenario`] | who takes part in a run, how they are linked, what is asked of them |
 //! | [`fault`] | fault plans, their text, random profiles |
@@ -103,13 +108,19 @@ pub mod cli;
 pub mod drive;
 pub mod engine;
 pub mod fault;
+#[expect(clippy::test_attr_in_doctest, reason = "its test is run by tests/guide")]
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 pub mod harness;
 pub mod host;
 mod lawful;
 pub mod machine;
 mod network;
+mod number;
 pub mod parallel;
 pub mod parts;
+#[cfg(feature = "sansio")]
+pub mod polled;
 pub mod scenario;
 mod seed;
 pub mod systems;
@@ -117,6 +128,9 @@ mod time;
 pub mod transcript;
 pub mod wire;
 
+pub use check::{Property, View};
+pub use fault::{Chance, FaultPlan, Profile};
+pub use harness::Check;
 pub use host::HostId;
 pub use lawful::{Cuts, Lawful, Promises};
 pub use machine::{Boot, Input, Machine, Outbox, Peer, Status};

@@ -95,6 +95,7 @@ mod tests {
             broken: "a property".to_owned(),
             detail: String::new(),
             plan: FaultPlan::default(),
+            commands: Vec::new(),
             packets: 0,
             at: Instant::START,
             transcript: String::new(),

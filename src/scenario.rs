@@ -1,5 +1,7 @@
 //! What a simulated run is made of: hosts, how they are linked, and what is asked of them when.
 
+mod commands;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use crate::lawful::{Lawful, Promises};
 use crate::machine::{Boot, BoxedMachine, Peer};
 use crate::time::Instant;
 use crate::transcript::{Decode, Happened, Log, ShowEvent, Transcript};
+use commands::Generator;
+pub use commands::{ShowCommand, TimedCommand, UnknownCommand};
 
 /// The sockets that a simulated host opens before its machine starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,13 @@ pub enum Binding {
     },
     /// None: the machine opens streams itself.
     Dialer,
+}
+
+impl Binding {
+    /// A datagram socket on this port, connected to nobody.
+    pub const fn datagram(port: u16) -> Self {
+        Self::Datagram { port, connect: None }
+    }
 }
 
 /// How a scenario makes the machine of a host: called for each start and restart, and twice where the laws are held,
@@ -104,8 +115,11 @@ pub struct Scenario<C, E> {
     pub show: ShowEvent<E>,
     /// How a transcript shows a message, where its bytes alone say little.
     pub decode: Option<Decode>,
+    /// How a transcript shows a command; by its number alone, if this is `None`.
+    pub show_command: Option<ShowCommand<C>>,
     hosts: Vec<Host<C, E>>,
-    commands: Vec<(Instant, HostId, C)>,
+    commands: Vec<TimedCommand<C>>,
+    generator: Option<Generator<C>>,
 }
 
 impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
@@ -118,8 +132,10 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
             max_inputs: 100_000,
             show: |event, f| write!(f, "{event:?}"),
             decode: None,
+            show_command: None,
             hosts: Vec::new(),
             commands: Vec::new(),
+            generator: None,
         }
     }
 
@@ -156,22 +172,12 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
         self.hosts.push(Host { name, binding, promises, make: Box::new(make) });
         HostId(self.hosts.len() as u16 - 1)
     }
-
-    /// Gives a command to a host's machine at a time.
-    pub fn command(&mut self, at: Instant, host: HostId, command: C) {
-        self.commands.push((at, host, command));
-    }
 }
 
 impl<C, E> Scenario<C, E> {
     /// The hosts, in order.
     pub fn hosts(&self) -> &[Host<C, E>] {
         &self.hosts
-    }
-
-    /// The commands, as they were added.
-    pub fn commands(&self) -> &[(Instant, HostId, C)] {
-        &self.commands
     }
 
     /// The names of the hosts, in order.

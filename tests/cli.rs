@@ -273,6 +273,7 @@ fn check_tells_what_it_found() {
         "% success, ",
         "  a reply answers the request it is for\n",
         "  the laws: 1 time does not go back; ",
+        "\n\nin some runs:\n  the client gives up (",
         "  replay: lossproof sim udp-remote --faults 'v1; seed ",
     ] {
         assert!(report.contains(part), "{part:?} in {report}");
@@ -281,11 +282,22 @@ fn check_tells_what_it_found() {
 }
 
 #[test]
+fn runs_that_are_made_two_times_are_the_same() {
+    for system in ["udp-remote", "tcp-sixteen"] {
+        assert!(quiet(&["check", system, "--runs", "100", "--twice"], 0).contains("  runs     100 in "));
+    }
+}
+
+#[test]
 fn what_was_asked_for_and_never_happened_is_named() {
     let plan = "client>server #9 truncate 3";
     let report = quiet(&["check", "tcp-sixteen", "--runs", "9", "--corrupt", "100%", "--faults", plan], 0);
-    let line = "  never    flip (--corrupt), truncate (--faults): asked for, but it never happened\n";
+    let line = "  never    flip (--corrupt), client>server #9 truncate 3 (--faults): asked for, but it never happened\n";
     assert!(report.contains(line), "{report}");
+    let calm = ["check", "udp-remote", "--runs", "9", "--loss", "0%"];
+    assert!(quiet(&calm, 0).contains("  never seen: the client gives up\n"));
+    let json = quiet(&[&calm[..], &["--format", "json"]].concat(), 0);
+    assert!(json.contains(r#""sometimes":[{"what":"the client gives up","runs":0}]"#), "{json}");
 }
 
 #[test]

@@ -52,4 +52,6 @@ fn each_feature_brings_what_it_is_for_and_no_more() {
     let turmoil = dependencies(&["--features", "turmoil"]);
     assert!(has(&turmoil, "turmoil") && !has(&turmoil, "clap"));
     assert!(has(&dependencies(&["--features", "cli"]), "clap"));
+    let sansio = dependencies(&["--features", "sansio"]);
+    assert!(has(&sansio, "sansio") && sansio.len() == dependencies(&[]).len() + 1);
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use lossproof::check::Property;
-use lossproof::fault::{Chance, Profile};
+use lossproof::fault::{Chance, FaultKind, Profile};
 use lossproof::harness::Check;
 use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
 
@@ -118,7 +118,7 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
     assert!(!output.status.success());
     for part in [
         "FAILED a_request_is_counted_once: a request is counted twice\n  it happened at 0.105\n  after ",
-        "  minimal: 1 fault, ",
+        " simulated)\n  minimal: 1 fault, 4 packets   (from ",
         "    server>client #0 drop\n",
         "  replay: LOSSPROOF_REPLAY='v1; server>client #0 drop' cargo test a_request_is_counted_once\n",
         "0.105  server  broken a request is counted twice: it happened at 0.105\n",
@@ -134,18 +134,58 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
         read("transcript.txt")
             .ends_with("  server  broken a request is counted twice: it happened at 0.105\n")
     );
-    let pasted = read("test.rs");
+    assert_eq!(read("test.rs"), include_str!("harness/again.rs"));
+}
+
+/// The test that a failure leaves to be pasted, as it is, beside the test once its server is mended: it compiles, makes
+/// the run that was broken, and passes.
+mod mended {
+    use super::{Check, scenario};
+    use lossproof::check::Property;
+
+    fn a_request_is_counted_once() {
+        let forgiving = [Property::never("a request is counted a third time", |view| {
+            view.events.iter().any(|happened| happened.event > 2)
+        })];
+        let tally = Check::new(super::CHECKED, &scenario(), &forgiving).assert();
+        // The run of the plan and no other.
+        assert_eq!((tally.runs, tally.packets, tally.never_fired().count()), (1, 4, 0));
+    }
+
+    include!("harness/again.rs");
+}
+
+#[test]
+fn a_test_that_replays_a_plan_makes_it_and_ends_with_it() {
+    let broken = || lossproof::harness::replay("server>client #0 drop", a_request_is_counted_once);
+    let said = panic_of(broken);
     assert!(
-        pasted.contains("fn a_request_is_counted_once_again() {") && syn::parse_file(&pasted).is_ok(),
-        "{pasted}"
+        said.starts_with("FAILED a_request_is_counted_once: ") && said.contains("  after 1 run ("),
+        "{said}"
     );
+    // After it the environment and the search have their say again: nothing is drawn, nothing fails.
+    Check::new("after", &scenario(), &once()).runs(3).assert();
+    let none = panic_of(|| lossproof::harness::replay("v1", || ()));
+    assert!(none.starts_with("the test made no check"), "{none}");
+}
+
+#[test]
+fn a_limit_on_shrinking_is_said() {
+    let loss = Profile { loss: Chance::percent(50), ..Profile::default() };
+    let (scenario, properties) = (scenario(), once());
+    let check = || Check::new("limits", &scenario, &properties).profile(loss).seed(3);
+    let said = panic_of(|| check().max_shrink(1, Duration::from_secs(60)).assert());
+    let runs = "perhaps not minimal: after 1 shrink run the limit of 1 run was reached)";
+    assert!(said.contains("  smaller: ") && said.contains(runs), "{said}");
+    let said = panic_of(|| check().max_shrink(9_999, Duration::ZERO).assert());
+    assert!(said.contains("perhaps not minimal: after 1 shrink run the time of 0.00 s was over)"), "{said}");
 }
 
 #[test]
 fn a_replay_makes_the_run_again_and_no_other() {
     let again = said(&checked(&[("LOSSPROOF_REPLAY", "v1; server>client #0 drop")]));
     assert!(
-        again.contains("FAILED a_request_is_counted_once") && again.contains("  after 1 run\n"),
+        again.contains("FAILED a_request_is_counted_once") && again.contains("  after 1 run ("),
         "{again}"
     );
     // A plan that does no harm: the test holds.
@@ -161,12 +201,69 @@ fn the_environment_chooses_runs_and_seed() {
     assert!(checked(&[("LOSSPROOF_RUNS", "0")]).status.success());
     let runs = |seed: &str| {
         let report = said(&checked(&[("LOSSPROOF_SEED", seed)]));
-        report.lines().find(|line| line.starts_with("  after ")).map(str::to_owned).expect("it fails")
+        let line = report.lines().find(|line| line.starts_with("  after ")).expect("it fails");
+        line.split_once(" (").expect("it has the times").0.to_owned()
     };
     let all: std::collections::BTreeSet<String> = ["1", "2", "3", "4"].map(runs).into();
     assert!(all.len() > 1, "{all:?}");
     let wrong = said(&checked(&[("LOSSPROOF_RUNS", "many")]));
     assert!(wrong.contains("LOSSPROOF_RUNS: 'many' is not a whole number from 0 to "), "{wrong}");
+}
+
+/// The panic of a check that is to fail.
+fn panic_of<R>(check: impl FnOnce() -> R) -> String {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).err().expect("it fails");
+    let said = panic.downcast_ref::<String>().cloned();
+    said.or_else(|| panic.downcast_ref::<&str>().map(|said| (*said).to_owned())).expect("a report")
+}
+
+/// Runs in which nothing fails can still say too little.
+#[test]
+fn what_no_run_has_shown_is_demanded() {
+    let scenario = scenario();
+    let asked = |times: usize| {
+        Property::sometimes(format!("{times} requests arrive"), move |view| view.events.len() == times)
+    };
+    let properties = [asked(1), asked(2), asked(9)];
+    let loss = Profile { loss: Chance::percent(30), ..Profile::default() };
+    let plan = || "client>server #0 duplicate; client>server #30 drop".parse().expect("a plan");
+    let check = || Check::new("vacuous", &scenario, &properties).profile(loss).plan(plan()).runs(100);
+    // Unless it is demanded, nothing has to be seen.
+    let tally = check().assert();
+    assert_eq!(tally.never_seen().collect::<Vec<_>>(), ["9 requests arrive"]);
+    assert_eq!(tally.sometimes.iter().map(|(_, runs)| *runs).collect::<Vec<_>>(), [100, 100, 0]);
+    assert_eq!(tally.never_fired().map(ToString::to_string).collect::<Vec<_>>(), ["client>server #30 drop"]);
+    let said = panic_of(|| check().demand_sometimes().demand_plan().assert());
+    let expected = "VACUOUS vacuous: it held in 100 runs, but they lack what is demanded\n  \
+                    never fired of the plan: client>server #30 drop\n  never seen: 9 requests arrive\n";
+    assert_eq!(said, expected);
+    check().demand_faults([FaultKind::Drop, FaultKind::Duplicate]).assert();
+    let said =
+        panic_of(|| check().demand_faults([FaultKind::Drop, FaultKind::Flip, FaultKind::Crash]).assert());
+    assert!(said.ends_with("demanded\n  never fired: flip, crash\n"), "{said}");
+    let mut few = check().demand_faults([FaultKind::Drop]).demand_plan();
+    few = few.runs(1).profile(Profile::default());
+    assert!(panic_of(|| few.assert()).contains("it held in 1 run, but"));
+}
+
+/// Faults stop, and from then on all has to go well, in so much time and with so many inputs.
+#[test]
+fn what_has_to_converge_does_so_from_the_calm_on() {
+    let scenario = scenario();
+    let client = scenario.find("client").expect("it is there");
+    let ends = |millis| {
+        let within = Duration::from_millis(millis);
+        [Property::converges_within("the client ends", within, 10, move |view| view.status(client).is_some())]
+    };
+    let (soon, later) = (ends(50), ends(110));
+    let lost = Profile { loss: Chance::ALWAYS, ..Profile::default() };
+    let calm_at = Instant::from_millis(1_050);
+    // It asks every 100 ms, so 50 ms after the calm.
+    Check::new("converges", &scenario, &later).profile(lost).runs(1).calm_at(calm_at).assert();
+    let said =
+        panic_of(|| Check::new("late", &scenario, &soon).profile(lost).runs(1).calm_at(calm_at).assert());
+    let detail = "FAILED late: the client ends\n  not converged: not within 0.05 s after the calm at 1.050\n";
+    assert!(said.starts_with(detail) && said.contains("LOSSPROOF_REPLAY='v1; calm 1050ms; "), "{said}");
 }
 
 /// Plans that are kept are run first, in the order of their names; what is no plan is left alone.
@@ -181,9 +278,7 @@ fn regressions_are_run_first() {
     let check = || Check::new("kept", &scenario, &properties).runs(1).regressions(&directory);
     assert_eq!(check().assert().runs, 1);
     fs::write(directory.join("2-once-broken.plan"), "server>client #0 drop\n").expect("it can be written");
-    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check().assert()));
+    let report = panic_of(|| check().assert());
     fs::remove_dir_all(&directory).expect("it is ours");
-    let panic = failed.expect_err("a plan that is kept breaks it");
-    let report = panic.downcast_ref::<String>().expect("a report");
     assert!(report.contains("FAILED kept: a request is counted twice"), "{report}");
 }

@@ -26,6 +26,8 @@ enum Bug {
     Alternates,
     /// The order of its questions is the order of a hash set.
     Hashed,
+    /// It asks with how many runs have ended before, and so do all its twins.
+    CountsRuns,
     /// An early timeout makes it forget how often it has asked, which shows only at the end.
     ForgetsEarly,
     /// It never gives up, and asks for ever.
@@ -36,6 +38,7 @@ enum Bug {
 
 static GLOBAL: AtomicU64 = AtomicU64::new(0);
 static ALTERNATE: AtomicU64 = AtomicU64::new(0);
+static RUNS: AtomicU64 = AtomicU64::new(0);
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Asks 0, 1, 2, each until it is answered.
@@ -65,6 +68,10 @@ impl Asker {
                     &[self.question, (ALTERNATE.fetch_add(1, Ordering::Relaxed) % 2) as u8],
                 );
             }
+            Bug::CountsRuns => {
+                let runs = RUNS.load(Ordering::Relaxed);
+                out.send_fmt(self.server, format_args!("{} after {runs}", char::from(self.question)));
+            }
             Bug::Hashed => out.send(self.server, &hashed(self.question)),
             _ => out.send(self.server, &[self.question]),
         }
@@ -84,6 +91,7 @@ impl Asker {
             self.ask_again_at = Some(now + PATIENCE);
         } else {
             self.ask_again_at = None;
+            RUNS.fetch_add(u64::from(self.bug == Bug::CountsRuns), Ordering::Relaxed);
             out.event(format!("{} tries", self.tries));
             out.done(Status::Success);
         }
@@ -156,6 +164,9 @@ fn properties(scenario: &Scenario<(), String>) -> Vec<Property<String>> {
         }),
         Property::eventually_within("the asker ends", Duration::from_secs(19), move |view| {
             view.status(asker).is_some()
+        }),
+        Property::sometimes("a question is asked again", |view| {
+            view.events.last().is_some_and(|last| last.event == "4 tries")
         }),
     ]
 }
@@ -238,6 +249,51 @@ fn the_law_is_named_that_is_broken() {
     }
 }
 
+/// What all machines share no twin can see, but the second of two runs does.
+#[test]
+fn a_run_that_is_made_two_times_and_differs_is_named_with_where() {
+    assert_eq!(search(Bug::CountsRuns, profile(), 100).failure, None);
+    let scenario = scenario(Bug::CountsRuns);
+    let properties = properties(&scenario);
+    let twice = || Search::new(&scenario, &properties, Prepared::default(), profile(), 7).twice();
+    let failure = twice().runs(0..100).failure.unwrap();
+    assert_eq!((failure.broken.as_str(), failure.run), ("not deterministic", 0));
+    // Both runs begin alike but for the number in the first question.
+    let detail = &failure.detail;
+    let first = r#"first difference: first run '0.000 asker send #0 "\0 after "#;
+    assert!(
+        detail.starts_with(first) && detail.contains(r#", second run '0.000 asker send #0 ""#),
+        "{detail}"
+    );
+    assert!(failure.transcript.contains("0.000  asker   broken not deterministic: first difference"));
+    let shrunk = twice().shrink(&failure, 1_000);
+    assert_eq!((shrunk.failure.plan.to_string(), shrunk.is_minimal), ("v1".to_owned(), true));
+    // What is determined is the same two times, whatever else is wrong with it.
+    let right = self::scenario(Bug::None);
+    let tally = Search::new(&right, &properties, Prepared::default(), profile(), 7).twice().runs(0..200);
+    assert_eq!(tally, Search::new(&right, &properties, Prepared::default(), profile(), 7).runs(0..200));
+    for bug in [Bug::TakesAny, Bug::Panics] {
+        let wrong = self::scenario(bug);
+        let twice = Search::new(&wrong, &properties, Prepared::default(), profile(), 7).twice().runs(0..500);
+        assert_eq!(twice, Search::new(&wrong, &properties, Prepared::default(), profile(), 7).runs(0..500));
+        assert!(twice.failure.is_some());
+    }
+}
+
+/// A property may be what is not determined.
+#[test]
+fn a_property_that_differs_from_run_to_run_is_named() {
+    let scenario = scenario(Bug::None);
+    let judged = AtomicU64::new(0);
+    let properties = [Property::eventually_within("every other run", Duration::from_secs(19), move |view| {
+        view.events.len() == 4 && judged.fetch_add(1, Ordering::Relaxed) % 4 < 2
+    })];
+    let mut search = Search::new(&scenario, &properties, Prepared::default(), Profile::default(), 7).twice();
+    let failure = search.runs(0..9).failure.unwrap();
+    assert_eq!(failure.broken, "not deterministic");
+    assert!(failure.detail.starts_with("of the same log; first run "), "{}", failure.detail);
+}
+
 #[test]
 fn what_does_not_happen_in_time_is_said_with_why() {
     let lost = Profile { loss: Chance::ALWAYS, ..Profile::default() };
@@ -263,6 +319,55 @@ fn in_time_is_up_to_the_bound_and_not_beyond() {
     };
     // There and back takes 10 ms.
     assert_eq!((answered(10), answered(9)), (None, Some("not within 0.009 s".to_owned())));
+}
+
+/// The search of one run with this plan and profile: what is broken, and how.
+fn converges(bug: Bug, within: u64, inputs: u64, plan: &str, profile: Profile) -> Option<(String, String)> {
+    let scenario = scenario(bug);
+    let asker = scenario.find("asker").unwrap();
+    let ends = move |view: &lossproof::check::View<'_, String>| view.status(asker).is_some();
+    let bound = Duration::from_millis(within);
+    let properties = [Property::converges_within("the asker ends", bound, inputs, ends)];
+    let plan = Prepared::new(&plan.parse().unwrap(), &scenario.names()).unwrap();
+    let tally = Search::new(&scenario, &properties, plan, profile, 7).runs(0..1);
+    tally.failure.map(|failure| (failure.broken, failure.detail))
+}
+
+#[test]
+fn once_it_is_calm_all_converges_within_both_bounds() {
+    let lost = Profile { loss: Chance::ALWAYS, ..Profile::default() };
+    // The next of its questions is sent at the calm itself: three there and back, of two inputs each, and the timeout.
+    assert_eq!(converges(Bug::None, 30, 7, "calm 1s", lost), None);
+    let broken = |detail: &str| Some(("the asker ends".to_owned(), detail.to_owned()));
+    let late = "not converged: not within 0.029 s after the calm at 1.000";
+    assert_eq!(converges(Bug::None, 29, 7, "calm 1s", lost), broken(late));
+    let many = "not converged: not within 6 inputs after the calm at 1.000";
+    assert_eq!(converges(Bug::None, 30, 6, "calm 1s", lost), broken(many));
+    // Nothing is to come any more of one who asks once, and is not heard.
+    let quiet = "not converged: it has not happened, and nothing is left to happen at 0.000";
+    assert_eq!(converges(Bug::AsksOnce, 30, 6, "calm 1s", lost), broken(quiet));
+    // What holds already need not come again; without a calm all counts from the start.
+    assert_eq!(converges(Bug::None, 0, 0, "calm 1s", Profile::default()), None);
+    assert_eq!(converges(Bug::None, 30, 9, "", Profile::default()), None);
+    let late = "not converged: not within 0.029 s after the calm at 0.000";
+    assert_eq!(converges(Bug::None, 29, 9, "", Profile::default()), broken(late));
+}
+
+#[test]
+fn a_failure_to_converge_is_shrunk_with_its_calm() {
+    let scenario = scenario(Bug::AsksOnce);
+    let asker = scenario.find("asker").unwrap();
+    let properties =
+        [Property::converges_within("the asker ends", Duration::from_secs(1), 99, move |view| {
+            view.status(asker).is_some()
+        })];
+    let plan = Prepared::new(&"calm 5s".parse().unwrap(), &scenario.names()).unwrap();
+    let mut search = Search::new(&scenario, &properties, plan, profile(), 7);
+    let failure = search.runs(0..100).failure.unwrap();
+    let shrunk = search.shrink(&failure, 1_000);
+    assert!(shrunk.is_minimal && shrunk.failure.plan.len() == 1, "{shrunk:?}");
+    assert!(shrunk.failure.plan.to_string().starts_with("v1; calm 5s; "), "{}", shrunk.failure.plan);
+    assert!(shrunk.failure.detail.starts_with("not converged: "), "{}", shrunk.failure.detail);
 }
 
 /// The tally of a search on so many threads, and what its progress was last.
@@ -301,12 +406,16 @@ fn the_first_failure_is_reported_on_any_number_of_threads() {
 fn tallies_of_parts_are_the_tally_of_the_whole() {
     let scenario = scenario(Bug::None);
     let properties = properties(&scenario);
-    let mut search = Search::new(&scenario, &properties, Prepared::default(), profile(), 7);
+    let plan = "asker>server #1 drop; asker>server #9 drop".parse().unwrap();
+    let plan = Prepared::new(&plan, &scenario.names()).unwrap();
+    let mut search = Search::new(&scenario, &properties, plan, profile(), 7);
     let whole = search.runs(0..300);
+    assert!(matches!(whole.planned[..], [(_, 300), (_, 0..300)]), "{:?}", whole.planned);
     let mut parts = search.runs(0..100);
     parts.merge(search.runs(100..101));
     parts.merge(search.runs(101..300));
     assert_eq!(parts, whole);
+    assert!((1..300).contains(&whole.sometimes[0].1), "{:?}", whole.sometimes);
     let ended: BTreeMap<_, _> = whole.ended.into_iter().collect();
     assert_eq!(ended.values().sum::<u64>(), 300);
 }

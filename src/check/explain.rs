@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
+use super::twice::NOT_DETERMINISTIC;
 use super::{Broken, Failure, Search};
 use crate::engine::{Engine, Keep};
 use crate::machine::Law;
@@ -15,9 +16,14 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
     /// Makes the failed run again with its log kept, and says which law or property it is about.
     pub(super) fn explain(&mut self, run: u64, broken: Broken) -> Failure {
         let keep = std::mem::replace(&mut self.settings.keep, Keep::Log);
-        let broken = match self.attempt() {
-            Err(again) if again == broken => self.blame(broken),
-            again => not_determined(&broken, again.err().as_ref()),
+        let broken = if broken.what == NOT_DETERMINISTIC {
+            // The log is that of the second run; made once more, it would be another.
+            broken
+        } else {
+            match self.attempt() {
+                Err(again) if again == broken => self.blame(broken),
+                again => not_determined(&broken, again.err().as_ref()),
+            }
         };
         let names = self.scenario.names();
         let failure = Failure {
@@ -25,6 +31,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             broken: broken.what,
             detail: broken.detail,
             plan: self.engine.plan(self.scenario, &self.settings),
+            commands: self.given(&names),
             packets: self.engine.packets(),
             at: self.engine.last_at(),
             transcript: self.engine.transcript(self.scenario, &names).to_string(),
@@ -34,11 +41,23 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
         failure
     }
 
+    /// The generated commands that the last run was given, a line each.
+    fn given(&self, names: &[&str]) -> Vec<String> {
+        let given = self.engine.generated(self.scenario, &self.settings.plan);
+        given
+            .map(|(number, (at, host, command))| {
+                let text = self.scenario.command_text(command).unwrap_or_default();
+                format!("command {number} at {at} {} {text}", names[host.index()])
+            })
+            .collect()
+    }
+
     /// A twin that differs may do so because streams were cut elsewhere (law 4), because it started later (law 5),
     /// because an early timeout changed what cannot be seen (law 2), or because it is not determined at all (law 6).
     /// Runs with twins that get less of this tell which. The engine is left with the last run that failed.
     pub(super) fn blame(&mut self, broken: Broken) -> Broken {
         let law = self.engine.violation().map(|(_, violation)| violation.law);
+        let law = law.filter(|_| broken.what != NOT_DETERMINISTIC);
         let (Some(shift), Some(Law::CutsDoNotMatter | Law::ShiftedInTime)) = (self.settings.laws, law) else {
             return broken;
         };

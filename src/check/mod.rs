@@ -4,23 +4,28 @@
 //! drawn, so that what fails is an explicit plan from the beginning. It is single-threaded and reads no clock;
 //! [`parallel`](crate::parallel) spreads it over threads.
 
+mod exhaustive;
 mod explain;
 mod property;
+mod relocate;
 mod shrink;
 mod tally;
+mod twice;
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Progress};
 pub use property::{Demand, Property};
 pub use shrink::Shrunk;
 pub use tally::{Ends, Tally};
 
 pub use crate::engine::View;
 use crate::engine::{Ended, Engine, Keep, Outcome, Prepared, Settings};
-use crate::fault::{FaultPlan, Profile};
+use crate::fault::{Fault, FaultPlan, Profile};
 use crate::machine::Law;
 use crate::scenario::Scenario;
 use crate::seed::mix;
@@ -37,6 +42,8 @@ pub struct Failure {
     pub detail: String,
     /// Everything that makes the run again.
     pub plan: FaultPlan,
+    /// The generated commands that the run was given: number, moment, host and text of each.
+    pub commands: Vec<String>,
     /// How many datagrams and segments of data were sent until then.
     pub packets: u64,
     /// When it was.
@@ -66,7 +73,9 @@ pub struct Search<'a, C, E> {
     settings: Settings,
     base_seed: u64,
     engine: Engine<C, E>,
-    /// For each property that demands something in time, whether this run has met it.
+    /// What made the first of two runs that are to be the same, if each is made two times.
+    first: Option<Engine<C, E>>,
+    /// For each property that demands something in time, or sometimes, whether this run has met it.
     met: Vec<bool>,
 }
 
@@ -82,7 +91,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
     ) -> Self {
         let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
         let met = vec![false; properties.len()];
-        Self { scenario, properties, settings, base_seed, engine: Engine::default(), met }
+        Self { scenario, properties, settings, base_seed, engine: Engine::default(), first: None, met }
     }
 
     /// The seed of one run of the search.
@@ -93,10 +102,15 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
     /// Makes the runs of a range, up to the first that fails.
     pub fn runs(&mut self, range: Range<u64>) -> Tally {
         let mut tally = Tally::new(self.scenario.hosts().len());
+        tally.planned = self.planned();
+        tally.sometimes = self.sometimes().map(|(property, _)| (property.name.clone(), 0)).collect();
         for run in range {
             self.settings.seed = self.seed_of(run);
             match self.attempt() {
-                Ok(outcome) => tally.add(&outcome, self.engine.statuses()),
+                Ok(outcome) => {
+                    tally.add(&outcome, self.engine.statuses());
+                    tally.saw(self.engine.planned_fired(), self.sometimes().map(|(_, met)| met));
+                }
                 Err(broken) => {
                     tally.runs += 1;
                     tally.failure = Some(self.explain(run, broken));
@@ -105,6 +119,18 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
             }
         }
         tally
+    }
+
+    /// The faults of the plan, none of which has fired so far.
+    fn planned(&self) -> Vec<(Fault, u64)> {
+        let names = self.scenario.names();
+        self.settings.plan.schedule.faults.iter().map(|fault| (fault.named(&names), 0)).collect()
+    }
+
+    /// Each property that is to hold sometimes, with whether the last run met it.
+    fn sometimes(&self) -> impl Iterator<Item = (&Property<E>, bool)> {
+        let met = self.properties.iter().zip(self.met.iter().copied());
+        met.filter(|(property, _)| property.demand == Demand::Sometimes)
     }
 
     /// The run of this number once more, with its log kept: its outcome, its plan and its transcript.
@@ -134,20 +160,32 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
     }
 
     /// One run, with the current settings; what does not hold, if something does not.
-    fn attempt(&mut self) -> Result<Outcome, Broken> {
+    fn attempt_once(&mut self) -> Result<Outcome, Broken> {
+        self.attempt_until(|_, _, _| false)
+    }
+
+    /// One run, up to where `is_known`, asked after everything that happens, knows that the rest holds. It is told the
+    /// moment, and which demands are met.
+    fn attempt_until(
+        &mut self,
+        mut is_known: impl FnMut(&Engine<C, E>, Instant, &[Cell<bool>]) -> bool,
+    ) -> Result<Outcome, Broken> {
         let (engine, met) = (&mut self.engine, &mut self.met);
         let (scenario, properties, settings) = (self.scenario, self.properties, &self.settings);
         met.fill(false);
+        let met = Cell::from_mut(met.as_mut_slice()).as_slice_of_cells();
+        let calm_at = settings.plan.schedule.calm_at.unwrap_or(Instant::START);
         let mut broken = None;
+        let observer = |view: &View<'_, E>| match judge(properties, met, view, calm_at) {
+            None => ControlFlow::Continue(()),
+            Some(found) => {
+                let line = found.line();
+                broken = Some(found);
+                ControlFlow::Break(line)
+            }
+        };
         let run = AssertUnwindSafe(|| {
-            engine.run_observed(scenario, settings, |view| match judge(properties, met, view) {
-                None => ControlFlow::Continue(()),
-                Some(found) => {
-                    let line = found.line();
-                    broken = Some(found);
-                    ControlFlow::Break(line)
-                }
-            })
+            engine.run_watched(scenario, settings, observer, |engine, now| is_known(engine, now, met))
         });
         // A panic is a finding like any other, and is reported as one; the engine is not used again after it.
         let outcome = match catch_unwind(run) {
@@ -166,6 +204,9 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         if let Some((_, violation)) = self.engine.violation() {
             let (what, detail) = (violation.law.to_string(), violation.detail.clone());
             return Err(Broken { what, detail });
+        }
+        if outcome.ended == Ended::Stopped {
+            return Ok(outcome);
         }
         match unmet(self.properties, &self.met, &outcome) {
             Some(broken) => Err(broken.because_of(&self.engine.waits_text(&self.scenario.names()))),
@@ -200,7 +241,12 @@ impl Broken {
 }
 
 /// Looks at a run after an event.
-fn judge<E>(properties: &[Property<E>], met: &mut [bool], view: &View<'_, E>) -> Option<Broken> {
+fn judge<E>(
+    properties: &[Property<E>],
+    met: &[Cell<bool>],
+    view: &View<'_, E>,
+    calm_at: Instant,
+) -> Option<Broken> {
     for (property, met) in properties.iter().zip(met) {
         match property.demand {
             Demand::Always if !property.holds(view) => {
@@ -209,33 +255,48 @@ fn judge<E>(properties: &[Property<E>], met: &mut [bool], view: &View<'_, E>) ->
             Demand::Never if property.holds(view) => {
                 return Some(Broken::new(property, format!("it happened at {}", view.now)));
             }
-            Demand::Within(bound) if !*met => {
+            Demand::Within(bound) if !met.get() => {
                 let in_time = view.now.since_start() <= bound;
                 if in_time && property.holds(view) {
-                    *met = true;
+                    met.set(true);
                 } else if !in_time {
                     return Some(Broken::new(property, format!("not within {} s", bound.as_secs_f64())));
                 }
             }
+            // Until then it may come and go.
+            Demand::Converges { .. } if view.now < calm_at => met.set(property.holds(view)),
+            Demand::Converges { within, inputs } if !met.get() => {
+                let late = view.now.since(calm_at) > within;
+                if !late && view.inputs <= inputs && property.holds(view) {
+                    met.set(true);
+                } else if late || view.inputs > inputs {
+                    let bound =
+                        if late { format!("{} s", within.as_secs_f64()) } else { format!("{inputs} inputs") };
+                    return Some(Broken::new(property, not_converged(&bound, calm_at)));
+                }
+            }
+            Demand::Sometimes if !met.get() => met.set(property.holds(view)),
             _ => {}
         }
     }
     None
 }
 
+fn not_converged(bound: &str, calm_at: Instant) -> String {
+    format!("not converged: not within {bound} after the calm at {calm_at}")
+}
+
 /// What should have happened and did not, now that the run is over.
 fn unmet<E>(properties: &[Property<E>], met: &[bool], outcome: &Outcome) -> Option<Broken> {
-    let late = properties
-        .iter()
-        .zip(met)
-        .find(|(property, met)| matches!(property.demand, Demand::Within(_)) && !**met);
+    let late = properties.iter().zip(met).find(|(property, met)| property.demand.is_to_be_met() && !**met);
     late.map(|(property, _)| {
         let why = match outcome.ended {
             Ended::Quiet => "nothing is left to happen",
             Ended::TimeLimit => "the scenario's time is over",
             _ => "the scenario's inputs are used up",
         };
-        Broken::new(property, format!("it has not happened, and {why} at {}", outcome.at))
+        let named = if let Demand::Converges { .. } = property.demand { "not converged: " } else { "" };
+        Broken::new(property, format!("{named}it has not happened, and {why} at {}", outcome.at))
     })
 }
 

@@ -1,9 +1,12 @@
 //! From a run that failed to the smallest that fails in the same way.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use proptest::strategy::ValueTree;
 
+use super::relocate::Sends;
+use super::twice::NOT_DETERMINISTIC;
 use super::{Broken, Failure, Search};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
@@ -17,16 +20,19 @@ pub struct Shrunk {
     pub failure: Failure,
     /// How many faults there were at first.
     pub from_faults: usize,
+    /// How many generated commands there were at first.
+    pub from_commands: usize,
     /// How many runs it took.
     pub runs: u64,
-    /// Whether nothing more can be taken away: without any one of its faults the failure does not come. False if the
-    /// bound on runs was reached before.
+    /// Whether nothing more can be taken away: without any one of its faults or generated commands the failure does not
+    /// come. False if it ended before that at a bound.
     pub is_minimal: bool,
 }
 
 impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
-    /// Makes a failure of this scenario smaller: takes faults out of its plan, and the seed, and makes those that are
-    /// left weaker, as long as the same property or law is broken. Makes at most `max_runs` runs, each with one plan.
+    /// Makes a failure of this scenario smaller: takes faults and generated commands out of its plan, and the seed, and
+    /// makes the faults that are left weaker, as long as the same property or law is broken. Makes at most `max_runs`
+    /// runs, each with one plan.
     ///
     /// ```
     /// use lossproof::check::{Property, Search};
@@ -47,19 +53,52 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
     /// assert_eq!((shrunk.failure.plan.len(), shrunk.is_minimal), (5, true));
     /// ```
     pub fn shrink(&self, failure: &Failure, max_runs: u64) -> Shrunk {
+        self.shrink_while(failure, max_runs, || true)
+    }
+
+    /// Makes a failure smaller as [`Search::shrink`] does, but only while `goes_on`, which is asked before each run: by
+    /// whoever has a clock.
+    pub fn shrink_while(
+        &self,
+        failure: &Failure,
+        max_runs: u64,
+        mut goes_on: impl FnMut() -> bool,
+    ) -> Shrunk {
         let mut attempts = Attempts { search: self.alone(), broken: &failure.broken, runs: 0 };
-        let from_faults = failure.plan.len();
+        let (from_faults, from_commands) = (failure.plan.len(), failure.commands.len());
         let mut seedless = failure.plan.clone();
         seedless.seed = None;
-        let root = if attempts.fails(&seedless) { seedless } else { failure.plan.clone() };
+        if self.scenario.generates() {
+            // Another seed would give other commands, so it is no commands that do not need one.
+            seedless.commands = Some(BTreeSet::new());
+        }
+        let root = if attempts.fails(&seedless) { seedless } else { self.with_all_commands(&failure.plan) };
         let mut tree = PlanTree::new(root);
         let mut more = tree.simplify();
-        while more && attempts.runs < max_runs {
-            more = if attempts.fails(&tree.current()) { tree.simplify() } else { tree.complicate() };
+        while more && attempts.runs < max_runs && goes_on() {
+            let plan = tree.current();
+            let fails = attempts.fails(&plan)
+                || match attempts.relocated(tree.best(), &plan) {
+                    Some(moved) if attempts.fails(&moved) => {
+                        tree.replace(moved);
+                        true
+                    }
+                    _ => false,
+                };
+            more = if fails { tree.simplify() } else { tree.complicate() };
         }
         let (runs, best) = (attempts.runs, tree.best().clone());
         let failure = attempts.explained(&best, failure);
-        Shrunk { failure, from_faults, runs, is_minimal: !more }
+        Shrunk { failure, from_faults, from_commands, runs, is_minimal: !more }
+    }
+
+    /// The plan with a list of the commands that it gives, if they are generated.
+    fn with_all_commands(&self, plan: &FaultPlan) -> FaultPlan {
+        let mut plan = plan.clone();
+        if self.scenario.generates() && plan.commands.is_none() {
+            plan.commands = Some(self.scenario.generated(plan.seed.unwrap_or(0)).collect());
+        }
+        plan
     }
 
     /// A search of the same scenario in which nothing is drawn.
@@ -73,6 +112,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             settings,
             base_seed: 0,
             engine: Engine::default(),
+            first: self.first.is_some().then(Engine::default),
             met,
         }
     }
@@ -105,11 +145,46 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Attempts<'_, '_, C, E> 
         Some(self.search.blame(broken))
     }
 
+    /// A plan that was made of `best` by taking commands out, with its faults at the datagrams at which they were
+    /// before; `None` if that is where they are.
+    fn relocated(&mut self, best: &FaultPlan, less: &FaultPlan) -> Option<FaultPlan> {
+        if best.commands == less.commands {
+            return None;
+        }
+        let before = self.sends(best)?;
+        let names = self.search.scenario.names();
+        let mut plan = less.clone();
+        // A fault that is moved changes what is sent after it, so each pass is right about one more at least.
+        for _ in 0..=less.len() {
+            let moved = before.moved(less, &self.sends(&plan)?, &names);
+            if moved == plan {
+                return Some(plan).filter(|plan| plan != less);
+            }
+            plan = moved;
+        }
+        None
+    }
+
+    /// When what was sent in the run of a plan; `None` if a machine panics in it.
+    fn sends(&mut self, plan: &FaultPlan) -> Option<Sends> {
+        self.runs += 1;
+        let keep = std::mem::replace(&mut self.search.settings.keep, Keep::Log);
+        let broken = self.attempt(plan);
+        self.search.settings.keep = keep;
+        let panicked = broken.is_some_and(|broken| broken.what == Law::NoPanic.to_string());
+        (!panicked).then(|| Sends::of(self.search.engine.log()))
+    }
+
     /// The failure that the smallest plan makes; the first one, if it does not come again.
     fn explained(&mut self, best: &FaultPlan, first: &Failure) -> Failure {
         match self.attempt(best) {
             Some(broken) if broken.what == self.broken => {
-                let raw = self.search.attempt().err().unwrap_or(broken);
+                // What comes out differently each time is best told as it was just now.
+                let raw = if broken.what == NOT_DETERMINISTIC {
+                    broken
+                } else {
+                    self.search.attempt().err().unwrap_or(broken)
+                };
                 let failure = self.search.explain(first.run, raw);
                 // A plan that needs no seed is shown without one.
                 Failure { plan: best.clone(), ..failure }

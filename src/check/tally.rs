@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Failure;
 use crate::engine::{Ended, Fired, Outcome};
-use crate::fault::FaultKind;
+use crate::fault::{Fault, FaultKind};
 use crate::machine::Status;
 
 /// How the machine of one host ended, over many runs.
@@ -31,11 +31,15 @@ pub struct Tally {
     pub packets: u64,
     /// How often each kind of fault fired, by [`FaultKind`].
     pub fired: Fired,
+    /// The plan's faults, each with in how many runs it changed something.
+    pub planned: Vec<(Fault, u64)>,
+    /// What is to be seen [sometimes](super::Property::sometimes), each with in how many runs it was.
+    pub sometimes: Vec<(String, u64)>,
     /// Why the runs ended.
     pub ended: BTreeMap<Ended, u64>,
     /// For each host how its machine ended.
     pub ends: Vec<Ends>,
-    /// The first run that failed. Its faults and packets are not in the sums.
+    /// The first run that failed. Its faults and packets, and what was seen in it, are not in the sums.
     pub failure: Option<Failure>,
 }
 
@@ -64,6 +68,17 @@ impl Tally {
         }
     }
 
+    /// Adds what one run has shown: for each fault of the plan whether it fired, and for each `sometimes` whether it was
+    /// seen.
+    pub(super) fn saw(&mut self, fired: &[bool], seen: impl Iterator<Item = bool>) {
+        for ((_, runs), fired) in self.planned.iter_mut().zip(fired) {
+            *runs += u64::from(*fired);
+        }
+        for ((_, runs), seen) in self.sometimes.iter_mut().zip(seen) {
+            *runs += u64::from(seen);
+        }
+    }
+
     /// Adds the runs that came after these; nothing comes after a failure.
     pub fn merge(&mut self, later: Self) {
         if self.failure.is_some() {
@@ -75,6 +90,12 @@ impl Tally {
         self.packets += later.packets;
         for (sum, fired) in self.fired.iter_mut().zip(later.fired) {
             *sum += fired;
+        }
+        for ((_, sum), (_, runs)) in self.planned.iter_mut().zip(later.planned) {
+            *sum += runs;
+        }
+        for ((_, sum), (_, runs)) in self.sometimes.iter_mut().zip(later.sometimes) {
+            *sum += runs;
         }
         for (ended, runs) in later.ended {
             *self.ended.entry(ended).or_default() += runs;
@@ -90,5 +111,15 @@ impl Tally {
     /// The kinds of fault that fired, with how often.
     pub fn fired_kinds(&self) -> impl Iterator<Item = (FaultKind, u64)> {
         FaultKind::ALL.into_iter().zip(self.fired).filter(|(_, times)| *times > 0)
+    }
+
+    /// The plan's faults that changed nothing in any run: they are evidence of nothing.
+    pub fn never_fired(&self) -> impl Iterator<Item = &Fault> {
+        self.planned.iter().filter(|(_, runs)| *runs == 0).map(|(fault, _)| fault)
+    }
+
+    /// What is to be seen sometimes, and was in no run.
+    pub fn never_seen(&self) -> impl Iterator<Item = &str> {
+        self.sometimes.iter().filter(|(_, runs)| *runs == 0).map(|(name, _)| name.as_str())
     }
 }

@@ -77,6 +77,8 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   lossproof check udp-remote
   lossproof check udp-remote --ids --loss 20% --jitter --duplicate 10% --runs 100000
+  lossproof check udp-remote --ids --exhaustive 4
+  lossproof check tcp-sixteen --exhaustive 1 --fates 'reset; server>client'
   lossproof check tcp-sixteen --faults 'at 1s crash server' --format json";
 
 const SERVE_EXAMPLES: &str = "\
@@ -202,9 +204,9 @@ pub(super) struct SimArgs {
 pub(super) struct CheckArgs {
     /// Which system; 'lossproof list' shows all
     pub(super) system: String,
-    /// How many runs to make
-    #[arg(long, value_name = "N", default_value = "1000000", allow_hyphen_values = true, value_parser = value::runs)]
-    pub(super) runs: u64,
+    /// How many runs to make [default: 1000000; with --exhaustive as many as there are]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::runs)]
+    pub(super) runs: Option<u64>,
     /// Where the seeds of the runs come from
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: u64,
@@ -214,6 +216,16 @@ pub(super) struct CheckArgs {
     /// What else goes wrong.
     #[command(flatten)]
     pub(super) faults: FaultArgs,
+    /// Go through every schedule of at most K faults instead, on one thread
+    #[arg(long, value_name = "K", allow_hyphen_values = true, value_parser = value::max_faults)]
+    #[arg(conflicts_with_all = ["loss", "jitter", "duplicate", "corrupt", "jobs"])]
+    pub(super) exhaustive: Option<usize>,
+    /// What may become of each send there, and in which directions: 'drop; delay 40ms; client>server'
+    #[arg(long, value_name = "LIST", requires = "exhaustive", allow_hyphen_values = true)]
+    pub(super) fates: Option<String>,
+    /// Make each run two times and compare them: a run that depends on more than its seed is named
+    #[arg(long)]
+    pub(super) twice: bool,
     /// How many threads to use [default: as many as there are processors]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
     pub(super) jobs: Option<NonZeroUsize>,

@@ -8,9 +8,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{CheckArgs, Format};
 use super::error::CliError;
-use super::output;
 use super::report::{Example, Question, Report};
 use super::world::{World, with_panic_places};
+use super::{exhaustive, output};
 use crate::check::{Demand, Property, Search, Shrunk, Tally};
 use crate::fault::{Chance, FaultKind, Profile};
 use crate::machine::{Law, Status};
@@ -18,21 +18,34 @@ use crate::parallel;
 use crate::systems::{CLIENT, System, Transport};
 use crate::{Cuts, scenario::Scenario};
 
+/// How many runs are made unless told otherwise.
+const RUNS: u64 = 1_000_000;
 /// Among how many runs the one to show is chosen.
 const EXAMPLE_RUNS: u64 = 1_000;
 /// How many runs it may take to make a failure small.
-const MAX_SHRINK_RUNS: u64 = 20_000;
+pub(super) const MAX_SHRINK_RUNS: u64 = 20_000;
+/// How long it may take; the report says if it was not enough.
+const MAX_SHRINK_TIME: Duration = Duration::from_mins(1);
 
 /// Makes many runs.
 pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
+    if let Some(max_faults) = args.exhaustive {
+        return exhaustive::run::<S>(args, max_faults);
+    }
     let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
     let profile = args.faults.profile(args.loss);
-    let search =
-        || Search::new(&world.scenario, &world.properties, world.prepared.clone(), profile, args.seed);
+    let search = || {
+        let plan = world.prepared.clone();
+        let search = Search::new(&world.scenario, &world.properties, plan, profile, args.seed);
+        if args.twice { search.twice() } else { search }
+    };
     let runs = number_of_runs(args, &world);
     let ((tally, wall), places) = with_panic_places(|| make_runs(runs, args.jobs, search));
-    let (mut shrunk, more_places) =
-        with_panic_places(|| tally.failure.as_ref().map(|failure| search().shrink(failure, MAX_SHRINK_RUNS)));
+    let (mut shrunk, more_places) = with_panic_places(|| {
+        let begun_at = clock();
+        let in_time = || begun_at.elapsed() < MAX_SHRINK_TIME;
+        tally.failure.as_ref().map(|failure| search().shrink_while(failure, MAX_SHRINK_RUNS, in_time))
+    });
     if let Some(Shrunk { failure, .. }) = &mut shrunk {
         let detail = more_places.complete(std::mem::take(&mut failure.detail));
         failure.detail = places.complete(detail);
@@ -43,9 +56,9 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
         options: args.options.words(),
         network: network_words(args),
         seed: args.seed,
-        properties: world.properties.iter().map(statement).collect(),
+        properties: world.properties.iter().filter_map(statement).collect(),
         laws: laws(&world.scenario),
-        never: never_drawn(&tally, &asked_for(world.transport, &profile, &world)),
+        never: never_happened(&tally, &asked_for(world.transport, &profile)),
     };
     let report = Report::new(asked, &tally, &world.scenario.names(), wall, example, shrunk.as_ref());
     let text = match args.format {
@@ -56,20 +69,26 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     Ok(if tally.failure.is_none() { Status::Success } else { Status::Failure })
 }
 
-/// A property with when it is to hold.
-fn statement<E>(property: &Property<E>) -> String {
+/// A property with when it is to hold, if it is to hold in every run.
+pub(super) fn statement<E>(property: &Property<E>) -> Option<String> {
     let name = &property.name;
     match property.demand {
-        Demand::Always => name.clone(),
-        Demand::Never => format!("never: {name}"),
-        Demand::Within(bound) => format!("within {} s: {name}", bound.as_secs_f64()),
+        Demand::Always => Some(name.clone()),
+        Demand::Never => Some(format!("never: {name}")),
+        Demand::Within(bound) => Some(format!("within {} s: {name}", bound.as_secs_f64())),
+        Demand::Converges { within, inputs } => {
+            let within = within.as_secs_f64();
+            Some(format!("within {within} s and {inputs} inputs of the calm: {name}"))
+        }
+        Demand::Sometimes => None,
     }
 }
 
 /// How many runs are worth making: a plan with a seed makes them all the same.
 fn number_of_runs<S: System>(args: &CheckArgs, world: &World<S>) -> u64 {
-    if world.plan.seed.is_none() || args.runs == 1 {
-        return args.runs;
+    let runs = args.runs.unwrap_or(RUNS);
+    if world.plan.seed.is_none() || runs == 1 {
+        return runs;
     }
     output::complain("note: the plan has a seed, which makes all runs the same: one is made");
     1
@@ -102,7 +121,7 @@ where
     clippy::disallowed_methods,
     reason = "how long a check takes is told to the user, and decides nothing"
 )]
-fn clock() -> Instant {
+pub(super) fn clock() -> Instant {
     Instant::now()
 }
 
@@ -126,12 +145,8 @@ where
     Example::new(run, faults, outcome.packets, &plan, &transcript)
 }
 
-/// The kinds of fault that were asked for, with the words that did.
-fn asked_for<S: System>(
-    transport: Transport,
-    profile: &Profile,
-    world: &World<S>,
-) -> Vec<(FaultKind, &'static str)> {
+/// The kinds of fault that were to be drawn, with the words that asked for them.
+fn asked_for(transport: Transport, profile: &Profile) -> Vec<(FaultKind, &'static str)> {
     // On a stream a loss is a stall, and so is what comes late.
     let stream = transport == Transport::Tcp;
     let pick = |datagram| if stream { FaultKind::Stall } else { datagram };
@@ -141,25 +156,18 @@ fn asked_for<S: System>(
         (profile.corrupt != Chance::NEVER, FaultKind::Flip, "--corrupt"),
         (!profile.jitter.is_zero(), pick(FaultKind::Delay), "--jitter"),
     ];
-    let drawn = drawn.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word));
-    drawn.chain(world.plan.faults().iter().map(|fault| (fault.kind(), "--faults"))).collect()
+    drawn.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word)).collect()
 }
 
-/// Those of them that never happened, as text, each once.
-fn never_drawn(tally: &Tally, asked: &[(FaultKind, &str)]) -> Vec<String> {
+/// What never happened of that, and of the plan.
+fn never_happened(tally: &Tally, asked: &[(FaultKind, &str)]) -> Vec<String> {
     let fired = |kind: FaultKind| tally.fired_kinds().any(|(other, _)| other == kind);
-    let mut never: Vec<String> = Vec::new();
-    for (kind, word) in asked.iter().filter(|(kind, _)| !fired(*kind)) {
-        let text = format!("{kind} ({word})");
-        if !never.contains(&text) {
-            never.push(text);
-        }
-    }
-    never
+    let drawn = asked.iter().filter(|(kind, _)| !fired(*kind)).map(|(kind, word)| format!("{kind} ({word})"));
+    drawn.chain(tally.never_fired().map(|fault| format!("{fault} (--faults)"))).collect()
 }
 
 /// The laws that were held: law 4 only where a host promises something about cuts.
-fn laws<C, E>(scenario: &Scenario<C, E>) -> Vec<String> {
+pub(super) fn laws<C, E>(scenario: &Scenario<C, E>) -> Vec<String> {
     let about_cuts = scenario.hosts().iter().any(|host| host.promises.cuts != Cuts::Matter);
     let held = |law: &Law| *law != Law::CutsDoNotMatter || about_cuts;
     Law::ALL.into_iter().filter(held).map(|law| format!("{} {}", law.number(), law.text())).collect()

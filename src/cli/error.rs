@@ -3,8 +3,10 @@
 use std::io;
 
 use super::lookup::LookupError;
+use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
+use crate::scenario::UnknownCommand;
 use crate::transcript::TooNarrow;
 
 /// Why a command did not come to its end. Shown as one line that says what to do.
@@ -28,9 +30,15 @@ pub(super) enum CliError {
     /// The plan is not one.
     #[error("--faults: {0}")]
     Plan(#[from] ParseError),
+    /// The list of fates is none.
+    #[error("--fates: {0}")]
+    Fates(#[from] FatesError),
     /// The plan is for other hosts.
     #[error("--faults: {0}")]
     Host(#[from] UnknownHost),
+    /// The plan gives commands that there are not.
+    #[error("--faults: {0}")]
+    Commands(#[from] UnknownCommand),
     /// The plan cannot be read.
     #[error("--faults: cannot read '{path}': {}", system_text(.source))]
     PlanFile {

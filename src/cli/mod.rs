@@ -9,11 +9,11 @@ mod args;
 mod check;
 mod choices;
 mod error;
+mod exhaustive;
 mod ip;
 mod list;
 mod log;
 mod lookup;
-mod number;
 mod output;
 mod real;
 mod registry;
@@ -34,6 +34,7 @@ use args::{Cli, Command};
 use error::CliError;
 
 use crate::machine::Status;
+use crate::number;
 
 /// Does what the words say, the first of which is the program's name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -59,7 +59,9 @@ pub(super) fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
 /// How many columns there are for what goes to standard output, or to this file: a terminal's own.
 pub(super) fn width(file: Option<&Path>) -> usize {
     match file {
-        None => terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0)),
+        None => {
+            terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0))
+        }
         Some(_) => WIDTH,
     }
 }

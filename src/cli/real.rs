@@ -13,6 +13,7 @@ use crate::drive::{self, Endpoint, LocalFaults, Setup};
 use crate::engine::Prepared;
 use crate::fault::Chance;
 use crate::machine::{Boot, Peer, Status};
+use crate::scenario::UnknownCommand;
 use crate::systems::{Options, System, Transport, udp_remote::UdpRemote};
 
 /// What udp-remote's server drops unless told otherwise.
@@ -123,5 +124,8 @@ fn faults(args: &RealArgs, [own, peer]: [&str; 2]) -> Result<Option<LocalFaults>
     }
     let plan = read_plan(args.faults.as_deref())?;
     Prepared::new(&plan, &["server", "client"])?;
+    if plan.commands.is_some() {
+        return Err(UnknownCommand::NoneGenerated.into());
+    }
     Ok(Some(LocalFaults { plan, own: own.to_owned(), peer: peer.to_owned() }))
 }

@@ -30,7 +30,7 @@ pub(super) struct Question {
     pub(super) properties: Vec<String>,
     /// The laws that were to hold.
     pub(super) laws: Vec<String>,
-    /// The kinds of fault that were asked for and never happened.
+    /// What was asked for and never happened: kinds of fault, and faults of the plan.
     pub(super) never: Vec<String>,
 }
 
@@ -55,6 +55,9 @@ pub(super) struct Report {
     asked: Question,
     held: bool,
     runs: u64,
+    /// How many of them came to their end, out of which shares are taken.
+    #[serde(skip)]
+    ended_runs: u64,
     wall_seconds: f64,
     runs_per_second: u64,
     virtual_seconds: f64,
@@ -65,6 +68,8 @@ pub(super) struct Report {
     /// Why the runs ended.
     ended: BTreeMap<String, u64>,
     hosts: Vec<HostEnds>,
+    /// In how many runs that was seen which is to be seen sometimes.
+    sometimes: Vec<Seen>,
     failure: Option<Broken>,
     example: Option<Example>,
 }
@@ -76,6 +81,13 @@ struct HostEnds {
     success: u64,
     failure: u64,
     running: u64,
+}
+
+/// Something that is to be seen sometimes.
+#[derive(Serialize)]
+struct Seen {
+    what: String,
+    runs: u64,
 }
 
 /// A run to show.
@@ -120,7 +132,7 @@ struct Broken {
 
 impl Broken {
     fn new(shrunk: &Shrunk, asked: &Question) -> Self {
-        let Failure { run, broken, detail, plan, packets, at, transcript } = &shrunk.failure;
+        let Failure { run, broken, detail, plan, packets, at, transcript, .. } = &shrunk.failure;
         Self {
             run: *run,
             what: broken.clone(),
@@ -156,15 +168,13 @@ impl Report {
         example: Option<Example>,
         failure: Option<&Shrunk>,
     ) -> Self {
-        // A rate beyond 64 bits takes a wall time of zero, and is none.
-        let rate = u128::from(tally.runs) * 1_000_000_000 / wall.as_nanos().max(1);
-        let runs_per_second = u64::try_from(rate).unwrap_or(0);
         let hosts = names.iter().zip(&tally.ends).map(|(name, ends)| HostEnds {
             host: (*name).to_owned(),
             success: ends.successes,
             failure: ends.failures,
             running: ends.running,
         });
+        let seen = tally.sometimes.iter().map(|(what, runs)| Seen { what: what.clone(), runs: *runs });
         let failed_at = tally.failure.as_ref().map_or(0.0, |failure| failure.at.since_start().as_secs_f64());
         let failure = failure.map(|shrunk| Broken::new(shrunk, &asked));
         let example = example.map(|example| Example { replay: asked.replay(&example.plan), ..example });
@@ -172,20 +182,56 @@ impl Report {
             asked,
             held: failure.is_none(),
             runs: tally.runs,
+            ended_runs: tally.runs,
             wall_seconds: wall.as_secs_f64(),
-            runs_per_second,
+            runs_per_second: rate(tally.runs, wall),
             virtual_seconds: tally.virtual_nanos as f64 / 1e9 + failed_at,
             packets: tally.packets,
             inputs: tally.inputs,
             faults: tally.fired_kinds().map(|(kind, times)| (kind.name(), times)).collect(),
             ended: tally.ended.iter().map(|(ended, runs)| (ended_text(*ended), *runs)).collect(),
             hosts: hosts.collect(),
+            sometimes: seen.collect(),
             failure,
             example,
         }
     }
 
-    fn write_sums(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The same of an exhaustive search: of so many runs, and in all schedules or not.
+    pub(super) fn exhaustive(self, runs: u64, is_complete: bool) -> Self {
+        let wall = Duration::try_from_secs_f64(self.wall_seconds).unwrap_or_default();
+        Self { runs, runs_per_second: rate(runs, wall), held: self.held && is_complete, ..self }
+    }
+
+    /// The system with all words.
+    pub(super) fn title(&self) -> String {
+        let seed = if self.asked.seed == 0 { String::new() } else { format!(" --seed {}", self.asked.seed) };
+        format!("{}{seed}", self.asked.title(&[&self.asked.options, &self.asked.network]))
+    }
+
+    /// How many runs there were.
+    pub(super) const fn runs(&self) -> u64 {
+        self.runs
+    }
+
+    /// Whether something does not hold.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// How many properties there are.
+    pub(super) const fn property_count(&self) -> usize {
+        self.asked.properties.len()
+    }
+
+    pub(super) fn write_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = thousands(self.runs_per_second);
+        let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
+        let time = format!("{} in {wall}, {rate} a second, {simulated} simulated", thousands(self.runs));
+        item(f, "runs", &time)
+    }
+
+    pub(super) fn write_sums(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inputs = count(self.inputs, "input");
         item(f, "packets", &format!("{} sent, {inputs} handled", thousands(self.packets)))?;
         let faults: Vec<String> =
@@ -194,38 +240,55 @@ impl Report {
         if !self.asked.never.is_empty() {
             item(f, "never", &format!("{}: asked for, but it never happened", self.asked.never.join(", ")))?;
         }
-        let ended: Vec<String> =
-            self.ended.iter().map(|(why, runs)| format!("{} {why}", percent(*runs, self.runs))).collect();
+        let ended: Vec<String> = self
+            .ended
+            .iter()
+            .map(|(why, runs)| format!("{} {why}", percent(*runs, self.ended_runs)))
+            .collect();
         item(f, "ended", &ended.join(", "))?;
         for HostEnds { host, success, failure, running } in &self.hosts {
             let ways = [(success, "success"), (failure, "failure"), (running, "running")];
             let ways = ways.into_iter().filter(|(runs, _)| **runs > 0);
             let ways: Vec<String> =
-                ways.map(|(runs, how)| format!("{} {how}", percent(*runs, self.runs))).collect();
+                ways.map(|(runs, how)| format!("{} {how}", percent(*runs, self.ended_runs))).collect();
             item(f, host, &ways.join(", "))?;
         }
         Ok(())
     }
 
     fn write_held(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let title = self.asked.title(&[&self.asked.options, &self.asked.network]);
-        let seed = if self.asked.seed == 0 { String::new() } else { format!(" --seed {}", self.asked.seed) };
-        writeln!(f, "HELD {title}{seed}: {} properties and the laws", self.asked.properties.len())?;
-        let rate = thousands(self.runs_per_second);
-        let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
-        let time = format!("{} in {wall}, {rate} a second, {simulated} simulated", thousands(self.runs));
-        item(f, "runs", &time)?;
+        writeln!(f, "HELD {}: {} properties and the laws", self.title(), self.property_count())?;
+        self.write_runs(f)?;
         self.write_sums(f)?;
-        writeln!(f, "\nin every run:")?;
-        for property in &self.asked.properties {
-            writeln!(f, "  {property}")?;
-        }
-        wrapped(f, &format!("the laws: {}", self.asked.laws.join("; ")))?;
+        self.write_statements(f)?;
+        self.write_seen(f)?;
         let Some(example) = &self.example else { return Ok(()) };
         let (run, faults) = (thousands(example.run), count(example.faults, "fault"));
         writeln!(f, "\nrun {run}, for example: {faults}, {}", count(example.packets, "packet"))?;
         writeln!(f, "  replay: {}\n", example.replay)?;
         example.transcript.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+
+    pub(super) fn write_statements(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\nin every run:")?;
+        for property in &self.asked.properties {
+            writeln!(f, "  {property}")?;
+        }
+        wrapped(f, &format!("the laws: {}", self.asked.laws.join("; ")))
+    }
+
+    fn write_seen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.sometimes.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nin some runs:")?;
+        for Seen { what, runs } in &self.sometimes {
+            match runs {
+                0 => writeln!(f, "  never seen: {what}")?,
+                _ => writeln!(f, "  {what} ({})", percent(*runs, self.runs))?,
+            }
+        }
+        Ok(())
     }
 
     fn write_failed(&self, failure: &Broken, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -260,7 +323,12 @@ impl fmt::Display for Report {
     }
 }
 
-fn item(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+/// How many runs a second that is. A rate beyond 64 bits takes a wall time of zero, and is none.
+fn rate(runs: u64, wall: Duration) -> u64 {
+    u64::try_from(u128::from(runs) * 1_000_000_000 / wall.as_nanos().max(1)).unwrap_or(0)
+}
+
+pub(super) fn item(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
     writeln!(f, "  {name:<8} {text}")
 }
 

@@ -8,6 +8,8 @@ use crate::fault::{SpanError, parse_span};
 
 /// The most threads that a check takes.
 const MAX_JOBS: u64 = 1024;
+/// The most faults of a schedule, when all are gone through: there is no end to more.
+const MAX_FAULTS: u64 = 64;
 /// The scales at which every delay of every system is still a span that can be counted.
 const SCALES: RangeInclusive<f64> = 1e-6..=1e6;
 
@@ -77,6 +79,11 @@ pub(super) fn runs(text: &str) -> Result<u64, ValueError> {
 /// Reads a number of columns.
 pub(super) fn width(text: &str) -> Result<usize, ValueError> {
     Ok(whole(text, 20, 1000)? as usize)
+}
+
+/// Reads how many faults a schedule may have.
+pub(super) fn max_faults(text: &str) -> Result<usize, ValueError> {
+    Ok(whole(text, 0, MAX_FAULTS)? as usize)
 }
 
 /// Reads a number of threads.

@@ -32,6 +32,7 @@ impl<S: System> World<S> {
         let plan = read_plan(faults)?;
         let (scenario, properties) = (S::scenario(options), S::properties(options));
         let prepared = Prepared::new(&plan, &scenario.names())?;
+        scenario.check_commands(&plan)?;
         let transport = S::ABOUT.transport_with(options);
         Ok(Self { transport, scenario, properties, plan, prepared })
     }

@@ -73,7 +73,7 @@ impl Outgoing {
     }
 
     pub(super) fn send(&mut self, now: Instant, peer: Peer, bytes: &[u8]) {
-        let departure = self.network.datagram(now, OWN, PEER, bytes.len());
+        let departure = self.network.datagram(now, OWN, PEER, bytes);
         for order in departure.arrivals.into_iter().flatten() {
             let mut payload = bytes.to_vec();
             departure.alter(&mut payload);

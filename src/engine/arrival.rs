@@ -4,8 +4,7 @@ use super::{Event, World};
 use crate::host::HostId;
 use crate::machine::{CloseReason, Conn, ConnectError, Input, Outbox, Peer, limits};
 use crate::network::{Delivery, Order, Power, Segment, StreamEnd};
-use crate::scenario::Binding;
-use crate::time::Instant;
+use crate::scenario::{Binding, TimedCommand};
 use crate::transcript::{Link, What};
 
 /// An input whose bytes, if it has any, are in [`World::inbound`].
@@ -24,11 +23,7 @@ pub(crate) enum Arrival {
 
 impl Arrival {
     /// The input.
-    pub(crate) fn input<'a, C: Clone>(
-        self,
-        bytes: &'a [u8],
-        commands: &[(Instant, HostId, C)],
-    ) -> Input<'a, C> {
+    pub(crate) fn input<'a, C: Clone>(self, bytes: &'a [u8], commands: &[TimedCommand<C>]) -> Input<'a, C> {
         match self {
             Self::Command(index) => Input::Command(commands[index as usize].2.clone()),
             Self::Datagram { peer } => Input::Datagram { peer, bytes },
@@ -70,7 +65,7 @@ impl<E> World<E> {
                 self.open_datagram(order, power, (from, n, port))
             }
             Event::Stream(at, segment) => self.open_segment(order, at, segment, power, outbox),
-            Event::Command(_) | Event::Refusal { .. } | Event::Fault(..) | Event::Timer => None,
+            Event::Command(_) | Event::Refusal { .. } | Event::Fault(..) | Event::Calm | Event::Timer => None,
         }
     }
 

@@ -5,25 +5,28 @@
 
 mod arrival;
 mod deadlock;
+mod fingerprint;
 mod queue;
 mod run;
 mod world;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
+use crate::fault::{FaultPlan, Profile, Resolved, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::Lawful;
 use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
-use crate::network::{Order, Power, Schedule};
-use crate::scenario::Scenario;
+use crate::network::{Order, Power, Schedule, Trail};
+use crate::scenario::{Scenario, TimedCommand};
 use crate::seed::mix;
 use crate::time::Instant;
-use crate::transcript::{Happened, Log, Transcript};
+use crate::transcript::{Happened, Log, Record, Transcript};
 
 pub use crate::network::Fired;
+pub(crate) use crate::network::Sent;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
@@ -34,6 +37,8 @@ pub struct Prepared {
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) seed: Option<u64>,
     pub(crate) link: Option<Duration>,
+    /// The generated commands that are given; all, if there is no list.
+    pub(crate) commands: Option<BTreeSet<u32>>,
 }
 
 impl Prepared {
@@ -42,7 +47,23 @@ impl Prepared {
     /// # Errors
     /// [`UnknownHost`] if the plan names one that is not there.
     pub fn new(plan: &FaultPlan, names: &[&str]) -> Result<Self, UnknownHost> {
-        Ok(Self { schedule: Arc::new(Schedule::new(plan, names)?), seed: plan.seed, link: plan.link() })
+        let schedule = Arc::new(Schedule::new(plan, names)?);
+        Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone() })
+    }
+
+    /// Whether a generated command is given.
+    pub(crate) fn gives(&self, number: u32) -> bool {
+        self.commands.as_ref().is_none_or(|given| given.contains(&number))
+    }
+
+    /// Whether one offset of a direction has no fault yet, nor a cut of which this would be another.
+    pub(crate) fn is_free(
+        &self,
+        (from, to, conn): (HostId, HostId, u32),
+        offset: u64,
+        fault: StreamFault,
+    ) -> bool {
+        self.schedule.stream(from, to, conn).is_none_or(|faults| faults.is_free(offset, fault))
     }
 }
 
@@ -138,6 +159,9 @@ pub struct View<'a, E> {
     pub events: &'a [Happened<E>],
     /// For each host how its machine ended, if it did.
     pub statuses: &'a [Option<Status>],
+    /// How many inputs machines were handed since the plan's [calm](FaultPlan::calm); since the start before it, and
+    /// without one.
+    pub inputs: u64,
 }
 
 /// One host while it runs.
@@ -176,10 +200,14 @@ impl<C, E> Default for State<C, E> {
 pub struct Engine<C, E> {
     hosts: Vec<State<C, E>>,
     world: World<E>,
+    /// All commands of this run, if some of them are generated.
+    commands: Vec<TimedCommand<C>>,
     ended: Option<Ended>,
     /// The circle of full streams that stands now.
     circle: Option<Deadlock>,
     inputs: u64,
+    /// How many inputs there had been when nothing went wrong any more.
+    inputs_before_calm: u64,
     last_at: Instant,
     /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
     pub(crate) plain_twins: bool,
@@ -192,9 +220,11 @@ impl<C, E> Default for Engine<C, E> {
         Self {
             hosts: Vec::new(),
             world: World::default(),
+            commands: Vec::new(),
             ended: None,
             circle: None,
             inputs: 0,
+            inputs_before_calm: 0,
             last_at: Instant::START,
             plain_twins: false,
             shown: (0, 0),
@@ -235,6 +265,37 @@ impl<C, E> Engine<C, E> {
         self.world.violation.as_ref()
     }
 
+    /// Adds to the log that something does not hold: at the moment of this record, or at the end.
+    pub(crate) fn note_broken(&mut self, at: Option<Record>, text: String) {
+        let (at, host) = at.map_or((self.last_at, HostId(0)), |record| (record.at, record.host));
+        self.world.broken(at, host, text);
+    }
+
+    /// What of the next runs is decided, and what they send.
+    pub(crate) fn trail(&mut self) -> &mut Trail {
+        &mut self.world.network.trail
+    }
+
+    /// What was sent after the last decision.
+    pub(crate) fn sends(&self) -> &[Sent] {
+        &self.world.network.trail.sends
+    }
+
+    /// Whether all has happened that was decided.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.world.network.trail.is_open()
+    }
+
+    /// How many machines have ended.
+    pub(crate) const fn ends(&self) -> u32 {
+        self.world.ends
+    }
+
+    /// How many inputs were handed to machines.
+    pub(crate) const fn inputs(&self) -> u64 {
+        self.inputs
+    }
+
     /// The log, if it was kept.
     pub fn log(&self) -> &Log {
         &self.world.log
@@ -250,11 +311,28 @@ impl<C, E> Engine<C, E> {
     pub fn plan(&self, scenario: &Scenario<C, E>, settings: &Settings) -> FaultPlan {
         let mut plan = FaultPlan::default();
         plan.seed = Some(settings.effective_seed());
+        plan.calm = settings.plan.schedule.calm_at;
+        plan.commands.clone_from(&settings.plan.commands);
         // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.
         let _ = plan.set_link(settings.plan.link);
         let names = scenario.names();
         let _ = plan.try_extend(self.world.network.faults().map(|fault| fault.named(&names)));
         plan
+    }
+
+    /// The generated commands that the last run was to be given, with their numbers.
+    pub(crate) fn generated<'a>(
+        &'a self,
+        scenario: &Scenario<C, E>,
+        plan: &'a Prepared,
+    ) -> impl Iterator<Item = (u32, &'a TimedCommand<C>)> {
+        let numbered = (0..).zip(&self.commands).skip(scenario.commands().len());
+        numbered.filter(|(number, _)| plan.gives(*number))
+    }
+
+    /// For each of the plan's faults, in its order, whether it changed something in the last run.
+    pub(crate) fn planned_fired(&self) -> &[bool] {
+        self.world.network.planned_fired()
     }
 
     /// The plan's faults that never changed anything: they are evidence of nothing.

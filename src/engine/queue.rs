@@ -12,9 +12,19 @@ use crate::network::{Order, Segment, StreamEnd};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
     Fault(ResolvedHost, u32),
+    /// Nothing goes wrong any more.
+    Calm,
     Command(u32),
-    Datagram { from: HostId, n: u64, port: u16, payload: u32 },
-    Refusal { from: HostId, peer: Peer },
+    Datagram {
+        from: HostId,
+        n: u64,
+        port: u16,
+        payload: u32,
+    },
+    Refusal {
+        from: HostId,
+        peer: Peer,
+    },
     Stream(StreamEnd, Segment),
     Timer,
 }

@@ -25,7 +25,19 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         &mut self,
         scenario: &Scenario<C, E>,
         settings: &Settings,
+        observer: impl FnMut(&View<'_, E>) -> ControlFlow<String>,
+    ) -> Outcome {
+        self.run_watched(scenario, settings, observer, |_, _| false)
+    }
+
+    /// Runs a scenario as [`Engine::run_observed`] does, and ends the run too once `is_known`, which is asked after
+    /// everything that happens, with the moment, says that it knows what comes.
+    pub(crate) fn run_watched(
+        &mut self,
+        scenario: &Scenario<C, E>,
+        settings: &Settings,
         mut observer: impl FnMut(&View<'_, E>) -> ControlFlow<String>,
+        mut is_known: impl FnMut(&Self, Instant) -> bool,
     ) -> Outcome {
         self.reset(scenario, settings);
         for index in 0..scenario.hosts().len() {
@@ -68,6 +80,9 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             if self.inputs >= scenario.max_inputs {
                 self.ended.get_or_insert(Ended::InputLimit);
             }
+            if self.ended.is_none() && is_known(self, order.at()) {
+                self.ended = Some(Ended::Stopped);
+            }
         }
         Outcome {
             ended: self.ended.unwrap_or(Ended::Quiet),
@@ -88,8 +103,14 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         }
         self.hosts.resize_with(hosts.len(), State::default);
         (self.ended, self.circle) = (None, None);
-        (self.inputs, self.last_at, self.shown) = (0, Instant::START, (0, 0));
-        self.world.reset(scenario, settings);
+        (self.inputs, self.inputs_before_calm) = (0, 0);
+        (self.last_at, self.shown) = (Instant::START, (0, 0));
+        self.commands.clear();
+        if scenario.generates() {
+            self.commands = scenario.commands_of(settings.effective_seed()).into_owned();
+        }
+        let commands = if scenario.generates() { &self.commands } else { scenario.commands() };
+        self.world.reset(scenario, settings, commands);
     }
 
     /// Makes a host's machine and starts it.
@@ -160,12 +181,15 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         let (now, host) = (order.at(), order.host());
         match event {
             Event::Fault(fault, index) => self.fault(scenario, settings, fault, index, now),
+            Event::Calm => self.calm(scenario, settings, now),
             Event::Timer => self.time_out(host, now),
             event => {
                 let state = &mut self.hosts[host.index()];
                 if let Some(arrival) = self.world.open(order, event, state.power, &mut state.outbox) {
                     let bytes = std::mem::take(&mut self.world.inbound);
-                    self.feed(host, arrival.input(&bytes, scenario.commands()), now);
+                    let commands = if scenario.generates() { &self.commands } else { scenario.commands() };
+                    let input = arrival.input(&bytes, commands);
+                    self.feed(host, input, now);
                     self.world.inbound = bytes;
                 }
             }
@@ -177,7 +201,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
     fn is_overdue(&mut self, order: Order, event: Event) -> bool {
         let state = &mut self.hosts[order.host().index()];
         let is_flood = state.last_at == order.at() && state.streak >= limits::MAX_INPUTS_PER_LOOK;
-        if !is_flood || matches!(event, Event::Timer | Event::Fault(..)) {
+        if !is_flood || matches!(event, Event::Timer | Event::Fault(..) | Event::Calm) {
             return false;
         }
         state.streak = 0;
@@ -223,9 +247,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             }
             ResolvedHost::Restart(host) => {
                 self.world.network.fire(index);
-                self.world.network.restart(now, host);
-                self.world.statuses[host.index()] = None;
-                self.boot(scenario, settings, host, now);
+                self.restart(scenario, settings, host, now);
             }
             ResolvedHost::Skew(host, ahead) => {
                 self.world.network.fire(index);
@@ -233,6 +255,34 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
                 self.set_timer(host, now);
             }
         }
+    }
+
+    fn restart(&mut self, scenario: &Scenario<C, E>, settings: &Settings, host: HostId, now: Instant) {
+        self.world.network.restart(now, host);
+        self.world.statuses[host.index()] = None;
+        self.boot(scenario, settings, host, now);
+    }
+
+    /// Nothing goes wrong any more: hosts that are down start anew.
+    fn calm(&mut self, scenario: &Scenario<C, E>, settings: &Settings, now: Instant) {
+        self.world.record(now, HostId(0), What::Calm);
+        for host in (0..self.hosts.len()).map(|index| HostId(index as u16)) {
+            let state = &mut self.hosts[host.index()];
+            if state.machine.is_some() || self.world.violation.is_some() {
+                continue;
+            }
+            if self.world.statuses[host.index()].is_none() {
+                let fault = Resolved::Host { at: now, fault: ResolvedHost::Restart(host) };
+                self.world.record(now, HostId(0), What::Fault(fault));
+                self.restart(scenario, settings, host, now);
+            } else if state.power == Power::Off {
+                // Its machine had come to its end before: only the system comes back.
+                state.power = Power::Exited;
+                self.world.network.restart(now, host);
+                self.world.enqueue_segments();
+            }
+        }
+        self.inputs_before_calm = self.inputs;
     }
 
     /// Whether a fault of a host finds it as it must be to be hit.
@@ -250,6 +300,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
 
     /// Shows the observer what is new.
     fn show(&mut self, now: Instant, observer: &mut impl FnMut(&View<'_, E>) -> ControlFlow<String>) {
+        let inputs = self.inputs - self.inputs_before_calm;
         let World { events, statuses, ends, .. } = &self.world;
         while self.shown.0 < events.len() || self.shown.1 < *ends {
             if self.shown.0 < events.len() {
@@ -257,7 +308,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             } else {
                 self.shown.1 = *ends;
             }
-            let view = View { now, events: &events[..self.shown.0], statuses };
+            let view = View { now, events: &events[..self.shown.0], statuses, inputs };
             if let ControlFlow::Break(reason) = observer(&view) {
                 let host = events[..self.shown.0].last().map_or(HostId(0), |last| last.host);
                 self.ended.get_or_insert(Ended::Stopped);

@@ -9,7 +9,7 @@ use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::machine::{Conn, Effect, Peer, Status, Violation};
 use crate::network::{Class, Network, Order, StreamEnd};
-use crate::scenario::{Binding, Scenario};
+use crate::scenario::{Binding, Scenario, TimedCommand};
 use crate::time::Instant;
 use crate::transcript::{Happened, Link, Log, Span, What};
 
@@ -19,7 +19,7 @@ pub(crate) struct World<E> {
     pub(crate) network: Network,
     pub(crate) payloads: Payloads,
     /// The bytes in flight of each stream: those that the connector, and that the acceptor wrote.
-    pipes: Vec<[VecDeque<u8>; 2]>,
+    pub(super) pipes: Vec<[VecDeque<u8>; 2]>,
     /// The payload of what was opened last.
     pub(crate) inbound: Vec<u8>,
     keep: Keep,
@@ -75,7 +75,6 @@ impl Payloads {
     }
 
     /// The bytes of a payload.
-    #[cfg(feature = "turmoil")]
     pub(crate) fn bytes(&self, index: u32) -> &[u8] {
         &self.buffers[index as usize]
     }
@@ -93,7 +92,13 @@ impl Payloads {
 }
 
 impl<E> World<E> {
-    pub(crate) fn reset<C>(&mut self, scenario: &Scenario<C, E>, settings: &Settings) {
+    /// Makes the world anew, in the memory of the one before. `commands` are all those of the run.
+    pub(crate) fn reset<C>(
+        &mut self,
+        scenario: &Scenario<C, E>,
+        settings: &Settings,
+        commands: &[TimedCommand<C>],
+    ) {
         self.queue.clear();
         let listeners = scenario.hosts().iter().map(|host| match host.binding {
             Binding::Listener { port } => Some(port),
@@ -116,9 +121,22 @@ impl<E> World<E> {
         for (order, fault, index) in self.network.host_faults() {
             self.queue.push(Reverse(Entry { order, event: Event::Fault(fault, index) }));
         }
-        for (index, &(at, host, _)) in scenario.commands().iter().enumerate() {
-            let order = Order::new(at, host, Class::Command, host, index as u64);
-            self.queue.push(Reverse(Entry { order, event: Event::Command(index as u32) }));
+        if let Some(calm_at) = settings.plan.schedule.calm_at {
+            // No fault of hosts is left for this moment, so nothing has its place.
+            let order = Order::new(calm_at, HostId(0), Class::Fault, HostId(0), 0);
+            self.queue.push(Reverse(Entry { order, event: Event::Calm }));
+        }
+        let own = scenario.commands().len();
+        for (index, (at, host, command)) in commands.iter().enumerate() {
+            if self.keep == Keep::Log
+                && let Some(text) = scenario.command_text(command)
+            {
+                self.log.keep_command(text);
+            }
+            if index < own || settings.plan.gives(index as u32) {
+                let order = Order::new(*at, *host, Class::Command, *host, index as u64);
+                self.queue.push(Reverse(Entry { order, event: Event::Command(index as u32) }));
+            }
         }
     }
 
@@ -207,7 +225,7 @@ impl<E> World<E> {
     }
 
     fn send_to(&mut self, host: HostId, to: HostId, port: u16, bytes: &[u8], now: Instant) {
-        let departure = self.network.datagram(now, host, to, bytes.len());
+        let departure = self.network.datagram(now, host, to, bytes);
         let n = departure.n;
         self.record_bytes(now, host, bytes, |bytes| What::Send { to, n, bytes });
         if let Some(fault) = departure.fault {

@@ -64,6 +64,16 @@ impl<'t> Cursor<'t> {
         is_next
     }
 
+    /// Reads `word` if it is the word that comes next, and says whether it was.
+    pub(super) fn eat_word(&mut self, word: &str) -> bool {
+        let before = self.at;
+        let is_next = self.word().text == word;
+        if !is_next {
+            self.at = before;
+        }
+        is_next
+    }
+
     /// Reads the whole number that comes next. `expected` names it; `max` is the largest that fits.
     pub(super) fn number<T: Copy + FromStr + Display>(
         &mut self,

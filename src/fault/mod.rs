@@ -23,6 +23,8 @@
 //! | `v1` | the version of the text; comes first, may be left out |
 //! | `seed 7` | the seed of the run, at most once |
 //! | `link 5ms` | the latency of every link, at most once |
+//! | `calm 10s` | from then on nothing goes wrong: no fault hits, partitions are over, hosts that are down start anew |
+//! | `commands 1,4` | of the commands that the scenario generates from the seed, only these are given; `none` gives none |
 //! | `a>b #3 drop` | the fourth datagram from `a` to `b` is lost |
 //! | `a>b #3 duplicate` | it arrives twice |
 //! | `a>b #3 delay 40ms` | it takes 40 ms longer |

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::print::Conn;
 use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_host_name};
+use crate::Instant;
 
-/// What a run is given beside its scenario: the seed, the links, and the faults, in the order given.
+/// What a run is given beside its scenario: the seed, the links, when faults stop, which generated commands, and the
+/// faults, in the order given.
 ///
 /// Every plan is one that the text form can hold and that does not contradict itself: whatever enters it
 /// goes through [`FaultPlan::push`] or [`FaultPlan::set_link`]. `Display` and `FromStr` are its text form;
@@ -25,6 +27,11 @@ use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_ho
 pub struct FaultPlan {
     /// The seed of the run; `None` leaves it to whoever runs the plan.
     pub seed: Option<u64>,
+    /// The numbers of the generated commands that are given, where the scenario
+    /// [generates](crate::Scenario::generate) some from the seed; `None` gives them all.
+    pub commands: Option<BTreeSet<u32>>,
+    /// From when on nothing goes wrong any more: no fault hits, partitions are over, hosts that are down start anew.
+    pub calm: Option<Instant>,
     link: Option<Duration>,
     faults: Vec<Fault>,
     /// The place of each fault that must be alone there, so that a long plan need not be searched.
@@ -259,7 +266,6 @@ fn check_span(what: &'static str, span: Duration) -> Result<(), PlanError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Instant;
     use std::num::NonZeroU64;
 
     fn datagram(n: u64, fault: DatagramFault) -> Fault {

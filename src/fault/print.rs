@@ -1,5 +1,6 @@
 //! The canonical text of plans and of what they hold.
 
+use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter, Result};
 
 use super::span::Span;
@@ -17,6 +18,20 @@ impl Display for Conn<'_> {
     }
 }
 
+/// The numbers of commands: `1,4`, `none`.
+struct Numbers<'s>(&'s BTreeSet<u32>);
+
+impl Display for Numbers<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let mut numbers = self.0.iter();
+        let Some(first) = numbers.next() else {
+            return f.write_str(super::text::NO_COMMANDS);
+        };
+        write!(f, "{first}")?;
+        numbers.try_for_each(|number| write!(f, ",{number}"))
+    }
+}
+
 /// The canonical text, on one line, which parses to an equal plan.
 impl Display for FaultPlan {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -26,6 +41,12 @@ impl Display for FaultPlan {
         }
         if let Some(latency) = self.link() {
             write!(f, "; link {}", Span(latency))?;
+        }
+        if let Some(calm_at) = self.calm {
+            write!(f, "; calm {}", Span(calm_at.since_start()))?;
+        }
+        if let Some(given) = &self.commands {
+            write!(f, "; commands {}", Numbers(given))?;
         }
         self.faults().iter().try_for_each(|fault| write!(f, "; {fault}"))
     }
@@ -100,7 +121,7 @@ mod tests {
     use std::num::NonZeroU64;
     use std::time::Duration;
 
-    use proptest::collection::vec;
+    use proptest::collection::{btree_set, vec};
     use proptest::option;
     use proptest::prelude::*;
     use proptest::sample::select;
@@ -118,7 +139,7 @@ mod tests {
 
     /// Any host, among them those named like the words of the text.
     fn host() -> impl Strategy<Value = String> {
-        prop_oneof!["[A-Za-z0-9_.-]{1,6}", "[ab]", "at|seed|link|v1|cut|heal"]
+        prop_oneof!["[A-Za-z0-9_.-]{1,6}", "[ab]", "at|seed|link|commands|none|v1|cut|heal"]
     }
 
     fn flow() -> impl Strategy<Value = Flow> {
@@ -161,22 +182,23 @@ mod tests {
 
     /// Any plan there is, to the bounds of every number.
     fn any_plan() -> impl Strategy<Value = FaultPlan> {
-        (option::of(any::<u64>()), option::of(span()), vec(any_fault(), 0..8)).prop_map(
-            |(seed, link, faults)| {
-                let mut plan = FaultPlan::default();
-                plan.seed = seed;
-                plan.set_link(link).unwrap();
-                for fault in faults {
-                    let _ = plan.push(fault);
-                }
-                plan
-            },
-        )
+        let commands = option::of(btree_set(any::<u32>(), 0..4));
+        let calm = option::of(any::<u64>().prop_map(Instant::from_nanos));
+        let settings = (option::of(any::<u64>()), option::of(span()), calm, commands);
+        (settings, vec(any_fault(), 0..8)).prop_map(|((seed, link, calm, commands), faults)| {
+            let mut plan = FaultPlan::default();
+            (plan.seed, plan.calm, plan.commands) = (seed, calm, commands);
+            plan.set_link(link).unwrap();
+            for fault in faults {
+                let _ = plan.push(fault);
+            }
+            plan
+        })
     }
 
     /// Texts glued from what texts are made of: nearly right ones, that get far into the parser.
     fn glued() -> impl Strategy<Value = String> {
-        let tokens = "v1 v2 seed link at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
+        let tokens = "v1 v2 seed link calm commands none , at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
                       truncate cut every byte bytes stall reset partition heal crash poweroff restart skew \
                       a|b > | ; + - : . 1 0 40ms 0s 1m 0.5ns 12:0x80 0x 99999999999999999999 é µs 💥 \u{0}";
         let mut tokens: Vec<_> = tokens.split(' ').filter(|token| !token.is_empty()).collect();
@@ -219,6 +241,9 @@ mod tests {
             "at 3s restart server",
             "at 1s skew a +3s",
             "seed 7; link 5ms; client>server #0 drop",
+            "seed 7; link 5ms; commands 0,3,12; client>server #0 drop",
+            "calm 10s; commands none",
+            "calm 0s",
         ] {
             let plan: FaultPlan = item.parse().unwrap();
             assert_eq!(plan.to_string(), format!("v1; {item}"));

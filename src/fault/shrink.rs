@@ -1,10 +1,11 @@
 //! Making a failing plan smaller.
 //!
-//! [`PlanTree`] is a proptest [`ValueTree`]: it takes faults out, first in halves and then singly, and makes those that
-//! are left weaker, until nothing more can be taken away. What is left is *1-minimal*: without any one of its faults the
-//! failure does not come. Taking out in halves first is the idea of delta debugging (Zeller and Hildebrandt,
+//! [`PlanTree`] is a proptest [`ValueTree`]: it takes faults and generated commands out, first in halves and then singly,
+//! and makes the faults that are left weaker, until nothing more can be taken away. What is left is *1-minimal*: without
+//! any one of its faults, or any one of its commands, the failure does not come. Taking out in halves first is the idea of delta debugging (Zeller and Hildebrandt,
 //! "Simplifying and Isolating Failure-Inducing Input", 2002).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use proptest::strategy::ValueTree;
@@ -15,6 +16,8 @@ use super::{DatagramFault, Fault, FaultPlan, HostFault, StreamFault};
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// A plan that fails, on its way to a smaller one that still does.
+///
+/// Commands are taken out of [`FaultPlan::commands`]; a plan that gives all of them, by having no such list, keeps all.
 ///
 /// ```
 /// use lossproof::fault::{FaultPlan, shrink::PlanTree};
@@ -35,12 +38,12 @@ pub struct PlanTree {
     /// The one to try next; the best once there is none.
     candidate: FaultPlan,
     step: Step,
-    /// Something became smaller since the last pass over single faults began.
+    /// Something became smaller since the last pass over single items began.
     improved: bool,
 }
 
 /// ```text
-///          all of it ──► halves ──► quarters ──► … ──► single faults ──► weaker ones ──► done
+///          all of it ──► halves ──► quarters ──► … ──► single items ──► weaker faults ──► done
 ///                                                          ▲                 │
 ///                                                          └─ if one became ─┘
 /// ```
@@ -48,7 +51,7 @@ pub struct PlanTree {
 enum Step {
     /// The whole plan is still to be tried.
     Whole,
-    /// Take out so many faults from this index on.
+    /// Take out so many items from this index on: the faults come first, then the commands.
     Remove { len: usize, index: usize },
     /// Put the weaker fault of this number in the place of the one at this index.
     Weaken { index: usize, choice: usize },
@@ -67,16 +70,21 @@ impl PlanTree {
         &self.best
     }
 
+    /// Has another plan tried in the place of the current one. It is to have no more items.
+    pub fn replace(&mut self, plan: FaultPlan) {
+        self.candidate = plan;
+    }
+
     /// Makes the next candidate from the best, if there is one.
     fn propose(&mut self) -> bool {
         loop {
             match self.step {
                 Step::Whole | Step::Done => break,
-                Step::Remove { len, index } if index < self.best.len() => {
+                Step::Remove { len, index } if index < items(&self.best) => {
                     self.candidate = without(&self.best, index, len);
                     return true;
                 }
-                Step::Remove { len: 1, .. } if self.improved && !self.best.is_empty() => {
+                Step::Remove { len: 1, .. } if self.improved && items(&self.best) > 0 => {
                     self.improved = false;
                     self.step = Step::Remove { len: 1, index: 0 };
                 }
@@ -114,10 +122,10 @@ impl ValueTree for PlanTree {
     fn simplify(&mut self) -> bool {
         self.best = self.candidate.clone();
         self.step = match self.step {
-            Step::Whole => Step::Remove { len: self.best.len(), index: 0 },
+            Step::Whole => Step::Remove { len: items(&self.best), index: 0 },
             Step::Remove { len, index } => {
                 self.improved = true;
-                // What came after the faults that were taken out is at this index now.
+                // What came after the items that were taken out is at this index now.
                 Step::Remove { len, index }
             }
             // A weaker fault may make another needless.
@@ -138,20 +146,29 @@ impl ValueTree for PlanTree {
     }
 }
 
-/// The plan without some of its faults.
+/// How many faults and commands can be taken out.
+fn items(plan: &FaultPlan) -> usize {
+    plan.len() + plan.commands.as_ref().map_or(0, BTreeSet::len)
+}
+
+/// The plan without some of its items.
 fn without(plan: &FaultPlan, index: usize, len: usize) -> FaultPlan {
     let (mut plan, mut at) = (plan.clone(), 0);
-    plan.retain(|_| {
-        let kept = at < index || at >= index + len;
+    let mut is_kept = || {
         at += 1;
-        kept
-    });
+        at <= index || at > index + len
+    };
+    plan.retain(|_| is_kept());
+    if let Some(commands) = &mut plan.commands {
+        commands.retain(|_| is_kept());
+    }
     plan
 }
 
 /// The plan with another fault of the same place.
 fn replaced(plan: &FaultPlan, index: usize, fault: &Fault) -> FaultPlan {
-    let mut other = without(plan, 0, plan.len());
+    let mut other = plan.clone();
+    other.retain(|_| false);
     for (at, old) in plan.faults().iter().enumerate() {
         let fault = if at == index { fault } else { old };
         // Never refused: the place is that of the fault before, and no weaker fault is empty.
@@ -253,6 +270,20 @@ mod tests {
     }
 
     #[test]
+    fn commands_go_with_the_faults() {
+        // A lost datagram harms nobody unless command 5 is given.
+        let fails = |plan: &FaultPlan| {
+            plan.commands.as_ref().is_none_or(|given| given.contains(&5))
+                && plan.to_string().contains("#1 drop")
+        };
+        let (left, _) = shrink(&plan("seed 7; commands 0,1,2,5,6; a>b #0 drop; a>b #1 drop"), fails);
+        assert_eq!(left, plan("seed 7; commands 5; a>b #1 drop"));
+        // All of them, without a list, are left alone.
+        assert_eq!(shrink(&plan("a>b #0 drop; a>b #1 drop"), fails).0, plan("a>b #1 drop"));
+        assert_eq!(shrink(&plan("commands 0,9; a>b #0 drop"), |_| true).0, plan("commands none"));
+    }
+
+    #[test]
     fn faults_become_weaker() {
         let any = |_: &FaultPlan| true;
         let one = |fails: fn(&FaultPlan) -> bool| move |plan: &FaultPlan| plan.len() == 1 && fails(plan);
@@ -288,10 +319,12 @@ mod tests {
         /// Whatever fails, even without sense, what is left is 1-minimal.
         #[test]
         fn what_is_left_fails_and_without_any_fault_of_it_does_not(
-            plan in strategy::plan(&["a", "b", "c"], 12),
+            mut plan in strategy::plan(&["a", "b", "c"], 12),
+            commands in strategy::commands(8),
             salt in any::<u64>(),
             odds in 1_u64..6,
         ) {
+            plan.commands = commands;
             let first = plan.to_string();
             let calls = Cell::new(0);
             // Fails at random, but always equally for equal plans.
@@ -304,8 +337,8 @@ mod tests {
             };
             let (left, _) = shrink(&plan, fails);
             prop_assert!(fails(&left));
-            prop_assert!(left.len() <= plan.len() && (left.seed, left.link()) == (plan.seed, plan.link()));
-            for index in 0..left.len() {
+            prop_assert!(items(&left) <= items(&plan) && (left.seed, left.link()) == (plan.seed, plan.link()));
+            for index in 0..items(&left) {
                 prop_assert!(!fails(&without(&left, index, 1)), "{left} without {index}");
             }
         }

@@ -12,6 +12,7 @@
 //! });
 //! ```
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 use proptest::strategy::Union;
 
 use super::{DatagramFault, Fault, FaultPlan, Flow, HostFault, StreamFault};
@@ -87,6 +88,13 @@ pub fn plan(hosts: &[impl AsRef<str>], max_faults: usize) -> BoxedStrategy<Fault
             plan
         })
         .boxed()
+}
+
+/// Any choice among the commands numbered below `count`, or all of them: the [`commands`](FaultPlan::commands) of a plan
+/// for a scenario that generates so many.
+pub fn commands(count: u32) -> impl Strategy<Value = Option<BTreeSet<u32>>> {
+    option::of(subsequence((0..count).collect::<Vec<_>>(), 0..=count as usize))
+        .prop_map(|given| given.map(BTreeSet::from_iter))
 }
 
 /// Any plan of at most `max_faults` faults for the datagrams numbered 0 to `max_n` of `flows`.
@@ -184,7 +192,6 @@ mod tests {
     use crate::fault::FaultKind;
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
-    use std::collections::BTreeSet;
 
     /// A few hundred values, the same at each run.
     fn samples<T: std::fmt::Debug>(strategy: &impl Strategy<Value = T>) -> Vec<T> {
@@ -240,6 +247,17 @@ mod tests {
         for fault in streams.iter().flat_map(FaultPlan::faults) {
             assert!(matches!(fault, Fault::Stream { at: 0..=7, .. } | Fault::CutEvery { .. }), "{fault}");
         }
+    }
+
+    #[test]
+    fn commands_are_all_or_some_or_none() {
+        let choices = samples(&commands(3));
+        for choice in
+            [None, Some(BTreeSet::new()), Some(BTreeSet::from([1])), Some(BTreeSet::from([0, 1, 2]))]
+        {
+            assert!(choices.contains(&choice), "{choice:?}");
+        }
+        assert!(choices.iter().flatten().flatten().all(|number| *number < 3));
     }
 
     #[test]

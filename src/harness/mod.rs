@@ -23,25 +23,35 @@
 //! | `LOSSPROOF_RUNS=1000000` | make so many runs |
 //! | `LOSSPROOF_SEED=7` | draw other faults |
 //!
-//! Beside the report, `target/lossproof/NAME/` gets the plan, the transcript and a test to paste. A plan that is worth
+//! Beside the report, `target/lossproof/NAME/` gets the plan, the transcript and a test to paste, which makes the run
+//! again by [`replay`]. A plan that is worth
 //! keeping goes into a file of the directory given with [`Check::regressions`]: those are run first, always.
 
+mod demands;
 mod files;
+mod replay;
 mod report;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::check::{Property, Search, Tally};
 use crate::engine::Prepared;
-use crate::fault::{FaultPlan, Profile};
+use crate::fault::{FaultKind, FaultPlan, Profile};
+use crate::number::{count, span};
 use crate::scenario::Scenario;
+use crate::time::Instant;
+use demands::Demands;
+pub use replay::replay;
 use report::Report;
 
 /// How many runs a check makes unless told otherwise.
 pub const RUNS: u64 = 10_000;
-/// How many runs it may take to make a failure small.
+/// How many runs it may take to make a failure small, unless told otherwise.
 pub const MAX_SHRINK_RUNS: u64 = 20_000;
+/// How long it may take to make a failure small, unless told otherwise.
+pub const MAX_SHRINK_TIME: Duration = Duration::from_mins(1);
 
 /// The variable with a plan to run instead of all else.
 const REPLAY: &str = "LOSSPROOF_REPLAY";
@@ -60,7 +70,12 @@ pub struct Check<'a, C, E> {
     profile: Profile,
     runs: u64,
     seed: u64,
+    max_shrink_runs: u64,
+    max_shrink_time: Duration,
     regressions: Option<PathBuf>,
+    calm_at: Option<Instant>,
+    twice: bool,
+    demands: Demands,
 }
 
 impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
@@ -75,7 +90,12 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
             profile: Profile::default(),
             runs: RUNS,
             seed: 0,
+            max_shrink_runs: MAX_SHRINK_RUNS,
+            max_shrink_time: MAX_SHRINK_TIME,
             regressions: None,
+            calm_at: None,
+            twice: false,
+            demands: Demands::default(),
         }
     }
 
@@ -93,10 +113,33 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         self
     }
 
+    /// From when on nothing goes wrong in a run, unless its plan says when: no fault hits, drawn or planned, partitions are
+    /// over, hosts that are down start anew. What [converges](Property::converges_within) does so from then on.
+    #[must_use]
+    pub const fn calm_at(mut self, calm_at: Instant) -> Self {
+        self.calm_at = Some(calm_at);
+        self
+    }
+
+    /// Makes each run two times, and fails where the two differ: see [`Search::twice`].
+    #[must_use]
+    pub const fn twice(mut self) -> Self {
+        self.twice = true;
+        self
+    }
+
     /// How many runs there are; [`RUNS`] unless given.
     #[must_use]
     pub const fn runs(mut self, runs: u64) -> Self {
         self.runs = runs;
+        self
+    }
+
+    /// How many runs, and how much time by the clock on the wall, a failure may take to be made small;
+    /// [`MAX_SHRINK_RUNS`] and [`MAX_SHRINK_TIME`] unless given. The report says if one of them was reached.
+    #[must_use]
+    pub const fn max_shrink(mut self, runs: u64, time: Duration) -> Self {
+        (self.max_shrink_runs, self.max_shrink_time) = (runs, time);
         self
     }
 
@@ -115,22 +158,52 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         self
     }
 
+    /// Fails, after runs that all hold, if a fault of one of these kinds fired in none of them: then they say nothing of
+    /// it.
+    #[must_use]
+    pub fn demand_faults(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
+        self.demands.kinds.extend(kinds);
+        self
+    }
+
+    /// Fails, after runs that all hold, if one of the faults of [`Check::plan`] changed something in none of them.
+    #[must_use]
+    pub const fn demand_plan(mut self) -> Self {
+        self.demands.plan = true;
+        self
+    }
+
+    /// Fails, after runs that all hold, if a property that is to hold [sometimes](Property::sometimes) held in none.
+    #[must_use]
+    pub const fn demand_sometimes(mut self) -> Self {
+        self.demands.sometimes = true;
+        self
+    }
+
     /// Makes the runs; what they come to.
     ///
     /// # Panics
-    /// With the report, if a run breaks a law or a property. With one line that says what to do, if a plan or a variable
+    /// With the report, if a run breaks a law or a property, or if all hold and something that is demanded was in none of
+    /// them. With one line that says what to do, if a plan or a variable
     /// cannot be read, or a plan is for other hosts.
     #[expect(clippy::must_use_candidate, reason = "most tests want no more than that nothing fails")]
     pub fn assert(&self) -> Tally {
+        if let Some(plan) = replay::taken() {
+            return self.replay(&plan, "the plan to replay: ");
+        }
         if let Some(plan) = variable(REPLAY) {
             return self.replay(&plan, &format!("{REPLAY}: "));
         }
         for (path, plan) in self.regressions.iter().flat_map(|directory| files::plans(directory)) {
             self.replay(&plan, &format!("{}: ", path.display()));
         }
-        let mut search = self.search(&self.plan, self.profile, "the plan: ");
-        let tally = search.runs(0..number(RUNS_VARIABLE).unwrap_or(self.runs));
-        self.judge(&search, tally)
+        let search = self.search(&self.plan, self.profile, "the plan: ");
+        let tally = self.judge(search, number(RUNS_VARIABLE).unwrap_or(self.runs));
+        if let Some(lacking) = self.demands.lacking(&tally) {
+            let runs = count(tally.runs, "run");
+            panic!("VACUOUS {}: it held in {runs}, but they lack what is demanded\n{lacking}", self.name);
+        }
+        tally
     }
 
     /// Makes the one run of a plan.
@@ -138,26 +211,46 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         let mut plan: FaultPlan = plan.parse().unwrap_or_else(|error| panic!("{origin}{error}"));
         // A plan that needs no seed was shrunk with this one.
         plan.seed = plan.seed.or(Some(0));
-        let mut search = self.search(&plan, Profile::default(), origin);
-        let tally = search.runs(0..1);
-        self.judge(&search, tally)
+        self.judge(self.search(&plan, Profile::default(), origin), 1)
     }
 
     fn search(&self, plan: &FaultPlan, profile: Profile, origin: &str) -> Search<'a, C, E> {
-        let prepared = Prepared::new(plan, &self.scenario.names());
+        let mut plan = plan.clone();
+        plan.calm = plan.calm.or(self.calm_at);
+        let prepared = Prepared::new(&plan, &self.scenario.names());
         let prepared = prepared.unwrap_or_else(|error| panic!("{origin}{error}"));
+        self.scenario.check_commands(&plan).unwrap_or_else(|error| panic!("{origin}{error}"));
         let seed = number(SEED).unwrap_or(self.seed);
-        Search::new(self.scenario, self.properties, prepared, profile, seed)
+        let search = Search::new(self.scenario, self.properties, prepared, profile, seed);
+        if self.twice { search.twice() } else { search }
     }
 
-    /// Fails with a report if a run did.
-    fn judge(&self, search: &Search<'_, C, E>, tally: Tally) -> Tally {
+    /// Makes the runs; fails with a report if one does.
+    fn judge(&self, mut search: Search<'_, C, E>, runs: u64) -> Tally {
+        let begun_at = clock();
+        let tally = search.runs(0..runs);
+        let wall = begun_at.elapsed();
         let Some(failure) = &tally.failure else { return tally };
-        let shrunk = search.shrink(failure, MAX_SHRINK_RUNS);
-        let report = Report { name: self.name, tally: &tally, shrunk: &shrunk };
+        let begun_at = clock();
+        let in_time = || begun_at.elapsed() < self.max_shrink_time;
+        let shrunk = search.shrink_while(failure, self.max_shrink_runs, in_time);
+        let limit = if shrunk.runs < self.max_shrink_runs {
+            format!("the time of {} was over", span(self.max_shrink_time.as_secs_f64()))
+        } else {
+            format!("the limit of {} was reached", count(self.max_shrink_runs, "run"))
+        };
+        let report = Report { name: self.name, tally: &tally, wall, shrunk: &shrunk, limit };
         let files = files::write(&report).map(|path| format!("\n  files: {}\n", path.display()));
         panic!("{report}{}", files.unwrap_or_default());
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a check takes is told to the user and bounds how small a failure is made; no run sees it"
+)]
+fn clock() -> std::time::Instant {
+    std::time::Instant::now()
 }
 
 /// A variable of the environment, if it is set to something.

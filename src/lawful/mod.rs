@@ -227,6 +227,7 @@ impl<M: Machine> Machine for Lawful<M> {
     }
 
     fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
-        self.machine.fingerprint(now, to)
+        // What the twin hides from its fingerprint, and in how many steps it came there, would show in the laws alone.
+        self.machine.fingerprint(now, to) && (self.over || self.twin.fingerprint(now, to))
     }
 }

@@ -1,6 +1,7 @@
 //! The machine beside the machine.
 
 use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::Cuts;
@@ -69,6 +70,12 @@ impl<M: Machine> Twin<M> {
             traces: Default::default(),
             leads: Vec::new(),
         }
+    }
+
+    /// Writes what distinguishes its state from others. False if it has none to write, or is behind.
+    pub(super) fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
+        (self.done, self.was_cut).hash(&mut to);
+        self.behind_since.is_none() && self.machine.fingerprint(now + self.shift, to)
     }
 
     /// Makes ready for an input: the streams are those of the machine.

@@ -4,9 +4,11 @@
 //! it says what arrives where and when. Two worlds use it, the event engine and the driver on turmoil, so that
 //! the same plan means the same in both.
 
+mod fingerprint;
 mod order;
 mod schedule;
 mod streams;
+mod trail;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use std::time::Duration;
 pub(crate) use order::{Class, Order};
 pub(crate) use schedule::Schedule;
 pub(crate) use streams::{Delivery, Segment, StreamEnd, Streams};
+pub(crate) use trail::{Sent, Trail};
 
 use crate::fault::{DatagramFault, FaultKind, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
@@ -72,6 +75,8 @@ pub(crate) struct Network {
     seed: u64,
     profile: Profile,
     pub(crate) schedule: Arc<Schedule>,
+    /// From when on no fault hits.
+    calm_at: Instant,
     /// How often each fault of the schedule fired.
     fired: Vec<bool>,
     drawn: Vec<Resolved>,
@@ -81,6 +86,8 @@ pub(crate) struct Network {
     /// How many datagrams each flow has had.
     flows: Vec<u64>,
     pub(crate) streams: Streams,
+    /// What a search decides about the sends, and hears of them.
+    pub(crate) trail: Trail,
     /// How many datagrams and segments of data were sent.
     pub(crate) packets: u64,
 }
@@ -102,12 +109,14 @@ impl Network {
         if !Arc::ptr_eq(&self.schedule, schedule) {
             self.schedule = Arc::clone(schedule);
         }
+        self.calm_at = schedule.calm_at.unwrap_or(Instant::FAR_FUTURE);
         refill(&mut self.fired, schedule.faults.len(), false);
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
         refill(&mut self.numbers, self.host_count, 0);
         refill(&mut self.flows, self.host_count * self.host_count, 0);
         self.streams.reset(listeners);
+        self.trail.rewind();
         self.packets = 0;
     }
 
@@ -116,8 +125,8 @@ impl Network {
         self.host_count
     }
 
-    /// Sends one datagram of `len` bytes.
-    pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, len: usize) -> Departure {
+    /// Sends one datagram.
+    pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
         self.packets += 1;
         let flow = from.index() * self.host_count + to.index();
         let n = self.flows[flow];
@@ -125,23 +134,36 @@ impl Network {
         if self.blocked_until(from, to, now).is_some() {
             return Departure { n, arrivals: [None, None], fault: None };
         }
-        let fault = self.fate(from, to, n, len);
+        if now >= self.calm_at {
+            let order = self.delivery(now + self.latency, from, to);
+            return Departure { n, arrivals: [Some(order), None], fault: None };
+        }
+        let fault = self.fate(from, to, n, payload);
         let due_at = now + self.latency;
         let arrivals = match fault {
             Some(DatagramFault::Drop) => [None, None],
             Some(DatagramFault::Duplicate) => {
                 [Some(self.delivery(due_at, from, to)), Some(self.delivery(due_at, from, to))]
             }
-            Some(DatagramFault::Delay(late)) => [Some(self.delivery(due_at + late, from, to)), None],
+            Some(DatagramFault::Delay(late)) => {
+                [Some(self.delivery(self.late(due_at, late), from, to)), None]
+            }
             _ => [Some(self.delivery(due_at, from, to)), None],
         };
         Departure { n, arrivals, fault }
     }
 
+    /// When something arrives that is so much later than it would be: once all is calm, nothing is late any more.
+    fn late(&self, due_at: Instant, late: Duration) -> Instant {
+        (due_at + late).min(due_at.max(self.calm_at + self.latency))
+    }
+
     /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn.
-    fn fate(&mut self, from: HostId, to: HostId, n: u64, len: usize) -> Option<DatagramFault> {
+    fn fate(&mut self, from: HostId, to: HostId, n: u64, payload: &[u8]) -> Option<DatagramFault> {
+        let len = payload.len();
         let (fault, index) = match self.schedule.datagram(from, to, n) {
             Some((fault, index)) => (fault, Some(index)),
+            None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),
             // No network lies between a host and itself.
             None if from == to || self.profile.is_calm() => return None,
             None => (self.profile.datagram(self.seed, from, to, n, len)?, None),
@@ -218,6 +240,11 @@ impl Network {
     /// How often each kind of fault fired.
     pub(crate) const fn tally(&self) -> &Fired {
         &self.tally
+    }
+
+    /// For each fault of the schedule whether it changed something.
+    pub(crate) fn planned_fired(&self) -> &[bool] {
+        &self.fired
     }
 
     /// The faults of the schedule that never changed anything.

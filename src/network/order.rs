@@ -43,6 +43,19 @@ impl Order {
         HostId((self.rest >> HOST_SHIFT) as u16)
     }
 
+    /// Who is hit by whom in which class, and how long before the source's next number, out of those of all hosts:
+    /// equal where two orders differ by time alone, and by how much was sent before.
+    pub(crate) fn place(self, next_numbers: &[u64]) -> (u64, u64) {
+        let number = self.rest & ((1 << SOURCE_SHIFT) - 1);
+        let source = (self.rest >> SOURCE_SHIFT) as usize & ((1 << (CLASS_SHIFT - SOURCE_SHIFT)) - 1);
+        (self.rest >> SOURCE_SHIFT, next_numbers[source].wrapping_sub(number))
+    }
+
+    /// Who is hit by whom in which class.
+    pub(crate) const fn pair(self) -> u64 {
+        self.rest >> SOURCE_SHIFT
+    }
+
     /// The same, at another moment.
     pub(crate) const fn moved_to(self, at: Instant) -> Self {
         Self { at, rest: self.rest }

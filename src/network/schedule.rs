@@ -16,6 +16,8 @@ pub(crate) struct Schedule {
     streams: BTreeMap<(HostId, HostId, u32), StreamFaults>,
     pub(crate) host_faults: Vec<(Instant, ResolvedHost, u32)>,
     pub(crate) windows: Vec<Window>,
+    /// From when on no fault hits.
+    pub(crate) calm_at: Option<Instant>,
 }
 
 /// The faults of one direction of one connection.
@@ -42,8 +44,12 @@ pub(crate) struct Window {
 impl Schedule {
     /// Makes a plan ready for hosts of these names.
     pub(crate) fn new(plan: &FaultPlan, names: &[&str]) -> Result<Self, UnknownHost> {
-        let mut schedule =
-            Self { faults: Resolved::all(plan, names)?, host_count: names.len(), ..Self::default() };
+        let mut schedule = Self {
+            faults: Resolved::all(plan, names)?,
+            host_count: names.len(),
+            calm_at: plan.calm,
+            ..Self::default()
+        };
         for (index, fault) in schedule.faults.clone().into_iter().enumerate() {
             schedule.index(fault, index as u32);
         }
@@ -53,6 +59,7 @@ impl Schedule {
         for stream in schedule.streams.values_mut() {
             stream.at.sort_by_key(|&(at, ..)| at);
         }
+        schedule.host_faults.retain(|&(at, ..)| schedule.calm_at.is_none_or(|calm_at| at < calm_at));
         schedule.host_faults.sort_by_key(|&(at, ..)| at);
         schedule.open_windows();
         Ok(schedule)
@@ -81,7 +88,7 @@ impl Schedule {
     fn open_windows(&mut self) {
         for &(at, fault, index) in &self.host_faults {
             let mut open = |from, to| {
-                let (begin_at, end_at) = (at, Instant::FAR_FUTURE);
+                let (begin_at, end_at) = (at, self.calm_at.unwrap_or(Instant::FAR_FUTURE));
                 self.windows.push(Window { from, to, begin_at, end_at, fault: index, heal: None });
             };
             match fault {
@@ -98,6 +105,16 @@ impl Schedule {
                 _ => {}
             }
         }
+    }
+
+    /// Whether a datagram has a fault.
+    pub(crate) fn has_datagrams(&self) -> bool {
+        !self.datagrams.is_empty()
+    }
+
+    /// Whether a stream has a fault.
+    pub(crate) fn has_streams(&self) -> bool {
+        !self.streams.is_empty()
     }
 
     /// The fault of one datagram, with its index.
@@ -118,6 +135,12 @@ impl StreamFaults {
     pub(crate) fn here(&self, at: u64) -> Option<(StreamFault, u32)> {
         let place = self.at.binary_search_by_key(&at, |&(at, ..)| at).ok()?;
         Some((self.at[place].1, self.at[place].2))
+    }
+
+    /// Whether there is no fault at an offset, nor a cut of which this would be another.
+    pub(crate) fn is_free(&self, at: u64, fault: StreamFault) -> bool {
+        let is_cut = self.cut_every.is_some_and(|(len, _)| at.is_multiple_of(len));
+        self.here(at).is_none() && !(is_cut && fault == StreamFault::Cut)
     }
 
     /// The first offset after `at` where something is to happen, and the cut every so many bytes that is the reason.

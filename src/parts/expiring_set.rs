@@ -1,6 +1,7 @@
 //! Members that are there as long as they are heard of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::time::Instant;
@@ -107,6 +108,17 @@ impl<K: Copy + Ord> ExpiringSet<K> {
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
         self.refreshed_at.is_empty()
+    }
+
+    /// Writes the members with their ages at `now`, for [`Machine::fingerprint`](crate::Machine::fingerprint).
+    pub fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher)
+    where
+        K: Hash,
+    {
+        self.by_age.len().hash(&mut to);
+        for (refreshed_at, key) in &self.by_age {
+            (now.since(*refreshed_at), key).hash(&mut to);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! When to say again that one is still there.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use crate::time::Instant;
@@ -32,6 +33,11 @@ impl Heartbeat {
     /// When the next beat is due.
     pub const fn due_at(&self) -> Instant {
         self.due_at
+    }
+
+    /// Writes how far the next beat is from `now`, for [`Machine::fingerprint`](crate::Machine::fingerprint).
+    pub fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) {
+        (self.every, self.due_at.since(now)).hash(&mut to);
     }
 
     /// Whether a beat is due at `now`. If so, the next one is due a span after this one was, so that a beat which comes

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer};
 use crate::time::Instant;
@@ -123,6 +124,14 @@ impl<M: Machine, F: FnMut(Peer) -> M> Machine for PerConn<M, F> {
 
     fn deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
+        self.children.len().hash(&mut to);
+        self.children.iter().all(|(conn, child)| {
+            conn.hash(&mut to);
+            child.machine.fingerprint(now, to)
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 //! Both read exactly sixteen bytes however the stream is cut, and say so when it ends early. (Rows S21 to S27.)
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
@@ -115,6 +116,10 @@ impl Machine for Server {
     fn deadline(&self) -> Option<Instant> {
         self.calls.deadline()
     }
+
+    fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
+        self.calls.fingerprint(now, to)
+    }
 }
 
 /// One connection of the server.
@@ -174,6 +179,11 @@ impl Machine for Call {
 
     fn deadline(&self) -> Option<Instant> {
         None
+    }
+
+    fn fingerprint(&self, _now: Instant, mut to: &mut dyn Hasher) -> bool {
+        (self.peer, &self.message).hash(&mut to);
+        true
     }
 }
 
@@ -266,6 +276,18 @@ impl Machine for Client {
             State::Connecting { give_up_at, .. } | State::Reading { give_up_at, .. } => Some(give_up_at),
             State::Idle | State::Over => None,
         }
+    }
+
+    fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
+        match &self.state {
+            State::Idle => to.write_u8(0),
+            State::Connecting { conn, give_up_at } => (1_u8, conn, give_up_at.since(now)).hash(&mut to),
+            State::Reading { conn, reply, give_up_at } => {
+                (2_u8, conn, reply, give_up_at.since(now)).hash(&mut to);
+            }
+            State::Over => to.write_u8(3),
+        }
+        true
     }
 }
 

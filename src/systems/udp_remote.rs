@@ -334,6 +334,9 @@ impl System for UdpRemote {
             Property::eventually_within("the client ends when all waits are over", most, |view| {
                 view.status(CLIENT).is_some()
             }),
+            Property::sometimes("the client gives up", |view| {
+                view.events.last().is_some_and(|last| last.event == Event::GaveUp)
+            }),
         ]
     }
 }

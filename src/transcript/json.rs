@@ -31,8 +31,8 @@ struct Line<'a> {
 
 impl<E> Transcript<'_, E> {
     /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
-    /// where they apply `peer`, `n` (of a datagram in its flow), `conn` (from 1), `offset`, `len`, the payload as
-    /// `text` or `hex`, `status`. Of events, faults and broken laws `text` is what the text form shows.
+    /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 1), `offset`, `len`, the payload as
+    /// `text` or `hex`, `status`. Of commands, events, faults and broken laws `text` is what the text form shows.
     pub fn json_lines(&self) -> String {
         let mut lines = String::new();
         for record in self.log.sorted() {
@@ -79,8 +79,11 @@ impl<E> Transcript<'_, E> {
                 Line { text: Some(reason.to_string()), ..at.map(link).unwrap_or_default() }
             }
             What::Closed(at, reason) => Line { text: Some(reason.to_string()), ..link(at) },
-            What::Timer => Line::default(),
-            What::Command(index) => Line { n: Some(u64::from(index)), ..Line::default() },
+            What::Timer | What::Calm => Line::default(),
+            What::Command(number) => {
+                let text = self.log.command_text(number).map(str::to_owned);
+                Line { n: Some(u64::from(number)), text, ..Line::default() }
+            }
             What::Save(len) => Line { len: Some(len as usize), ..Line::default() },
             What::Event(index) => text(self.event_text(index)),
             What::Done(status) => Line { status: Some(status.code()), ..Line::default() },

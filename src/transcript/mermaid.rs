@@ -21,9 +21,10 @@ impl<E> Transcript<'_, E> {
                 Kind::Arrives(flights) => {
                     let flight = &story.flights[flights[0]];
                     if !flight.is_plain() || row.text != flight.name {
-                        let said = escaped(&row.text);
-                        let number = row.host.index();
-                        line(&mut text, format_args!("Note over h{number}: {} {said} arrives", row.at));
+                        // What has a word of its own says by it that it came.
+                        let came = if row.text.starts_with(&flight.name) { " arrives" } else { "" };
+                        let (said, number) = (escaped(&row.text), row.host.index());
+                        line(&mut text, format_args!("Note over h{number}: {} {said}{came}", row.at));
                     }
                 }
                 Kind::Own(mark) => own(&mut text, &story, row, *mark),
@@ -40,7 +41,7 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
 
 fn departs(text: &mut String, story: &Story<'_>, row: &Row, flight: &Flight) {
     let (from, to) = (flight.from.index(), flight.to.index());
-    let said = escaped(&story.departure_text(row, flight));
+    let said = escaped(&flight.with_fault(&row.text));
     let (arrow, when) = match flight.fate {
         Fate::Arrived => ("->>", story.rows[flight.arrivals[0]].at.to_string()),
         Fate::Lost => ("-x", "never".to_owned()),
@@ -57,7 +58,7 @@ fn own(text: &mut String, story: &Story<'_>, row: &Row, mark: Mark) {
         _ => "",
     };
     match (mark, story.names.len()) {
-        (Mark::Network, hosts @ 2..) => {
+        (mark, hosts @ 2..) if mark.is_between() => {
             line(text, format_args!("Note over h0,h{}: {at} {sign}{said}", hosts - 1));
         }
         _ => line(text, format_args!("Note over h{}: {at} {sign}{said}", row.host.index())),
@@ -70,7 +71,8 @@ fn escaped(text: &str) -> String {
     for c in text.chars() {
         match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' => escaped.push(c),
-            ' ' | '\'' | '"' | '(' | ')' | '[' | ']' | ',' | '.' | ':' | '@' | '!' | '?' | '-' | '+' | '/' | '=' | '_' => {
+            ' ' | '\'' | '"' | '(' | ')' | '[' | ']' | ',' | '.' | ':' | '@' | '!' | '?' | '-' | '+'
+            | '/' | '=' | '_' => {
                 escaped.push(c);
             }
             c if c.is_control() => escaped.push_str(&self::escaped(&c.escape_default().to_string())),

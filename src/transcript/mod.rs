@@ -104,6 +104,8 @@ pub enum What {
     },
     /// A fault changed something.
     Fault(Resolved),
+    /// From here on nothing goes wrong.
+    Calm,
     /// A connection was asked for.
     Connect(Link),
     /// A connection stands.
@@ -146,7 +148,7 @@ pub enum What {
     Closed(Link, CloseReason),
     /// A timeout was handed in. What it caused follows; the text leaves the timeout itself out.
     Timer,
-    /// The command of this index in the scenario was handed in.
+    /// The command of this number was handed in.
     Command(u32),
     /// A machine saved so many bytes.
     Save(u32),
@@ -159,11 +161,13 @@ pub enum What {
 }
 
 /// The records of one run, and the bytes and texts that they refer to. Its memory is reused from run to run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     records: Vec<Record>,
     bytes: Vec<u8>,
     broken: Vec<String>,
+    /// All commands of the run, given or not; empty if they are not shown.
+    commands: Vec<String>,
 }
 
 impl Log {
@@ -174,6 +178,11 @@ impl Log {
         records
     }
 
+    /// The records as they came to be.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
     /// The bytes of a span.
     pub fn bytes(&self, span: Span) -> &[u8] {
         &self.bytes[span.start as usize..span.start as usize + span.len as usize]
@@ -182,6 +191,16 @@ impl Log {
     /// What does not hold.
     pub fn broken_texts(&self) -> &[String] {
         &self.broken
+    }
+
+    /// The text of the command of this number, if commands are shown.
+    pub fn command_text(&self, number: u32) -> Option<&str> {
+        self.commands.get(number as usize).map(String::as_str)
+    }
+
+    /// Keeps the text of the next command.
+    pub(crate) fn keep_command(&mut self, text: String) {
+        self.commands.push(text);
     }
 
     pub(crate) fn push(&mut self, at: Instant, host: HostId, what: What) {
@@ -203,13 +222,14 @@ impl Log {
         self.records.clear();
         self.bytes.clear();
         self.broken.clear();
+        self.commands.clear();
     }
 }
 
 /// Faults of hosts stand before everything else of their moment, for they come first.
 fn host_column(record: &Record) -> u32 {
     match record.what {
-        What::Fault(Resolved::Host { .. }) => 0,
+        What::Fault(Resolved::Host { .. }) | What::Calm => 0,
         _ => 1 + u32::from(record.host.0),
     }
 }

@@ -30,7 +30,7 @@ impl<E> Transcript<'_, E> {
     pub fn svg(&self, title: &str) -> String {
         let story = Story::new(self);
         let picture = Picture::new(&story);
-        let (width, height) = (picture.width(), picture.y(story.rows.len()) + ROW / 2);
+        let (width, height) = (picture.width(), y(story.rows.len()) + ROW / 2);
         let mut text = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
              height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n\
@@ -45,7 +45,7 @@ impl<E> Transcript<'_, E> {
         let mut last_at = None;
         for (index, row) in story.rows.iter().enumerate() {
             if last_at.replace(row.at) != Some(row.at) {
-                put(&mut text, "at", picture.first - 24, picture.y(index) + 4, &row.at.to_string(), None);
+                put(&mut text, "at", picture.first - 24, y(index) + 4, &row.at.to_string(), None);
             }
             picture.row(&mut text, index, row);
         }
@@ -70,10 +70,6 @@ impl<'a> Picture<'a> {
 
     fn x(&self, host: HostId) -> usize {
         self.first + self.lane * host.index()
-    }
-
-    const fn y(&self, row: usize) -> usize {
-        TOP + ROW * row
     }
 
     fn last(&self) -> usize {
@@ -102,19 +98,19 @@ impl<'a> Picture<'a> {
                     Kind::Own(Mark::Up) => "life",
                     _ => continue,
                 };
-                segment(self.y(number), class);
+                segment(y(number), class);
                 class = next;
             }
-            segment(self.y(self.story.rows.len()), class);
+            segment(y(self.story.rows.len()), class);
         }
     }
 
     fn flight(&self, text: &mut String, flight: &Flight) {
         let (from, to) = (self.x(flight.from), self.x(flight.to));
-        let top = self.y(flight.departs);
+        let top = y(flight.departs);
         let faulty = if flight.fault.is_some() { " faulty" } else { "" };
         for &row in &flight.arrivals {
-            let bottom = self.y(row);
+            let bottom = y(row);
             let turn = (bottom as f64 - top as f64).atan2(to as f64 - from as f64).to_degrees();
             let _ = writeln!(
                 text,
@@ -128,60 +124,59 @@ impl<'a> Picture<'a> {
             let class = if flight.fate == Fate::Lost { "flight lost" } else { "flight" };
             let _ = writeln!(text, "<path class=\"{class}\" d=\"M{from} {top}L{x} {y}\"/>");
             if flight.fate == Fate::Lost {
-                let _ = writeln!(text, "<path class=\"cross\" d=\"M{} {}l10 10m0-10l-10 10\"/>", x - 5, y - 5);
+                let _ =
+                    writeln!(text, "<path class=\"cross\" d=\"M{} {}l10 10m0-10l-10 10\"/>", x - 5, y - 5);
             }
         }
     }
 
     fn row(&self, text: &mut String, index: usize, row: &Row) {
-        let (x, y) = (self.x(row.host), self.y(index));
+        let (x, y) = (self.x(row.host), y(index));
         match &row.kind {
             Kind::Departs(number) => {
                 let flight = &self.story.flights[*number];
                 let class = if flight.fault.is_some() { "fault" } else { "sent" };
                 let room = x.abs_diff(self.x(flight.to)) - 2 * BESIDE;
-                let said = self.story.departure_text(row, flight);
-                self.beside(text, class, (x, y - 6), flight.from < flight.to, room, &said);
+                let said = flight.with_fault(&row.text);
+                beside(text, class, (x, y - 6), flight.from < flight.to, room, &said);
             }
             Kind::Arrives(flights) => {
                 let flight = &self.story.flights[flights[0]];
                 if !flight.is_plain() || row.text != flight.name {
                     let room = self.lane - 2 * BESIDE;
-                    self.beside(text, "came", (x, y + 13), flight.from > flight.to, room, &row.text);
+                    beside(text, "came", (x, y + 13), flight.from > flight.to, room, &row.text);
                 }
             }
             Kind::Own(mark) => {
                 let class = class(*mark);
-                if *mark == Mark::Network {
+                if mark.is_between() {
                     let until = self.x(HostId(self.last() as u16));
-                    let _ = writeln!(text, "<path class=\"across\" d=\"M{} {y}H{until}\"/>", self.first);
+                    let _ =
+                        writeln!(text, "<path class=\"across {class}\" d=\"M{} {y}H{until}\"/>", self.first);
                 }
                 let _ = writeln!(text, "<circle class=\"mark {class}\" cx=\"{x}\" cy=\"{y}\" r=\"5\"/>");
                 let (here, last) = (row.host.index(), self.last());
                 let rightwards = last == 0 || 2 * here <= last && here < last;
                 let room = if rightwards { self.width() - x } else { x - self.first };
-                self.beside(text, class, (x, y + 4), rightwards, room - BESIDE, &row.text);
+                beside(text, class, (x, y + 4), rightwards, room - BESIDE, &row.text);
             }
         }
     }
+}
 
-    /// A text beside a host's line.
-    fn beside(
-        &self,
-        text: &mut String,
-        class: &str,
-        (x, y): (usize, usize),
-        rightwards: bool,
-        room: usize,
-        said: &str,
-    ) {
-        let cleaned = clean(said, false);
-        let shown = clip(&cleaned, room * 10 / CHAR_TENTHS, false);
-        let whole = (shown != cleaned).then_some(cleaned.as_str());
-        let anchor = if rightwards { class.to_owned() } else { format!("{class}\" text-anchor=\"end") };
-        let start = if rightwards { x + BESIDE } else { x - BESIDE };
-        put(text, &anchor, start, y, &shown, whole);
-    }
+/// Where a row is.
+const fn y(row: usize) -> usize {
+    TOP + ROW * row
+}
+
+/// A text beside a host's line.
+fn beside(text: &mut String, class: &str, (x, y): (usize, usize), rightwards: bool, room: usize, said: &str) {
+    let cleaned = clean(said, false);
+    let shown = clip(&cleaned, room * 10 / CHAR_TENTHS, false);
+    let whole = (shown != cleaned).then_some(cleaned.as_str());
+    let anchor = if rightwards { class.to_owned() } else { format!("{class}\" text-anchor=\"end") };
+    let start = if rightwards { x + BESIDE } else { x - BESIDE };
+    put(text, &anchor, start, y, &shown, whole);
 }
 
 /// The word that a mark has in styles.
@@ -195,6 +190,7 @@ pub(super) const fn class(mark: Mark) -> &'static str {
         Mark::Up => "up",
         Mark::Fault => "fault",
         Mark::Network => "network",
+        Mark::Calm => "calm",
         Mark::Broken => "broken",
     }
 }
@@ -227,6 +223,9 @@ mod tests {
 
     #[test]
     fn nothing_breaks_out_of_the_markup() {
-        assert_eq!(escaped("</text><script>\"&\u{1}\u{ffff}"), "&lt;/text&gt;&lt;script&gt;&quot;&amp;\\u{1}\u{fffd}");
+        assert_eq!(
+            escaped("</text><script>\"&\u{1}\u{ffff}"),
+            "&lt;/text&gt;&lt;script&gt;&quot;&amp;\\u{1}\u{fffd}"
+        );
     }
 }

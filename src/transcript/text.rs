@@ -13,7 +13,7 @@ impl<E> fmt::Display for Transcript<'_, E> {
                 continue;
             }
             let host = match record.what {
-                What::Fault(_) => "-",
+                What::Fault(_) | What::Calm => "-",
                 _ => self.names[record.host.index()],
             };
             let Record { at, what, .. } = record;
@@ -28,6 +28,14 @@ impl<E> Transcript<'_, E> {
     pub(super) fn rest_text(&self, what: What) -> String {
         Rest { transcript: self, what }.to_string()
     }
+
+    /// One record, on a line of its own.
+    pub(crate) fn line(&self, record: &Record) -> String {
+        let Record { at, host, what } = *record;
+        let line =
+            format!("{at} {} {} {}", self.names[host.index()], verb(what), Rest { transcript: self, what });
+        line.trim_end().to_owned()
+    }
 }
 
 /// The word that says what happened.
@@ -37,6 +45,7 @@ pub(super) const fn verb(what: What) -> &'static str {
         What::Recv { .. } => "recv",
         What::Unreachable { .. } => "unreachable",
         What::Fault(_) => "fault",
+        What::Calm => "calm",
         What::Connect(_) => "connect",
         What::Connected(_) => "connected",
         What::ConnectFailed(..) => "connect-failed",
@@ -120,7 +129,11 @@ impl<E> fmt::Display for Rest<'_, '_, E> {
             What::ConnectFailed(None, reason) => write!(f, "nowhere: {reason}"),
             What::Closed(link, reason) => write!(f, "{}← {}: {reason}", Number(link), self.name(link)),
             What::Timer => Ok(()),
-            What::Command(index) => write!(f, "#{index}"),
+            What::Calm => f.write_str("nothing goes wrong from here on"),
+            What::Command(number) => match self.transcript.log.command_text(number) {
+                Some(text) => write!(f, "#{number} {text}"),
+                None => write!(f, "#{number}"),
+            },
             What::Save(len) => write!(f, "{len} bytes"),
             What::Event(index) => f.write_str(&self.transcript.event_text(index)),
             What::Done(status) => write!(f, "{}", status.code()),

@@ -18,7 +18,7 @@ use super::fill;
 /// assert_eq!(reply.push(b"ng, and more"), 2); // what it does not need is left to the caller
 /// assert_eq!(reply.message(), Some(b"pong".as_slice()));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Exact {
     want_len: usize,
     got: Vec<u8>,

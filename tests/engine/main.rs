@@ -1,6 +1,7 @@
 //! What the event engine promises: bounds, order, faults of hosts, and that a run can be made again.
 
 mod bounds;
+mod calm;
 mod hosts;
 mod reactor;
 mod replay;

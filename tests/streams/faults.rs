@@ -99,6 +99,21 @@ fn a_stall_holds_back_what_follows() {
     );
 }
 
+/// What stalls when it becomes calm arrives a latency after, and no later byte is hit.
+#[test]
+fn no_stream_is_hit_once_it_is_calm() {
+    let script = [(0, "a", Do::Connect(B)), (20, "a", Do::Write(0, "1234")), (60, "a", Do::Write(0, "5678"))];
+    let plan = "a>b @0 stall 1s; a>b @4 stall 1s; a>b cut every 2 bytes";
+    let reads = |plan: &str| {
+        let (_, _, transcript) = run_with(plan, &script);
+        let reads = transcript.lines().filter(|line| line.contains("  read "));
+        reads.map(|line| format!("{} {}", &line[..5], line.split('"').nth(1).unwrap())).collect::<Vec<_>>()
+    };
+    assert_eq!(reads(plan), ["1.025 12", "1.025 34", "1.065 56", "1.065 78"]);
+    assert_eq!(reads(&format!("calm 50ms; {plan}")), ["0.055 12", "0.055 34", "0.065 5678"]);
+    assert_eq!(reads("calm 10ms; a>b @0 reset"), ["0.025 1234", "0.065 5678"]);
+}
+
 #[test]
 fn a_stall_at_the_end_holds_back_the_end() {
     expect(

@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::Settings;
-use lossproof::fault::strategy::{datagram_plan, stream_plan};
-use lossproof::fault::{Chance, FaultPlan, Flow, Profile};
+use lossproof::fault::strategy::{datagram_plan, plan, stream_plan};
+use lossproof::fault::{Chance, FaultKind, FaultPlan, Flow, Profile};
 use lossproof::systems::Options;
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_local::UdpLocal;
@@ -27,6 +27,19 @@ proptest! {
     ) {
         let options = Options { ids, drop: Chance::percent(drop), ..Options::default() };
         assert_parity::<UdpRemote>(&options, &plan, Profile::default(), 7);
+    }
+
+    #[test]
+    fn a_calm_is_the_same_in_both_worlds(plan in plan(&["server", "client"], 8), millis in 0_u64..400) {
+        let mut plan = plan;
+        plan.retain(|fault| {
+            use FaultKind::{Crash, Poweroff, Restart};
+            !matches!(fault.kind(), Crash | Poweroff | Restart)
+        });
+        plan.calm = Some(Instant::from_millis(millis));
+        let profile = Profile { loss: Chance::percent(30), ..Profile::default() };
+        assert_parity::<UdpRemote>(&Options::default(), &plan, profile, 7);
+        assert_parity::<TcpSixteen>(&Options::default(), &plan, profile, 7);
     }
 
     #[test]

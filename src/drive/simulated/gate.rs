@@ -23,14 +23,15 @@ use crate::fault::ResolvedHost;
 use crate::host::HostId;
 use crate::machine::{Boot, BoxedMachine, Effect, Input, Machine, Peer};
 use crate::network::{Order, Power, Segment, StreamEnd};
-use crate::scenario::{Binding, Scenario};
+use crate::scenario::{Binding, Scenario, TimedCommand};
 use crate::time::Instant;
 use crate::transcript::What;
 
-/// Starts the machine of a host and drives it as long as the simulation goes on.
+/// Starts the machine of a host and drives it as long as the simulation goes on. `commands` are those of the whole run.
 pub(super) async fn drive_host<C, E>(
     host: HostId,
     scenario: &Scenario<C, E>,
+    commands: &[TimedCommand<C>],
     settings: &Settings,
     shared: Rc<RefCell<Shared<E>>>,
 ) -> Result<(), DriveError>
@@ -49,7 +50,7 @@ where
     let notify = Rc::clone(&shared.borrow().notifies[host.index()]);
     let mut port = Gate {
         host,
-        scenario,
+        commands,
         sockets: Sockets::open(endpoint).await?,
         begin: clock(),
         skew: Duration::ZERO,
@@ -71,7 +72,7 @@ where
 /// The port to turmoil's sockets: it lets through what the model says, when the model says.
 struct Gate<'a, C, E> {
     host: HostId,
-    scenario: &'a Scenario<C, E>,
+    commands: &'a [TimedCommand<C>],
     sockets: Sockets<Turmoil>,
     begin: tokio::time::Instant,
     skew: Duration,
@@ -198,7 +199,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
             self.carry(&[]);
             if let Some(arrival) = arrival {
                 let bytes = std::mem::take(&mut self.shared.borrow_mut().world.inbound);
-                let fed = self.feed(core, arrival.input(&bytes, self.scenario.commands()));
+                let fed = self.feed(core, arrival.input(&bytes, self.commands));
                 self.shared.borrow_mut().world.inbound = bytes;
                 return Some(fed);
             }

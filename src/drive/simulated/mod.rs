@@ -87,7 +87,8 @@ where
 {
     let latency = settings.plan.link.unwrap_or(scenario.latency);
     check(scenario, settings, latency)?;
-    let shared = Rc::new(RefCell::new(Shared::new(scenario, settings)));
+    let commands: Rc<[_]> = scenario.commands_of(settings.effective_seed()).into_owned().into();
+    let shared = Rc::new(RefCell::new(Shared::new(scenario, settings, &commands)));
     let mut sim = turmoil::Builder::new()
         .tick_duration(TICK)
         .min_message_latency(latency)
@@ -99,11 +100,13 @@ where
     for index in 0..scenario.hosts().len() as u16 {
         let host = HostId(index);
         let (scenario, settings, shared) = (Rc::clone(scenario), settings.clone(), Rc::clone(&shared));
+        let commands = Rc::clone(&commands);
         let ip = host.address(0).inet().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
         sim.host(ip, move || {
             let (scenario, settings, shared) = (Rc::clone(&scenario), settings.clone(), Rc::clone(&shared));
+            let commands = Rc::clone(&commands);
             async move {
-                let driven = drive_host(host, &scenario, &settings, Rc::clone(&shared)).await;
+                let driven = drive_host(host, &scenario, &commands, &settings, Rc::clone(&shared)).await;
                 if let Err(error) = driven {
                     shared.borrow_mut().failure.get_or_insert(error.to_string());
                 }

@@ -9,7 +9,7 @@ use crate::engine::{Entry, Event, Keep, Queue, Settings, World};
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::network::Order;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, TimedCommand};
 use crate::time::Instant;
 use crate::transcript::What;
 
@@ -30,10 +30,15 @@ pub(super) struct Shared<E> {
 }
 
 impl<E> Shared<E> {
-    pub(super) fn new<C>(scenario: &Scenario<C, E>, settings: &Settings) -> Self {
+    /// `commands` are all those of the run.
+    pub(super) fn new<C>(
+        scenario: &Scenario<C, E>,
+        settings: &Settings,
+        commands: &[TimedCommand<C>],
+    ) -> Self {
         let hosts = scenario.hosts().len();
         let mut world = World::default();
-        world.reset(scenario, &Settings { keep: Keep::Log, ..settings.clone() });
+        world.reset(scenario, &Settings { keep: Keep::Log, ..settings.clone() }, commands);
         let mut shared = Self {
             world,
             inboxes: (0..hosts).map(|_| Queue::new()).collect(),
@@ -46,6 +51,13 @@ impl<E> Shared<E> {
         };
         // Faults of hosts are put into the log here: a host whose machine has ended takes no part any more.
         for Reverse(Entry { order, event }) in std::mem::take(&mut shared.world.queue) {
+            if matches!(event, Event::Calm) {
+                // What it ends the network knows, and hosts that are down there are none here.
+                if order.at() <= scenario.max_time {
+                    shared.world.record(order.at(), HostId(0), What::Calm);
+                }
+                continue;
+            }
             if let Event::Fault(fault, _) = event
                 && order.at() <= scenario.max_time
             {

@@ -6,6 +6,7 @@ mod slots;
 mod tests;
 
 use std::fmt::{self, Write as _};
+use std::hash::Hasher;
 
 pub use effect::{Chunk, Effect, Misuse, Status};
 
@@ -244,6 +245,12 @@ impl<E> Outbox<E> {
         }
     }
 
+    /// Whether the machine has said that it is done.
+    #[cfg(feature = "sansio")]
+    pub(crate) const fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// Whether a write to a stream was short, and there has been no room since.
     pub(crate) fn is_short(&self, conn: Conn) -> bool {
         matches!(self.slots.get(conn), Some(Slot::Open { short: true, .. }))
@@ -261,6 +268,11 @@ impl<E> Outbox<E> {
         self.slots.clear();
         self.done = false;
         self.misuse = None;
+    }
+
+    /// Writes what distinguishes the streams from others.
+    pub(crate) fn fingerprint(&self, to: &mut dyn Hasher) {
+        self.slots.fingerprint(to);
     }
 
     /// Reports a broken law to whoever drives, even after `done`.

@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hash::{Hash, Hasher};
 
 use crate::machine::Conn;
 
 /// What the outbox knows of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Slot {
     Vacant,
     Dialing,
@@ -70,6 +71,11 @@ impl Slots {
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         self.vacant.clear();
+    }
+
+    /// Writes all streams; which names are vacant follows from that.
+    pub(super) fn fingerprint(&self, mut to: &mut dyn Hasher) {
+        self.slots.hash(&mut to);
     }
 
     /// Takes over the streams of another host.

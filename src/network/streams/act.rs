@@ -47,19 +47,34 @@ impl Network {
     pub(crate) fn write(&mut self, now: Instant, at: StreamEnd, len: u32) -> u32 {
         let offset = self.streams.end(at).sent_len;
         let end_offset = offset + u64::from(len);
+        let was_open = self.trail.is_open();
         let mut here = offset;
         while here < end_offset {
             if !self.pass_point(now, at, here, here > offset) {
                 break;
             }
-            let next = self.next_cut(at, here, end_offset);
+            let next = if now < self.calm_at { self.next_cut(at, here, end_offset) } else { end_offset };
             self.packets += 1;
             let len = (next - here) as u32;
             self.send_to_peer(now, at, Segment::Data { offset: here, len });
             here = next;
         }
+        if self.trail.is_on() {
+            self.note_points(now, at, (offset, here), was_open);
+        }
         self.streams.end_mut(at).sent_len = end_offset;
         (here - offset) as u32
+    }
+
+    /// Tells the trail at which of these offsets, of which bytes were sent, a fault may be.
+    fn note_points(&mut self, now: Instant, at: StreamEnd, (offset, here): (u64, u64), was_open: bool) {
+        let (from, to, conn) = self.direction(at);
+        // Where nothing passes any more, what was written is lost whole, and no fault behind its beginning is met.
+        let is_lost = self.departure(from, to, now) == Instant::FAR_FUTURE;
+        let end_offset = if is_lost { here.min(offset + 1) } else { here };
+        if self.trail.is_open() {
+            self.trail.note_points((from, to, conn), offset, end_offset, was_open);
+        }
     }
 
     /// Applies the fault at one offset of a direction; false if nothing goes on from here.
@@ -67,10 +82,17 @@ impl Network {
         if self.streams.end(at).severed {
             return false;
         }
+        if now >= self.calm_at {
+            return true;
+        }
         let (from, to, conn) = self.direction(at);
         let planned = self.schedule.stream(from, to, conn).and_then(|faults| faults.here(offset));
         let (fault, index) = match planned {
             Some((fault, index)) => (fault, Some(index)),
+            None if self.trail.is_on() => match self.trail.offset((from, to, conn), offset) {
+                Some(fault) => (fault, None),
+                None => return true,
+            },
             None if inside || self.profile.is_calm() => return true,
             None => match self.profile.write(self.seed, from, to, conn, offset) {
                 Some(fault) => (fault, None),
@@ -89,7 +111,8 @@ impl Network {
         match fault {
             StreamFault::Cut => true,
             StreamFault::Stall(span) => {
-                let late_at = self.departure(from, to, now) + self.latency + span;
+                let due_at = self.departure(from, to, now) + self.latency;
+                let late_at = self.late(due_at, span);
                 let end = self.streams.end_mut(at);
                 end.ready_at = end.ready_at.max(late_at);
                 true
@@ -114,6 +137,12 @@ impl Network {
     fn next_cut(&mut self, at: StreamEnd, here: u64, end_offset: u64) -> u64 {
         let (from, to, conn) = self.direction(at);
         let next = self.schedule.stream(from, to, conn).and_then(|faults| faults.next_after(here));
+        let decided = self.trail.next_offset((from, to, conn)).filter(|offset| *offset > here);
+        let next = match (next, decided) {
+            (Some(planned), Some(decided)) if planned.0 <= decided => Some(planned),
+            (_, Some(decided)) => Some((decided, None)),
+            (planned, None) => planned,
+        };
         match next {
             Some((offset, regular)) if offset < end_offset => {
                 if let Some(index) = regular
@@ -135,6 +164,10 @@ impl Network {
             return;
         }
         let offset = end.sent_len;
+        if self.trail.is_on() && self.trail.is_open() && !self.streams.end(at).severed {
+            let direction = self.direction(at);
+            self.trail.note_points(direction, offset, offset + 1, true);
+        }
         if self.pass_point(now, at, offset, false) {
             self.send_to_peer(now, at, Segment::Fin);
         }

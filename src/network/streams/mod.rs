@@ -15,6 +15,7 @@
 
 mod act;
 mod arrive;
+mod fingerprint;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ use crate::machine::{CloseReason, Conn, ConnMap, ConnectError, Peer, limits};
 use crate::time::Instant;
 
 /// Names one end of one connection of the whole run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StreamEnd {
     pub(crate) stream: u32,
     /// 0 for the connector's end, 1 for the acceptor's.
@@ -39,7 +40,7 @@ impl StreamEnd {
 }
 
 /// What arrives at one end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Segment {
     Syn,
     SynAck,
@@ -56,6 +57,16 @@ pub(crate) enum Segment {
     Over(CloseReason),
     /// Of this end alone: it has waited long enough for the peer's end.
     LingerOver,
+}
+
+impl Segment {
+    /// The same at the beginning of its stream: the offset is only for the log.
+    pub(crate) const fn without_offset(self) -> Self {
+        match self {
+            Self::Data { len, .. } => Self::Data { offset: 0, len },
+            other => other,
+        }
+    }
 }
 
 /// What a world does with what arrived.
@@ -179,6 +190,11 @@ impl Streams {
         self.between.clear();
         self.sent.clear();
         self.marks.clear();
+    }
+
+    /// Whether there never was one.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     /// The end that a host calls `conn`.

@@ -1,5 +1,6 @@
 //! One member at its terminal.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::{Command, Event, MAX_SAID_LEN, PING, QUIT};
@@ -33,7 +34,7 @@ enum State {
 }
 
 /// What is known of the last two pings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Refusals {
     /// The one before the last was refused, or there was none.
     before: bool,
@@ -113,5 +114,17 @@ impl Machine for Client {
             State::Chatting { heartbeat, .. } => Some(heartbeat.due_at()),
             State::Idle | State::Over => None,
         }
+    }
+
+    fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
+        match &self.state {
+            State::Idle => to.write_u8(0),
+            State::Chatting { heartbeat, refusals } => {
+                (1_u8, refusals).hash(&mut to);
+                heartbeat.fingerprint(now, to);
+            }
+            State::Over => to.write_u8(2),
+        }
+        true
     }
 }

@@ -1,5 +1,6 @@
 //! Who is there, and who hears what.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::{Command, Event, MAX_MEMBERS, MAX_SAID_LEN, Note, PING, QUIT};
@@ -90,5 +91,12 @@ impl Machine for Server {
 
     fn deadline(&self) -> Option<Instant> {
         self.members.deadline()
+    }
+
+    fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
+        // What it notes has the time for which it has been up.
+        now.since(self.started_at).hash(&mut to);
+        self.members.fingerprint(now, to);
+        true
     }
 }

@@ -81,7 +81,9 @@ impl Line {
                     Some(Cell::Glyph(c)) if c.width() == Some(2));
                 covered.then_some(' ')
             }
-            Cell::Lines { leads, dotted } => Some(if ascii { ascii_line(leads, dotted) } else { line(leads, dotted) }),
+            Cell::Lines { leads, dotted } => {
+                Some(if ascii { ascii_line(leads, dotted) } else { line(leads, dotted) })
+            }
         };
         let text: String = (0..self.cells.len()).filter_map(glyph).collect();
         text.trim_end().to_owned()

@@ -3,6 +3,7 @@
 use super::Look;
 use super::canvas::{DOWN, LEFT, Line, RIGHT, UP};
 use super::words::{clean, clip, width, wrap};
+use crate::host::HostId;
 use crate::time::Instant;
 use crate::transcript::story::{Fate, Kind, Mark, Row, Story};
 
@@ -31,7 +32,16 @@ pub(super) type Room = (usize, usize);
 impl<'a> Drawing<'a> {
     pub(super) fn new(story: &'a Story<'a>, look: Look, time_width: usize, columns: Vec<usize>) -> Self {
         let is_down = vec![false; columns.len()];
-        Self { story, look, time_width, columns, is_down, tracks: Vec::new(), last_at: None, text: String::new() }
+        Self {
+            story,
+            look,
+            time_width,
+            columns,
+            is_down,
+            tracks: Vec::new(),
+            last_at: None,
+            text: String::new(),
+        }
     }
 
     pub(super) fn text(mut self) -> String {
@@ -40,7 +50,7 @@ impl<'a> Drawing<'a> {
             match &row.kind {
                 Kind::Departs(flight) => self.departs(row, *flight),
                 Kind::Arrives(flights) => self.arrives(index, row, flights),
-                Kind::Own(Mark::Network) => self.between(row),
+                Kind::Own(mark) if mark.is_between() => self.between(row),
                 Kind::Own(mark) => self.own(row, *mark),
             }
         }
@@ -116,10 +126,10 @@ impl<'a> Drawing<'a> {
     fn departs(&mut self, row: &Row, index: usize) {
         let flight = &self.story.flights[index];
         let from = self.columns[flight.from.index()];
-        let track = self.free_track(flight);
+        let track = self.free_track(flight).filter(|_| flight.is_followed());
         let end = track.unwrap_or_else(|| self.track_columns(flight)[0]);
         let (ahead, back) = if flight.from < flight.to { (RIGHT, LEFT) } else { (LEFT, RIGHT) };
-        let text = clean(&self.story.departure_text(row, flight), self.look.ascii);
+        let text = clean(&flight.with_fault(&row.text), self.look.ascii);
         let room = self.label_room(flight, end, width(&text) + 4);
         let mut line = self.begin(row);
         line.lead(from, ahead, false);
@@ -133,12 +143,33 @@ impl<'a> Drawing<'a> {
             }
             (Fate::Arrived, None) => line.write(end, self.glyph("╌", ".")),
         }
-        let label = clip(&text, (room.1 - room.0).saturating_sub(4), self.look.ascii);
+        let room_len = (room.1 - room.0).saturating_sub(4);
+        // What does not fit on the arrow stands below.
+        let is_short = width(&text) <= room_len;
+        let label = if is_short { text } else { clean(&flight.with_fault(&flight.name), self.look.ascii) };
+        let label = clip(&label, room_len, self.look.ascii);
         if !label.is_empty() {
             let label = format!(" {label} ");
             line.write(room.0 + (room.1 - room.0 - width(&label)) / 2, &label);
         }
         self.put(&line);
+        if let Some(payload) = row.text.strip_prefix(&flight.name).filter(|_| !is_short) {
+            for (start, text) in self.lay(row.host, payload.trim_start()) {
+                let mut line = self.base();
+                line.write(start, &text);
+                self.put(&line);
+            }
+        }
+    }
+
+    /// A text beside a host's line, each of its lines with where it begins.
+    fn lay(&self, host: HostId, text: &str) -> Vec<(usize, String)> {
+        let text = clean(text, self.look.ascii);
+        let (rightwards, room) = self.text_room(host, width(&text));
+        let lines = wrap(&text, room.1 - room.0, MAX_TEXT_LINES, self.look.ascii);
+        let widest = lines.iter().map(|line| width(line)).max().unwrap_or(0);
+        let start = if rightwards { room.0 } else { room.1 - widest.min(room.1 - room.0) };
+        lines.into_iter().map(|line| (start, line)).collect()
     }
 
     fn arrives(&mut self, index: usize, row: &Row, flights: &[usize]) {
@@ -161,14 +192,17 @@ impl<'a> Drawing<'a> {
         }
         let is_followed = reach != to;
         if !is_followed {
-            reach = if from_left { to - 3 } else { to + 3 };
-            line.across(reach, to, true);
+            reach = if from_left { to - 2 } else { to + 2 };
+            line.across(if from_left { to - 3 } else { to + 3 }, to, true);
         }
         let head = if from_left { to - 1 } else { to + 1 };
         line.write(head, if from_left { self.glyph("►", ">") } else { self.glyph("◄", "<") });
         let says = !first.is_plain() || row.text != first.name || !is_followed;
         if says && let Some(room) = self.room_beyond(first, reach) {
-            let text = clip(&clean(&row.text, self.look.ascii), room.1 - room.0, self.look.ascii);
+            // Where no track leads here, the whole text tells what it is.
+            let whole = !is_followed && row.text == first.name;
+            let text = if whole { &self.story.rows[first.departs].text } else { &row.text };
+            let text = clip(&clean(text, self.look.ascii), room.1 - room.0, self.look.ascii);
             let start = if from_left { room.1 - width(&text) } else { room.0 };
             line.write(start, &text);
         }
@@ -180,7 +214,8 @@ impl<'a> Drawing<'a> {
         let (Some(&first), Some(&last)) = (self.columns.first(), self.columns.last()) else { return };
         let mut line = self.begin(row);
         line.across(first, last.max(first + 1), true);
-        let text = clip(&clean(&row.text, self.look.ascii), (last - first).saturating_sub(5), self.look.ascii);
+        let text =
+            clip(&clean(&row.text, self.look.ascii), (last - first).saturating_sub(5), self.look.ascii);
         if !text.is_empty() {
             let text = format!(" {text} ");
             line.write(first + (last - first).saturating_sub(width(&text)) / 2 + 1, &text);
@@ -189,19 +224,14 @@ impl<'a> Drawing<'a> {
     }
 
     fn own(&mut self, row: &Row, mark: Mark) {
-        let text = clean(&row.text, self.look.ascii);
-        let (rightwards, room) = self.text_room(row.host, width(&text));
-        let lines = wrap(&text, room.1 - room.0, MAX_TEXT_LINES, self.look.ascii);
-        let widest = lines.iter().map(|line| width(line)).max().unwrap_or(0);
-        let start = if rightwards { room.0 } else { room.1 - widest.min(room.1 - room.0) };
-        for (index, text) in lines.iter().enumerate() {
+        for (index, (start, text)) in self.lay(row.host, &row.text).into_iter().enumerate() {
             let mut line = self.base();
             if index == 0 {
                 self.margin(&mut line, row);
                 let sign = match mark {
                     Mark::Event => self.glyph("●", "*"),
                     Mark::Command => self.glyph("▸", ">"),
-                    Mark::Note | Mark::Up => self.glyph("○", "o"),
+                    Mark::Note | Mark::Up | Mark::Calm => self.glyph("○", "o"),
                     Mark::Ended(_) => self.glyph("■", "#"),
                     Mark::Down => self.glyph("╳", "X"),
                     Mark::Fault | Mark::Network => "!",
@@ -209,7 +239,7 @@ impl<'a> Drawing<'a> {
                 };
                 line.write(self.columns[row.host.index()], sign);
             }
-            line.write(start, text);
+            line.write(start, &text);
             self.put(&line);
             match mark {
                 Mark::Ended(_) | Mark::Down => self.is_down[row.host.index()] = true,

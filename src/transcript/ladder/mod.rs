@@ -36,7 +36,9 @@ impl Default for Look {
 
 /// A ladder that needs more columns than there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a ladder of {hosts} hosts takes {needed} columns, and there are {width}: widen it, or read the text")]
+#[error(
+    "a ladder of {hosts} hosts takes {needed} columns, and there are {width}: widen it, or read the text"
+)]
 pub struct TooNarrow {
     /// How many hosts there are.
     pub hosts: usize,
@@ -72,7 +74,8 @@ impl<E> Transcript<'_, E> {
     pub fn ladder(&self, look: Look) -> Result<String, TooNarrow> {
         let story = Story::new(self);
         let hosts = story.names.len();
-        let time_width = story.rows.iter().map(|row| width(&row.at.to_string())).max().unwrap_or(0).max("time".len());
+        let time_width =
+            story.rows.iter().map(|row| width(&row.at.to_string())).max().unwrap_or(0).max("time".len());
         // The time, a blank, a mark, a blank.
         let first = time_width + 3;
         let needed = first + (hosts.saturating_sub(1) * MIN_GAP).max(MIN_TEXT) + 1;

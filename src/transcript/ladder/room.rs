@@ -67,7 +67,8 @@ impl Drawing<'_> {
             (0..here).rev().map(|start| (self.beyond_right(HostId(start as u16)), end)).collect()
         };
         let fits = |room: &&Room| room.0 + wanted.max(MIN_ROOM) <= room.1;
-        let widest = rooms.iter().filter(|room| room.0 + MIN_ROOM <= room.1).max_by_key(|room| room.1 - room.0);
+        let widest =
+            rooms.iter().filter(|room| room.0 + MIN_ROOM <= room.1).max_by_key(|room| room.1 - room.0);
         let whole = if rightwards {
             (self.columns[here] + 2, self.columns[last] - 1)
         } else {
@@ -92,7 +93,7 @@ impl Drawing<'_> {
 
     /// The middle of the gap at the right of a host, between the tracks of both its sides.
     fn middle(&self, left: usize) -> usize {
-        (self.columns[left] + self.columns[left + 1]) / 2
+        usize::midpoint(self.columns[left], self.columns[left + 1])
     }
 
     /// The tracks between two columns that are taken.

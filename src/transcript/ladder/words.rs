@@ -35,7 +35,12 @@ pub(in crate::transcript) fn clip(text: &str, max_width: usize, ascii: bool) -> 
 }
 
 /// A text on several lines, broken at blanks where possible; the last is cut if there is more.
-pub(in crate::transcript) fn wrap(text: &str, max_width: usize, max_lines: usize, ascii: bool) -> Vec<String> {
+pub(in crate::transcript) fn wrap(
+    text: &str,
+    max_width: usize,
+    max_lines: usize,
+    ascii: bool,
+) -> Vec<String> {
     let (mut lines, mut rest) = (Vec::new(), text);
     while lines.len() + 1 < max_lines && width(rest) > max_width {
         let (head, _) = split(rest, max_width);

@@ -25,8 +25,8 @@ pub(super) struct Flights {
     datagrams: BTreeMap<(HostId, HostId, u64), usize>,
     writes: BTreeMap<Direction, Vec<(Range<u64>, usize)>>,
     connects: BTreeMap<Direction, usize>,
-    /// The rows of the first `shutdown` or `close`, until the other side sees an end.
-    ends: BTreeMap<Direction, usize>,
+    /// The rows of the first `shutdown` or `close`, until the other side sees an end, and which of them it was.
+    ends: BTreeMap<Direction, (usize, &'static str)>,
     aborts: BTreeMap<Direction, usize>,
     /// Arrivals of datagrams and bytes. They are matched at the end: at a latency of 0 one can stand before its
     /// departure.
@@ -95,8 +95,8 @@ impl Flights {
         }
     }
 
-    pub(super) fn end(&mut self, from: HostId, link: Link, row: usize) {
-        self.ends.entry((from, link.peer, link.number)).or_insert(row);
+    pub(super) fn end(&mut self, from: HostId, link: Link, word: &'static str, row: usize) {
+        self.ends.entry((from, link.peer, link.number)).or_insert((row, word));
     }
 
     pub(super) fn abort(&mut self, from: HostId, link: Link, row: usize) {
@@ -104,8 +104,8 @@ impl Flights {
     }
 
     pub(super) fn eof(&mut self, here: HostId, link: Link, row: usize) {
-        if let Some(departs) = self.ends.remove(&(link.peer, here, link.number)) {
-            let flight = self.depart(link.peer, here, named(link, "end"), departs);
+        if let Some((departs, word)) = self.ends.remove(&(link.peer, here, link.number)) {
+            let flight = self.depart(link.peer, here, named(link, word), departs);
             self.matched.push((flight, row));
         }
     }
@@ -114,7 +114,7 @@ impl Flights {
         if reason == CloseReason::Reset
             && let Some(departs) = self.aborts.remove(&(link.peer, here, link.number))
         {
-            let flight = self.depart(link.peer, here, named(link, "reset"), departs);
+            let flight = self.depart(link.peer, here, named(link, "abort"), departs);
             self.matched.push((flight, row));
         }
     }
@@ -134,10 +134,12 @@ impl Flights {
         for (flight, row) in self.matched {
             let flight_there = &mut self.all[flight];
             flight_there.arrivals.push(row);
-            rows[flight_there.departs].kind = match rows[flight_there.departs].kind {
-                Kind::Own(_) => Kind::Departs(flight),
-                ref kind => kind.clone(),
-            };
+            let departs = &mut rows[flight_there.departs];
+            // An end departs only where somebody sees it.
+            if let Kind::Own(_) = departs.kind {
+                departs.kind = Kind::Departs(flight);
+                departs.text.clone_from(&flight_there.name);
+            }
             match &mut rows[row].kind {
                 Kind::Arrives(flights) => flights.push(flight),
                 kind => *kind = Kind::Arrives(vec![flight]),

@@ -1,7 +1,7 @@
 //! A transcript as a picture shows it: rows from top to bottom, and the flights between them.
 //!
 //! The transcript's records say what each host did. Here what left one host is matched with what came in at another, so
-//! that a ladder can draw an arrow for it. A record of a new kind needs its place in `Rows::add`, and nowhere else.
+//! that a ladder can draw an arrow for it. A record of a new kind needs its place in `Reader::add`, and nowhere else.
 
 mod flights;
 mod rows;
@@ -77,11 +77,18 @@ pub(super) enum Mark {
     Fault,
     /// A fault between hosts.
     Network,
+    /// The end of all faults.
+    Calm,
     /// Something does not hold.
     Broken,
 }
 
 impl Mark {
+    /// Whether it is of no host: what happens between all of them.
+    pub(super) const fn is_between(self) -> bool {
+        matches!(self, Self::Network | Self::Calm)
+    }
+
     /// Whether it is a fault.
     pub(super) const fn is_fault(self) -> bool {
         matches!(self, Self::Down | Self::Up | Self::Fault | Self::Network)
@@ -107,6 +114,19 @@ pub(super) struct Flight {
 }
 
 impl Flight {
+    /// A text after the fault that it met.
+    pub(super) fn with_fault(&self, text: &str) -> String {
+        match &self.fault {
+            Some(fault) => format!("{fault}: {text}"),
+            None => text.to_owned(),
+        }
+    }
+
+    /// Whether it is on its way for rows to come. Without latency it may have arrived in a row above.
+    pub(super) fn is_followed(&self) -> bool {
+        self.arrivals.last().is_some_and(|last| *last > self.departs)
+    }
+
     /// The arrival that follows from its departure at a look: the next row, and no other.
     pub(super) fn is_plain(&self) -> bool {
         self.arrivals == [self.departs + 1]
@@ -137,14 +157,6 @@ impl<'a> Story<'a> {
     /// The name of a host.
     pub(super) fn name(&self, host: HostId) -> &'a str {
         self.names[host.index()]
-    }
-
-    /// What is to be read where a row departs or stands for itself: a flight's fault goes before its payload.
-    pub(super) fn departure_text(&self, row: &Row, flight: &Flight) -> String {
-        match &flight.fault {
-            Some(fault) => format!("{fault}: {}", row.text),
-            None => row.text.clone(),
-        }
     }
 
     /// Whether a fault is to be marked in this row.

@@ -9,20 +9,20 @@ use crate::transcript::{Link, Record, Span, Transcript, What};
 
 /// All rows, and the flights that depart in them; arrivals are notes yet.
 pub(super) fn read<E>(transcript: &Transcript<'_, E>) -> (Vec<Row>, Flights) {
-    let mut rows = Rows { transcript, rows: Vec::new(), flights: Flights::default() };
+    let mut reader = Reader { transcript, rows: Vec::new(), flights: Flights::default() };
     for record in transcript.log.sorted() {
-        rows.add(record);
+        reader.add(record);
     }
-    (rows.rows, rows.flights)
+    (reader.rows, reader.flights)
 }
 
-struct Rows<'a, 'b, E> {
+struct Reader<'a, 'b, E> {
     transcript: &'a Transcript<'b, E>,
     rows: Vec<Row>,
     flights: Flights,
 }
 
-impl<E> Rows<'_, '_, E> {
+impl<E> Reader<'_, '_, E> {
     fn add(&mut self, record: Record) {
         let (here, next) = (record.host, self.rows.len());
         match record.what {
@@ -34,18 +34,11 @@ impl<E> Rows<'_, '_, E> {
             }
             What::Recv { from, n, bytes } => {
                 self.flights.recv(from, here, n, next);
-                self.push(record, Kind::Own(Mark::Note), format!("#{n} {}", self.transcript.bytes_text(bytes)));
-            }
-            What::Write { link, offset, bytes } => {
-                let (name, text) = self.range(link, offset, bytes);
-                let kind = self.flights.write(here, link, offset..offset + bytes.len() as u64, next, name);
-                self.push(record, kind, text);
-            }
-            What::Read { link, offset, bytes } => {
-                self.flights.read(here, link, offset..offset + bytes.len() as u64, next);
-                let (_, text) = self.range(link, offset, bytes);
+                let text = format!("#{n} {}", self.transcript.bytes_text(bytes));
                 self.push(record, Kind::Own(Mark::Note), text);
             }
+            What::Write { link, offset, bytes } => self.add_write(record, link, offset, bytes),
+            What::Read { link, offset, bytes } => self.add_read(record, link, offset, bytes),
             What::Connect(link) => {
                 let kind = self.flights.connect(here, link, next);
                 self.push(record, kind, named(link, "connect"));
@@ -59,18 +52,19 @@ impl<E> Rows<'_, '_, E> {
                 self.push_conn(record, link, false);
             }
             What::Shutdown(link) | What::Close(link) => {
-                self.flights.end(here, link, next);
-                self.push(record, Kind::Own(Mark::Note), named(link, verb(record.what)));
+                self.flights.end(here, link, verb(record.what), next);
+                self.push_whole(record, Mark::Note);
             }
             What::Abort(link) => {
                 self.flights.abort(here, link, next);
-                self.push(record, Kind::Own(Mark::Note), named(link, verb(record.what)));
+                self.push_whole(record, Mark::Note);
             }
             What::Eof(link) => {
                 self.flights.eof(here, link, next);
                 self.push_whole(record, Mark::Note);
             }
             What::Fault(fault) => self.add_fault(record, fault),
+            What::Calm => self.push_whole(record, Mark::Calm),
             What::Command(_) => self.push_whole(record, Mark::Command),
             What::Event(index) => {
                 self.push(record, Kind::Own(Mark::Event), self.transcript.event_text(index));
@@ -78,7 +72,8 @@ impl<E> Rows<'_, '_, E> {
             What::Done(status) => self.push_whole(record, Mark::Ended(status)),
             What::Broken(_) => self.push_whole(record, Mark::Broken),
             What::SendNowhere { bytes } => {
-                self.push(record, Kind::Own(Mark::Note), format!("{} → nowhere", self.transcript.bytes_text(bytes)));
+                let text = format!("{} → nowhere", self.transcript.bytes_text(bytes));
+                self.push(record, Kind::Own(Mark::Note), text);
             }
             What::Unreachable { .. }
             | What::ConnectFailed(..)
@@ -87,6 +82,20 @@ impl<E> Rows<'_, '_, E> {
             | What::Writable(_)
             | What::Save(_) => self.push_whole(record, Mark::Note),
         }
+    }
+
+    fn add_write(&mut self, record: Record, link: Link, offset: u64, bytes: Span) {
+        let range = offset..offset + bytes.len() as u64;
+        let (name, text) = self.named_bytes(link, offset, bytes);
+        let kind = self.flights.write(record.host, link, range, self.rows.len(), name);
+        self.push(record, kind, text);
+    }
+
+    fn add_read(&mut self, record: Record, link: Link, offset: u64, bytes: Span) {
+        let range = offset..offset + bytes.len() as u64;
+        self.flights.read(record.host, link, range, self.rows.len());
+        let (_, text) = self.named_bytes(link, offset, bytes);
+        self.push(record, Kind::Own(Mark::Note), text);
     }
 
     /// A datagram's fault belongs to its flight; every other has a row.
@@ -130,7 +139,7 @@ impl<E> Rows<'_, '_, E> {
     }
 
     /// What names bytes of a stream, and the same with the bytes.
-    fn range(&self, link: Link, offset: u64, bytes: Span) -> (String, String) {
+    fn named_bytes(&self, link: Link, offset: u64, bytes: Span) -> (String, String) {
         let name = named(link, &format!("@{offset}..{}", offset + bytes.len() as u64));
         let text = format!("{name} {}", self.transcript.bytes_text(bytes));
         (name, text)

@@ -1,7 +1,7 @@
 //! Numbers for people.
 
 /// With a comma after each thousand.
-pub(super) fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -14,12 +14,12 @@ pub(super) fn thousands(number: u64) -> String {
 }
 
 /// So many of a thing: `1 run`, `2 runs`.
-pub(super) fn count(number: u64, thing: &str) -> String {
+pub(crate) fn count(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 /// A span in the unit that suits it.
-pub(super) fn span(seconds: f64) -> String {
+pub(crate) fn span(seconds: f64) -> String {
     const UNITS: [(f64, &str); 4] =
         [(31_557_600.0, "years"), (86_400.0, "days"), (3_600.0, "hours"), (60.0, "min")];
     match UNITS.into_iter().find(|(size, _)| seconds >= 2.0 * size) {
@@ -30,7 +30,8 @@ pub(super) fn span(seconds: f64) -> String {
 }
 
 /// A share in percent. What happened never shows as 0%, and what was not all never as 100%.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+#[cfg(feature = "cli")]
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     let share = part as f64 * 100.0 / whole.max(1) as f64;
     match part {
         _ if part == whole => "100%".to_owned(),
@@ -62,6 +63,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "cli")]
     #[test]
     fn a_share_is_never_rounded_to_nothing_or_all() {
         let shares = [(0, 3), (1, 3), (3, 3), (1, 1_000_000), (999_999, 1_000_000)];

@@ -1,0 +1,197 @@
+//! What may become of a send.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::engine::{Prepared, Sent};
+use crate::fault::{DatagramFault, Fault, FaultPlan, ParseProblem, Resolved, StreamFault, UnknownHost};
+use crate::host::HostId;
+
+/// What may become of each send beside arriving as it should: the kinds of fault, with their parameters.
+///
+/// Shown, it is the list of the faults, in the words of a plan; [`Fates::parse`] reads it.
+///
+/// ```
+/// use lossproof::check::Fates;
+/// use lossproof::fault::DatagramFault;
+///
+/// assert_eq!(Fates::default().to_string(), "drop; duplicate; delay 250ms; cut; stall 250ms; reset");
+/// let losses = Fates { datagram: vec![DatagramFault::Drop], ..Fates::none() };
+/// assert_eq!(losses.to_string(), "drop");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fates {
+    /// What may happen to a datagram. A flip or a truncation behind its end is none.
+    pub datagram: Vec<DatagramFault>,
+    /// What may happen at each offset of a stream at which bytes were written, and at its end. A stream is cut within
+    /// what was written at once, for elsewhere it is cut already.
+    pub stream: Vec<StreamFault>,
+    /// The directions in which it may happen, from host to host; all if there is none.
+    pub flows: Vec<(HostId, HostId)>,
+    /// Which datagrams it may happen to, by their payload; to any if there is none.
+    pub payload: Option<fn(&[u8]) -> bool>,
+}
+
+impl Fates {
+    /// How late what is late comes: behind the first retransmission of most protocols.
+    pub const LATE: Duration = Duration::from_millis(250);
+
+    /// No faults: everything arrives.
+    pub const fn none() -> Self {
+        Self { datagram: Vec::new(), stream: Vec::new(), flows: Vec::new(), payload: None }
+    }
+
+    /// Reads a list of fates: faults in the words of a plan, and directions that they are kept to, between `;`. `names`
+    /// are those of the scenario's hosts.
+    ///
+    /// ```
+    /// use lossproof::check::Fates;
+    ///
+    /// let fates = Fates::parse("drop; delay 40ms; client>server", &["server", "client"])?;
+    /// assert_eq!((fates.to_string().as_str(), fates.flows.len()), ("drop; delay 40ms", 1));
+    /// # Ok::<(), lossproof::check::FatesError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FatesError`] if an item is neither, if it names a host that is not there, or if there is no fault at all.
+    pub fn parse(text: &str, names: &[&str]) -> Result<Self, FatesError> {
+        let mut fates = Self::none();
+        for item in text.split(';').map(str::trim).filter(|item| !item.is_empty()) {
+            if item.contains('>') {
+                // A direction is read as that of a fault, so that names are looked up in one way.
+                match resolved(&format!("{item} #0 drop"), item, names)? {
+                    Resolved::Datagram { from, to, .. } => fates.flows.push((from, to)),
+                    _ => return Err(FatesError::Many(item.to_owned())),
+                }
+                continue;
+            }
+            let is_of_stream = ["cut", "stall", "reset"].iter().any(|word| item.starts_with(word));
+            let place = if is_of_stream { "@1" } else { "#0" };
+            let [a, b] = ["a", "b"];
+            match resolved(&format!("{a}>{b} {place} {item}"), item, &[a, b])? {
+                Resolved::Datagram { fault, .. } => fates.datagram.push(fault),
+                Resolved::Stream { fault, .. } => fates.stream.push(fault),
+                _ => return Err(FatesError::Many(item.to_owned())),
+            }
+        }
+        if fates.datagram.is_empty() && fates.stream.is_empty() {
+            return Err(FatesError::None);
+        }
+        Ok(fates)
+    }
+
+    /// Calls for each fault that may be put on one send, beside those of a plan.
+    pub(super) fn each(&self, sent: Sent, plan: &Prepared, mut call: impl FnMut(Resolved)) {
+        match sent {
+            Sent::Datagram { from, to, n, len } if self.takes(from, to) => {
+                for &fault in &self.datagram {
+                    if changes(fault, len) {
+                        call(Resolved::Datagram { from, to, n, fault });
+                    }
+                }
+            }
+            Sent::Stream { from, to, conn, at, points, inside } if self.takes(from, to) => {
+                for offset in at..at + u64::from(points) {
+                    for &fault in &self.stream {
+                        let is_cut_already = fault == StreamFault::Cut && offset == at && !inside;
+                        if !is_cut_already && plan.is_free((from, to, conn), offset, fault) {
+                            call(Resolved::Stream { from, to, conn, at: offset, fault });
+                        }
+                    }
+                }
+            }
+            Sent::Datagram { .. } | Sent::Stream { .. } => {}
+        }
+    }
+
+    /// How many faults may be put on one send.
+    pub(super) fn count(&self, sent: Sent, plan: &Prepared) -> u32 {
+        let mut count = 0;
+        self.each(sent, plan, |_| count += 1);
+        count
+    }
+
+    fn takes(&self, from: HostId, to: HostId) -> bool {
+        self.flows.is_empty() || self.flows.contains(&(from, to))
+    }
+
+    /// The same with each fault once: otherwise schedules would come twice.
+    pub(super) fn distinct(mut self) -> Self {
+        keep_first(&mut self.datagram);
+        keep_first(&mut self.stream);
+        self
+    }
+}
+
+/// Why a text is no list of fates.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FatesError {
+    /// An item is none.
+    #[error("'{item}' is neither a fault nor a direction: {problem}")]
+    Item {
+        /// The item.
+        item: String,
+        /// What is wrong with it.
+        problem: ParseProblem,
+    },
+    /// An item is more than one fault, or more than a fault.
+    #[error("'{0}' is not one fault: write one between two ';'")]
+    Many(String),
+    /// A direction is between other hosts.
+    #[error("{0}")]
+    Host(#[from] UnknownHost),
+    /// There is no fault.
+    #[error("there is no fault in it; write some, such as 'drop; delay 40ms'")]
+    None,
+}
+
+/// The one fault of a plan, made of this item.
+fn resolved(plan: &str, item: &str, names: &[&str]) -> Result<Resolved, FatesError> {
+    let plan: FaultPlan = plan.parse().map_err(|error: crate::fault::ParseError| FatesError::Item {
+        item: item.to_owned(),
+        problem: error.problem,
+    })?;
+    match plan.faults() {
+        [fault @ (Fault::Datagram { .. } | Fault::Stream { .. })] => Ok(Resolved::new(fault, names)?),
+        _ => Err(FatesError::Many(item.to_owned())),
+    }
+}
+
+/// Whether a fault changes a datagram of this length.
+const fn changes(fault: DatagramFault, len: u32) -> bool {
+    match fault {
+        DatagramFault::Flip { at, mask } => at < len && mask != 0,
+        DatagramFault::Truncate(kept_len) => kept_len < len,
+        DatagramFault::Delay(span) => !span.is_zero(),
+        DatagramFault::Drop | DatagramFault::Duplicate => true,
+    }
+}
+
+fn keep_first<T: PartialEq + Copy>(faults: &mut Vec<T>) {
+    let mut seen = Vec::new();
+    faults.retain(|fault| {
+        let is_new = !seen.contains(fault);
+        seen.push(*fault);
+        is_new
+    });
+}
+
+impl Default for Fates {
+    /// A datagram is lost, comes twice, or [late](Fates::LATE); a stream is cut, stalls as long, or is reset. In every
+    /// direction.
+    fn default() -> Self {
+        Self {
+            datagram: vec![DatagramFault::Drop, DatagramFault::Duplicate, DatagramFault::Delay(Self::LATE)],
+            stream: vec![StreamFault::Cut, StreamFault::Stall(Self::LATE), StreamFault::Reset],
+            ..Self::none()
+        }
+    }
+}
+
+impl fmt::Display for Fates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let datagram = self.datagram.iter().map(ToString::to_string);
+        let all: Vec<String> = datagram.chain(self.stream.iter().map(ToString::to_string)).collect();
+        f.write_str(&all.join("; "))
+    }
+}

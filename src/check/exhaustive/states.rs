@@ -1,0 +1,131 @@
+//! The states that runs were in, and recognising one.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug, Write as _};
+use std::hash::{Hash, Hasher};
+
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+use crate::engine::Engine;
+use crate::time::Instant;
+
+/// How many states are kept: some 300 MB. Further ones are not recognised, which costs time alone.
+const MAX_STATES: usize = 1 << 22;
+
+/// Where a state was first seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// In which run.
+    pub(super) run: u32,
+    /// How many of the run's children have their last fault before it.
+    pub(super) offset: u32,
+    /// How many inputs there had been.
+    inputs: u64,
+}
+
+/// The states of all runs so far, each as 128 bits.
+///
+/// # Why a property is not lost
+///
+/// Two states are equal here only if everything is that the rest of a run, and the verdict on it, depends on: what the
+/// engine's fingerprint has (machines, streams, what is due, what is on its way), and beside it
+/// - all events so far, with hosts and times, by their `Debug` text: a property may look at any of them;
+/// - which demands were met, and how many machines have ended, for that may have been seen and be over;
+/// - the moment, in absolute time: the rest of a run ends by the scenario's time limit, demands by their bounds.
+///
+/// How many faults are left need not be in it: runs are made in the order of their number of faults, so the one that
+/// was here before had at least as many left. It also had no more inputs, which is looked at. So each schedule that
+/// branches off from here on, and is left out, is one that was tried or will be, with the same end.
+///
+/// The 128 bits are a `SipHash-1-3` with a fixed key. By chance two of ten million states are taken for one another
+/// once in 10^24 searches; then a schedule is left out.
+#[derive(Debug, Default)]
+pub(super) struct States {
+    seen: BTreeMap<u128, Seen>,
+    /// The states of the run that is being made, each with how many sends and inputs there had been.
+    fresh: Vec<(u128, usize, u64)>,
+    history: History,
+}
+
+/// The events of a run as a running hash.
+#[derive(Debug, Default)]
+struct History {
+    hasher: SipHasher13,
+    len: usize,
+}
+
+impl States {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// A new run begins.
+    pub(super) fn begin(&mut self) {
+        self.fresh.clear();
+        self.history = History::default();
+    }
+
+    /// Whether the state of a run was that of another run before; otherwise it is kept in mind.
+    pub(super) fn recognise<C: Clone, E: PartialEq + Debug>(
+        &mut self,
+        engine: &Engine<C, E>,
+        now: Instant,
+        met: &[Cell<bool>],
+    ) -> Option<Seen> {
+        let mut hasher = SipHasher13::new();
+        if !engine.fingerprint(now, &mut hasher) {
+            return None;
+        }
+        self.history.follow(engine);
+        hasher.write_u128(self.history.hasher.finish128().into());
+        now.hash(&mut hasher);
+        engine.ends().hash(&mut hasher);
+        for met in met {
+            hasher.write_u8(u8::from(met.get()));
+        }
+        let state = hasher.finish128().into();
+        match self.seen.get(&state) {
+            Some(seen) if seen.inputs <= engine.inputs() => Some(*seen),
+            Some(_) => None,
+            None => {
+                self.fresh.push((state, engine.sends().len(), engine.inputs()));
+                None
+            }
+        }
+    }
+
+    /// Keeps the states of the run that has just been made. `offsets` says for each of its sends how many children
+    /// come before it, and at the end how many there are.
+    pub(super) fn keep(&mut self, run: u32, offsets: &[u32]) {
+        for &(state, sends, inputs) in &self.fresh {
+            if self.seen.len() >= MAX_STATES {
+                return;
+            }
+            self.seen.entry(state).or_insert(Seen { run, offset: offsets[sends], inputs });
+        }
+    }
+}
+
+impl History {
+    fn follow<C, E: Debug>(&mut self, engine: &Engine<C, E>) {
+        for happened in &engine.events()[self.len..] {
+            (happened.at, happened.host).hash(&mut self.hasher);
+            // Writing to a hasher does not fail; an event whose Debug does is told apart as far as it came.
+            let _ = write!(Text(&mut self.hasher), "{:?}", happened.event);
+            self.hasher.write_u8(0xff);
+        }
+        self.len = engine.events().len();
+    }
+}
+
+/// Lets text be formatted straight into a hasher.
+struct Text<'a>(&'a mut SipHasher13);
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write(text.as_bytes());
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! `check --exhaustive`: every schedule of at most so many faults.
+
+use std::fmt;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::args::{CheckArgs, Format};
+use super::check::{MAX_SHRINK_RUNS, clock, laws, statement};
+use super::error::CliError;
+use super::number::{count, thousands};
+use super::output;
+use super::report::{Question, Report, item};
+use super::world::{World, with_panic_places};
+use crate::check::{Exhaustive, Explored, Fates, Progress, Shrunk};
+use crate::machine::Status;
+use crate::systems::{System, Transport};
+
+/// Goes through all schedules.
+pub(super) fn run<S: System>(args: &CheckArgs, max_faults: usize) -> Result<Status, CliError> {
+    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
+    let names = world.scenario.names();
+    let fates = match &args.fates {
+        Some(text) => Fates::parse(text, &names)?,
+        None => usual(world.transport),
+    };
+    let mut search = Exhaustive::new(&world.scenario, &world.properties, fates.clone(), max_faults)
+        .with_seed(args.seed)
+        .with_plan(world.plan.clone())?;
+    let ((explored, wall), places) =
+        with_panic_places(|| explore(|progress| search.run(args.runs.unwrap_or(u64::MAX), progress)));
+    let (mut shrunk, more_places) = with_panic_places(|| {
+        explored.failure.as_ref().map(|failure| search.shrink(failure, MAX_SHRINK_RUNS))
+    });
+    if let Some(Shrunk { failure, .. }) = &mut shrunk {
+        let detail = more_places.complete(std::mem::take(&mut failure.detail));
+        failure.detail = places.complete(detail);
+    }
+    let asked = Question {
+        system: S::ABOUT.name,
+        options: args.options.words(),
+        network: words(args, max_faults),
+        seed: args.seed,
+        properties: world.properties.iter().filter_map(statement).collect(),
+        laws: laws(&world.scenario),
+        never: Vec::new(),
+    };
+    let report = Report::new(asked, &explored.tally, &names, wall, None, shrunk.as_ref())
+        .exhaustive(explored.runs, explored.is_complete);
+    let found = Found { report, schedules: Schedules::new(max_faults, &fates, &explored) };
+    let text = match args.format {
+        Format::Text => found.to_string(),
+        Format::Json => serde_json::to_string(&found).unwrap_or_default() + "\n",
+    };
+    output::print(&text)?;
+    Ok(if explored.holds() { Status::Success } else { Status::Failure })
+}
+
+/// The fates that are tried unless others are given: those of what carries the messages.
+fn usual(transport: Transport) -> Fates {
+    match transport {
+        Transport::Udp => Fates { stream: Vec::new(), ..Fates::default() },
+        Transport::Tcp => Fates { datagram: Vec::new(), ..Fates::default() },
+    }
+}
+
+/// Explores with a progress bar where standard error is a terminal.
+fn explore(search: impl FnOnce(&mut dyn FnMut(&Progress)) -> Explored) -> (Explored, Duration) {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {msg}, {human_pos} of {human_len}, {eta} left")
+    {
+        bar.set_style(style);
+    }
+    let begun_at = clock();
+    let explored = search(&mut |progress| {
+        let Progress { faults, done, of, runs } = *progress;
+        bar.set_length(of);
+        bar.set_position(done);
+        bar.set_message(format!("{}; with {}", count(runs, "run"), count(faults as u64, "fault")));
+    });
+    let wall = begun_at.elapsed();
+    bar.finish_and_clear();
+    (explored, wall)
+}
+
+/// The words that chose the schedules.
+fn words(args: &CheckArgs, max_faults: usize) -> Vec<String> {
+    let mut words = vec![format!("--exhaustive {max_faults}")];
+    words.extend(args.fates.as_ref().map(|fates| format!("--fates '{fates}'")));
+    words.extend(args.faults.faults.as_ref().map(|plan| format!("--faults '{plan}'")));
+    words
+}
+
+/// What was found.
+#[derive(Serialize)]
+struct Found {
+    #[serde(flatten)]
+    report: Report,
+    schedules: Schedules,
+}
+
+/// Which schedules were gone through.
+#[derive(Serialize)]
+struct Schedules {
+    max_faults: usize,
+    fates: String,
+    /// Whether these are all.
+    complete: bool,
+    /// How many there are, if these are all.
+    all: Option<u64>,
+    /// How many of them were left out, for they go on as others do.
+    saved: u64,
+    /// How many runs were broken off where another run had been.
+    merged: u64,
+    /// How many states were told apart; none if a machine has no fingerprint.
+    states: u64,
+    /// How many runs had no fault, one, and so on.
+    by_faults: Vec<u64>,
+}
+
+impl Schedules {
+    fn new(max_faults: usize, fates: &Fates, explored: &Explored) -> Self {
+        let Explored { runs, saved, merged, states, is_complete, by_faults, .. } = explored;
+        Self {
+            max_faults,
+            fates: fates.to_string(),
+            complete: *is_complete,
+            all: is_complete.then(|| runs.saturating_add(*saved)),
+            saved: *saved,
+            merged: *merged,
+            states: *states,
+            by_faults: by_faults.clone(),
+        }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        item(f, "fates", &self.fates)?;
+        let by_faults: Vec<String> = self.by_faults.iter().map(|runs| thousands(*runs)).collect();
+        item(f, "by count", &format!("{} (of 0, 1, … faults)", by_faults.join(", ")))?;
+        let merged = format!("{} broken off in a state where another had been", count(self.merged, "run"));
+        match self.states {
+            0 if self.max_faults > 1 => item(f, "saved", "nothing: a machine has no fingerprint"),
+            _ if self.complete => item(f, "saved", &format!("{}; {merged}", count(self.saved, "schedule"))),
+            _ => item(f, "saved", &merged),
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (report, schedules) = (&self.report, &self.schedules);
+        let (title, most) = (report.title(), count(schedules.max_faults as u64, "fault"));
+        match schedules.all {
+            // The report on a failure is that of any check.
+            _ if report.has_failed() => return write!(f, "{report}"),
+            Some(all) => writeln!(
+                f,
+                "HELD {title}: every schedule of at most {most} ({}), {} properties and the laws",
+                thousands(all),
+                report.property_count()
+            )?,
+            None => writeln!(
+                f,
+                "UNFINISHED {title}: of the schedules of at most {most} only {} were made, and they hold",
+                thousands(report.runs())
+            )?,
+        }
+        schedules.write(f)?;
+        report.write_runs(f)?;
+        report.write_sums(f)?;
+        report.write_statements(f)
+    }
+}

@@ -1,0 +1,136 @@
+//! Texts that are plans, and texts that are not.
+
+use super::*;
+
+fn error(text: &str) -> String {
+    text.parse::<FaultPlan>().map_or_else(|error| error.to_string(), |plan| format!("is a plan: {plan}"))
+}
+
+fn canonical(text: &str) -> String {
+    text.parse::<FaultPlan>().map_or_else(|error| error.to_string(), |plan| plan.to_string())
+}
+
+#[test]
+fn the_text_is_free_in_its_blanks_and_separators() {
+    for (text, expected) in [
+        ("", "v1"),
+        (" ;;\n ; \r\n", "v1"),
+        ("v1", "v1"),
+        ("a>b#0 drop", "v1; a>b #0 drop"),
+        (" v1 ;a > b # 007 flip 1 : 128;;", "v1; a>b #7 flip 1:0x80"),
+        ("a>b #0 drop\r\nseed 7\nlink 0.005s", "v1; seed 7; link 5ms; a>b #0 drop"),
+        ("a>b/1@9 cut\na>b / 2 @ 9 stall 0.1s", "v1; a>b @9 cut; a>b/2 @9 stall 100ms"),
+        ("a>b cut every 8 byte", "v1; a>b cut every 8 bytes"),
+        ("commands 4 ,1,007,1", "v1; commands 1,4,7"),
+        ("a>b #0 drop; commands none; seed 7", "v1; seed 7; commands none; a>b #0 drop"),
+        ("at 1min skew a + 3s; at 0s partition a | b", "v1; at 60s skew a +3s; at 0s partition a|b"),
+        ("at>seed #0 drop; v1>v2 #0 drop; ->. #0 drop", "v1; at>seed #0 drop; v1>v2 #0 drop; ->. #0 drop"),
+    ] {
+        assert_eq!(canonical(text), expected, "{text:?}");
+    }
+}
+
+/// Checks, of pairs of a text and the line expected for it, every one.
+fn check(table: &[(&str, &str)]) {
+    for (text, expected) in table {
+        assert_eq!(error(text), *expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_malformed_item_has_its_one_line() {
+    let item = "expected an item ('seed', 'link', 'calm', 'commands', 'at', or a flow such as a>b), found";
+    let place = "expected '#' and a packet number, '@' and a byte offset, or 'cut every', found";
+    let foreign = "names have ASCII letters, digits, '_', '-' and '.' only";
+    check(&[
+        ("v2", "column 1: expected v1 (the only version understood), found 'v2'"),
+        ("seed 1; v1", "column 9: expected another item, found 'v1'; the version comes first"),
+        ("seed 1; seed 2", "column 9: the plan has a seed already"),
+        ("link 1s; link 1s", "column 10: the plan has a link already"),
+        ("calm 1s; calm 2s", "column 10: the plan has a calm already"),
+        ("calm soon", "column 6: expected a span of time such as 40ms, found 'soon'"),
+        ("commands 1; commands 2", "column 13: the plan has a list of commands already"),
+        ("commands", "column 9: expected 'none' or the number of a command, found the end"),
+        ("commands 1,", "column 12: expected 'none' or the number of a command, found the end"),
+        ("commands none,1", "column 14: expected ';' or the end of the item, found ','"),
+        ("comands 1", &format!("column 1: {item} 'comands'; did you mean 'commands'?")),
+        ("sed 7", &format!("column 1: {item} 'sed'; did you mean 'seed'?")),
+        ("éa>b #0 drop", &format!("column 1: {item} 'éa'; {foreign}")),
+        ("\u{a0}é", &format!("column 2: {item} 'é'; {foreign}")),
+        ("a>é #0 drop", &format!("column 3: expected the name of a host, found 'é'; {foreign}")),
+        (">b #0 drop", "column 1: expected the name of a host, found '>'"),
+        ("a>b drop", &format!("column 5: {place} 'drop'")),
+        ("a>b/2 #0 drop", "column 7: expected '@' and a byte offset, or 'cut every', found '#'"),
+        ("a>b cut evry 8 bytes", "column 9: expected 'every', found 'evry'; did you mean 'every'?"),
+        ("a>b cut every 8", "column 16: expected 'byte' or 'bytes', found the end"),
+        ("a>b #0 drop a", "column 13: expected ';' or the end of the item, found 'a'"),
+    ]);
+}
+
+#[test]
+fn a_malformed_fault_has_its_one_line() {
+    let datagram = "expected a fault (drop, duplicate, delay, flip or truncate), found";
+    let host = "expected a fault (partition, heal, crash, poweroff, restart or skew), found";
+    let side = "expected '|' (both ways) or '>' (one way) and another host, found";
+    let ahead = "expected '+' and a span of time, found";
+    let drop_hint = "'drop' is for a datagram, as in a>b #3 drop";
+    let stall_hint = "'stall' is for a stream, as in a>b @16 stall";
+    check(&[
+        ("client>server #3 dorp", &format!("column 18: {datagram} 'dorp'; did you mean 'drop'?")),
+        ("a>b #0", &format!("column 7: {datagram} the end")),
+        ("a>b #0\n drop", &format!("column 7: {datagram} the end of the line")),
+        ("a>b #0 stall 2s", &format!("column 8: {datagram} 'stall'; {stall_hint}")),
+        ("at 1s drop", &format!("column 7: {host} 'drop'; {drop_hint}")),
+        ("a>b #0 flip 1", "column 14: expected ':' and a mask such as 0x80, found the end"),
+        ("at 1s skew a -3s", &format!("column 14: {ahead} '-3s'; a monotonic clock never goes back")),
+        ("at 1s skew a 3s", &format!("column 14: {ahead} '3s'")),
+        ("at 2s partition a b", &format!("column 19: {side} 'b'")),
+    ]);
+}
+
+#[test]
+fn a_malformed_number_has_its_one_line() {
+    let span = "expected a span of time such as 40ms, found";
+    let units = "end it with ns, us, ms, s or min, without a blank";
+    let beyond = "18446744073709551616";
+    let most = u64::MAX;
+    check(&[
+        ("seed -1", "column 6: expected a seed, found '-1'"),
+        (
+            &format!("seed {beyond}"),
+            &format!("column 6: expected a seed of at most {most}, found '{beyond}'"),
+        ),
+        (
+            "a>b #0 truncate 4294967296",
+            "column 17: expected a number of bytes of at most 4294967295, found '4294967296'",
+        ),
+        (
+            "a>b cut every 0 bytes",
+            &format!("column 15: expected a number of bytes from 1 to {most}, found '0'"),
+        ),
+        ("a>b #0 flip 1:0x100", "column 15: expected a mask from 0x01 to 0xff, found '0x100'"),
+        ("at soon heal", &format!("column 4: {span} 'soon'")),
+        ("a>b #0 delay 40 ms", &format!("column 14: {span} '40'; {units}")),
+        ("at 1m heal", &format!("column 4: {span} '1m'; write 'min' or 'ms'")),
+        ("at 0.5ns heal", "column 4: expected a whole number of nanoseconds, found '0.5ns'"),
+        (
+            "at 18446744074s heal",
+            &format!("column 4: expected a span of at most {most}ns, found '18446744074s'"),
+        ),
+    ]);
+}
+
+#[test]
+fn what_the_plan_refuses_is_reported_at_its_item() {
+    let counted = "connections are counted from 1; write a>b/1, or leave the number out";
+    check(&[
+        ("v1; link 0s", "column 5: link must be at least 1ns"),
+        ("seed 7;a>b/0 @0 cut", &format!("column 8: {counted}")),
+        ("a>b #0 flip 1:0", "column 1: flip must change a bit; use a mask from 0x01 to 0xff"),
+        ("at 2s partition a|a", "column 1: 'a' is on both sides; name two different hosts"),
+        (
+            "v1; seed 7; client>server #0 drop; client>server #0 duplicate",
+            "column 36: client>server #0 has a fault already",
+        ),
+    ]);
+}

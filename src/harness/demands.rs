@@ -1,0 +1,42 @@
+//! What runs have to show, beside that nothing fails in them: without it they are evidence of less than they seem.
+
+use std::fmt::Write as _;
+
+use crate::check::Tally;
+use crate::fault::FaultKind;
+
+/// What a check demands of its runs taken together.
+#[derive(Debug, Default)]
+pub(super) struct Demands {
+    /// Faults of these kinds have fired.
+    pub(super) kinds: Vec<FaultKind>,
+    /// Each fault of the plan has fired.
+    pub(super) plan: bool,
+    /// Each `sometimes` was seen.
+    pub(super) sometimes: bool,
+}
+
+impl Demands {
+    /// What runs lack of it, a line each; `None` if they lack nothing.
+    pub(super) fn lacking(&self, tally: &Tally) -> Option<String> {
+        let mut lines = String::new();
+        let mut lack = |what: &str, names: Vec<String>| {
+            if !names.is_empty() {
+                // Writing to a string does not fail.
+                let _ = writeln!(lines, "  {what}: {}", names.join(", "));
+            }
+        };
+        let fired = |kind: FaultKind| tally.fired_kinds().any(|(other, _)| other == kind);
+        lack(
+            "never fired",
+            self.kinds.iter().filter(|kind| !fired(**kind)).map(ToString::to_string).collect(),
+        );
+        if self.plan {
+            lack("never fired of the plan", tally.never_fired().map(ToString::to_string).collect());
+        }
+        if self.sometimes {
+            lack("never seen", tally.never_seen().map(str::to_owned).collect());
+        }
+        (!lines.is_empty()).then_some(lines)
+    }
+}

@@ -1,0 +1,53 @@
+//! What distinguishes two states of all streams, with times relative to now.
+
+use std::hash::{Hash, Hasher};
+
+use super::{End, Standing, Streams};
+use crate::time::Instant;
+
+impl Streams {
+    /// Writes all connections, and those that are over too: later ones are counted from them. `with_offsets` says
+    /// whether it matters how many bytes were sent; `next_numbers` are those of the hosts.
+    pub(in crate::network) fn fingerprint(
+        &self,
+        now: Instant,
+        with_offsets: bool,
+        next_numbers: &[u64],
+        mut to: &mut dyn Hasher,
+    ) {
+        self.all.len().hash(&mut to);
+        for stream in &self.all {
+            (stream.number, stream.ports).hash(&mut to);
+            for end in &stream.ends {
+                end.fingerprint(now, with_offsets, next_numbers, to);
+            }
+        }
+        self.dialed.hash(&mut to);
+        self.full.hash(&mut to);
+    }
+}
+
+impl End {
+    fn fingerprint(&self, now: Instant, with_offsets: bool, next_numbers: &[u64], mut to: &mut dyn Hasher) {
+        (self.host, self.conn, self.paused, self.held_len).hash(&mut to);
+        match self.standing {
+            Standing::Dialing => to.write_u8(0),
+            Standing::Open => to.write_u8(1),
+            Standing::Lingering { discarded_len } => {
+                to.write_u8(2);
+                to.write_u64(discarded_len);
+            }
+            Standing::Gone => to.write_u8(3),
+        }
+        (self.fin_sent, self.eof_seen, self.finishing, self.severed, self.missed).hash(&mut to);
+        // Nothing arrives in the past, so a moment that is over is as good as now.
+        self.ready_at.since(now).hash(&mut to);
+        self.held.len().hash(&mut to);
+        for (order, segment) in &self.held {
+            (order.place(next_numbers), segment.without_offset()).hash(&mut to);
+        }
+        if with_offsets {
+            self.sent_len.hash(&mut to);
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Going through every schedule: that none is missed, none comes twice, what is planted is found, and equal states lose
+//! nothing.
+
+mod merging;
+mod planted;
+mod systems;

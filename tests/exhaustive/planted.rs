@@ -1,0 +1,1 @@
+//! What is planted is found, with as few faults as it takes.

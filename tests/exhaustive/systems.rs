@@ -1,0 +1,196 @@
+//! That no schedule is missed and none comes twice; and what the systems hold.
+
+use lossproof::check::{Exhaustive, Explored, Fates};
+use lossproof::engine::{Engine, Keep, Prepared, Settings};
+use lossproof::fault::{DatagramFault, Fault, FaultPlan, Flow, StreamFault};
+use lossproof::systems::{
+    CLIENT, Options, SERVER, System, tcp_sixteen::TcpSixteen, udp_chat, udp_remote::UdpRemote,
+};
+use lossproof::{Binding, Instant, Scenario};
+
+const NO_END: u64 = u64::MAX;
+
+fn ids() -> Options {
+    Options { ids: true, ..Options::default() }
+}
+
+fn only_drops() -> Fates {
+    Fates { datagram: vec![DatagramFault::Drop], ..Fates::none() }
+}
+
+fn explore<S: System>(options: &Options, fates: Fates, max_faults: usize) -> Explored {
+    let (scenario, properties) = (S::scenario(options), S::properties(options));
+    Exhaustive::new(&scenario, &properties, fates, max_faults).run(NO_END, |_| ())
+}
+
+/// How many schedules of at most `max_faults` faults there are in which each changes something, by trying every plan
+/// with places up to a bound.
+fn naive<S: System>(options: &Options, places: &[Fault], max_faults: usize) -> u64 {
+    fn grow<S: System>(
+        (scenario, engine): (&Scenario<S::Command, S::Event>, &mut Engine<S::Command, S::Event>),
+        places: &[Fault],
+        plan: &FaultPlan,
+        max_faults: usize,
+    ) -> u64 {
+        let prepared = Prepared::new(plan, &scenario.names()).unwrap();
+        engine.run(scenario, &Settings { plan: prepared, keep: Keep::Outcome, ..Settings::default() });
+        let mut count = u64::from(engine.unfired().next().is_none());
+        if plan.len() < max_faults {
+            for (index, place) in places.iter().enumerate() {
+                let mut plan = plan.clone();
+                if plan.push(place.clone()).is_ok() {
+                    count += grow::<S>((scenario, engine), &places[index + 1..], &plan, max_faults);
+                }
+            }
+        }
+        count
+    }
+    let scenario = S::scenario(options);
+    grow::<S>((&scenario, &mut Engine::default()), places, &FaultPlan::default(), max_faults)
+}
+
+/// Each of these faults at each place up to a bound, in both directions.
+fn places<F: Copy>(up_to: u64, faults: &[F], place: impl Fn(Flow, u64, F) -> Fault) -> Vec<Fault> {
+    let flows = [Flow::new("client", "server"), Flow::new("server", "client")];
+    let all = flows.iter().flat_map(|flow| (0..up_to).map(move |n| (flow, n)));
+    all.flat_map(|(flow, n)| faults.iter().map(move |&fault| (flow.clone(), n, fault)))
+        .map(|(flow, n, fault)| place(flow, n, fault))
+        .collect()
+}
+
+#[test]
+fn of_datagrams_none_is_missed_and_none_comes_twice() {
+    let fates = Fates { datagram: vec![DatagramFault::Drop, DatagramFault::Duplicate], ..Fates::none() };
+    let at = |flow, n, fault| Fault::Datagram { flow, n, fault };
+    let all = places(12, &fates.datagram, at);
+    for max_faults in 0..=2 {
+        let explored = explore::<UdpRemote>(&ids(), fates.clone(), max_faults);
+        let count = naive::<UdpRemote>(&ids(), &all, max_faults);
+        assert_eq!((explored.runs + explored.saved, explored.is_complete), (count, true), "{max_faults}");
+        assert_eq!(explored.by_faults.iter().sum::<u64>(), explored.runs);
+    }
+}
+
+#[test]
+fn of_streams_none_is_missed_and_none_comes_twice() {
+    let fates = Fates { datagram: Vec::new(), ..Fates::default() };
+    let at = |flow, at, fault| Fault::Stream { flow, conn: 1, at, fault };
+    let all = places(18, &fates.stream, at);
+    for max_faults in 0..=2 {
+        let explored = explore::<TcpSixteen>(&Options::default(), fates.clone(), max_faults);
+        let count = naive::<TcpSixteen>(&Options::default(), &all, max_faults);
+        assert_eq!((explored.runs + explored.saved, explored.is_complete), (count, true), "{max_faults}");
+    }
+}
+
+#[test]
+fn no_fault_is_one_run_and_a_bound_is_kept() {
+    let explored = explore::<UdpRemote>(&ids(), Fates::default(), 0);
+    assert_eq!((explored.runs, explored.by_faults.as_slice(), explored.holds()), (1, [1].as_slice(), true));
+    let (scenario, properties) = (UdpRemote::scenario(&ids()), UdpRemote::properties(&ids()));
+    let mut search = Exhaustive::new(&scenario, &properties, Fates::default(), 3);
+    let mut reports = Vec::new();
+    for (bound, complete) in [(0, false), (18, false), (1_737, false), (1_738, true), (NO_END, true)] {
+        let explored = search.run(bound, |progress| reports.push(*progress));
+        assert_eq!((explored.is_complete, explored.holds()), (complete, complete), "{bound}");
+        assert!(explored.runs <= bound && (complete || explored.runs == bound), "{bound}");
+    }
+    let last = reports.last().unwrap();
+    assert_eq!((last.faults, last.done, last.runs), (3, last.of, 1_738));
+}
+
+/// The smaller version of six faults, of which there are 398,854 schedules.
+#[test]
+fn udp_remote_with_ids_holds_whatever_three_faults_do() {
+    let explored = explore::<UdpRemote>(&ids(), Fates::default(), 3);
+    assert!(explored.holds(), "{:?}", explored.failure);
+    assert_eq!((explored.runs + explored.saved, explored.tally.ends[1].running), (1_963, 0));
+    assert!(explored.saved > 0 && explored.merged > 0 && explored.states > 0);
+}
+
+/// Whether both sides of tcp-sixteen read all.
+fn both_read(explored: &Explored) -> bool {
+    explored.tally.ends[CLIENT.index()].successes == explored.tally.runs
+}
+
+/// Fifteen cuts at most are all ways to cut sixteen bytes, 2^15 of them; here those of three.
+#[test]
+fn sixteen_bytes_may_be_cut_anywhere() {
+    for flow in [(CLIENT, SERVER), (SERVER, CLIENT)] {
+        let fates = Fates { stream: vec![StreamFault::Cut], flows: vec![flow], ..Fates::none() };
+        let explored = explore::<TcpSixteen>(&Options::default(), fates, 3);
+        assert!(explored.holds() && both_read(&explored));
+        assert_eq!(explored.runs + explored.saved, 1 + 15 + 105 + 455);
+    }
+}
+
+/// `cargo test --release --test exhaustive -- --ignored --nocapture`
+#[test]
+#[ignore = "it is for an optimised build"]
+fn sixteen_bytes_may_be_cut_in_all_ways() {
+    for flow in [(CLIENT, SERVER), (SERVER, CLIENT)] {
+        let fates = Fates { stream: vec![StreamFault::Cut], flows: vec![flow], ..Fates::none() };
+        let explored = explore::<TcpSixteen>(&Options::default(), fates, 15);
+        assert!(explored.holds() && both_read(&explored));
+        assert_eq!(explored.runs + explored.saved, 1 << 15);
+        println!(
+            "{flow:?}: {} runs, {} saved, by faults {:?}",
+            explored.runs, explored.saved, explored.by_faults
+        );
+    }
+}
+
+/// At each of sixteen offsets of either side, and after them, where the side ends its stream.
+#[test]
+fn the_connection_may_be_reset_at_every_offset() {
+    let fates = Fates { stream: vec![StreamFault::Reset], ..Fates::none() };
+    let explored = explore::<TcpSixteen>(&Options::default(), fates, 1);
+    assert!(explored.holds(), "{:?}", explored.failure);
+    assert_eq!((explored.by_faults.as_slice(), explored.tally.ends[1].running), ([1, 34].as_slice(), 0));
+    // Reset before the end of the server's bytes, the client fails.
+    assert_eq!((explored.tally.ends[1].failures, explored.tally.ends[1].successes), (32, 3));
+}
+
+/// Three members that stay for a minute; one of them says something now and then.
+fn minute() -> Scenario<udp_chat::Command, udp_chat::Event> {
+    let mut scenario = Scenario::new("a minute");
+    scenario.max_time = Instant::from_millis(61_000);
+    let server = scenario.host("server", Binding::Datagram { port: 9001, connect: None }, |_| {
+        Box::new(udp_chat::Server::new(udp_chat::EXPIRY, true))
+    });
+    let peer = scenario.peer(server);
+    for name in ["client-1", "client-2", "client-3"] {
+        let binding = Binding::Datagram { port: 49_152, connect: Some(peer) };
+        let client = scenario
+            .host(name, binding, move |_| Box::new(udp_chat::Client::new(peer, udp_chat::PING_EVERY)));
+        for second in [12, 33, 58] {
+            let line = udp_chat::Command::Say(format!("{name} at {second}").into_bytes());
+            scenario.command(Instant::from_millis(second * 1_000), client, line);
+        }
+    }
+    scenario
+}
+
+fn pings_lost(max_faults: usize) -> Explored {
+    let is_ping = |payload: &[u8]| payload == udp_chat::PING.as_bytes();
+    let fates = Fates { payload: Some(is_ping), ..only_drops() };
+    let (scenario, properties) = (minute(), udp_chat::UdpChat::properties(&Options::default()));
+    Exhaustive::new(&scenario, &properties, fates, max_faults).run(NO_END, |_| ())
+}
+
+/// Each of the three pings 13 times in a minute, and no ping is sent because of one that was lost.
+#[test]
+fn udp_chat_outlives_a_lost_ping_wherever_it_is() {
+    let explored = pings_lost(1);
+    assert!(explored.holds(), "{:?}", explored.failure);
+    assert_eq!(explored.by_faults, [1, 39]);
+}
+
+#[test]
+#[ignore = "it is for an optimised build"]
+fn udp_chat_outlives_three_lost_pings_wherever_they_are() {
+    let explored = pings_lost(3);
+    assert!(explored.holds(), "{:?}", explored.failure);
+    assert_eq!(explored.runs + explored.saved, 1 + 39 + 741 + 9_139);
+    println!("{} runs, {} saved, by faults {:?}", explored.runs, explored.saved, explored.by_faults);
+}

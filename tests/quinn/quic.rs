@@ -1,0 +1,291 @@
+//! Both ends of QUIC, as a protocol in the poll style: an endpoint with its connections, and an application that echoes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use quinn_proto::congestion::NewRenoConfig;
+use quinn_proto::{
+    ClientConfig, Connection, ConnectionHandle, ConnectionId, ConnectionIdGenerator, DatagramEvent, Dir,
+    Endpoint, EndpointConfig, Event, ServerConfig, StreamEvent, StreamId, TransportConfig, VarInt,
+};
+use rand_core::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+use sansio::Protocol;
+
+use crate::tls::{self, Randomness};
+
+/// A datagram that came in.
+pub(crate) struct Datagram {
+    pub(crate) now: Instant,
+    pub(crate) from: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What is to be said, and to whom.
+pub(crate) struct Say {
+    pub(crate) now: Instant,
+    pub(crate) to: SocketAddr,
+    pub(crate) text: &'static str,
+}
+
+/// What an application hears.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Heard {
+    Connected,
+    Echo(String),
+    Lost(String),
+    /// Nothing more will be sent or heard.
+    Drained,
+}
+
+/// One connection, and what is being said on its stream.
+struct Talk {
+    connection: Connection,
+    /// What a client says as soon as it can.
+    say: Option<&'static str>,
+    stream: Option<StreamId>,
+    heard: Vec<u8>,
+}
+
+/// One end.
+pub(crate) struct Quic {
+    endpoint: Endpoint,
+    randomness: Randomness,
+    generator: Pcg64,
+    talks: BTreeMap<ConnectionHandle, Talk>,
+    writes: VecDeque<(SocketAddr, Vec<u8>)>,
+    heard: VecDeque<Heard>,
+}
+
+/// Connection ids that a seed draws.
+struct Ids(Pcg64);
+
+impl ConnectionIdGenerator for Ids {
+    fn generate_cid(&mut self) -> ConnectionId {
+        ConnectionId::new(&self.0.next_u64().to_be_bytes())
+    }
+
+    fn cid_len(&self) -> usize {
+        8
+    }
+
+    fn cid_lifetime(&self) -> Option<std::time::Duration> {
+        None
+    }
+}
+
+/// The defaults, but for what floating-point arithmetic decides, and for probes of the path's MTU.
+fn transport() -> Arc<TransportConfig> {
+    let mut config = TransportConfig::default();
+    config
+        .congestion_controller_factory(Arc::new(NewRenoConfig::default()))
+        .mtu_discovery_config(None)
+        .enable_segmentation_offload(false);
+    Arc::new(config)
+}
+
+impl Quic {
+    pub(crate) fn client(seed: u64, randomness: Randomness) -> Self {
+        Self::new(seed, randomness, false)
+    }
+
+    pub(crate) fn server(seed: u64, randomness: Randomness) -> Self {
+        Self::new(seed, randomness, true)
+    }
+
+    /// An end whose randomness is drawn from `seed`, that of its TLS if it is to be.
+    fn new(seed: u64, randomness: Randomness, is_server: bool) -> Self {
+        let mut generator = Pcg64::seed_from_u64(seed);
+        let mut bytes = [0; 32];
+        generator.fill_bytes(&mut bytes);
+        let ids = generator.next_u64();
+        let mut config = EndpointConfig::new(Arc::new(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &bytes)));
+        config.rng_seed(Some(bytes)).cid_generator(move || Box::new(Ids(Pcg64::seed_from_u64(ids))));
+        let server = is_server.then(|| {
+            let token_key = ring::hkdf::Salt::new(ring::hkdf::HKDF_SHA256, &[]).extract(&bytes);
+            let mut config = ServerConfig::new(Arc::new(tls::server(randomness)), Arc::new(token_key));
+            config.transport_config(transport()).time_source(Arc::new(tls::Stopped));
+            Arc::new(config)
+        });
+        Self {
+            endpoint: Endpoint::new(Arc::new(config), server, true, None),
+            randomness,
+            generator,
+            talks: BTreeMap::new(),
+            writes: VecDeque::new(),
+            heard: VecDeque::new(),
+        }
+    }
+
+    /// Does something to the end that may draw at random, then all that follows from it.
+    fn step(&mut self, now: Instant, act: impl FnOnce(&mut Self)) {
+        let mut generator = self.generator.clone();
+        tls::drawing_from(&mut generator, || {
+            act(self);
+            self.settle(now);
+        });
+        self.generator = generator;
+    }
+
+    fn receive(&mut self, datagram: Datagram) {
+        let mut reply = Vec::new();
+        let Datagram { now, from, bytes } = datagram;
+        match self.endpoint.handle(now, from, None, None, bytes[..].into(), &mut reply) {
+            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
+                if let Some(talk) = self.talks.get_mut(&handle) {
+                    talk.connection.handle_event(event);
+                }
+            }
+            Some(DatagramEvent::NewConnection(incoming)) => {
+                match self.endpoint.accept(incoming, now, &mut reply, None) {
+                    Ok((handle, connection)) => self.add(handle, connection, None),
+                    Err(refused) => self.transmit(refused.response, &reply),
+                }
+            }
+            Some(DatagramEvent::Response(transmit)) => self.transmit(Some(transmit), &reply),
+            None => {}
+        }
+    }
+
+    fn add(&mut self, handle: ConnectionHandle, connection: Connection, say: Option<&'static str>) {
+        self.talks.insert(handle, Talk { connection, say, stream: None, heard: Vec::new() });
+    }
+
+    fn transmit(&mut self, transmit: Option<quinn_proto::Transmit>, bytes: &[u8]) {
+        self.writes.extend(transmit.map(|transmit| (transmit.destination, bytes[..transmit.size].to_vec())));
+    }
+
+    /// Hands on what connections, endpoint and application have for one another, until they have no more.
+    fn settle(&mut self, now: Instant) {
+        for (&handle, talk) in &mut self.talks {
+            loop {
+                while let Some(event) = talk.connection.poll() {
+                    talk.hear(event, now, &mut self.heard);
+                }
+                let mut bytes = Vec::new();
+                if let Some(transmit) = talk.connection.poll_transmit(now, 1, &mut bytes) {
+                    self.writes.push_back((transmit.destination, bytes));
+                } else if let Some(event) = talk.connection.poll_endpoint_events() {
+                    if let Some(event) = self.endpoint.handle_event(handle, event) {
+                        talk.connection.handle_event(event);
+                    }
+                } else {
+                    break;
+                }
+            }
+        }
+        self.talks.retain(|_, talk| {
+            if talk.connection.is_drained() {
+                self.heard.push_back(Heard::Drained);
+            }
+            !talk.connection.is_drained()
+        });
+    }
+}
+
+impl Talk {
+    fn hear(&mut self, event: Event, now: Instant, heard: &mut VecDeque<Heard>) {
+        match event {
+            Event::Connected => {
+                heard.push_back(Heard::Connected);
+                if let Some(text) = self.say.take() {
+                    self.stream = self.connection.streams().open(Dir::Bi);
+                    self.write(text.as_bytes());
+                }
+            }
+            Event::ConnectionLost { reason } => heard.push_back(Heard::Lost(reason.to_string())),
+            Event::Stream(StreamEvent::Opened { dir }) => {
+                self.stream = self.connection.streams().accept(dir);
+                self.read(now, heard);
+            }
+            Event::Stream(StreamEvent::Readable { .. }) => self.read(now, heard),
+            _ => {}
+        }
+    }
+
+    /// Writes a whole message and ends it. It is shorter than any window.
+    fn write(&mut self, bytes: &[u8]) {
+        let Some(stream) = self.stream else { return };
+        let mut stream = self.connection.send_stream(stream);
+        let written = stream.write(bytes).expect("a new stream takes bytes");
+        assert_eq!(written, bytes.len(), "the message is shorter than the window");
+        stream.finish().expect("it is not finished yet");
+    }
+
+    /// Reads what there is. At its end a server says it back; a client hears the echo, and leaves.
+    fn read(&mut self, now: Instant, heard: &mut VecDeque<Heard>) {
+        let Some(id) = self.stream else { return };
+        let mut stream = self.connection.recv_stream(id);
+        let Ok(mut chunks) = stream.read(true) else { return };
+        let ended = loop {
+            match chunks.next(usize::MAX) {
+                Ok(Some(chunk)) => self.heard.extend_from_slice(&chunk.bytes),
+                Ok(None) => break true,
+                Err(_) => break false,
+            }
+        };
+        // Credit is sent with the next packets.
+        let _ = chunks.finalize();
+        if !ended {
+            return;
+        }
+        let text = std::mem::take(&mut self.heard);
+        if self.connection.side().is_server() {
+            self.write(&text);
+        } else {
+            heard.push_back(Heard::Echo(String::from_utf8_lossy(&text).into_owned()));
+            self.connection.close(now, VarInt::from_u32(0), "done".into());
+        }
+    }
+}
+
+impl Protocol<Datagram, Say, ()> for Quic {
+    type Rout = Heard;
+    type Wout = (SocketAddr, Vec<u8>);
+    type Eout = ();
+    type Error = quinn_proto::ConnectError;
+    type Time = Instant;
+
+    fn handle_read(&mut self, datagram: Datagram) -> Result<(), Self::Error> {
+        self.step(datagram.now, |quic| quic.receive(datagram));
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<Heard> {
+        self.heard.pop_front()
+    }
+
+    fn handle_write(&mut self, Say { now, to, text }: Say) -> Result<(), Self::Error> {
+        let mut result = Ok(());
+        self.step(now, |quic| {
+            let first_id = quic.generator.next_u64().to_be_bytes();
+            let mut config = ClientConfig::new(Arc::new(tls::client(quic.randomness)));
+            config.transport_config(transport());
+            config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&first_id)));
+            match quic.endpoint.connect(now, config, to, "localhost") {
+                Ok((handle, connection)) => quic.add(handle, connection, Some(text)),
+                Err(error) => result = Err(error),
+            }
+        });
+        result
+    }
+
+    fn poll_write(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+        self.writes.pop_front()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), Self::Error> {
+        self.step(now, |quic| {
+            for talk in quic.talks.values_mut() {
+                talk.connection.handle_timeout(now);
+            }
+        });
+        Ok(())
+    }
+
+    fn poll_timeout(&mut self) -> Option<Instant> {
+        self.talks.values_mut().filter_map(|talk| talk.connection.poll_timeout()).min()
+    }
+}
