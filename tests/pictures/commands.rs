@@ -84,3 +84,14 @@ fn the_replay_line_of_a_page_makes_the_run_again() {
         assert_eq!(again.contains(&"--loss"), engine == "turmoil", "{replay}");
     }
 }
+
+#[test]
+fn the_ladder_of_the_readme_is_what_is_printed() {
+    let readme = include_str!("../../README.md");
+    let (_, from) = readme.split_once("$ lossproof sim ").expect("the command is there");
+    let (command, from) = from.split_once('\n').expect("a line ends");
+    let (shown, _) = from.split_once("```").expect("the block ends");
+    let words = words(command);
+    let ladder = quiet(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(shown.lines().count() > 9 && ladder.starts_with(shown), "{ladder}");
+}

@@ -64,7 +64,10 @@ impl<E> Reader<'_, '_, E> {
                 self.push_whole(record, Mark::Note);
             }
             What::Fault(fault) => self.add_fault(record, fault),
-            What::Calm => self.push_whole(record, Mark::Calm),
+            What::Calm => {
+                let text = format!("calm: {}", self.transcript.rest_text(record.what));
+                self.push(record, Kind::Own(Mark::Calm), text);
+            }
             What::Command(_) => self.push_whole(record, Mark::Command),
             What::Event(index) => {
                 self.push(record, Kind::Own(Mark::Event), self.transcript.event_text(index));
