@@ -300,6 +300,37 @@ fn what_was_asked_for_and_never_happened_is_named() {
     assert!(json.contains(r#""sometimes":[{"what":"the client gives up","runs":0}]"#), "{json}");
 }
 
+/// What `--profile` says, the title, the vacuity and the replay line say too.
+#[test]
+fn a_named_network_is_what_it_is_called() {
+    let error =
+        "--profile: unknown profile 'wfi'; the profiles are lan, wifi, lte, satellite, lossy, hostile";
+    refused(&["sim", "udp-remote", "--profile", "wfi"], &format!("{error}; did you mean 'wifi'?"));
+    refused(&["check", "udp-remote", "--profile", "x"], &error.replace("wfi", "x"));
+
+    let sim = quiet(&["sim", "udp-local", "--profile", "satellite", "--jitter", "0s"], 0);
+    assert!(sim.contains("0.260  server  recv") && sim.contains("0.520  client  recv"), "{sim}");
+    let sim = quiet(&["sim", "udp-local", "--profile", "lan", "--faults", "link 7ms"], 0);
+    assert!(sim.contains("0.007  server  recv"), "{sim}");
+    let hopeless = ["sim", "udp-remote", "--profile", "lan", "--loss", "100%"];
+    assert_eq!(lossproof(&hopeless).status.code(), Some(1), "an option goes before the profile");
+
+    let args = ["check", "udp-remote", "--runs", "100"];
+    let with = |more: &[&str]| quiet(&[&args[..], more].concat(), 0);
+    let report = with(&["--profile", "lan"]);
+    assert!(report.starts_with("HELD udp-remote --profile lan: "), "{report}");
+    assert!(report.contains("  never    delay (--profile): asked for, but it never happened\n"), "{report}");
+    let report = with(&["--profile", "lan", "--loss", "30%", "--corrupt", "0%"]);
+    assert!(report.starts_with("HELD udp-remote --profile lan --loss 30% --corrupt 0%: "), "{report}");
+
+    let json = parsed(&with(&["--profile", "lossy", "--format", "json"]));
+    let plan = json["example"]["plan"].as_str().expect("a plan");
+    assert!(plan.contains("; link 25ms; "), "{plan}");
+    let transcript: Vec<_> = json["example"]["transcript"].as_array().expect("lines").iter().collect();
+    let again = lossproof(&["sim", "udp-remote", "--faults", plan]);
+    assert!(stdout(&again).lines().eq(transcript.into_iter().filter_map(Value::as_str)), "{plan}");
+}
+
 #[test]
 fn a_failure_is_reported_with_a_line_that_makes_it_again() {
     let args = ["check", "udp-remote", "--corrupt", "20%", "--runs", "1000"];
@@ -414,8 +445,8 @@ fn an_option_or_a_bug_of_another_system_is_refused() {
     for command in ["sim", "check", "serve", "call"] {
         let line = "tcp-sixteen has no option --ids; 'lossproof call --help' says whose it is";
         refused(&[command, "tcp-sixteen", "--ids"], line);
-        let line = "--bug: udp-remote has no bug 'deaf'; it has none to bring back";
-        refused(&[command, "udp-remote", "--bug", "deaf"], line);
+        let line = "--bug: greeter has no bug 'deaf'; it has none to plant";
+        refused(&[command, "greeter", "--bug", "deaf"], line);
         let line = "--bug: tcp-deadlock has no bug 'writes-before'; did you mean 'writes-before-reading'?";
         refused(&[command, "tcp-deadlock", "--bug", "writes-before"], line);
         let line = "--bug: tcp-deadlock has no bug 'x'; it has writes-before-reading";

@@ -5,12 +5,11 @@ use std::rc::Rc;
 use super::args::{EngineKind, RunFormat, SimArgs};
 use super::error::CliError;
 use super::output::{self, Tint};
-use super::value;
 use super::world::{World, with_panic_places};
 use crate::check::Search;
 use crate::drive;
 use crate::engine::Settings;
-use crate::fault::{Chance, Resolved};
+use crate::fault::{FaultPlan, Resolved};
 use crate::machine::Status;
 use crate::systems::System;
 use crate::transcript::{Look, Transcript};
@@ -23,7 +22,10 @@ pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
     {
         return Err(CliError::LadderOnly { option });
     }
-    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
+    // A bug brings the faults that show it, unless others are given.
+    let plan = args.options.bug(&S::ABOUT)?.map(|bug| bug.plan);
+    let plan = args.faults.faults.as_deref().or(plan);
+    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, plan)?;
     match args.engine {
         EngineKind::Event => on_events(&world, args),
         EngineKind::Turmoil => on_turmoil(world, args),
@@ -33,7 +35,7 @@ pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
 /// What the properties and the laws have to say is seen while the run goes on: it ends where one is broken.
 fn on_events<S: System>(world: &World<S>, args: &SimArgs) -> Result<Status, CliError> {
     let World { scenario, properties, prepared, .. } = world;
-    let profile = args.faults.profile(args.loss);
+    let profile = args.profile();
     let mut search = Search::new(scenario, properties, prepared.clone(), profile, args.seed);
     let (result, places) = with_panic_places(|| search.once(args.seed));
     let broken = result.err().map(|broken| places.complete(broken));
@@ -50,13 +52,13 @@ fn on_events<S: System>(world: &World<S>, args: &SimArgs) -> Result<Status, CliE
 
 fn on_turmoil<S: System>(world: World<S>, args: &SimArgs) -> Result<Status, CliError> {
     let scenario = Rc::new(world.scenario);
-    let profile = args.faults.profile(args.loss);
+    let profile = args.profile();
     let settings = Settings { seed: args.seed, plan: world.prepared, profile, ..Settings::default() };
     let simulated = drive::simulate(&scenario, &settings)?;
     let names = scenario.names();
     let transcript = simulated.transcript(&scenario, &names);
     // What was drawn is not kept there: the same words draw it again.
-    let replay = || replay(S::ABOUT.name, args, &words(args).join(" "));
+    let replay = || replay(S::ABOUT.name, args, &words(args, &world.plan));
     write(&transcript, args, replay)?;
     note_unfired(simulated.unfired.iter().copied(), &names);
     Ok(judge(&simulated.statuses, simulated.log.broken_texts().first().cloned()))
@@ -92,16 +94,12 @@ fn replay(system: &str, args: &SimArgs, faults: &str) -> String {
     words.join(" ")
 }
 
-/// The words that chose the seed, the network and turmoil.
-fn words(args: &SimArgs) -> Vec<String> {
+/// The words that chose turmoil, the seed, and what goes wrong at random and by the plan.
+fn words(args: &SimArgs, plan: &FaultPlan) -> String {
     let mut words = vec!["--engine turmoil".to_owned(), format!("--seed {}", args.seed)];
-    let chances =
-        [("loss", args.loss), ("duplicate", args.faults.duplicate), ("corrupt", args.faults.corrupt)];
-    let chances = chances.into_iter().filter(|(_, chance)| *chance != Chance::NEVER);
-    words.extend(chances.map(|(word, chance)| format!("--{word} {chance}")));
-    words.extend(args.faults.jitter.map(|span| format!("--jitter {}", value::span_text(span))));
-    words.extend(args.faults.faults.as_ref().map(|plan| format!("--faults {}", output::quoted(plan))));
-    words
+    words.extend(args.faults.words(args.loss));
+    words.push(format!("--faults {}", output::quoted(&plan.to_string())));
+    words.join(" ")
 }
 
 /// A fault that never fired is evidence of nothing.

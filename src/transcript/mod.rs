@@ -156,6 +156,8 @@ pub enum What {
     Event(u32),
     /// A machine ended.
     Done(Status),
+    /// From here on the run goes round.
+    Circle,
     /// Something does not hold, a law or a property: the text of this index.
     Broken(u32),
 }
@@ -216,6 +218,13 @@ impl Log {
     pub(crate) fn broken(&mut self, at: Instant, host: HostId, text: String) {
         self.broken.push(text);
         self.push(at, host, What::Broken(self.broken.len() as u32 - 1));
+    }
+
+    /// Marks the record of this index as the first of what repeats.
+    pub(crate) fn mark_circle(&mut self, index: usize) {
+        if let Some(&Record { at, host, .. }) = self.records.get(index) {
+            self.records.insert(index, Record { at, host, what: What::Circle });
+        }
     }
 
     pub(crate) fn clear(&mut self) {

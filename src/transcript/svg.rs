@@ -190,7 +190,7 @@ pub(super) const fn class(mark: Mark) -> &'static str {
         Mark::Up => "up",
         Mark::Fault => "fault",
         Mark::Network => "network",
-        Mark::Calm => "calm",
+        Mark::Stage => "stage",
         Mark::Broken => "broken",
     }
 }

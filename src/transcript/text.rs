@@ -13,7 +13,7 @@ impl<E> fmt::Display for Transcript<'_, E> {
                 continue;
             }
             let host = match record.what {
-                What::Fault(_) | What::Calm => "-",
+                What::Fault(_) | What::Calm | What::Circle => "-",
                 _ => self.names[record.host.index()],
             };
             let Record { at, what, .. } = record;
@@ -64,6 +64,7 @@ pub(super) const fn verb(what: What) -> &'static str {
         What::Save(_) => "save",
         What::Event(_) => "event",
         What::Done(_) => "done",
+        What::Circle => "circle",
         What::Broken(_) => "broken",
     }
 }
@@ -129,6 +130,7 @@ impl<E> fmt::Display for Rest<'_, '_, E> {
             What::ConnectFailed(None, reason) => write!(f, "nowhere: {reason}"),
             What::Closed(link, reason) => write!(f, "{}← {}: {reason}", Number(link), self.name(link)),
             What::Timer => Ok(()),
+            What::Circle => f.write_str("what follows happens again and again"),
             What::Calm => f.write_str("nothing goes wrong from here on"),
             What::Command(number) => match self.transcript.log.command_text(number) {
                 Some(text) => write!(f, "#{number} {text}"),

@@ -20,7 +20,7 @@ pub use client::{Client, NAMES};
 pub use server::{Call, MAX_NAME_LEN, Server};
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, Options, SERVER, System, Transport, bugs};
 use crate::check::{Property, View};
 use crate::host::HostId;
 use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status};
@@ -66,6 +66,8 @@ pub enum Event {
         peer: Peer,
         /// The name.
         name: Vec<u8>,
+        /// How long it has thought about it, by its own clock.
+        after: Duration,
     },
     /// A connection of the server is over.
     Gone(Peer),
@@ -108,20 +110,20 @@ fn most(options: &Options) -> Duration {
     options.timeout * (2 + letters) as u32
 }
 
-/// Whether every greeting is of the name that was heard last from there, and no sooner than after the pause.
+/// Whether every greeting is of the name that was heard last from there, and no sooner than after the pause: by the
+/// server's own clock, which a fault may have set forward.
 fn greetings_take_their_time(view: &View<'_, Event>, pause: Duration) -> bool {
-    let mut unanswered: Vec<(Peer, &[u8], Instant)> = Vec::new();
-    let of_server = view.events.iter().filter(|happened| happened.host == SERVER);
-    of_server.into_iter().all(|happened| match &happened.event {
+    let mut unanswered: Vec<(Peer, &[u8])> = Vec::new();
+    view.of(SERVER).all(|event| match event {
         Event::Heard { peer, name } => {
-            let is_next = unanswered.iter().all(|(other, ..)| other != peer);
-            unanswered.push((*peer, name, happened.at));
+            let is_next = unanswered.iter().all(|(other, _)| other != peer);
+            unanswered.push((*peer, name));
             is_next
         }
-        Event::Greeted { peer, name } => {
-            let heard = unanswered.iter().position(|(other, ..)| other == peer);
+        Event::Greeted { peer, name, after } => {
+            let heard = unanswered.iter().position(|(other, _)| other == peer);
             let heard = heard.map(|index| unanswered.swap_remove(index));
-            heard.is_some_and(|(_, heard, heard_at)| heard == name && happened.at >= heard_at + pause)
+            heard.is_some_and(|(_, heard)| heard == name && *after >= pause)
         }
         _ => true,
     })
@@ -144,6 +146,7 @@ impl System for HelloTcp {
     type Event = Event;
     const ABOUT: About = About {
         unix: true,
+        bugs: bugs::hello_tcp::ALL,
         ..About::new(
             "hello-tcp",
             9999,
@@ -153,7 +156,7 @@ impl System for HelloTcp {
     };
 
     fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server::new(options.scaled(PAUSE)))
+        bugs::hello_tcp::server(options.bug, Server::new(options.scaled(PAUSE)))
     }
 
     fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
@@ -166,8 +169,9 @@ impl System for HelloTcp {
         scenario.max_time = Instant::START + most(options) + pause * 2 + AFTERWARDS;
         scenario.show = |event: &Event, f| write!(f, "{event}");
         let binding = Binding::Listener { port: Self::ABOUT.port };
+        let of_server = options.clone();
         let server = scenario
-            .host_promising("server", binding, Server::PROMISES, move |_| Box::new(Server::new(pause)));
+            .host_promising("server", binding, Server::PROMISES, move |boot| Self::server(&of_server, boot));
         let (peer, timeout) = (scenario.peer(server), options.timeout);
         for client in CLIENTS {
             let name = format!("client-{}", client.index());

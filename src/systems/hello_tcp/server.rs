@@ -24,8 +24,12 @@ pub struct Server {
 
 impl Server {
     /// What it promises: a greeting for each connection whose pause ends; what a read brings is a message.
-    pub const PROMISES: Promises =
-        Promises { max_messages: MAX_AT_ONCE, max_bytes: MAX_AT_ONCE * MAX_GREETING_LEN, cuts: Cuts::Matter };
+    pub const PROMISES: Promises = Promises {
+        max_messages: MAX_AT_ONCE,
+        max_bytes: MAX_AT_ONCE * MAX_GREETING_LEN,
+        cuts: Cuts::Matter,
+        ..Promises::DEFAULT
+    };
 
     /// A server that thinks for so long about each name.
     pub fn new(pause: Duration) -> Self {
@@ -72,7 +76,7 @@ pub struct Call {
 #[derive(Debug)]
 enum State {
     Listening,
-    Thinking { conn: Conn, name: Vec<u8>, unread: Vec<u8>, answer_at: Instant },
+    Thinking { conn: Conn, name: Vec<u8>, unread: Vec<u8>, heard_at: Instant },
     Holding { conn: Conn, unsent: Vec<u8>, unread: Vec<u8> },
     Ending { conn: Conn, close_at: Instant },
     Over,
@@ -92,18 +96,14 @@ impl Call {
         }
         let unread = name.split_off(name.len().min(MAX_NAME_LEN));
         out.event(Event::Heard { peer: self.peer, name: name.clone() });
-        self.state = State::Thinking { conn, name, unread, answer_at: now + self.pause };
+        self.state = State::Thinking { conn, name, unread, heard_at: now };
     }
 
-    /// Says what it has come to.
-    fn answer(&mut self, conn: Conn, name: Vec<u8>, unread: Vec<u8>, now: Instant, out: &mut Outbox<Event>) {
-        if name == EXIT {
-            self.close(conn, out);
-            return;
-        }
-        let greeting = [HELLO, &name, &[END]].concat();
-        out.event(Event::Greeted { peer: self.peer, name });
-        self.send(conn, &greeting, unread, now, out);
+    /// What it has come to, unless that is to close.
+    fn greet(&self, name: Vec<u8>, after: Duration, out: &mut Outbox<Event>) -> Option<Vec<u8>> {
+        let greeting = (name != EXIT).then(|| [HELLO, &name, &[END]].concat())?;
+        out.event(Event::Greeted { peer: self.peer, name, after });
+        Some(greeting)
     }
 
     /// Writes what fits of a greeting.
@@ -143,8 +143,13 @@ impl Machine for Call {
             (State::Listening, Input::Eof { conn }) => {
                 self.state = State::Ending { conn, close_at: now + self.pause };
             }
-            (State::Thinking { conn, name, unread, answer_at }, Input::Timeout) if answer_at <= now => {
-                self.answer(conn, name, unread, now, out);
+            (State::Thinking { conn, name, unread, heard_at }, Input::Timeout)
+                if heard_at + self.pause <= now =>
+            {
+                match self.greet(name, now.since(heard_at), out) {
+                    Some(greeting) => self.send(conn, &greeting, unread, now, out),
+                    None => self.close(conn, out),
+                }
             }
             (State::Holding { conn, unsent, unread }, Input::Writable { .. }) => {
                 self.send(conn, &unsent, unread, now, out);
@@ -156,7 +161,7 @@ impl Machine for Call {
 
     fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Thinking { answer_at, .. } => Some(answer_at),
+            State::Thinking { heard_at, .. } => Some(heard_at + self.pause),
             State::Ending { close_at, .. } => Some(close_at),
             State::Listening | State::Holding { .. } | State::Over => None,
         }

@@ -13,6 +13,7 @@ use crate::time::Instant;
 pub struct Server {
     idle: Duration,
     calls: ConnMap<Call>,
+    started_at: Instant,
     /// When it ends, unless something happens before; none before it has started and after it has ended.
     idle_at: Option<Instant>,
 }
@@ -34,12 +35,16 @@ struct Call {
 
 impl Server {
     /// What it promises: one write for each read, or for each time that there is room again.
-    pub const PROMISES: Promises =
-        Promises { max_messages: 1, max_bytes: limits::MAX_READ_LEN, cuts: Cuts::EventsTell };
+    pub const PROMISES: Promises = Promises {
+        max_messages: 1,
+        max_bytes: limits::MAX_READ_LEN,
+        cuts: Cuts::EventsTell,
+        ..Promises::DEFAULT
+    };
 
     /// A server that ends after so long without any event.
     pub fn new(idle: Duration) -> Self {
-        Self { idle, calls: ConnMap::default(), idle_at: None }
+        Self { idle, calls: ConnMap::default(), started_at: Instant::START, idle_at: None }
     }
 
     fn received(&mut self, conn: Conn, bytes: &[u8], out: &mut Outbox<Event>) {
@@ -91,7 +96,7 @@ impl Machine for Server {
 
     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
         match input {
-            Input::Start { .. } => {}
+            Input::Start { .. } => self.started_at = now,
             Input::Connected { conn, peer, .. } => {
                 self.calls.insert(conn, Call { peer, queue: Holdback::default(), is_closing: false });
                 out.event(Event::Connection(peer));
@@ -106,7 +111,7 @@ impl Machine for Server {
             }
             Input::Timeout if self.idle_at.is_some_and(|idle_at| idle_at <= now) => {
                 self.idle_at = None;
-                out.event(Event::TimedOut);
+                out.event(Event::TimedOut { up: now.since(self.started_at) });
                 out.done(Status::Success);
                 return;
             }
@@ -119,7 +124,7 @@ impl Machine for Server {
         }
         // One event of the original's loop is over.
         self.idle_at = Some(now + self.idle);
-        out.event(Event::Waiting);
+        out.event(Event::Waiting { up: now.since(self.started_at) });
     }
 
     fn deadline(&self) -> Option<Instant> {

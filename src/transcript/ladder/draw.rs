@@ -231,7 +231,7 @@ impl<'a> Drawing<'a> {
                 let sign = match mark {
                     Mark::Event => self.glyph("●", "*"),
                     Mark::Command => self.glyph("▸", ">"),
-                    Mark::Note | Mark::Up | Mark::Calm => self.glyph("○", "o"),
+                    Mark::Note | Mark::Up | Mark::Stage => self.glyph("○", "o"),
                     Mark::Ended(_) => self.glyph("■", "#"),
                     Mark::Down => self.glyph("╳", "X"),
                     Mark::Fault | Mark::Network => "!",

@@ -15,8 +15,8 @@ const STYLE: &str = include_str!("page.css");
 const DRAW: &str = include_str!("page.js");
 const STEP: &str = include_str!("step.js");
 /// What the page's policy allows to be executed: the hashes of what is above.
-const STYLE_HASH: &str = "sha256-rUeRIisbMkdqZjX5EJdlH2/1IG5UOyOkHwoWT9z+u1k=";
-const SCRIPT_HASH: &str = "sha256-zDo3ZCvgLw8R+Yia/ZiKmBewhbGV4ko7WnBBcQpQCow=";
+const STYLE_HASH: &str = "sha256-CNIVo76VDAF+/ZrxMxDGNNpGHBuQfPv2lAq561WEjcE=";
+const SCRIPT_HASH: &str = "sha256-T9Il8rslq/1v6G11eHViuYERfif2tmXDlFmPTGQ1bJo=";
 
 #[derive(Serialize)]
 struct Run<'a> {
@@ -164,7 +164,7 @@ fn told(story: &Story<'_>, row: &Row) -> String {
             format!("{host}: {} ← {}\nleft at {} s", said(text), story.name(flight.from), departs.at)
         }
         Kind::Own(Mark::Network) => format!("fault: {}", row.text),
-        Kind::Own(Mark::Calm) => row.text.clone(),
+        Kind::Own(Mark::Stage) => row.text.clone(),
         Kind::Own(_) => format!("{host}: {}", said(&row.text)),
     }
 }

@@ -115,7 +115,7 @@ function drawRow(to, row, index) {
     const { from } = flights[row.flights[0]];
     if (row.says) beside(to, row, 'came', y + 13, from > row.host, lefts.lane - 2 * BESIDE, row.text);
   } else {
-    if (row.kind === 'network' || row.kind === 'calm') to.append(draw('path', { class: 'across ' + row.kind, d: `M${lefts.first} ${y}H${x(last)}` }));
+    if (row.kind === 'network' || row.kind === 'stage') to.append(draw('path', { class: 'across ' + row.kind, d: `M${lefts.first} ${y}H${x(last)}` }));
     const rightwards = last === 0 || (2 * row.host <= last && row.host < last);
     const room = rightwards ? lefts.width - x(row.host) - BESIDE : x(row.host) - lefts.first - BESIDE;
     beside(to, row, row.kind, y + 4, rightwards, room, row.text);

@@ -77,8 +77,8 @@ pub(super) enum Mark {
     Fault,
     /// A fault between hosts.
     Network,
-    /// The end of all faults.
-    Calm,
+    /// A new stage of the whole run.
+    Stage,
     /// Something does not hold.
     Broken,
 }
@@ -86,7 +86,7 @@ pub(super) enum Mark {
 impl Mark {
     /// Whether it is of no host: what happens between all of them.
     pub(super) const fn is_between(self) -> bool {
-        matches!(self, Self::Network | Self::Calm)
+        matches!(self, Self::Network | Self::Stage)
     }
 
     /// Whether it is a fault.

@@ -64,9 +64,9 @@ impl<E> Reader<'_, '_, E> {
                 self.push_whole(record, Mark::Note);
             }
             What::Fault(fault) => self.add_fault(record, fault),
-            What::Calm => {
-                let text = format!("calm: {}", self.transcript.rest_text(record.what));
-                self.push(record, Kind::Own(Mark::Calm), text);
+            What::Calm | What::Circle => {
+                let text = format!("{}: {}", verb(record.what), self.transcript.rest_text(record.what));
+                self.push(record, Kind::Own(Mark::Stage), text);
             }
             What::Command(_) => self.push_whole(record, Mark::Command),
             What::Event(index) => {

@@ -1,0 +1,5 @@
+#![no_main]
+
+use lossproof::systems::greet::Greet;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<Greet>(input));

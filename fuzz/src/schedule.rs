@@ -1,0 +1,112 @@
+//! Schedules: the bytes are the fault plan.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use lossproof::Instant;
+use lossproof::check::Search;
+use lossproof::engine::Prepared;
+use lossproof::fault::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, Profile, StreamFault};
+use lossproof::systems::{Options, System, Transport};
+
+use super::targets::SYSTEMS;
+
+/// How many faults a plan has at most.
+const MAX_FAULTS: usize = 24;
+/// How many bytes of an input a fault has.
+const RECORD_LEN: usize = 6;
+
+/// Every schedule of faults leaves the laws and the properties of every system whole.
+///
+/// The first byte of an input is the system, the second its options; each six bytes after that are one fault. So what the
+/// fuzzer's coverage guides is the schedule itself: inputs of which the system does something new are kept and changed.
+pub fn schedule(input: &[u8]) {
+    let Some(([system, options], faults)) = input.split_first_chunk() else { return };
+    let known = &SYSTEMS[usize::from(*system) % SYSTEMS.len()];
+    (known.run)(*options, faults);
+}
+
+/// Runs one system with the plan that the bytes are.
+pub(super) fn run<S: System>(options: u8, records: &[u8]) {
+    let options = Options {
+        ids: options & 1 != 0,
+        datagram: options & 2 != 0,
+        kind: if options & 4 != 0 { lossproof::systems::Kind::Sync } else { Options::default().kind },
+        not_to_sender: options & 8 != 0,
+        path: ["/", "/chunked", "/long", "/none"][usize::from(options >> 4 & 3)].to_owned(),
+        bytes: 4096,
+        ..Options::default()
+    };
+    let scenario = S::scenario(&options);
+    let properties = S::properties(&options);
+    let names = scenario.names();
+    let plan = plan(records, &names, S::ABOUT.transport_with(&options));
+    let prepared = Prepared::new(&plan, &names).expect("the plan is of these hosts");
+    let mut search = Search::new(&scenario, &properties, prepared, Profile::default(), 0);
+    if let Err(broken) = search.once(0) {
+        let transcript = search.engine().transcript(&scenario, &names);
+        panic!("{} {options:?}\n{broken}\n{plan}\n{transcript}", S::ABOUT.name);
+    }
+}
+
+/// The plan of these records, without faults for a place that has one.
+fn plan(records: &[u8], names: &[&str], transport: Transport) -> FaultPlan {
+    let mut plan = FaultPlan::default();
+    for record in records.as_chunks::<RECORD_LEN>().0.iter().take(MAX_FAULTS) {
+        let _ = plan.push(fault(record, names, transport));
+    }
+    plan
+}
+
+/// A fault of one of the kinds that may fire where messages go this way.
+fn fault(
+    &[kind, hosts, high, low, more, most]: &[u8; RECORD_LEN],
+    names: &[&str],
+    transport: Transport,
+) -> Fault {
+    let (datagrams, others) = FaultKind::ALL.split_at(5);
+    let kinds = match transport {
+        Transport::Udp => [datagrams, &others[3..]].concat(),
+        Transport::Tcp => others.to_vec(),
+    };
+    let count = names.len();
+    let (first, second) = (usize::from(hosts & 15) % count, usize::from(hosts >> 4) % (count - 1));
+    // Any two different hosts.
+    let second = (first + 1 + second) % count;
+    let host = || names[first].to_owned();
+    let flow = Flow::new(names[first], names[second]);
+    let number = u16::from_be_bytes([high, low]);
+    let amount = u16::from_be_bytes([more, most]);
+    let span = Duration::from_millis(u64::from(amount).max(1));
+    let at = Instant::from_millis(u64::from(number));
+    let datagram = |fault| Fault::Datagram { flow: flow.clone(), n: u64::from(low & 63), fault };
+    let stream = |fault| {
+        let conn = 1 + u32::from(high & 3);
+        Fault::Stream { flow: flow.clone(), conn, at: u64::from(number >> 10 << 8 | u16::from(low)), fault }
+    };
+    let at_host = |fault| Fault::Host { at, fault };
+    match kinds[usize::from(kind) % kinds.len()] {
+        FaultKind::Drop => datagram(DatagramFault::Drop),
+        FaultKind::Duplicate => datagram(DatagramFault::Duplicate),
+        FaultKind::Delay => datagram(DatagramFault::Delay(span)),
+        FaultKind::Flip => datagram(DatagramFault::Flip { at: u32::from(more), mask: most.max(1) }),
+        FaultKind::Truncate => datagram(DatagramFault::Truncate(u32::from(amount))),
+        FaultKind::Cut if amount > 0 => stream(StreamFault::Cut),
+        FaultKind::Cut => Fault::CutEvery {
+            conn: 1 + u32::from(high & 3),
+            len: NonZeroU64::MIN.saturating_add(u64::from(low)),
+            flow,
+        },
+        FaultKind::Stall => stream(StreamFault::Stall(span)),
+        FaultKind::Reset => stream(StreamFault::Reset),
+        FaultKind::Partition if amount % 2 == 0 => {
+            at_host(HostFault::Partition { a: host(), b: names[second].to_owned() })
+        }
+        FaultKind::Partition => at_host(HostFault::PartitionOneWay(flow)),
+        FaultKind::Heal => at_host(HostFault::Heal),
+        FaultKind::Crash => at_host(HostFault::Crash(host())),
+        FaultKind::Poweroff => at_host(HostFault::Poweroff(host())),
+        FaultKind::Restart => at_host(HostFault::Restart(host())),
+        FaultKind::Skew => at_host(HostFault::Skew { host: host(), ahead: span }),
+    }
+}
