@@ -105,7 +105,7 @@ impl<C, E> fmt::Debug for Host<C, E> {
 pub struct Scenario<C, E> {
     /// What it is called.
     pub name: String,
-    /// How long a packet takes from host to host.
+    /// How long a packet takes from host to host, where [`Scenario::set_latency`] says nothing else.
     pub latency: Duration,
     /// Where a run stops at the latest, in virtual time. What is due at this moment still happens.
     pub max_time: Instant,
@@ -120,6 +120,7 @@ pub struct Scenario<C, E> {
     hosts: Vec<Host<C, E>>,
     commands: Vec<TimedCommand<C>>,
     generator: Option<Generator<C>>,
+    latencies: Vec<(HostId, HostId, Duration)>,
 }
 
 impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
@@ -135,6 +136,7 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
             show_command: None,
             hosts: Vec::new(),
             commands: Vec::new(),
+            latencies: Vec::new(),
             generator: None,
         }
     }
@@ -175,6 +177,21 @@ impl<C: Clone + 'static, E: PartialEq + fmt::Debug + 'static> Scenario<C, E> {
 }
 
 impl<C, E> Scenario<C, E> {
+    /// Sets how long a packet takes from one host to another, in this direction alone. A run whose plan or profile has a
+    /// latency takes that one for all links.
+    ///
+    /// # Panics
+    /// If a host is of another scenario, with more hosts.
+    pub fn set_latency(&mut self, from: HostId, to: HostId, latency: Duration) {
+        assert!(from.index().max(to.index()) < self.hosts.len(), "both hosts are of this scenario");
+        self.latencies.push((from, to, latency));
+    }
+
+    /// The latencies of single directions, as they were set: the last of a direction holds.
+    pub(crate) fn latencies(&self) -> &[(HostId, HostId, Duration)] {
+        &self.latencies
+    }
+
     /// The hosts, in order.
     pub fn hosts(&self) -> &[Host<C, E>] {
         &self.hosts

@@ -300,6 +300,37 @@ fn what_was_asked_for_and_never_happened_is_named() {
     assert!(json.contains(r#""sometimes":[{"what":"the client gives up","runs":0}]"#), "{json}");
 }
 
+/// What `--profile` says, the title, the vacuity and the replay line say too.
+#[test]
+fn a_named_network_is_what_it_is_called() {
+    let error =
+        "--profile: unknown profile 'wfi'; the profiles are lan, wifi, lte, satellite, lossy, hostile";
+    refused(&["sim", "udp-remote", "--profile", "wfi"], &format!("{error}; did you mean 'wifi'?"));
+    refused(&["check", "udp-remote", "--profile", "x"], &error.replace("wfi", "x"));
+
+    let sim = quiet(&["sim", "udp-local", "--profile", "satellite", "--jitter", "0s"], 0);
+    assert!(sim.contains("0.260  server  recv") && sim.contains("0.520  client  recv"), "{sim}");
+    let sim = quiet(&["sim", "udp-local", "--profile", "lan", "--faults", "link 7ms"], 0);
+    assert!(sim.contains("0.007  server  recv"), "{sim}");
+    let hopeless = ["sim", "udp-remote", "--profile", "lan", "--loss", "100%"];
+    assert_eq!(lossproof(&hopeless).status.code(), Some(1), "an option goes before the profile");
+
+    let args = ["check", "udp-remote", "--runs", "100"];
+    let with = |more: &[&str]| quiet(&[&args[..], more].concat(), 0);
+    let report = with(&["--profile", "lan"]);
+    assert!(report.starts_with("HELD udp-remote --profile lan: "), "{report}");
+    assert!(report.contains("  never    delay (--profile): asked for, but it never happened\n"), "{report}");
+    let report = with(&["--profile", "lan", "--loss", "30%", "--corrupt", "0%"]);
+    assert!(report.starts_with("HELD udp-remote --profile lan --loss 30% --corrupt 0%: "), "{report}");
+
+    let json = parsed(&with(&["--profile", "lossy", "--format", "json"]));
+    let plan = json["example"]["plan"].as_str().expect("a plan");
+    assert!(plan.contains("; link 25ms; "), "{plan}");
+    let transcript: Vec<_> = json["example"]["transcript"].as_array().expect("lines").iter().collect();
+    let again = lossproof(&["sim", "udp-remote", "--faults", plan]);
+    assert!(stdout(&again).lines().eq(transcript.into_iter().filter_map(Value::as_str)), "{plan}");
+}
+
 #[test]
 fn a_failure_is_reported_with_a_line_that_makes_it_again() {
     let args = ["check", "udp-remote", "--corrupt", "20%", "--runs", "1000"];
@@ -414,8 +445,8 @@ fn an_option_or_a_bug_of_another_system_is_refused() {
     for command in ["sim", "check", "serve", "call"] {
         let line = "tcp-sixteen has no option --ids; 'lossproof call --help' says whose it is";
         refused(&[command, "tcp-sixteen", "--ids"], line);
-        let line = "--bug: udp-remote has no bug 'deaf'; it has none to bring back";
-        refused(&[command, "udp-remote", "--bug", "deaf"], line);
+        let line = "--bug: greeter has no bug 'deaf'; it has none to plant";
+        refused(&[command, "greeter", "--bug", "deaf"], line);
         let line = "--bug: tcp-deadlock has no bug 'writes-before'; did you mean 'writes-before-reading'?";
         refused(&[command, "tcp-deadlock", "--bug", "writes-before"], line);
         let line = "--bug: tcp-deadlock has no bug 'x'; it has writes-before-reading";
@@ -434,4 +465,64 @@ fn options_stand_in_the_replay_line_as_they_were_given() {
     let report = quiet(&["check", "greet", "--text", text, "--runs", "3", "--time-scale", "0.5"], 0);
     let replay = r#"  replay: lossproof sim greet --text 'it'\''s a "text" of $HOME' --time-scale 0.5 --faults 'v1; seed "#;
     assert!(report.contains(replay), "{report}");
+}
+
+#[test]
+fn every_schedule_is_gone_through() {
+    let args = ["check", "udp-remote", "--ids", "--exhaustive", "2"];
+    let report = quiet(&args, 0);
+    let head = "HELD udp-remote --ids --exhaustive 2: every schedule of at most 2 faults (226), ";
+    assert!(report.starts_with(head), "{report}");
+    for line in [
+        "  fates    drop; duplicate; delay 250ms\n",
+        "  by count 1, 18, 201 (of 0, 1, … faults)\n",
+        "  saved    6 schedules; 3 runs broken off in a state where another had been\n",
+        "  runs     220 in ",
+        "\nin every run:\n  a reply answers the request it is for\n",
+    ] {
+        assert!(report.contains(line), "{line} in {report}");
+    }
+    let found = parsed(&quiet(&[&args[..], &["--format", "json"]].concat(), 0));
+    let schedules = &found["schedules"];
+    assert_eq!((&found["held"], &found["runs"], &schedules["all"]), (&true.into(), &220.into(), &226.into()));
+    assert_eq!(schedules["by_faults"], serde_json::json!([1, 18, 201]));
+
+    let report = quiet(&[&args[..], &["--runs", "10"]].concat(), 1);
+    assert!(report.starts_with("UNFINISHED udp-remote --ids --exhaustive 2: "), "{report}");
+}
+
+/// What it finds is reported as by any check, and its line makes it again.
+#[test]
+fn what_an_exhaustive_search_finds_is_reported_and_made_again() {
+    let args = ["check", "udp-remote", "--exhaustive", "3", "--fates", "flip 12:0x01; server>client"];
+    let report = quiet(&args, 1);
+    assert!(report.starts_with("FAILED udp-remote: a reply answers the request it is for\n"), "{report}");
+    assert!(report.contains("\n  after 2 runs ("), "{report}");
+    // Shrunk: what is cut off there is as bad.
+    assert!(report.contains("\n    server>client #0 truncate 12\n"), "{report}");
+    let plan = "v1; server>client #0 truncate 12";
+    assert!(
+        report.contains(&format!("\n  replay: lossproof sim udp-remote --faults '{plan}'\n")),
+        "{report}"
+    );
+    let again = lossproof(&["sim", "udp-remote", "--faults", plan]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains(": a reply answers the request it is for: "), "{}", stderr(&again));
+}
+
+#[test]
+fn words_that_an_exhaustive_search_does_not_take_are_refused() {
+    let refused = |more: &[&str], part: &str| {
+        let output = lossproof(&[&["check", "udp-remote"], more].concat());
+        assert_eq!((stdout(&output), output.status.code()), ("", Some(2)), "{more:?}");
+        assert!(stderr(&output).contains(part), "{}", stderr(&output));
+    };
+    for word in ["--loss", "--duplicate", "--corrupt"] {
+        refused(&["--exhaustive", "1", word, "3%"], word);
+    }
+    refused(&["--exhaustive", "1", "--jobs", "2"], "--jobs");
+    refused(&["--exhaustive", "65"], "--exhaustive: '65' is not a whole number from 0 to 64");
+    refused(&["--fates", "drop"], "--exhaustive");
+    refused(&["--exhaustive", "1", "--fates", "dorp"], "--fates: 'dorp' is neither a fault nor a direction");
+    refused(&["--exhaustive", "1", "--fates", "drop; a>b"], "--fates: the plan names the host 'a'");
 }

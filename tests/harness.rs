@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use lossproof::check::Property;
-use lossproof::fault::{Chance, FaultKind, Profile};
+use lossproof::fault::{Chance, FaultKind, Links, Profile};
 use lossproof::harness::Check;
 use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
 
@@ -174,7 +174,7 @@ fn a_limit_on_shrinking_is_said() {
     let loss = Profile { loss: Chance::percent(50), ..Profile::default() };
     let (scenario, properties) = (scenario(), once());
     let check = || Check::new("limits", &scenario, &properties).profile(loss).seed(3);
-    let said = panic_of(|| check().max_shrink(1, Duration::from_secs(60)).assert());
+    let said = panic_of(|| check().max_shrink(1, Duration::from_mins(1)).assert());
     let runs = "perhaps not minimal: after 1 shrink run the limit of 1 run was reached)";
     assert!(said.contains("  smaller: ") && said.contains(runs), "{said}");
     let said = panic_of(|| check().max_shrink(9_999, Duration::ZERO).assert());
@@ -208,6 +208,22 @@ fn the_environment_chooses_runs_and_seed() {
     assert!(all.len() > 1, "{all:?}");
     let wrong = said(&checked(&[("LOSSPROOF_RUNS", "many")]));
     assert!(wrong.contains("LOSSPROOF_RUNS: 'many' is not a whole number from 0 to "), "{wrong}");
+}
+
+/// Losses of requests do no harm, those of answers do; and while a failure is made small, nothing is drawn.
+#[test]
+fn one_direction_can_be_worse_than_the_other() {
+    let (scenario, properties) = (scenario(), once());
+    let [server, client] = ["server", "client"].map(|name| scenario.find(name).expect("it is there"));
+    let lossy = Profile { loss: Chance::percent(60), ..Profile::CALM };
+    let check = |from, to| {
+        let links = Links::default().direction(from, to, lossy);
+        Check::new("one_way", &scenario, &properties).links(links).runs(100).assert()
+    };
+    let tally = check(client, server);
+    assert!(tally.fired_kinds().any(|(kind, times)| kind == FaultKind::Drop && times > 100));
+    let report = panic_of(|| check(server, client));
+    assert!(report.contains("LOSSPROOF_REPLAY='v1; server>client #0 drop' "), "{report}");
 }
 
 /// The panic of a check that is to fail.

@@ -21,7 +21,10 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             broken
         } else {
             match self.attempt() {
-                Err(again) if again == broken => self.blame(broken),
+                Err(again) if again.is_like(&broken) => {
+                    let broken = self.blame(again);
+                    self.goes_round(&broken).unwrap_or(broken)
+                }
                 again => not_determined(&broken, again.err().as_ref()),
             }
         };
@@ -75,7 +78,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             return broken;
         }
         let detail = format!("{}; without early timeouts the two are the same", broken.detail);
-        Broken { what: Law::EarlyTimeout.to_string(), detail }
+        Broken::new(Law::EarlyTimeout.to_string(), detail)
     }
 
     /// What a twin breaks that gets exactly the same, only so much later.
@@ -95,5 +98,5 @@ fn not_determined(first: &Broken, again: Option<&Broken>) -> Broken {
     let again = again.map_or_else(|| "all held".to_owned(), Broken::line);
     let detail =
         format!("made once more, the same run came out differently; first {}, then {again}", first.line());
-    Broken { what: Law::SameInputsSameOutputs.to_string(), detail }
+    Broken::new(Law::SameInputsSameOutputs.to_string(), detail)
 }

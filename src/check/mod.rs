@@ -6,6 +6,7 @@
 
 mod exhaustive;
 mod explain;
+mod livelock;
 mod property;
 mod relocate;
 mod shrink;
@@ -25,7 +26,7 @@ pub use tally::{Ends, Tally};
 
 pub use crate::engine::View;
 use crate::engine::{Ended, Engine, Keep, Outcome, Prepared, Settings};
-use crate::fault::{Fault, FaultPlan, Profile};
+use crate::fault::{Fault, FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::scenario::Scenario;
 use crate::seed::mix;
@@ -94,6 +95,20 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         Self { scenario, properties, settings, base_seed, engine: Engine::default(), first: None, met }
     }
 
+    /// The same search, with faults of their own on single links.
+    #[must_use]
+    pub fn with_links(mut self, links: Links) -> Self {
+        self.settings.links = links;
+        self
+    }
+
+    /// The same search without the laws: faster, and it finds only what breaks a property.
+    #[must_use]
+    pub fn without_laws(mut self) -> Self {
+        self.settings.laws = None;
+        self
+    }
+
     /// The seed of one run of the search.
     pub fn seed_of(&self, run: u64) -> u64 {
         mix(self.base_seed, run)
@@ -159,11 +174,6 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         &self.engine
     }
 
-    /// One run, with the current settings; what does not hold, if something does not.
-    fn attempt_once(&mut self) -> Result<Outcome, Broken> {
-        self.attempt_until(|_, _, _| false)
-    }
-
     /// One run, up to where `is_known`, asked after everything that happens, knows that the rest holds. It is told the
     /// moment, and which demands are met.
     fn attempt_until(
@@ -191,7 +201,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         let outcome = match catch_unwind(run) {
             Ok(outcome) => outcome,
             Err(panic) => {
-                return Err(Broken { what: Law::NoPanic.to_string(), detail: panic_text(&*panic) });
+                return Err(Broken::new(Law::NoPanic.to_string(), panic_text(&*panic)));
             }
         };
         if let Some(broken) = broken {
@@ -199,11 +209,11 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         }
         if let Some(deadlock) = self.engine.deadlock() {
             let detail = deadlock.text(&self.scenario.names());
-            return Err(Broken { what: "deadlock".to_owned(), detail });
+            return Err(Broken::new("deadlock", detail));
         }
         if let Some((_, violation)) = self.engine.violation() {
             let (what, detail) = (violation.law.to_string(), violation.detail.clone());
-            return Err(Broken { what, detail });
+            return Err(Broken::new(what, detail));
         }
         if outcome.ended == Ended::Stopped {
             return Ok(outcome);
@@ -220,11 +230,18 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
 struct Broken {
     what: String,
     detail: String,
+    /// The run was ended, since it goes round.
+    is_livelock: bool,
 }
 
 impl Broken {
-    fn new<E>(property: &Property<E>, detail: String) -> Self {
-        Self { what: property.name.clone(), detail }
+    fn new(what: impl Into<String>, detail: String) -> Self {
+        Self { what: what.into(), detail, is_livelock: false }
+    }
+
+    /// Whether it is the same as another time; one of them may have been ended before its end.
+    fn is_like(&self, other: &Self) -> bool {
+        self == other || (self.what == other.what && self.is_livelock != other.is_livelock)
     }
 
     /// The same, with who waits for whom if anybody does.
@@ -250,17 +267,20 @@ fn judge<E>(
     for (property, met) in properties.iter().zip(met) {
         match property.demand {
             Demand::Always if !property.holds(view) => {
-                return Some(Broken::new(property, format!("it did not hold at {}", view.now)));
+                return Some(Broken::new(&property.name, format!("it did not hold at {}", view.now)));
             }
             Demand::Never if property.holds(view) => {
-                return Some(Broken::new(property, format!("it happened at {}", view.now)));
+                return Some(Broken::new(&property.name, format!("it happened at {}", view.now)));
             }
             Demand::Within(bound) if !met.get() => {
                 let in_time = view.now.since_start() <= bound;
                 if in_time && property.holds(view) {
                     met.set(true);
                 } else if !in_time {
-                    return Some(Broken::new(property, format!("not within {} s", bound.as_secs_f64())));
+                    return Some(Broken::new(
+                        &property.name,
+                        format!("not within {} s", bound.as_secs_f64()),
+                    ));
                 }
             }
             // Until then it may come and go.
@@ -272,7 +292,7 @@ fn judge<E>(
                 } else if late || view.inputs > inputs {
                     let bound =
                         if late { format!("{} s", within.as_secs_f64()) } else { format!("{inputs} inputs") };
-                    return Some(Broken::new(property, not_converged(&bound, calm_at)));
+                    return Some(Broken::new(&property.name, not_converged(&bound, calm_at)));
                 }
             }
             Demand::Sometimes if !met.get() => met.set(property.holds(view)),
@@ -296,7 +316,7 @@ fn unmet<E>(properties: &[Property<E>], met: &[bool], outcome: &Outcome) -> Opti
             _ => "the scenario's inputs are used up",
         };
         let named = if let Demand::Converges { .. } = property.demand { "not converged: " } else { "" };
-        Broken::new(property, format!("{named}it has not happened, and {why} at {}", outcome.at))
+        Broken::new(&property.name, format!("{named}it has not happened, and {why} at {}", outcome.at))
     })
 }
 

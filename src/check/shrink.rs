@@ -10,7 +10,7 @@ use super::twice::NOT_DETERMINISTIC;
 use super::{Broken, Failure, Search};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
-use crate::fault::{FaultPlan, Profile};
+use crate::fault::{FaultPlan, Links, Profile};
 use crate::machine::Law;
 
 /// A failure made small.
@@ -103,8 +103,13 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
 
     /// A search of the same scenario in which nothing is drawn.
     fn alone(&self) -> Search<'_, C, E> {
-        let settings =
-            Settings { seed: 0, profile: Profile::default(), keep: Keep::Events, ..self.settings.clone() };
+        let settings = Settings {
+            seed: 0,
+            profile: Profile::default(),
+            links: Links::default(),
+            keep: Keep::Events,
+            ..self.settings.clone()
+        };
         let met = self.met.clone();
         Search {
             scenario: self.scenario,

@@ -44,7 +44,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
         self.first = Some(if result.is_ok() { first } else { Engine::default() });
         let Some((at, detail)) = difference else { return result };
         self.engine.note_broken(at, format!("{NOT_DETERMINISTIC}: {detail}"));
-        Err(Broken { what: NOT_DETERMINISTIC.to_owned(), detail })
+        Err(Broken::new(NOT_DETERMINISTIC, detail))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::choices::SystemArgs;
-use super::value;
+use super::value::{self, NamedProfile};
 use crate::fault::{Chance, Profile};
 
 /// Small network programs, proved against loss.
@@ -39,7 +39,7 @@ pub(super) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show the systems, one line each
-    #[command(after_help = "Examples:\n  lossproof list\n  lossproof list --format json")]
+    #[command(after_help = "Examples:\n  lossproof list\n  lossproof list --bugs --format json")]
     List(ListArgs),
     /// Make one simulated run and print its transcript
     #[command(after_help = SIM_EXAMPLES)]
@@ -65,8 +65,12 @@ const SIM_EXAMPLES: &str = "\
 Examples:
   lossproof sim udp-remote --seed 7 --loss 50%
   lossproof sim udp-remote --faults 'client>server #0 drop; server>client #0 delay 40ms'
+  lossproof sim tcp-sixteen --profile satellite
   lossproof sim tcp-sixteen --faults 'at 2ms partition client|server; at 1s heal'
   lossproof sim udp-remote --faults @plan.txt --format json
+  lossproof sim udp-remote --loss 50% --seed 7 --format ladder
+  lossproof sim tcp-sixteen --faults 'client>server @3 reset' --format mermaid
+  lossproof sim udp-chat --loss 20% --format html -o run.html       (open it in a browser)
 
 Equal arguments give the same bytes on standard output, always.";
 
@@ -74,6 +78,7 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   lossproof check udp-remote
   lossproof check udp-remote --ids --loss 20% --jitter --duplicate 10% --runs 100000
+  lossproof check udp-chat --profile wifi
   lossproof check udp-remote --ids --exhaustive 4
   lossproof check tcp-sixteen --exhaustive 1 --fates 'reset; server>client'
   lossproof check tcp-sixteen --faults 'at 1s crash server' --format json";
@@ -99,6 +104,23 @@ pub(super) enum Format {
     Json,
 }
 
+/// How a run is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RunFormat {
+    /// For people, one line for each thing that happened.
+    Text,
+    /// JSON, one object a line.
+    Json,
+    /// A sequence diagram in text.
+    Ladder,
+    /// A sequence diagram for Mermaid, which pull requests show as a picture.
+    Mermaid,
+    /// A picture.
+    Svg,
+    /// A page to step through.
+    Html,
+}
+
 /// What simulates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum EngineKind {
@@ -111,37 +133,73 @@ pub(super) enum EngineKind {
 /// The words after `list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
+    /// Show the bugs that can be planted into the systems instead
+    #[arg(long)]
+    pub(super) bugs: bool,
     /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }
 
 /// What goes wrong beside losses.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct FaultArgs {
+    /// A network by its name: lan, wifi, lte, satellite, lossy or hostile; --loss and the like go before what it has
+    #[arg(long, value_name = "NAME", value_parser = value::profile)]
+    pub(super) profile: Option<NamedProfile>,
     /// How much later than its latency a packet comes at most; 20ms if no span is given
     #[arg(long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "20ms", value_parser = value::jitter)]
     pub(super) jitter: Option<Duration>,
-    /// How likely a datagram comes twice
-    #[arg(long, value_name = "P", default_value = "0%", allow_hyphen_values = true)]
-    pub(super) duplicate: Chance,
-    /// How likely a bit of a datagram is inverted
-    #[arg(long, value_name = "P", default_value = "0%", allow_hyphen_values = true)]
-    pub(super) corrupt: Chance,
+    /// How likely a datagram comes twice [default: 0%]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    pub(super) duplicate: Option<Chance>,
+    /// How likely a bit of a datagram is inverted [default: 0%]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    pub(super) corrupt: Option<Chance>,
     /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them; their seed and link go before others
     #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
     pub(super) faults: Option<String>,
 }
 
+impl SimArgs {
+    /// What is drawn at random: nothing, unless asked for.
+    pub(super) fn profile(&self) -> Profile {
+        self.faults.profile(self.loss, Chance::NEVER)
+    }
+}
+
+impl CheckArgs {
+    /// What is drawn at random: losses, unless something is asked for.
+    pub(super) fn profile(&self) -> Profile {
+        self.faults.profile(self.loss, Chance::percent(30))
+    }
+}
+
 impl FaultArgs {
-    /// What is drawn at random.
-    pub(super) fn profile(&self, loss: Chance) -> Profile {
+    /// What is drawn at random. Without a profile and a word about losses there are so many.
+    fn profile(&self, loss: Option<Chance>, otherwise: Chance) -> Profile {
+        let plain = Profile { loss: otherwise, ..Profile::CALM };
+        let base = self.profile.as_ref().map_or(plain, |named| named.profile);
         Profile {
-            loss,
-            duplicate: self.duplicate,
-            corrupt: self.corrupt,
-            jitter: self.jitter.unwrap_or_default(),
+            loss: loss.unwrap_or(base.loss),
+            duplicate: self.duplicate.unwrap_or(base.duplicate),
+            corrupt: self.corrupt.unwrap_or(base.corrupt),
+            jitter: self.jitter.unwrap_or(base.jitter),
+            ..base
         }
+    }
+
+    /// The words that choose what is drawn at random, for a shell.
+    pub(super) fn words(&self, loss: Option<Chance>) -> Vec<String> {
+        let mut words: Vec<String> =
+            self.profile.iter().map(|named| format!("--profile {}", named.name)).collect();
+        words.extend(loss.map(|loss| format!("--loss {loss}")));
+        words.extend(self.jitter.map(|jitter| format!("--jitter {}", value::span_text(jitter))));
+        let chances = [("--duplicate", self.duplicate), ("--corrupt", self.corrupt)];
+        let chances = chances.into_iter().filter_map(|(word, chance)| Some((word, chance?)));
+        let chances = chances.filter(|(_, chance)| *chance != Chance::NEVER || self.profile.is_some());
+        words.extend(chances.map(|(word, chance)| format!("{word} {chance}")));
+        words
     }
 }
 
@@ -153,9 +211,9 @@ pub(super) struct SimArgs {
     /// Where all randomness comes from
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: u64,
-    /// How likely a datagram is lost, or a write to a stream has to be sent again
-    #[arg(long, value_name = "P", default_value = "0%", allow_hyphen_values = true)]
-    pub(super) loss: Chance,
+    /// How likely a datagram is lost, or a write to a stream has to be sent again [default: 0%]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    pub(super) loss: Option<Chance>,
     /// What else goes wrong.
     #[command(flatten)]
     pub(super) faults: FaultArgs,
@@ -163,15 +221,24 @@ pub(super) struct SimArgs {
     #[arg(long, value_enum, default_value_t = EngineKind::Event)]
     pub(super) engine: EngineKind,
     /// How to write the transcript
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+    pub(super) format: RunFormat,
+    /// Where to write it [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// How many columns a ladder takes [default: those of the terminal, 80 elsewhere]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::width)]
+    pub(super) width: Option<usize>,
+    /// Draw a ladder in ASCII
+    #[arg(long)]
+    pub(super) ascii: bool,
     /// The system's own.
     #[command(flatten)]
     pub(super) options: SystemArgs,
 }
 
 /// The words after `check`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct CheckArgs {
     /// Which system; 'lossproof list' shows all
     pub(super) system: String,
@@ -181,15 +248,15 @@ pub(super) struct CheckArgs {
     /// Where the seeds of the runs come from
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: u64,
-    /// How likely a datagram is lost, or a write to a stream has to be sent again
-    #[arg(long, value_name = "P", default_value = "30%", allow_hyphen_values = true)]
-    pub(super) loss: Chance,
+    /// How likely a datagram is lost, or a write to a stream has to be sent again [default: 30%, or as --profile has it]
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    pub(super) loss: Option<Chance>,
     /// What else goes wrong.
     #[command(flatten)]
     pub(super) faults: FaultArgs,
     /// Go through every schedule of at most K faults instead, on one thread
     #[arg(long, value_name = "K", allow_hyphen_values = true, value_parser = value::max_faults)]
-    #[arg(conflicts_with_all = ["loss", "jitter", "duplicate", "corrupt", "jobs"])]
+    #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "jobs", "twice"])]
     pub(super) exhaustive: Option<usize>,
     /// What may become of each send there, and in which directions: 'drop; delay 40ms; client>server'
     #[arg(long, value_name = "LIST", requires = "exhaustive", allow_hyphen_values = true)]

@@ -12,10 +12,10 @@ use super::report::{Example, Question, Report};
 use super::world::{World, with_panic_places};
 use super::{exhaustive, output};
 use crate::check::{Demand, Property, Search, Shrunk, Tally};
-use crate::fault::{Chance, FaultKind, Profile};
+use crate::fault::{Bursts, Chance, FaultKind, Profile};
 use crate::machine::{Law, Status};
 use crate::parallel;
-use crate::systems::{CLIENT, System, Transport};
+use crate::systems::{Bug, CLIENT, System, Transport};
 use crate::{Cuts, scenario::Scenario};
 
 /// How many runs are made unless told otherwise.
@@ -32,8 +32,9 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     if let Some(max_faults) = args.exhaustive {
         return exhaustive::run::<S>(args, max_faults);
     }
+    let args = &with_bug(args, args.options.bug(&S::ABOUT)?);
     let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
-    let profile = args.faults.profile(args.loss);
+    let profile = args.profile();
     let search = || {
         let plan = world.prepared.clone();
         let search = Search::new(&world.scenario, &world.properties, plan, profile, args.seed);
@@ -58,7 +59,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
         seed: args.seed,
         properties: world.properties.iter().filter_map(statement).collect(),
         laws: laws(&world.scenario),
-        never: never_happened(&tally, &asked_for(world.transport, &profile)),
+        never: never_happened(&tally, &asked_for(args, world.transport, &profile)),
     };
     let report = Report::new(asked, &tally, &world.scenario.names(), wall, example, shrunk.as_ref());
     let text = match args.format {
@@ -67,6 +68,20 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
     };
     output::print(&text)?;
     Ok(if tally.failure.is_none() { Status::Success } else { Status::Failure })
+}
+
+/// The words, with the faults that it takes for a bug to show.
+fn with_bug(args: &CheckArgs, bug: Option<&Bug>) -> CheckArgs {
+    let mut args = args.clone();
+    if let Some(bug) = bug {
+        if bug.duplicate != Chance::NEVER {
+            args.faults.duplicate.get_or_insert(bug.duplicate);
+        }
+        if !bug.is_drawn {
+            args.faults.faults.get_or_insert_with(|| bug.plan.to_owned());
+        }
+    }
+    args
 }
 
 /// A property with when it is to hold, if it is to hold in every run.
@@ -146,15 +161,25 @@ where
 }
 
 /// The kinds of fault that were to be drawn, with the words that asked for them.
-fn asked_for(transport: Transport, profile: &Profile) -> Vec<(FaultKind, &'static str)> {
+fn asked_for(args: &CheckArgs, transport: Transport, profile: &Profile) -> Vec<(FaultKind, &'static str)> {
     // On a stream a loss is a stall, and so is what comes late.
     let stream = transport == Transport::Tcp;
     let pick = |datagram| if stream { FaultKind::Stall } else { datagram };
+    // An option that was not given is the profile's, if there is one.
+    let named = args.faults.profile.is_some();
+    let word = |given: bool, word| if named && !given { "--profile" } else { word };
+    let (faults, drop, delay) = (&args.faults, pick(FaultKind::Drop), pick(FaultKind::Delay));
     let drawn = [
-        (profile.loss != Chance::NEVER, pick(FaultKind::Drop), "--loss"),
-        (profile.duplicate != Chance::NEVER, FaultKind::Duplicate, "--duplicate"),
-        (profile.corrupt != Chance::NEVER, FaultKind::Flip, "--corrupt"),
-        (!profile.jitter.is_zero(), pick(FaultKind::Delay), "--jitter"),
+        (profile.loss != Chance::NEVER, drop, word(args.loss.is_some(), "--loss")),
+        (profile.bursts != Bursts::NONE, drop, "--profile"),
+        (
+            profile.duplicate != Chance::NEVER,
+            FaultKind::Duplicate,
+            word(faults.duplicate.is_some(), "--duplicate"),
+        ),
+        (profile.corrupt != Chance::NEVER, FaultKind::Flip, word(faults.corrupt.is_some(), "--corrupt")),
+        (!profile.jitter.is_zero(), delay, word(faults.jitter.is_some(), "--jitter")),
+        (profile.reorder != Chance::NEVER || profile.bandwidth.is_some(), delay, "--profile"),
     ];
     drawn.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word)).collect()
 }
@@ -175,14 +200,11 @@ pub(super) fn laws<C, E>(scenario: &Scenario<C, E>) -> Vec<String> {
 
 /// The words that chose how the network misbehaves.
 fn network_words(args: &CheckArgs) -> Vec<String> {
-    let mut words = vec![format!("--loss {}", args.loss)];
-    if let Some(jitter) = args.faults.jitter {
-        words.push(format!("--jitter {}", super::value::span_text(jitter)));
-    }
-    let chances = [("--duplicate", args.faults.duplicate), ("--corrupt", args.faults.corrupt)];
-    let chances = chances.into_iter().filter(|(_, chance)| *chance != Chance::NEVER);
-    words.extend(chances.map(|(word, chance)| format!("{word} {chance}")));
-    if let Some(plan) = &args.faults.faults {
+    let faults = &args.faults;
+    // Without a profile there are losses, said or not, and nothing else.
+    let loss = args.loss.or_else(|| faults.profile.is_none().then_some(args.profile().loss));
+    let mut words = faults.words(loss);
+    if let Some(plan) = &faults.faults {
         words.push(format!("--faults '{plan}'"));
     }
     words

@@ -9,10 +9,10 @@ use super::output::quoted;
 use super::registry;
 use super::value;
 use crate::fault::Chance;
-use crate::systems::{About, Kind, Options};
+use crate::systems::{About, Bug, Kind, Options};
 
 /// What can be chosen about a system.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct SystemArgs {
     /// Multiply the protocol's own delays by this
     #[arg(long, value_name = "F", default_value = "1", allow_hyphen_values = true, value_parser = value::scale)]
@@ -20,7 +20,7 @@ pub(super) struct SystemArgs {
     /// How long a client waits for an answer where the protocol does not say
     #[arg(long, value_name = "SPAN", default_value = "5s", allow_hyphen_values = true, value_parser = value::timeout)]
     timeout: Duration,
-    /// Bring a bug of the original back (tcp-deadlock: writes-before-reading)
+    /// Plant a bug, with the faults that show it if none are given; 'lossproof list --bugs' shows all
     #[arg(long, value_name = "NAME", help_heading = SINGLE)]
     bug: Option<String>,
     /// How likely the server drops a request (udp-remote) [default: 0%; serve: 50%]
@@ -92,12 +92,30 @@ impl SystemArgs {
             host: self.host.clone().unwrap_or(default.host),
             path: self.path.clone().unwrap_or(default.path),
             not_to_sender: self.not_to_sender,
-            bug: self.bug.as_deref().map(|name| bug(about, name)).transpose()?,
+            bug: self.bug(about)?.map(|bug| bug.name),
             timeout: self.timeout,
             time_scale: self.time_scale,
             fallbacks: Vec::new(),
             local_time: default.local_time,
         })
+    }
+
+    /// The bug that is to be planted, if there is one.
+    ///
+    /// # Errors
+    /// If the system has no such bug.
+    pub(super) fn bug(&self, about: &About) -> Result<Option<&'static Bug>, CliError> {
+        let Some(name) = &self.bug else { return Ok(None) };
+        let known = about.bugs;
+        match known.iter().find(|bug| bug.name == name) {
+            Some(bug) => Ok(Some(bug)),
+            None => Err(CliError::UnknownBug {
+                system: about.name,
+                name: name.clone(),
+                near: registry::nearest(name, known.iter().map(|bug| bug.name)),
+                known,
+            }),
+        }
     }
 
     /// Whether the chance of a drop was given.
@@ -148,14 +166,4 @@ impl SystemArgs {
         }
         words
     }
-}
-
-/// The system's bug of this name.
-fn bug(about: &About, name: &str) -> Result<&'static str, CliError> {
-    about.bugs.iter().find(|known| **known == name).copied().ok_or_else(|| CliError::UnknownBug {
-        system: about.name,
-        name: name.to_owned(),
-        near: registry::nearest(name, about.bugs.iter().copied()),
-        known: about.bugs,
-    })
 }

@@ -7,6 +7,8 @@ use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
 use crate::scenario::UnknownCommand;
+use crate::systems::Bug;
+use crate::transcript::TooNarrow;
 
 /// Why a command did not come to its end. Shown as one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +66,7 @@ pub(super) enum CliError {
         /// What may have been meant.
         near: Option<&'static str>,
         /// What there is.
-        known: &'static [&'static str],
+        known: &'static [Bug],
     },
     /// The address is none.
     #[error("ADDR: {0}")]
@@ -96,6 +98,15 @@ pub(super) enum CliError {
         /// The address.
         addr: String,
     },
+    /// The option means nothing for this format.
+    #[error("--{option} is for --format ladder")]
+    LadderOnly {
+        /// The option's name.
+        option: &'static str,
+    },
+    /// The hosts do not fit.
+    #[error("--width: {0}")]
+    Narrow(#[from] TooNarrow),
     /// Turmoil cannot do this.
     #[error("--engine turmoil: {0}")]
     Simulate(#[from] SimulateError),
@@ -129,11 +140,13 @@ impl CliError {
 }
 
 /// What bugs there are.
-fn bugs(near: Option<&str>, known: &[&str]) -> String {
+fn bugs(near: Option<&str>, known: &[Bug]) -> String {
     match (near, known) {
         (Some(near), _) => format!("did you mean '{near}'?"),
-        (None, []) => "it has none to bring back".to_owned(),
-        (None, known) => format!("it has {}", known.join(", ")),
+        (None, []) => "it has none to plant".to_owned(),
+        (None, known) => {
+            format!("it has {}", known.iter().map(|bug| bug.name).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn run<S: System>(args: &CheckArgs, max_faults: usize) -> Result<Stat
         seed: args.seed,
         properties: world.properties.iter().filter_map(statement).collect(),
         laws: laws(&world.scenario),
-        never: Vec::new(),
+        never: explored.tally.never_fired().map(|fault| format!("{fault} (--faults)")).collect(),
     };
     let report = Report::new(asked, &explored.tally, &names, wall, None, shrunk.as_ref())
         .exhaustive(explored.runs, explored.is_complete);
@@ -169,6 +169,7 @@ impl fmt::Display for Found {
         schedules.write(f)?;
         report.write_runs(f)?;
         report.write_sums(f)?;
-        report.write_statements(f)
+        report.write_statements(f)?;
+        report.write_seen(f)
     }
 }

@@ -277,7 +277,7 @@ impl Report {
         wrapped(f, &format!("the laws: {}", self.asked.laws.join("; ")))
     }
 
-    fn write_seen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn write_seen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.sometimes.is_empty() {
             return Ok(());
         }
@@ -285,7 +285,7 @@ impl Report {
         for Seen { what, runs } in &self.sometimes {
             match runs {
                 0 => writeln!(f, "  never seen: {what}")?,
-                _ => writeln!(f, "  {what} ({})", percent(*runs, self.runs))?,
+                _ => writeln!(f, "  {what} ({})", percent(*runs, self.ended_runs))?,
             }
         }
         Ok(())

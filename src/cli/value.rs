@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::fault::{SpanError, parse_span};
+use super::registry::nearest;
+use crate::fault::{Profile, ProfileError, SpanError, parse_span};
 
 /// The most threads that a check takes.
 const MAX_JOBS: u64 = 1024;
@@ -54,6 +55,14 @@ pub(super) enum ValueError {
     /// It is no path.
     #[error("cannot use '{0}': a path begins with '/'")]
     Path(String),
+    /// It is no profile's name.
+    #[error("{why}{}", near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default())]
+    Profile {
+        /// What there is.
+        why: ProfileError,
+        /// What may have been meant.
+        near: Option<&'static str>,
+    },
     /// It is not a whole number of milliseconds.
     #[error("cannot use '{0}': jitter is in whole milliseconds")]
     Jitter(String),
@@ -74,6 +83,11 @@ pub(super) fn seed(text: &str) -> Result<u64, ValueError> {
 /// Reads a number of runs.
 pub(super) fn runs(text: &str) -> Result<u64, ValueError> {
     whole(text, 1, u64::MAX)
+}
+
+/// Reads a number of columns.
+pub(super) fn width(text: &str) -> Result<usize, ValueError> {
+    Ok(whole(text, 20, 1000)? as usize)
 }
 
 /// Reads how many faults a schedule may have.
@@ -128,6 +142,22 @@ pub(super) fn path(text: &str) -> Result<String, ValueError> {
     if text.starts_with('/') { Ok(text.to_owned()) } else { Err(ValueError::Path(text.to_owned())) }
 }
 
+/// A profile with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NamedProfile {
+    /// What it is called.
+    pub(super) name: String,
+    /// What it is.
+    pub(super) profile: Profile,
+}
+
+/// Reads the name of a profile.
+pub(super) fn profile(name: &str) -> Result<NamedProfile, ValueError> {
+    let near = || nearest(&name.to_lowercase(), Profile::NAMED.into_iter().map(|(known, _)| known));
+    let profile = name.parse().map_err(|why| ValueError::Profile { why, near: near() })?;
+    Ok(NamedProfile { name: name.to_owned(), profile })
+}
+
 /// Reads how late packets may be.
 pub(super) fn jitter(text: &str) -> Result<Duration, ValueError> {
     let span = span(text)?;
@@ -154,11 +184,25 @@ mod tests {
         }
         assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
         assert!(runs("0").is_err() && jobs("0").is_err() && jobs("1025").is_err());
+        assert!(width("19").is_err() && width("20") == Ok(20) && width("1001").is_err());
         for text in ["0", "-1", "NaN", "inf", "1e7", "1e-7", "", "x"] {
             assert!(scale(text).is_err(), "{text:?}");
         }
         assert!(timeout("0s").is_err() && jitter("500us").is_err());
         assert_eq!(jitter("0s"), Ok(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_profile_is_known_by_its_name_alone() {
+        assert_eq!(profile("satellite").map(|named| named.profile), Ok(Profile::SATELLITE));
+        let near = |name| match profile(name) {
+            Err(ValueError::Profile { near, .. }) => near,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            ["wfi", "WIFI", "satelite", "x"].map(near),
+            [Some("wifi"), Some("wifi"), Some("satellite"), None]
+        );
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DriveError;
-use crate::fault::{FaultPlan, Profile, Resolved, ResolvedHost};
+use crate::fault::{FaultPlan, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::machine::{Conn, Peer};
-use crate::network::{Network, Order, Schedule, Segment, StreamEnd};
+use crate::network::{Network, Order, Schedule, Segment, StreamEnd, Terrain};
 use crate::time::Instant;
 
 /// A plan for one process of two.
@@ -68,7 +68,15 @@ impl Outgoing {
         }
         let mut network = Network::default();
         let listeners = [None, None].into_iter();
-        network.reset(listeners, Duration::ZERO, 0, Profile::default(), &Arc::new(schedule));
+        let terrain = Terrain {
+            latency: Duration::ZERO,
+            latencies: &[],
+            seed: 0,
+            profile: Profile::CALM,
+            links: &Links::default(),
+            schedule: &Arc::new(schedule),
+        };
+        network.reset(listeners, &terrain);
         Ok(Self { network, held: BTreeMap::new(), streams: BTreeMap::new() })
     }
 

@@ -18,7 +18,6 @@ impl<C: Clone, E: PartialEq + Debug> Engine<C, E> {
             return false;
         }
         self.world.fingerprint(now, to);
-        to.write_u64(self.inputs_before_calm);
         true
     }
 }

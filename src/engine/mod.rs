@@ -15,7 +15,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{FaultPlan, Profile, Resolved, StreamFault, UnknownHost};
+use crate::fault::{FaultPlan, Links, Profile, Resolved, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::Lawful;
 use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
@@ -87,6 +87,8 @@ pub struct Settings {
     pub plan: Prepared,
     /// The faults that are drawn, for packets to which the plan does nothing.
     pub profile: Profile,
+    /// The profiles of single directions, which go before it. A run panics if they name a host that is not there.
+    pub links: Links,
     /// Whether the laws are held to every machine, and if so how much later their twins begin.
     pub laws: Option<Duration>,
     /// What is kept.
@@ -100,6 +102,7 @@ impl Default for Settings {
             seed: 0,
             plan: Prepared::default(),
             profile: Profile::default(),
+            links: Links::default(),
             laws: Some(Lawful::<BoxedMachine<(), ()>>::TWIN_SHIFT),
             keep: Keep::Log,
         }
@@ -110,6 +113,25 @@ impl Settings {
     /// The seed of a host's machine: its own for each host and incarnation.
     pub(crate) fn machine_seed(&self, host: HostId, incarnation: u32) -> u64 {
         mix(mix(self.effective_seed(), u64::from(host.0)), u64::from(incarnation))
+    }
+
+    /// Whether nothing is drawn.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.profile.is_calm() && self.links.all().iter().all(|(.., profile)| profile.is_calm())
+    }
+
+    /// How long packets take, and how long in single directions.
+    pub(crate) fn latencies<'a, C, E>(
+        &self,
+        scenario: &'a Scenario<C, E>,
+    ) -> (Duration, &'a [(HostId, HostId, Duration)]) {
+        self.link().map_or((scenario.latency, scenario.latencies()), |latency| (latency, &[]))
+    }
+
+    /// The latency of every link: the plan's, if it has one, or else the profile's; `None` leaves it to the scenario.
+    fn link(&self) -> Option<Duration> {
+        let of_profile = self.profile.latency;
+        self.plan.link.or_else(|| (!of_profile.is_zero()).then_some(of_profile))
     }
 
     /// The seed of the run: the plan's, if it has one.
@@ -271,6 +293,17 @@ impl<C, E> Engine<C, E> {
         self.world.broken(at, host, text);
     }
 
+    /// Adds to the log from which of its records on the run goes round, and what that comes to.
+    pub(crate) fn note_circle(&mut self, record: usize, text: String) {
+        self.world.log.mark_circle(record);
+        self.note_broken(None, text);
+    }
+
+    /// Why the last run ended.
+    pub(crate) const fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
     /// What of the next runs is decided, and what they send.
     pub(crate) fn trail(&mut self) -> &mut Trail {
         &mut self.world.network.trail
@@ -289,6 +322,11 @@ impl<C, E> Engine<C, E> {
     /// How many machines have ended.
     pub(crate) const fn ends(&self) -> u32 {
         self.world.ends
+    }
+
+    /// How many inputs were handed to machines since the plan's calm, or since the start.
+    pub(crate) const fn inputs_since_calm(&self) -> u64 {
+        self.inputs - self.inputs_before_calm
     }
 
     /// How many inputs were handed to machines.
@@ -314,7 +352,7 @@ impl<C, E> Engine<C, E> {
         plan.calm = settings.plan.schedule.calm_at;
         plan.commands.clone_from(&settings.plan.commands);
         // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.
-        let _ = plan.set_link(settings.plan.link);
+        let _ = plan.set_link(settings.link());
         let names = scenario.names();
         let _ = plan.try_extend(self.world.network.faults().map(|fault| fault.named(&names)));
         plan
@@ -338,5 +376,21 @@ impl<C, E> Engine<C, E> {
     /// The plan's faults that never changed anything: they are evidence of nothing.
     pub fn unfired(&self) -> impl Iterator<Item = Resolved> {
         self.world.network.unfired()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Chance;
+
+    #[test]
+    fn a_single_link_is_enough_for_something_to_be_drawn() {
+        let lossy = Profile { loss: Chance::percent(1), ..Profile::CALM };
+        let links = |profile| Links::default().direction(HostId(0), HostId(1), profile);
+        let settings = |profile, links| Settings { profile, links, ..Settings::default() };
+        assert!(settings(Profile::CALM, links(Profile::CALM)).is_calm());
+        assert!(!settings(Profile::CALM, links(lossy)).is_calm());
+        assert!(!settings(lossy, Links::default()).is_calm());
     }
 }

@@ -8,7 +8,7 @@ use super::{Entry, Event, Keep, Queue, Settings};
 use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::machine::{Conn, Effect, Peer, Status, Violation};
-use crate::network::{Class, Network, Order, StreamEnd};
+use crate::network::{Class, Network, Order, StreamEnd, Terrain};
 use crate::scenario::{Binding, Scenario, TimedCommand};
 use crate::time::Instant;
 use crate::transcript::{Happened, Link, Log, Span, What};
@@ -104,9 +104,16 @@ impl<E> World<E> {
             Binding::Listener { port } => Some(port),
             _ => None,
         });
-        let latency = settings.plan.link.unwrap_or(scenario.latency);
-        let (seed, schedule) = (settings.effective_seed(), &settings.plan.schedule);
-        self.network.reset(listeners, latency, seed, settings.profile, schedule);
+        let (latency, latencies) = settings.latencies(scenario);
+        let terrain = Terrain {
+            latency,
+            latencies,
+            seed: settings.effective_seed(),
+            profile: settings.profile,
+            links: &settings.links,
+            schedule: &settings.plan.schedule,
+        };
+        self.network.reset(listeners, &terrain);
         self.payloads.reset();
         self.pipes.clear();
         self.keep = settings.keep;

@@ -41,11 +41,39 @@
 //! | `at 3s restart a` | the host starts anew |
 //! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead |
 //!
+//! # At random
+//!
+//! A [`Profile`] says how likely which fault is, and what its links carry: losses singly or in [`Bursts`], jitter,
+//! reordering, [`Bandwidth`] with a queue, an MTU. What it draws is recorded as such a plan. Some have names, such as
+//! [`Profile::WIFI`], others are written by what differs: `Profile { loss: Chance::percent(30), ..Profile::WIFI }`. Single
+//! directions can have their own, as [`Links`].
+//!
+//! ```
+//! use lossproof::check::Search;
+//! use lossproof::engine::Prepared;
+//! use lossproof::fault::Profile;
+//! use lossproof::systems::{Options, System, udp_chat::UdpChat};
+//!
+//! let options = Options::default();
+//! let (scenario, properties) = (UdpChat::scenario(&options), UdpChat::properties(&options));
+//! for (name, profile) in Profile::NAMED {
+//!     let tally = Search::new(&scenario, &properties, Prepared::default(), profile, 7).runs(0..10);
+//!     assert_eq!(tally.failure, None, "on {name}");
+//! }
+//! ```
+//!
+//! # Spans
+//!
 //! A span of time is a decimal number and `ns`, `us`, `ms`, `s` or `min`, without a blank between them. It
 //! is exact: a span finer than a nanosecond, or beyond `u64::MAX` of them, is an error.
 
+mod bandwidth;
+mod bursts;
+mod chance;
 mod cursor;
 mod error;
+mod links;
+mod named;
 mod plan;
 mod print;
 mod profile;
@@ -55,9 +83,17 @@ mod span;
 pub mod strategy;
 mod text;
 
+pub(crate) use bandwidth::Backlog;
+pub use bandwidth::Bandwidth;
+pub use bursts::Bursts;
+pub(crate) use bursts::Chain;
+pub use chance::{Chance, ChanceError};
 pub use error::{ParseError, ParseProblem};
+pub use links::Links;
+pub use named::ProfileError;
 pub use plan::{FaultPlan, PlanError};
-pub use profile::{Chance, ChanceError, FIRST_STALL, MAX_STALLS, Profile};
+pub use profile::{FIRST_STALL, MAX_STALLS, Profile};
+pub(crate) use profile::{Passage, flow_seed};
 pub use resolved::{Resolved, ResolvedHost, UnknownHost};
 pub use span::{SpanError, parse_span};
 

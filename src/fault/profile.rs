@@ -1,104 +1,65 @@
 //! Random loss, as a pure function of seed, flow and number.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use super::{DatagramFault, StreamFault};
+use super::{Bandwidth, Bursts, Chance, DatagramFault, StreamFault};
 use crate::host::HostId;
 use crate::seed::{below, mix};
 
-/// A probability, exact to one in a billion.
-///
-/// ```
-/// use lossproof::fault::Chance;
-///
-/// let loss: Chance = "30%".parse()?;
-/// assert_eq!(loss, "0.3".parse()?);
-/// assert_eq!(loss.to_string(), "30%");
-/// # Ok::<(), lossproof::fault::ChanceError>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Chance(u32);
-
-impl Chance {
-    /// It never happens.
-    pub const NEVER: Self = Self(0);
-    /// It always happens.
-    pub const ALWAYS: Self = Self(Self::PARTS);
-    const PARTS: u32 = 1_000_000_000;
-
-    /// So many percent, 100 at most.
-    pub const fn percent(percent: u32) -> Self {
-        Self(if percent >= 100 { Self::PARTS } else { percent * (Self::PARTS / 100) })
-    }
-
-    /// Whether it happens, decided by 64 random bits.
-    pub const fn happens(self, bits: u64) -> bool {
-        below(bits, Self::PARTS as u64) < self.0 as u64
-    }
-
-    /// As a number from 0 to 1.
-    pub fn as_f64(self) -> f64 {
-        f64::from(self.0) / f64::from(Self::PARTS)
-    }
-}
-
-impl fmt::Display for Chance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, rest) = (self.0 / 10_000_000, self.0 % 10_000_000);
-        if rest == 0 {
-            write!(f, "{whole}%")
-        } else {
-            write!(f, "{whole}.{}%", format!("{rest:07}").trim_end_matches('0'))
-        }
-    }
-}
-
-/// A text that is no probability.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a probability: write 0% to 100%, or 0 to 1")]
-pub struct ChanceError(String);
-
-impl FromStr for Chance {
-    type Err = ChanceError;
-
-    fn from_str(text: &str) -> Result<Self, ChanceError> {
-        let refused = || ChanceError(text.to_owned());
-        let (number, places) = match text.strip_suffix('%') {
-            Some(number) => (number, 7),
-            None => (text, 9),
-        };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty()
-            || whole.len() > 9
-            || fraction.len() > places
-            || !digits(whole)
-            || !digits(fraction)
-        {
-            return Err(refused());
-        }
-        let shifted: u64 = format!("{whole}{fraction:0<places$}").parse().map_err(|_| refused())?;
-        match u32::try_from(shifted) {
-            Ok(parts) if parts <= Self::PARTS => Ok(Self(parts)),
-            _ => Err(refused()),
-        }
-    }
-}
-
 /// How a network misbehaves at random. Each packet's fate is a function of the seed, its flow and its number there,
-/// so one flow does not disturb another; what is drawn is recorded as a plan.
+/// so one flow does not disturb another; what is drawn is recorded as a plan. Only what waits for bandwidth depends on
+/// the time, too; the plan has how long it waited.
+///
+/// A profile is one of the named ones, or is written by what differs from one:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use lossproof::fault::{Bandwidth, Bursts, Chance, Profile};
+///
+/// let wifi: Profile = "wifi".parse()?;
+/// assert_eq!(wifi, Profile::WIFI);
+/// let crowded = Profile {
+///     bursts: Bursts::new(Chance::percent(10), 4),
+///     bandwidth: Some(Bandwidth::kilobits(2_000, 64 * 1024)),
+///     ..Profile::WIFI
+/// };
+/// let plain = Profile { loss: Chance::percent(30), jitter: Duration::from_millis(20), ..Profile::CALM };
+/// assert_eq!((crowded.latency, plain.latency), (wifi.latency, Duration::ZERO));
+/// # Ok::<(), lossproof::fault::ProfileError>(())
+/// ```
+///
+/// A datagram has one fault at most. It is too long, or finds the queue full, or is lost; otherwise it comes twice, or is
+/// changed, or is late, and the first of these that is drawn is the one. What a packet waits for bandwidth, its jitter
+/// and what it is reordered by are one delay, rounded to the nearest millisecond so that every world can keep it.
+///
+/// On a stream a reliable transport hides all this behind time: the bytes of a write, and all after them, come late.
+/// Neither duplicates nor inverted bits get through it, and it cuts what is longer than the MTU to fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
+    /// How long a packet takes from host to host, unless the plan says otherwise. Zero leaves it to the scenario.
+    pub latency: Duration,
     /// How likely a datagram is lost; on a stream, how likely a write has to be sent again.
     pub loss: Chance,
+    /// Losses that come in bursts, beside those of `loss`.
+    pub bursts: Bursts,
     /// How likely a datagram comes twice.
     pub duplicate: Chance,
     /// How likely a bit of a datagram is inverted.
     pub corrupt: Chance,
-    /// How much longer than the latency a packet takes at most: whole milliseconds, all equally likely.
+    /// How much longer than the latency a packet takes at most: whole milliseconds, all equally likely. If it is longer
+    /// than what lies between two packets, it puts them out of order, too.
     pub jitter: Duration,
+    /// How likely a packet takes `reorder_by` longer, so that those after it come first. On a stream those wait for it.
+    pub reorder: Chance,
+    /// How much longer a packet takes that is put out of order.
+    pub reorder_by: Duration,
+    /// How much each direction between two hosts carries: what is sent faster waits in a queue, and a datagram that finds
+    /// it full is lost. Packets are counted with their headers, 28 bytes for a datagram and 40 for a segment.
+    pub bandwidth: Option<Bandwidth>,
+    /// The longest packet that passes, in bytes with its headers: 1500 lets through datagrams of 1472. A longer one is
+    /// lost, as where packets must not be fragmented, which is what path MTU discovery asks for (RFC 1191).
+    pub mtu: Option<u16>,
 }
 
 /// How long a stream stalls when a write is lost: a retransmission timeout (the lower bound that Linux keeps;
@@ -107,23 +68,71 @@ pub const FIRST_STALL: Duration = Duration::from_millis(200);
 /// How often one write is lost at most.
 pub const MAX_STALLS: u32 = 8;
 
+/// The headers of IPv4 and UDP.
+const DATAGRAM_HEADERS: usize = 20 + 8;
+/// The headers of IPv4 and TCP, without options.
+const SEGMENT_HEADERS: u32 = 20 + 20;
+/// The MTU of Ethernet (RFC 894), by which streams are cut into segments where there is no other.
+const ETHERNET_MTU: u16 = 1500;
+
+/// What a link with a memory does to a packet: the losses of its bursts, and the wait for those before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Passage {
+    pub(crate) lost: bool,
+    pub(crate) wait: Duration,
+}
+
 impl Profile {
-    /// Whether it leaves every packet alone.
+    /// Leaves every packet alone.
+    pub const CALM: Self = Self {
+        latency: Duration::ZERO,
+        loss: Chance::NEVER,
+        bursts: Bursts::NONE,
+        duplicate: Chance::NEVER,
+        corrupt: Chance::NEVER,
+        jitter: Duration::ZERO,
+        reorder: Chance::NEVER,
+        reorder_by: Duration::ZERO,
+        bandwidth: None,
+        mtu: None,
+    };
+
+    /// Whether it leaves every packet alone. A latency changes none.
     pub fn is_calm(&self) -> bool {
-        *self == Self::default()
+        Self { latency: Duration::ZERO, ..*self } == Self::CALM
     }
 
-    /// What happens to datagram `n` of a flow, which has `len` bytes.
+    /// Whether the fate of a packet depends on those before it.
+    pub(crate) fn has_memory(&self) -> bool {
+        self.bursts != Bursts::NONE || self.bandwidth.is_some()
+    }
+
+    /// Whether a datagram of `len` bytes is longer than what passes.
+    pub(crate) fn is_too_long(&self, len: usize) -> bool {
+        self.mtu.is_some_and(|mtu| len + DATAGRAM_HEADERS > usize::from(mtu))
+    }
+
+    /// How many bytes a datagram of `len` bytes has on its way.
+    pub(crate) const fn datagram_len(len: usize) -> u64 {
+        (len + DATAGRAM_HEADERS) as u64
+    }
+
+    /// How many bytes a write of `len` bytes has on its way: in segments, each with its headers. An end has one, too.
+    pub(crate) fn write_len(&self, len: u32) -> u64 {
+        let segment_len = u32::from(self.mtu.unwrap_or(ETHERNET_MTU)).saturating_sub(SEGMENT_HEADERS).max(1);
+        u64::from(len) + u64::from(len.div_ceil(segment_len).max(1)) * u64::from(SEGMENT_HEADERS)
+    }
+
+    /// What happens to datagram `n` of the flow with this seed, which has `len` bytes.
     pub(crate) fn datagram(
         &self,
-        seed: u64,
-        from: HostId,
-        to: HostId,
+        flow_seed: u64,
         n: u64,
         len: usize,
+        passage: Passage,
     ) -> Option<DatagramFault> {
-        let bits = mix(mix(seed, flow_key(from, to)), n);
-        if self.loss.happens(bits) {
+        let bits = mix(flow_seed, n);
+        if passage.lost || self.loss.happens(bits) || self.is_too_long(len) {
             return Some(DatagramFault::Drop);
         }
         if self.duplicate.happens(mix(bits, 1)) {
@@ -133,56 +142,53 @@ impl Profile {
             let at = below(mix(bits, 3), len as u64) as u32;
             return Some(DatagramFault::Flip { at, mask: 1 << below(mix(bits, 4), 8) });
         }
-        self.late(mix(bits, 5)).map(DatagramFault::Delay)
+        let late = self.late(mix(bits, 5), passage.wait);
+        (!late.is_zero()).then_some(DatagramFault::Delay(late))
     }
 
-    /// What happens to a write at offset `at` of the `conn`-th connection between two hosts.
+    /// What happens to a write at offset `at` of the connection with this seed. `lost_again` says of each time that it
+    /// is sent whether a burst takes it.
     pub(crate) fn write(
         &self,
-        seed: u64,
-        from: HostId,
-        to: HostId,
-        conn: u32,
+        conn_seed: u64,
         at: u64,
+        wait: Duration,
+        mut lost_again: impl FnMut() -> bool,
     ) -> Option<StreamFault> {
-        let bits = mix(mix(mix(seed, flow_key(from, to)), u64::from(conn)), at);
-        let losses =
-            (0..MAX_STALLS).take_while(|&n| self.loss.happens(mix(bits, u64::from(n)))).count() as u32;
-        let stall = FIRST_STALL * ((1 << losses) - 1) + self.late(mix(bits, 99)).unwrap_or_default();
+        let bits = mix(conn_seed, at);
+        let lost = |&n: &u32| lost_again() | self.loss.happens(mix(bits, u64::from(n)));
+        let losses = (0..MAX_STALLS).take_while(lost).count() as u32;
+        let stall = FIRST_STALL * ((1 << losses) - 1) + self.late(mix(bits, 99), wait);
         (!stall.is_zero()).then_some(StreamFault::Stall(stall))
     }
 
-    fn late(&self, bits: u64) -> Option<Duration> {
-        let millis = below(bits, self.jitter.as_millis() as u64 + 1);
-        (millis > 0).then(|| Duration::from_millis(millis))
+    /// How late a packet is that has to wait so long before it leaves.
+    fn late(&self, bits: u64, wait: Duration) -> Duration {
+        let jitter = below(bits, self.jitter.as_millis() as u64 + 1);
+        let late = wait.saturating_add(Duration::from_millis(jitter));
+        let behind = self.reorder.happens(mix(bits, 0));
+        whole_millis(if behind { late.saturating_add(self.reorder_by) } else { late })
     }
 }
 
-fn flow_key(from: HostId, to: HostId) -> u64 {
-    u64::from(from.0) << 16 | u64::from(to.0)
+/// To the nearest whole millisecond.
+fn whole_millis(span: Duration) -> Duration {
+    let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_millis(nanos.saturating_add(500_000) / 1_000_000)
+}
+
+/// The seed of one direction between two hosts.
+pub(crate) fn flow_seed(seed: u64, from: HostId, to: HostId) -> u64 {
+    mix(seed, u64::from(from.0) << 16 | u64::from(to.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FLOW: (HostId, HostId) = (HostId(0), HostId(1));
-
-    #[test]
-    fn chances_are_read_exactly() {
-        let parts =
-            |text: &str| text.parse::<Chance>().map(|chance| chance.0).map_err(|error| error.to_string());
-        assert_eq!(parts("30%"), Ok(300_000_000));
-        assert_eq!(parts("0.5"), Ok(500_000_000));
-        assert_eq!(parts("0.0000001%"), Ok(1));
-        assert_eq!((parts("1"), parts("100%"), parts("0")), (Ok(Chance::PARTS), Ok(Chance::PARTS), Ok(0)));
-        for text in ["", "%", "-1", "1.1", "100.1%", "0.00000001%", "half", "1e-3", ".5", "99999999999"] {
-            assert_eq!(
-                parts(text),
-                Err(format!("'{text}' is not a probability: write 0% to 100%, or 0 to 1"))
-            );
-        }
-        assert_eq!("12.5%".parse::<Chance>().unwrap().to_string(), "12.5%");
+    /// What a profile does to datagram `n` of a flow that has no memory.
+    fn datagram(profile: &Profile, n: u64, len: usize) -> Option<DatagramFault> {
+        profile.datagram(flow_seed(7, HostId(0), HostId(1)), n, len, Passage::default())
     }
 
     #[test]
@@ -195,7 +201,7 @@ mod tests {
     #[test]
     fn the_share_of_losses_is_the_one_asked_for() {
         let profile = Profile { loss: Chance::percent(30), ..Profile::default() };
-        let lost = (0..100_000).filter(|&n| profile.datagram(7, FLOW.0, FLOW.1, n, 10).is_some()).count();
+        let lost = (0..100_000).filter(|&n| datagram(&profile, n, 10).is_some()).count();
         // Three standard errors of a binomial share at 100,000 draws are 0.43 percent.
         assert!((29_570..=30_430).contains(&lost), "{lost}");
     }
@@ -203,8 +209,12 @@ mod tests {
     #[test]
     fn a_stall_doubles_while_the_loss_repeats() {
         let profile = Profile { loss: Chance::ALWAYS, ..Profile::default() };
-        let most = FIRST_STALL * 255;
-        assert_eq!(profile.write(7, FLOW.0, FLOW.1, 1, 0), Some(StreamFault::Stall(most)));
+        let most = Some(StreamFault::Stall(FIRST_STALL * 255));
+        assert_eq!(profile.write(7, 0, Duration::ZERO, || false), most);
+        assert_eq!(Profile::CALM.write(7, 0, Duration::ZERO, || true), most);
+        let mut burst = [true, true, false, true].into_iter();
+        let stall = Profile::CALM.write(7, 0, Duration::ZERO, || burst.next().unwrap());
+        assert_eq!(stall, Some(StreamFault::Stall(FIRST_STALL * 3)));
     }
 
     #[test]
@@ -212,12 +222,57 @@ mod tests {
         let profile = Profile { jitter: Duration::from_millis(3), ..Profile::default() };
         let mut seen = [0; 4];
         for n in 0..1_000 {
-            match profile.datagram(7, FLOW.0, FLOW.1, n, 10) {
+            match datagram(&profile, n, 10) {
                 None => seen[0] += 1,
                 Some(DatagramFault::Delay(late)) => seen[late.as_millis() as usize] += 1,
                 other => panic!("{other:?}"),
             }
         }
         assert!(seen.iter().all(|&times| times > 200), "{seen:?}");
+    }
+
+    #[test]
+    fn a_share_of_packets_is_put_out_of_order() {
+        let by = Duration::from_millis(30);
+        let profile = Profile { reorder: Chance::percent(20), reorder_by: by, ..Profile::CALM };
+        let fates: Vec<_> = (0..10_000).filter_map(|n| datagram(&profile, n, 10)).collect();
+        assert!(fates.iter().all(|fate| *fate == DatagramFault::Delay(by)));
+        // Three standard errors are 120.
+        assert!((1_880..=2_120).contains(&fates.len()), "{}", fates.len());
+    }
+
+    #[test]
+    fn the_longest_packet_passes_and_one_byte_more_does_not() {
+        let profile = Profile { mtu: Some(1_500), ..Profile::CALM };
+        assert_eq!(datagram(&profile, 0, 1_472), None);
+        assert_eq!(datagram(&profile, 0, 1_473), Some(DatagramFault::Drop));
+        let widest = Profile { mtu: Some(u16::MAX), ..Profile::CALM };
+        assert_eq!(datagram(&widest, 0, 65_507), None, "as long as a datagram can be");
+    }
+
+    #[test]
+    fn a_stream_is_cut_to_fit() {
+        let profile = Profile { mtu: Some(1_500), ..Profile::CALM };
+        assert_eq!([0, 1, 1_460, 1_461].map(|len| profile.write_len(len)), [40, 41, 1_500, 1_541]);
+        assert_eq!(Profile { mtu: Some(0), ..profile }.write_len(2), 82, "a byte at a time");
+        assert_eq!(Profile::CALM.write_len(1_461), 1_541);
+    }
+
+    #[test]
+    fn what_adds_up_is_rounded_once() {
+        let profile =
+            Profile { reorder: Chance::ALWAYS, reorder_by: Duration::from_micros(300), ..Profile::CALM };
+        let late = |micros| profile.late(0, Duration::from_micros(micros)).as_millis();
+        assert_eq!([0, 199, 200, 1_199, 1_200].map(late), [0, 0, 1, 1, 2]);
+        assert_eq!(
+            Profile { reorder_by: Duration::MAX, ..profile }.late(0, Duration::MAX).as_millis() / 1_000,
+            18_446_744_073
+        );
+    }
+
+    #[test]
+    fn a_latency_changes_no_packet() {
+        let calm = Profile { latency: Duration::from_secs(1), ..Profile::CALM };
+        assert!(calm.is_calm() && Profile::default() == Profile::CALM && !Profile::WIFI.is_calm());
     }
 }

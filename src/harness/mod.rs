@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use crate::check::{Property, Search, Tally};
 use crate::engine::Prepared;
-use crate::fault::{FaultKind, FaultPlan, Profile};
+use crate::fault::{FaultKind, FaultPlan, Links, Profile};
 use crate::number::{count, span};
 use crate::scenario::Scenario;
 use crate::time::Instant;
@@ -68,6 +68,7 @@ pub struct Check<'a, C, E> {
     properties: &'a [Property<E>],
     plan: FaultPlan,
     profile: Profile,
+    links: Links,
     runs: u64,
     seed: u64,
     max_shrink_runs: u64,
@@ -88,6 +89,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
             properties,
             plan: FaultPlan::default(),
             profile: Profile::default(),
+            links: Links::default(),
             runs: RUNS,
             seed: 0,
             max_shrink_runs: MAX_SHRINK_RUNS,
@@ -103,6 +105,13 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
+        self
+    }
+
+    /// Faults that are drawn on single links, in place of those of the profile.
+    #[must_use]
+    pub fn links(mut self, links: Links) -> Self {
+        self.links = links;
         self
     }
 
@@ -197,7 +206,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         for (path, plan) in self.regressions.iter().flat_map(|directory| files::plans(directory)) {
             self.replay(&plan, &format!("{}: ", path.display()));
         }
-        let search = self.search(&self.plan, self.profile, "the plan: ");
+        let search = self.search(&self.plan, self.profile, "the plan: ").with_links(self.links.clone());
         let tally = self.judge(search, number(RUNS_VARIABLE).unwrap_or(self.runs));
         if let Some(lacking) = self.demands.lacking(&tally) {
             let runs = count(tally.runs, "run");

@@ -22,11 +22,15 @@ pub struct Promises {
     pub max_bytes: usize,
     /// What may depend on how a stream is cut into slices (law 4).
     pub cuts: Cuts,
+    /// Whether two machines that are made and fed equally put out the same. One that draws from the system does not, as
+    /// TLS does: then laws 2, 4, 5 and 6, which a twin shows, are not held to it, and a run of it may not come again.
+    pub repeatable: bool,
 }
 
 impl Promises {
-    /// 16 messages, two send buffers' worth of bytes, and nothing depends on cuts.
-    pub const DEFAULT: Self = Self { max_messages: 16, max_bytes: 128 * 1024, cuts: Cuts::Free };
+    /// 16 messages, two send buffers' worth of bytes, nothing depends on cuts, and all can be made again.
+    pub const DEFAULT: Self =
+        Self { max_messages: 16, max_bytes: 128 * 1024, cuts: Cuts::Free, repeatable: true };
 }
 
 impl Default for Promises {
@@ -190,14 +194,20 @@ impl<M: Machine> Lawful<M> {
             return Err(Violation { law: Law::TimeGoesOn, detail });
         }
         let is_first = self.last_at.replace(now).is_none();
-        self.twin.begin(out);
-        let early = if is_first { Ok(()) } else { self.twin.offer_early_timeout(now) };
+        let has_twin = self.promises.repeatable;
+        if has_twin {
+            self.twin.begin(out);
+        }
+        let early = if is_first || !has_twin { Ok(()) } else { self.twin.offer_early_timeout(now) };
 
         let (mark, deadline) = (out.len(), self.machine.deadline());
         let was_due = matches!(input, Input::Timeout) && deadline.is_some_and(|due_at| due_at <= now);
         self.machine.handle(input.clone(), now, out);
         early?;
         self.judge(was_due, now, out, mark)?;
+        if !has_twin {
+            return Ok(());
+        }
 
         if self.twin.has_lost_track(deadline, &input, now) {
             self.over = true;

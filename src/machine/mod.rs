@@ -81,7 +81,7 @@ pub trait Machine {
 
     /// Writes what distinguishes this state from others to `to`, with times relative to `now`, and says whether
     /// it did. Two machines with equal fingerprints must behave equally from here on. Exhaustive search uses it
-    /// to recognise states that it has seen.
+    /// to recognise states that it has seen, and every search to tell a livelock.
     fn fingerprint(&self, _now: Instant, _to: &mut dyn Hasher) -> bool {
         false
     }

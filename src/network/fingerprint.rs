@@ -7,15 +7,20 @@ use crate::time::Instant;
 
 impl Network {
     /// Writes everything on which it depends what becomes of later sends. Numbers of datagrams and offsets of streams
-    /// only name places, so they count only where the plan has faults for such places.
+    /// only name places, so they count only where the plan has faults for such places. What links remember for a profile
+    /// is left out: nothing is drawn where states are compared.
     pub(crate) fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) {
-        if !self.schedule.windows.is_empty() {
+        if self.schedule.changes_after(now) {
             now.hash(&mut to);
         }
-        if self.schedule.has_datagrams() {
-            self.flows.hash(&mut to);
+        let is_calm = now >= self.calm_at;
+        if self.schedule.has_datagrams() && !is_calm {
+            // Where a flow is past its last fault, how far makes no difference.
+            let places = self.flows.iter().enumerate();
+            places.map(|(flow, n)| *n.min(&self.schedule.faults_end(flow))).for_each(|n| n.hash(&mut to));
         }
-        self.streams.fingerprint(now, self.schedule.has_streams(), &self.numbers, to);
+        let with_offsets = self.schedule.has_streams() && !is_calm;
+        self.streams.fingerprint(now, with_offsets, &self.numbers, to);
     }
 
     /// The next number of each host, if the numbers of what is in flight say more than its order does: where streams

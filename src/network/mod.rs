@@ -5,6 +5,7 @@
 //! the same plan means the same in both.
 
 mod fingerprint;
+mod link;
 mod order;
 mod schedule;
 mod streams;
@@ -18,7 +19,9 @@ pub(crate) use schedule::Schedule;
 pub(crate) use streams::{Delivery, Segment, StreamEnd, Streams};
 pub(crate) use trail::{Sent, Trail};
 
-use crate::fault::{DatagramFault, FaultKind, Profile, Resolved, ResolvedHost};
+use link::Link;
+
+use crate::fault::{DatagramFault, FaultKind, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::time::Instant;
 
@@ -67,13 +70,34 @@ pub(crate) fn alter(fault: Option<DatagramFault>, payload: &mut Vec<u8>) {
 /// How often each kind of fault fired, by [`FaultKind`].
 pub type Fired = [u64; FaultKind::ALL.len()];
 
+/// What lies between hosts, and what it does to packets.
+#[derive(Debug)]
+pub(crate) struct Terrain<'a> {
+    /// How long a packet takes.
+    pub(crate) latency: Duration,
+    /// How long it takes in single directions.
+    pub(crate) latencies: &'a [(HostId, HostId, Duration)],
+    pub(crate) seed: u64,
+    /// What is drawn.
+    pub(crate) profile: Profile,
+    /// What is drawn in single directions.
+    pub(crate) links: &'a Links,
+    pub(crate) schedule: &'a Arc<Schedule>,
+}
+
 /// Everything between the hosts of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
     host_count: usize,
-    pub(crate) latency: Duration,
+    latency: Duration,
+    /// The latency of each flow; empty if all have the same.
+    latencies: Vec<Duration>,
     seed: u64,
     profile: Profile,
+    /// The profile of each flow; empty if all have the same.
+    profiles: Vec<Profile>,
+    /// Whether every packet is left alone.
+    calm: bool,
     pub(crate) schedule: Arc<Schedule>,
     /// From when on no fault hits.
     calm_at: Instant,
@@ -85,6 +109,8 @@ pub(crate) struct Network {
     numbers: Vec<u64>,
     /// How many datagrams each flow has had.
     flows: Vec<u64>,
+    /// What each flow remembers; empty if no profile wants a memory.
+    links: Vec<Link>,
     pub(crate) streams: Streams,
     /// What a search decides about the sends, and hears of them.
     pub(crate) trail: Trail,
@@ -97,24 +123,27 @@ impl Network {
     pub(crate) fn reset(
         &mut self,
         listeners: impl ExactSizeIterator<Item = Option<u16>>,
-        latency: Duration,
-        seed: u64,
-        profile: Profile,
-        schedule: &Arc<Schedule>,
+        terrain: &Terrain<'_>,
     ) {
         self.host_count = listeners.len();
-        self.latency = latency;
-        self.seed = seed;
-        self.profile = profile;
-        if !Arc::ptr_eq(&self.schedule, schedule) {
-            self.schedule = Arc::clone(schedule);
+        self.latency = terrain.latency;
+        self.seed = terrain.seed;
+        self.profile = terrain.profile;
+        if !Arc::ptr_eq(&self.schedule, terrain.schedule) {
+            self.schedule = Arc::clone(terrain.schedule);
         }
-        self.calm_at = schedule.calm_at.unwrap_or(Instant::FAR_FUTURE);
-        refill(&mut self.fired, schedule.faults.len(), false);
+        self.calm_at = self.schedule.calm_at.unwrap_or(Instant::FAR_FUTURE);
+        refill(&mut self.fired, self.schedule.faults.len(), false);
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
         refill(&mut self.numbers, self.host_count, 0);
-        refill(&mut self.flows, self.host_count * self.host_count, 0);
+        let flow_count = self.host_count * self.host_count;
+        refill(&mut self.flows, flow_count, 0);
+        spread(&mut self.latencies, self.latency, terrain.latencies, self.host_count);
+        spread(&mut self.profiles, self.profile, terrain.links.all(), self.host_count);
+        let has_memory = self.profiles.iter().chain([&self.profile]).any(Profile::has_memory);
+        refill(&mut self.links, if has_memory { flow_count } else { 0 }, Link::NEW);
+        self.calm = self.profiles.iter().chain([&self.profile]).all(Profile::is_calm);
         self.streams.reset(listeners);
         self.trail.rewind();
         self.packets = 0;
@@ -125,28 +154,37 @@ impl Network {
         self.host_count
     }
 
+    /// Where a flow has its place in what there is for each.
+    const fn flow(&self, from: HostId, to: HostId) -> usize {
+        from.index() * self.host_count + to.index()
+    }
+
+    /// How long a packet takes.
+    fn latency(&self, from: HostId, to: HostId) -> Duration {
+        self.latencies.get(self.flow(from, to)).copied().unwrap_or(self.latency)
+    }
+
     /// Sends one datagram.
     pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
         self.packets += 1;
-        let flow = from.index() * self.host_count + to.index();
+        let flow = self.flow(from, to);
         let n = self.flows[flow];
         self.flows[flow] += 1;
         if self.blocked_until(from, to, now).is_some() {
             return Departure { n, arrivals: [None, None], fault: None };
         }
+        let due_at = now + self.latency(from, to);
         if now >= self.calm_at {
-            let order = self.delivery(now + self.latency, from, to);
-            return Departure { n, arrivals: [Some(order), None], fault: None };
+            return Departure { n, arrivals: [Some(self.delivery(due_at, from, to)), None], fault: None };
         }
-        let fault = self.fate(from, to, n, payload);
-        let due_at = now + self.latency;
+        let fault = self.fate(now, (from, to), n, payload);
         let arrivals = match fault {
             Some(DatagramFault::Drop) => [None, None],
             Some(DatagramFault::Duplicate) => {
                 [Some(self.delivery(due_at, from, to)), Some(self.delivery(due_at, from, to))]
             }
             Some(DatagramFault::Delay(late)) => {
-                [Some(self.delivery(self.late(due_at, late), from, to)), None]
+                [Some(self.delivery(self.late((from, to), due_at, late), from, to)), None]
             }
             _ => [Some(self.delivery(due_at, from, to)), None],
         };
@@ -154,19 +192,26 @@ impl Network {
     }
 
     /// When something arrives that is so much later than it would be: once all is calm, nothing is late any more.
-    fn late(&self, due_at: Instant, late: Duration) -> Instant {
-        (due_at + late).min(due_at.max(self.calm_at + self.latency))
+    fn late(&self, (from, to): (HostId, HostId), due_at: Instant, late: Duration) -> Instant {
+        (due_at + late).min(due_at.max(self.calm_at + self.latency(from, to)))
     }
 
     /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn.
-    fn fate(&mut self, from: HostId, to: HostId, n: u64, payload: &[u8]) -> Option<DatagramFault> {
+    fn fate(
+        &mut self,
+        now: Instant,
+        (from, to): (HostId, HostId),
+        n: u64,
+        payload: &[u8],
+    ) -> Option<DatagramFault> {
         let len = payload.len();
+        // No network lies between a host and itself.
+        let is_calm = self.calm || from == to;
+        let drawn = if is_calm { None } else { self.draw_datagram(now, (from, to), n, len) };
         let (fault, index) = match self.schedule.datagram(from, to, n) {
             Some((fault, index)) => (fault, Some(index)),
             None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),
-            // No network lies between a host and itself.
-            None if from == to || self.profile.is_calm() => return None,
-            None => (self.profile.datagram(self.seed, from, to, n, len)?, None),
+            None => (drawn?, None),
         };
         let changes = match fault {
             DatagramFault::Flip { at, .. } => (at as usize) < len,
@@ -187,7 +232,7 @@ impl Network {
     pub(crate) fn refusal(&mut self, now: Instant, from: HostId, to: HostId) -> Option<Order> {
         match self.blocked_until(from, to, now) {
             Some(_) => None,
-            None => Some(self.delivery(now + self.latency, from, to)),
+            None => Some(self.delivery(now + self.latency(from, to), from, to)),
         }
     }
 
@@ -271,6 +316,15 @@ impl Network {
             };
             (Order::new(at, host, Class::Fault, host, u64::from(index)), fault, index)
         })
+    }
+}
+
+/// One value for each flow, unless all have the same.
+fn spread<T: Copy>(vec: &mut Vec<T>, common: T, single: &[(HostId, HostId, T)], host_count: usize) {
+    refill(vec, if single.is_empty() { 0 } else { host_count * host_count }, common);
+    for &(from, to, value) in single {
+        assert!(from.index().max(to.index()) < host_count, "a link is between hosts of the scenario");
+        vec[from.index() * host_count + to.index()] = value;
     }
 }
 

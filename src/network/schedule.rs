@@ -107,6 +107,17 @@ impl Schedule {
         }
     }
 
+    /// Whether a partition is still to begin, or to end.
+    pub(crate) fn changes_after(&self, now: Instant) -> bool {
+        let is_ahead = |at: Instant| at > now && at < Instant::FAR_FUTURE;
+        self.windows.iter().any(|window| is_ahead(window.begin_at) || is_ahead(window.end_at))
+    }
+
+    /// The number after the last datagram of a flow that has a fault.
+    pub(crate) fn faults_end(&self, flow: usize) -> u64 {
+        self.datagrams.get(flow).and_then(|flow| flow.last()).map_or(0, |&(n, ..)| n.saturating_add(1))
+    }
+
     /// Whether a datagram has a fault.
     pub(crate) fn has_datagrams(&self) -> bool {
         !self.datagrams.is_empty()

@@ -11,10 +11,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::escaped::{Escaped, Lines};
-use super::{AFTERWARDS, About, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, Options, SERVER, System, Transport, bugs};
 use crate::check::Property;
 use crate::host::HostId;
-use crate::lawful::{Cuts, Promises};
+use crate::lawful::Promises;
 use crate::machine::{
     Boot, BoxedMachine, CloseReason, Conn, ConnMap, ConnectError, Input, Machine, Outbox, Peer, Status,
     limits,
@@ -222,6 +222,7 @@ impl System for Greet {
     type Event = Event;
     const ABOUT: About = About {
         options: &["text"],
+        bugs: bugs::greet::ALL,
         ..About::new(
             "greet",
             9999,
@@ -235,7 +236,7 @@ impl System for Greet {
     }
 
     fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Client::new(server, options.timeout))
+        bugs::greet::client(options.bug, Client::new(server, options.timeout))
     }
 
     fn scenario(options: &Options) -> Scenario<(), Event> {
@@ -243,7 +244,7 @@ impl System for Greet {
         scenario.max_time = Instant::START + options.timeout * 2 + AFTERWARDS;
         scenario.show = |event: &Event, f| write!(f, "{}", Escaped(event.to_string().as_bytes()));
         let of_server = options.clone();
-        let promises = Promises { max_messages: 1, max_bytes: limits::SEND_BUFFER_LEN, cuts: Cuts::Free };
+        let promises = Promises { max_messages: 1, max_bytes: limits::SEND_BUFFER_LEN, ..Promises::DEFAULT };
         let binding = Binding::Listener { port: Self::ABOUT.port };
         let server =
             scenario.host_promising("server", binding, promises, move |boot| Self::server(&of_server, boot));

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport, bugs};
 use crate::check::Property;
 use crate::host::FIRST_EPHEMERAL_PORT;
 use crate::lawful::Promises;
@@ -203,19 +203,22 @@ fn schedule(timeout: Duration) -> Backoff {
 impl System for HelloUdp {
     type Command = ();
     type Event = Event;
-    const ABOUT: About = About::new(
-        "hello-udp",
-        9999,
-        Transport::Udp,
-        "each name is greeted, and asked for again until it is",
-    );
+    const ABOUT: About = About {
+        bugs: bugs::hello_udp::ALL,
+        ..About::new(
+            "hello-udp",
+            9999,
+            Transport::Udp,
+            "each name is greeted, and asked for again until it is",
+        )
+    };
 
     fn server(_: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
         Box::new(Server)
     }
 
     fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Client::new(server, options.timeout))
+        bugs::hello_udp::client(options.bug, Client::new(server, options.timeout))
     }
 
     fn scenario(options: &Options) -> Scenario<(), Event> {

@@ -1,9 +1,10 @@
 //! The classic small network programs, each a file with its machines, its scenario and its properties.
 //!
 //! Bytes on the wire, ports and timings are those of the originals; what the originals got wrong is right here, and
-//! never by a change that a classic peer would notice.
+//! never by a change that a classic peer would notice. Bugs can be planted into them, see [`Bug`], to try searches on.
 
 mod altered;
+mod bugs;
 mod escaped;
 pub mod greet;
 pub mod greeter;
@@ -24,6 +25,7 @@ pub mod udp_remote;
 use std::fmt::{self, Debug, Display};
 use std::time::Duration;
 
+pub use bugs::Bug;
 pub use options::{Kind, Options};
 
 use crate::check::Property;
@@ -72,8 +74,8 @@ pub struct About {
     pub interactive: bool,
     /// Those of the [`Options`] that it takes, by their names on the command line, beside `timeout` and `time-scale`.
     pub options: &'static [&'static str],
-    /// The bugs of the original that can be brought back, by name.
-    pub bugs: &'static [&'static str],
+    /// The bugs that can be planted into it, its original's among them.
+    pub bugs: &'static [Bug],
     /// What it shows, in one line.
     pub summary: &'static str,
 }

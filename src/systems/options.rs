@@ -40,7 +40,7 @@ pub struct Options {
     pub fallbacks: Vec<Peer>,
     /// Whether what a member says goes to the others only (udp-chat).
     pub not_to_sender: bool,
-    /// A bug of the original to bring back, one of the system's [`bugs`](super::About).
+    /// A bug to plant, by its name: one of the system's [`bugs`](super::About).
     pub bug: Option<&'static str>,
     /// How long a client waits for an answer where the protocol does not say.
     pub timeout: Duration,

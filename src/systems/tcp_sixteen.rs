@@ -11,7 +11,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport, bugs};
 use crate::check::Property;
 use crate::machine::{
     Boot, BoxedMachine, CloseReason, Conn, ConnectError, Input, Machine, Outbox, Peer, Status,
@@ -294,19 +294,23 @@ impl Machine for Client {
 impl System for TcpSixteen {
     type Command = ();
     type Event = Event;
-    const ABOUT: About = About::new(
-        "tcp-sixteen",
-        1060,
-        Transport::Tcp,
-        "both sides read exactly sixteen bytes, however the stream is cut",
-    );
+    const ABOUT: About = About {
+        bugs: bugs::tcp_sixteen::ALL,
+        ..About::new(
+            "tcp-sixteen",
+            1060,
+            Transport::Tcp,
+            "both sides read exactly sixteen bytes, however the stream is cut",
+        )
+    };
 
-    fn server(_: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server::default())
+    fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
+        bugs::tcp_sixteen::server(options.bug)
     }
 
     fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Client::new(server, options.timeout))
+        bugs::tcp_sixteen::client(options, server)
+            .unwrap_or_else(|| Box::new(Client::new(server, options.timeout)))
     }
 
     fn scenario(options: &Options) -> Scenario<(), Event> {
@@ -314,9 +318,10 @@ impl System for TcpSixteen {
         scenario.max_time = Instant::START + options.timeout * 2 + AFTERWARDS;
         scenario.show = |event: &Event, f| f.write_str(event.to_string().replace("\n  ", "; ").trim_start());
         let binding = Binding::Listener { port: Self::ABOUT.port };
-        let server = scenario.host("server", binding, |_| Box::new(Server::default()));
-        let (peer, options) = (scenario.peer(server), options.clone());
-        scenario.host("client", Binding::Dialer, move |boot| Self::client(&options, peer, boot));
+        let (of_server, of_client) = (options.clone(), options.clone());
+        let server = scenario.host("server", binding, move |boot| Self::server(&of_server, boot));
+        let peer = scenario.peer(server);
+        scenario.host("client", Binding::Dialer, move |boot| Self::client(&of_client, peer, boot));
         scenario
     }
 

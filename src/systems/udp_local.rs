@@ -5,14 +5,15 @@
 //! client ◄── Your data was 38 bytes long ───────────── server
 //! ```
 //!
-//! The client asks once, takes one reply from its server alone, and waits for it within bounds. (Rows S01 to S08.)
+//! The client asks once, takes one reply from its server alone, and waits for it within bounds. In a simulated run a
+//! stranger answers it too, and sooner. (Rows S01 to S08.)
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport, bugs};
 use crate::check::Property;
 use crate::host::FIRST_EPHEMERAL_PORT;
 use crate::machine::{Boot, BoxedMachine, Input, Machine, Outbox, Peer, Status};
@@ -163,18 +164,43 @@ impl Machine for Client {
     }
 }
 
+/// Says something to a client that has not asked it.
+#[derive(Clone, Copy, Debug)]
+struct Stranger {
+    client: Peer,
+}
+
+impl Machine for Stranger {
+    type Command = ();
+    type Event = Event;
+
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+        if let Input::Start { .. } = input {
+            out.send(self.client, b"Your data was lost");
+            out.done(Status::Success);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
 impl System for UdpLocal {
     type Command = ();
     type Event = Event;
-    const ABOUT: About =
-        About::new("udp-local", 1060, Transport::Udp, "every datagram is answered with its length");
+    const ABOUT: About = About {
+        bugs: bugs::udp_local::ALL,
+        ..About::new("udp-local", 1060, Transport::Udp, "every datagram is answered with its length")
+    };
 
     fn server(_: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
         Box::new(Server)
     }
 
     fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Client::new(server, &options.local_time, options.timeout))
+        bugs::udp_local::client(options, server)
+            .unwrap_or_else(|| Box::new(Client::new(server, &options.local_time, options.timeout)))
     }
 
     fn scenario(options: &Options) -> Scenario<(), Event> {
@@ -185,7 +211,9 @@ impl System for UdpLocal {
         let server = scenario.host("server", binding, |_| Box::new(Server));
         let (peer, options) = (scenario.peer(server), options.clone());
         let binding = Binding::Datagram { port: FIRST_EPHEMERAL_PORT, connect: None };
-        scenario.host("client", binding, move |boot| Self::client(&options, peer, boot));
+        let client = scenario.host("client", binding, move |boot| Self::client(&options, peer, boot));
+        let client = scenario.peer(client);
+        scenario.host("stranger", binding, move |_| Box::new(Stranger { client }));
         scenario
     }
 

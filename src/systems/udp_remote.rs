@@ -17,7 +17,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, CLIENT, Options, System, Transport};
+use super::{AFTERWARDS, About, CLIENT, Options, System, Transport, bugs};
 use crate::check::Property;
 use crate::fault::Chance;
 use crate::host::FIRST_EPHEMERAL_PORT;
@@ -173,6 +173,11 @@ impl Client {
         Self { server, messages, first_id, backoff, state: State::Idle }
     }
 
+    /// The client with these options, and this schedule.
+    pub(super) fn chosen(options: &Options, server: Peer, boot: Boot<'_>, backoff: Backoff) -> Self {
+        Self::new(server, messages(options), has_ids(options).then_some(boot.seed as u32), backoff)
+    }
+
     fn id_of(&self, request: usize) -> Option<RequestId> {
         self.first_id.map(|first| RequestId(first.wrapping_add(request as u32)))
     }
@@ -257,7 +262,7 @@ impl Machine for Client {
             State::Idle => to.write_u8(0),
             State::Waiting { request, waits, resend_at } => {
                 to.write_u8(1);
-                (*request, waits.clone().count(), resend_at.since(now)).hash(&mut to);
+                (*request, waits.len(), resend_at.since(now)).hash(&mut to);
             }
             State::Over => to.write_u8(2),
         }
@@ -271,6 +276,7 @@ impl System for UdpRemote {
     const ABOUT: About = About {
         client_connects: true,
         options: &["drop", "ids"],
+        bugs: bugs::udp_remote::ALL,
         ..About::new(
             "udp-remote",
             1060,
@@ -280,12 +286,13 @@ impl System for UdpRemote {
     };
 
     fn server(options: &Options, boot: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server::new(options.drop, options.ids, boot.seed))
+        bugs::udp_remote::server(options.bug, Server::new(options.drop, has_ids(options), boot.seed))
     }
 
     fn client(options: &Options, server: Peer, boot: Boot<'_>) -> BoxedMachine<(), Event> {
-        let first_id = options.ids.then_some(boot.seed as u32);
-        Box::new(Client::new(server, messages(options), first_id, backoff(options)))
+        let backoff = backoff(options);
+        bugs::udp_remote::client(options, server, boot, backoff)
+            .unwrap_or_else(|| Box::new(Client::chosen(options, server, boot, backoff)))
     }
 
     fn scenario(options: &Options) -> Scenario<(), Event> {
@@ -345,8 +352,12 @@ fn tells_length(reply: &[u8], len: usize) -> bool {
     reply == format!("Your data was {len} bytes long").as_bytes()
 }
 
-const fn messages(options: &Options) -> &'static [&'static str] {
-    if options.ids { &MESSAGES_WITH_IDS } else { &[MESSAGE] }
+fn messages(options: &Options) -> &'static [&'static str] {
+    if has_ids(options) { &MESSAGES_WITH_IDS } else { &[MESSAGE] }
+}
+
+fn has_ids(options: &Options) -> bool {
+    options.ids || bugs::udp_remote::has_ids(options.bug)
 }
 
 fn backoff(options: &Options) -> Backoff {

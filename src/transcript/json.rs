@@ -79,7 +79,7 @@ impl<E> Transcript<'_, E> {
                 Line { text: Some(reason.to_string()), ..at.map(link).unwrap_or_default() }
             }
             What::Closed(at, reason) => Line { text: Some(reason.to_string()), ..link(at) },
-            What::Timer | What::Calm => Line::default(),
+            What::Timer | What::Calm | What::Circle => Line::default(),
             What::Command(number) => {
                 let text = self.log.command_text(number).map(str::to_owned);
                 Line { n: Some(u64::from(number)), text, ..Line::default() }

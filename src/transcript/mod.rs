@@ -4,10 +4,17 @@
 //! would cost more than running does.
 
 mod json;
+mod ladder;
+mod mermaid;
+mod page;
 mod payload;
+mod story;
+mod svg;
 mod text;
 
 use std::fmt;
+
+pub use ladder::{Look, TooNarrow};
 
 use crate::fault::Resolved;
 use crate::host::HostId;
@@ -41,6 +48,18 @@ pub struct Record {
 pub struct Span {
     start: u64,
     len: u32,
+}
+
+impl Span {
+    /// How many bytes these are.
+    pub const fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether these are none.
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
 }
 
 /// One connection, as one of its ends sees it.
@@ -137,6 +156,8 @@ pub enum What {
     Event(u32),
     /// A machine ended.
     Done(Status),
+    /// From here on the run goes round.
+    Circle,
     /// Something does not hold, a law or a property: the text of this index.
     Broken(u32),
 }
@@ -199,6 +220,13 @@ impl Log {
         self.push(at, host, What::Broken(self.broken.len() as u32 - 1));
     }
 
+    /// Marks the record of this index as the first of what repeats.
+    pub(crate) fn mark_circle(&mut self, index: usize) {
+        if let Some(&Record { at, host, .. }) = self.records.get(index) {
+            self.records.insert(index, Record { at, host, what: What::Circle });
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.bytes.clear();
@@ -249,6 +277,15 @@ impl<E> Transcript<'_, E> {
 
     fn fault_text(&self, fault: &Resolved) -> String {
         fault.named(self.names).to_string()
+    }
+
+    /// A message: what the decoder makes of it, or its bytes.
+    fn bytes_text(&self, span: Span) -> String {
+        let bytes = self.log.bytes(span);
+        match self.decode.and_then(|decode| decode(bytes)) {
+            Some(text) => text,
+            None => payload::Payload(bytes).to_string(),
+        }
     }
 }
 

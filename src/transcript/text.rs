@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::payload::Payload;
-use super::{Link, Log, Record, Transcript, What};
+use super::{Link, Record, Transcript, What};
 use crate::fault::Resolved;
 
 impl<E> fmt::Display for Transcript<'_, E> {
@@ -14,7 +13,7 @@ impl<E> fmt::Display for Transcript<'_, E> {
                 continue;
             }
             let host = match record.what {
-                What::Fault(_) | What::Calm => "-",
+                What::Fault(_) | What::Calm | What::Circle => "-",
                 _ => self.names[record.host.index()],
             };
             let Record { at, what, .. } = record;
@@ -25,6 +24,11 @@ impl<E> fmt::Display for Transcript<'_, E> {
 }
 
 impl<E> Transcript<'_, E> {
+    /// What a line has after its verb.
+    pub(super) fn rest_text(&self, what: What) -> String {
+        Rest { transcript: self, what }.to_string()
+    }
+
     /// One record, on a line of its own.
     pub(crate) fn line(&self, record: &Record) -> String {
         let Record { at, host, what } = *record;
@@ -60,6 +64,7 @@ pub(super) const fn verb(what: What) -> &'static str {
         What::Save(_) => "save",
         What::Event(_) => "event",
         What::Done(_) => "done",
+        What::Circle => "circle",
         What::Broken(_) => "broken",
     }
 }
@@ -76,12 +81,7 @@ impl<E> Rest<'_, '_, E> {
     }
 
     fn bytes(&self, span: super::Span) -> String {
-        let log: &Log = self.transcript.log;
-        let bytes = log.bytes(span);
-        match self.transcript.decode.and_then(|decode| decode(bytes)) {
-            Some(text) => text,
-            None => Payload(bytes).to_string(),
-        }
+        self.transcript.bytes_text(span)
     }
 }
 
@@ -130,6 +130,7 @@ impl<E> fmt::Display for Rest<'_, '_, E> {
             What::ConnectFailed(None, reason) => write!(f, "nowhere: {reason}"),
             What::Closed(link, reason) => write!(f, "{}← {}: {reason}", Number(link), self.name(link)),
             What::Timer => Ok(()),
+            What::Circle => f.write_str("what follows happens again and again"),
             What::Calm => f.write_str("nothing goes wrong from here on"),
             What::Command(number) => match self.transcript.log.command_text(number) {
                 Some(text) => write!(f, "#{number} {text}"),

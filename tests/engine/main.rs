@@ -3,5 +3,6 @@
 mod bounds;
 mod calm;
 mod hosts;
+mod links;
 mod reactor;
 mod replay;

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use lossproof::engine::{Engine, Keep, Prepared, Settings};
-use lossproof::fault::{Chance, FaultPlan, Profile, strategy};
+use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Profile, strategy};
+use lossproof::systems::select_echo::SelectEcho;
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_remote::UdpRemote;
 use lossproof::systems::{Options, System};
@@ -66,12 +67,35 @@ fn is_made_again<S: System>(
     Ok(())
 }
 
+/// Any profile; the bandwidths are such that a dialogue of a few packets fills the queue.
 fn profile() -> impl Strategy<Value = Profile> {
-    (0_u32..60, 0_u32..40, 0_u32..40, 0_u64..300).prop_map(|(loss, duplicate, corrupt, jitter)| Profile {
-        loss: Chance::percent(loss),
-        duplicate: Chance::percent(duplicate),
-        corrupt: Chance::percent(corrupt),
-        jitter: Duration::from_millis(jitter),
+    let draws = (0_u32..60, 0_u32..40, 0_u32..40, 0_u64..300);
+    let bursts = prop_oneof![
+        Just(Bursts::NONE),
+        (0_u32..50, 1_u32..6).prop_map(|(loss, len)| Bursts::new(Chance::percent(loss), len)),
+        [0_u32..=100, 0..=100, 0..=100, 0..=100].prop_map(|percents| {
+            let [good_to_bad, bad_to_good, loss_in_good, loss_in_bad] = percents.map(Chance::percent);
+            Bursts { good_to_bad, bad_to_good, loss_in_good, loss_in_bad }
+        }),
+    ];
+    let bandwidth =
+        (1_u64..60_000, 0_u32..200).prop_map(|(bits, queue_len)| Bandwidth::bits(bits, queue_len));
+    let reorder = (0_u32..40, (0_u64..400_000).prop_map(Duration::from_micros));
+    let rest = (0_u64..50, reorder, prop::option::of(bandwidth), prop::option::of(60_u16..80));
+    (draws, bursts, rest).prop_map(|((loss, duplicate, corrupt, jitter), bursts, rest)| {
+        let (latency, (reorder, reorder_by), bandwidth, mtu) = rest;
+        Profile {
+            latency: Duration::from_millis(latency),
+            loss: Chance::percent(loss),
+            bursts,
+            duplicate: Chance::percent(duplicate),
+            corrupt: Chance::percent(corrupt),
+            jitter: Duration::from_millis(jitter),
+            reorder: Chance::percent(reorder),
+            reorder_by,
+            bandwidth,
+            mtu,
+        }
     })
 }
 
@@ -91,6 +115,13 @@ proptest! {
         seed: u64, profile in profile(), plan in strategy::plan(&["server", "client"], 4),
     ) {
         is_made_again::<TcpSixteen>(&Options::default(), &plan, profile, seed)?;
+    }
+
+    #[test]
+    fn runs_with_several_streams_are_made_again(
+        seed: u64, profile in profile(), plan in strategy::plan(&["server", "client"], 4),
+    ) {
+        is_made_again::<SelectEcho>(&Options::default(), &plan, profile, seed)?;
     }
 }
 

@@ -4,6 +4,7 @@ mod deadlock;
 mod ending;
 mod faults;
 mod flow;
+mod links;
 mod opening;
 mod pairing;
 mod script;

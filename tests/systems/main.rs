@@ -10,6 +10,7 @@ mod hello_udp;
 mod http;
 #[cfg(feature = "turmoil")]
 mod parity;
+mod profiles;
 mod select_echo;
 mod suffix_echo;
 mod tcp_chat;

@@ -2,19 +2,20 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
 use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::Settings;
 use lossproof::fault::strategy::{datagram_plan, plan, stream_plan};
-use lossproof::fault::{Chance, FaultKind, FaultPlan, Flow, Profile};
-use lossproof::systems::Options;
+use lossproof::fault::{Bandwidth, Bursts, Chance, FaultKind, FaultPlan, Flow, Links, Profile};
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_local::UdpLocal;
 use lossproof::systems::udp_remote::UdpRemote;
+use lossproof::systems::{Options, System};
 use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario};
 use proptest::prelude::*;
 
-use crate::support::{assert_parity, assert_scenario_parity, both_ways, config};
+use crate::support::{assert_parity, assert_scenario_parity, assert_settings_parity, both_ways, config};
 
 proptest! {
     #![proptest_config(config(60))]
@@ -48,15 +49,69 @@ proptest! {
     }
 
     #[test]
-    fn random_loss_is_the_same_in_both_worlds(seed in any::<u64>(), loss in 0_u32..80, millis in 0_u64..40) {
-        let jitter = std::time::Duration::from_millis(millis);
-        let (loss, duplicate) = (Chance::percent(loss), Chance::percent(10));
-        let profile = Profile { loss, duplicate, jitter, corrupt: Chance::percent(5) };
+    fn random_loss_is_the_same_in_both_worlds(seed in any::<u64>(), profile in profile()) {
         let none = FaultPlan::default();
         assert_parity::<UdpLocal>(&Options::default(), &none, profile, seed);
         assert_parity::<UdpRemote>(&Options { ids: true, ..Options::default() }, &none, profile, seed);
         assert_parity::<TcpSixteen>(&Options::default(), &none, profile, seed);
     }
+}
+
+proptest! {
+    #![proptest_config(config(40))]
+
+    #[test]
+    fn links_that_differ_are_the_same_in_both_worlds(
+        seed in any::<u64>(),
+        latencies in [1_u64..80, 1..80],
+        common in profile(),
+        up in profile(),
+    ) {
+        fn of<S: System>(latencies: [u64; 2], common: Profile, up: Profile, seed: u64) {
+            let mut scenario = S::scenario(&Options::default());
+            let [server, client] = ["server", "client"].map(|name| scenario.find(name).unwrap());
+            scenario.set_latency(client, server, Duration::from_millis(latencies[0]));
+            scenario.set_latency(server, client, Duration::from_millis(latencies[1]));
+            let without_latency = |profile| Profile { latency: Duration::ZERO, ..profile };
+            let links = Links::default().direction(client, server, without_latency(up));
+            let profile = without_latency(common);
+            assert_settings_parity(&Rc::new(scenario), &Settings { seed, profile, links, ..Settings::default() });
+        }
+        of::<UdpRemote>(latencies, common, up, seed);
+        of::<TcpSixteen>(latencies, common, up, seed);
+    }
+}
+
+#[test]
+fn a_named_network_is_the_same_in_both_worlds() {
+    for (_, profile) in Profile::NAMED {
+        let none = FaultPlan::default();
+        assert_parity::<UdpRemote>(&Options { ids: true, ..Options::default() }, &none, profile, 3);
+        assert_parity::<TcpSixteen>(&Options::default(), &none, profile, 3);
+    }
+    let between_ticks = Profile { latency: Duration::from_micros(1_500), ..Profile::LAN };
+    let settings = Settings { profile: between_ticks, ..Settings::default() };
+    let error = simulate(&broadcast(), &settings).unwrap_err();
+    assert!(matches!(error, SimulateError::Latency), "{error}");
+}
+
+/// Any profile whose latency is a whole number of milliseconds; a queue is full after a few packets.
+fn profile() -> impl Strategy<Value = Profile> {
+    let draws = (0_u32..80, 0_u64..40, (0_u32..50, 1_u32..6));
+    let link = (0_u64..60, prop::option::of((1_u64..60_000, 0_u32..200)), prop::option::of(60_u16..80));
+    let reorder = (0_u32..40, 0_u64..400_000);
+    (draws, link, reorder).prop_map(|((loss, jitter, burst), (latency, bandwidth, mtu), reorder)| Profile {
+        latency: Duration::from_millis(latency),
+        loss: Chance::percent(loss),
+        bursts: Bursts::new(Chance::percent(burst.0), burst.1),
+        duplicate: Chance::percent(10),
+        corrupt: Chance::percent(5),
+        jitter: Duration::from_millis(jitter),
+        reorder: Chance::percent(reorder.0),
+        reorder_by: Duration::from_micros(reorder.1),
+        bandwidth: bandwidth.map(|(bits, queue_len)| Bandwidth::bits(bits, queue_len)),
+        mtu,
+    })
 }
 
 /// The port of those who hear broadcasts.
@@ -127,7 +182,7 @@ proptest! {
         seed in any::<u64>(),
         loss in 0_u32..50,
     ) {
-        let jitter = std::time::Duration::from_millis(20);
+        let jitter = Duration::from_millis(20);
         let profile = Profile { loss: Chance::percent(loss), jitter, ..Profile::default() };
         assert_scenario_parity(&broadcast(), &plan, profile, seed);
     }

@@ -127,13 +127,25 @@ where
     C: Clone + 'static,
     E: PartialEq + std::fmt::Debug + 'static,
 {
+    let plan = Prepared::new(plan, &scenario.names()).unwrap();
+    assert_settings_parity(scenario, &Settings { seed, plan, profile, ..Settings::default() })
+}
+
+/// Runs a scenario in the event engine and on turmoil, and holds that both say the same, which is given back.
+#[cfg(feature = "turmoil")]
+pub(crate) fn assert_settings_parity<C, E>(
+    scenario: &std::rc::Rc<lossproof::Scenario<C, E>>,
+    settings: &Settings,
+) -> String
+where
+    C: Clone + 'static,
+    E: PartialEq + std::fmt::Debug + 'static,
+{
     let names = scenario.names();
-    let plan = Prepared::new(plan, &names).unwrap();
-    let settings = Settings { seed, plan, profile, ..Settings::default() };
     let mut engine = Engine::default();
-    let outcome = engine.run(scenario, &settings);
+    let outcome = engine.run(scenario, settings);
     let in_engine = engine.transcript(scenario, &names).to_string();
-    let simulated = lossproof::drive::simulate(scenario, &settings).unwrap();
+    let simulated = lossproof::drive::simulate(scenario, settings).unwrap();
     let on_turmoil = simulated.transcript(scenario, &names).to_string();
     assert_eq!(in_engine, on_turmoil);
     assert_eq!((outcome, engine.statuses()), (simulated.outcome, simulated.statuses.as_slice()));

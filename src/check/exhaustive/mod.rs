@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 
 pub use fates::{Fates, FatesError};
 
-use super::{Broken, Failure, Property, Search, Shrunk, Tally};
+use super::{Broken, Demand, Failure, Property, Search, Shrunk, Tally};
 use crate::engine::{Engine, Prepared, Sent};
 use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
 use crate::scenario::Scenario;
@@ -135,7 +135,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
 
     /// Makes the runs, at most `max_runs`, up to the first that fails. `progress` is told now and then how far it is.
     pub fn run(&mut self, max_runs: u64, progress: impl FnMut(&Progress)) -> Explored {
-        let mut walk = Walk::new(self.search.scenario.hosts().len(), self.max_faults, max_runs);
+        let mut walk = self.walk(max_runs);
         let is_complete = self.go_through(&mut walk, progress).is_continue();
         let mut explored = walk.explored;
         explored.states = walk.states.len() as u64;
@@ -150,6 +150,32 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
     /// become weaker.
     pub fn shrink(&self, failure: &Failure, max_runs: u64) -> Shrunk {
         self.search.shrink(failure, max_runs)
+    }
+
+    /// Nothing found yet.
+    fn walk(&self, max_runs: u64) -> Walk {
+        let mut tally = Tally::new(self.search.scenario.hosts().len());
+        tally.planned = self.search.planned();
+        tally.sometimes = self.search.sometimes().map(|(property, _)| (property.name.clone(), 0)).collect();
+        let explored = Explored {
+            runs: 0,
+            merged: 0,
+            saved: 0,
+            states: 0,
+            by_faults: vec![0; self.max_faults + 1],
+            is_complete: false,
+            tally,
+            failure: None,
+        };
+        let converges = |property: &Property<E>| matches!(property.demand, Demand::Converges { .. });
+        let with_inputs = self.plan.calm.is_some() || self.search.properties.iter().any(converges);
+        Walk {
+            explored,
+            tree: Tree::default(),
+            states: States::new(with_inputs),
+            max_runs,
+            offsets: Vec::new(),
+        }
     }
 
     /// All levels of the tree, each from the one before.
@@ -226,9 +252,12 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
         };
         let engine = &self.search.engine;
         debug_assert!(engine.is_open(), "every fault is at a send that really happens");
-        match tail {
-            Some(_) => walk.explored.merged += 1,
-            None => walk.explored.tally.add(&outcome, engine.statuses()),
+        if tail.is_some() {
+            walk.explored.merged += 1;
+        } else {
+            walk.explored.tally.add(&outcome, engine.statuses());
+            let seen = self.search.sometimes().map(|(_, met)| met);
+            walk.explored.tally.saw(engine.planned_fired(), seen);
         }
         if can_branch {
             let sends = engine.sends();
@@ -250,6 +279,12 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
         let prepared = Prepared::new(&plan, &names).unwrap_or_default();
         let before = std::mem::replace(&mut self.search.settings.plan, prepared);
         self.search.engine = Engine::default();
+        // A run that is made to its end may turn out to go round for ever; that says more.
+        let broken = match self.search.attempt() {
+            Err(again) if again.what == broken.what => again,
+            _ => broken,
+        };
+        self.search.engine = Engine::default();
         let failure = self.search.explain(run, broken);
         self.search.settings.plan = before;
         failure
@@ -267,21 +302,6 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(hosts: usize, max_faults: usize, max_runs: u64) -> Self {
-        let explored = Explored {
-            runs: 0,
-            merged: 0,
-            saved: 0,
-            states: 0,
-            by_faults: vec![0; max_faults + 1],
-            is_complete: false,
-            tally: Tally::new(hosts),
-            failure: None,
-        };
-        let (tree, states) = (Tree::default(), States::default());
-        Self { explored, tree, states, max_runs, offsets: Vec::new() }
-    }
-
     const fn runs_left(&self) -> u64 {
         self.max_runs - self.explored.runs
     }

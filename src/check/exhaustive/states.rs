@@ -32,7 +32,10 @@ pub(super) struct Seen {
 /// engine's fingerprint has (machines, streams, what is due, what is on its way), and beside it
 /// - all events so far, with hosts and times, by their `Debug` text: a property may look at any of them;
 /// - which demands were met, and how many machines have ended, for that may have been seen and be over;
-/// - the moment, in absolute time: the rest of a run ends by the scenario's time limit, demands by their bounds.
+/// - the moment, in absolute time: the rest of a run ends by the scenario's time limit, demands by their bounds;
+/// - how many inputs there were since the calm, where a plan has one or a demand to converge is bounded by them. Otherwise
+///   it is not, for nearly every fault changes that number and nothing else; so a property may not look at
+///   [`View::inputs`](crate::check::View) then.
 ///
 /// How many faults are left need not be in it: runs are made in the order of their number of faults, so the one that
 /// was here before had at least as many left. It also had no more inputs, which is looked at. So each schedule that
@@ -46,6 +49,8 @@ pub(super) struct States {
     /// The states of the run that is being made, each with how many sends and inputs there had been.
     fresh: Vec<(u128, usize, u64)>,
     history: History,
+    /// Whether it matters how many inputs there were.
+    with_inputs: bool,
 }
 
 /// The events of a run as a running hash.
@@ -56,6 +61,11 @@ struct History {
 }
 
 impl States {
+    /// No states yet. `with_inputs` says whether a run depends on how many inputs there were.
+    pub(super) fn new(with_inputs: bool) -> Self {
+        Self { with_inputs, ..Self::default() }
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.seen.len()
@@ -82,6 +92,9 @@ impl States {
         hasher.write_u128(self.history.hasher.finish128().into());
         now.hash(&mut hasher);
         engine.ends().hash(&mut hasher);
+        if self.with_inputs {
+            hasher.write_u64(engine.inputs_since_calm());
+        }
         for met in met {
             hasher.write_u8(u8::from(met.get()));
         }

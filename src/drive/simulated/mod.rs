@@ -85,8 +85,11 @@ where
     C: Clone + 'static,
     E: PartialEq + Debug + 'static,
 {
-    let latency = settings.plan.link.unwrap_or(scenario.latency);
-    check(scenario, settings, latency)?;
+    let (latency, latencies) = settings.latencies(scenario);
+    let latencies: Vec<Duration> = latencies.iter().map(|&(.., latency)| latency).chain([latency]).collect();
+    check(scenario, settings, &latencies)?;
+    // What takes longer waits at its receiver.
+    let latency = latencies.into_iter().min().unwrap_or(latency);
     let commands: Rc<[_]> = scenario.commands_of(settings.effective_seed()).into_owned().into();
     let shared = Rc::new(RefCell::new(Shared::new(scenario, settings, &commands)));
     let mut sim = turmoil::Builder::new()
@@ -125,13 +128,15 @@ where
 fn check<C, E>(
     scenario: &Scenario<C, E>,
     settings: &Settings,
-    latency: Duration,
+    latencies: &[Duration],
 ) -> Result<(), SimulateError> {
     let hosts = scenario.hosts().len();
     if hosts > MAX_TURMOIL_HOSTS {
         return Err(SimulateError::Hosts(hosts));
     }
-    if latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos()) {
+    let is_between_ticks =
+        |latency: &Duration| latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos());
+    if latencies.iter().any(is_between_ticks) {
         return Err(SimulateError::Latency);
     }
     let beyond = settings.plan.schedule.faults.iter().map(Resolved::kind);

@@ -240,3 +240,17 @@ fn where_cuts_matter_only_the_other_laws_are_held() {
     assert_eq!(law_of(lawful(Some(Flaw::SendsTime), Cuts::Matter)), Some(Law::ShiftedInTime));
     assert_eq!(law_of(lawful(Some(Flaw::EarlyTick), Cuts::Matter)), Some(Law::EarlyTimeout));
 }
+
+#[test]
+fn without_a_twin_the_laws_of_the_machine_alone_are_held() {
+    let alone = |flaw| {
+        let promises = Promises { repeatable: false, ..Promises::default() };
+        law_of(Lawful::new(sample(Some(flaw)), sample(Some(flaw)), promises))
+    };
+    for flaw in [Flaw::EarlyTick, Flaw::ReadsAreLines, Flaw::SendsTime, Flaw::Global] {
+        assert_eq!(alone(flaw), None, "{flaw:?}");
+    }
+    assert_eq!(alone(Flaw::PastDeadline), Some(Law::TimerAdvances));
+    assert_eq!(alone(Flaw::Many(17, 1)), Some(Law::BoundedOutput));
+    assert_eq!(alone(Flaw::SendsAfterDone), Some(Law::SilentAfterTheEnd));
+}

@@ -50,7 +50,8 @@ impl Network {
         let was_open = self.trail.is_open();
         let mut here = offset;
         while here < end_offset {
-            if !self.pass_point(now, at, here, here > offset) {
+            let len_there = if here > offset { None } else { Some(len) };
+            if !self.pass_point(now, at, here, len_there) {
                 break;
             }
             let next = if now < self.calm_at { self.next_cut(at, here, end_offset) } else { end_offset };
@@ -59,7 +60,7 @@ impl Network {
             self.send_to_peer(now, at, Segment::Data { offset: here, len });
             here = next;
         }
-        if self.trail.is_on() {
+        if self.trail.is_on() && now < self.calm_at {
             self.note_points(now, at, (offset, here), was_open);
         }
         self.streams.end_mut(at).sent_len = end_offset;
@@ -77,8 +78,9 @@ impl Network {
         }
     }
 
-    /// Applies the fault at one offset of a direction; false if nothing goes on from here.
-    fn pass_point(&mut self, now: Instant, at: StreamEnd, offset: u64, inside: bool) -> bool {
+    /// Applies the fault at one offset of a direction, where a write of this length begins, or inside of one; false if
+    /// nothing goes on from here.
+    fn pass_point(&mut self, now: Instant, at: StreamEnd, offset: u64, begins: Option<u32>) -> bool {
         if self.streams.end(at).severed {
             return false;
         }
@@ -86,6 +88,15 @@ impl Network {
             return true;
         }
         let (from, to, conn) = self.direction(at);
+        let drawn = match begins {
+            Some(len) if !self.calm => {
+                let mut chain = self.streams.end(at).chain;
+                let drawn = self.draw_write(now, (from, to, conn), (offset, len), &mut chain);
+                self.streams.end_mut(at).chain = chain;
+                drawn
+            }
+            _ => None,
+        };
         let planned = self.schedule.stream(from, to, conn).and_then(|faults| faults.here(offset));
         let (fault, index) = match planned {
             Some((fault, index)) => (fault, Some(index)),
@@ -93,13 +104,12 @@ impl Network {
                 Some(fault) => (fault, None),
                 None => return true,
             },
-            None if inside || self.profile.is_calm() => return true,
-            None => match self.profile.write(self.seed, from, to, conn, offset) {
+            None => match drawn {
                 Some(fault) => (fault, None),
                 None => return true,
             },
         };
-        if fault == StreamFault::Cut && !inside {
+        if fault == StreamFault::Cut && begins.is_some() {
             return true;
         }
         let resolved = Resolved::Stream { from, to, conn, at: offset, fault };
@@ -111,8 +121,8 @@ impl Network {
         match fault {
             StreamFault::Cut => true,
             StreamFault::Stall(span) => {
-                let due_at = self.departure(from, to, now) + self.latency;
-                let late_at = self.late(due_at, span);
+                let due_at = self.departure(from, to, now) + self.latency(from, to);
+                let late_at = self.late((from, to), due_at, span);
                 let end = self.streams.end_mut(at);
                 end.ready_at = end.ready_at.max(late_at);
                 true
@@ -124,7 +134,7 @@ impl Network {
                     let passed_at = self.streams.end(at).ready_at;
                     let back_at = self.departure(to, from, passed_at);
                     if back_at < Instant::FAR_FUTURE {
-                        let order = self.delivery(back_at + self.latency, to, from);
+                        let order = self.delivery(back_at + self.latency(to, from), to, from);
                         self.streams.sent.push((order, at, Segment::Rst));
                     }
                 }
@@ -164,11 +174,12 @@ impl Network {
             return;
         }
         let offset = end.sent_len;
-        if self.trail.is_on() && self.trail.is_open() && !self.streams.end(at).severed {
+        let is_open = self.trail.is_on() && self.trail.is_open() && now < self.calm_at;
+        if is_open && !self.streams.end(at).severed {
             let direction = self.direction(at);
             self.trail.note_points(direction, offset, offset + 1, true);
         }
-        if self.pass_point(now, at, offset, false) {
+        if self.pass_point(now, at, offset, Some(0)) {
             self.send_to_peer(now, at, Segment::Fin);
         }
         self.finish_if_both_ended(now, at);
@@ -288,7 +299,7 @@ impl Network {
         let (from, to, _) = self.direction(at);
         let depart_at = self.departure(from, to, now);
         if depart_at < Instant::FAR_FUTURE {
-            let order = self.delivery(depart_at + self.latency, from, to);
+            let order = self.delivery(depart_at + self.latency(from, to), from, to);
             self.streams.sent.push((order, at.other(), Segment::Credit(len)));
         }
     }
@@ -301,8 +312,9 @@ impl Network {
             self.streams.end_mut(at).severed = true;
             return;
         }
+        let arrive_at = depart_at + self.latency(from, to);
         let end = self.streams.end_mut(at);
-        end.ready_at = end.ready_at.max(depart_at + self.latency);
+        end.ready_at = end.ready_at.max(arrive_at);
         let due_at = end.ready_at;
         let order = self.delivery(due_at, from, to);
         self.streams.sent.push((order, at.other(), segment));

@@ -20,7 +20,7 @@ mod fingerprint;
 use std::collections::BTreeMap;
 
 use super::Order;
-use crate::fault::Resolved;
+use crate::fault::{Chain, Resolved};
 use crate::host::HostId;
 use crate::machine::{CloseReason, Conn, ConnMap, ConnectError, Peer, limits};
 use crate::time::Instant;
@@ -130,6 +130,8 @@ struct End {
     ready_at: Instant,
     /// Data came while the host was off.
     missed: bool,
+    /// The bursts of loss in the direction that begins here.
+    chain: Chain,
 }
 
 impl End {
@@ -148,6 +150,7 @@ impl End {
             severed: false,
             ready_at: Instant::START,
             missed: false,
+            chain: Chain::NEW,
         }
     }
 }

@@ -22,7 +22,7 @@ use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Kind, Options, SERVER, System, Transport};
 use crate::check::Property;
 use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
-use crate::lawful::{Cuts, Promises};
+use crate::lawful::Promises;
 use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status};
 use crate::scenario::{Binding, Scenario};
 use crate::time::Instant;
@@ -114,7 +114,7 @@ impl System for Greeter {
         let mut scenario = Scenario::new(Self::ABOUT.name);
         scenario.max_time = Instant::START + options.timeout * 2 + AFTERWARDS;
         scenario.show = <Event as fmt::Display>::fmt;
-        let promises = Promises { max_messages: 1, max_bytes: TEXT.len(), cuts: Cuts::Free };
+        let promises = Promises { max_messages: 1, max_bytes: TEXT.len(), ..Promises::DEFAULT };
         let port = Self::ABOUT.port;
         let [at_server, at_client] = if options.datagram {
             let datagram = |port| Binding::Datagram { port, connect: None };

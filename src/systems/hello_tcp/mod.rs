@@ -20,7 +20,7 @@ pub use client::{Client, NAMES};
 pub use server::{Call, MAX_NAME_LEN, Server};
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, Options, SERVER, System, Transport, bugs};
 use crate::check::{Property, View};
 use crate::host::HostId;
 use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status};
@@ -146,6 +146,7 @@ impl System for HelloTcp {
     type Event = Event;
     const ABOUT: About = About {
         unix: true,
+        bugs: bugs::hello_tcp::ALL,
         ..About::new(
             "hello-tcp",
             9999,
@@ -155,7 +156,7 @@ impl System for HelloTcp {
     };
 
     fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server::new(options.scaled(PAUSE)))
+        bugs::hello_tcp::server(options.bug, Server::new(options.scaled(PAUSE)))
     }
 
     fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
@@ -168,8 +169,9 @@ impl System for HelloTcp {
         scenario.max_time = Instant::START + most(options) + pause * 2 + AFTERWARDS;
         scenario.show = |event: &Event, f| write!(f, "{event}");
         let binding = Binding::Listener { port: Self::ABOUT.port };
+        let of_server = options.clone();
         let server = scenario
-            .host_promising("server", binding, Server::PROMISES, move |_| Box::new(Server::new(pause)));
+            .host_promising("server", binding, Server::PROMISES, move |boot| Self::server(&of_server, boot));
         let (peer, timeout) = (scenario.peer(server), options.timeout);
         for client in CLIENTS {
             let name = format!("client-{}", client.index());

@@ -24,8 +24,12 @@ pub struct Server {
 
 impl Server {
     /// What it promises: a greeting for each connection whose pause ends; what a read brings is a message.
-    pub const PROMISES: Promises =
-        Promises { max_messages: MAX_AT_ONCE, max_bytes: MAX_AT_ONCE * MAX_GREETING_LEN, cuts: Cuts::Matter };
+    pub const PROMISES: Promises = Promises {
+        max_messages: MAX_AT_ONCE,
+        max_bytes: MAX_AT_ONCE * MAX_GREETING_LEN,
+        cuts: Cuts::Matter,
+        ..Promises::DEFAULT
+    };
 
     /// A server that thinks for so long about each name.
     pub fn new(pause: Duration) -> Self {

@@ -26,7 +26,7 @@ pub use server::{LARGE, PAGE, Server};
 use super::escaped::{Escaped, Lines};
 use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
 use crate::check::Property;
-use crate::lawful::{Cuts, Promises};
+use crate::lawful::Promises;
 use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status, limits};
 use crate::scenario::{Binding, Scenario};
 use crate::time::Instant;
@@ -129,7 +129,7 @@ impl System for Http {
         scenario.max_inputs = 4 * LARGE.len() as u64;
         scenario.show = |event: &Event, f| write!(f, "{}", Escaped(event.to_string().as_bytes()));
         // The head and the body of a page.
-        let promises = Promises { max_messages: 2, max_bytes: limits::SEND_BUFFER_LEN, cuts: Cuts::Free };
+        let promises = Promises { max_messages: 2, max_bytes: limits::SEND_BUFFER_LEN, ..Promises::DEFAULT };
         let binding = Binding::Listener { port: Self::ABOUT.port };
         let server = scenario.host_promising("server", binding, promises, |_| Box::new(Server::default()));
         let promises = Promises { max_messages: 1, ..promises };

@@ -35,8 +35,12 @@ struct Call {
 
 impl Server {
     /// What it promises: one write for each read, or for each time that there is room again.
-    pub const PROMISES: Promises =
-        Promises { max_messages: 1, max_bytes: limits::MAX_READ_LEN, cuts: Cuts::EventsTell };
+    pub const PROMISES: Promises = Promises {
+        max_messages: 1,
+        max_bytes: limits::MAX_READ_LEN,
+        cuts: Cuts::EventsTell,
+        ..Promises::DEFAULT
+    };
 
     /// A server that ends after so long without any event.
     pub fn new(idle: Duration) -> Self {

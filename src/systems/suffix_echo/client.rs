@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Command, Event, Reply};
-use crate::lawful::{Cuts, Promises};
+use crate::lawful::Promises;
 use crate::machine::{CloseReason, Conn, Input, Machine, Outbox, Peer, Status, limits};
 use crate::parts::backlog::Backlog;
 use crate::time::Instant;
@@ -38,7 +38,7 @@ impl Client {
     pub const PROMISES: Promises = Promises {
         max_messages: Backlog::MAX_FLUSH_WRITES,
         max_bytes: limits::SEND_BUFFER_LEN,
-        cuts: Cuts::Free,
+        ..Promises::DEFAULT
     };
 
     /// A client of the server that waits so long to be connected, and again for each reply.

@@ -24,8 +24,12 @@ pub struct Server {
 
 impl Server {
     /// What it promises: it answers each read.
-    pub const PROMISES: Promises =
-        Promises { max_messages: MAX_ANSWERS, max_bytes: limits::SEND_BUFFER_LEN, cuts: Cuts::Matter };
+    pub const PROMISES: Promises = Promises {
+        max_messages: MAX_ANSWERS,
+        max_bytes: limits::SEND_BUFFER_LEN,
+        cuts: Cuts::Matter,
+        ..Promises::DEFAULT
+    };
 }
 
 impl Default for Server {

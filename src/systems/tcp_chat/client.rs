@@ -45,6 +45,7 @@ impl Client {
         max_messages: Backlog::MAX_FLUSH_WRITES,
         max_bytes: limits::SEND_BUFFER_LEN,
         cuts: Cuts::EventsTell,
+        ..Promises::DEFAULT
     };
 
     /// A client of the server that waits so long to be connected, and again for the end when it leaves.

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use client::{Client, MAX_UNSENT_LEN};
 pub use server::{MAX_MEMBERS, MAX_MESSAGE_LEN, MAX_QUEUE_LEN, PATIENCE, Server};
 
-use super::{About, Options, SERVER, System, Transport, Typed};
+use super::{About, Options, SERVER, System, Transport, Typed, bugs};
 use crate::check::Property;
 use crate::host::HostId;
 use crate::machine::{Boot, BoxedMachine, ConnectError, Peer};
@@ -104,6 +104,7 @@ impl System for TcpChat {
     const ABOUT: About = About {
         unix: true,
         interactive: true,
+        bugs: bugs::tcp_chat::ALL,
         ..About::new("tcp-chat", 9001, Transport::Tcp, "what one member says, all members hear, in one order")
     };
 
@@ -112,7 +113,7 @@ impl System for TcpChat {
     }
 
     fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<Command, Event> {
-        Box::new(Client::new(server, options.timeout))
+        bugs::tcp_chat::client(options.bug, Client::new(server, options.timeout))
     }
 
     fn scenario(options: &Options) -> Scenario<Command, Event> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::{Command, Event, QUIT};
-use crate::lawful::{Cuts, Promises};
+use crate::lawful::Promises;
 use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer, Status, limits};
 use crate::parts::backlog::Backlog;
 use crate::time::Instant;
@@ -67,7 +67,7 @@ impl Server {
     pub const PROMISES: Promises = Promises {
         max_messages: MAX_MEMBERS * MAX_MESSAGES_PER_INPUT + Backlog::MAX_FLUSH_WRITES,
         max_bytes: MAX_MEMBERS * limits::SEND_BUFFER_LEN,
-        cuts: Cuts::Free,
+        ..Promises::DEFAULT
     };
 
     /// A server without members that waits so long for the rest of a line.

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use client::Client;
 pub use server::{Call, Server};
 
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
+use super::{AFTERWARDS, About, Bug, CLIENT, Options, SERVER, System, Transport};
 use crate::check::Property;
 use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status};
 use crate::scenario::{Binding, Scenario};
@@ -110,7 +110,7 @@ impl System for TcpDeadlock {
     type Event = Event;
     const ABOUT: About = About {
         options: &["bytes"],
-        bugs: &[WRITES_BEFORE_READING],
+        bugs: &[Bug::new(WRITES_BEFORE_READING, "everything is written before anything is read", "")],
         ..About::new(
             "tcp-deadlock",
             1060,

@@ -50,6 +50,7 @@ impl Client {
 
     fn ping(&self, out: &mut Outbox<Event>) {
         out.send(self.server, PING.as_bytes());
+        out.event(Event::Pinging);
     }
 
     fn leave(&mut self, out: &mut Outbox<Event>) {

@@ -22,7 +22,7 @@ pub use client::Client;
 pub use server::Server;
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, Options, System, Transport, Typed};
+use super::{AFTERWARDS, About, Options, System, Transport, Typed, bugs};
 use crate::HostId;
 use crate::check::Property;
 use crate::host::FIRST_EPHEMERAL_PORT;
@@ -73,6 +73,8 @@ pub enum Event {
         /// What.
         note: Note,
     },
+    /// The client pings. A terminal does not show it.
+    Pinging,
     /// The client takes the next line. A terminal does not show it.
     Ready,
     /// The client was told what somebody said: the address, a line feed, and the text.
@@ -110,6 +112,7 @@ impl fmt::Display for Event {
         match self {
             Self::Listening(local) => write!(f, "Listening at {local}"),
             Self::Noted { note, .. } => note.fmt(f),
+            Self::Pinging => f.write_str("Pinging"),
             Self::Ready => f.write_str("Ready for a line"),
             Self::Heard(told) => f.write_str(&String::from_utf8_lossy(told)),
             Self::NobodyListens(peer) => write!(f, "cannot connect to {peer}: connection refused"),
@@ -156,6 +159,7 @@ impl System for UdpChat {
         client_connects: true,
         interactive: true,
         options: &["not-to-sender"],
+        bugs: bugs::udp_chat::ALL,
         ..About::new(
             "udp-chat",
             9001,
@@ -165,11 +169,12 @@ impl System for UdpChat {
     };
 
     fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<Command, Event> {
-        Box::new(Server::new(options.scaled(EXPIRY), !options.not_to_sender))
+        bugs::udp_chat::server(options)
+            .unwrap_or_else(|| Box::new(Server::new(options.scaled(EXPIRY), !options.not_to_sender)))
     }
 
     fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<Command, Event> {
-        Box::new(Client::new(server, options.scaled(PING_EVERY)))
+        bugs::udp_chat::client(options.bug, Client::new(server, options.scaled(PING_EVERY)))
     }
 
     fn scenario(options: &Options) -> Scenario<Command, Event> {
@@ -217,7 +222,10 @@ impl System for UdpChat {
 
     fn print(event: &Event, to: &mut dyn fmt::Write) -> fmt::Result {
         match event {
-            Event::Listening(_) | Event::Ready | Event::Noted { note: Note::Pinged(_), .. } => Ok(()),
+            Event::Listening(_)
+            | Event::Pinging
+            | Event::Ready
+            | Event::Noted { note: Note::Pinged(_), .. } => Ok(()),
             event => writeln!(to, "{event}"),
         }
     }

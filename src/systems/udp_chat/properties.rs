@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{CLIENTS, EXPIRY, Event, Note};
+use super::{CLIENTS, EXPIRY, Event, Note, PING_EVERY};
 use crate::check::Property;
 use crate::host::FIRST_EPHEMERAL_PORT;
 use crate::machine::Peer;
@@ -17,6 +17,7 @@ use crate::transcript::Happened;
 /// All of them.
 pub(super) fn all(options: &Options) -> Vec<Property<Event>> {
     let expiry = options.scaled(EXPIRY);
+    let ping_every = options.scaled(PING_EVERY);
     let to_speaker = !options.not_to_sender;
     vec![
         Property::always("no live member is expired", move |view| {
@@ -46,6 +47,15 @@ pub(super) fn all(options: &Options) -> Vec<Property<Event>> {
                 Note::Said { peer, told, .. } => *told == members.hearers(*peer, to_speaker).count(),
                 _ => true,
             })
+        }),
+        Property::always("who speaks or hears has pinged in the last five seconds", move |view| {
+            let Some((newest, before)) = view.events.split_last() else { return true };
+            let is_it = |host| newest.host == host && newest.event != Event::Pinging;
+            !CLIENTS.into_iter().any(is_it)
+                || before.iter().rev().any(|happened| {
+                    (happened.host, &happened.event) == (newest.host, &Event::Pinging)
+                        && newest.at.since(happened.at) <= ping_every
+                })
         }),
         Property::always("a member hears what was said while it was one", move |view| {
             let Some(newest) = view.events.last() else { return true };

@@ -1,12 +1,10 @@
-//! udp-chat's server against lists that are gone through each time.
+//! What udp-chat's server is compared with: lists that are gone through each time.
 //!
 //! The model keeps every ping that ever was, and asks of each moment who has pinged in the ten seconds before. It knows
 //! of no timer: that nobody is kept too long is asked after each step, of the machine's deadline and of what it tells.
 
-use std::time::Duration;
-
-use lossproof::machine::Effect;
-use lossproof::systems::udp_chat::{Command, Event, MAX_MEMBERS, MAX_TOLD_LEN, Note, Server};
+use lossproof::machine::{BoxedMachine, Effect};
+use lossproof::systems::udp_chat::{Command, Event, MAX_MEMBERS, MAX_TOLD_LEN, Note};
 use lossproof::{Input, Instant, Lawful, Machine, Outbox, Peer, Promises};
 use proptest::prelude::*;
 
@@ -17,7 +15,7 @@ const PING_EVERY_MILLIS: u64 = 5_000;
 
 /// One step of a generated run.
 #[derive(Clone, Debug)]
-enum Op {
+pub(crate) enum Op {
     /// One person's client is started: it pings now, and every 5 s.
     Join(u8),
     /// One datagram with a ping, from somebody whose client may not be running.
@@ -34,7 +32,7 @@ enum Op {
     Stall(u64),
 }
 
-fn any_op() -> impl Strategy<Value = Op> {
+pub(crate) fn any_op() -> impl Strategy<Value = Op> {
     let who = || 0..PEOPLE;
     let span = || {
         prop_oneof![
@@ -124,8 +122,8 @@ impl Model {
 }
 
 /// The server, with the laws held to it, and the clients that ping it.
-struct World {
-    server: Lawful<Server>,
+pub(crate) struct World {
+    server: Lawful<BoxedMachine<Command, Event>>,
     model: Model,
     to_speaker: bool,
     now: u64,
@@ -134,8 +132,8 @@ struct World {
 }
 
 impl World {
-    fn new(to_speaker: bool) -> Self {
-        let make = || Server::new(Duration::from_millis(EXPIRY_MILLIS), to_speaker);
+    /// A world with a server of this factory, which is to tell a speaker what it said if `to_speaker`.
+    pub(crate) fn new(make: impl Fn() -> BoxedMachine<Command, Event>, to_speaker: bool) -> Self {
         let promises = Promises {
             max_messages: MAX_MEMBERS,
             max_bytes: MAX_MEMBERS * MAX_TOLD_LEN,
@@ -218,7 +216,8 @@ impl World {
         self.now = until;
     }
 
-    fn act(&mut self, op: Op) {
+    /// Does one thing, and holds that both say the same of it.
+    pub(crate) fn act(&mut self, op: Op) {
         match op {
             Op::Join(who) => {
                 self.clients.retain(|(of, _)| *of != who);
@@ -236,25 +235,12 @@ impl World {
             Op::Stall(millis) => self.now += millis,
         }
     }
-}
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// S77, S78, S79, S80, S82: whatever people do, and whenever.
-    #[test]
-    fn members_hear_what_is_said_and_expire_in_time(
-        ops in prop::collection::vec(any_op(), 1..40),
-        to_speaker in any::<bool>(),
-    ) {
-        let mut world = World::new(to_speaker);
-        for op in ops {
-            world.act(op);
-        }
-        // Without clients everybody is gone in the end, and nothing is left to wait for.
-        world.clients.clear();
-        world.wait(EXPIRY_MILLIS + 1);
-        prop_assert!(world.model.shown.is_empty());
-        prop_assert_eq!(world.server.deadline(), None);
+    /// Without clients everybody is gone in the end, and nothing is left to wait for.
+    pub(crate) fn end(mut self) {
+        self.clients.clear();
+        self.wait(EXPIRY_MILLIS + 1);
+        assert!(self.model.shown.is_empty());
+        assert_eq!(self.server.deadline(), None);
     }
 }

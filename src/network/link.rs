@@ -1,0 +1,81 @@
+//! What one direction between two hosts remembers.
+
+use std::time::Duration;
+
+use super::Network;
+use crate::fault::{Backlog, Chain, DatagramFault, Passage, Profile, StreamFault, flow_seed};
+use crate::host::HostId;
+use crate::seed::mix;
+use crate::time::Instant;
+
+/// A place in a flow that no datagram, no connection and no byte has.
+const NOWHERE: u64 = u64::MAX;
+
+/// What one direction between two hosts remembers of its packets, where the profile wants it: the burst that its
+/// datagrams are in, and what still waits for bandwidth.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    chain: Chain,
+    backlog: Backlog,
+}
+
+impl Link {
+    /// Before the first packet.
+    pub(super) const NEW: Self = Self { chain: Chain::NEW, backlog: Backlog::EMPTY };
+
+    /// What becomes of a datagram on its way onto the link.
+    fn pass(&mut self, profile: &Profile, flow_seed: u64, now: Instant, n: u64, len: usize) -> Passage {
+        let wait = match profile.bandwidth {
+            // What is too long does not even begin.
+            Some(bandwidth) if !profile.is_too_long(len) => {
+                self.backlog.offer(bandwidth, now, Profile::datagram_len(len))
+            }
+            _ => Some(Duration::ZERO),
+        };
+        let in_burst = self.chain.loses(&profile.bursts, mix(flow_seed, NOWHERE), n);
+        Passage { lost: in_burst || wait.is_none(), wait: wait.unwrap_or_default() }
+    }
+}
+
+/// What is drawn. It is drawn for packets with a fault of the plan, too, and then not used: so they take the same room,
+/// and those after them have the same fates.
+impl Network {
+    /// What the profile does to a datagram.
+    pub(super) fn draw_datagram(
+        &mut self,
+        now: Instant,
+        (from, to): (HostId, HostId),
+        n: u64,
+        len: usize,
+    ) -> Option<DatagramFault> {
+        let flow_seed = flow_seed(self.seed, from, to);
+        let flow = self.flow(from, to);
+        let profile = self.profiles.get(flow).unwrap_or(&self.profile);
+        let passage = match self.links.get_mut(flow) {
+            Some(link) => link.pass(profile, flow_seed, now, n, len),
+            None => Passage::default(),
+        };
+        profile.datagram(flow_seed, n, len, passage)
+    }
+
+    /// What the profile does to a write of `len` bytes at an offset of a connection, whose chain of bursts this is.
+    pub(super) fn draw_write(
+        &mut self,
+        now: Instant,
+        (from, to, conn): (HostId, HostId, u32),
+        (offset, len): (u64, u32),
+        chain: &mut Chain,
+    ) -> Option<StreamFault> {
+        let conn_seed = mix(flow_seed(self.seed, from, to), u64::from(conn));
+        let flow = self.flow(from, to);
+        let profile = self.profiles.get(flow).unwrap_or(&self.profile);
+        let Some(link) = self.links.get_mut(flow) else {
+            return profile.write(conn_seed, offset, Duration::ZERO, || false);
+        };
+        let wait =
+            profile.bandwidth.map(|bandwidth| link.backlog.push(bandwidth, now, profile.write_len(len)));
+        let chain_seed = mix(conn_seed, NOWHERE);
+        let lost_again = || chain.loses_next(&profile.bursts, chain_seed);
+        profile.write(conn_seed, offset, wait.unwrap_or_default(), lost_again)
+    }
+}

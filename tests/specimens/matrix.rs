@@ -1,0 +1,87 @@
+//! Which search finds which specimen.
+
+use std::fmt::Write as _;
+
+use lossproof::check::Fates;
+
+use crate::searches::{Cell, EXHAUSTIVE_RUNS, MAX_FAULTS, PLANS, RUNS};
+use crate::{Case, cases};
+
+/// What stands above the matrix.
+fn legend() -> String {
+    let fates = Fates::default();
+    format!(
+        "\
+Which search finds which bug, in which of its runs, and to how many faults its plan was shrunk. 9→5 is
+a failure in the ninth run, with a smallest plan of five faults; '-' is none; nothing, that there is no
+such search. Where a later run came to fewer faults than the first that failed, it is named too.
+
+laws        the laws alone, while losses (30%), and doubles (10%) where the bug needs them, are drawn
+losses      the properties alone, with the same faults
+plans       both, in plans of up to eight faults of any kind
+exhaustive  both, in every schedule of at most {MAX_FAULTS} faults:
+            {fates}
+model       operations on the machine and on a model of it, shrunk to so many operations
+
+At most {RUNS} runs are made of each, but {PLANS} of plans, and {EXHAUSTIVE_RUNS} of the exhaustive search.
+
+"
+    )
+}
+
+/// Every bug is found by a search, and by one of them in the smallest plan known; no search finds a smaller one.
+#[test]
+fn every_bug_is_found() {
+    let mut matrix = legend();
+    let columns = ["laws", "losses", "plans", "exhaustive", "model"].map(|name| format!("  {name:<10}"));
+    let _ = writeln!(matrix, "{:<40}{}", "", columns.concat().trim_end());
+    let (mut smallest, mut wrong) = (String::new(), Vec::new());
+    for Case { system, bugs, row, .. } in cases() {
+        for bug in bugs {
+            let row = row(bug);
+            let name = format!("{system} {}", bug.name);
+            let cells = [&row.laws, &row.losses, &row.plans, &row.exhaustive, &row.model];
+            let texts: Vec<String> = cells.iter().map(|cell| format!("  {cell:<10}")).collect();
+            let _ = writeln!(matrix, "{name:<40}{}", texts.concat().trim_end());
+            let plan = if bug.plan.is_empty() { "(no fault)" } else { bug.plan }.replace("; ", ";\n    ");
+            let _ = writeln!(smallest, "{name}: {}\n    {plan}", row.broken);
+            let known = bug.plan.split(';').filter(|fault| !fault.trim().is_empty()).count();
+            // The model counts operations, and not faults.
+            let fewest = cells[..4].iter().filter_map(|cell| Cell::fewest(cell)).min();
+            if fewest != Some(known) || !row.is_minimal {
+                let minimal = if row.is_minimal { "" } else { ", and it is not minimal" };
+                wrong
+                    .push(format!("{name}: the known plan has {known} faults, found is {fewest:?}{minimal}"));
+            }
+        }
+    }
+    let _ = write!(matrix, "\nThe smallest plans known, and what they break:\n\n{smallest}");
+    assert!(matrix.lines().all(|line| line.chars().count() <= 108), "{matrix}");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("specimens", matrix));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// No specimen is forgotten.
+#[cfg(feature = "cli")]
+#[test]
+fn every_bug_of_every_system_is_a_specimen() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_lossproof"))
+        .args(["list", "--bugs"])
+        .output()
+        .expect("the binary was built for this test");
+    let listed: Vec<String> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    let specimens = cases();
+    let of_systems = specimens.iter().filter(|case| case.system != crate::polite::NAME);
+    let known: Vec<String> = of_systems
+        .flat_map(|case| case.bugs.iter().map(|bug| format!("{} {}", case.system, bug.name)))
+        .collect();
+    assert_eq!(known, listed);
+    assert!(specimens.iter().map(|case| case.bugs.len()).sum::<usize>() >= 20);
+}

@@ -1,0 +1,251 @@
+//! The searches, each of which has a try at a specimen.
+
+use std::fmt::{self, Debug};
+
+use lossproof::check::{Exhaustive, Failure, Fates, Search, Shrunk};
+use lossproof::engine::Prepared;
+use lossproof::fault::{Fault, FaultPlan, Flow, HostFault, Profile, StreamFault, strategy};
+use lossproof::{Instant, Scenario};
+use proptest::collection::vec;
+use proptest::prop_oneof;
+use proptest::sample::select;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
+use crate::{World, models};
+
+/// How many runs a search has for one specimen.
+pub(crate) const RUNS: u64 = 400;
+/// How many plans of any faults are tried.
+pub(crate) const PLANS: u64 = 1_000;
+/// How many runs the exhaustive search has, and how many faults.
+pub(crate) const EXHAUSTIVE_RUNS: u64 = 1_000;
+pub(crate) const MAX_FAULTS: usize = 5;
+/// How many failures a search makes small at most, to find a smaller one than the first.
+const MAX_FAILURES: usize = 20;
+const MAX_SHRINK_RUNS: u64 = 2_000;
+/// How many faults a plan of arbitrary faults has at most.
+const MAX_PLAN_LEN: usize = 8;
+
+/// What a search has found.
+#[derive(Debug)]
+pub(crate) enum Cell {
+    /// The runs that failed, from 1, each with the number of faults that it was shrunk to: the first one, and after it
+    /// those that came to fewer. None, if none failed.
+    Tried(Vec<(u64, usize)>),
+    /// It is none for this specimen.
+    Untried,
+}
+
+impl Cell {
+    /// The fewest faults.
+    pub(crate) fn fewest(&self) -> Option<usize> {
+        match self {
+            Self::Tried(found) => found.last().map(|(_, faults)| *faults),
+            Self::Untried => None,
+        }
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untried => f.pad(""),
+            Self::Tried(found) if found.is_empty() => f.pad("-"),
+            Self::Tried(found) => {
+                let found: Vec<_> = found.iter().map(|(run, faults)| format!("{run}→{faults}")).collect();
+                f.pad(&found.join(" "))
+            }
+        }
+    }
+}
+
+/// What the searches have found of one specimen.
+pub(crate) struct Row {
+    pub(crate) laws: Cell,
+    pub(crate) losses: Cell,
+    pub(crate) plans: Cell,
+    pub(crate) exhaustive: Cell,
+    pub(crate) model: Cell,
+    /// What the smallest plan known breaks.
+    pub(crate) broken: String,
+    /// Whether it breaks nothing more without one of its faults, and nothing where all machines are right.
+    pub(crate) is_minimal: bool,
+}
+
+/// All searches of a specimen.
+pub(crate) fn row<C, E>(world: &World<C, E>) -> Row
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    let World { scenario, properties, bug, .. } = world;
+    let search = |properties| Search::new(scenario, properties, Prepared::default(), world.profile(), 0);
+    let smallest = world.smallest();
+    let without_one = (0..smallest.len()).map(|index| {
+        let mut less = smallest.clone();
+        less.remove(index);
+        less
+    });
+    Row {
+        laws: drawn(world, search(&[])),
+        losses: drawn(world, search(properties).without_laws()),
+        plans: plans(world),
+        exhaustive: exhaustive(world),
+        model: models::cell(&scenario.name, bug),
+        broken: of_smallest(world).broken,
+        is_minimal: right_holds(world, &smallest)
+            && without_one.into_iter().all(|less| of_plan(world, &less).is_none()),
+    }
+}
+
+/// Collects failures as long as they become smaller than those before.
+struct Found {
+    enough: usize,
+    runs: Vec<(u64, usize)>,
+    failures: usize,
+}
+
+impl Found {
+    fn new<C, E>(world: &World<C, E>) -> Self {
+        Self { enough: world.smallest().len(), runs: Vec::new(), failures: 0 }
+    }
+
+    /// Takes one more; whether that is enough.
+    fn add(&mut self, run: u64, shrunk: &Shrunk) -> bool {
+        let faults = shrunk.failure.plan.len();
+        if self.runs.last().is_none_or(|(_, before)| faults < *before) {
+            self.runs.push((run + 1, faults));
+        }
+        self.failures += 1;
+        faults <= self.enough || self.failures == MAX_FAILURES
+    }
+}
+
+/// Faults that are drawn as `lossproof check` draws them.
+fn drawn<C, E>(world: &World<C, E>, mut search: Search<'_, C, E>) -> Cell
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    let (mut found, mut next) = (Found::new(world), 0);
+    while let Some(failure) = search.runs(next..RUNS).failure {
+        next = failure.run + 1;
+        if found.add(failure.run, &search.shrink(&failure, MAX_SHRINK_RUNS)) {
+            break;
+        }
+    }
+    Cell::Tried(found.runs)
+}
+
+/// Plans of faults of any kind, crashes and cuts among them.
+fn plans<C, E>(world: &World<C, E>) -> Cell
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    let mut runner = TestRunner::new(Config {
+        rng_seed: RngSeed::Fixed(0),
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let plan = any_plan(&world.scenario.names());
+    let mut found = Found::new(world);
+    for run in 0..PLANS {
+        let plan = plan.new_tree(&mut runner).expect("there is always a plan").current();
+        let mut search = search_of(world, &world.scenario, &plan);
+        let Some(failure) = search.runs(0..1).failure else { continue };
+        let shrunk = search.shrink(&failure, MAX_SHRINK_RUNS);
+        // Not all that is stated holds where a client is started again.
+        let is_of_bug = [&plan, &shrunk.failure.plan].into_iter().all(|plan| right_holds(world, plan));
+        if is_of_bug && found.add(run, &shrunk) {
+            break;
+        }
+    }
+    Cell::Tried(found.runs)
+}
+
+/// Any plan for these hosts. Dialogues are short, so faults come early more often than not.
+fn any_plan(names: &[&str]) -> impl Strategy<Value = FaultPlan> + use<> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let pairs = names.iter().flat_map(|from| names.iter().map(move |to| (from, to)));
+    let flows: Vec<Flow> =
+        pairs.filter(|(from, to)| from != to).map(|(from, to)| Flow::new(from, to)).collect();
+    let flow = || select(flows.clone());
+    let datagram = (flow(), 0..6_u64, strategy::datagram_fault())
+        .prop_map(|(flow, n, fault)| Fault::Datagram { flow, n, fault });
+    let reset = (flow(), 0..32_u64).prop_map(|(flow, at)| Fault::Stream {
+        flow,
+        conn: 1,
+        at,
+        fault: StreamFault::Reset,
+    });
+    let partition = (flow(), 0..40_u64).prop_map(|(flow, millis)| {
+        let (at, fault) = (Instant::from_millis(millis), HostFault::PartitionOneWay(flow));
+        Fault::Host { at, fault }
+    });
+    let early = prop_oneof![3 => datagram, 3 => reset, 1 => partition];
+    let early = vec(early, 0..=MAX_PLAN_LEN / 2);
+    (strategy::plan(&names, MAX_PLAN_LEN / 2), early).prop_map(|(mut plan, early)| {
+        // With a link of its own a plan may need fewer faults, but is none that is easier to read.
+        plan.set_link(None).expect("a plan without a link is one");
+        // Where a fault is already, it stays.
+        early.into_iter().for_each(|fault| _ = plan.push(fault));
+        plan
+    })
+}
+
+fn exhaustive<C, E>(world: &World<C, E>) -> Cell
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    let World { scenario, properties, .. } = world;
+    let mut search = Exhaustive::new(scenario, properties, Fates::default(), MAX_FAULTS);
+    let failure = search.run(EXHAUSTIVE_RUNS, |_| ()).failure;
+    let faults = |failure: &Failure| search.shrink(failure, MAX_SHRINK_RUNS).failure.plan.len();
+    Cell::Tried(failure.iter().map(|failure| (failure.run + 1, faults(failure))).collect())
+}
+
+/// What the one run of a plan breaks, if anything.
+pub(crate) fn of_plan<C, E>(world: &World<C, E>, plan: &FaultPlan) -> Option<Failure>
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    search_of(world, &world.scenario, plan).runs(0..1).failure
+}
+
+/// What the smallest plan known breaks.
+pub(crate) fn of_smallest<C, E>(world: &World<C, E>) -> Failure
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    of_plan(world, &world.smallest()).expect("the smallest plan known shows the bug")
+}
+
+/// Whether the right machines break nothing in the run of a plan.
+fn right_holds<C, E>(world: &World<C, E>, plan: &FaultPlan) -> bool
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    search_of(world, &world.right, plan).runs(0..1).failure.is_none()
+}
+
+/// A search whose runs are all that of the plan.
+fn search_of<'a, C, E>(
+    world: &'a World<C, E>,
+    scenario: &'a Scenario<C, E>,
+    plan: &FaultPlan,
+) -> Search<'a, C, E>
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    let mut plan = plan.clone();
+    plan.seed = plan.seed.or(Some(0));
+    let plan = Prepared::new(&plan, &scenario.names()).expect("the plan names the scenario's hosts");
+    Search::new(scenario, &world.properties, plan, Profile::default(), 0)
+}
