@@ -256,7 +256,7 @@ pub(super) struct CheckArgs {
     pub(super) faults: FaultArgs,
     /// Go through every schedule of at most K faults instead, on one thread
     #[arg(long, value_name = "K", allow_hyphen_values = true, value_parser = value::max_faults)]
-    #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "jobs"])]
+    #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "jobs", "twice"])]
     pub(super) exhaustive: Option<usize>,
     /// What may become of each send there, and in which directions: 'drop; delay 40ms; client>server'
     #[arg(long, value_name = "LIST", requires = "exhaustive", allow_hyphen_values = true)]
