@@ -124,7 +124,9 @@ fn scenario(bug: Bug) -> Scenario<(), u8> {
 fn properties(scenario: &Scenario<(), u8>) -> [Property<u8>; 2] {
     let asker = scenario.find("asker").unwrap();
     [
-        Property::always("an answer answers its question", move |view| view.of(asker).copied().eq(0..view.of(asker).count() as u8)),
+        Property::always("an answer answers its question", move |view| {
+            view.of(asker).copied().eq(0..view.of(asker).count() as u8)
+        }),
         Property::never("the asker fails", move |view| view.status(asker) == Some(Status::Failure)),
     ]
 }
@@ -144,12 +146,7 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
     for (bug, broken, faults, smallest) in [
         (Bug::TakesAny, "an answer answers its question".to_owned(), 1, "asker>server #0 duplicate"),
         (Bug::GivesUp, "the asker fails".to_owned(), 2, "asker>server #0 drop; asker>server #1 drop"),
-        (
-            Bug::Panics,
-            Law::NoPanic.to_string(),
-            2,
-            "asker>server #0 duplicate; server>asker #0 duplicate",
-        ),
+        (Bug::Panics, Law::NoPanic.to_string(), 2, "asker>server #0 duplicate; server>asker #0 duplicate"),
     ] {
         let fewer = explore(bug, faults - 1);
         assert!(fewer.holds(), "{bug:?}: {:?}", fewer.failure);
@@ -165,7 +162,10 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
             let prepared = Prepared::new(&failure.plan, &scenario.names()).unwrap();
             let mut search = Search::new(&scenario, &properties, prepared, Profile::default(), 9);
             let again = search.runs(0..1).failure.expect("its plan makes it again");
-            assert_eq!((again.broken, again.transcript), (failure.broken.clone(), failure.transcript.clone()));
+            assert_eq!(
+                (again.broken, again.transcript),
+                (failure.broken.clone(), failure.transcript.clone())
+            );
 
             let shrunk = search.shrink(&failure, 1_000);
             assert!(shrunk.is_minimal && shrunk.failure.broken == broken, "{bug:?}: {shrunk:?}");
