@@ -93,7 +93,7 @@
 //! | [`host`], [`scenario`] | who takes part in a run, how they are linked, what is asked of them |
 //! | [`fault`] | fault plans, their text, random profiles |
 //! | [`engine`] | the event engine |
-//! | [`transcript`] | what a run did, as text and as JSON |
+//! | [`transcript`] | what a run did, as text, as JSON and as pictures |
 //! | [`check`], [`parallel`] | properties, and the search for a run that breaks one |
 //! | [`harness`] | checks as ordinary tests, with replay and files |
 //! | `drive` | the async driver, on real sockets and on turmoil (features `net`, `turmoil`) |

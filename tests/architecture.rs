@@ -77,8 +77,17 @@ const MODULES: &[(&str, &[&str])] = &[
 ];
 
 /// What of other crates every module may use.
-const CORE_CRATES: &[&str] =
-    &["httparse", "proptest", "rand_core", "rand_pcg", "serde", "serde_json", "siphasher", "thiserror"];
+const CORE_CRATES: &[&str] = &[
+    "httparse",
+    "proptest",
+    "rand_core",
+    "rand_pcg",
+    "serde",
+    "serde_json",
+    "siphasher",
+    "thiserror",
+    "unicode_width",
+];
 /// What the adapter of machines in another style may use beside them.
 const POLLED_CRATES: &[&str] = &["sansio"];
 /// What the driver may use beside them. The command line may use all.

@@ -466,3 +466,63 @@ fn options_stand_in_the_replay_line_as_they_were_given() {
     let replay = r#"  replay: lossproof sim greet --text 'it'\''s a "text" of $HOME' --time-scale 0.5 --faults 'v1; seed "#;
     assert!(report.contains(replay), "{report}");
 }
+
+#[test]
+fn every_schedule_is_gone_through() {
+    let args = ["check", "udp-remote", "--ids", "--exhaustive", "2"];
+    let report = quiet(&args, 0);
+    let head = "HELD udp-remote --ids --exhaustive 2: every schedule of at most 2 faults (226), ";
+    assert!(report.starts_with(head), "{report}");
+    for line in [
+        "  fates    drop; duplicate; delay 250ms\n",
+        "  by count 1, 18, 201 (of 0, 1, … faults)\n",
+        "  saved    6 schedules; 3 runs broken off in a state where another had been\n",
+        "  runs     220 in ",
+        "\nin every run:\n  a reply answers the request it is for\n",
+    ] {
+        assert!(report.contains(line), "{line} in {report}");
+    }
+    let found = parsed(&quiet(&[&args[..], &["--format", "json"]].concat(), 0));
+    let schedules = &found["schedules"];
+    assert_eq!((&found["held"], &found["runs"], &schedules["all"]), (&true.into(), &220.into(), &226.into()));
+    assert_eq!(schedules["by_faults"], serde_json::json!([1, 18, 201]));
+
+    let report = quiet(&[&args[..], &["--runs", "10"]].concat(), 1);
+    assert!(report.starts_with("UNFINISHED udp-remote --ids --exhaustive 2: "), "{report}");
+}
+
+/// What it finds is reported as by any check, and its line makes it again.
+#[test]
+fn what_an_exhaustive_search_finds_is_reported_and_made_again() {
+    let args = ["check", "udp-remote", "--exhaustive", "3", "--fates", "flip 12:0x01; server>client"];
+    let report = quiet(&args, 1);
+    assert!(report.starts_with("FAILED udp-remote: a reply answers the request it is for\n"), "{report}");
+    assert!(report.contains("\n  after 2 runs ("), "{report}");
+    // Shrunk: what is cut off there is as bad.
+    assert!(report.contains("\n    server>client #0 truncate 12\n"), "{report}");
+    let plan = "v1; server>client #0 truncate 12";
+    assert!(
+        report.contains(&format!("\n  replay: lossproof sim udp-remote --faults '{plan}'\n")),
+        "{report}"
+    );
+    let again = lossproof(&["sim", "udp-remote", "--faults", plan]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains(": a reply answers the request it is for: "), "{}", stderr(&again));
+}
+
+#[test]
+fn words_that_an_exhaustive_search_does_not_take_are_refused() {
+    let refused = |more: &[&str], part: &str| {
+        let output = lossproof(&[&["check", "udp-remote"], more].concat());
+        assert_eq!((stdout(&output), output.status.code()), ("", Some(2)), "{more:?}");
+        assert!(stderr(&output).contains(part), "{}", stderr(&output));
+    };
+    for word in ["--loss", "--duplicate", "--corrupt"] {
+        refused(&["--exhaustive", "1", word, "3%"], word);
+    }
+    refused(&["--exhaustive", "1", "--jobs", "2"], "--jobs");
+    refused(&["--exhaustive", "65"], "--exhaustive: '65' is not a whole number from 0 to 64");
+    refused(&["--fates", "drop"], "--exhaustive");
+    refused(&["--exhaustive", "1", "--fates", "dorp"], "--fates: 'dorp' is neither a fault nor a direction");
+    refused(&["--exhaustive", "1", "--fates", "drop; a>b"], "--fates: the plan names the host 'a'");
+}

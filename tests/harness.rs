@@ -174,7 +174,7 @@ fn a_limit_on_shrinking_is_said() {
     let loss = Profile { loss: Chance::percent(50), ..Profile::default() };
     let (scenario, properties) = (scenario(), once());
     let check = || Check::new("limits", &scenario, &properties).profile(loss).seed(3);
-    let said = panic_of(|| check().max_shrink(1, Duration::from_secs(60)).assert());
+    let said = panic_of(|| check().max_shrink(1, Duration::from_mins(1)).assert());
     let runs = "perhaps not minimal: after 1 shrink run the limit of 1 run was reached)";
     assert!(said.contains("  smaller: ") && said.contains(runs), "{said}");
     let said = panic_of(|| check().max_shrink(9_999, Duration::ZERO).assert());

@@ -79,7 +79,7 @@ fn scenario(manner: Manner) -> Scenario<(), u32> {
 }
 
 fn somebody_goes() -> [Property<u32>; 1] {
-    let within = Duration::from_secs(60);
+    let within = Duration::from_mins(1);
     [Property::eventually_within("somebody goes", within, |view| view.statuses.iter().any(Option::is_some))]
 }
 

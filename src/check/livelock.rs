@@ -114,10 +114,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
     fn attempt_watched(&mut self, is_known_to_fail: bool) -> Result<Outcome, Broken> {
         let properties = self.properties;
         let is_wanted = properties.iter().any(|property| property.demand.is_to_be_met());
-        let quiet_at = match self.settings.profile.is_calm() {
-            true => Some(Instant::START),
-            false => self.settings.plan.schedule.calm_at,
-        };
+        let calm_at = self.settings.plan.schedule.calm_at;
+        let quiet_at = if self.settings.is_calm() { Some(Instant::START) } else { calm_at };
         let mut watch = Watch {
             properties,
             from_at: quiet_at.filter(|_| is_wanted),

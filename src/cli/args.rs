@@ -68,6 +68,9 @@ Examples:
   lossproof sim tcp-sixteen --profile satellite
   lossproof sim tcp-sixteen --faults 'at 2ms partition client|server; at 1s heal'
   lossproof sim udp-remote --faults @plan.txt --format json
+  lossproof sim udp-remote --loss 50% --seed 7 --format ladder
+  lossproof sim tcp-sixteen --faults 'client>server @3 reset' --format mermaid
+  lossproof sim udp-chat --loss 20% --format html -o run.html       (open it in a browser)
 
 Equal arguments give the same bytes on standard output, always.";
 
@@ -99,6 +102,23 @@ pub(super) enum Format {
     Text,
     /// JSON, one object a line.
     Json,
+}
+
+/// How a run is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RunFormat {
+    /// For people, one line for each thing that happened.
+    Text,
+    /// JSON, one object a line.
+    Json,
+    /// A sequence diagram in text.
+    Ladder,
+    /// A sequence diagram for Mermaid, which pull requests show as a picture.
+    Mermaid,
+    /// A picture.
+    Svg,
+    /// A page to step through.
+    Html,
 }
 
 /// What simulates.
@@ -168,6 +188,19 @@ impl FaultArgs {
             ..base
         }
     }
+
+    /// The words that choose what is drawn at random, for a shell.
+    pub(super) fn words(&self, loss: Option<Chance>) -> Vec<String> {
+        let mut words: Vec<String> =
+            self.profile.iter().map(|named| format!("--profile {}", named.name)).collect();
+        words.extend(loss.map(|loss| format!("--loss {loss}")));
+        words.extend(self.jitter.map(|jitter| format!("--jitter {}", value::span_text(jitter))));
+        let chances = [("--duplicate", self.duplicate), ("--corrupt", self.corrupt)];
+        let chances = chances.into_iter().filter_map(|(word, chance)| Some((word, chance?)));
+        let chances = chances.filter(|(_, chance)| *chance != Chance::NEVER || self.profile.is_some());
+        words.extend(chances.map(|(word, chance)| format!("{word} {chance}")));
+        words
+    }
 }
 
 /// The words after `sim`.
@@ -188,8 +221,17 @@ pub(super) struct SimArgs {
     #[arg(long, value_enum, default_value_t = EngineKind::Event)]
     pub(super) engine: EngineKind,
     /// How to write the transcript
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    #[arg(long, value_enum, default_value_t = RunFormat::Text)]
+    pub(super) format: RunFormat,
+    /// Where to write it [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// How many columns a ladder takes [default: those of the terminal, 80 elsewhere]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::width)]
+    pub(super) width: Option<usize>,
+    /// Draw a ladder in ASCII
+    #[arg(long)]
+    pub(super) ascii: bool,
     /// The system's own.
     #[command(flatten)]
     pub(super) options: SystemArgs,
@@ -214,7 +256,7 @@ pub(super) struct CheckArgs {
     pub(super) faults: FaultArgs,
     /// Go through every schedule of at most K faults instead, on one thread
     #[arg(long, value_name = "K", allow_hyphen_values = true, value_parser = value::max_faults)]
-    #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "jobs"])]
+    #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "jobs", "twice"])]
     pub(super) exhaustive: Option<usize>,
     /// What may become of each send there, and in which directions: 'drop; delay 40ms; client>server'
     #[arg(long, value_name = "LIST", requires = "exhaustive", allow_hyphen_values = true)]

@@ -201,18 +201,9 @@ pub(super) fn laws<C, E>(scenario: &Scenario<C, E>) -> Vec<String> {
 /// The words that chose how the network misbehaves.
 fn network_words(args: &CheckArgs) -> Vec<String> {
     let faults = &args.faults;
-    let mut words: Vec<String> =
-        faults.profile.iter().map(|named| format!("--profile {}", named.name)).collect();
     // Without a profile there are losses, said or not, and nothing else.
     let loss = args.loss.or_else(|| faults.profile.is_none().then_some(args.profile().loss));
-    words.extend(loss.map(|loss| format!("--loss {loss}")));
-    if let Some(jitter) = faults.jitter {
-        words.push(format!("--jitter {}", super::value::span_text(jitter)));
-    }
-    let chances = [("--duplicate", faults.duplicate), ("--corrupt", faults.corrupt)];
-    let chances = chances.into_iter().filter_map(|(word, chance)| Some((word, chance?)));
-    let chances = chances.filter(|(_, chance)| *chance != Chance::NEVER || faults.profile.is_some());
-    words.extend(chances.map(|(word, chance)| format!("{word} {chance}")));
+    let mut words = faults.words(loss);
     if let Some(plan) = &faults.faults {
         words.push(format!("--faults '{plan}'"));
     }

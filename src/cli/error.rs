@@ -8,6 +8,7 @@ use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
 use crate::scenario::UnknownCommand;
 use crate::systems::Bug;
+use crate::transcript::TooNarrow;
 
 /// Why a command did not come to its end. Shown as one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +98,15 @@ pub(super) enum CliError {
         /// The address.
         addr: String,
     },
+    /// The option means nothing for this format.
+    #[error("--{option} is for --format ladder")]
+    LadderOnly {
+        /// The option's name.
+        option: &'static str,
+    },
+    /// The hosts do not fit.
+    #[error("--width: {0}")]
+    Narrow(#[from] TooNarrow),
     /// Turmoil cannot do this.
     #[error("--engine turmoil: {0}")]
     Simulate(#[from] SimulateError),

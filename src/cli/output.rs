@@ -1,24 +1,79 @@
 //! Writing: the result to standard output, one line for each note or error to standard error.
 
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+
+use super::error::CliError;
+
+/// How wide a picture is where there is no terminal.
+const WIDTH: usize = 80;
 
 const FAULT: Style = AnsiColor::Yellow.on_default();
 const BROKEN: Style = AnsiColor::Red.on_default().bold();
 const HELD: Style = AnsiColor::Green.on_default().bold();
 
-/// Writes a text to standard output, tinted on a terminal. A reader that has gone is no error.
+/// What is tinted on a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tint {
+    /// Nothing.
+    None,
+    /// Lines of a transcript or of a report.
+    Lines,
+    /// Lines of a ladder.
+    Ladder,
+}
+
+/// Writes a transcript or a report to standard output, tinted on a terminal. A reader that has gone is no error.
 pub(super) fn print(text: &str) -> io::Result<()> {
+    print_as(text, Tint::Lines)
+}
+
+/// Writes a text to standard output. A reader that has gone is no error.
+pub(super) fn print_as(text: &str, tint: Tint) -> io::Result<()> {
     let mut out = io::BufWriter::new(anstream::stdout().lock());
-    let written = text.lines().try_for_each(|line| match style_of(line) {
+    let style = |line: &str| match tint {
+        Tint::None => None,
+        Tint::Lines => style_of(line),
+        Tint::Ladder => style_in_ladder(line),
+    };
+    let written = text.lines().try_for_each(|line| match style(line) {
         None => writeln!(out, "{line}"),
         Some(style) => writeln!(out, "{style}{line}{style:#}"),
     });
     match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
+    }
+}
+
+/// Writes a text to a file.
+pub(super) fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
+    let path_text = || path.display().to_string();
+    fs::write(path, text).map_err(|source| CliError::File { path: path_text(), source })
+}
+
+/// How many columns there are for what goes to standard output, or to this file: a terminal's own.
+pub(super) fn width(file: Option<&Path>) -> usize {
+    match file {
+        None => {
+            terminal_size::terminal_size_of(io::stdout()).map_or(WIDTH, |(width, _)| usize::from(width.0))
+        }
+        Some(_) => WIDTH,
+    }
+}
+
+/// How a line of a ladder is tinted: by the mark beside the time, where there is a time or a blank.
+fn style_in_ladder(line: &str) -> Option<Style> {
+    let mut words = line.split_whitespace().peekable();
+    words.next_if(|word| word.parse::<f64>().is_ok());
+    match words.next()? {
+        "!" => Some(FAULT),
+        "✗" | "X" => Some(BROKEN),
+        _ => None,
     }
 }
 
@@ -65,6 +120,13 @@ mod tests {
         assert_eq!(style_of("0.000  -       fault client>server #0 drop"), Some(FAULT));
         assert_eq!(style_of("0.000  client  broken law 3"), Some(BROKEN));
         assert_eq!(style_of("0.000  client  send  #0 \"- fault\" → server"), None);
+    }
+
+    #[test]
+    fn in_a_ladder_the_mark_beside_the_time_tints() {
+        assert_eq!(style_in_ladder("0.000 ! │ ×─ drop: #0 ─┤"), Some(FAULT));
+        assert_eq!(style_in_ladder("      ✗ │      │"), Some(BROKEN));
+        assert_eq!(style_in_ladder("0.000   │ ● ! ●"), None);
     }
 
     #[test]

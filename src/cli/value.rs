@@ -85,6 +85,11 @@ pub(super) fn runs(text: &str) -> Result<u64, ValueError> {
     whole(text, 1, u64::MAX)
 }
 
+/// Reads a number of columns.
+pub(super) fn width(text: &str) -> Result<usize, ValueError> {
+    Ok(whole(text, 20, 1000)? as usize)
+}
+
 /// Reads how many faults a schedule may have.
 pub(super) fn max_faults(text: &str) -> Result<usize, ValueError> {
     Ok(whole(text, 0, MAX_FAULTS)? as usize)
@@ -179,6 +184,7 @@ mod tests {
         }
         assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
         assert!(runs("0").is_err() && jobs("0").is_err() && jobs("1025").is_err());
+        assert!(width("19").is_err() && width("20") == Ok(20) && width("1001").is_err());
         for text in ["0", "-1", "NaN", "inf", "1e7", "1e-7", "", "x"] {
             assert!(scale(text).is_err(), "{text:?}");
         }

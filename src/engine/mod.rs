@@ -115,6 +115,11 @@ impl Settings {
         mix(mix(self.effective_seed(), u64::from(host.0)), u64::from(incarnation))
     }
 
+    /// Whether nothing is drawn.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.profile.is_calm() && self.links.all().iter().all(|(.., profile)| profile.is_calm())
+    }
+
     /// How long packets take, and how long in single directions.
     pub(crate) fn latencies<'a, C, E>(
         &self,
@@ -371,5 +376,21 @@ impl<C, E> Engine<C, E> {
     /// The plan's faults that never changed anything: they are evidence of nothing.
     pub fn unfired(&self) -> impl Iterator<Item = Resolved> {
         self.world.network.unfired()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Chance;
+
+    #[test]
+    fn a_single_link_is_enough_for_something_to_be_drawn() {
+        let lossy = Profile { loss: Chance::percent(1), ..Profile::CALM };
+        let links = |profile| Links::default().direction(HostId(0), HostId(1), profile);
+        let settings = |profile, links| Settings { profile, links, ..Settings::default() };
+        assert!(settings(Profile::CALM, links(Profile::CALM)).is_calm());
+        assert!(!settings(Profile::CALM, links(lossy)).is_calm());
+        assert!(!settings(lossy, Links::default()).is_calm());
     }
 }

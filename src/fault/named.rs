@@ -133,8 +133,8 @@ mod tests {
                 "doubled" => profile.duplicate = share,
                 _ if rest.ends_with(" in a row") => profile.bursts = Bursts::new(share, number(rest) as u32),
                 _ => {
-                    (profile.reorder, profile.reorder_by) =
-                        (share, millis(rest.strip_prefix("put ").unwrap()))
+                    profile.reorder = share;
+                    profile.reorder_by = millis(rest.strip_prefix("put ").unwrap());
                 }
             }
         }

@@ -4,10 +4,17 @@
 //! would cost more than running does.
 
 mod json;
+mod ladder;
+mod mermaid;
+mod page;
 mod payload;
+mod story;
+mod svg;
 mod text;
 
 use std::fmt;
+
+pub use ladder::{Look, TooNarrow};
 
 use crate::fault::Resolved;
 use crate::host::HostId;
@@ -41,6 +48,18 @@ pub struct Record {
 pub struct Span {
     start: u64,
     len: u32,
+}
+
+impl Span {
+    /// How many bytes these are.
+    pub const fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// Whether these are none.
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
 }
 
 /// One connection, as one of its ends sees it.
@@ -258,6 +277,15 @@ impl<E> Transcript<'_, E> {
 
     fn fault_text(&self, fault: &Resolved) -> String {
         fault.named(self.names).to_string()
+    }
+
+    /// A message: what the decoder makes of it, or its bytes.
+    fn bytes_text(&self, span: Span) -> String {
+        let bytes = self.log.bytes(span);
+        match self.decode.and_then(|decode| decode(bytes)) {
+            Some(text) => text,
+            None => payload::Payload(bytes).to_string(),
+        }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::payload::Payload;
-use super::{Link, Log, Record, Transcript, What};
+use super::{Link, Record, Transcript, What};
 use crate::fault::Resolved;
 
 impl<E> fmt::Display for Transcript<'_, E> {
@@ -25,6 +24,11 @@ impl<E> fmt::Display for Transcript<'_, E> {
 }
 
 impl<E> Transcript<'_, E> {
+    /// What a line has after its verb.
+    pub(super) fn rest_text(&self, what: What) -> String {
+        Rest { transcript: self, what }.to_string()
+    }
+
     /// One record, on a line of its own.
     pub(crate) fn line(&self, record: &Record) -> String {
         let Record { at, host, what } = *record;
@@ -77,12 +81,7 @@ impl<E> Rest<'_, '_, E> {
     }
 
     fn bytes(&self, span: super::Span) -> String {
-        let log: &Log = self.transcript.log;
-        let bytes = log.bytes(span);
-        match self.transcript.decode.and_then(|decode| decode(bytes)) {
-            Some(text) => text,
-            None => Payload(bytes).to_string(),
-        }
+        self.transcript.bytes_text(span)
     }
 }
 

@@ -19,6 +19,8 @@ enum Bug {
     GivesUp,
     /// It panics at the second answer too many.
     Panics,
+    /// Once it has asked in vain, it asks something else for ever.
+    GoesRound,
     /// Its server has no fingerprint.
     HasNoFingerprint,
 }
@@ -42,7 +44,12 @@ impl Asker {
             return;
         }
         self.ask_again_at = Some(now + Duration::from_millis(100));
-        out.send(self.server, &[self.question]);
+        if self.bug == Bug::GoesRound && self.tries > 1 {
+            self.tries = 2;
+            out.send(self.server, &[99]);
+        } else {
+            out.send(self.server, &[self.question]);
+        }
     }
 }
 
@@ -55,7 +62,7 @@ impl Machine for Asker {
             Input::Start { .. } => self.ask(now, out),
             Input::Datagram { bytes, .. } => {
                 if bytes != [self.question] && self.bug != Bug::TakesAny {
-                    self.doubles += 1;
+                    self.doubles += u8::from(bytes != [99]);
                     assert!(self.doubles < 2 || self.bug != Bug::Panics, "two answers too many");
                     return;
                 }
@@ -174,6 +181,20 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
             assert_eq!(exhaustive.shrink(&failure, 1_000), shrunk);
         }
     }
+}
+
+/// What is made again to be explained is made to its end, and so is named.
+#[test]
+fn a_livelock_that_one_loss_begins_is_named() {
+    let scenario = scenario(Bug::GoesRound);
+    let asker = scenario.find("asker").unwrap();
+    let ends = [Property::eventually_within("the asker ends", Duration::from_secs(50), move |view| {
+        view.status(asker).is_some()
+    })];
+    let explored = Exhaustive::new(&scenario, &ends, fates(), 2).run(1_000, |_| ());
+    let failure = explored.failure.expect("it is found");
+    assert_eq!((failure.broken.as_str(), failure.plan.len()), ("the asker ends", 1));
+    assert!(failure.detail.starts_with("livelock: "), "{}", failure.detail);
 }
 
 #[test]

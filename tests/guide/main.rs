@@ -132,7 +132,9 @@ fn the_guide_mends_one_line() {
     assert!(lines.next().is_none() && BROKEN.matches(from).count() == 1);
     assert_eq!(BROKEN.replace(from, to), MENDED);
     assert_eq!(blocks(README, "diff"), std::slice::from_ref(mend));
-    mended::TESTS.map(|test| test());
+    for test in mended::TESTS {
+        test();
+    }
 }
 
 /// The broken machines, run once more by a line of the guide, in a process with an environment of its own.

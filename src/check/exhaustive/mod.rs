@@ -252,13 +252,12 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
         };
         let engine = &self.search.engine;
         debug_assert!(engine.is_open(), "every fault is at a send that really happens");
-        match tail {
-            Some(_) => walk.explored.merged += 1,
-            None => {
-                walk.explored.tally.add(&outcome, engine.statuses());
-                let seen = self.search.sometimes().map(|(_, met)| met);
-                walk.explored.tally.saw(engine.planned_fired(), seen);
-            }
+        if tail.is_some() {
+            walk.explored.merged += 1;
+        } else {
+            walk.explored.tally.add(&outcome, engine.statuses());
+            let seen = self.search.sometimes().map(|(_, met)| met);
+            walk.explored.tally.saw(engine.planned_fired(), seen);
         }
         if can_branch {
             let sends = engine.sends();
@@ -279,6 +278,12 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
         let _ = plan.try_extend(decisions.iter().map(|fault| fault.named(&names)));
         let prepared = Prepared::new(&plan, &names).unwrap_or_default();
         let before = std::mem::replace(&mut self.search.settings.plan, prepared);
+        self.search.engine = Engine::default();
+        // A run that is made to its end may turn out to go round for ever; that says more.
+        let broken = match self.search.attempt() {
+            Err(again) if again.what == broken.what => again,
+            _ => broken,
+        };
         self.search.engine = Engine::default();
         let failure = self.search.explain(run, broken);
         self.search.settings.plan = before;

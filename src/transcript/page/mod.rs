@@ -1,0 +1,208 @@
+//! The transcript as a page: one file of HTML that needs no network, to step through a run.
+//!
+//! `page.html` is the frame, `page.css` the looks, `page.js` draws and `step.js` does what the user wants. All that comes
+//! from the run is JSON in a script element that no browser executes, and reaches the page as text.
+
+use serde::Serialize;
+
+use super::Transcript;
+use super::story::{Fate, Kind, Mark, Row, Story};
+use super::svg::{class, escaped};
+use crate::machine::Status;
+
+const FRAME: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const DRAW: &str = include_str!("page.js");
+const STEP: &str = include_str!("step.js");
+/// What the page's policy allows to be executed: the hashes of what is above.
+const STYLE_HASH: &str = "sha256-CNIVo76VDAF+/ZrxMxDGNNpGHBuQfPv2lAq561WEjcE=";
+const SCRIPT_HASH: &str = "sha256-T9Il8rslq/1v6G11eHViuYERfif2tmXDlFmPTGQ1bJo=";
+
+#[derive(Serialize)]
+struct Run<'a> {
+    replay: &'a str,
+    hosts: &'a [&'a str],
+    rows: Vec<Step<'a>>,
+    flights: Vec<Arrow>,
+}
+
+/// A row of the ladder, as the scripts know it.
+#[derive(Serialize)]
+struct Step<'a> {
+    at: String,
+    ns: u64,
+    host: usize,
+    kind: &'static str,
+    word: &'static str,
+    /// What the ladder shows.
+    text: String,
+    /// All that is to be told of it.
+    line: String,
+    flights: &'a [usize],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fault: bool,
+    /// Whether an arrival is to be named.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    says: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conn: Option<End>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u8>,
+}
+
+#[derive(Serialize)]
+struct End {
+    peer: usize,
+    number: u32,
+    open: bool,
+}
+
+#[derive(Serialize)]
+struct Arrow {
+    from: usize,
+    to: usize,
+    departs: usize,
+    arrivals: Vec<usize>,
+    fault: bool,
+    fate: &'static str,
+}
+
+impl<E> Transcript<'_, E> {
+    /// A page of HTML, whole in itself, to step through the run by keyboard or pointer: the ladder, with time to scale if
+    /// wanted, what is known of every host at each step, a search, and the line that makes the run again. `replay` is
+    /// that line, `title` stands above.
+    pub fn page(&self, title: &str, replay: &str) -> String {
+        let story = Story::new(self);
+        let rows = story.rows.iter().map(|row| step(&story, row)).collect();
+        let run = Run { replay, hosts: story.names, rows, flights: arrows(&story) };
+        // Strings and numbers only: this cannot fail.
+        let run = serde_json::to_string(&run).unwrap_or_default();
+        let (title, run) = (escaped(title), run.replace('<', "\\u003c"));
+        let script = script();
+        fill(&[
+            ("title", &title),
+            ("style", STYLE),
+            ("style_hash", STYLE_HASH),
+            ("script", &script),
+            ("script_hash", SCRIPT_HASH),
+            ("run", &run),
+        ])
+    }
+}
+
+fn script() -> String {
+    format!("{DRAW}\n{STEP}")
+}
+
+/// The frame with its places filled, in one pass: what is put in is not looked through for places.
+fn fill(values: &[(&str, &str)]) -> String {
+    let mut page = String::new();
+    for (index, part) in FRAME.split(['{', '}']).enumerate() {
+        let is_place = index % 2 == 1;
+        page.push_str(match values.iter().find(|(name, _)| *name == part) {
+            Some((_, value)) if is_place => value,
+            _ => part,
+        });
+    }
+    page
+}
+
+fn step<'a>(story: &'a Story<'_>, row: &'a Row) -> Step<'a> {
+    let (kind, flights, text, says) = match &row.kind {
+        Kind::Departs(flight) => {
+            let text = story.flights[*flight].with_fault(&row.text);
+            ("departs", std::slice::from_ref(flight), text, true)
+        }
+        Kind::Arrives(flights) => {
+            let flight = &story.flights[flights[0]];
+            let says = !flight.is_plain() || row.text != flight.name;
+            ("arrives", flights.as_slice(), row.text.clone(), says)
+        }
+        Kind::Own(mark) => (class(*mark), &[][..], row.text.clone(), true),
+    };
+    let conn = row.conn.as_ref();
+    Step {
+        at: row.at.to_string(),
+        ns: row.at.as_nanos(),
+        host: row.host.index(),
+        kind,
+        word: row.word,
+        text,
+        line: told(story, row),
+        flights,
+        fault: story.has_fault(row),
+        says,
+        conn: conn.map(|conn| End { peer: conn.peer.index(), number: conn.number, open: conn.open }),
+        status: match row.kind {
+            Kind::Own(Mark::Ended(status)) => Some(Status::code(status)),
+            _ => None,
+        },
+    }
+}
+
+/// All that is to be told of a row, on one line or more.
+fn told(story: &Story<'_>, row: &Row) -> String {
+    let (host, word) = (story.name(row.host), row.word);
+    let said = |text: &str| {
+        if text.contains(word) { text.to_owned() } else { format!("{word} {text}") }
+    };
+    match &row.kind {
+        Kind::Departs(flight) => {
+            let flight = &story.flights[*flight];
+            let became = match flight.fate {
+                Fate::Arrived => format!("arrives at {} s", story.rows[flight.arrivals[0]].at),
+                Fate::Lost => "never arrives".to_owned(),
+                Fate::Underway => "has not arrived when the run ends".to_owned(),
+            };
+            let fault = flight.fault.as_ref().map(|fault| format!("\nfault: {fault}")).unwrap_or_default();
+            format!("{host}: {} → {}{fault}\n{became}", said(&row.text), story.name(flight.to))
+        }
+        Kind::Arrives(flights) => {
+            let flight = &story.flights[flights[0]];
+            let departs = &story.rows[flight.departs];
+            let text = if row.text == flight.name { &departs.text } else { &row.text };
+            format!("{host}: {} ← {}\nleft at {} s", said(text), story.name(flight.from), departs.at)
+        }
+        Kind::Own(Mark::Network) => format!("fault: {}", row.text),
+        Kind::Own(Mark::Stage) => row.text.clone(),
+        Kind::Own(_) => format!("{host}: {}", said(&row.text)),
+    }
+}
+
+fn arrows(story: &Story<'_>) -> Vec<Arrow> {
+    let arrow = |flight: &super::story::Flight| Arrow {
+        from: flight.from.index(),
+        to: flight.to.index(),
+        departs: flight.departs,
+        arrivals: flight.arrivals.clone(),
+        fault: flight.fault.is_some(),
+        fate: match flight.fate {
+            Fate::Arrived => "arrived",
+            Fate::Lost => "lost",
+            Fate::Underway => "underway",
+        },
+    };
+    story.flights.iter().map(arrow).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use ring::digest::{SHA256, digest};
+
+    use super::*;
+
+    /// After a change of the sources the constants are to be what the failure says.
+    #[test]
+    fn the_policy_allows_what_is_there() {
+        let hash = |text: &str| format!("sha256-{}", STANDARD.encode(digest(&SHA256, text.as_bytes())));
+        assert_eq!((STYLE_HASH, SCRIPT_HASH), (hash(STYLE).as_str(), hash(&script()).as_str()));
+    }
+
+    #[test]
+    fn what_is_put_in_is_not_looked_through() {
+        let page = fill(&[("title", "{run}"), ("run", "data")]);
+        assert!(page.contains("<h1>{run}</h1>") && page.contains("json\">data</script>"));
+    }
+}
