@@ -10,6 +10,8 @@ use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
+/// How many runs a case takes at most.
+const MOST: u64 = 2_500;
 const STATES: u8 = 3;
 /// Start, two sorts of message, a timeout, an end.
 const INPUTS: u8 = 5;
@@ -174,7 +176,6 @@ fn both(scenario: &Scenario<Option<Peer>, u8>, properties: &[Property<u8>], faul
         ..Fates::none()
     };
     let search = || Exhaustive::new(scenario, properties, fates.clone(), faults);
-    const MOST: u64 = 2_500;
     [search().run(MOST, |_| ()), search().without_merging().run(MOST, |_| ())]
 }
 

@@ -26,27 +26,32 @@ fn explore<S: System>(options: &Options, fates: Fates, max_faults: usize) -> Exp
 /// How many schedules of at most `max_faults` faults there are in which each changes something, by trying every plan
 /// with places up to a bound.
 fn naive<S: System>(options: &Options, places: &[Fault], max_faults: usize) -> u64 {
-    fn grow<S: System>(
-        (scenario, engine): (&Scenario<S::Command, S::Event>, &mut Engine<S::Command, S::Event>),
-        places: &[Fault],
-        plan: &FaultPlan,
-        max_faults: usize,
-    ) -> u64 {
+    let (scenario, mut engine) = (S::scenario(options), Engine::default());
+    let mut all_fire = |plan: &FaultPlan| {
         let prepared = Prepared::new(plan, &scenario.names()).unwrap();
-        engine.run(scenario, &Settings { plan: prepared, keep: Keep::Outcome, ..Settings::default() });
-        let mut count = u64::from(engine.unfired().next().is_none());
-        if plan.len() < max_faults {
-            for (index, place) in places.iter().enumerate() {
-                let mut plan = plan.clone();
-                if plan.push(place.clone()).is_ok() {
-                    count += grow::<S>((scenario, engine), &places[index + 1..], &plan, max_faults);
-                }
+        engine.run(&scenario, &Settings { plan: prepared, keep: Keep::Outcome, ..Settings::default() });
+        engine.unfired().next().is_none()
+    };
+    grow(&mut all_fire, places, &FaultPlan::default(), max_faults)
+}
+
+/// How many plans fire that have this one and faults at some of these places.
+fn grow(
+    all_fire: &mut impl FnMut(&FaultPlan) -> bool,
+    places: &[Fault],
+    plan: &FaultPlan,
+    max_faults: usize,
+) -> u64 {
+    let mut count = u64::from(all_fire(plan));
+    if plan.len() < max_faults {
+        for (index, place) in places.iter().enumerate() {
+            let mut plan = plan.clone();
+            if plan.push(place.clone()).is_ok() {
+                count += grow(all_fire, &places[index + 1..], &plan, max_faults);
             }
         }
-        count
     }
-    let scenario = S::scenario(options);
-    grow::<S>((&scenario, &mut Engine::default()), places, &FaultPlan::default(), max_faults)
+    count
 }
 
 /// Each of these faults at each place up to a bound, in both directions.
