@@ -17,9 +17,9 @@ pub(crate) fn cut(input: &[u8]) -> Cut<'_> {
     let (lens, stream) = input.split_at(input.len().min(CUTS_LEN));
     let mut cut = Cut { stream, slices: Vec::new(), marked: Vec::new() };
     let mut rest = stream;
-    let cuts_nowhere = lens.iter().all(|len| len & 0x0f == 0);
+    let cuts_nowhere = lens.iter().all(|len| slice_len(*len) == 0);
     for digit in lens.iter().cycle() {
-        let len = if cuts_nowhere { rest.len() } else { usize::from(digit & 0x0f) };
+        let len = if cuts_nowhere { rest.len() } else { slice_len(*digit) };
         let (slice, after) = rest.split_at(len.min(rest.len()));
         cut.slices.push(slice);
         cut.marked.push(digit & 0x40 != 0);
@@ -29,4 +29,8 @@ pub(crate) fn cut(input: &[u8]) -> Cut<'_> {
         }
     }
     cut
+}
+
+fn slice_len(digit: u8) -> usize {
+    usize::from(digit & 0x0f)
 }

@@ -98,7 +98,7 @@ fn plain_framing(status: u16, headers: &[Header<'_>]) -> Result<Framing, BodyErr
     };
     let encodings = fields("transfer-encoding").join(", ");
     if !fields("transfer-encoding").is_empty() {
-        let is_chunked = encodings.trim().to_ascii_lowercase() == "chunked";
+        let is_chunked = encodings.trim().eq_ignore_ascii_case("chunked");
         return if is_chunked { Ok(Framing::Chunked) } else { Err(BodyError::Encoding(encodings)) };
     }
     let mut framing = Framing::ToTheEnd;
@@ -176,12 +176,12 @@ fn plain_chunks(stream: &[u8]) -> Result<(Vec<u8>, usize), BodyError> {
         let (chunk, after) = rest.split_at(rest.len().min(size as usize));
         data.extend_from_slice(chunk);
         rest = after;
-        line_end(&mut rest)?.ok_or_else(|| BodyError::NoLastChunk { got_len: data.len() })?;
+        line_end(&mut rest)?.ok_or(BodyError::NoLastChunk { got_len: data.len() })?;
     }
     loop {
         let line_len = rest.iter().position(|byte| b"\r\n".contains(byte)).unwrap_or(rest.len());
         rest = &rest[line_len..];
-        line_end(&mut rest)?.ok_or_else(|| BodyError::NoLastChunk { got_len: data.len() })?;
+        line_end(&mut rest)?.ok_or(BodyError::NoLastChunk { got_len: data.len() })?;
         if line_len == 0 {
             return Ok((data, stream.len() - rest.len()));
         }
@@ -210,7 +210,7 @@ fn size_line(rest: &[u8]) -> Result<Option<(usize, u64)>, ChunkedError> {
         Err(_) if digits_len > 16 => Err(ChunkedError::LongSize),
         Err(_) => match &rest[digits_len..] {
             // After a return only a newline may come, and a newline only after that.
-            [b'\r', ..] | [b'\n', ..] => Err(ChunkedError::LineEnd),
+            [b'\r' | b'\n', ..] => Err(ChunkedError::LineEnd),
             after => {
                 let blanks_len = after.iter().take_while(|byte| b" \t".contains(byte)).count();
                 match after.get(blanks_len) {

@@ -34,6 +34,9 @@ pub fn plan_print(input: &[u8]) {
     };
     let mut plan = FaultPlan::default();
     plan.seed = (seed != 0).then_some(seed);
+    plan.calm = (seed % 3 == 1).then_some(Instant::from_nanos(link));
+    plan.commands =
+        (seed % 5 > 1).then(|| (1..seed % 5).map(|index| seed.rotate_left(index as u32) as u32).collect());
     plan.set_link((link != 0).then_some(Duration::from_nanos(link))).expect("the latency is not zero");
     for record in faults.as_chunks().0 {
         // A second fault for one place, or a pair of one host, is refused; all else is not.
@@ -54,7 +57,7 @@ fn holds_as_text(plan: &FaultPlan) {
     assert_eq!(printed.replace(';', "\n").parse().as_ref(), Ok(plan), "{printed}");
     for fault in plan.faults() {
         let alone: FaultPlan = fault.to_string().parse().expect("what one fault prints is a plan");
-        assert_eq!(alone.faults(), [fault.clone()]);
+        assert_eq!(alone.faults(), std::slice::from_ref(fault));
     }
 }
 

@@ -124,12 +124,10 @@ impl<C: Clone, E: PartialEq + Debug> Machine for Puppet<C, E> {
                 }
             }
             Input::ConnectFailed { .. } if self.state == State::Opening => self.go_on(now, out),
-            Input::Datagram { peer, .. } => {
-                if self.server.is_none() {
-                    self.peer = Some(peer);
-                    if self.state == State::Opening {
-                        self.go_on(now, out);
-                    }
+            Input::Datagram { peer, .. } if self.server.is_none() => {
+                self.peer = Some(peer);
+                if self.state == State::Opening {
+                    self.go_on(now, out);
                 }
             }
             Input::Closed { conn, .. } => self.ends.retain(|end| end.conn != conn),

@@ -7,8 +7,9 @@ use lossproof::Instant;
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::fault::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, Profile, StreamFault};
-use lossproof::systems::{Options, System, Transport};
+use lossproof::systems::{Kind, Options, SERVER, Transport};
 
+use super::systems::Trial;
 use super::targets::SYSTEMS;
 
 /// How many faults a plan has at most.
@@ -27,20 +28,24 @@ pub fn schedule(input: &[u8]) {
 }
 
 /// Runs one system with the plan that the bytes are.
-pub(super) fn run<S: System>(options: u8, records: &[u8]) {
+pub(super) fn run<S: Trial>(options: u8, records: &[u8]) {
     let options = Options {
         ids: options & 1 != 0,
         datagram: options & 2 != 0,
-        kind: if options & 4 != 0 { lossproof::systems::Kind::Sync } else { Options::default().kind },
+        kind: if options & 4 != 0 { Kind::Sync } else { Options::default().kind },
         not_to_sender: options & 8 != 0,
         path: ["/", "/chunked", "/long", "/none"][usize::from(options >> 4 & 3)].to_owned(),
         bytes: 4096,
         ..Options::default()
     };
     let scenario = S::scenario(&options);
-    let properties = S::properties(&options);
+    let mut properties = S::properties(&options);
     let names = scenario.names();
     let plan = plan(records, &names, S::ABOUT.transport_with(&options));
+    let is_change = |fault: &Fault| matches!(fault.kind(), FaultKind::Flip | FaultKind::Truncate);
+    if plan.faults().iter().any(is_change) {
+        properties.retain(|property| !S::NOT_WITH_CHANGED_BYTES.contains(&property.name.as_str()));
+    }
     let prepared = Prepared::new(&plan, &names).expect("the plan is of these hosts");
     let mut search = Search::new(&scenario, &properties, prepared, Profile::default(), 0);
     if let Err(broken) = search.once(0) {
@@ -53,14 +58,14 @@ pub(super) fn run<S: System>(options: u8, records: &[u8]) {
 fn plan(records: &[u8], names: &[&str], transport: Transport) -> FaultPlan {
     let mut plan = FaultPlan::default();
     for record in records.as_chunks::<RECORD_LEN>().0.iter().take(MAX_FAULTS) {
-        let _ = plan.push(fault(record, names, transport));
+        let _ = plan.push(fault(*record, names, transport));
     }
     plan
 }
 
 /// A fault of one of the kinds that may fire where messages go this way.
 fn fault(
-    &[kind, hosts, high, low, more, most]: &[u8; RECORD_LEN],
+    [kind, hosts, high, low, more, most]: [u8; RECORD_LEN],
     names: &[&str],
     transport: Transport,
 ) -> Fault {
@@ -74,6 +79,8 @@ fn fault(
     // Any two different hosts.
     let second = (first + 1 + second) % count;
     let host = || names[first].to_owned();
+    // A client that is switched off does not end in time, as the properties have it; only a server may be.
+    let server = || names[SERVER.index()].to_owned();
     let flow = Flow::new(names[first], names[second]);
     let number = u16::from_be_bytes([high, low]);
     let amount = u16::from_be_bytes([more, most]);
@@ -104,9 +111,9 @@ fn fault(
         }
         FaultKind::Partition => at_host(HostFault::PartitionOneWay(flow)),
         FaultKind::Heal => at_host(HostFault::Heal),
-        FaultKind::Crash => at_host(HostFault::Crash(host())),
-        FaultKind::Poweroff => at_host(HostFault::Poweroff(host())),
-        FaultKind::Restart => at_host(HostFault::Restart(host())),
+        FaultKind::Crash => at_host(HostFault::Crash(server())),
+        FaultKind::Poweroff => at_host(HostFault::Poweroff(server())),
+        FaultKind::Restart => at_host(HostFault::Restart(server())),
         FaultKind::Skew => at_host(HostFault::Skew { host: host(), ahead: span }),
     }
 }

@@ -123,7 +123,10 @@ fn options(line: &[u8]) -> Options {
             b"hold" => options.hold = Duration::from_secs(1),
             b"not-to-sender" => options.not_to_sender = true,
             b"many" => options.bytes = 256 * 1024,
-            [b'/', ..] => options.path = String::from_utf8_lossy(word).into_owned(),
+            // What the command line takes as a path.
+            [b'/', ..] if word.iter().all(u8::is_ascii_graphic) => {
+                options.path = String::from_utf8_lossy(word).into_owned();
+            }
             _ => {}
         }
     }

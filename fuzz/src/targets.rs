@@ -150,9 +150,11 @@ impl Trial for UdpChat {
 }
 
 impl Trial for UdpLocal {
+    const NOT_WITH_CHANGED_BYTES: &[&str] = &["a reply tells the length of what the server was asked"];
     const NOT_WITH_AN_IMPOSTOR: &[&str] = &["a reply tells the length of what the server was asked"];
 }
 
 impl Trial for UdpRemote {
+    const NOT_WITH_CHANGED_BYTES: &[&str] = &["a reply answers the request it is for"];
     const NOT_WITH_AN_IMPOSTOR: &[&str] = &["a reply answers the request it is for"];
 }
