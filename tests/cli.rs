@@ -309,9 +309,9 @@ fn a_named_network_is_what_it_is_called() {
     refused(&["check", "udp-remote", "--profile", "x"], &error.replace("wfi", "x"));
 
     let sim = quiet(&["sim", "udp-local", "--profile", "satellite", "--jitter", "0s"], 0);
-    assert!(sim.contains("0.260  server  recv") && sim.contains("0.520  client  recv"), "{sim}");
+    assert!(sim.contains("0.260  server    recv") && sim.contains("0.520  client    recv"), "{sim}");
     let sim = quiet(&["sim", "udp-local", "--profile", "lan", "--faults", "link 7ms"], 0);
-    assert!(sim.contains("0.007  server  recv"), "{sim}");
+    assert!(sim.contains("0.007  server    recv"), "{sim}");
     let hopeless = ["sim", "udp-remote", "--profile", "lan", "--loss", "100%"];
     assert_eq!(lossproof(&hopeless).status.code(), Some(1), "an option goes before the profile");
 

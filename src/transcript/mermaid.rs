@@ -8,7 +8,7 @@ use super::story::{Fate, Flight, Kind, Mark, Row, Story};
 impl<E> Transcript<'_, E> {
     /// A `sequenceDiagram` of [Mermaid](https://mermaid.js.org/syntax/sequenceDiagram.html). Arrows there take no time: each
     /// stands where it left and says when it arrived; one that came after something else, twice, or changed, has a note
-    /// where it did. An arrow with a cross never arrived.
+    /// where it did. An arrow with a cross never arrived, or what it brought was never read.
     pub fn mermaid(&self) -> String {
         let story = Story::new(self);
         let mut text = String::from("sequenceDiagram\n");

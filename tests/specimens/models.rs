@@ -29,7 +29,9 @@ fn udp_chat(bug: &Bug) -> Cell {
         cases.set(cases.get() + 1);
         let held = std::panic::catch_unwind(|| {
             let mut world = World::new(|| server(bug), true);
-            ops.into_iter().for_each(|op| world.act(op));
+            for op in ops {
+                world.act(op);
+            }
             world.end();
         });
         if held.is_err() && failed_at.get().is_none() {

@@ -1,5 +1,6 @@
 //! Two that let each other go first, for ever. No system has such a dialogue, so it has a scenario of its own.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use lossproof::check::Property;
@@ -38,9 +39,7 @@ impl Machine for Retrier {
                 self.ask_at = Some(now + PATIENCE + self.draw);
             }
             Input::Datagram { bytes: b"may I?", .. } => {
-                if self.is_asking {
-                    out.event("stepped back");
-                } else {
+                if !self.is_asking {
                     out.send(self.other, b"after you");
                 }
                 self.is_asking = false;
@@ -55,6 +54,11 @@ impl Machine for Retrier {
 
     fn deadline(&self) -> Option<Instant> {
         self.ask_at
+    }
+
+    fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
+        (self.is_asking, self.ask_at.map(|at| at.since(now))).hash(&mut to);
+        true
     }
 }
 
@@ -93,4 +97,11 @@ pub(crate) fn case() -> Case {
         check: |bug, name| replay::check(&world(bug), name),
         of_plan: |bug| searches::of_smallest(&world(bug)),
     }
+}
+
+/// It is told what kind of never it is.
+#[test]
+fn the_livelock_is_named() {
+    let detail = searches::of_smallest(&world(&BUGS[0])).detail;
+    assert!(detail.contains("livelock: what happens from "), "{detail}");
 }

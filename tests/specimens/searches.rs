@@ -190,7 +190,9 @@ fn any_plan(names: &[&str]) -> impl Strategy<Value = FaultPlan> + use<> {
         // With a link of its own a plan may need fewer faults, but is none that is easier to read.
         plan.set_link(None).expect("a plan without a link is one");
         // Where a fault is already, it stays.
-        early.into_iter().for_each(|fault| _ = plan.push(fault));
+        for fault in early {
+            let _ = plan.push(fault);
+        }
         plan
     })
 }

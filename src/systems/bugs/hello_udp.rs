@@ -70,7 +70,9 @@ fn keeps_every_try(right: Client) -> BoxedMachine<(), Event> {
         sent.drain(|effect| match effect {
             Effect::Send { peer, bytes } => {
                 queue.push(bytes.to_vec());
-                queue.iter().for_each(|bytes| out.send(peer, bytes));
+                for bytes in &queue {
+                    out.send(peer, bytes);
+                }
             }
             Effect::Event(event) => {
                 if let Event::Answered { .. } = event {

@@ -52,7 +52,7 @@ impl<E> Transcript<'_, E> {
     /// A sequence diagram in text. No line is longer than the width; long texts are broken or cut.
     ///
     /// Marks on a host's line: `●` an event, `▸` a command, `○` what else happens there, `■` its end, `╳` a crash,
-    /// `!` a fault. An arrow that ends in `×` never arrives. A `!` beside the time marks every fault, a `✗` what does
+    /// `!` a fault. An arrow that ends in `×` never arrives, or what it brings is never read. A `!` beside the time marks every fault, a `✗` what does
     /// not hold. In ASCII these are `*`, `>`, `o`, `#`, `X`, `!`, `x` and `X`.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ const DRAW: &str = include_str!("page.js");
 const STEP: &str = include_str!("step.js");
 /// What the page's policy allows to be executed: the hashes of what is above.
 const STYLE_HASH: &str = "sha256-CNIVo76VDAF+/ZrxMxDGNNpGHBuQfPv2lAq561WEjcE=";
-const SCRIPT_HASH: &str = "sha256-T9Il8rslq/1v6G11eHViuYERfif2tmXDlFmPTGQ1bJo=";
+const SCRIPT_HASH: &str = "sha256-SpUYCffWDtw/AmiWBBZi9oS42jOXWW4nEU8E1qVklvU=";
 
 #[derive(Serialize)]
 struct Run<'a> {
@@ -151,6 +151,7 @@ fn told(story: &Story<'_>, row: &Row) -> String {
             let flight = &story.flights[*flight];
             let became = match flight.fate {
                 Fate::Arrived => format!("arrives at {} s", story.rows[flight.arrivals[0]].at),
+                Fate::Lost if word == "write" => "is never read".to_owned(),
                 Fate::Lost => "never arrives".to_owned(),
                 Fate::Underway => "has not arrived when the run ends".to_owned(),
             };

@@ -43,7 +43,7 @@ function tell() {
     const card = element('div', host === row.host ? 'host here' : 'host');
     const head = element('h3', '', hosts[host]);
     head.append(element('span', 'how ' + state.how, HOW[state.how]));
-    const counts = [`sent ${state.sent}`, state.lost && `of that lost ${state.lost}`, `received ${state.came}`, state.coming && `on the way to it ${state.coming}`];
+    const counts = [`sent ${state.sent}`, state.lost && `${state.lost} of that never came in`, `received ${state.came}`, state.coming && `on the way to it ${state.coming}`];
     card.append(head, element('p', '', counts.filter(Boolean).join(' · ')));
     if (state.open.size) card.append(element('p', '', 'open: ' + [...state.open].join(', ')));
     if (state.said) card.append(element('p', 'said', state.said));

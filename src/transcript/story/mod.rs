@@ -138,7 +138,7 @@ impl Flight {
 pub(super) enum Fate {
     /// It arrived, at least in part.
     Arrived,
-    /// It never arrived, though there was time.
+    /// It never arrived, though there was time, or was never read.
     Lost,
     /// It had not arrived when the run ended.
     Underway,
