@@ -9,6 +9,7 @@ use lossproof::engine::Prepared;
 use lossproof::fault::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, Profile, StreamFault};
 use lossproof::systems::{Kind, Options, SERVER, Transport};
 
+use super::planted::plant;
 use super::systems::Trial;
 use super::targets::SYSTEMS;
 
@@ -29,7 +30,7 @@ pub fn schedule(input: &[u8]) {
 
 /// Runs one system with the plan that the bytes are.
 pub(super) fn run<S: Trial>(options: u8, records: &[u8]) {
-    let options = Options {
+    let mut options = Options {
         ids: options & 1 != 0,
         datagram: options & 2 != 0,
         kind: if options & 4 != 0 { Kind::Sync } else { Options::default().kind },
@@ -38,6 +39,9 @@ pub(super) fn run<S: Trial>(options: u8, records: &[u8]) {
         bytes: 4096,
         ..Options::default()
     };
+    if !plant::<S>(&mut options) {
+        return;
+    }
     let scenario = S::scenario(&options);
     let mut properties = S::properties(&options);
     let names = scenario.names();

@@ -10,6 +10,7 @@ use lossproof::machine::limits;
 use lossproof::systems::{About, Options, SERVER, System, Transport};
 use lossproof::{Binding, Instant, Peer, Promises, Scenario};
 
+use super::planted::plant;
 use super::puppet::Puppet;
 use super::script::Script;
 
@@ -26,7 +27,10 @@ pub trait Trial: System {
 
 /// Whatever somebody does to a system, the laws hold, and all properties but the exempt ones. The input is a script.
 pub fn holds<S: Trial>(input: &[u8]) {
-    let script = Script::read(input);
+    let mut script = Script::read(input);
+    if !plant::<S>(&mut script.options) {
+        return;
+    }
     let mut properties = S::properties(&script.options);
     // Who answers nobody has no place to stand in.
     let (scenario, exempt) = if script.is_impostor && !S::ABOUT.broadcasts {
