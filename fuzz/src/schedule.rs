@@ -83,7 +83,8 @@ fn fault(
     // Any two different hosts.
     let second = (first + 1 + second) % count;
     let host = || names[first].to_owned();
-    // A client that is switched off does not end in time, as the properties have it; only a server may be.
+    // A client that is switched off does not end in time, and one that starts again asks again: the properties are about
+    // one life of a client, so only the server has several.
     let server = || names[SERVER.index()].to_owned();
     let flow = Flow::new(names[first], names[second]);
     let number = u16::from_be_bytes([high, low]);
