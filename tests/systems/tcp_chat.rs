@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use lossproof::fault::strategy::plan;
+use lossproof::check::View;
+use lossproof::engine::{Ended, Engine, Prepared, Settings};
+use lossproof::fault::strategy::{plan, stream_plan};
 use lossproof::machine::{CloseReason, Conn, Effect};
 use lossproof::systems::tcp_chat::{
     Client, Command, Event, MAX_MEMBERS, MAX_MESSAGE_LEN, MAX_QUEUE_LEN, MAX_UNSENT_LEN, PATIENCE, Server,
     TcpChat,
 };
 use lossproof::systems::{Options, System, Typed};
-use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
+use lossproof::{Binding, HostId, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
 
 use proptest::prelude::*;
 
 use crate::support::{assert_held, assert_snapshot, config, run, stormy};
 
 /// The clients of the scenario, each on its own way to and from the server.
-#[cfg(feature = "turmoil")]
 fn flows() -> Vec<lossproof::fault::Flow> {
     let both = |name: &str| {
         [lossproof::fault::Flow::new(name, "server"), lossproof::fault::Flow::new("server", name)]
@@ -63,6 +64,80 @@ proptest! {
     #[test]
     fn its_properties_hold_under_any_plan(plan in plan(&["server", "client-1", "client-2", "client-3"], 8)) {
         assert_held::<TcpChat>(&Options::default(), &plan.to_string(), stormy(), 2);
+    }
+}
+
+/// Three members, who say so much at these times, and of whom nobody leaves; the hosts, the server first.
+fn members_who_stay(said: &[(usize, u64)]) -> (Scenario<Command, Event>, Vec<HostId>) {
+    let mut scenario = Scenario::new("members who stay");
+    let listener = Binding::Listener { port: 9001 };
+    let server = scenario.host_promising("server", listener, Server::PROMISES, |boot| {
+        TcpChat::server(&Options::default(), boot)
+    });
+    let (peer, mut hosts) = (scenario.peer(server), vec![server]);
+    for number in 1..=3 {
+        let name = format!("client-{number}");
+        hosts.push(scenario.host_promising(name, Binding::Dialer, Client::PROMISES, move |boot| {
+            TcpChat::client(&Options::default(), peer, boot)
+        }));
+    }
+    for (index, (member, millis)) in said.iter().enumerate() {
+        let line = format!("{index}{}", "你".repeat(index)).into_bytes();
+        scenario.command(Instant::from_millis(*millis), hosts[*member], Command::Say(line));
+    }
+    (scenario, hosts)
+}
+
+/// What a member has heard, and what the server told from its joining on; `None` if it is there no more.
+fn heard_and_told(host: HostId, server: HostId, view: &View<'_, Event>) -> Option<(Peer, String, String)> {
+    let member = view.of(host).find_map(|event| match event {
+        Event::Connected(member) => Some(*member),
+        _ => None,
+    })?;
+    let is_over =
+        |event: &Event| matches!(event, Event::Left(peer) | Event::Dropped(peer) if *peer == member);
+    if view.status(host).is_some() || view.of(server).any(is_over) {
+        return None;
+    }
+    let heard = view.of(host).filter_map(|event| match event {
+        Event::Heard(text) => Some(text.as_str()),
+        _ => None,
+    });
+    let there = view.of(server).skip_while(|event| **event != Event::Joined(member));
+    let told = there.filter_map(|event| match event {
+        Event::Said { speaker, text } => Some(format!("{speaker}\n{text}")),
+        _ => None,
+    });
+    Some((member, heard.collect(), told.collect()))
+}
+
+proptest! {
+    #![proptest_config(config(300))]
+
+    /// S67, S70: every member that stays hears every message, in one order and each speaker's in the speaker's.
+    #[test]
+    fn who_stays_hears_all(
+        said in prop::collection::vec((1..=3_usize, 20..400_u64), 0..12),
+        plan in stream_plan(&flows(), 200, 6),
+        seed in any::<u64>(),
+    ) {
+        let (scenario, hosts) = members_who_stay(&said);
+        let plan = Prepared::new(&plan, &scenario.names()).unwrap();
+        let mut engine = Engine::default();
+        let settings = Settings { seed, plan, profile: stormy(), ..Settings::default() };
+        let outcome = engine.run(&scenario, &settings);
+        prop_assert_eq!(outcome.ended, Ended::Quiet);
+        let view =
+            View { now: outcome.at, inputs: outcome.inputs, events: engine.events(), statuses: engine.statuses() };
+        for (number, host) in hosts.iter().enumerate().skip(1) {
+            let Some((member, heard, told)) = heard_and_told(*host, hosts[0], &view) else { continue };
+            prop_assert_eq!(heard, told);
+            let is_line = |event: &&Event| {
+                matches!(event, Event::Said { speaker, text } if *speaker == member && text.ends_with('\n'))
+            };
+            let spoken = said.iter().filter(|(speaker, _)| *speaker == number).count();
+            prop_assert_eq!(view.of(hosts[0]).filter(is_line).count(), spoken, "who stays has said all");
+        }
     }
 }
 
