@@ -21,6 +21,8 @@ pub trait Trial: System {
     const NOT_WITH_A_GUEST: &[&str] = &[];
     /// With somebody else in the place of the server.
     const NOT_WITH_AN_IMPOSTOR: &[&str] = &[];
+    /// With lines typed that are anything: it takes them for text, and for none with the reply's own words in it.
+    const NOT_WITH_ANY_LINE: &[&str] = &[];
     /// Where datagrams are changed on their way: it takes each text for what was said, as its protocol has no checksum.
     const NOT_WITH_CHANGED_BYTES: &[&str] = &[];
 }
@@ -38,6 +40,8 @@ pub fn holds<S: Trial>(input: &[u8]) {
     } else {
         (guest::<S>(&script), S::NOT_WITH_A_GUEST)
     };
+    let of_lines = if script.typed.is_empty() { &[] } else { S::NOT_WITH_ANY_LINE };
+    let exempt = [exempt, of_lines].concat();
     properties.retain(|property| !exempt.contains(&property.name.as_str()));
     judge(&scenario, &properties, &script);
 }
@@ -46,7 +50,8 @@ pub fn holds<S: Trial>(input: &[u8]) {
 pub(super) fn unknown<S: Trial>() -> Vec<&'static str> {
     let properties = S::properties(&Options::default());
     let is_unknown = |name: &&&str| !properties.iter().any(|property| property.name == **name);
-    let exempt = [S::NOT_WITH_A_GUEST, S::NOT_WITH_AN_IMPOSTOR, S::NOT_WITH_CHANGED_BYTES];
+    let exempt =
+        [S::NOT_WITH_A_GUEST, S::NOT_WITH_AN_IMPOSTOR, S::NOT_WITH_ANY_LINE, S::NOT_WITH_CHANGED_BYTES];
     exempt.into_iter().flatten().filter(is_unknown).copied().collect()
 }
 
