@@ -21,7 +21,7 @@ pub trait Trial: System {
     const NOT_WITH_A_GUEST: &[&str] = &[];
     /// With somebody else in the place of the server.
     const NOT_WITH_AN_IMPOSTOR: &[&str] = &[];
-    /// With lines typed that are anything: it takes them for text, and for none with the reply's own words in it.
+    /// With lines typed that are anything: it takes them for none with the reply's own words in it.
     const NOT_WITH_ANY_LINE: &[&str] = &[];
     /// Where datagrams are changed on their way: it takes each text for what was said, as its protocol has no checksum.
     const NOT_WITH_CHANGED_BYTES: &[&str] = &[];

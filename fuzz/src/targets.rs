@@ -114,11 +114,7 @@ impl Trial for SelectEcho {
 }
 
 impl Trial for SuffixEcho {
-    const NOT_WITH_ANY_LINE: &[&str] = &[
-        "what comes back without the suffixes is what was sent",
-        "the server takes what was sent, in order, and nothing else",
-        "a reply comes only when the server has taken all that was sent",
-    ];
+    const NOT_WITH_ANY_LINE: &[&str] = &["what comes back without the suffixes is what was sent"];
     const NOT_WITH_AN_IMPOSTOR: &[&str] = &[
         "what comes back without the suffixes is what was sent",
         "a reply comes only when the server has taken all that was sent",

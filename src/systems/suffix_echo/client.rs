@@ -60,7 +60,7 @@ impl Client {
         if line.is_empty() || line.len() > MAX_LINE_LEN || unsent.write(conn, &line, out).is_err() {
             return self.ask(conn, out);
         }
-        out.event(Event::Sent(String::from_utf8_lossy(&line).into_owned()));
+        out.event(Event::Sent(line.clone()));
         let reply = Reply::new(line);
         self.state = State::Waiting { conn, reply, unsent, give_up_at: now + self.timeout };
     }

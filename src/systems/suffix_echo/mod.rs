@@ -11,6 +11,7 @@ mod client;
 mod reply;
 mod server;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::check::Property;
 use crate::machine::{Boot, BoxedMachine, ConnectError, Peer};
 use crate::scenario::{Binding, Scenario};
 use crate::time::Instant;
+use crate::wire::utf8::incomplete_len;
 
 /// The system.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +63,7 @@ pub enum Event {
     /// The client asks its user for a line.
     Prompt,
     /// The client sends this.
-    Sent(String),
+    Sent(Vec<u8>),
     /// The client has the whole reply to what it has sent last, suffixes and all. A suffix may stand in the middle of a
     /// character.
     Replied(Vec<u8>),
@@ -86,11 +88,11 @@ impl fmt::Display for Event {
         match self {
             Self::Accepted(peer) => write!(f, "{peer} has connected"),
             Self::Taken { text, .. } => f.write_str(text),
-            Self::Replied(reply) => f.write_str(&String::from_utf8_lossy(reply)),
+            Self::Replied(reply) => f.write_str(&text_of(reply)),
             Self::Ended(peer) => write!(f, "客户端{peer}:断开链接"),
             Self::Connected(local) => write!(f, "connected from {local}"),
             Self::Prompt => f.write_str(PROMPT),
-            Self::Sent(text) => write!(f, "sends {text:?}"),
+            Self::Sent(line) => write!(f, "sends {:?}", text_of(line)),
             Self::TooLong(len) => write!(f, "a line has at most {MAX_LINE_LEN} bytes, not {len}"),
             Self::NoEcho(text) => write!(f, "the reply is not what was sent: {text:?}"),
             Self::Gone(peer) => write!(f, "{peer} has closed the connection"),
@@ -128,8 +130,8 @@ impl System for SuffixEcho {
         let mut scenario = Scenario::new(Self::ABOUT.name);
         scenario.show = |event: &Event, f| match event {
             Event::Taken { text, .. } => write!(f, "took {}", Shortened(text)),
-            Event::Replied(reply) => write!(f, "got {}", Shortened(&String::from_utf8_lossy(reply))),
-            Event::Sent(text) => write!(f, "sends {}", Shortened(text)),
+            Event::Replied(reply) => write!(f, "got {}", Shortened(&text_of(reply))),
+            Event::Sent(line) => write!(f, "sends {}", Shortened(&text_of(line))),
             event => fmt::Display::fmt(event, f),
         };
         let binding = Binding::Listener { port: Self::ABOUT.port };
@@ -157,12 +159,10 @@ impl System for SuffixEcho {
                 let mut sent = None;
                 view.of(CLIENT).all(|event| {
                     match event {
-                        Event::Sent(text) => sent = Some(text),
+                        Event::Sent(line) => sent = Some(line),
                         // None of the lines has the suffix in it.
                         Event::Replied(reply) => {
-                            return sent
-                                .take()
-                                .is_some_and(|sent| without_suffixes(reply) == sent.as_bytes());
+                            return sent.take().is_some_and(|sent| without_suffixes(reply) == *sent);
                         }
                         _ => {}
                     }
@@ -173,7 +173,7 @@ impl System for SuffixEcho {
                 let of_server: Vec<&Event> = view.of(SERVER).collect();
                 talks(view.of(CLIENT))
                     .iter()
-                    .all(|talk| talk.sent.starts_with(&taken_from(talk.peer, &of_server)))
+                    .all(|talk| text_of(&talk.sent).starts_with(&taken_from(talk.peer, &of_server)))
             }),
             Property::always("a reply comes only when the server has taken all that was sent", |view| {
                 let of_server: Vec<&Event> = view.of(SERVER).collect();
@@ -240,8 +240,8 @@ fn without_suffixes(reply: &[u8]) -> Vec<u8> {
 struct Conversation {
     /// What its end of the connection is called.
     peer: Peer,
-    sent: String,
-    /// How much of it is answered.
+    sent: Vec<u8>,
+    /// How long the text is that is answered, but for the character that is begun.
     answered_len: usize,
 }
 
@@ -251,14 +251,22 @@ fn talks<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Conversation> {
     for event in events {
         match (event, talks.last_mut()) {
             (Event::Connected(peer), _) => {
-                talks.push(Conversation { peer: *peer, sent: String::new(), answered_len: 0 });
+                talks.push(Conversation { peer: *peer, sent: Vec::new(), answered_len: 0 });
             }
-            (Event::Sent(text), Some(talk)) => talk.sent.push_str(text),
-            (Event::Replied(_), Some(talk)) => talk.answered_len = talk.sent.len(),
+            (Event::Sent(line), Some(talk)) => talk.sent.extend(line),
+            (Event::Replied(_), Some(talk)) => {
+                let whole_len = talk.sent.len() - incomplete_len(&talk.sent);
+                talk.answered_len = text_of(&talk.sent[..whole_len]).len();
+            }
             _ => {}
         }
     }
     talks
+}
+
+/// What a server makes of these bytes.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 /// All that the server has taken from a client.
