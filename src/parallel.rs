@@ -1,4 +1,4 @@
-//! Searching on several threads, with the same result as on one.
+//! Searching and counting on several threads, with the same result as on one.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use crate::check::{Search, Tally};
+use crate::check::{Counts, Measure, Panicked, Search, Tally};
 
 /// How many runs a thread takes at a time.
 const CHUNK_RUNS: u64 = 4096;
@@ -29,6 +29,61 @@ where
     C: Clone + 'static,
     E: PartialEq + Debug + 'static,
 {
+    let worker = || {
+        let mut search = search();
+        move |chunk| search.runs(chunk)
+    };
+    let has_failed = |tally: &Tally| tally.failure.is_some();
+    spread(range, jobs, worker, has_failed, |results| join(results, &mut progress))
+}
+
+/// Counts the runs of a range on `jobs` threads, as [`runs`] searches them.
+///
+/// # Errors
+/// The first run in which a machine panics.
+///
+/// # Panics
+/// If a thread panics outside a run, which would be a fault of this crate.
+pub fn count<'a, C, E>(
+    range: Range<u64>,
+    jobs: usize,
+    measure: impl Fn() -> Measure<'a, C, E> + Sync,
+    mut progress: impl FnMut(u64),
+) -> Result<Counts, Panicked>
+where
+    C: Clone + 'static,
+    E: PartialEq + Debug + 'static,
+{
+    let worker = || {
+        let mut measure = measure();
+        move |chunk| measure.runs(chunk)
+    };
+    spread(range, jobs, worker, Result::is_err, |results| {
+        let (mut whole, mut first) = (Counts::default(), None::<Panicked>);
+        for (_, counted) in results {
+            match counted {
+                // Sums do not depend on their order.
+                Ok(counts) => whole.merge(&counts),
+                Err(panicked) if first.as_ref().is_none_or(|first| panicked.run < first.run) => {
+                    first = Some(panicked);
+                }
+                Err(_) => {}
+            }
+            progress(whole.runs);
+        }
+        first.map_or(Ok(whole), Err)
+    })
+}
+
+/// Spreads the runs of a range over `jobs` threads, in chunks. Each thread has a worker of its own, and `collect` gets
+/// what they make of each chunk, with its number, in whatever order. Chunks after one that has failed may be left out.
+fn spread<T: Send, R, W: FnMut(Range<u64>) -> T>(
+    range: Range<u64>,
+    jobs: usize,
+    worker: impl Fn() -> W + Sync,
+    has_failed: impl Fn(&T) -> bool + Sync,
+    collect: impl FnOnce(mpsc::Iter<'_, (u64, T)>) -> R,
+) -> R {
     let chunks = (range.end.saturating_sub(range.start)).div_ceil(CHUNK_RUNS);
     let next = AtomicU64::new(0);
     // The first chunk that has failed: those after it need not be made.
@@ -36,28 +91,28 @@ where
     thread::scope(|scope| {
         let (sender, results) = mpsc::channel();
         for _ in 0..jobs.max(1) {
-            let (sender, search, next, failed, range) =
-                (sender.clone(), &search, &next, &failed, range.clone());
+            let (sender, worker, has_failed, next, failed, range) =
+                (sender.clone(), &worker, &has_failed, &next, &failed, range.clone());
             scope.spawn(move || {
-                let mut search = search();
+                let mut work = worker();
                 loop {
                     let chunk = next.fetch_add(1, Ordering::Relaxed);
                     if chunk >= chunks || chunk > failed.load(Ordering::Relaxed) {
                         return;
                     }
                     let begin = range.start + chunk * CHUNK_RUNS;
-                    let tally = search.runs(begin..range.end.min(begin + CHUNK_RUNS));
-                    if tally.failure.is_some() {
+                    let result = work(begin..range.end.min(begin.saturating_add(CHUNK_RUNS)));
+                    if has_failed(&result) {
                         failed.fetch_min(chunk, Ordering::Relaxed);
                     }
-                    if sender.send((chunk, tally)).is_err() {
+                    if sender.send((chunk, result)).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(sender);
-        join(results.iter(), &mut progress)
+        collect(results.iter())
     })
 }
 

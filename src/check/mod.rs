@@ -7,6 +7,7 @@
 mod exhaustive;
 mod explain;
 mod livelock;
+mod measure;
 mod property;
 mod relocate;
 mod shrink;
@@ -20,6 +21,7 @@ use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Progress};
+pub use measure::{Counts, Measure, Panicked};
 pub use property::{Demand, Property};
 pub use shrink::Shrunk;
 pub use tally::{Ends, Tally};

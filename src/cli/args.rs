@@ -47,6 +47,12 @@ pub(super) enum Command {
     /// Make many simulated runs with random faults and hold the properties and the laws to each
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
+    /// Make many simulated runs at each of several losses and show how the client fares
+    #[command(after_help = super::sweep::SWEEP_EXAMPLES)]
+    Sweep(super::sweep::SweepArgs),
+    /// Join the shards of a sweep into the whole
+    #[command(after_help = super::sweep::MERGE_EXAMPLES)]
+    Merge(super::sweep::MergeArgs),
     /// Serve on a real socket
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(RealArgs),
@@ -177,7 +183,7 @@ impl CheckArgs {
 
 impl FaultArgs {
     /// What is drawn at random. Without a profile and a word about losses there are so many.
-    fn profile(&self, loss: Option<Chance>, otherwise: Chance) -> Profile {
+    pub(super) fn profile(&self, loss: Option<Chance>, otherwise: Chance) -> Profile {
         let plain = Profile { loss: otherwise, ..Profile::CALM };
         let base = self.profile.as_ref().map_or(plain, |named| named.profile);
         Profile {

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::lookup::LookupError;
+use super::sweep::SweepError;
 use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
@@ -68,6 +69,9 @@ pub(super) enum CliError {
         /// What there is.
         known: &'static [Bug],
     },
+    /// The sweep cannot be made, or its parts do not fit.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
     /// The address is none.
     #[error("ADDR: {0}")]
     Address(String),
@@ -129,6 +133,7 @@ impl CliError {
     pub(super) const fn code(&self) -> u8 {
         match self {
             Self::Drive(_)
+            | Self::Sweep(SweepError::Panicked { .. })
             | Self::Simulate(SimulateError::Drive(_))
             | Self::Write(_)
             | Self::NoHost { .. }

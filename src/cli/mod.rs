@@ -1,4 +1,4 @@
-//! The command line: `list`, `sim`, `check`, `serve`, `call`, and the tools `ip` and `lookup`.
+//! The command line: `list`, `sim`, `check`, `sweep`, `merge`, `serve`, `call`, and the tools `ip` and `lookup`.
 //!
 //! Standard output has the result and nothing else; standard error has one line for each note or error, and the log if
 //! it is asked for. The exit status is 0 where all was done and held, 1 where the protocol failed or a property was
@@ -19,6 +19,7 @@ mod real;
 mod registry;
 mod report;
 mod sim;
+mod sweep;
 mod terminal;
 mod tool;
 mod usage;
@@ -65,6 +66,8 @@ fn obey(command: Command) -> Result<Status, CliError> {
         Command::List(args) => list::run(&args),
         Command::Sim(args) => registry::find(&args.system)?.sim(&args),
         Command::Check(args) => registry::find(&args.system)?.check(&args),
+        Command::Sweep(args) => registry::find(&args.system)?.sweep(&args),
+        Command::Merge(args) => sweep::merge(&args),
         Command::Serve(args) => registry::find(&args.system)?.serve(&args),
         Command::Call(args) => registry::find(&args.system)?.call(&args),
         Command::Ip(args) => ip::run(&args),

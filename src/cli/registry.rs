@@ -2,6 +2,7 @@
 
 use super::args::{CheckArgs, RealArgs, SimArgs};
 use super::error::CliError;
+use super::sweep::{self, SweepArgs};
 use super::{check, real, sim};
 use crate::machine::Status;
 use crate::systems::{
@@ -40,6 +41,8 @@ pub(super) trait AnySystem {
     fn sim(&self, args: &SimArgs) -> Result<Status, CliError>;
     /// Makes many runs.
     fn check(&self, args: &CheckArgs) -> Result<Status, CliError>;
+    /// Makes many runs at each of several losses.
+    fn sweep(&self, args: &SweepArgs) -> Result<Status, CliError>;
     /// Serves on a real socket.
     fn serve(&self, args: &RealArgs) -> Result<Status, CliError>;
     /// Calls a server on a real socket.
@@ -58,6 +61,10 @@ impl<S: System<Command: Send + Sync>> AnySystem for S {
 
     fn check(&self, args: &CheckArgs) -> Result<Status, CliError> {
         check::run::<S>(args)
+    }
+
+    fn sweep(&self, args: &SweepArgs) -> Result<Status, CliError> {
+        sweep::run::<S>(args)
     }
 
     fn serve(&self, args: &RealArgs) -> Result<Status, CliError> {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use super::{Ended, Engine, Entry, Event, Outcome, Settings, State, View, World};
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::HostId;
-use crate::machine::{Boot, Input, Machine, limits};
+use crate::machine::{Boot, Input, Machine, Status, limits};
 use crate::network::{Class, Order, Power};
 use crate::scenario::Scenario;
 use crate::time::Instant;
@@ -17,6 +17,13 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
     /// Runs a scenario to its end.
     pub fn run(&mut self, scenario: &Scenario<C, E>, settings: &Settings) -> Outcome {
         self.run_observed(scenario, settings, |_| ControlFlow::Continue(()))
+    }
+
+    /// How a host's machine ended and when, if it did.
+    pub(crate) fn end(&self, host: HostId) -> Option<(Status, Instant)> {
+        // The dead are given no input: the last one was that which ended it.
+        let status = (*self.statuses().get(host.index())?)?;
+        Some((status, self.hosts[host.index()].last_at))
     }
 
     /// Runs a scenario to its end, or until `observer`, which is called after every event and every end of a machine,

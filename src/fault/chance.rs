@@ -23,7 +23,7 @@ impl Chance {
     pub const NEVER: Self = Self(0);
     /// It always happens.
     pub const ALWAYS: Self = Self(Self::PARTS);
-    pub(super) const PARTS: u32 = 1_000_000_000;
+    pub(crate) const PARTS: u32 = 1_000_000_000;
 
     /// So many percent, 100 at most.
     pub const fn percent(percent: u32) -> Self {
@@ -36,7 +36,7 @@ impl Chance {
     }
 
     /// `numerator` to `denominator`, rounded to the nearest; `None` if that is more than 1, or nothing at all.
-    pub(super) const fn ratio(numerator: u128, denominator: u128) -> Option<Self> {
+    pub(crate) const fn ratio(numerator: u128, denominator: u128) -> Option<Self> {
         if denominator == 0 || numerator > denominator {
             return None;
         }
@@ -44,7 +44,7 @@ impl Chance {
     }
 
     /// How many in a billion.
-    pub(super) const fn parts(self) -> u128 {
+    pub(crate) const fn parts(self) -> u128 {
         self.0 as u128
     }
 

@@ -29,6 +29,7 @@ pub use bugs::Bug;
 pub use options::{Kind, Options};
 
 use crate::check::Property;
+use crate::fault::Chance;
 use crate::machine::{Boot, BoxedMachine, Peer};
 use crate::scenario::Scenario;
 
@@ -134,6 +135,12 @@ pub trait System {
 
     /// What holds in every run of the scenario, whatever is lost.
     fn properties(options: &Options) -> Vec<Property<Self::Event>>;
+
+    /// How large a share of runs the client succeeds in, where each datagram is lost with this chance and nothing else
+    /// goes wrong: from a formula, if there is one for these options.
+    fn success_share(_options: &Options, _loss: Chance) -> Option<f64> {
+        None
+    }
 
     /// What an interactive client is asked when this was typed.
     fn typed(_typed: Typed) -> Option<Self::Command> {

@@ -309,6 +309,19 @@ impl System for UdpRemote {
         scenario
     }
 
+    fn success_share(options: &Options, loss: Chance) -> Option<f64> {
+        // With other delays a reply may come after the client has sent again, or has gone.
+        if options.bug.is_some() || options.time_scale.to_bits() != 1_f64.to_bits() {
+            return None;
+        }
+        // A request and its reply pass, and the server drops neither.
+        let passes = 1.0 - loss.as_f64();
+        let fails = 1.0 - passes * passes * (1.0 - options.drop.as_f64());
+        let product = |factor: f64, times: usize| (0..times).fold(1.0, |product, _| product * factor);
+        let answered = 1.0 - product(fails, backoff(options).attempts() as usize);
+        Some(product(answered, messages(options).len()))
+    }
+
     fn properties(options: &Options) -> Vec<Property<Event>> {
         let messages = messages(options);
         let backoff = backoff(options);

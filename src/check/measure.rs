@@ -1,0 +1,161 @@
+//! Counting what many runs come to for one host, in whole numbers: parts add up to the whole exactly.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::{Deserialize, Serialize};
+
+use super::panic_text;
+use crate::engine::{Engine, Keep, Prepared, Settings};
+use crate::fault::Profile;
+use crate::host::HostId;
+use crate::machine::Status;
+use crate::scenario::Scenario;
+use crate::seed::mix;
+use crate::time::Instant;
+
+/// What many runs come to for one host. The sums are whole numbers, so those of parts, merged in any order, are those of
+/// the whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// How many runs there were.
+    pub runs: u64,
+    /// In how many of them the host's machine ended with success.
+    pub successes: u64,
+    /// In how many it ended with a failure. In the rest it did not end.
+    pub failures: u64,
+    /// How many datagrams and segments of data were sent, by all hosts, in all runs.
+    pub packets: u64,
+    /// In how many runs the success came after so many milliseconds, rounded to the nearest.
+    pub millis: BTreeMap<u64, u64>,
+}
+
+impl Counts {
+    /// Adds the sums of other runs.
+    pub fn merge(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.successes += other.successes;
+        self.failures += other.failures;
+        self.packets += other.packets;
+        for (&millis, &runs) in &other.millis {
+            *self.millis.entry(millis).or_default() += runs;
+        }
+    }
+
+    /// After how many milliseconds so many percent of the successes had come: the nearest rank, so a time that was seen.
+    /// `None` without a success.
+    ///
+    /// ```
+    /// use lossproof::check::Counts;
+    ///
+    /// let counts = Counts { successes: 100, millis: [(20, 98), (120, 2)].into(), ..Counts::default() };
+    /// assert_eq!((counts.percentile(50), counts.percentile(99)), (Some(20), Some(120)));
+    /// ```
+    pub fn percentile(&self, percent: u32) -> Option<u64> {
+        let rank = (u128::from(self.successes) * u128::from(percent)).div_ceil(100).max(1);
+        let mut seen = 0;
+        let mut times = self.millis.iter();
+        times.find_map(|(&millis, &runs)| {
+            seen += u128::from(runs);
+            (seen >= rank).then_some(millis)
+        })
+    }
+}
+
+/// A run in which a machine panicked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a machine panicked in run {run}: {said}")]
+pub struct Panicked {
+    /// Which run it was, from 0.
+    pub run: u64,
+    /// What it said.
+    pub said: String,
+}
+
+/// Makes many runs and counts how one host fares. Neither laws nor properties are held: that is for a
+/// [`Search`](super::Search), whose runs of the same numbers are the same.
+///
+/// ```
+/// use lossproof::check::Measure;
+/// use lossproof::engine::Prepared;
+/// use lossproof::fault::{Chance, Profile};
+/// use lossproof::systems::{CLIENT, Options, System, udp_remote::UdpRemote};
+///
+/// let scenario = UdpRemote::scenario(&Options::default());
+/// let loss = Profile { loss: Chance::percent(30), ..Profile::default() };
+/// let mut measure = Measure::new(&scenario, CLIENT, Prepared::default(), loss, 7);
+/// let counts = measure.runs(0..1_000)?;
+/// assert_eq!((counts.runs, counts.successes + counts.failures), (1_000, 1_000));
+/// # Ok::<(), lossproof::check::Panicked>(())
+/// ```
+#[derive(Debug)]
+pub struct Measure<'a, C, E> {
+    scenario: &'a Scenario<C, E>,
+    host: HostId,
+    settings: Settings,
+    base_seed: u64,
+    engine: Engine<C, E>,
+}
+
+impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Measure<'a, C, E> {
+    /// Counts how this host fares with these faults, known and drawn. Run `n` has the seed that it has in a search with
+    /// this base seed.
+    pub fn new(
+        scenario: &'a Scenario<C, E>,
+        host: HostId,
+        plan: Prepared,
+        profile: Profile,
+        base_seed: u64,
+    ) -> Self {
+        let settings = Settings { plan, profile, laws: None, keep: Keep::Outcome, ..Settings::default() };
+        Self { scenario, host, settings, base_seed, engine: Engine::default() }
+    }
+
+    /// Makes the runs of a range.
+    ///
+    /// # Errors
+    /// The first run in which a machine panics; nothing is to be done with `self` after it.
+    pub fn runs(&mut self, range: Range<u64>) -> Result<Counts, Panicked> {
+        let mut counts = Counts::default();
+        for run in range {
+            self.settings.seed = mix(self.base_seed, run);
+            let (engine, scenario, settings) = (&mut self.engine, self.scenario, &self.settings);
+            let outcome = catch_unwind(AssertUnwindSafe(|| engine.run(scenario, settings)))
+                .map_err(|panic| Panicked { run, said: panic_text(&*panic) })?;
+            counts.runs += 1;
+            counts.packets += outcome.packets;
+            match self.engine.end(self.host) {
+                Some((Status::Success, at)) => {
+                    counts.successes += 1;
+                    *counts.millis.entry(whole_millis(at)).or_default() += 1;
+                }
+                Some((Status::Failure, _)) => counts.failures += 1,
+                None => {}
+            }
+        }
+        Ok(counts)
+    }
+}
+
+/// Milliseconds since the start, to the nearest.
+const fn whole_millis(at: Instant) -> u64 {
+    at.as_nanos().saturating_add(500_000) / 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_a_time_that_was_seen() {
+        let counts = Counts { successes: 4, millis: [(1, 1), (2, 2), (9, 1)].into(), ..Counts::default() };
+        assert_eq!(
+            [0, 25, 26, 75, 76, 100].map(|percent| counts.percentile(percent).unwrap()),
+            [1, 1, 2, 2, 9, 9]
+        );
+        assert_eq!(Counts::default().percentile(50), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! The words of `sweep` and `merge`.
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::super::args::{FaultArgs, Format};
+use super::super::choices::SystemArgs;
+use super::super::value;
+use crate::fault::{Chance, ChanceError};
+
+/// The most losses that a sweep goes through.
+const MAX_POINTS: u128 = 1001;
+
+/// What the help of `sweep` shows.
+pub(in super::super) const SWEEP_EXAMPLES: &str = "\
+Examples:
+  lossproof sweep udp-remote
+  lossproof sweep udp-remote --loss 0%..60% --step 5% --runs 1000000 -o report.html
+  lossproof sweep tcp-sixteen --loss 0%..20% --step 2% --profile lte --format json
+  lossproof sweep udp-remote --shard 3/8 -o part-3.json   (and after all eight: lossproof merge part-*.json)
+
+Neither the laws nor the properties are held here: that is for 'lossproof check', whose runs with the same loss
+and seed are the same. --bug plants the bug alone. Equal arguments give equal bytes, on any number of threads
+and in any number of shards.";
+
+/// What the help of `merge` shows.
+pub(in super::super) const MERGE_EXAMPLES: &str = "\
+Examples:
+  lossproof merge part-*.json
+  lossproof merge part-*.json -o report.html
+
+What it writes has the same bytes as the whole sweep made at once.";
+
+/// The words after `sweep`.
+#[derive(Debug, Args)]
+pub(in super::super) struct SweepArgs {
+    /// Which system; 'lossproof list' shows all
+    pub(in super::super) system: String,
+    /// The losses to go through: from the first, in steps, to the last at most; or one
+    #[arg(long, value_name = "FROM..TO", default_value = "0%..60%", allow_hyphen_values = true, value_parser = losses)]
+    pub(super) loss: (Chance, Chance),
+    /// How far it is from one loss to the next
+    #[arg(long, value_name = "P", default_value = "5%", allow_hyphen_values = true, value_parser = step)]
+    pub(super) step: Chance,
+    /// How many runs to make at each loss
+    #[arg(long, value_name = "N", default_value = "100000", allow_hyphen_values = true, value_parser = value::runs)]
+    pub(super) runs: u64,
+    /// Where the seeds of the runs come from; they are the same at each loss
+    #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
+    pub(super) seed: u64,
+    /// What else goes wrong.
+    #[command(flatten)]
+    pub(super) faults: FaultArgs,
+    /// Make only part K of N of the runs, from 1, and write it to -o FILE.json for 'lossproof merge'
+    #[arg(long, value_name = "K/N", requires = "output", allow_hyphen_values = true, value_parser = shard)]
+    pub(super) shard: Option<Shard>,
+    /// How many threads to use [default: as many as there are processors]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
+    pub(super) jobs: Option<NonZeroUsize>,
+    /// How to write the table
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Where to write plots (FILE.svg, FILE.html) or the counts (FILE.json)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// The system's own.
+    #[command(flatten)]
+    pub(super) options: SystemArgs,
+}
+
+/// The words after `merge`.
+#[derive(Debug, Args)]
+pub(in super::super) struct MergeArgs {
+    /// The files of all shards, in any order
+    #[arg(value_name = "PART", required = true)]
+    pub(super) parts: Vec<PathBuf>,
+    /// How to write the table
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Where to write plots (FILE.svg, FILE.html) or the counts (FILE.json)
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// Why a text is not a value of a sweep.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WordError {
+    /// It is no range of losses.
+    #[error("cannot use '{text}': write FROM..TO, such as 0%..60%: {why}")]
+    Range {
+        /// The text.
+        text: String,
+        /// What is wrong with one of the two.
+        why: ChanceError,
+    },
+    /// It goes down.
+    #[error("cannot use '{0}': the first loss is more than the last")]
+    Down(String),
+    /// It is no probability.
+    #[error("{0}")]
+    Chance(#[from] ChanceError),
+    /// It leads nowhere.
+    #[error("a step must be more than 0%")]
+    NoStep,
+    /// It is no shard.
+    #[error("'{0}' is not a shard: write K/N with K from 1 to N, such as 3/8")]
+    Shard(String),
+}
+
+/// Reads a range of losses.
+fn losses(text: &str) -> Result<(Chance, Chance), WordError> {
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    let chance = |part: &str| part.parse().map_err(|why| WordError::Range { text: text.to_owned(), why });
+    let (from, to): (Chance, Chance) = (chance(from)?, chance(to)?);
+    if from > to { Err(WordError::Down(text.to_owned())) } else { Ok((from, to)) }
+}
+
+/// Reads a step.
+fn step(text: &str) -> Result<Chance, WordError> {
+    let step = text.parse()?;
+    if step == Chance::NEVER { Err(WordError::NoStep) } else { Ok(step) }
+}
+
+/// The losses of a range, or how many there are if those are too many.
+pub(super) fn points((from, to): (Chance, Chance), step: Chance) -> Result<Vec<Chance>, u128> {
+    let count = (to.parts() - from.parts()) / step.parts() + 1;
+    if count > MAX_POINTS {
+        return Err(count);
+    }
+    let loss = |n| Chance::ratio(from.parts() + n * step.parts(), u128::from(Chance::PARTS));
+    Ok((0..count).filter_map(loss).collect())
+}
+
+/// One of the parts that the runs of a sweep are shared out to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Shard {
+    /// Which, from 1.
+    pub(super) number: u64,
+    /// How many there are.
+    pub(super) of: u64,
+}
+
+impl Shard {
+    /// The only part.
+    pub(super) const WHOLE: Self = Self { number: 1, of: 1 };
+
+    /// Its share of so many runs, by their numbers: the shards have all of them, each once.
+    pub(super) fn range(self, runs: u64) -> Range<u64> {
+        // Not more than `runs`.
+        let until = |number: u64| (u128::from(runs) * u128::from(number) / u128::from(self.of)) as u64;
+        until(self.number - 1)..until(self.number)
+    }
+
+    /// Whether there can be such a shard.
+    pub(super) const fn is_possible(self) -> bool {
+        self.number >= 1 && self.number <= self.of
+    }
+}
+
+/// Reads which shard is to be made.
+fn shard(text: &str) -> Result<Shard, WordError> {
+    let whole = |part: &str| value::whole(part, 1, u64::MAX).ok();
+    let shard =
+        text.split_once('/').and_then(|(number, of)| Some(Shard { number: whole(number)?, of: whole(of)? }));
+    shard.filter(|shard| shard.is_possible()).ok_or_else(|| WordError::Shard(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_losses_of_a_range_are_exact_and_end_with_it() {
+        let texts = |range, by| -> Vec<String> {
+            points(losses(range).unwrap(), step(by).unwrap())
+                .unwrap()
+                .iter()
+                .map(ToString::to_string)
+                .collect()
+        };
+        assert_eq!(texts("0%..0.3", "0.1"), ["0%", "10%", "20%", "30%"]);
+        assert_eq!(texts("5%..20%", "10%"), ["5%", "15%"]);
+        assert_eq!(texts("90%..100%", "100%"), ["90%"]);
+        assert_eq!(texts("30%", "5%"), ["30%"]);
+        assert_eq!(points(losses("0%..100%").unwrap(), step("0.05%").unwrap()), Err(2001));
+    }
+
+    #[test]
+    fn shards_have_every_run_once() {
+        for (runs, of) in [(10, 3), (2, 7), (u64::MAX, 7)] {
+            let mut next = 0;
+            for number in 1..=of {
+                let range = Shard { number, of }.range(runs);
+                assert_eq!(range.start, next);
+                next = range.end;
+            }
+            assert_eq!(next, runs);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `sweep`: many runs at each of several losses, and what they come to; `merge` joins the shards of a sweep.
+//!
+//! The laws are not held here, nor are the properties: a sweep measures what a check has shown to be right.
+
+mod args;
+mod part;
+mod plot;
+mod table;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::thread;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::Format;
+use super::error::CliError;
+use super::output::{self, Tint};
+use super::world::{World, with_panic_places};
+use crate::check::{Counts, Measure};
+use crate::fault::{Chance, Profile};
+use crate::machine::Status;
+use crate::parallel;
+use crate::systems::{CLIENT, System};
+
+pub(super) use args::{MERGE_EXAMPLES, MergeArgs, SWEEP_EXAMPLES, SweepArgs};
+use args::{Shard, points};
+pub(super) use part::SweepError;
+use part::{Part, Question, SHARE};
+use table::Row;
+
+/// Makes the runs of a sweep, or of a shard.
+pub(super) fn run<S: System<Command: Sync>>(args: &SweepArgs) -> Result<Status, CliError> {
+    let kind = args.output.as_deref().map(Kind::of).transpose()?;
+    if let (Some(_), Some(path)) = (args.shard, &args.output)
+        && kind != Some(Kind::Json)
+    {
+        return Err(SweepError::ShardKind(path.display().to_string()).into());
+    }
+    let options = args.options.options(&S::ABOUT)?;
+    let world = World::<S>::new(&options, args.faults.faults.as_deref())?;
+    if world.plan.seed.is_some() {
+        return Err(SweepError::Seeded.into());
+    }
+    let losses = points(args.loss, args.step).map_err(SweepError::Points)?;
+    let profile = |loss| args.faults.profile(Some(loss), loss);
+    let is_only_loss =
+        |loss| profile(loss) == Profile { loss, ..Profile::CALM } && args.faults.faults.is_none();
+    let expected = losses.iter().map(|&loss| {
+        let share = S::success_share(&options, loss).filter(|_| is_only_loss(loss))?;
+        Some((share * SHARE as f64).round() as u64)
+    });
+    let mut network = args.faults.words(None);
+    if args.faults.faults.is_some() {
+        network.push(format!("--faults {}", output::quoted(&world.plan.to_string())));
+    }
+    let sweep = Question {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        system: S::ABOUT.name.to_owned(),
+        options: args.options.words(),
+        network,
+        seed: args.seed,
+        runs: args.runs,
+        losses: losses.iter().map(ToString::to_string).collect(),
+        expected: expected.collect(),
+    };
+    let shard = args.shard.unwrap_or(Shard::WHOLE);
+    let points = make_runs(args, shard, &losses, &world, profile)?;
+    let part = Part { sweep, shard, points };
+    if args.shard.is_none() {
+        show(&part, args.format)?;
+    }
+    write(&part, args.output.as_deref())?;
+    Ok(Status::Success)
+}
+
+/// Joins the shards of a sweep.
+pub(super) fn merge(args: &MergeArgs) -> Result<Status, CliError> {
+    args.output.as_deref().map(Kind::of).transpose()?;
+    let whole = part::join(args.parts.iter().map(AsRef::as_ref))?;
+    show(&whole, args.format)?;
+    write(&whole, args.output.as_deref())?;
+    Ok(Status::Success)
+}
+
+/// Makes the runs at all losses, with a progress bar where standard error is a terminal.
+fn make_runs<S: System<Command: Sync>>(
+    args: &SweepArgs,
+    shard: Shard,
+    losses: &[Chance],
+    world: &World<S>,
+    profile: impl Fn(Chance) -> Profile,
+) -> Result<Vec<Counts>, SweepError> {
+    let jobs = args.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let range = shard.range(args.runs);
+    let each = range.end - range.start;
+    let bar = ProgressBar::new(each.saturating_mul(losses.len() as u64));
+    let style = "{bar:32} {human_pos} of {human_len} runs, {per_sec}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    let (points, _) = with_panic_places(|| {
+        let points = losses.iter().zip(0_u64..).map(|(&loss, place)| {
+            let before = each.saturating_mul(place);
+            let profile = profile(loss);
+            let measure =
+                || Measure::new(&world.scenario, CLIENT, world.prepared.clone(), profile, args.seed);
+            let progress = |done| bar.set_position(before.saturating_add(done));
+            let counts = parallel::count(range.clone(), jobs, measure, progress);
+            counts.map_err(|panicked| SweepError::Panicked { loss, panicked })
+        });
+        points.collect()
+    });
+    bar.finish_and_clear();
+    points
+}
+
+/// What a file is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Plots, as a picture.
+    Svg,
+    /// Plots and the table, as a page.
+    Html,
+    /// The counts.
+    Json,
+}
+
+impl Kind {
+    /// By the end of the file's name.
+    fn of(path: &Path) -> Result<Self, SweepError> {
+        match path.extension().and_then(|end| end.to_str()) {
+            Some("svg") => Ok(Self::Svg),
+            Some("html") => Ok(Self::Html),
+            Some("json") => Ok(Self::Json),
+            _ => Err(SweepError::Kind(path.display().to_string())),
+        }
+    }
+}
+
+/// Writes the table to standard output.
+fn show(part: &Part, format: Format) -> Result<(), CliError> {
+    let rows = Row::all(part);
+    let text = match format {
+        Format::Text => table::text(&part.sweep, &rows),
+        Format::Json => table::json(&rows),
+    };
+    Ok(output::print_as(&text, Tint::None)?)
+}
+
+/// Writes the file, if one is wanted.
+fn write(part: &Part, path: Option<&Path>) -> Result<(), CliError> {
+    let Some(path) = path else { return Ok(()) };
+    let text = match Kind::of(path)? {
+        Kind::Json => part.text(),
+        Kind::Svg => plot::svg(&part.sweep, &Row::all(part))?,
+        Kind::Html => plot::html(&part.sweep, &Row::all(part))?,
+    };
+    output::write_file(path, &text)
+}

@@ -1,0 +1,246 @@
+//! Sweeps: what they measure, and that their shards join to the same bytes.
+
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use lossproof::check::Search;
+use lossproof::engine::Prepared;
+use lossproof::fault::{Chance, Profile};
+use lossproof::systems::{CLIENT, Options, System, udp_remote::UdpRemote};
+use serde_json::Value;
+
+fn lossproof(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
+    command.args(args).output().expect("the binary was built for this test")
+}
+
+/// Runs a command that is to succeed and to write nothing to standard error; gives its standard output.
+fn quiet(args: &[&str]) -> String {
+    let output = lossproof(args);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((&*complaint, output.status.code()), ("", Some(0)), "{args:?}");
+    String::from_utf8(output.stdout).expect("standard output is UTF-8")
+}
+
+/// Checks that a command is answered with one line and status 2.
+fn refused(args: &[&str], line: &str) {
+    let output = lossproof(args);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), format!("lossproof: {line}\n"), "{args:?}");
+    assert_eq!((&*output.stdout, output.status.code()), (&b""[..], Some(2)), "{args:?}");
+}
+
+/// The rows of a sweep.
+fn rows(args: &[&str]) -> Vec<Value> {
+    let text = quiet(&[&["sweep"], args, &["--format", "json"]].concat());
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is an object")).collect()
+}
+
+/// An empty directory of a test's own.
+fn directory(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep").join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).expect("a directory can be made there");
+    path
+}
+
+/// The paths of files there.
+fn files<'a>(directory: &Path, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    names.into_iter().map(|name| directory.join(name).display().to_string()).collect()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn the_share_of_successes_is_that_of_the_closed_form() {
+    const RUNS: &str = "10000";
+    for (words, formula) in [
+        (&["udp-remote"][..], (|p: f64| 1.0 - (1.0 - (1.0 - p).powi(2)).powi(5)) as fn(f64) -> f64),
+        (&["udp-remote", "--drop", "50%"], |p| 1.0 - (1.0 - (1.0 - p).powi(2) / 2.0).powi(5)),
+    ] {
+        let rows = rows(&[words, &["--runs", RUNS, "--step", "10%", "--seed", "1"]].concat());
+        assert_eq!(rows.len(), 7);
+        for (step, row) in rows.iter().enumerate() {
+            let expected = formula(step as f64 / 10.0);
+            let error = (expected * (1.0 - expected) / 10_000.0).sqrt();
+            let [success, said, off] = ["success", "expected", "off"].map(|key| row[key].as_f64().unwrap());
+            assert!((said - expected).abs() < 1e-12, "{row}");
+            assert!((success - expected).abs() <= 3.0 * error, "{row}");
+            assert!(off.abs() <= 3.0, "{row}");
+        }
+    }
+}
+
+#[test]
+fn there_is_a_closed_form_only_where_it_holds() {
+    let with = |words: &[&str]| {
+        let rows = rows(&[words, &["--runs", "10", "--loss", "30%"]].concat());
+        assert_eq!(rows.len(), 1);
+        rows[0]["expected"].is_number()
+    };
+    assert!(with(&["udp-remote"]) && with(&["udp-remote", "--ids"]));
+    assert!(!with(&["udp-remote", "--jitter"]) && !with(&["udp-remote", "--duplicate", "1%"]));
+    assert!(!with(&["udp-remote", "--time-scale", "0.5"]) && !with(&["udp-remote", "--profile", "wifi"]));
+    assert!(!with(&["udp-remote", "--faults", "client>server #0 drop"]) && !with(&["tcp-sixteen"]));
+}
+
+#[test]
+fn a_sweep_makes_the_runs_of_a_search() {
+    let (options, profile) =
+        (Options::default(), Profile { loss: Chance::percent(40), ..Profile::default() });
+    let (scenario, properties) = (UdpRemote::scenario(&options), UdpRemote::properties(&options));
+    let mut search = Search::new(&scenario, &properties, Prepared::default(), profile, 5);
+    let tally = search.runs(0..2_000);
+    let rows = rows(&["udp-remote", "--loss", "40%", "--seed", "5", "--runs", "2000"]);
+    let ends = tally.ends[CLIENT.index()];
+    let sums =
+        ["runs", "answered", "gave_up", "unfinished", "sends"].map(|key| rows[0][key].as_u64().unwrap());
+    assert_eq!(sums, [tally.runs, ends.successes, ends.failures, ends.running, tally.packets]);
+    assert!(ends.failures > 0 && ends.successes > 0);
+}
+
+#[test]
+fn times_are_those_of_the_schedule() {
+    let rows = rows(&["udp-remote", "--loss", "0%..50%", "--step", "50%", "--runs", "2000"]);
+    let times = |row: &Value| [&row["p50_ms"], &row["p99_ms"]].map(|ms| ms.as_u64().unwrap());
+    // There and back in 10 ms, and sent again after 0.1, 0.3, 0.7 and 1.5 s.
+    assert_eq!(times(&rows[0]), [10, 10]);
+    // Of the answers 33% come to the first request, 57% to the first two, 90% to the first four.
+    assert_eq!(times(&rows[1]), [110, 1_510]);
+    assert_eq!([&rows[0]["sends_per_run"], &rows[0]["sends_per_answer"]], [2.0, 2.0]);
+}
+
+#[test]
+fn shards_join_to_the_bytes_of_the_whole() {
+    let directory = directory("shards");
+    for (words, plots) in [(&["udp-remote", "--runs", "9000"][..], true), (&["http", "--runs", "5"], false)] {
+        let sweep = [&["sweep"], words, &["--step", "15%", "--seed", "7"]].concat();
+        let whole = files(&directory, ["whole.json", "whole.svg", "whole.html"]);
+        let text = quiet(&[&sweep[..], &["-o", &whole[0]]].concat());
+        let names: Vec<String> = (1..=7).map(|number| format!("part-{number}.json")).collect();
+        let mut parts = files(&directory, names.iter().map(String::as_str));
+        for (part, number) in parts.iter().zip(1..) {
+            let shard = format!("{number}/7");
+            assert_eq!(quiet(&[&sweep[..], &["--shard", &shard, "--jobs", "1", "-o", part]].concat()), "");
+        }
+        // The order does not matter.
+        parts.rotate_left(3);
+        let merge: Vec<&str> = ["merge"].into_iter().chain(parts.iter().map(String::as_str)).collect();
+        let joined = files(&directory, ["joined.json", "joined.svg", "joined.html"]);
+        assert_eq!(quiet(&[&merge[..], &["-o", &joined[0]]].concat()), text);
+        assert_eq!(read(&joined[0]), read(&whole[0]));
+        let json = ["--format", "json"];
+        assert_eq!(quiet(&[&merge[..], &json].concat()), quiet(&[&sweep[..], &json].concat()));
+        for (joined, whole) in joined.iter().zip(&whole).skip(1).filter(|_| plots) {
+            quiet(&[&merge[..], &["-o", joined]].concat());
+            quiet(&[&sweep[..], &["-o", whole]].concat());
+            assert_eq!(read(joined), read(whole));
+        }
+    }
+}
+
+#[test]
+fn parts_that_do_not_fit_are_refused() {
+    let directory = directory("misfits");
+    let make = |name: &str, words: &[&str]| {
+        let path = directory.join(name).display().to_string();
+        quiet(&[&["sweep", "udp-remote", "--loss", "30%", "--runs", "9", "-o", &path], words].concat());
+        path
+    };
+    let first = make("first.json", &["--shard", "1/3"]);
+    let again = make("again.json", &["--shard", "1/3"]);
+    let second = make("second.json", &["--shard", "2/3"]);
+    refused(
+        &["merge", &first, &second],
+        "1 of 3 shards are missing, the first of them 3/3: make it with --shard 3/3",
+    );
+    refused(
+        &["merge", &second],
+        "2 of 3 shards are missing, the first of them 1/3: make it with --shard 1/3",
+    );
+    let doubled = format!("'{again}' has shard 1/3, which '{first}' has, too: give each once");
+    refused(&["merge", &first, &again, &second], &doubled);
+    for (words, what) in [
+        (&["--shard", "3/4"][..], "number of shards"),
+        (&["--shard", "3/3", "--seed", "1"], "seed"),
+        (&["--shard", "3/3", "--runs", "10"], "number of runs"),
+        (&["--shard", "3/3", "--loss", "31%"], "list of losses"),
+        (&["--shard", "3/3", "--ids"], "list of options"),
+        (&["--shard", "3/3", "--profile", "wifi"], "network"),
+    ] {
+        // Words that are given twice are refused, so those that stand before are left out here.
+        let path = directory.join("other.json").display().to_string();
+        let given = |word: &str| words.contains(&word);
+        let mut args = vec!["sweep", "udp-remote", "-o", &path];
+        args.extend(if given("--loss") { &[][..] } else { &["--loss", "30%"] });
+        args.extend(if given("--runs") { &[][..] } else { &["--runs", "9"] });
+        quiet(&[&args[..], words].concat());
+        let line = format!("'{path}' is of another sweep than '{first}': its {what} differs");
+        refused(&["merge", &first, &second, &path], &line);
+    }
+    let changed = directory.join("changed.json").display().to_string();
+    fs::write(&changed, read(&first).replace("\"runs\":3", "\"runs\":4")).expect("the file can be written");
+    let line = format!("'{changed}' is not a part of a sweep: its counts are not those of its runs");
+    refused(&["merge", &changed], &line);
+    let missing = directory.join("none.json").display().to_string();
+    refused(&["merge", &missing], &format!("cannot read '{missing}': no such file or directory"));
+}
+
+#[test]
+fn wrong_words_are_refused_in_one_line() {
+    let sweep = |words: &[&str], line: &str| refused(&[&["sweep", "udp-remote"], words].concat(), line);
+    sweep(&["--loss", "60%..0%"], "--loss: cannot use '60%..0%': the first loss is more than the last");
+    sweep(&["--step", "0%"], "--step: a step must be more than 0%");
+    sweep(
+        &["--loss", "0%..100%", "--step", "0.01%"],
+        "--step: that makes 10001 losses; at most 1001 are possible: write a longer step",
+    );
+    for shard in ["0/3", "4/3", "3", "1/0", "-1/3", "x/y", "1/2/3"] {
+        let line = format!("--shard: '{shard}' is not a shard: write K/N with K from 1 to N, such as 3/8");
+        sweep(&["--shard", shard, "-o", "part.json"], &line);
+    }
+    sweep(
+        &["-o", "table.txt"],
+        "-o: cannot tell from 'table.txt' what to write: end it in .svg, .html or .json",
+    );
+    sweep(&["--shard", "1/2", "-o", "a.svg"], "-o: a shard is written as JSON: end 'a.svg' in .json");
+    sweep(
+        &["--faults", "seed 3"],
+        "--faults: the plan has a seed, which makes all runs the same: leave it out",
+    );
+    for words in [["--loss", "0%..x"], ["--loss", "0%..101%"], ["--loss", "..5%"], ["--step", "x"]] {
+        let output = lossproof(&[&["sweep", "udp-remote"], &words[..]].concat());
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(complaint.starts_with(&format!("lossproof: {}: ", words[0])), "{complaint}");
+        assert_eq!((complaint.lines().count(), output.status.code()), (1, Some(2)), "{complaint}");
+    }
+}
+
+#[test]
+fn a_table_fits_into_80_columns() {
+    let text = quiet(&["sweep", "udp-remote", "--runs", "100", "--loss", "0%..100%", "--step", "50%"]);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert_eq!(text.lines().filter(|line| line.contains('%')).count(), 3, "{text}");
+}
+
+#[test]
+fn plots_show_what_was_measured() {
+    let directory = directory("plots");
+    let path = directory.join("report.html").display().to_string();
+    let words = ["sweep", "udp-remote", "--runs", "50", "--faults", "client>server #9 drop", "-o", &path];
+    let table = quiet(&words);
+    let page = read(&path);
+    for text in ["time to success, seconds", "success, percent of runs", "sends per success", "give-ups"] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(page.contains(&table.replace('>', "&gt;")), "the page has the table");
+    let picture =
+        page.split_once("<svg").and_then(|(_, rest)| rest.split_once("</svg>")).expect("a picture").0;
+    assert!(picture.contains("client&gt;server #9 drop"), "the title is escaped");
+    assert!(!picture.contains("closed form"), "it does not hold here");
+    assert!(!page.contains("http://") || page.matches("http://").count() == 1, "only the name of SVG");
+}
