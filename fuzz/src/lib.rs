@@ -7,7 +7,7 @@ pub mod chat;
 mod cut;
 pub mod http;
 pub mod plan;
-mod planted;
+pub mod planted;
 mod puppet;
 pub mod schedule;
 mod script;

@@ -54,13 +54,14 @@ pub const TARGETS: [(&str, Target); 26] = [
 
 /// What can be done to a system without knowing which it is.
 pub(super) struct Known {
+    name: &'static str,
     /// Runs it with a plan of these bytes.
     pub(super) run: fn(u8, &[u8]),
     unknown: fn() -> Vec<&'static str>,
 }
 
 const fn known<S: Trial>() -> Known {
-    Known { run: run::<S>, unknown: unknown::<S> }
+    Known { name: S::ABOUT.name, run: run::<S>, unknown: unknown::<S> }
 }
 
 /// The systems by which [`schedule`] counts. Their order stays, or the corpus means something else.
@@ -80,6 +81,11 @@ pub(super) const SYSTEMS: [Known; 14] = [
     known::<UdpLocal>(),
     known::<UdpRemote>(),
 ];
+
+/// The first byte of an input of [`schedule`](schedule::schedule) that is for the system of this name.
+pub fn first_byte(system: &str) -> Option<u8> {
+    SYSTEMS.iter().position(|known| known.name == system).map(|index| index as u8)
+}
 
 /// The names of exempt properties that no property has.
 pub fn outdated_exemptions() -> Vec<&'static str> {

@@ -4,9 +4,13 @@
 
 #[path = "../models/udp_chat/world.rs"]
 mod chat_world;
+mod fuzzed;
 mod matrix;
 mod models;
 mod polite;
+#[path = "../../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, dead_code, reason = "the fuzzer's crate exports them, and not all are used here")]
+mod properties;
 mod replay;
 mod searches;
 

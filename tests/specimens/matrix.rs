@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use lossproof::check::Fates;
 
+use crate::fuzzed::INPUTS;
 use crate::searches::{Cell, EXHAUSTIVE_RUNS, MAX_FAULTS, PLANS, RUNS};
 use crate::{Case, cases};
 
@@ -22,8 +23,10 @@ plans       both, in plans of up to eight faults of any kind
 exhaustive  both, in every schedule of at most {MAX_FAULTS} faults:
             {fates}
 model       operations on the machine and on a model of it, shrunk to so many operations
+fuzz        which input shows it: scripts of a guest or an impostor, and schedules, from the corpora of
+            the fuzz targets and changed at random, without the guidance of coverage
 
-At most {RUNS} runs are made of each, but {PLANS} of plans, and {EXHAUSTIVE_RUNS} of the exhaustive search.
+At most {RUNS} runs are made of each, but {PLANS} of plans, and {EXHAUSTIVE_RUNS} of the exhaustive search; {INPUTS} inputs.
 
 "
     )
@@ -33,14 +36,15 @@ At most {RUNS} runs are made of each, but {PLANS} of plans, and {EXHAUSTIVE_RUNS
 #[test]
 fn every_bug_is_found() {
     let mut matrix = legend();
-    let columns = ["laws", "losses", "plans", "exhaustive", "model"].map(|name| format!("  {name:<10}"));
+    let columns =
+        ["laws", "losses", "plans", "exhaustive", "model", "fuzz"].map(|name| format!("  {name:<10}"));
     let _ = writeln!(matrix, "{:<40}{}", "", columns.concat().trim_end());
     let (mut smallest, mut wrong) = (String::new(), Vec::new());
     for Case { system, bugs, row, .. } in cases() {
         for bug in bugs {
             let row = row(bug);
             let name = format!("{system} {}", bug.name);
-            let cells = [&row.laws, &row.losses, &row.plans, &row.exhaustive, &row.model];
+            let cells = [&row.laws, &row.losses, &row.plans, &row.exhaustive, &row.model, &row.fuzz];
             let texts: Vec<String> = cells.iter().map(|cell| format!("  {cell:<10}")).collect();
             let _ = writeln!(matrix, "{name:<40}{}", texts.concat().trim_end());
             let plan = if bug.plan.is_empty() { "(no fault)" } else { bug.plan }.replace("; ", ";\n    ");

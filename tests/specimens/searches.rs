@@ -12,7 +12,7 @@ use proptest::sample::select;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-use crate::{World, models};
+use crate::{World, fuzzed, models};
 
 /// How many runs a search has for one specimen.
 pub(crate) const RUNS: u64 = 400;
@@ -33,6 +33,8 @@ pub(crate) enum Cell {
     /// The runs that failed, from 1, each with the number of faults that it was shrunk to: the first one, and after it
     /// those that came to fewer. None, if none failed.
     Tried(Vec<(u64, usize)>),
+    /// The first input that showed it, from 1. Nothing was made small.
+    Seen(u64),
     /// It is none for this specimen.
     Untried,
 }
@@ -42,7 +44,7 @@ impl Cell {
     pub(crate) fn fewest(&self) -> Option<usize> {
         match self {
             Self::Tried(found) => found.last().map(|(_, faults)| *faults),
-            Self::Untried => None,
+            Self::Seen(_) | Self::Untried => None,
         }
     }
 }
@@ -51,6 +53,7 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Untried => f.pad(""),
+            Self::Seen(input) => f.pad(&input.to_string()),
             Self::Tried(found) if found.is_empty() => f.pad("-"),
             Self::Tried(found) => {
                 let found: Vec<_> = found.iter().map(|(run, faults)| format!("{run}→{faults}")).collect();
@@ -67,6 +70,7 @@ pub(crate) struct Row {
     pub(crate) plans: Cell,
     pub(crate) exhaustive: Cell,
     pub(crate) model: Cell,
+    pub(crate) fuzz: Cell,
     /// What the smallest plan known breaks.
     pub(crate) broken: String,
     /// Whether it breaks nothing more without one of its faults, and nothing where all machines are right.
@@ -93,6 +97,7 @@ where
         plans: plans(world),
         exhaustive: exhaustive(world),
         model: models::cell(&scenario.name, bug),
+        fuzz: fuzzed::cell(&scenario.name, bug.name),
         broken: of_smallest(world).broken,
         is_minimal: right_holds(world, &smallest)
             && without_one.into_iter().all(|less| of_plan(world, &less).is_none()),

@@ -158,7 +158,7 @@ fn renamed(
 /// The ids that are free, in the order in which the set has them.
 #[expect(clippy::disallowed_types, reason = "this is the bug")]
 fn free_ids() -> Vec<u32> {
-    let free: std::collections::HashSet<u32> = (0..256).collect();
+    let free: std::collections::HashSet<u32> = (0..4096).collect();
     free.into_iter().collect()
 }
 
