@@ -244,3 +244,13 @@ fn plots_show_what_was_measured() {
     assert!(!picture.contains("closed form"), "it does not hold here");
     assert!(!page.contains("http://") || page.matches("http://").count() == 1, "only the name of SVG");
 }
+
+#[test]
+fn the_table_of_the_readme_is_what_is_printed() {
+    let readme = include_str!("../README.md");
+    let (_, from) = readme.split_once("$ lossproof sweep ").expect("the command is there");
+    let (command, from) = from.split_once('\n').expect("a line ends");
+    let (shown, _) = from.split_once("```").expect("the block ends");
+    let words: Vec<&str> = ["sweep"].into_iter().chain(command.split(' ')).collect();
+    assert_eq!(quiet(&words), shown);
+}

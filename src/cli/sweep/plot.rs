@@ -21,8 +21,8 @@ type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 struct Curve {
     name: &'static str,
     color: RGBColor,
-    /// Whether each point is marked.
-    is_marked: bool,
+    /// Whether the points are marked, and whether they are joined.
+    look: (bool, bool),
     /// Losses and values, both as they are shown.
     points: Vec<(f64, f64)>,
 }
@@ -36,12 +36,20 @@ impl Curve {
         value: impl Fn(&Row<'a>) -> Option<f64>,
     ) -> Self {
         let points = rows.iter().filter_map(|row| Some((row.loss * 100.0, value(row)?))).collect();
-        Self { name, color, is_marked: true, points }
+        Self { name, color, look: (true, true), points }
     }
 
-    fn unmarked(self) -> Self {
-        Self { is_marked: false, ..self }
+    fn looking(self, is_marked: bool, is_joined: bool) -> Self {
+        Self { look: (is_marked, is_joined), ..self }
     }
+}
+
+/// One set of axes.
+struct Plot {
+    caption: &'static str,
+    /// Where there is room for the names of the curves, if there are several.
+    legend: SeriesLabelPosition,
+    curves: Vec<Curve>,
 }
 
 /// A picture of success, time, sends and give-ups over the loss.
@@ -56,37 +64,47 @@ fn draw(text: &mut String, sweep: &Question, rows: &[Row<'_>]) -> Drawn {
     root.fill(&WHITE)?;
     let root = root.titled(&table::title(sweep), (FONT, 20))?;
     let areas = root.split_evenly((2, 2));
-    let whole = |ms: Option<u64>| ms.map(|ms| ms as f64 / 1_000.0);
+    let seconds = |ms: Option<u64>| ms.map(|ms| ms as f64 / 1_000.0);
+    // Points beside the line of the closed form, or a line of their own.
+    let is_joined = sweep.expected.is_none();
     let charts = [
-        (
-            "success, percent of runs",
-            vec![
-                Curve::new("closed form", GREY, rows, |row| row.expected.map(|share| share * 100.0))
-                    .unmarked(),
-                Curve::new("measured", BLUE, rows, |row| Some(row.success * 100.0)),
+        Plot {
+            caption: "success, percent of runs",
+            legend: SeriesLabelPosition::LowerLeft,
+            curves: vec![
+                Curve::new("closed form", ORANGE, rows, |row| row.expected.map(|share| share * 100.0))
+                    .looking(false, true),
+                Curve::new("measured", BLUE, rows, |row| Some(row.success * 100.0)).looking(true, is_joined),
             ],
-        ),
-        (
-            "time to success, seconds",
-            vec![
-                Curve::new("99 of 100 by", ORANGE, rows, |row| whole(row.p99_ms)),
-                Curve::new("half by", BLUE, rows, |row| whole(row.p50_ms)),
+        },
+        Plot {
+            caption: "time to success, seconds",
+            legend: SeriesLabelPosition::MiddleRight,
+            curves: vec![
+                Curve::new("p99", ORANGE, rows, |row| seconds(row.p99_ms)),
+                Curve::new("p50", BLUE, rows, |row| seconds(row.p50_ms)),
             ],
-        ),
-        ("sends per success", vec![Curve::new("sends", BLUE, rows, |row| row.sends_per_answer)]),
-        (
-            "give-ups, percent of runs",
-            vec![Curve::new("give-ups", ORANGE, rows, |row| row.give_ups().map(|share| share * 100.0))],
-        ),
+        },
+        Plot {
+            caption: "sends per success",
+            legend: SeriesLabelPosition::UpperLeft,
+            curves: vec![Curve::new("sends", BLUE, rows, |row| row.sends_per_answer)],
+        },
+        Plot {
+            caption: "give-ups, percent of runs",
+            legend: SeriesLabelPosition::UpperLeft,
+            curves: vec![Curve::new("give-ups", BLUE, rows, |row| row.give_ups().map(|share| share * 100.0))],
+        },
     ];
-    for (area, (caption, curves)) in areas.iter().zip(&charts) {
-        chart(area, caption, curves, rows)?;
+    for (area, plot) in areas.iter().zip(&charts) {
+        chart(area, plot, rows)?;
     }
     root.present()
 }
 
 /// One set of axes with its curves.
-fn chart(area: &Area<'_>, caption: &str, curves: &[Curve], rows: &[Row<'_>]) -> Drawn {
+fn chart(area: &Area<'_>, plot: &Plot, rows: &[Row<'_>]) -> Drawn {
+    let Plot { caption, legend, curves } = plot;
     let from = rows.first().map_or(0.0, |row| row.loss * 100.0);
     let to = rows.last().map_or(0.0, |row| row.loss * 100.0).max(from + 1.0);
     let values = curves.iter().flat_map(|curve| curve.points.iter().map(|(_, value)| *value));
@@ -101,24 +119,31 @@ fn chart(area: &Area<'_>, caption: &str, curves: &[Curve], rows: &[Row<'_>]) -> 
     chart
         .configure_mesh()
         .x_desc("loss, percent")
+        .max_light_lines(1)
         .light_line_style(WHITE)
         .label_style((FONT, 12))
         .axis_desc_style((FONT, 13))
         .draw()?;
     for curve in curves.iter().filter(|curve| !curve.points.is_empty()) {
-        let color = curve.color;
-        chart
-            .draw_series(LineSeries::new(curve.points.iter().copied(), color.stroke_width(2)))?
-            .label(curve.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
-        if curve.is_marked {
-            chart.draw_series(curve.points.iter().map(|&point| Circle::new(point, 3, color.filled())))?;
+        let (color, (is_marked, is_joined)) = (curve.color, curve.look);
+        let points = curve.points.iter().copied();
+        if is_joined {
+            let line = LineSeries::new(points.clone(), color.stroke_width(2));
+            let sample = move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2));
+            chart.draw_series(line)?.label(curve.name).legend(sample);
+        }
+        if is_marked {
+            let marks = chart.draw_series(points.map(|point| Circle::new(point, 3, color.filled())))?;
+            if !is_joined {
+                let sample = move |(x, y)| Circle::new((x + 8, y), 3, color.filled());
+                marks.label(curve.name).legend(sample);
+            }
         }
     }
     if curves.len() > 1 {
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::LowerLeft)
+            .position(legend.clone())
             .background_style(WHITE)
             .border_style(GREY)
             .label_font((FONT, 12))
