@@ -6,10 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use lossproof::check::Search;
+use lossproof::check::{Measure, Search};
 use lossproof::engine::Prepared;
 use lossproof::fault::{Chance, Profile};
-use lossproof::systems::{CLIENT, Options, System, udp_remote::UdpRemote};
+use lossproof::parallel;
+use lossproof::scenario::{Binding, Scenario};
+use lossproof::systems::{CLIENT, Options, SERVER, System, udp_remote::UdpRemote};
 use serde_json::Value;
 
 fn lossproof(args: &[&str]) -> Output {
@@ -101,6 +103,23 @@ fn a_sweep_makes_the_runs_of_a_search() {
         ["runs", "answered", "gave_up", "unfinished", "sends"].map(|key| rows[0][key].as_u64().unwrap());
     assert_eq!(sums, [tally.runs, ends.successes, ends.failures, ends.running, tally.packets]);
     assert!(ends.failures > 0 && ends.successes > 0);
+}
+
+#[test]
+fn the_first_run_that_panics_is_told_on_any_number_of_threads() {
+    let options = Options::default();
+    let mut scenario = Scenario::new("panics");
+    scenario.host("server", Binding::datagram(1060), move |boot| {
+        assert!(!boot.seed.is_multiple_of(4_000), "a seed like this");
+        UdpRemote::server(&options, boot)
+    });
+    let measure = || Measure::new(&scenario, SERVER, Prepared::default(), Profile::CALM, 3);
+    let panicked = measure().runs(0..40_000).unwrap_err();
+    assert_eq!(panicked.said, "a seed like this");
+    assert_eq!(measure().runs(0..panicked.run).map(|counts| counts.runs), Ok(panicked.run));
+    for jobs in 1..=3 {
+        assert_eq!(parallel::count(0..40_000, jobs, measure, |_| {}), Err(panicked.clone()));
+    }
 }
 
 #[test]

@@ -48,7 +48,9 @@ pub(super) fn run<S: System<Command: Sync>>(args: &SweepArgs) -> Result<Status, 
         |loss| profile(loss) == Profile { loss, ..Profile::CALM } && args.faults.faults.is_none();
     let expected = losses.iter().map(|&loss| {
         let share = S::success_share(&options, loss).filter(|_| is_only_loss(loss))?;
-        Some((share * SHARE as f64).round() as u64)
+        #[expect(clippy::cast_sign_loss, reason = "a share is not negative")]
+        let whole = (share * SHARE as f64).round() as u64;
+        Some(whole)
     });
     let mut network = args.faults.words(None);
     if args.faults.faults.is_some() {
