@@ -11,6 +11,7 @@ const HEAVY: &[&str] = &[
     "ipnet",
     "jiff",
     "mio",
+    "plotters",
     "socket2",
     "tokio",
     "tracing",
