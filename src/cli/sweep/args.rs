@@ -21,11 +21,11 @@ Examples:
   lossproof sweep udp-remote
   lossproof sweep udp-remote --loss 0%..60% --step 5% --runs 1000000 -o report.html
   lossproof sweep tcp-sixteen --loss 0%..20% --step 2% --profile lte --format json
-  lossproof sweep udp-remote --shard 3/8 -o part-3.json   (and after all eight: lossproof merge part-*.json)
+  lossproof sweep udp-remote --shard 3/8 -o part-3.json   (after all eight: lossproof merge)
 
-Neither the laws nor the properties are held here: that is for 'lossproof check', whose runs with the same loss
-and seed are the same. --bug plants the bug alone. Equal arguments give equal bytes, on any number of threads
-and in any number of shards.";
+Neither the laws nor the properties are held here: that is for 'lossproof check', whose runs with
+the same loss and seed are the same. --bug plants the bug alone. Equal arguments give equal bytes,
+on any number of threads and in any number of shards.";
 
 /// What the help of `merge` shows.
 pub(in super::super) const MERGE_EXAMPLES: &str = "\
