@@ -23,12 +23,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Progress};
 pub use measure::{Counts, Measure, Panicked};
 pub use property::{Demand, Property};
-pub use shrink::Shrunk;
+pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
 
 pub use crate::engine::View;
 use crate::engine::{Ended, Engine, Keep, Outcome, Prepared, Settings};
-use crate::fault::{Fault, FaultPlan, Links, Profile};
+use crate::fault::{FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::scenario::Scenario;
 use crate::seed::mix;
@@ -118,16 +118,11 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
 
     /// Makes the runs of a range, up to the first that fails.
     pub fn runs(&mut self, range: Range<u64>) -> Tally {
-        let mut tally = Tally::new(self.scenario.hosts().len());
-        tally.planned = self.planned();
-        tally.sometimes = self.sometimes().map(|(property, _)| (property.name.clone(), 0)).collect();
+        let mut tally = self.no_runs();
         for run in range {
             self.settings.seed = self.seed_of(run);
             match self.attempt() {
-                Ok(outcome) => {
-                    tally.add(&outcome, self.engine.statuses());
-                    tally.saw(self.engine.planned_fired(), self.sometimes().map(|(_, met)| met));
-                }
+                Ok(outcome) => self.add_to(&mut tally, &outcome),
                 Err(broken) => {
                     tally.runs += 1;
                     tally.failure = Some(self.explain(run, broken));
@@ -138,10 +133,20 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'a, C, E> {
         tally
     }
 
-    /// The faults of the plan, none of which has fired so far.
-    fn planned(&self) -> Vec<(Fault, u64)> {
+    /// The tally of no run: the faults of the plan, none of which has fired so far, and what was not seen yet.
+    fn no_runs(&self) -> Tally {
         let names = self.scenario.names();
-        self.settings.plan.schedule.faults.iter().map(|fault| (fault.named(&names), 0)).collect()
+        let faults = self.settings.plan.schedule.faults.iter();
+        let mut tally = Tally::new(names.len());
+        tally.planned = faults.map(|fault| (fault.named(&names), 0)).collect();
+        tally.sometimes = self.sometimes().map(|(property, _)| (property.name.clone(), 0)).collect();
+        tally
+    }
+
+    /// Adds the last run, which came to its end.
+    fn add_to(&self, tally: &mut Tally, outcome: &Outcome) {
+        tally.add(outcome, self.engine.statuses());
+        tally.saw(self.engine.planned_fired(), self.sometimes().map(|(_, met)| met));
     }
 
     /// Each property that is to hold sometimes, with whether the last run met it.

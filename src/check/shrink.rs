@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use proptest::strategy::ValueTree;
 
@@ -12,6 +13,11 @@ use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
 use crate::fault::{FaultPlan, Links, Profile};
 use crate::machine::Law;
+
+/// How many runs it may take to make a failure small, unless told otherwise.
+pub const MAX_SHRINK_RUNS: u64 = 20_000;
+/// How long it may take to make a failure small, unless told otherwise.
+pub const MAX_SHRINK_TIME: Duration = Duration::from_mins(1);
 
 /// A failure made small.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,17 +1,14 @@
 //! `check`: many runs, with the properties and the laws held to each.
 
 use std::num::NonZeroUsize;
-use std::thread;
 use std::time::{Duration, Instant};
-
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{CheckArgs, Format};
 use super::error::CliError;
 use super::report::{Example, Question, Report};
 use super::world::{World, with_panic_places};
-use super::{exhaustive, output};
-use crate::check::{Demand, Property, Search, Shrunk, Tally};
+use super::{exhaustive, output, progress};
+use crate::check::{Demand, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Property, Search, Shrunk, Tally};
 use crate::fault::{Bursts, Chance, FaultKind, Profile};
 use crate::machine::{Law, Status};
 use crate::parallel;
@@ -22,10 +19,6 @@ use crate::{Cuts, scenario::Scenario};
 const RUNS: u64 = 1_000_000;
 /// Among how many runs the one to show is chosen.
 const EXAMPLE_RUNS: u64 = 1_000;
-/// How many runs it may take to make a failure small.
-pub(super) const MAX_SHRINK_RUNS: u64 = 20_000;
-/// How long it may take; the report says if it was not enough.
-const MAX_SHRINK_TIME: Duration = Duration::from_mins(1);
 
 /// Makes many runs.
 pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
@@ -119,14 +112,9 @@ where
     C: Clone + 'static,
     E: PartialEq + std::fmt::Debug + 'static,
 {
-    let jobs = jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let bar = ProgressBar::new(runs);
-    let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} runs, {eta} left");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
+    let bar = progress::bar(runs, "{bar:40} {human_pos} of {human_len} runs, {eta} left");
     let begun_at = clock();
-    let tally = parallel::runs(0..runs, jobs, search, |done| bar.set_position(done));
+    let tally = parallel::runs(0..runs, progress::threads(jobs), search, |done| bar.set_position(done));
     let wall = begun_at.elapsed();
     bar.finish_and_clear();
     (tally, wall)

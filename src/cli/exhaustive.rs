@@ -3,17 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::args::{CheckArgs, Format};
-use super::check::{MAX_SHRINK_RUNS, clock, laws, statement};
+use super::check::{clock, laws, statement};
 use super::error::CliError;
 use super::number::{count, thousands};
-use super::output;
 use super::report::{Question, Report, item};
 use super::world::{World, with_panic_places};
-use crate::check::{Exhaustive, Explored, Fates, Progress, Shrunk};
+use super::{output, progress};
+use crate::check::{Exhaustive, Explored, Fates, MAX_SHRINK_RUNS, Progress, Shrunk};
 use crate::machine::Status;
 use crate::systems::{System, Transport};
 
@@ -67,11 +66,7 @@ fn usual(transport: Transport) -> Fates {
 
 /// Explores with a progress bar where standard error is a terminal.
 fn explore(search: impl FnOnce(&mut dyn FnMut(&Progress)) -> Explored) -> (Explored, Duration) {
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {msg}, {human_pos} of {human_len}, {eta} left")
-    {
-        bar.set_style(style);
-    }
+    let bar = progress::bar(0, "{bar:40} {msg}, {human_pos} of {human_len}, {eta} left");
     let begun_at = clock();
     let explored = search(&mut |progress| {
         let Progress { faults, done, of, runs } = *progress;

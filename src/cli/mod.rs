@@ -15,6 +15,7 @@ mod list;
 mod log;
 mod lookup;
 mod output;
+mod progress;
 mod real;
 mod registry;
 mod report;

@@ -53,7 +53,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         }
         while self.ended.is_none() {
             let Some(Reverse(Entry { order, event })) = self.world.queue.pop() else {
-                self.conclude(&scenario.names(), HostId(0), self.last_at);
+                self.conclude(scenario, HostId(0), self.last_at);
                 self.ended.get_or_insert(Ended::Quiet);
                 break;
             };
@@ -67,7 +67,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
                 break;
             }
             if let Some(unread_at) = self.unread_at().filter(|at| *at <= order.at()) {
-                self.conclude(&scenario.names(), order.host(), unread_at);
+                self.conclude(scenario, order.host(), unread_at);
                 break;
             }
             let times_out = self.is_overdue(order, event);
@@ -79,7 +79,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             }
             if self.may_deadlock() {
                 let is_timer = times_out || matches!(event, Event::Timer);
-                self.watch(&scenario.names(), order, is_timer.then_some(order.host()));
+                self.watch(scenario, order, is_timer.then_some(order.host()));
             }
             if self.ended != Some(Ended::Deadlock) {
                 self.show(order.at(), &mut observer);
@@ -307,7 +307,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
 
     /// Shows the observer what is new.
     fn show(&mut self, now: Instant, observer: &mut impl FnMut(&View<'_, E>) -> ControlFlow<String>) {
-        let inputs = self.inputs - self.inputs_before_calm;
+        let inputs = self.inputs_since_calm();
         let World { events, statuses, ends, .. } = &self.world;
         while self.shown.0 < events.len() || self.shown.1 < *ends {
             if self.shown.0 < events.len() {

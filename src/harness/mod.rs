@@ -36,6 +36,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::check::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME};
 use crate::check::{Property, Search, Tally};
 use crate::engine::Prepared;
 use crate::fault::{FaultKind, FaultPlan, Links, Profile};
@@ -48,10 +49,6 @@ use report::Report;
 
 /// How many runs a check makes unless told otherwise.
 pub const RUNS: u64 = 10_000;
-/// How many runs it may take to make a failure small, unless told otherwise.
-pub const MAX_SHRINK_RUNS: u64 = 20_000;
-/// How long it may take to make a failure small, unless told otherwise.
-pub const MAX_SHRINK_TIME: Duration = Duration::from_mins(1);
 
 /// The variable with a plan to run instead of all else.
 const REPLAY: &str = "LOSSPROOF_REPLAY";

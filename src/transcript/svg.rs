@@ -22,7 +22,7 @@ const MIN_SPAN: usize = 640;
 /// What is left free at the right.
 const MARGIN: usize = 60;
 
-const STYLE: &str = include_str!("picture.css");
+const STYLE: &str = concat!(include_str!("ladder.css"), include_str!("picture.css"));
 
 impl<E> Transcript<'_, E> {
     /// A ladder as SVG, light or dark as its viewer likes it: one row for each thing that happened, arrows that slant

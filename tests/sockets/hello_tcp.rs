@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    BOOT, Driven, PATIENCE, V4, V6, accept, clock, listener, plain_tcp, plain_unix, printed, read_all, reset,
-    unix_path, within_bounds,
+    BOOT, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, clock, listener, plain_tcp, plain_unix,
+    printed, read_all, reset, unix_path, within_bounds,
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
@@ -228,15 +228,7 @@ fn what_is_wrong_is_told() {
 #[test]
 fn nobody_listening_is_one_line() {
     within_bounds(|| {
-        for bind in [V4, V6] {
-            let nobody = TcpListener::bind(bind).unwrap().local_addr().unwrap();
-            let (status, told) = client(nobody, PATIENCE).join();
-            assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(
-                printed::<HelloTcp>(&told),
-                format!("cannot connect to {nobody}: connection refused\n")
-            );
-        }
+        assert_told_of_nobody::<HelloTcp>(|nobody| client(nobody, PATIENCE).join());
     });
 }
 

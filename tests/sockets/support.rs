@@ -88,6 +88,19 @@ pub(crate) fn type_all<S: System>(
     }
 }
 
+/// Calls a server that is not there, over both families, and wants one plain line. `call` says how the client ended, and
+/// what it told.
+pub(crate) fn assert_told_of_nobody<S: System>(
+    call: impl Fn(SocketAddr) -> (Result<Status, DriveError>, Vec<S::Event>),
+) {
+    for bind in [V4, V6] {
+        let nobody = TcpListener::bind(bind).unwrap().local_addr().unwrap();
+        let (status, told) = call(nobody);
+        assert_eq!(status.unwrap(), Status::Failure);
+        assert_eq!(printed::<S>(&told), format!("cannot connect to {nobody}: connection refused\n"));
+    }
+}
+
 /// A machine that runs in a thread of its own.
 pub(crate) struct Driven<E> {
     /// Where it is bound; port 0 if it is not, or on a Unix socket.

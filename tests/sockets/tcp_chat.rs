@@ -13,8 +13,8 @@ use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, bounded, file, is_timeout, listener, plain_tcp, printed,
-    read_all, reset, type_all, typed, unix_path, within_bounds,
+    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, file, is_timeout,
+    listener, plain_tcp, printed, read_all, reset, type_all, typed, unix_path, within_bounds,
 };
 
 fn server_at(bind: Peer) -> Driven<Event> {
@@ -291,15 +291,7 @@ fn the_client_says_all_before_it_leaves() {
 #[test]
 fn the_client_waits_within_bounds() {
     within_bounds(|| {
-        for bind in [V4, V6] {
-            let nobody = TcpListener::bind(bind).unwrap().local_addr().unwrap();
-            let (status, told) = client(nobody.into()).0.join();
-            assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(
-                printed::<TcpChat>(&told),
-                format!("cannot connect to {nobody}: connection refused\n")
-            );
-        }
+        assert_told_of_nobody::<TcpChat>(|nobody| client(nobody.into()).0.join());
         let listener = TcpListener::bind(V4).unwrap();
         let (mut client, keyboard) = client(listener.local_addr().unwrap().into());
         let mut stream = bounded(accept(&listener));

@@ -104,9 +104,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
     ) -> Self {
         let search = Search::new(scenario, properties, Prepared::default(), Profile::default(), 0);
         let fates = fates.distinct();
-        let mut exhaustive = Self { search, plan: FaultPlan::default(), fates, max_faults, merges: true };
-        exhaustive.search.settings.seed = 0;
-        exhaustive
+        Self { search, plan: FaultPlan::default(), fates, max_faults, merges: true }
     }
 
     /// The same in a world with a plan: its seed, its link, and its faults, which are in every schedule and do not count.
@@ -154,9 +152,6 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
 
     /// Nothing found yet.
     fn walk(&self, max_runs: u64) -> Walk {
-        let mut tally = Tally::new(self.search.scenario.hosts().len());
-        tally.planned = self.search.planned();
-        tally.sometimes = self.search.sometimes().map(|(property, _)| (property.name.clone(), 0)).collect();
         let explored = Explored {
             runs: 0,
             merged: 0,
@@ -164,7 +159,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
             states: 0,
             by_faults: vec![0; self.max_faults + 1],
             is_complete: false,
-            tally,
+            tally: self.search.no_runs(),
             failure: None,
         };
         let converges = |property: &Property<E>| matches!(property.demand, Demand::Converges { .. });
@@ -255,9 +250,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
         if tail.is_some() {
             walk.explored.merged += 1;
         } else {
-            walk.explored.tally.add(&outcome, engine.statuses());
-            let seen = self.search.sometimes().map(|(_, met)| met);
-            walk.explored.tally.saw(engine.planned_fired(), seen);
+            self.search.add_to(&mut walk.explored.tally, &outcome);
         }
         if can_branch {
             let sends = engine.sends();

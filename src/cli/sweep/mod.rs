@@ -7,15 +7,12 @@ mod part;
 mod plot;
 mod table;
 
-use std::num::NonZeroUsize;
 use std::path::Path;
-use std::thread;
-
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::Format;
 use super::error::CliError;
 use super::output::{self, Tint};
+use super::progress;
 use super::world::{World, with_panic_places};
 use crate::check::{Counts, Measure};
 use crate::fault::{Chance, Profile};
@@ -93,14 +90,13 @@ fn make_runs<S: System<Command: Sync>>(
     world: &World<S>,
     profile: impl Fn(Chance) -> Profile,
 ) -> Result<Vec<Counts>, SweepError> {
-    let jobs = args.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let jobs = progress::threads(args.jobs);
     let range = shard.range(args.runs);
     let each = range.end - range.start;
-    let bar = ProgressBar::new(each.saturating_mul(losses.len() as u64));
-    let style = "{bar:32} {human_pos} of {human_len} runs, {per_sec}, {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style);
-    }
+    let bar = progress::bar(
+        each.saturating_mul(losses.len() as u64),
+        "{bar:32} {human_pos} of {human_len} runs, {per_sec}, {eta} left",
+    );
     let (points, _) = with_panic_places(|| {
         let points = losses.iter().zip(0_u64..).map(|(&loss, place)| {
             let before = each.saturating_mul(place);

@@ -1,7 +1,7 @@
 //! Bugs of greet.
 
-use super::{Bug, planted};
-use crate::machine::{BoxedMachine, Input, Machine};
+use super::{Bug, decodes_each_read};
+use crate::machine::BoxedMachine;
 use crate::systems::greet::{Client, Event};
 
 /// The client decodes what each read brings, so a character that comes in two reads is lost: the original's
@@ -17,14 +17,5 @@ pub(in crate::systems) fn client(bug: Option<&str>, right: Client) -> BoxedMachi
     if bug != Some(DECODES_EACH_READ) {
         return Box::new(right);
     }
-    planted(right, |right, input, now, out| {
-        match input {
-            Input::Received { conn, bytes } => {
-                let text = String::from_utf8_lossy(bytes);
-                right.handle(Input::Received { conn, bytes: text.as_bytes() }, now, out);
-            }
-            input => right.handle(input, now, out),
-        }
-        right.deadline()
-    })
+    decodes_each_read(right)
 }

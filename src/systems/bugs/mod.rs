@@ -71,6 +71,20 @@ where
     Box::new(Planted { right, bug, due_at: None })
 }
 
+/// Has a machine decode what each read brings by itself, so that a character which comes in two reads is lost.
+fn decodes_each_read<M: Machine + 'static>(right: M) -> BoxedMachine<M::Command, M::Event> {
+    planted(right, |right, input, now, out| {
+        match input {
+            Input::Received { conn, bytes } => {
+                let text = String::from_utf8_lossy(bytes);
+                right.handle(Input::Received { conn, bytes: text.as_bytes() }, now, out);
+            }
+            input => right.handle(input, now, out),
+        }
+        right.deadline()
+    })
+}
+
 impl<M, B> Machine for Planted<M, B>
 where
     M: Machine,

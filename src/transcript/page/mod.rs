@@ -11,11 +11,11 @@ use super::svg::{class, escaped};
 use crate::machine::Status;
 
 const FRAME: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
+const STYLE: &str = concat!(include_str!("../ladder.css"), include_str!("page.css"));
 const DRAW: &str = include_str!("page.js");
 const STEP: &str = include_str!("step.js");
 /// What the page's policy allows to be executed: the hashes of what is above.
-const STYLE_HASH: &str = "sha256-CNIVo76VDAF+/ZrxMxDGNNpGHBuQfPv2lAq561WEjcE=";
+const STYLE_HASH: &str = "sha256-O0lzoKPq5kfjXZDcKKXy5JfRxM5Yl02EYhZQKrWKbBo=";
 const SCRIPT_HASH: &str = "sha256-SpUYCffWDtw/AmiWBBZi9oS42jOXWW4nEU8E1qVklvU=";
 
 #[derive(Serialize)]
