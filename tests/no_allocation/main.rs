@@ -1,8 +1,5 @@
 //! In steady state nothing is allocated for a message.
 
-#[cfg(feature = "net")]
-mod sockets;
-
 use std::time::Duration;
 
 use allocation_counter::measure;
