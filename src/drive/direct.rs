@@ -155,7 +155,8 @@ impl<N: Net, F> Direct<N, F> {
             }));
         }
         let mut broken = None;
-        core.out.drain_merged(|effect| match self.apply(effect, now) {
+        core.out.merge_writes();
+        core.out.drain(|effect| match self.apply(effect, now) {
             Ok(Some(status)) => core.done = Some(status),
             Ok(None) => {}
             Err(violation) => broken = broken.take().or(Some(violation)),
