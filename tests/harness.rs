@@ -127,7 +127,8 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
     }
     let directory = target().join("lossproof").join(CHECKED);
     let read = |name: &str| fs::read_to_string(directory.join(name)).expect(name);
-    assert!(report.contains(&format!("  files: {}\n", directory.display())), "{report}");
+    let kept = "report.txt fault.plan transcript.txt ladder.txt page.html test.rs";
+    assert!(report.contains(&format!("\n  files: {}\n         {kept}\n", directory.display())), "{report}");
     assert_eq!(read("fault.plan"), "v1; server>client #0 drop\n");
     assert!(read("report.txt").starts_with("FAILED a_request_is_counted_once"));
     assert!(
@@ -135,6 +136,34 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
             .ends_with("  server  broken a request is counted twice: it happened at 0.105\n")
     );
     assert_eq!(read("test.rs"), include_str!("harness/again.rs"));
+    // The first answer is lost on its way, and what does not hold is marked.
+    let ladder = read("ladder.txt");
+    assert!(
+        ladder.starts_with(" time   server") && ladder.lines().all(|line| line.chars().count() <= 80),
+        "{ladder}"
+    );
+    let row = |mark: &str, text: &str| ladder.lines().any(|line| line.contains(mark) && line.contains(text));
+    assert!(row(" ! ", "─ drop: #0 \"counted\" ") && row(" ✗ ", "a request is counted twice"), "{ladder}");
+    let page = read("page.html");
+    let replay =
+        "\"replay\":\"LOSSPROOF_REPLAY='v1; server>client #0 drop' cargo test a_request_is_counted_once\"";
+    assert!(page.contains("<h1>a_request_is_counted_once</h1>") && page.contains(replay), "{page}");
+    assert!(page.contains("a request is counted twice: it happened at 0.105"), "{page}");
+}
+
+#[test]
+fn hosts_that_do_not_fit_into_eighty_columns_get_a_wider_ladder() {
+    let mut scenario = scenario();
+    for number in 0..20 {
+        let bound = Binding::Datagram { port: 50_000 + number, connect: None };
+        scenario.host(format!("other{number}"), bound, |_| Box::new(Counter(0)));
+    }
+    let counted = [Property::never("a request is counted", |view| !view.events.is_empty())];
+    let said = panic_of(|| Check::new("many_hosts", &scenario, &counted).assert());
+    assert!(said.contains(" ladder.txt "), "{said}");
+    let ladder = fs::read_to_string(target().join("lossproof/many_hosts/ladder.txt")).expect("it is kept");
+    let head = ladder.lines().next().expect("the names of the hosts");
+    assert!(head.contains(" server ") && head.contains(" client ") && head.contains(" other19"), "{ladder}");
 }
 
 /// The test that a failure leaves to be pasted, as it is, beside the test once its server is mended: it compiles, makes
