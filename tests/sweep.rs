@@ -257,11 +257,42 @@ fn plots_show_what_was_measured() {
         assert!(page.contains(text), "{text}");
     }
     assert!(page.contains(&table.replace('>', "&gt;")), "the page has the table");
-    let picture =
-        page.split_once("<svg").and_then(|(_, rest)| rest.split_once("</svg>")).expect("a picture").0;
-    assert!(picture.contains("client&gt;server #9 drop"), "the title is escaped");
-    assert!(!picture.contains("closed form"), "it does not hold here");
-    assert!(!page.contains("http://") || page.matches("http://").count() == 1, "only the name of SVG");
+    assert_eq!(page.matches("<svg").count(), 4);
+    assert!(
+        page.contains("<h1>udp-remote --faults 'v1; client&gt;server #9 drop' --seed 0</h1>"),
+        "it is escaped"
+    );
+    assert!(!page.contains(">\nclosed form"), "it does not hold here");
+    let names = page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count();
+    assert_eq!(page.matches("http").count(), names, "only the name of SVG is of elsewhere");
+}
+
+/// Every colour of a plot but the grey of a frame is another one where it is dark.
+#[test]
+fn plots_can_be_read_in_the_dark() {
+    let directory = directory("dark");
+    for name in ["report.html", "report.svg"] {
+        let path = directory.join(name).display().to_string();
+        quiet(&["sweep", "udp-remote", "--runs", "50", "-o", &path]);
+        let picture = read(&path);
+        let (style, plots) = picture.split_once("</style>").expect("it has a style");
+        assert!(
+            style.contains("@media (prefers-color-scheme: dark)") && plots.contains("closed form"),
+            "{name}"
+        );
+        let mut colours = 0;
+        for part in ["fill=\"#", "stroke=\"#"] {
+            for (at, _) in plots.match_indices(part) {
+                let colour = &plots[at..at + part.len() + 7];
+                assert!(
+                    style.contains(&format!("[{colour}]")) || colour.ends_with("#828282\""),
+                    "{name}: {colour}"
+                );
+                colours += 1;
+            }
+        }
+        assert!(colours > 100, "{name}");
+    }
 }
 
 #[test]
