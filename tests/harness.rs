@@ -151,6 +151,38 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
     assert!(page.contains("a request is counted twice: it happened at 0.105"), "{page}");
 }
 
+/// A report without the time that it took by the clock on the wall, and with the path of its files as on any machine.
+fn timeless(report: &str) -> String {
+    let line = |line: &str| match (line.strip_prefix("  after "), line.find("target/lossproof/")) {
+        (Some(took), _) => took.split_once(", ").map_or("", |(_, simulated)| simulated).to_owned(),
+        (None, Some(at)) => format!("  files: {}", &line[at..]),
+        _ => line.to_owned(),
+    };
+    report.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// After a change that is meant, `INSTA_UPDATE=always` writes it into the README anew.
+#[test]
+fn the_report_of_the_readme_is_what_is_said() {
+    let readme = include_str!("../README.md");
+    let start = format!("FAILED {CHECKED}: ");
+    let block = |text: &str, end: &str| -> String {
+        let from = &text[text.find(&start).expect("it is there")..];
+        from[..from.find(end).expect("it ends")].to_owned()
+    };
+    let (shown, report) = (block(readme, "```"), block(&said(&checked(&[])), "\nnote: "));
+    let report = report.trim_end();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        let at = report.find("  files: ").expect("it says where files are");
+        let end = report.find("target/lossproof/").expect("they are there");
+        let portable = format!("{}  files: {}\n", &report[..at], &report[end..]);
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        fs::write(path, readme.replace(&shown, &portable)).expect("the README can be written");
+    } else {
+        assert_eq!(timeless(shown.trim_end()), timeless(report));
+    }
+}
+
 #[test]
 fn hosts_that_do_not_fit_into_eighty_columns_get_a_wider_ladder() {
     let mut scenario = scenario();

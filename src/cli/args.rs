@@ -18,7 +18,7 @@ use crate::fault::{Chance, Profile};
 #[command(after_help = "\
 Examples:
   lossproof list
-  lossproof sim udp-remote --seed 7 --loss 50%
+  lossproof sim udp-remote --seed 4 --loss 50%
   lossproof check udp-remote
   lossproof serve udp-remote          (and in another terminal: lossproof call udp-remote)
 
@@ -76,12 +76,12 @@ pub(super) enum Command {
 
 const SIM_EXAMPLES: &str = "\
 Examples:
-  lossproof sim udp-remote --seed 7 --loss 50%
+  lossproof sim udp-remote --seed 4 --loss 50%
   lossproof sim udp-remote --faults 'client>server #0 drop; server>client #0 delay 40ms'
   lossproof sim tcp-sixteen --profile satellite
   lossproof sim tcp-sixteen --faults 'at 2ms partition client|server; at 1s heal'
   lossproof sim udp-remote --faults @plan.txt --format json
-  lossproof sim udp-remote --loss 50% --seed 7 --format ladder
+  lossproof sim udp-remote --loss 50% --seed 4 --format ladder
   lossproof sim tcp-sixteen --faults 'client>server @3 reset' --format mermaid
   lossproof sim udp-chat --loss 20% --format html -o run.html       (open it in a browser)
 
