@@ -91,7 +91,7 @@ const CORE_CRATES: &[&str] = &[
 /// What the adapter of machines in another style may use beside them.
 const POLLED_CRATES: &[&str] = &["sansio"];
 /// What the driver may use beside them. The command line may use all.
-const DRIVE_CRATES: &[&str] = &["socket2", "tokio", "tracing", "turmoil"];
+const DRIVE_CRATES: &[&str] = &["nix", "rustix", "socket2", "tokio", "tracing", "turmoil"];
 
 /// What would bring the world in: a machine and its engine have no sockets, files, threads, clocks or process.
 const WORLD: &[&str] = &[

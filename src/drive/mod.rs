@@ -3,10 +3,13 @@
 //! [`run`] drives one machine on the operating system's sockets. `simulate` (feature `turmoil`) runs a whole scenario on
 //! turmoil, each host driven by the same loop over turmoil's sockets.
 
+mod datagrams;
 mod direct;
 mod driver;
 mod error;
+mod inbox;
 mod links;
+mod listener;
 mod net;
 mod outgoing;
 mod ready;
@@ -62,6 +65,9 @@ pub enum Endpoint {
 pub struct Setup<C> {
     /// Its socket.
     pub endpoint: Endpoint,
+    /// Whether others may be bound to the same address (`SO_REUSEPORT`): the system then spreads the peers over them, and
+    /// each peer of a datagram socket, and each stream, stays with one. Not for Unix sockets.
+    pub shared: bool,
     /// What becomes of what it sends, if a plan is to decide that.
     pub faults: Option<LocalFaults>,
     /// What the application asks of the machine while it runs, each handed in as [`Input::Command`] unless the machine is
@@ -72,7 +78,7 @@ pub struct Setup<C> {
 impl<C> Setup<C> {
     /// A socket without faults and commands.
     pub const fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, faults: None, commands: None }
+        Self { endpoint, shared: false, faults: None, commands: None }
     }
 }
 
@@ -110,9 +116,9 @@ pub async fn run_until<M: Machine>(
     event: impl FnMut(M::Event),
     stop: impl Future<Output = ()>,
 ) -> Result<Status, DriveError> {
-    let Setup { endpoint, faults, commands } = setup;
+    let Setup { endpoint, shared, faults, commands } = setup;
     let outgoing = faults.as_ref().map(Outgoing::new).transpose()?;
-    let mut port = Direct::<system::System, _>::open(endpoint, outgoing, event).await?;
+    let mut port = Direct::<system::System, _>::open(endpoint, shared, outgoing, event).await?;
     let local = port.local().unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0).into());
     info!(%local, "opened");
     opened(local);
