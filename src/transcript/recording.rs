@@ -34,13 +34,14 @@ impl<E> Transcript<'_, E> {
     /// use lossproof::engine::{Engine, Settings};
     /// use lossproof::systems::{Options, System, udp_local::UdpLocal};
     ///
-    /// let scenario = UdpLocal::scenario(&Options::default());
-    /// let names = scenario.names();
-    /// let mut engine = Engine::default();
-    /// engine.run(&scenario, &Settings::default());
-    /// let transcript = engine.transcript(&scenario, &names);
-    /// let (text, recording) = (transcript.to_string(), transcript.record());
-    /// drop((engine, names, scenario));
+    /// let (text, recording) = {
+    ///     let scenario = UdpLocal::scenario(&Options::default());
+    ///     let names = scenario.names();
+    ///     let mut engine = Engine::default();
+    ///     engine.run(&scenario, &Settings::default());
+    ///     let transcript = engine.transcript(&scenario, &names);
+    ///     (transcript.to_string(), transcript.record())
+    /// };
     /// assert_eq!(recording.transcript(&recording.names()).to_string(), text);
     /// ```
     pub fn record(&self) -> Recording {
