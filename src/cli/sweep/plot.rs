@@ -95,7 +95,7 @@ fn plots(sweep: &Question, rows: &[Row<'_>]) -> [Plot; 4] {
         },
         Plot {
             caption: "time to success, seconds",
-            legend: SeriesLabelPosition::MiddleRight,
+            legend: SeriesLabelPosition::UpperLeft,
             curves: vec![
                 Curve::new("p99", ORANGE, rows, |row| seconds(row.p99_ms)),
                 Curve::new("p50", BLUE, rows, |row| seconds(row.p50_ms)),
@@ -138,7 +138,8 @@ fn chart(area: &Area<'_>, plot: &Plot, rows: &[Row<'_>]) -> Drawn {
         .label_style((FONT, 15))
         .axis_desc_style((FONT, 16))
         .draw()?;
-    for curve in curves.iter().filter(|curve| !curve.points.is_empty()) {
+    let shown = || curves.iter().filter(|curve| !curve.points.is_empty());
+    for curve in shown() {
         let (color, (is_marked, is_joined)) = (curve.color, curve.look);
         let points = curve.points.iter().copied();
         if is_joined {
@@ -154,7 +155,7 @@ fn chart(area: &Area<'_>, plot: &Plot, rows: &[Row<'_>]) -> Drawn {
             }
         }
     }
-    if curves.len() > 1 {
+    if shown().count() > 1 {
         chart
             .configure_series_labels()
             .position(legend.clone())
