@@ -8,10 +8,6 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::support::clock;
 
-/// How many lines of each speaker are on their way at most. A line is on its way until every member has heard it.
-const WINDOW: u64 = 32;
-/// How many lines of all speakers are on their way at most, but for one of each.
-const MAX_LINES: u64 = 128;
 const LINE: &[u8] = b"what one of them says, all the others hear\n";
 /// How long a line is as it is told: the address of the speaker, which has a port of five digits, stands before it.
 const TOLD_LEN: u64 = ("127.0.0.1:12345\n".len() + LINE.len()) as u64;
@@ -70,9 +66,9 @@ pub(crate) struct Load {
     events: Events,
     members: Vec<Member>,
     speakers: usize,
-    /// How many lines of each speaker are on their way at most.
+    /// How many lines of each speaker are on their way at most. One is on its way until every member has heard it.
     window: u64,
-    /// As many lines as are said at once at most.
+    /// As many lines as that.
     lines: Vec<u8>,
     buffer: Vec<u8>,
     /// How many lines were said before the first round.
@@ -82,15 +78,15 @@ pub(crate) struct Load {
 
 impl Load {
     /// Joins, and waits until the server has all members.
-    pub(crate) fn new(server: SocketAddr, speakers: usize, members: usize) -> Self {
+    pub(crate) fn new(server: SocketAddr, [speakers, members]: [usize; 2], window: u64) -> Self {
         let poll = Poll::new().expect("there is a descriptor left");
         let mut load = Self {
             members: (0..members).map(|index| Member::join(server, &poll, Token(index))).collect(),
             poll,
             events: Events::with_capacity(members),
             speakers,
-            window: WINDOW.min(MAX_LINES / speakers as u64),
-            lines: LINE.repeat(WINDOW as usize),
+            window,
+            lines: LINE.repeat(window as usize),
             buffer: vec![0; 64 * 1024],
             greetings: 1,
             rounds: 0,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::args::{CheckArgs, RealArgs, SimArgs};
+use super::args::{CheckArgs, RealArgs, ServeArgs, SimArgs};
 use super::error::CliError;
 use super::sweep::{self, SweepArgs};
 use super::{check, real, sim};
@@ -47,7 +47,7 @@ pub(super) trait AnySystem {
     /// Makes many runs at each of several losses.
     fn sweep(&self, args: &SweepArgs) -> Result<Status, CliError>;
     /// Serves on a real socket.
-    fn serve(&self, args: &RealArgs) -> Result<Status, CliError>;
+    fn serve(&self, args: &ServeArgs) -> Result<Status, CliError>;
     /// Calls a server on a real socket.
     fn call(&self, args: &RealArgs) -> Result<Status, CliError>;
 }
@@ -70,7 +70,7 @@ impl<S: System<Command: Send + Sync>> AnySystem for S {
         sweep::run::<S>(args)
     }
 
-    fn serve(&self, args: &RealArgs) -> Result<Status, CliError> {
+    fn serve(&self, args: &ServeArgs) -> Result<Status, CliError> {
         real::serve::<S>(args)
     }
 

@@ -19,11 +19,13 @@ mod sockets;
 mod stream;
 mod system;
 mod unix;
+mod workers;
 
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::Receiver;
 use tracing::info;
 
@@ -31,6 +33,7 @@ pub use error::DriveError;
 pub use outgoing::LocalFaults;
 #[cfg(feature = "turmoil")]
 pub use simulated::{MAX_TURMOIL_HOSTS, SimulateError, Simulated, simulate};
+pub use workers::run_workers;
 
 use crate::machine::{Input, Machine, Peer, Status};
 use direct::Direct;
@@ -58,6 +61,17 @@ pub enum Endpoint {
     },
     /// None: the machine opens streams itself.
     Dialer,
+}
+
+impl Endpoint {
+    /// The same, bound elsewhere.
+    const fn at(self, bind: Peer) -> Self {
+        match self {
+            Self::Datagram { connect, broadcast, .. } => Self::Datagram { bind, connect, broadcast },
+            Self::Listener { .. } => Self::Listener { bind },
+            Self::Dialer => Self::Dialer,
+        }
+    }
 }
 
 /// What a machine on real sockets gets.
@@ -96,9 +110,7 @@ pub fn run<M: Machine>(
     opened: impl FnOnce(Peer),
     event: impl FnMut(M::Event),
 ) -> Result<Status, DriveError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriveError::Start)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let stop = stop_signal().map_err(DriveError::Start)?;
         run_until(machine, setup, opened, event, stop).await
     })
@@ -123,6 +135,11 @@ pub async fn run_until<M: Machine>(
     info!(%local, "opened");
     opened(local);
     driver::drive(machine, &mut port, Input::Start { local }, commands, stop).await
+}
+
+/// A runtime on this thread alone: what comes in, what it causes and what goes out need no other.
+fn runtime() -> Result<Runtime, DriveError> {
+    Builder::new_current_thread().enable_all().build().map_err(DriveError::Start)
 }
 
 /// Ends with the first Ctrl-C or SIGTERM.

@@ -24,9 +24,7 @@ pub(super) struct Stream<S> {
     /// It is to be flushed, with all that is written until then.
     pub(super) is_dirty: bool,
     eof: bool,
-    shutdown: Shutdown,
-    /// Writing has failed; what the peer had sent before is still read.
-    failed: bool,
+    writing: Writing,
 }
 
 /// How far a stream has come.
@@ -60,12 +58,23 @@ impl<S> Socket<S> {
     }
 }
 
-/// How far the end of this direction is.
+/// How far this direction has come.
+///
+/// ```text
+///  Open ──shutdown──► Ending ──all is written──► Ended
+///   └──────────┬────────┘
+///       the system refuses
+///              ▼
+///            Failed
+/// ```
 #[derive(Clone, Copy, PartialEq)]
-enum Shutdown {
+enum Writing {
     Open,
-    Wanted,
-    Done,
+    /// It ends once everything is written.
+    Ending,
+    Ended,
+    /// Nothing can be written any more; what the peer had sent before is still read.
+    Failed,
 }
 
 impl<S: net::Stream> Stream<S> {
@@ -77,14 +86,13 @@ impl<S: net::Stream> Stream<S> {
             out: VecDeque::new(),
             is_dirty: false,
             eof: false,
-            shutdown: Shutdown::Open,
-            failed: false,
+            writing: Writing::Open,
         }
     }
 
     /// Whether so many bytes may be offered to the system at once: many, with nothing before them.
     pub(super) fn is_direct(&self, len: usize) -> bool {
-        len >= MIN_DIRECT_LEN && self.out.is_empty() && !self.failed
+        len >= MIN_DIRECT_LEN && self.out.is_empty() && !self.is_failed()
     }
 
     /// Offers bytes to the system straight away; says how many it has taken.
@@ -102,7 +110,7 @@ impl<S: net::Stream> Stream<S> {
 
     /// Adds bytes to what is to be written, in a buffer of `spare` ones if this stream has none.
     pub(super) fn write(&mut self, bytes: &[u8], spare: &mut Spare) {
-        if self.failed {
+        if self.is_failed() {
             return;
         }
         if self.out.capacity() == 0 {
@@ -120,14 +128,14 @@ impl<S: net::Stream> Stream<S> {
 
     /// Ends this direction once everything is written.
     pub(super) fn shutdown(&mut self) {
-        if self.shutdown == Shutdown::Open {
-            self.shutdown = Shutdown::Wanted;
+        if self.writing == Writing::Open {
+            self.writing = Writing::Ending;
         }
     }
 
     /// Whether nothing can be written any more, which reading will report.
     pub(super) const fn is_failed(&self) -> bool {
-        self.failed
+        matches!(self.writing, Writing::Failed)
     }
 
     /// Goes on dialing, if it is still doing that.
@@ -144,7 +152,8 @@ impl<S: net::Stream> Stream<S> {
 
     /// Writes some of what is left, then ends this direction if that is wanted.
     pub(super) fn poll_write(&mut self, id: u32) -> Option<Raw> {
-        let socket = self.socket.open_mut().filter(|_| !self.failed)?;
+        let is_failed = self.is_failed();
+        let socket = self.socket.open_mut().filter(|_| !is_failed)?;
         let socket = Pin::new(socket);
         let (front, back) = self.out.as_slices();
         if !front.is_empty() {
@@ -158,13 +167,13 @@ impl<S: net::Stream> Stream<S> {
                 Poll::Ready(Err(_)) => self.fail(),
             };
         }
-        if self.shutdown != Shutdown::Wanted {
+        if self.writing != Writing::Ending {
             return None;
         }
         match socket.poll_shutdown(&mut self.waker.context()) {
             Poll::Pending => None,
             Poll::Ready(Ok(())) => {
-                self.shutdown = Shutdown::Done;
+                self.writing = Writing::Ended;
                 Some(Raw::ShutDown { id })
             }
             Poll::Ready(Err(_)) => self.fail(),
@@ -173,26 +182,26 @@ impl<S: net::Stream> Stream<S> {
 
     /// A peer that answers and resets leaves its answer to be read, so a failed write does not end the stream yet.
     fn fail(&mut self) -> Option<Raw> {
-        self.failed = true;
+        self.writing = Writing::Failed;
         self.out = VecDeque::new();
         None
     }
 
     /// Reads one slice, if this stream is read at all.
     pub(super) fn poll_read(&mut self, id: u32, buf: &mut [u8]) -> Option<Raw> {
+        let broken = self.is_failed().then_some(Raw::Broken { id });
         if !self.reading || self.eof {
-            return self.failed.then_some(Raw::Broken { id });
+            return broken;
         }
         let socket = Pin::new(self.socket.open_mut()?);
         let mut buf = ReadBuf::new(buf);
         match socket.poll_read(&mut self.waker.context(), &mut buf) {
-            Poll::Pending => self.failed.then_some(Raw::Broken { id }),
+            Poll::Pending => broken,
             Poll::Ready(Ok(())) => match buf.filled().len() {
-                0 if self.failed => Some(Raw::Broken { id }),
-                0 => {
+                0 => broken.or_else(|| {
                     self.eof = true;
                     Some(Raw::Eof { id })
-                }
+                }),
                 len => Some(Raw::Read { id, len }),
             },
             Poll::Ready(Err(_)) => Some(Raw::Broken { id }),

@@ -108,7 +108,7 @@ impl DatagramSocket for Datagram {
         match (self, datagrams.peek()) {
             (_, None) => Poll::Ready(Ok(0)),
             (Self::Inet(udp), Some((Peer::Inet(_), _))) => {
-                udp.poll_send(cx, datagrams.map_while(|(peer, bytes)| Some((peer.inet()?, bytes))))
+                udp.poll_send(cx, &datagrams.map_while(|(peer, bytes)| Some((peer.inet()?, bytes))))
             }
             (Self::Unix(socket), Some(&(Peer::Unix(path), bytes))) => {
                 socket.poll_send(cx, bytes, path).map_ok(|()| 1)

@@ -82,7 +82,7 @@ impl Udp {
     pub(super) fn poll_send<'a>(
         &mut self,
         cx: &mut Context<'_>,
-        datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])> + Clone,
+        datagrams: &(impl Iterator<Item = (SocketAddr, &'a [u8])> + Clone),
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.socket.poll_send_ready(cx))?;
