@@ -33,7 +33,7 @@
 //! property or a law, and makes it as small as it can be.
 //!
 //! To test a protocol of your own, begin with the [`guide`]: it takes ten minutes from an empty directory to a bug that
-//! was found, replayed and mended.
+//! was found, replayed and mended. Its chapters, from [`guide::machine`] to [`guide::sweeps`], take one thing each.
 //!
 //! # The loop
 //!
@@ -84,7 +84,7 @@
 //!
 //! | module | what it has |
 //! |---|---|
-//! | [`guide`] | how to test a protocol of your own |
+//! | [`guide`] | how to test a protocol of your own, and a chapter for each part |
 //! | [`machine`] | the contract: [`Machine`], [`Input`], [`Outbox`], [`Peer`], the laws by name |
 //! | [`wire`] | bytes to values and back |
 //! | [`parts`] | pieces that protocols are made of: backoff, a machine for each connection |
@@ -110,7 +110,23 @@ pub mod engine;
 pub mod fault;
 #[expect(clippy::test_attr_in_doctest, reason = "its test is run by tests/guide")]
 #[doc = include_str!("guide.md")]
-pub mod guide {}
+pub mod guide {
+    #[doc = include_str!("guide/check.md")]
+    pub mod check {}
+    #[doc = include_str!("guide/machine.md")]
+    pub mod machine {}
+    #[cfg(feature = "net")]
+    #[doc = include_str!("guide/real_sockets.md")]
+    pub mod real_sockets {}
+    #[doc = include_str!("guide/replay.md")]
+    pub mod replay {}
+    #[doc = include_str!("guide/scenario.md")]
+    pub mod scenario {}
+    #[doc = include_str!("guide/sweeps.md")]
+    pub mod sweeps {}
+    #[doc = include_str!("guide/transcripts.md")]
+    pub mod transcripts {}
+}
 pub mod harness;
 pub mod host;
 mod lawful;

@@ -142,6 +142,7 @@ mod tests {
     use crate::check::Failure;
     use crate::fault::FaultPlan;
     use crate::time::Instant;
+    use crate::transcript::Recording;
 
     /// The tally of a chunk of so many runs, the last of which is number `failed`.
     fn failing(runs: u64, failed: u64) -> Tally {
@@ -154,6 +155,7 @@ mod tests {
             packets: 0,
             at: Instant::START,
             transcript: String::new(),
+            recording: Recording::default(),
         };
         Tally { runs, failure: Some(failure), ..Tally::default() }
     }

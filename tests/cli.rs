@@ -258,7 +258,7 @@ fn a_plan_that_is_none_is_refused_with_its_place() {
 
 #[test]
 fn help_has_examples_and_status_0() {
-    for command in ["list", "sim", "check", "sweep", "merge", "serve", "call"] {
+    for command in ["list", "sim", "check", "sweep", "merge", "serve", "call", "ip", "lookup"] {
         let help = quiet(&[command, "--help"], 0);
         assert!(help.contains(&format!("Examples:\n  lossproof {command}")), "{help}");
     }

@@ -6,6 +6,8 @@ use std::process::Command;
 /// What only the features `net`, `turmoil` and `cli` may bring in.
 const HEAVY: &[&str] = &[
     "clap",
+    "clap_complete",
+    "clap_mangen",
     "dns-lookup",
     "indicatif",
     "ipnet",

@@ -127,7 +127,8 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
     }
     let directory = target().join("lossproof").join(CHECKED);
     let read = |name: &str| fs::read_to_string(directory.join(name)).expect(name);
-    assert!(report.contains(&format!("  files: {}\n", directory.display())), "{report}");
+    let kept = "report.txt fault.plan transcript.txt ladder.txt page.html test.rs";
+    assert!(report.contains(&format!("\n  files: {}\n         {kept}\n", directory.display())), "{report}");
     assert_eq!(read("fault.plan"), "v1; server>client #0 drop\n");
     assert!(read("report.txt").starts_with("FAILED a_request_is_counted_once"));
     assert!(
@@ -135,6 +136,66 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
             .ends_with("  server  broken a request is counted twice: it happened at 0.105\n")
     );
     assert_eq!(read("test.rs"), include_str!("harness/again.rs"));
+    // The first answer is lost on its way, and what does not hold is marked.
+    let ladder = read("ladder.txt");
+    assert!(
+        ladder.starts_with(" time   server") && ladder.lines().all(|line| line.chars().count() <= 80),
+        "{ladder}"
+    );
+    let row = |mark: &str, text: &str| ladder.lines().any(|line| line.contains(mark) && line.contains(text));
+    assert!(row(" ! ", "─ drop: #0 \"counted\" ") && row(" ✗ ", "a request is counted twice"), "{ladder}");
+    let page = read("page.html");
+    let replay =
+        "\"replay\":\"LOSSPROOF_REPLAY='v1; server>client #0 drop' cargo test a_request_is_counted_once\"";
+    assert!(page.contains("<h1>a_request_is_counted_once</h1>") && page.contains(replay), "{page}");
+    assert!(page.contains("a request is counted twice: it happened at 0.105"), "{page}");
+}
+
+/// A report without the time that it took by the clock on the wall, and with the path of its files as on any machine.
+fn timeless(report: &str) -> String {
+    let line = |line: &str| match (line.strip_prefix("  after "), line.find("target/lossproof/")) {
+        (Some(took), _) => took.split_once(", ").map_or("", |(_, simulated)| simulated).to_owned(),
+        (None, Some(at)) => format!("  files: {}", &line[at..]),
+        _ => line.to_owned(),
+    };
+    report.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// After a change that is meant, `INSTA_UPDATE=always` writes it into the README anew.
+#[test]
+fn the_report_of_the_readme_is_what_is_said() {
+    let readme = include_str!("../README.md");
+    let start = format!("FAILED {CHECKED}: ");
+    let block = |text: &str, end: &str| -> String {
+        let from = &text[text.find(&start).expect("it is there")..];
+        from[..from.find(end).expect("it ends")].to_owned()
+    };
+    let (shown, report) = (block(readme, "```"), block(&said(&checked(&[])), "\nnote: "));
+    let report = report.trim_end();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        let at = report.find("  files: ").expect("it says where files are");
+        let end = report.find("target/lossproof/").expect("they are there");
+        let portable = format!("{}  files: {}\n", &report[..at], &report[end..]);
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+        fs::write(path, readme.replace(&shown, &portable)).expect("the README can be written");
+    } else {
+        assert_eq!(timeless(shown.trim_end()), timeless(report));
+    }
+}
+
+#[test]
+fn hosts_that_do_not_fit_into_eighty_columns_get_a_wider_ladder() {
+    let mut scenario = scenario();
+    for number in 0..20 {
+        let bound = Binding::Datagram { port: 50_000 + number, connect: None };
+        scenario.host(format!("other{number}"), bound, |_| Box::new(Counter(0)));
+    }
+    let counted = [Property::never("a request is counted", |view| !view.events.is_empty())];
+    let said = panic_of(|| Check::new("many_hosts", &scenario, &counted).assert());
+    assert!(said.contains(" ladder.txt "), "{said}");
+    let ladder = fs::read_to_string(target().join("lossproof/many_hosts/ladder.txt")).expect("it is kept");
+    let head = ladder.lines().next().expect("the names of the hosts");
+    assert!(head.contains(" server ") && head.contains(" client ") && head.contains(" other19"), "{ladder}");
 }
 
 /// The test that a failure leaves to be pasted, as it is, beside the test once its server is mended: it compiles, makes

@@ -257,11 +257,42 @@ fn plots_show_what_was_measured() {
         assert!(page.contains(text), "{text}");
     }
     assert!(page.contains(&table.replace('>', "&gt;")), "the page has the table");
-    let picture =
-        page.split_once("<svg").and_then(|(_, rest)| rest.split_once("</svg>")).expect("a picture").0;
-    assert!(picture.contains("client&gt;server #9 drop"), "the title is escaped");
-    assert!(!picture.contains("closed form"), "it does not hold here");
-    assert!(!page.contains("http://") || page.matches("http://").count() == 1, "only the name of SVG");
+    assert_eq!(page.matches("<svg").count(), 4);
+    assert!(
+        page.contains("<h1>udp-remote --faults 'v1; client&gt;server #9 drop' --seed 0</h1>"),
+        "it is escaped"
+    );
+    assert!(!page.contains(">\nclosed form"), "it does not hold here");
+    let names = page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count();
+    assert_eq!(page.matches("http").count(), names, "only the name of SVG is of elsewhere");
+}
+
+/// Every colour of a plot but the grey of a frame is another one where it is dark.
+#[test]
+fn plots_can_be_read_in_the_dark() {
+    let directory = directory("dark");
+    for name in ["report.html", "report.svg"] {
+        let path = directory.join(name).display().to_string();
+        quiet(&["sweep", "udp-remote", "--runs", "50", "-o", &path]);
+        let picture = read(&path);
+        let (style, plots) = picture.split_once("</style>").expect("it has a style");
+        assert!(
+            style.contains("@media (prefers-color-scheme: dark)") && plots.contains("closed form"),
+            "{name}"
+        );
+        let mut colours = 0;
+        for part in ["fill=\"#", "stroke=\"#"] {
+            for (at, _) in plots.match_indices(part) {
+                let colour = &plots[at..at + part.len() + 7];
+                assert!(
+                    style.contains(&format!("[{colour}]")) || colour.ends_with("#828282\""),
+                    "{name}: {colour}"
+                );
+                colours += 1;
+            }
+        }
+        assert!(colours > 100, "{name}");
+    }
 }
 
 #[test]
@@ -270,6 +301,69 @@ fn the_table_of_the_readme_is_what_is_printed() {
     let (_, from) = readme.split_once("$ lossproof sweep ").expect("the command is there");
     let (command, from) = from.split_once('\n').expect("a line ends");
     let (shown, _) = from.split_once("```").expect("the block ends");
-    let words: Vec<&str> = ["sweep"].into_iter().chain(command.split(' ')).collect();
+    let path = directory("readme").join("sweep.svg").display().to_string();
+    let words: Vec<&str> = ["sweep"].into_iter().chain(command.split(' ')).chain(["-o", &path]).collect();
     assert_eq!(quiet(&words), shown);
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/sweep.svg");
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::copy(&path, kept).expect("the picture can be written");
+    }
+    assert!(read(kept) == read(&path), "{kept} is not what is drawn: INSTA_UPDATE=always writes it anew");
+}
+
+/// The blocks of the README that a shell runs and that hold this, with fewer runs.
+fn scripts(part: &str) -> Vec<String> {
+    let readme = include_str!("../README.md");
+    let blocks = readme.split("\n```sh\n").skip(1).filter_map(|block| block.split_once("```"));
+    let of_it = blocks.map(|(block, _)| block).filter(|block| block.contains(part));
+    of_it.map(|block| block.replace("--runs 1000000", "--runs 800")).collect()
+}
+
+/// A shell that finds the program, in this directory.
+fn shell(directory: &Path, script: &str) -> Command {
+    let bin = Path::new(env!("CARGO_BIN_EXE_lossproof")).parent().expect("it is in a directory");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new("sh");
+    // GNU parallel keeps notes at home.
+    command.args(["-e", "-c", script]).current_dir(directory).env("HOME", directory);
+    command.env("PATH", format!("{}:{path}", bin.display()));
+    command
+}
+
+/// The report of the whole sweep, made at once.
+fn whole(directory: &Path) -> String {
+    let path = directory.join("whole.html").display().to_string();
+    quiet(&["sweep", "udp-remote", "--runs", "800", "-o", &path]);
+    read(&path)
+}
+
+#[test]
+fn shards_are_made_by_gnu_parallel_as_the_readme_says() {
+    let version = Command::new("parallel").arg("--version").output();
+    if !version.is_ok_and(|output| output.stdout.starts_with(b"GNU parallel")) {
+        eprintln!("left out: GNU parallel is not there; 'apt-get install parallel' brings it");
+        return;
+    }
+    let directory = directory("parallel");
+    let [script] = &scripts("\nlossproof merge ")[..] else { panic!("one script") };
+    assert!(script.starts_with("parallel lossproof sweep ") && script.contains("--runs 800 "), "{script}");
+    let output = shell(&directory, script).output().expect("there is a shell");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(read(&directory.join("report.html").display().to_string()), whole(&directory));
+}
+
+/// The script of the README, run as Slurm runs it: with a number for each.
+#[test]
+fn shards_are_made_by_a_slurm_array_as_the_readme_says() {
+    let directory = directory("slurm");
+    let [script] = &scripts("#SBATCH")[..] else { panic!("one script") };
+    assert!(script.starts_with("#!/bin/sh\n#SBATCH --array=1-8\n"), "{script}");
+    for task in 1..=8 {
+        let task = task.to_string();
+        let output = shell(&directory, script).env("SLURM_ARRAY_TASK_ID", task).output().expect("a shell");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let output = shell(&directory, "lossproof merge part-*.json -o report.html").output().expect("a shell");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(read(&directory.join("report.html").display().to_string()), whole(&directory));
 }

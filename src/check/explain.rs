@@ -29,6 +29,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             }
         };
         let names = self.scenario.names();
+        let transcript = self.engine.transcript(self.scenario, &names);
         let failure = Failure {
             run,
             broken: broken.what,
@@ -37,7 +38,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             commands: self.given(&names),
             packets: self.engine.packets(),
             at: self.engine.last_at(),
-            transcript: self.engine.transcript(self.scenario, &names).to_string(),
+            transcript: transcript.to_string(),
+            recording: transcript.record(),
         };
         self.settings.keep = keep;
         self.engine = Engine::default();

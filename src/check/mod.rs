@@ -33,6 +33,7 @@ use crate::machine::Law;
 use crate::scenario::Scenario;
 use crate::seed::mix;
 use crate::time::Instant;
+use crate::transcript::Recording;
 
 /// A run in which something does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Failure {
     pub at: Instant,
     /// What happened, up to the step that broke it.
     pub transcript: String,
+    /// The same with all that was recorded, to be drawn.
+    pub recording: Recording,
 }
 
 /// Runs a scenario with many seeds and holds the laws and the properties to each run.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::choices::SystemArgs;
+use super::registry;
 use super::value::{self, NamedProfile};
 use crate::fault::{Chance, Profile};
 
@@ -17,7 +18,7 @@ use crate::fault::{Chance, Profile};
 #[command(after_help = "\
 Examples:
   lossproof list
-  lossproof sim udp-remote --seed 7 --loss 50%
+  lossproof sim udp-remote --seed 4 --loss 50%
   lossproof check udp-remote
   lossproof serve udp-remote          (and in another terminal: lossproof call udp-remote)
 
@@ -65,16 +66,22 @@ pub(super) enum Command {
     /// Look up a host, a service or a byte order
     #[command(after_help = super::lookup::EXAMPLES)]
     Lookup(super::lookup::LookupArgs),
+    /// Write the completions of a shell to standard output
+    #[command(after_help = super::manual::COMPLETIONS_EXAMPLES)]
+    Completions(super::manual::CompletionsArgs),
+    /// Write the pages of the manual, one for each command
+    #[command(after_help = super::manual::MAN_EXAMPLES)]
+    Man(super::manual::ManArgs),
 }
 
 const SIM_EXAMPLES: &str = "\
 Examples:
-  lossproof sim udp-remote --seed 7 --loss 50%
+  lossproof sim udp-remote --seed 4 --loss 50%
   lossproof sim udp-remote --faults 'client>server #0 drop; server>client #0 delay 40ms'
   lossproof sim tcp-sixteen --profile satellite
   lossproof sim tcp-sixteen --faults 'at 2ms partition client|server; at 1s heal'
   lossproof sim udp-remote --faults @plan.txt --format json
-  lossproof sim udp-remote --loss 50% --seed 7 --format ladder
+  lossproof sim udp-remote --loss 50% --seed 4 --format ladder
   lossproof sim tcp-sixteen --faults 'client>server @3 reset' --format mermaid
   lossproof sim udp-chat --loss 20% --format html -o run.html       (open it in a browser)
 
@@ -151,7 +158,7 @@ pub(super) struct ListArgs {
 #[derive(Clone, Debug, Args)]
 pub(super) struct FaultArgs {
     /// A network by its name: lan, wifi, lte, satellite, lossy or hostile; --loss and the like go before what it has
-    #[arg(long, value_name = "NAME", value_parser = value::profile)]
+    #[arg(long, value_name = "NAME", value_parser = value::known(value::profile, registry::profiles), hide_possible_values = true)]
     pub(super) profile: Option<NamedProfile>,
     /// How much later than its latency a packet comes at most; 20ms if no span is given
     #[arg(long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "20ms", value_parser = value::jitter)]
@@ -213,6 +220,7 @@ impl FaultArgs {
 #[derive(Debug, Args)]
 pub(super) struct SimArgs {
     /// Which system; 'lossproof list' shows all
+    #[arg(value_parser = value::text(registry::names), hide_possible_values = true)]
     pub(super) system: String,
     /// Where all randomness comes from
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
@@ -247,6 +255,7 @@ pub(super) struct SimArgs {
 #[derive(Clone, Debug, Args)]
 pub(super) struct CheckArgs {
     /// Which system; 'lossproof list' shows all
+    #[arg(value_parser = value::text(registry::names), hide_possible_values = true)]
     pub(super) system: String,
     /// How many runs to make [default: 1000000; with --exhaustive as many as there are]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::runs)]
@@ -297,6 +306,7 @@ pub(super) struct ServeArgs {
 #[derive(Debug, Args)]
 pub(super) struct RealArgs {
     /// Which system; 'lossproof list' shows all
+    #[arg(value_parser = value::text(registry::names), hide_possible_values = true)]
     pub(super) system: String,
     /// Where the server is: IP:PORT, [IPV6]:PORT or unix:PATH; for http also HOST or HOST:PORT
     /// [default: 127.0.0.1, or 255.255.255.255 for a broadcast, and the system's port]

@@ -22,6 +22,7 @@ pub(super) struct SystemArgs {
     timeout: Duration,
     /// Plant a bug, with the faults that show it if none are given; 'lossproof list --bugs' shows all
     #[arg(long, value_name = "NAME", help_heading = SINGLE)]
+    #[arg(value_parser = value::text(registry::bugs), hide_possible_values = true)]
     bug: Option<String>,
     /// How likely the server drops a request (udp-remote) [default: 0%; serve: 50%]
     #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = SINGLE)]

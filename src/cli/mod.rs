@@ -1,4 +1,5 @@
-//! The command line: `list`, `sim`, `check`, `sweep`, `merge`, `serve`, `call`, and the tools `ip` and `lookup`.
+//! The command line: `list`, `sim`, `check`, `sweep`, `merge`, `serve`, `call`, the tools `ip` and `lookup`,
+//! and `completions` and `man`.
 //!
 //! Standard output has the result and nothing else; standard error has one line for each note or error, and the log if
 //! it is asked for. The exit status is 0 where all was done and held, 1 where the protocol failed or a property was
@@ -14,6 +15,7 @@ mod ip;
 mod list;
 mod log;
 mod lookup;
+mod manual;
 mod output;
 mod progress;
 mod real;
@@ -73,5 +75,7 @@ fn obey(command: Command) -> Result<Status, CliError> {
         Command::Call(args) => registry::find(&args.system)?.call(&args),
         Command::Ip(args) => ip::run(&args),
         Command::Lookup(args) => lookup::run(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
     }
 }

@@ -1,9 +1,12 @@
 //! The systems, as one list of things that commands can be applied to.
 
+use std::collections::BTreeSet;
+
 use super::args::{CheckArgs, RealArgs, ServeArgs, SimArgs};
 use super::error::CliError;
 use super::sweep::{self, SweepArgs};
 use super::{check, real, sim};
+use crate::fault::Profile;
 use crate::machine::Status;
 use crate::systems::{
     About, System, greet::Greet, greeter::Greeter, hello_tcp::HelloTcp, hello_udp::HelloUdp, http::Http,
@@ -76,12 +79,28 @@ impl<S: System<Command: Send + Sync>> AnySystem for S {
     }
 }
 
+/// The names of all systems.
+pub(super) fn names() -> Vec<&'static str> {
+    SYSTEMS.into_iter().map(|system| system.about().name).collect()
+}
+
+/// The names of all bugs, each once.
+pub(super) fn bugs() -> Vec<&'static str> {
+    let bugs = SYSTEMS.into_iter().flat_map(|system| system.about().bugs).map(|bug| bug.name);
+    bugs.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The names of all profiles.
+pub(super) fn profiles() -> Vec<&'static str> {
+    Profile::NAMED.into_iter().map(|(name, _)| name).collect()
+}
+
 /// The system of this name.
 pub(super) fn find(name: &str) -> Result<&'static dyn AnySystem, CliError> {
     if let Some(system) = SYSTEMS.into_iter().find(|system| system.about().name == name) {
         return Ok(system);
     }
-    let near = nearest(name, SYSTEMS.into_iter().map(|system| system.about().name));
+    let near = nearest(name, names().into_iter());
     Err(CliError::UnknownSystem { name: name.to_owned(), near })
 }
 

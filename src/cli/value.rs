@@ -1,8 +1,12 @@
 //! Reading and writing the values of single options.
 
+use std::ffi::OsStr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 
 use super::registry::nearest;
 use crate::fault::{Profile, ProfileError, SpanError, parse_span};
@@ -156,6 +160,40 @@ pub(super) fn profile(name: &str) -> Result<NamedProfile, ValueError> {
     let near = || nearest(&name.to_lowercase(), Profile::NAMED.into_iter().map(|(known, _)| known));
     let profile = name.parse().map_err(|why| ValueError::Profile { why, near: near() })?;
     Ok(NamedProfile { name: name.to_owned(), profile })
+}
+
+/// A value of which some texts are known. A shell completes those; what others mean, the parser says.
+#[derive(Clone)]
+pub(super) struct Known<P> {
+    parser: P,
+    names: fn() -> Vec<&'static str>,
+}
+
+/// A value that is read by a parser, with its known texts.
+pub(super) fn known<P: TypedValueParser>(parser: P, names: fn() -> Vec<&'static str>) -> Known<P> {
+    Known { parser, names }
+}
+
+/// A text that is looked up later, with those that will be found.
+pub(super) fn text(names: fn() -> Vec<&'static str>) -> Known<StringValueParser> {
+    known(StringValueParser::new(), names)
+}
+
+impl<P: TypedValueParser> TypedValueParser for Known<P> {
+    type Value = P::Value;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<P::Value, clap::Error> {
+        self.parser.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.names)().into_iter().map(PossibleValue::new)))
+    }
 }
 
 /// Reads how late packets may be.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::report::Report;
+use crate::transcript::{Look, TooNarrow, Transcript};
 
 /// The plans of a directory, by name, with where each was read.
 ///
@@ -28,20 +29,35 @@ pub(super) fn plans(directory: &Path) -> Vec<(PathBuf, String)> {
     paths.into_iter().map(read).collect()
 }
 
-/// Writes report, plan, transcript and a test to paste; where they are, unless they cannot be written.
-pub(super) fn write(report: &Report<'_>) -> Option<PathBuf> {
+/// Writes report, plan, transcript, pictures and a test to paste; what says where and which, unless they
+/// cannot be written.
+pub(super) fn write(report: &Report<'_>) -> Option<String> {
     let directory = target()?.join("lossproof").join(file_name(report.name));
     fs::create_dir_all(&directory).ok()?;
     let failure = &report.shrunk.failure;
-    for (name, text) in [
+    let names = failure.recording.names();
+    let transcript = failure.recording.transcript(&names);
+    let files = [
         ("report.txt", report.to_string()),
         ("fault.plan", format!("{}\n", failure.plan)),
         ("transcript.txt", failure.transcript.clone()),
+        ("ladder.txt", ladder(&transcript)),
+        ("page.html", transcript.page(report.name, &report.replay())),
         ("test.rs", report.test()),
-    ] {
+    ];
+    for (name, text) in &files {
         fs::write(directory.join(name), text).ok()?;
     }
-    Some(directory)
+    let names = files.map(|(name, _)| name).join(" ");
+    Some(format!("  files: {}\n         {names}\n", directory.display()))
+}
+
+/// The transcript as a ladder, as wide as a terminal or, where its hosts do not fit, twice as wide as they need.
+fn ladder<E>(transcript: &Transcript<'_, E>) -> String {
+    let look = Look::default();
+    let wider = |narrow: TooNarrow| transcript.ladder(Look { width: 2 * narrow.needed, ..look });
+    // That is enough.
+    transcript.ladder(look).or_else(wider).unwrap_or_default()
 }
 
 /// Cargo's target directory: a test's binary is in `target/PROFILE/deps`, that of a doc test elsewhere.

@@ -23,9 +23,16 @@
 //! | `LOSSPROOF_RUNS=1000000` | make so many runs |
 //! | `LOSSPROOF_SEED=7` | draw other faults |
 //!
-//! Beside the report, `target/lossproof/NAME/` gets the plan, the transcript and a test to paste, which makes the run
-//! again by [`replay`]. A plan that is worth
-//! keeping goes into a file of the directory given with [`Check::regressions`]: those are run first, always.
+//! Files of it are kept in `target/lossproof/NAME/`:
+//!
+//! | file | what it has |
+//! |---|---|
+//! | `report.txt` | the report |
+//! | `fault.plan` | the plan: a copy in the directory of [`Check::regressions`] is run first, always |
+//! | `transcript.txt` | the transcript |
+//! | `ladder.txt` | the run as a sequence diagram |
+//! | `page.html` | the run to step through, in a browser and without a network |
+//! | `test.rs` | a test to paste beside the first, which makes the run again by [`replay`] |
 
 mod demands;
 mod files;
@@ -246,7 +253,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
             format!("the limit of {} was reached", count(self.max_shrink_runs, "run"))
         };
         let report = Report { name: self.name, tally: &tally, wall, shrunk: &shrunk, limit };
-        let files = files::write(&report).map(|path| format!("\n  files: {}\n", path.display()));
+        let files = files::write(&report).map(|files| format!("\n{files}"));
         panic!("{report}{}", files.unwrap_or_default());
     }
 }

@@ -8,6 +8,7 @@ mod ladder;
 mod mermaid;
 mod page;
 mod payload;
+mod recording;
 mod story;
 mod svg;
 mod text;
@@ -15,6 +16,7 @@ mod text;
 use std::fmt;
 
 pub use ladder::{Look, TooNarrow};
+pub use recording::Recording;
 
 use crate::fault::Resolved;
 use crate::host::HostId;

@@ -1,4 +1,4 @@
-//! Plots of a sweep, as a picture and as a page. Equal sweeps give equal bytes.
+//! Plots of a sweep, as a picture and as a page, light or dark as their viewer likes it. Equal sweeps give equal bytes.
 
 use plotters::coord::Shift;
 use plotters::drawing::DrawingAreaErrorKind;
@@ -7,8 +7,13 @@ use plotters::prelude::*;
 use super::part::{Question, SweepError};
 use super::table::{self, Row};
 
-/// The size of the picture.
-const SIZE: (u32, u32) = (960, 720);
+/// The size of one plot: it is to be read on a telephone, too.
+const SIZE: (u32, u32) = (400, 300);
+/// How high the title of a picture is.
+const TITLE: u32 = 32;
+/// What the colours below become where it is dark.
+const STYLE: &str = include_str!("plot.css");
+const PAGE_STYLE: &str = include_str!("page.css");
 const FONT: &str = "sans-serif";
 const BLUE: RGBColor = RGBColor(31, 96, 176);
 const ORANGE: RGBColor = RGBColor(200, 88, 16);
@@ -54,20 +59,31 @@ struct Plot {
 
 /// A picture of success, time, sends and give-ups over the loss.
 pub(super) fn svg(sweep: &Question, rows: &[Row<'_>]) -> Result<String, SweepError> {
+    let size = (2 * SIZE.0, 2 * SIZE.1 + TITLE);
+    let picture = drawn(size, |root| {
+        let root = root.titled(&table::title(sweep), (FONT, 20))?;
+        let mut areas = root.split_evenly((2, 2)).into_iter();
+        plots(sweep, rows).iter().zip(&mut areas).try_for_each(|(plot, area)| chart(&area, plot, rows))
+    })?;
+    Ok(picture.replacen('>', &format!(">\n<style>\n{STYLE}</style>"), 1))
+}
+
+/// A picture of this size.
+fn drawn(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String, SweepError> {
     let mut text = String::new();
-    draw(&mut text, sweep, rows).map_err(|error| SweepError::Draw(error.to_string()))?;
+    let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+    let done = root.fill(&WHITE).and_then(|()| draw(&root)).and_then(|()| root.present());
+    done.map_err(|error| SweepError::Draw(error.to_string()))?;
+    drop(root);
     Ok(text)
 }
 
-fn draw(text: &mut String, sweep: &Question, rows: &[Row<'_>]) -> Drawn {
-    let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
-    root.fill(&WHITE)?;
-    let root = root.titled(&table::title(sweep), (FONT, 20))?;
-    let areas = root.split_evenly((2, 2));
+/// The four of a sweep.
+fn plots(sweep: &Question, rows: &[Row<'_>]) -> [Plot; 4] {
     let seconds = |ms: Option<u64>| ms.map(|ms| ms as f64 / 1_000.0);
     // Points beside the line of the closed form, or a line of their own.
     let is_joined = sweep.expected.is_none();
-    let charts = [
+    [
         Plot {
             caption: "success, percent of runs",
             legend: SeriesLabelPosition::LowerLeft,
@@ -79,7 +95,7 @@ fn draw(text: &mut String, sweep: &Question, rows: &[Row<'_>]) -> Drawn {
         },
         Plot {
             caption: "time to success, seconds",
-            legend: SeriesLabelPosition::MiddleRight,
+            legend: SeriesLabelPosition::UpperLeft,
             curves: vec![
                 Curve::new("p99", ORANGE, rows, |row| seconds(row.p99_ms)),
                 Curve::new("p50", BLUE, rows, |row| seconds(row.p50_ms)),
@@ -95,11 +111,7 @@ fn draw(text: &mut String, sweep: &Question, rows: &[Row<'_>]) -> Drawn {
             legend: SeriesLabelPosition::UpperLeft,
             curves: vec![Curve::new("give-ups", BLUE, rows, |row| row.give_ups().map(|share| share * 100.0))],
         },
-    ];
-    for (area, plot) in areas.iter().zip(&charts) {
-        chart(area, plot, rows)?;
-    }
-    root.present()
+    ]
 }
 
 /// One set of axes with its curves.
@@ -112,19 +124,22 @@ fn chart(area: &Area<'_>, plot: &Plot, rows: &[Row<'_>]) -> Drawn {
     let top = if top > 0.0 { top * 1.05 } else { 1.0 };
     let mut chart = ChartBuilder::on(area)
         .margin(10)
-        .caption(caption, (FONT, 16))
-        .x_label_area_size(36)
-        .y_label_area_size(48)
+        // Half of the last label stands beyond the axis.
+        .margin_right(24)
+        .caption(caption, (FONT, 18))
+        .x_label_area_size(40)
+        .y_label_area_size(46)
         .build_cartesian_2d(from..to, 0.0..top)?;
     chart
         .configure_mesh()
         .x_desc("loss, percent")
         .max_light_lines(1)
         .light_line_style(WHITE)
-        .label_style((FONT, 12))
-        .axis_desc_style((FONT, 13))
+        .label_style((FONT, 15))
+        .axis_desc_style((FONT, 16))
         .draw()?;
-    for curve in curves.iter().filter(|curve| !curve.points.is_empty()) {
+    let shown = || curves.iter().filter(|curve| !curve.points.is_empty());
+    for curve in shown() {
         let (color, (is_marked, is_joined)) = (curve.color, curve.look);
         let points = curve.points.iter().copied();
         if is_joined {
@@ -140,29 +155,29 @@ fn chart(area: &Area<'_>, plot: &Plot, rows: &[Row<'_>]) -> Drawn {
             }
         }
     }
-    if curves.len() > 1 {
+    if shown().count() > 1 {
         chart
             .configure_series_labels()
             .position(legend.clone())
             .background_style(WHITE)
             .border_style(GREY)
-            .label_font((FONT, 12))
+            .label_font((FONT, 15))
             .draw()?;
     }
     Ok(())
 }
 
-/// A page with the picture and the table. It needs nothing from elsewhere.
+/// A page with the plots and the table. It needs nothing from elsewhere.
 pub(super) fn html(sweep: &Question, rows: &[Row<'_>]) -> Result<String, SweepError> {
-    let (title, picture) = (escaped(&table::title(sweep)), svg(sweep, rows)?);
-    let picture = picture.trim_end();
-    let table = escaped(&table::text(sweep, rows));
+    let plots = plots(sweep, rows);
+    let pictures = plots.iter().map(|plot| drawn(SIZE, |root| chart(root, plot, rows)));
+    let pictures: String = pictures.collect::<Result<_, _>>()?;
+    let (title, table) = (escaped(&table::title(sweep)), escaped(&table::text(sweep, rows)));
     Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-         <style>body {{ background: #fff; color: #111; font: 14px sans-serif; margin: 1em }}\n\
-         svg {{ max-width: 100%; height: auto }} pre {{ overflow-x: auto }}</style>\n\
-         {picture}\n<pre>{table}</pre>\n</html>\n"
+         <style>\n{STYLE}{PAGE_STYLE}</style>\n<h1>{title}</h1>\n<main>\n{pictures}</main>\n\
+         <pre tabindex=\"0\">{table}</pre>\n</html>\n"
     ))
 }
 
