@@ -234,6 +234,10 @@ impl<E> Outbox<E> {
     }
 
     /// Hands out what is to be done, in order, and leaves the outbox empty.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "an event comes with its step, and so there is one for each"
+    )]
     pub fn drain(&mut self, mut each: impl FnMut(Effect<'_, E>)) {
         let mut events = mem::take(&mut self.events);
         let mut told = events.drain(..);
