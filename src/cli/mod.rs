@@ -1,4 +1,4 @@
-//! The command line: `list`, `sim`, `check`, `sweep`, `merge`, `serve`, `call`, and the tools `ip` and `lookup`.
+//! The command line: `list`, `sim`, `check`, `sweep`, `merge`, `import`, `serve`, `call`, and the tools `ip` and `lookup`.
 //!
 //! Standard output has the result and nothing else; standard error has one line for each note or error, and the log if
 //! it is asked for. The exit status is 0 where all was done and held, 1 where the protocol failed or a property was
@@ -10,6 +10,7 @@ mod check;
 mod choices;
 mod error;
 mod exhaustive;
+mod import;
 mod ip;
 mod list;
 mod log;
@@ -69,6 +70,7 @@ fn obey(command: Command) -> Result<Status, CliError> {
         Command::Check(args) => registry::find(&args.system)?.check(&args),
         Command::Sweep(args) => registry::find(&args.system)?.sweep(&args),
         Command::Merge(args) => sweep::merge(&args),
+        Command::Import(args) => registry::find(&args.system)?.import(&args),
         Command::Serve(args) => registry::find(&args.system)?.serve(&args),
         Command::Call(args) => registry::find(&args.system)?.call(&args),
         Command::Ip(args) => ip::run(&args),
