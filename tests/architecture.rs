@@ -95,7 +95,7 @@ const POLLED_CRATES: &[&str] = &["sansio"];
 /// What captures may use beside them.
 const CAPTURE_CRATES: &[&str] = &["etherparse", "pcap_parser"];
 /// What the driver may use beside them. The command line may use all.
-const DRIVE_CRATES: &[&str] = &["socket2", "tokio", "tracing", "turmoil"];
+const DRIVE_CRATES: &[&str] = &["nix", "rustix", "socket2", "tokio", "tracing", "turmoil"];
 
 /// What would bring the world in: a machine and its engine have no sockets, files, threads, clocks or process.
 const WORLD: &[&str] = &[

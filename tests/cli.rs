@@ -178,6 +178,10 @@ fn wrong_words_are_answered_with_what_to_do() {
         &["chek", "udp-remote"],
         "unrecognized subcommand 'chek'; did you mean 'check'? (try 'lossproof --help')",
     );
+    for system in ["tcp-chat", "udp-chat", "udp-broadcast"] {
+        let line = format!("one machine serves all clients of {system}; leave --workers out");
+        refused(&["serve", system, "127.0.0.1:0", "--workers", "2"], &line);
+    }
     refused(&["sim", "udp-remote", "more"], "unexpected argument 'more' found; try 'lossproof sim --help'");
     refused(
         &["check", "udp-remote", "--runs"],

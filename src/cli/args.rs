@@ -58,7 +58,7 @@ pub(super) enum Command {
     Import(super::import::ImportArgs),
     /// Serve on a real socket
     #[command(after_help = SERVE_EXAMPLES)]
-    Serve(RealArgs),
+    Serve(ServeArgs),
     /// Call a server on a real socket
     #[command(after_help = CALL_EXAMPLES)]
     Call(RealArgs),
@@ -97,7 +97,7 @@ const SERVE_EXAMPLES: &str = "\
 Examples:
   lossproof serve udp-remote
   lossproof serve udp-remote '[::1]:0' --drop 0%
-  lossproof serve tcp-sixteen 127.0.0.1:9001";
+  lossproof serve tcp-sixteen 127.0.0.1:9001 --workers 2";
 
 const CALL_EXAMPLES: &str = "\
 Examples:
@@ -285,6 +285,18 @@ pub(super) struct CheckArgs {
     /// The system's own.
     #[command(flatten)]
     pub(super) options: SystemArgs,
+}
+
+/// The words after `serve`.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Those that `call` has as well.
+    #[command(flatten)]
+    pub(super) real: RealArgs,
+    /// How many threads serve, each with sockets and a machine of its own; not for servers whose clients meet there
+    #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = value::jobs)]
+    #[arg(conflicts_with = "faults")]
+    pub(super) workers: NonZeroUsize,
 }
 
 /// The words after `serve` and `call`.

@@ -50,6 +50,9 @@ pub(super) enum CliError {
         /// What the system said.
         source: io::Error,
     },
+    /// Several machines cannot serve clients that meet in one.
+    #[error("one machine serves all clients of {0}; leave --workers out")]
+    OneServer(&'static str),
     /// The system does not take this option.
     #[error("{system} has no option --{option}; 'lossproof call --help' says whose it is")]
     OptionOfAnother {

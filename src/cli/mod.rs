@@ -71,7 +71,7 @@ fn obey(command: Command) -> Result<Status, CliError> {
         Command::Sweep(args) => registry::find(&args.system)?.sweep(&args),
         Command::Merge(args) => sweep::merge(&args),
         Command::Import(args) => registry::find(&args.system)?.import(&args),
-        Command::Serve(args) => registry::find(&args.system)?.serve(&args),
+        Command::Serve(args) => registry::find(&args.real.system)?.serve(&args),
         Command::Call(args) => registry::find(&args.system)?.call(&args),
         Command::Ip(args) => ip::run(&args),
         Command::Lookup(args) => lookup::run(&args),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::address::{self, Target};
-use super::args::RealArgs;
+use super::args::{RealArgs, ServeArgs};
 use super::error::CliError;
 use super::terminal::{Typist, say, show};
 use super::world::read_plan;
@@ -20,8 +20,12 @@ use crate::systems::{Options, System, Transport, udp_remote::UdpRemote};
 const DROP: Chance = Chance::percent(50);
 
 /// Serves until it is stopped.
-pub(super) fn serve<S: System>(args: &RealArgs) -> Result<Status, CliError> {
+pub(super) fn serve<S: System>(args: &ServeArgs) -> Result<Status, CliError> {
+    let ServeArgs { real: args, workers } = args;
     refuse_output::<S>(args)?;
+    if workers.get() > 1 && S::ABOUT.one_server {
+        return Err(CliError::OneServer(S::ABOUT.name));
+    }
     let mut options = options::<S>(args)?;
     if S::ABOUT.name == UdpRemote::ABOUT.name && !args.options.says_drop() {
         options.drop = DROP;
@@ -31,11 +35,17 @@ pub(super) fn serve<S: System>(args: &RealArgs) -> Result<Status, CliError> {
         Transport::Udp => Endpoint::Datagram { bind, connect: None, broadcast: false },
         Transport::Tcp => Endpoint::Listener { bind },
     };
-    let machine = S::server(&options, boot(args));
+    let boot = boot(args);
+    let opened = |addr| say(&format!("listening on {addr}\n"));
+    let told = |event: S::Event| show::<S>(&event);
+    if workers.get() > 1 {
+        let seed = |number| boot.seed.wrapping_add(number as u64);
+        let make = |number| S::server(&options, Boot { seed: seed(number), ..boot });
+        return Ok(drive::run_workers(*workers, endpoint, make, opened, told)?);
+    }
     let faults = faults(args, ["server", "client"])?;
     let setup = Setup { faults, ..Setup::new(endpoint) };
-    let opened = |addr| say(&format!("listening on {addr}\n"));
-    Ok(drive::run(machine, setup, opened, |event| show::<S>(&event))?)
+    Ok(drive::run(S::server(&options, boot), setup, opened, told)?)
 }
 
 /// Calls a server, and ends as the client does.

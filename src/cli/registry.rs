@@ -1,6 +1,6 @@
 //! The systems, as one list of things that commands can be applied to.
 
-use super::args::{CheckArgs, RealArgs, SimArgs};
+use super::args::{CheckArgs, RealArgs, ServeArgs, SimArgs};
 use super::error::CliError;
 use super::import::{self, ImportArgs};
 use super::sweep::{self, SweepArgs};
@@ -47,7 +47,7 @@ pub(super) trait AnySystem {
     /// Turns a capture into the run that replays it.
     fn import(&self, args: &ImportArgs) -> Result<Status, CliError>;
     /// Serves on a real socket.
-    fn serve(&self, args: &RealArgs) -> Result<Status, CliError>;
+    fn serve(&self, args: &ServeArgs) -> Result<Status, CliError>;
     /// Calls a server on a real socket.
     fn call(&self, args: &RealArgs) -> Result<Status, CliError>;
 }
@@ -74,7 +74,7 @@ impl<S: System<Command: Send + Sync>> AnySystem for S {
         import::run::<S>(args)
     }
 
-    fn serve(&self, args: &RealArgs) -> Result<Status, CliError> {
+    fn serve(&self, args: &ServeArgs) -> Result<Status, CliError> {
         real::serve::<S>(args)
     }
 

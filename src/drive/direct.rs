@@ -3,6 +3,7 @@
 mod incoming;
 
 use std::future::poll_fn;
+use std::iter;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -26,8 +27,6 @@ pub(super) struct Direct<N: Net, F> {
     sockets: Sockets<N>,
     begin: tokio::time::Instant,
     links: Links,
-    /// Streams that were written to, or are to end, since the last flush.
-    dirty: Vec<u32>,
     outgoing: Option<Outgoing>,
     connected: Option<Peer>,
     event: F,
@@ -37,6 +36,7 @@ impl<N: Net, F> Direct<N, F> {
     /// Opens the sockets. `event` is called with everything that the machine tells.
     pub(super) async fn open(
         endpoint: Endpoint,
+        shared: bool,
         outgoing: Option<Outgoing>,
         event: F,
     ) -> Result<Self, DriveError> {
@@ -45,10 +45,9 @@ impl<N: Net, F> Direct<N, F> {
             _ => None,
         };
         Ok(Self {
-            sockets: Sockets::open(endpoint).await?,
+            sockets: Sockets::open(endpoint, shared).await?,
             begin: clock(),
             links: Links::default(),
-            dirty: Vec::new(),
             outgoing,
             connected,
             event,
@@ -83,10 +82,12 @@ impl<N: Net, F> Direct<N, F> {
         F: FnMut(E),
     {
         match effect {
-            Effect::Send { peer, bytes } => match &mut self.outgoing {
-                None => self.sockets.send(peer, bytes),
-                Some(outgoing) => outgoing.send(now, peer, bytes),
-            },
+            // Without a plan all have been sent at once.
+            Effect::Send { peer, bytes } => {
+                if let Some(outgoing) = &mut self.outgoing {
+                    outgoing.send(now, peer, bytes);
+                }
+            }
             Effect::Connect { conn, peer } => {
                 let id = self.sockets.dial(peer);
                 self.links.begin(id, conn, peer, false);
@@ -97,7 +98,6 @@ impl<N: Net, F> Direct<N, F> {
                         None => self.sockets.write(id, bytes),
                         Some(outgoing) => outgoing.write(now, id, bytes),
                     }
-                    self.dirty.push(id);
                 }
             }
             Effect::Shutdown { conn } => self.shutdown(conn, now),
@@ -126,7 +126,6 @@ impl<N: Net, F> Direct<N, F> {
                 None => self.sockets.shutdown(id),
                 Some(outgoing) => outgoing.shutdown(now, id),
             }
-            self.dirty.push(id);
         }
     }
 
@@ -143,22 +142,33 @@ impl<N: Net, F> Direct<N, F> {
         }
     }
 
-    /// Writes what the last input caused, all of one stream's bytes in one call.
-    fn flush(&mut self, now: Instant) {
-        self.release(now);
-        self.dirty.sort_unstable();
-        self.dirty.dedup();
-        for index in 0..self.dirty.len() {
-            self.sockets.flush(self.dirty[index]);
+    /// Does what the machine has put out: datagrams go in as few calls as the system allows, what is written to streams
+    /// waits for [`Port::rest`], when more may have gathered.
+    fn settle<M: Machine>(&mut self, core: &mut Core<M>, now: Instant) -> Result<(), DriveError>
+    where
+        F: FnMut(M::Event),
+    {
+        if self.outgoing.is_none() && self.sockets.has_datagrams() {
+            self.sockets.send(core.out.effects().filter_map(|effect| match effect {
+                Effect::Send { peer, bytes } => Some((peer, bytes)),
+                _ => None,
+            }));
         }
-        self.dirty.clear();
+        let mut broken = None;
+        core.out.drain_merged(|effect| match self.apply(effect, now) {
+            Ok(Some(status)) => core.done = Some(status),
+            Ok(None) => {}
+            Err(violation) => broken = broken.take().or(Some(violation)),
+        });
+        self.release(now);
+        broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
     }
 
     /// Lets go what a fault plan has held back until now.
     fn release(&mut self, now: Instant) {
         while let Some(release) = self.outgoing.as_mut().and_then(|outgoing| outgoing.release(now)) {
             match release {
-                Release::Send(peer, bytes) => self.sockets.send(peer, &bytes),
+                Release::Send(peer, bytes) => self.sockets.send(iter::once((peer, bytes.as_slice()))),
                 Release::Write(id, bytes) => {
                     self.sockets.write(id, &bytes);
                     // Each piece by itself, so that a cut is one.
@@ -206,17 +216,10 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
         }
         let now = self.elapsed();
         core.machine.handle(input, now, &mut core.out);
-        let mut broken = None;
-        core.out.drain(|effect| match self.apply(effect, now) {
-            Ok(Some(status)) => core.done = Some(status),
-            Ok(None) => {}
-            Err(violation) => broken = Some(violation),
-        });
-        self.flush(now);
-        broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
+        self.settle(core, now)
     }
 
-    fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<(), DriveError>> {
+    fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>> {
         loop {
             let now = self.elapsed();
             self.release(now);
@@ -224,7 +227,9 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
             if let Some(Over { conn, reason }) = self.links.next_over() {
                 core.out.release(conn);
                 match reason {
-                    Some(reason) => return Poll::Ready(self.feed(core, Input::Closed { conn, reason })),
+                    Some(reason) => {
+                        return Poll::Ready(self.feed(core, Input::Closed { conn, reason }).map(|()| 1));
+                    }
                     None => continue,
                 }
             }
@@ -244,7 +249,9 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
         false
     }
 
-    fn rest(&mut self, _deadline: Option<Instant>) {}
+    fn rest(&mut self, _deadline: Option<Instant>) {
+        self.sockets.flush_all();
+    }
 
     async fn finish(&mut self, core: &mut Core<M>) -> Result<(), DriveError> {
         let now = self.elapsed();
@@ -252,18 +259,19 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
         for conn in self.links.all() {
             self.close(conn, now);
         }
-        self.flush(now);
+        self.release(now);
         let mut until = pin!(tokio::time::sleep(MAX_FINISH));
         while !self.is_finished() {
+            self.sockets.flush_all();
             let wake_at = Port::<M>::wake_at(self).map(|at| Port::<M>::runtime_at(self, at));
             tokio::select! {
                 biased;
                 ended = poll_fn(|cx| match self.poll_input(core, cx) {
                     // What was flushed just now may have been the last, and then nothing would wake this again.
-                    Poll::Pending if self.is_finished() => Poll::Ready(Ok(())),
+                    Poll::Pending if self.is_finished() => Poll::Ready(Ok(0)),
                     polled => polled,
                 }) => match ended {
-                    Ok(()) => {}
+                    Ok(_) => {}
                     Err(error @ DriveError::Send { .. }) => return Err(error),
                     // A socket that fails now has nothing left that the machine wants of it.
                     Err(_) => break,

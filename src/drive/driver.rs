@@ -39,9 +39,9 @@ pub(super) trait Port<M: Machine> {
     /// Hands one input in and does what it causes.
     fn feed(&mut self, core: &mut Core<M>, input: Input<'_, M::Command>) -> Result<(), DriveError>;
 
-    /// Hands in the next input that is due, or registers to be woken for it. It is also ready, without an input, when
-    /// [`Port::wake_at`] may have become earlier.
-    fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<(), DriveError>>;
+    /// Hands in the next input that is due, or several that have come together, and says how many; or registers to be
+    /// woken for it. It is also ready, without an input, when [`Port::wake_at`] may have become earlier.
+    fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>>;
 
     /// When it wants to be asked for inputs again, though nothing happens on the sockets.
     fn wake_at(&self) -> Option<Instant>;
@@ -49,7 +49,7 @@ pub(super) trait Port<M: Machine> {
     /// Whether something is due that will come at this very moment, and goes before a timeout.
     fn is_behind(&self) -> bool;
 
-    /// Called before each wait, with the machine's deadline.
+    /// Called before each wait, with the machine's deadline: what has gathered goes out now.
     fn rest(&mut self, deadline: Option<Instant>);
 
     /// Brings everything that is on its way to its end, within bounds.
@@ -111,7 +111,7 @@ fn poll_inputs<M: Machine, P: Port<M>>(
     }
     while fed < limits::MAX_INPUTS_PER_LOOK && core.done.is_none() {
         match port.poll_input(core, cx) {
-            Poll::Ready(Ok(())) => fed += 1,
+            Poll::Ready(Ok(inputs)) => fed += inputs.max(1),
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending if fed == 0 => return Poll::Pending,
             Poll::Pending => break,

@@ -3,10 +3,13 @@
 //! [`run`] drives one machine on the operating system's sockets. `simulate` (feature `turmoil`) runs a whole scenario on
 //! turmoil, each host driven by the same loop over turmoil's sockets.
 
+mod datagrams;
 mod direct;
 mod driver;
 mod error;
+mod inbox;
 mod links;
+mod listener;
 mod net;
 mod outgoing;
 mod ready;
@@ -16,11 +19,13 @@ mod sockets;
 mod stream;
 mod system;
 mod unix;
+mod workers;
 
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::Receiver;
 use tracing::info;
 
@@ -28,6 +33,7 @@ pub use error::DriveError;
 pub use outgoing::LocalFaults;
 #[cfg(feature = "turmoil")]
 pub use simulated::{MAX_TURMOIL_HOSTS, SimulateError, Simulated, simulate};
+pub use workers::run_workers;
 
 use crate::machine::{Input, Machine, Peer, Status};
 use direct::Direct;
@@ -57,11 +63,25 @@ pub enum Endpoint {
     Dialer,
 }
 
+impl Endpoint {
+    /// The same, bound elsewhere.
+    const fn at(self, bind: Peer) -> Self {
+        match self {
+            Self::Datagram { connect, broadcast, .. } => Self::Datagram { bind, connect, broadcast },
+            Self::Listener { .. } => Self::Listener { bind },
+            Self::Dialer => Self::Dialer,
+        }
+    }
+}
+
 /// What a machine on real sockets gets.
 #[derive(Debug)]
 pub struct Setup<C> {
     /// Its socket.
     pub endpoint: Endpoint,
+    /// Whether others may be bound to the same address (`SO_REUSEPORT`): the system then spreads the peers over them, and
+    /// each peer of a datagram socket, and each stream, stays with one. Not for Unix sockets.
+    pub shared: bool,
     /// What becomes of what it sends, if a plan is to decide that.
     pub faults: Option<LocalFaults>,
     /// What the application asks of the machine while it runs, each handed in as [`Input::Command`] unless the machine is
@@ -72,7 +92,7 @@ pub struct Setup<C> {
 impl<C> Setup<C> {
     /// A socket without faults and commands.
     pub const fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, faults: None, commands: None }
+        Self { endpoint, shared: false, faults: None, commands: None }
     }
 }
 
@@ -90,9 +110,7 @@ pub fn run<M: Machine>(
     opened: impl FnOnce(Peer),
     event: impl FnMut(M::Event),
 ) -> Result<Status, DriveError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DriveError::Start)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let stop = stop_signal().map_err(DriveError::Start)?;
         run_until(machine, setup, opened, event, stop).await
     })
@@ -110,13 +128,18 @@ pub async fn run_until<M: Machine>(
     event: impl FnMut(M::Event),
     stop: impl Future<Output = ()>,
 ) -> Result<Status, DriveError> {
-    let Setup { endpoint, faults, commands } = setup;
+    let Setup { endpoint, shared, faults, commands } = setup;
     let outgoing = faults.as_ref().map(Outgoing::new).transpose()?;
-    let mut port = Direct::<system::System, _>::open(endpoint, outgoing, event).await?;
+    let mut port = Direct::<system::System, _>::open(endpoint, shared, outgoing, event).await?;
     let local = port.local().unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0).into());
     info!(%local, "opened");
     opened(local);
     driver::drive(machine, &mut port, Input::Start { local }, commands, stop).await
+}
+
+/// A runtime on this thread alone: what comes in, what it causes and what goes out need no other.
+fn runtime() -> Result<Runtime, DriveError> {
+    Builder::new_current_thread().enable_all().build().map_err(DriveError::Start)
 }
 
 /// Ends with the first Ctrl-C or SIGTERM.

@@ -1,17 +1,20 @@
 //! The operating system's sockets: internet and Unix under one roof.
 
+mod udp;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 
-use super::net::{self, Datagrams, Listen, Net, Pending};
+use super::inbox::Inbox;
+use super::net::{self, DatagramSocket, Listen, Net, Pending};
 use super::unix;
 use crate::machine::Peer;
+use udp::Udp;
 
 /// The operating system's sockets.
 #[derive(Debug)]
@@ -19,7 +22,7 @@ pub(super) struct System;
 
 /// A datagram socket.
 pub(super) enum Datagram {
-    Inet(Udp),
+    Inet(Box<Udp>),
     Unix(Box<unix::Datagram>),
 }
 
@@ -40,16 +43,18 @@ impl Net for System {
     type Listener = Listener;
     type Stream = Stream;
 
-    async fn bind(local: Peer, broadcast: bool) -> io::Result<Datagram> {
+    async fn bind(local: Peer, broadcast: bool, shared: bool) -> io::Result<Datagram> {
         match local {
-            Peer::Inet(addr) => Udp::bind(addr, broadcast).await.map(Datagram::Inet),
+            Peer::Inet(addr) => Udp::bind(addr, broadcast, shared).map(|udp| Datagram::Inet(Box::new(udp))),
+            Peer::Unix(_) if shared => Err(not_shared()),
             Peer::Unix(path) => unix::Datagram::bind(path).map(|socket| Datagram::Unix(Box::new(socket))),
         }
     }
 
-    async fn listen(local: Peer) -> io::Result<Listener> {
+    async fn listen(local: Peer, shared: bool) -> io::Result<Listener> {
         match local {
-            Peer::Inet(addr) => listen(addr).map(Listener::Inet),
+            Peer::Inet(addr) => listen(addr, shared).map(Listener::Inet),
+            Peer::Unix(_) if shared => Err(not_shared()),
             Peer::Unix(path) => unix::Listener::bind(path).map(Listener::Unix),
         }
     }
@@ -69,10 +74,12 @@ impl Net for System {
     }
 }
 
-impl Datagrams for Datagram {
+impl DatagramSocket for Datagram {
+    const MAX_BATCH: usize = udp::MAX_BATCH;
+
     fn local_addr(&self) -> io::Result<Peer> {
         match self {
-            Self::Inet(udp) => udp.socket.local_addr().map(Peer::Inet),
+            Self::Inet(udp) => udp.local_addr(),
             Self::Unix(socket) => Ok(socket.local()),
         }
     }
@@ -85,87 +92,50 @@ impl Datagrams for Datagram {
         }
     }
 
-    fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, Peer)>> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>> {
         match self {
-            Self::Inet(udp) => udp.poll_recv(cx, buf),
-            Self::Unix(socket) => socket.poll_recv(cx, buf),
+            Self::Inet(udp) => udp.poll_recv(cx, inbox),
+            Self::Unix(socket) => inbox.poll_one(|room| socket.poll_recv(cx, room)),
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], peer: Peer) -> Poll<io::Result<()>> {
-        match (self, peer) {
-            (Self::Inet(udp), Peer::Inet(addr)) => udp.socket.poll_send_to(cx, bytes, addr).map_ok(|_| ()),
-            (Self::Unix(socket), Peer::Unix(path)) => socket.poll_send(cx, bytes, path),
+    fn poll_send<'a>(
+        &mut self,
+        cx: &mut Context<'_>,
+        datagrams: impl Iterator<Item = (Peer, &'a [u8])> + Clone,
+    ) -> Poll<io::Result<usize>> {
+        let mut datagrams = datagrams.peekable();
+        match (self, datagrams.peek()) {
+            (_, None) => Poll::Ready(Ok(0)),
+            (Self::Inet(udp), Some((Peer::Inet(_), _))) => {
+                udp.poll_send(cx, &datagrams.map_while(|(peer, bytes)| Some((peer.inet()?, bytes))))
+            }
+            (Self::Unix(socket), Some(&(Peer::Unix(path), bytes))) => {
+                socket.poll_send(cx, bytes, path).map_ok(|()| 1)
+            }
             _ => Poll::Ready(Err(other_family())),
         }
     }
+}
+
+fn not_shared() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "several workers cannot share a unix socket")
 }
 
 fn other_family() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the socket and its peer must be of one family")
 }
 
-/// A UDP socket, and once it is connected the wait for the next refusal.
-pub(super) struct Udp {
-    socket: Rc<UdpSocket>,
-    refusal: Option<Pending<io::Error>>,
-}
-
-impl Udp {
-    async fn bind(local: SocketAddr, broadcast: bool) -> io::Result<Self> {
-        // No SO_REUSEADDR: with it a second server would bind silently.
-        let socket = UdpSocket::bind(local).await?;
-        if broadcast {
-            socket.set_broadcast(true)?;
-        }
-        Ok(Self { socket: Rc::new(socket), refusal: None })
-    }
-
-    async fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
-        self.socket.connect(peer).await?;
-        self.refusal = Some(self.next_refusal());
-        Ok(())
-    }
-
-    fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, Peer)>> {
-        let mut buf = ReadBuf::new(buf);
-        if let Poll::Ready(received) = self.socket.poll_recv_from(cx, &mut buf) {
-            return Poll::Ready(received.map(|peer| (buf.filled().len(), peer.into())));
-        }
-        let Some(refusal) = &mut self.refusal else { return Poll::Pending };
-        let refused = ready!(refusal.as_mut().poll(cx));
-        self.refusal = Some(self.next_refusal());
-        Poll::Ready(Err(refused))
-    }
-
-    /// Waits for the socket's error. A refusal does not make a socket readable, so whoever only waits to read hears of
-    /// it no sooner than when sending again.
-    fn next_refusal(&self) -> Pending<io::Error> {
-        let socket = Rc::clone(&self.socket);
-        let take = move || async move {
-            loop {
-                socket.ready(Interest::ERROR).await?;
-                let taken = socket.try_io(Interest::ERROR, || {
-                    socket.take_error()?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
-                });
-                match taken {
-                    // A send has taken it meanwhile.
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    taken => return taken,
-                }
-            }
-        };
-        Box::pin(async move { take().await.unwrap_or_else(|error| error) })
-    }
-}
-
-fn listen(local: SocketAddr) -> io::Result<TcpListener> {
+fn listen(local: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = match local {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     // A restart at once works although connections of the run before are in TIME_WAIT.
     socket.set_reuseaddr(true)?;
+    if shared {
+        socket.set_reuseport(true)?;
+    }
     socket.bind(local)?;
     socket.listen(1024)
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`backlog`] | what waits for room in a stream's send buffer, up to a bound |
 //! | [`backoff`] | how long to wait for a reply before each retransmission, and when to give up |
+//! | [`deadlines`] | the deadlines of many, the earliest first |
 //! | [`expiring_set`] | members that are there as long as they are heard of |
 //! | [`heartbeat`] | when to say again that one is still there |
 //! | [`holdback`] | what a slow reader has not taken yet, kept within a bound |
@@ -12,6 +13,7 @@
 
 pub mod backlog;
 pub mod backoff;
+pub mod deadlines;
 pub mod expiring_set;
 pub mod heartbeat;
 pub mod holdback;

@@ -1,9 +1,9 @@
 //! One machine for each connection.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use super::deadlines::Deadlines;
 use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer};
 use crate::time::Instant;
 
@@ -43,8 +43,7 @@ use crate::time::Instant;
 pub struct PerConn<M, F> {
     make: F,
     children: ConnMap<Child<M>>,
-    /// The deadlines of all children, the earliest first.
-    deadlines: BTreeSet<(Instant, Conn)>,
+    deadlines: Deadlines<Conn>,
 }
 
 struct Child<M> {
@@ -56,7 +55,7 @@ struct Child<M> {
 impl<M: Machine, F: FnMut(Peer) -> M> PerConn<M, F> {
     /// A server without connections; `make` makes the machine for the connection of a peer.
     pub fn new(make: F) -> Self {
-        Self { make, children: ConnMap::default(), deadlines: BTreeSet::new() }
+        Self { make, children: ConnMap::default(), deadlines: Deadlines::default() }
     }
 
     /// How many connections there are.
@@ -73,15 +72,8 @@ impl<M: Machine, F: FnMut(Peer) -> M> PerConn<M, F> {
         let Some(child) = self.children.get_mut(conn) else { return };
         child.machine.handle(input, now, out);
         let due_at = child.machine.deadline();
-        if due_at != child.due_at {
-            if let Some(before_at) = child.due_at {
-                self.deadlines.remove(&(before_at, conn));
-            }
-            if let Some(due_at) = due_at {
-                self.deadlines.insert((due_at, conn));
-            }
-            child.due_at = due_at;
-        }
+        self.deadlines.change(conn, child.due_at, due_at);
+        child.due_at = due_at;
     }
 }
 
@@ -101,15 +93,13 @@ impl<M: Machine, F: FnMut(Peer) -> M> Machine for PerConn<M, F> {
             }
             Input::Closed { conn, .. } => {
                 self.feed(conn, input, now, out);
-                if let Some(Child { due_at: Some(due_at), .. }) = self.children.remove(conn) {
-                    self.deadlines.remove(&(due_at, conn));
+                if let Some(child) = self.children.remove(conn) {
+                    self.deadlines.change(conn, child.due_at, None);
                 }
             }
             Input::Timeout => {
                 // Those that are due now; a child that wants another timeout at once gets it next time.
-                let due: Vec<Conn> =
-                    self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, conn)| *conn).collect();
-                for conn in due {
+                for conn in self.deadlines.due(now) {
                     self.feed(conn, Input::Timeout, now, out);
                 }
             }
@@ -123,7 +113,7 @@ impl<M: Machine, F: FnMut(Peer) -> M> Machine for PerConn<M, F> {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines.first()
     }
 
     fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {

@@ -73,6 +73,8 @@ pub struct About {
     pub takes_names: bool,
     /// Whether its client is told what to do line by line; see [`System::typed`].
     pub interactive: bool,
+    /// Whether its server brings its clients together, or is spoken to by a broadcast: one machine must serve them all.
+    pub one_server: bool,
     /// Those of the [`Options`] that it takes, by their names on the command line, beside `timeout` and `time-scale`.
     pub options: &'static [&'static str],
     /// The bugs that can be planted into it, its original's among them.
@@ -94,6 +96,7 @@ impl About {
             broadcasts: false,
             takes_names: false,
             interactive: false,
+            one_server: false,
             options: &[],
             bugs: &[],
             summary,

@@ -126,6 +126,7 @@ impl System for UdpBroadcast {
     type Event = Event;
     const ABOUT: About = About {
         broadcasts: true,
+        one_server: true,
         ..About::new(
             "udp-broadcast",
             1060,

@@ -278,3 +278,19 @@ fn flood(mut hog: &TcpStream, len: usize) -> usize {
     }
     written_len
 }
+
+/// Systems whose clients meet have one machine, and say so (`tests/cli.rs`).
+#[test]
+fn several_workers_serve_as_one_does() {
+    let meeting = ["tcp-chat", "udp-chat", "udp-broadcast"];
+    for dialogue in ALL.iter().filter(|dialogue| !meeting.contains(&dialogue.args[0])) {
+        let mut words = dialogue.serve(LOOPBACK);
+        words.extend(["--workers".to_owned(), "2".to_owned()]);
+        let server = Server::start(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        // Which worker gets a client is drawn by its port: that all of these have one is a chance of 2^-15.
+        for _ in 0..16 {
+            dialogue.hold(&server.addr);
+        }
+        assert_eq!(server.end("-TERM").0, Some(0), "{:?}", dialogue.args);
+    }
+}

@@ -125,7 +125,7 @@ impl<E: Send + 'static> Driven<E> {
     where
         M: Machine<Event = E, Command: Send> + 'static,
     {
-        Self::start_with(Setup { endpoint, faults, commands: None }, make)
+        Self::start_with(Setup { faults, ..Setup::new(endpoint) }, make)
     }
 
     /// The same for a machine that is given commands.

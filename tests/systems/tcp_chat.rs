@@ -386,7 +386,7 @@ fn one_member_more_than_the_bound_is_turned_away() {
     assert!(room.acts.is_empty());
     let beyond = room.join(9999, PLENTY);
     assert_eq!(room.acts, [format!("close {beyond}")]);
-    assert_eq!(room.events.last().unwrap(), "turned 127.0.0.1:9999 away: there are 256 members already");
+    assert_eq!(room.events.last().unwrap(), "turned 127.0.0.1:9999 away: there are 1024 members already");
 }
 
 /// S70, S74: what a server puts out for one read stays within its promises, however many lines that has.

@@ -7,33 +7,33 @@ use tracing::{debug, trace};
 use super::Direct;
 use crate::drive::DriveError;
 use crate::drive::driver::{Core, Port as _};
+use crate::drive::inbox::Inbox;
 use crate::drive::links::Link;
 use crate::drive::net::Net;
 use crate::drive::sockets::Raw;
 use crate::machine::{CloseReason, Conn, ConnectError, Input, Machine, Peer, limits};
 
 impl<N: Net, F> Direct<N, F> {
-    /// Tells the machine what happened on a socket, if it is something to tell.
+    /// Tells the machine what happened on a socket, if it is something to tell; says how many inputs that made.
     pub(super) fn translate<M: Machine>(
         &mut self,
         core: &mut Core<M>,
         raw: Raw,
-    ) -> Option<Result<(), DriveError>>
+    ) -> Option<Result<u32, DriveError>>
     where
         F: FnMut(M::Event),
     {
         let input = match raw {
-            Raw::Datagram { from, len } => {
-                trace!(peer = %from, len, "received");
+            Raw::Datagrams => {
                 // The machine reads straight from the sockets' buffer, which is theirs again afterwards.
-                let buffer = self.sockets.lend();
-                let fed = self.feed(core, Input::Datagram { peer: from, bytes: &buffer[..len] });
-                self.sockets.take_back(buffer);
+                let inbox = self.sockets.lend_inbox();
+                let fed = self.feed_datagrams(core, &inbox);
+                self.sockets.take_back_inbox(inbox);
                 return Some(fed);
             }
             Raw::Refused => Input::Unreachable { peer: self.connected? },
-            Raw::Accepted { id, peer } => return self.accepted(core, id, peer),
-            Raw::Dialed { id, result } => return self.dialed(core, id, result),
+            Raw::Accepted { id, peer } => return self.accepted(core, id, peer).map(one),
+            Raw::Dialed { id, result } => return self.dialed(core, id, result).map(one),
             Raw::Read { id, len } => {
                 let conn = self.links.conn(id)?;
                 if self.links.get_mut(conn)?.is_lingering() {
@@ -45,7 +45,7 @@ impl<N: Net, F> Direct<N, F> {
                 let buffer = self.sockets.lend();
                 let fed = self.feed(core, Input::Received { conn, bytes: &buffer[..len] });
                 self.sockets.take_back(buffer);
-                return Some(fed);
+                return Some(one(fed));
             }
             Raw::Eof { id } => {
                 let conn = self.links.conn(id)?;
@@ -74,7 +74,24 @@ impl<N: Net, F> Direct<N, F> {
                 return None;
             }
         };
-        Some(self.feed(core, input))
+        Some(one(self.feed(core, input)))
+    }
+
+    /// Hands in datagrams that have come together, and sends what they cause together.
+    fn feed_datagrams<M: Machine>(&mut self, core: &mut Core<M>, inbox: &Inbox) -> Result<u32, DriveError>
+    where
+        F: FnMut(M::Event),
+    {
+        let now = self.elapsed();
+        for (peer, bytes) in inbox.datagrams() {
+            if core.done.is_some() || core.out.is_done() {
+                break;
+            }
+            trace!(%peer, len = bytes.len(), "received");
+            core.machine.handle(Input::Datagram { peer, bytes }, now, &mut core.out);
+        }
+        self.settle(core, now)?;
+        Ok(inbox.len() as u32)
     }
 
     fn accepted<M: Machine>(
@@ -143,6 +160,11 @@ impl<N: Net, F> Direct<N, F> {
             outgoing.opened(now, id, conn, peer);
         }
     }
+}
+
+/// What came of one input.
+fn one(fed: Result<(), DriveError>) -> Result<u32, DriveError> {
+    fed.map(|()| 1)
 }
 
 fn connect_error(error: &io::Error) -> ConnectError {

@@ -51,7 +51,7 @@ where
     let mut port = Gate {
         host,
         commands,
-        sockets: Sockets::open(endpoint).await?,
+        sockets: Sockets::open(endpoint, false).await?,
         begin: clock(),
         skew: Duration::ZERO,
         shared,
@@ -103,10 +103,10 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
     /// Takes what comes out of the sockets, to be handed in when it is due.
     fn take_raw(&mut self, raw: &Raw) {
         match *raw {
-            Raw::Datagram { from, len } => {
-                let buffer = self.sockets.lend();
-                self.datagrams.push((from, buffer[..len].to_vec()));
-                self.sockets.take_back(buffer);
+            Raw::Datagrams => {
+                let inbox = self.sockets.lend_inbox();
+                self.datagrams.extend(inbox.datagrams().map(|(from, bytes)| (from, bytes.to_vec())));
+                self.sockets.take_back_inbox(inbox);
             }
             Raw::Accepted { id, peer } => {
                 let shared = self.shared.borrow();
@@ -212,7 +212,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
         let mut offset = 0;
         shared.borrow_mut().distribute(|world: &World<E>, order: Order, event| match event {
             Event::Datagram { from, port, payload, .. } if from == self.host => {
-                self.sockets.send(order.host().address(port), world.payloads.bytes(payload));
+                let datagram = (order.host().address(port), world.payloads.bytes(payload));
+                self.sockets.send(std::iter::once(datagram));
             }
             Event::Stream(at, Segment::Data { len, .. }) => {
                 if let Some(id) = self.id_of(at.other()) {
@@ -293,7 +294,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
         &mut self,
         core: &mut Core<BoxedMachine<C, E>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), DriveError>> {
+    ) -> Poll<Result<u32, DriveError>> {
         loop {
             match self.sockets.poll_next(cx) {
                 Poll::Ready(Ok(raw)) => self.take_raw(&raw),
@@ -302,11 +303,11 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
             }
         }
         if let Some(fed) = self.next_due(core) {
-            return Poll::Ready(fed);
+            return Poll::Ready(fed.map(|()| 1));
         }
         ready!(self.woken.as_mut().poll(cx));
         self.woken = notified(&self.notify);
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(0))
     }
 
     fn is_behind(&self) -> bool {
@@ -330,7 +331,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
             let wake_at = self.wake_at().filter(|_| !self.behind).map(|at| self.runtime_at(at));
             tokio::select! {
                 biased;
-                fed = poll_fn(|cx| self.poll_input(core, cx)) => fed?,
+                fed = poll_fn(|cx| self.poll_input(core, cx)) => drop(fed?),
                 () = driver::sleep_until(wake_at) => {}
             }
         }

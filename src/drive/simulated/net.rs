@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
-use crate::drive::net::{Datagrams, Listen, Net, Pending, Stream};
+use crate::drive::inbox::Inbox;
+use crate::drive::net::{DatagramSocket, Listen, Net, Pending, Stream};
 use crate::machine::Peer;
 
 /// Turmoil's simulated network.
@@ -19,13 +20,13 @@ impl Net for Turmoil {
     type Listener = Listener;
     type Stream = TcpStream;
 
-    async fn bind(local: Peer, broadcast: bool) -> io::Result<Udp> {
+    async fn bind(local: Peer, broadcast: bool, _shared: bool) -> io::Result<Udp> {
         let socket = UdpSocket::bind(inet(local)?).await?;
         socket.set_broadcast(broadcast)?;
         Ok(Udp { socket: Rc::new(socket), readable: None })
     }
 
-    async fn listen(local: Peer) -> io::Result<Listener> {
+    async fn listen(local: Peer, _shared: bool) -> io::Result<Listener> {
         Ok(Listener { socket: Rc::new(TcpListener::bind(inet(local)?).await?), accepted: None })
     }
 
@@ -45,7 +46,9 @@ pub(super) struct Udp {
     readable: Option<Pending<io::Result<()>>>,
 }
 
-impl Datagrams for Udp {
+impl DatagramSocket for Udp {
+    const MAX_BATCH: usize = 1;
+
     fn local_addr(&self) -> io::Result<Peer> {
         self.socket.local_addr().map(Peer::Inet)
     }
@@ -54,11 +57,14 @@ impl Datagrams for Udp {
         self.socket.connect(inet(peer)?).await
     }
 
-    fn poll_recv(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<(usize, Peer)>> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>> {
         loop {
-            match self.socket.try_recv_from(buf) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                received => return Poll::Ready(received.map(|(len, from)| (len, from.into()))),
+            let received = inbox.poll_one(|room| match self.socket.try_recv_from(room) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                received => Poll::Ready(received.map(|(len, from)| (len, from.into()))),
+            });
+            if received.is_ready() {
+                return received;
             }
             let socket = &self.socket;
             let wait = self.readable.get_or_insert_with(|| {
@@ -71,8 +77,13 @@ impl Datagrams for Udp {
         }
     }
 
-    fn poll_send(&mut self, _cx: &mut Context<'_>, bytes: &[u8], peer: Peer) -> Poll<io::Result<()>> {
-        Poll::Ready(inet(peer).and_then(|peer| self.socket.try_send_to(bytes, peer)).map(|_| ()))
+    fn poll_send<'a>(
+        &mut self,
+        _cx: &mut Context<'_>,
+        mut datagrams: impl Iterator<Item = (Peer, &'a [u8])> + Clone,
+    ) -> Poll<io::Result<usize>> {
+        let Some((peer, bytes)) = datagrams.next() else { return Poll::Ready(Ok(0)) };
+        Poll::Ready(inet(peer).and_then(|peer| self.socket.try_send_to(bytes, peer)).map(|_| 1))
     }
 }
 

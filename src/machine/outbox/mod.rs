@@ -199,7 +199,7 @@ impl<E> Outbox<E> {
     }
 
     /// What is to be done, in order, to look at.
-    pub fn effects(&self) -> impl ExactSizeIterator<Item = Effect<'_, &E>> {
+    pub fn effects(&self) -> impl ExactSizeIterator<Item = Effect<'_, &E>> + Clone {
         self.steps.iter().map(|step| step.by_ref().view(&self.arena))
     }
 
@@ -208,6 +208,25 @@ impl<E> Outbox<E> {
         for step in self.steps.drain(..) {
             each(step.view(&self.arena));
         }
+        self.arena.clear();
+    }
+
+    /// As [`Outbox::drain`], with writes to one stream that follow one another made one, where their bytes do so, too.
+    #[cfg(feature = "net")]
+    pub(crate) fn drain_merged(&mut self, mut each: impl FnMut(Effect<'_, E>)) {
+        let mut steps = self.steps.drain(..).peekable();
+        while let Some(mut step) = steps.next() {
+            if let Step::Write(conn, chunk) = &mut step {
+                while let Some(Step::Write(to, more)) = steps.peek()
+                    && (*to, more.start) == (*conn, chunk.end)
+                {
+                    chunk.end = more.end;
+                    steps.next();
+                }
+            }
+            each(step.view(&self.arena));
+        }
+        drop(steps);
         self.arena.clear();
     }
 
@@ -246,7 +265,7 @@ impl<E> Outbox<E> {
     }
 
     /// Whether the machine has said that it is done.
-    #[cfg(feature = "sansio")]
+    #[cfg(any(feature = "net", feature = "sansio"))]
     pub(crate) const fn is_done(&self) -> bool {
         self.done
     }

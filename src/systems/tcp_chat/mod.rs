@@ -104,6 +104,7 @@ impl System for TcpChat {
     const ABOUT: About = About {
         unix: true,
         interactive: true,
+        one_server: true,
         bugs: bugs::tcp_chat::ALL,
         ..About::new("tcp-chat", 9001, Transport::Tcp, "what one member says, all members hear, in one order")
     };

@@ -7,11 +7,12 @@ use super::{Command, Event, QUIT};
 use crate::lawful::Promises;
 use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer, Status, limits};
 use crate::parts::backlog::Backlog;
+use crate::parts::deadlines::Deadlines;
 use crate::time::Instant;
 use crate::wire::lines::Lines;
 
 /// How many members there are at most; who comes then is turned away.
-pub const MAX_MEMBERS: usize = 256;
+pub const MAX_MEMBERS: usize = 1024;
 /// The longest message, its newline included; a longer one is told as several.
 pub const MAX_MESSAGE_LEN: usize = 64 * 1024;
 /// How many bytes wait at most for a member that does not read.
@@ -33,6 +34,8 @@ const MAX_MESSAGES_PER_INPUT: usize = limits::SEND_BUFFER_LEN / MIN_TOLD_LEN + 1
 pub struct Server {
     patience: Duration,
     members: ConnMap<Member>,
+    /// When what a member said without a newline becomes a message.
+    tails: Deadlines<Conn>,
     /// The message that is being told; kept for its memory.
     told: String,
 }
@@ -72,7 +75,7 @@ impl Server {
 
     /// A server without members that waits so long for the rest of a line.
     pub fn new(patience: Duration) -> Self {
-        Self { patience, members: ConnMap::default(), told: String::new() }
+        Self { patience, members: ConnMap::default(), tails: Deadlines::default(), told: String::new() }
     }
 
     fn join(&mut self, conn: Conn, peer: Peer, out: &mut Outbox<Event>) {
@@ -86,18 +89,34 @@ impl Server {
         out.event(Event::Joined(peer));
     }
 
+    /// Listens to a member so from now on.
+    fn listen(&mut self, conn: Conn, ear: Ear) {
+        if let Some(member) = self.members.get_mut(conn) {
+            let before = member.speaks_at();
+            member.ear = ear;
+            self.tails.change(conn, before, member.speaks_at());
+        }
+    }
+
+    /// Takes a member out.
+    fn remove(&mut self, conn: Conn) -> Option<Member> {
+        let member = self.members.remove(conn)?;
+        self.tails.change(conn, member.speaks_at(), None);
+        Some(member)
+    }
+
     /// Takes what a member has sent, message by message, as long as it takes what it is told.
     fn hear(&mut self, conn: Conn, bytes: &[u8], now: Instant, out: &mut Outbox<Event>) {
         let mut rest = bytes;
         while let Some(member) = self.members.get_mut(conn) {
             if !member.queue.is_empty() {
-                member.ear = Ear::Held { unheard: rest.to_vec() };
+                self.listen(conn, Ear::Held { unheard: rest.to_vec() });
                 out.pause(conn);
                 return;
             }
             let Some(message) = member.lines.next(&mut rest) else {
                 let speaks_at = member.lines.has_tail().then(|| now + self.patience);
-                member.ear = Ear::Open { speaks_at };
+                self.listen(conn, Ear::Open { speaks_at });
                 return;
             };
             self.take(conn, &message, out);
@@ -106,17 +125,16 @@ impl Server {
 
     /// Text without a newline has been there long enough.
     fn take_tails(&mut self, now: Instant, out: &mut Outbox<Event>) {
-        let is_due = |member: &Member| member.speaks_at().is_some_and(|due_at| due_at <= now);
-        let due = self.members.iter().filter(|(_, member)| is_due(member)).map(|(conn, _)| conn);
-        for conn in due.collect::<Vec<_>>() {
+        for conn in self.tails.due(now) {
             let Some(member) = self.members.get_mut(conn) else { continue };
             if !member.queue.is_empty() {
-                member.ear = Ear::Held { unheard: Vec::new() };
+                self.listen(conn, Ear::Held { unheard: Vec::new() });
                 out.pause(conn);
                 continue;
             }
-            member.ear = Ear::Open { speaks_at: None };
-            if let Some(message) = member.lines.take_tail() {
+            let message = member.lines.take_tail();
+            self.listen(conn, Ear::Open { speaks_at: None });
+            if let Some(message) = message {
                 self.take(conn, &message, out);
             }
         }
@@ -154,7 +172,7 @@ impl Server {
 
     /// Closes the connection of a member that leaves in good order.
     fn part(&mut self, conn: Conn, out: &mut Outbox<Event>) {
-        if let Some(member) = self.members.remove(conn) {
+        if let Some(member) = self.remove(conn) {
             out.event(Event::Left(member.peer));
             out.close(conn);
         }
@@ -183,7 +201,7 @@ impl Server {
             }
         }
         for conn in slow {
-            if let Some(member) = self.members.remove(conn) {
+            if let Some(member) = self.remove(conn) {
                 out.event(Event::Dropped(member.peer));
                 out.abort(conn);
             }
@@ -210,14 +228,12 @@ impl Machine for Server {
             Input::Connected { conn, peer, .. } => self.join(conn, peer, out),
             Input::Received { conn, bytes } => self.hear(conn, bytes, now, out),
             Input::Eof { conn } => {
-                if let Some(member) = self.members.get_mut(conn) {
-                    member.ear = Ear::Leaving;
-                    self.leave(conn, out);
-                }
+                self.listen(conn, Ear::Leaving);
+                self.leave(conn, out);
             }
             Input::Writable { conn } => self.flush(conn, now, out),
             Input::Closed { conn, .. } => {
-                if let Some(member) = self.members.remove(conn) {
+                if let Some(member) = self.remove(conn) {
                     out.event(Event::Left(member.peer));
                 }
             }
@@ -228,6 +244,6 @@ impl Machine for Server {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.members.iter().filter_map(|(_, member)| member.speaks_at()).min()
+        self.tails.first()
     }
 }

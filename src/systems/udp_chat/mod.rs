@@ -158,6 +158,7 @@ impl System for UdpChat {
     const ABOUT: About = About {
         client_connects: true,
         interactive: true,
+        one_server: true,
         options: &["not-to-sender"],
         bugs: bugs::udp_chat::ALL,
         ..About::new(

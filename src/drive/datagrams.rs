@@ -1,0 +1,166 @@
+//! The datagram socket of a machine, with what waits for it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::task::{Context, Poll, Waker, ready};
+
+use tracing::{debug, trace};
+
+use super::DriveError;
+use super::error::needs_broadcast;
+use super::inbox::Inbox;
+use super::net::{DatagramSocket, Net};
+use super::sockets::Raw;
+use crate::machine::Peer;
+
+/// How many datagrams wait at most for the socket to take them; what comes on top is lost, as datagrams may be.
+const MAX_UNSENT: usize = 1024;
+
+/// A datagram socket.
+pub(super) struct Datagrams<D> {
+    socket: D,
+    /// What the last call has received.
+    pub(super) inbox: Inbox,
+    unsent: VecDeque<(Peer, Vec<u8>)>,
+    /// How many refusals sending has found that were not told yet.
+    refusals: u32,
+    /// A datagram that could not be sent, where that is no loss but a mistake.
+    failure: Option<DriveError>,
+    is_connected: bool,
+    /// Whether it may send broadcasts.
+    broadcast: bool,
+}
+
+impl<D: DatagramSocket> Datagrams<D> {
+    /// Opens a socket.
+    pub(super) async fn open<N: Net<Datagrams = D>>(
+        bind: Peer,
+        connect: Option<Peer>,
+        broadcast: bool,
+        shared: bool,
+    ) -> Result<Self, DriveError> {
+        let failed = |action, peer| move |source| DriveError::Open { action, peer: Box::new(peer), source };
+        let mut socket = N::bind(bind, broadcast, shared).await.map_err(failed("bind", bind))?;
+        if let Some(to) = connect {
+            socket.connect(to).await.map_err(failed("connect to", to))?;
+        }
+        Ok(Self {
+            socket,
+            inbox: Inbox::new(D::MAX_BATCH),
+            unsent: VecDeque::new(),
+            refusals: 0,
+            failure: None,
+            is_connected: connect.is_some(),
+            broadcast,
+        })
+    }
+
+    /// Where it is bound.
+    pub(super) fn local(&self) -> Option<Peer> {
+        self.socket.local_addr().ok()
+    }
+
+    /// Whether no datagram waits for the socket.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.unsent.is_empty()
+    }
+
+    /// Why a broadcast could not be sent, if that has happened.
+    pub(super) fn take_failure(&mut self) -> Option<DriveError> {
+        self.failure.take()
+    }
+
+    /// Sends datagrams, or keeps what the socket does not take now. True if [`Datagrams::poll`] has something to do.
+    pub(super) fn send<'a>(&mut self, mut datagrams: impl Iterator<Item = (Peer, &'a [u8])> + Clone) -> bool {
+        if self.unsent.is_empty() {
+            // The waker that counts is registered by `poll`, if anything is left for it.
+            let _ = self.offer(&mut Context::from_waker(Waker::noop()), &mut datagrams);
+        }
+        for (peer, bytes) in datagrams {
+            if self.unsent.len() < MAX_UNSENT {
+                self.unsent.push_back((peer, bytes.to_vec()));
+            } else {
+                debug!(%peer, len = bytes.len(), "send failed: too many datagrams wait");
+            }
+        }
+        !self.unsent.is_empty() || self.refusals > 0 || self.failure.is_some()
+    }
+
+    /// Offers datagrams to the socket until it takes no more; what it has taken is not in `left` any more. What the
+    /// system refuses for another reason than being busy is lost, but for a broadcast: nobody would ever hear one.
+    fn offer<'a>(
+        &mut self,
+        cx: &mut Context<'_>,
+        left: &mut (impl Iterator<Item = (Peer, &'a [u8])> + Clone),
+    ) -> Poll<()> {
+        let mut is_second_try = false;
+        loop {
+            let error = match ready!(self.socket.poll_send(cx, left.clone())) {
+                Ok(0) => return Poll::Ready(()),
+                Ok(sent) => {
+                    for (peer, bytes) in left.by_ref().take(sent) {
+                        trace!(%peer, len = bytes.len(), "sent");
+                    }
+                    is_second_try = false;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let first = left.clone().next();
+            let is_mistake = first.is_some_and(|(peer, _)| is_mistake(self.broadcast, peer, &error));
+            if !is_second_try && !is_mistake && is_refusal(&error) {
+                // The refusal of a datagram before: this one has not been sent yet.
+                self.refusals += 1;
+                is_second_try = true;
+                continue;
+            }
+            is_second_try = false;
+            let Some((peer, _)) = left.next() else { return Poll::Ready(()) };
+            debug!(%peer, %error, "send failed");
+            if is_mistake {
+                self.failure.get_or_insert(DriveError::Send { peer: Box::new(peer), source: error });
+            }
+        }
+    }
+
+    /// Sends what waits, then receives: [`Raw::Datagrams`] says that something is in the inbox.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Raw, DriveError>> {
+        if !self.unsent.is_empty() {
+            let mut unsent = mem::take(&mut self.unsent);
+            let mut left = unsent.iter().map(|(peer, bytes)| (*peer, bytes.as_slice()));
+            let _ = self.offer(cx, &mut left);
+            let sent = unsent.len() - left.len();
+            unsent.drain(..sent);
+            self.unsent = unsent;
+        }
+        if let Some(failure) = self.take_failure() {
+            return Poll::Ready(Err(failure));
+        }
+        if self.refusals > 0 {
+            self.refusals -= 1;
+            return Poll::Ready(Ok(Raw::Refused));
+        }
+        self.inbox.clear();
+        match ready!(self.socket.poll_recv(cx, &mut self.inbox)) {
+            Ok(()) => Poll::Ready(Ok(Raw::Datagrams)),
+            Err(error) if self.is_connected && is_refusal(&error) => Poll::Ready(Ok(Raw::Refused)),
+            Err(error) => Poll::Ready(Err(DriveError::Socket(error))),
+        }
+    }
+}
+
+/// Whether an error of a datagram socket tells what became of a datagram before, by ICMP or by a Unix socket that is no
+/// longer connected here, and not of the socket.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable};
+    matches!(error.kind(), ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable)
+}
+
+/// Whether a datagram that was refused is a broadcast. The broadcast address of one network only the system knows, and
+/// shows it where the socket lacks the option.
+fn is_mistake(may_broadcast: bool, peer: Peer, error: &io::Error) -> bool {
+    let Some(SocketAddr::V4(addr)) = peer.inet() else { return false };
+    *addr.ip() == Ipv4Addr::BROADCAST || (!may_broadcast && needs_broadcast(error))
+}

@@ -1,0 +1,58 @@
+//! What one call has received: several datagrams, in one buffer that is used again.
+
+use std::io;
+use std::task::{Poll, ready};
+
+use crate::machine::{Peer, limits};
+
+/// From one datagram's room to the next. Not a power of two, for then the beginnings of all would compete for the same
+/// few lines of the processor's cache.
+const STRIDE: usize = limits::MAX_READ_LEN + 3 * 64;
+
+/// Datagrams that have been received, until they are handed in.
+#[derive(Default)]
+pub(super) struct Inbox {
+    /// Room for each, at its place. The system gives a page when it is written to, so what never comes takes none.
+    bytes: Box<[u8]>,
+    came: Vec<(Peer, usize)>,
+}
+
+impl Inbox {
+    /// Room for so many datagrams of any length.
+    pub(super) fn new(max_batch: usize) -> Self {
+        Self { bytes: vec![0; max_batch * STRIDE].into_boxed_slice(), came: Vec::with_capacity(max_batch) }
+    }
+
+    /// Forgets what was in it.
+    pub(super) fn clear(&mut self) {
+        self.came.clear();
+    }
+
+    /// The rooms, each as long as a datagram can be, and where to note from whom and how long it is what came into the
+    /// first ones.
+    pub(super) fn rooms(&mut self) -> (impl Iterator<Item = &mut [u8]>, &mut Vec<(Peer, usize)>) {
+        let rooms = self.bytes.chunks_exact_mut(STRIDE).map(|room| &mut room[..limits::MAX_READ_LEN]);
+        (rooms, &mut self.came)
+    }
+
+    /// Receives one datagram into the first room.
+    pub(super) fn poll_one(
+        &mut self,
+        recv: impl FnOnce(&mut [u8]) -> Poll<io::Result<(usize, Peer)>>,
+    ) -> Poll<io::Result<()>> {
+        let (len, from) = ready!(recv(&mut self.bytes[..limits::MAX_READ_LEN]))?;
+        self.came.push((from, len));
+        Poll::Ready(Ok(()))
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.came.len()
+    }
+
+    /// What has been received, in order.
+    pub(super) fn datagrams(&self) -> impl Iterator<Item = (Peer, &[u8])> {
+        let rooms = self.bytes.chunks_exact(STRIDE);
+        self.came.iter().zip(rooms).map(|(&(from, len), room)| (from, &room[..len]))
+    }
+}

@@ -1,0 +1,49 @@
+//! The listening socket of a machine.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tracing::debug;
+
+use super::net::{Listen, Pending};
+use crate::machine::Peer;
+
+/// How long no connection is accepted after the system could not hand one over, for instance for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A listening socket, which rests for a while when the system cannot hand a connection over.
+pub(super) struct Listener<L> {
+    socket: L,
+    pause: Option<Pending<()>>,
+}
+
+impl<L: Listen> Listener<L> {
+    pub(super) fn new(socket: L) -> Self {
+        Self { socket, pause: None }
+    }
+
+    /// Where it is bound.
+    pub(super) fn local(&self) -> Option<Peer> {
+        self.socket.local_addr().ok()
+    }
+
+    /// The next connection.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(L::Stream, Peer)> {
+        loop {
+            if let Some(pause) = &mut self.pause {
+                ready!(pause.as_mut().poll(cx));
+                self.pause = None;
+            }
+            match ready!(self.socket.poll_accept(cx)) {
+                Ok(accepted) => return Poll::Ready(accepted),
+                // The client has gone before it was its turn: nothing is lost.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    debug!(%error, "accept paused");
+                    self.pause = Some(Box::pin(tokio::time::sleep(ACCEPT_PAUSE)));
+                }
+            }
+        }
+    }
+}
