@@ -8,13 +8,15 @@ use crate::host::HostId;
 use crate::time::Instant;
 use crate::transcript::{Record, Transcript, What};
 
+/// The faults of one direction of a stream, each with its offset. Those that cut all along it have none.
+type OfStream = Vec<(Option<u64>, Resolved)>;
+
 /// What stands beside the packets of a run.
 pub(super) struct Comments<'a, 'b, E> {
     transcript: &'a Transcript<'b, E>,
     datagrams: BTreeMap<(HostId, HostId, u64), (Resolved, DatagramFault)>,
     received: BTreeMap<(HostId, HostId, u64), usize>,
-    /// The faults of each direction of a stream, and their offsets. Those that cut all along it have none.
-    streams: BTreeMap<(HostId, HostId, u32), Vec<(Option<u64>, Resolved)>>,
+    streams: BTreeMap<(HostId, HostId, u32), OfStream>,
     /// What befell hosts, in order, as far as it stands nowhere yet.
     hosts: std::iter::Peekable<std::vec::IntoIter<(Instant, String)>>,
     end_at: Instant,
@@ -22,7 +24,7 @@ pub(super) struct Comments<'a, 'b, E> {
 
 impl<'a, 'b, E> Comments<'a, 'b, E> {
     pub(super) fn new(transcript: &'a Transcript<'b, E>) -> Self {
-        let mut streams: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut streams: BTreeMap<_, OfStream> = BTreeMap::new();
         let (mut datagrams, mut received) = (BTreeMap::new(), BTreeMap::new());
         let (mut hosts, mut end_at) = (Vec::new(), Instant::START);
         for &Record { at, host, what } in transcript.log.records() {

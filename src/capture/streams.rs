@@ -40,7 +40,8 @@ struct End {
     has_ended: bool,
     /// How many bytes of the other end it has taken.
     taken_len: u64,
-    saw_end: bool,
+    /// It has seen the end of the other direction.
+    heard_out: bool,
     /// It sent a reset: nothing follows.
     is_gone: bool,
 }
@@ -102,10 +103,10 @@ impl Streams {
     /// The header with which an end says that it saw the other's end; `None` if that is said already, or was none.
     pub(super) fn saw_end(&mut self, key: Key, side: usize) -> Option<TcpHeader> {
         let stream = self.all.get_mut(&key)?;
-        if !stream.ends[1 - side].has_ended || stream.ends[side].saw_end || stream.ends[side].is_gone {
+        if !stream.ends[1 - side].has_ended || stream.ends[side].heard_out || stream.ends[side].is_gone {
             return None;
         }
-        stream.ends[side].saw_end = true;
+        stream.ends[side].heard_out = true;
         Some(stream.header(side))
     }
 }
@@ -118,7 +119,7 @@ impl Stream {
         let next = number(side, 1 + end.sent_len + u64::from(end.has_ended));
         let mut header = TcpHeader::new(self.ports[side], self.ports[1 - side], next, WINDOW);
         header.ack = true;
-        header.acknowledgment_number = number(1 - side, 1 + end.taken_len + u64::from(end.saw_end));
+        header.acknowledgment_number = number(1 - side, 1 + end.taken_len + u64::from(end.heard_out));
         header
     }
 

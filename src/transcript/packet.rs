@@ -1,4 +1,4 @@
-//! What left hosts, as somebody who listens at each host's own line would see it.
+//! What left hosts, as somebody who listens on each host's own line would see it.
 //!
 //! Records say what machines did and were told. Packets say what the systems below them sent on the way: handshakes,
 //! acknowledgements, ends and resets, each with the moment at which it leaves and that at which it arrives.

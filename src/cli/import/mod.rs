@@ -104,17 +104,14 @@ pub(super) enum ImportError {
 /// Turns a capture into the run that replays it.
 pub(super) fn run<S: System>(args: &ImportArgs) -> Result<Status, CliError> {
     // Wrong options are said before the file is looked at.
-    args.options.options(&S::ABOUT)?;
+    let options = args.options.options(&S::ABOUT)?;
     let capture = read(&args.file)?;
     if let Some(line) = &capture.replay {
-        match exported::<S>(line, &capture.frames)? {
-            Some(sim) => return show(&sim, args, S::ABOUT.name),
-            None => {
-                output::complain("note: the capture is not of the run that its comment names: it was changed")
-            }
+        if let Some(sim) = exported::<S>(line, &capture.frames)? {
+            return show(&sim, args, S::ABOUT.name);
         }
+        output::complain("note: the capture is not of the run that its comment names: it was changed");
     }
-    let options = args.options.options(&S::ABOUT)?;
     let transport = S::ABOUT.transport_with(&options);
     let flows = flows::choose(&capture, transport, S::ABOUT.port, args.flow, flows::expected::<S>(&options))?;
     let inputs = inputs::of(S::ABOUT.name, &flows, &capture.frames);
@@ -189,11 +186,12 @@ fn show(sim: &SimArgs, args: &ImportArgs, system: &str) -> Result<Status, CliErr
 
 /// Says how much of a capture the run that was found explains.
 fn judge(found: &Found) -> Status {
-    let Found { agreeing, total, surplus, differing, .. } = found;
-    output::complain(
-        "note: faults are told by what followed from them: a reply that is lost looks like a lost request where \
-         both are told by a retry alone",
-    );
+    let Found { plan, agreeing, total, surplus, differing } = found;
+    if !plan.is_empty() {
+        output::complain(
+            "note: faults are told by what followed from them; what else would have led to the same packets cannot be told",
+        );
+    }
     if *differing > 0 {
         output::complain(format_args!(
             "note: {differing} packets have the lengths, and not the bytes, of the capture"

@@ -107,7 +107,7 @@ fn latency(seen: &Lanes) -> Option<Duration> {
     let answer = |[up, down]: &[Lane; 2]| {
         let gaps = down.datagrams.iter().filter_map(|(at, ..)| {
             let before = up.datagrams.iter().map(|(sent, ..)| *sent).filter(|sent| sent <= at).max()?;
-            Some(*at - before)
+            Some(at.saturating_sub(before))
         });
         gaps.min()
     };
@@ -161,11 +161,9 @@ impl Agreement {
             lateness: Duration::ZERO,
         };
         for (at, flow, side, thing) in things {
-            let lanes = [&seen.flows[flow], made.flows.get(flow).unwrap_or(&seen.flows[flow])];
-            let made_at = match made.flows.get(flow) {
-                Some(lanes_made) => moment(&lanes[0][side], lanes_made, side, thing),
-                None => None,
-            };
+            let seen_lane = &seen.flows[flow][side];
+            let made_lanes = made.flows.get(flow);
+            let made_at = made_lanes.and_then(|made| moment(seen_lane, made, side, thing));
             let slack = TOLERANCE + at / DRIFT;
             if made_at.is_none_or(|made_at| made_at.abs_diff(at) > slack) {
                 agreement.parts_at = at;
@@ -173,9 +171,8 @@ impl Agreement {
                 break;
             }
             agreement.agreeing += 1;
-            if let Thing::Datagram(k) = thing {
-                let differs = lanes[0][side].datagrams[k].2 != lanes[1][side].datagrams[k].2;
-                agreement.differing += usize::from(differs);
+            if let (Thing::Datagram(k), Some(made)) = (thing, made_lanes) {
+                agreement.differing += usize::from(seen_lane.datagrams[k].2 != made[side].datagrams[k].2);
             }
         }
         agreement
