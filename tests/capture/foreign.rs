@@ -30,8 +30,9 @@ fn header(network: Linktype) -> Vec<u8> {
 
 fn record(micros: u64, data: &[u8]) -> Vec<u8> {
     let len = data.len() as u32;
-    let (ts_sec, ts_usec) = (1_700_000_000 + (micros / 1_000_000) as u32, (micros % 1_000_000) as u32);
-    let mut record = LegacyPcapBlock { ts_sec, ts_usec, caplen: len, origlen: len, data };
+    let ts_sec = 1_700_000_000 + (micros / 1_000_000) as u32;
+    let rest = (micros % 1_000_000) as u32;
+    let mut record = LegacyPcapBlock { ts_sec, ts_usec: rest, caplen: len, origlen: len, data };
     record.to_vec().expect("a vector takes all")
 }
 
@@ -143,7 +144,7 @@ fn links_of_all_known_kinds_are_read() {
             let data = [&vec![0; len][..], packet].concat();
             let file = [header(link), record(1_500_000, &data)].concat();
             let read = capture::read(&file).unwrap();
-            assert_eq!(read.frames[0].at, Duration::from_micros(1_700_000_001_500_000));
+            assert_eq!(read.frames[0].at, Duration::from_millis(1_700_000_001_500));
             assert_eq!(read.frames[0].payload, Payload::Datagram(b"abc".to_vec()), "{link:?}");
             assert_eq!((read.frames[0].to.port(), read.others), (9, 0), "{link:?}");
         }

@@ -60,7 +60,7 @@ fn examine(run: &Exported) {
     let file = path(&format!("{}.pcapng", &name[..name.len().min(100)]));
     std::fs::write(&file, &run.file).expect("cargo made the directory");
     let mut command = Command::new("tshark");
-    command.args(["-r", &file, "-2", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=~"]);
+    command.args(["-r", &file, "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=~"]);
     for protocol in ["ip", "tcp", "udp"] {
         command.args(["-o", &format!("{protocol}.check_checksum:TRUE")]);
     }
