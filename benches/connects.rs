@@ -9,6 +9,7 @@ mod servers;
 #[path = "support/mod.rs"]
 mod support;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
@@ -19,13 +20,16 @@ use load::{one_at_a_time, overlapping};
 use servers::{Ending, tasks};
 use support::server::{LOOPBACK, Server, Threads};
 
+/// Opens so many connections to a server, and says how long that took.
+type Load = fn(SocketAddr, u64) -> Duration;
+
 /// How many connections one iteration opens.
 const CONNECTS: u64 = 256;
 /// How many are open at once where they overlap.
 const IN_FLIGHT: usize = 64;
 
 fn bench(criterion: &mut Criterion) {
-    let loads: [(String, fn(_, u64) -> Duration); 2] = [
+    let loads: [(String, Load); 2] = [
         ("connects/1_in_flight".to_owned(), one_at_a_time),
         (format!("connects/{IN_FLIGHT}_in_flight"), |server, count| overlapping(server, count, IN_FLIGHT)),
     ];

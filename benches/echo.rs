@@ -26,13 +26,13 @@ fn lossproof() -> Server {
     Server::driven(Endpoint::Listener { bind: LOOPBACK.into() }, Echo::default)
 }
 
-/// One group: each server under the same load, which has so many messages in an iteration.
+/// One group: each server under the same load, which has so many messages in an iteration. The last is written by hand.
 fn group<L: Load>(
     criterion: &mut Criterion,
     name: &str,
     messages: u64,
     load: impl Fn(&Server) -> L,
-    alone: Option<(&str, fn() -> Server)>,
+    (by_hand_name, by_hand): (&str, fn() -> Server),
 ) {
     let mut group = criterion.benchmark_group(name);
     group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(messages));
@@ -46,15 +46,13 @@ fn group<L: Load>(
         bench(&format!("framed_forward_{name}"), framed_forward(threads));
         bench(&format!("plain_{name}"), plain(threads));
     }
-    if let Some((name, server)) = alone {
-        bench(name, server());
-    }
+    bench(by_hand_name, by_hand());
     group.finish();
 }
 
 fn one_connection(criterion: &mut Criterion) {
     let load = |server: &Server| PingPong::new(server.addr);
-    group(criterion, "echo/ping_pong_1", PingPong::MESSAGES, load, Some(("blocking", blocking)));
+    group(criterion, "echo/ping_pong_1", PingPong::MESSAGES, load, ("blocking", blocking));
 }
 
 fn many_connections(criterion: &mut Criterion) {
@@ -64,13 +62,13 @@ fn many_connections(criterion: &mut Criterion) {
     }
     let load = |server: &Server| Many::new(server.addr, CONNECTIONS);
     let name = format!("echo/ping_pong_{CONNECTIONS}");
-    group(criterion, &name, CONNECTIONS as u64, load, Some(("by_hand", by_hand)));
+    group(criterion, &name, CONNECTIONS as u64, load, ("by_hand", by_hand));
 }
 
 fn pipelined(criterion: &mut Criterion) {
     let load = |server: &Server| Pipelined::new(server.addr);
     let name = format!("echo/pipelined_{WINDOW}");
-    group(criterion, &name, Pipelined::MESSAGES, load, Some(("blocking", blocking)));
+    group(criterion, &name, Pipelined::MESSAGES, load, ("blocking", blocking));
 }
 
 criterion_group! {
@@ -78,7 +76,7 @@ criterion_group! {
     config = Criterion::default()
         .sample_size(15)
         .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_millis(2_000));
+        .measurement_time(Duration::from_secs(2));
     targets = one_connection, many_connections, pipelined
 }
 criterion_main!(echo);

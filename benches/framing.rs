@@ -31,7 +31,7 @@ criterion_group! {
     config = Criterion::default()
         .sample_size(30)
         .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_millis(2_000));
+        .measurement_time(Duration::from_secs(2));
     targets = frames::small, frames::large, frames::encode, lines::bench
 }
 criterion_main!(framing);

@@ -147,7 +147,7 @@ criterion_group! {
     config = Criterion::default()
         .sample_size(30)
         .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_millis(2_000));
+        .measurement_time(Duration::from_secs(2));
     targets = datagrams, formatted, fan_out
 }
 criterion_main!(outbox);

@@ -91,7 +91,7 @@ mod bench {
         let mut criterion = Criterion::default()
             .sample_size(15)
             .warm_up_time(Duration::from_millis(500))
-            .measurement_time(Duration::from_millis(2_000))
+            .measurement_time(Duration::from_secs(2))
             .configure_from_args();
         system(&mut criterion, "udp_local", &LOCAL, || udp_local::Server, local_reply);
         let machine = || udp_remote::Server::new(Chance::NEVER, true, 7);

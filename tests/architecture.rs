@@ -81,6 +81,7 @@ const MODULES: &[(&str, &[&str])] = &[
 /// What of other crates every module may use.
 const CORE_CRATES: &[&str] = &[
     "httparse",
+    "memchr",
     "proptest",
     "rand_core",
     "rand_pcg",

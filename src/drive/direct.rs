@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::driver::{Core, Port, after, clock, elapsed, sleep_until};
+use super::driver::{Alarm, Core, Port, after, clock, elapsed};
 use super::links::{Link, Links, Over};
 use super::net::Net;
 use super::outgoing::{Outgoing, Release};
@@ -155,7 +155,8 @@ impl<N: Net, F> Direct<N, F> {
             }));
         }
         let mut broken = None;
-        core.out.drain_merged(|effect| match self.apply(effect, now) {
+        core.out.merge_writes();
+        core.out.drain(|effect| match self.apply(effect, now) {
             Ok(Some(status)) => core.done = Some(status),
             Ok(None) => {}
             Err(violation) => broken = broken.take().or(Some(violation)),
@@ -260,6 +261,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
             self.close(conn, now);
         }
         self.release(now);
+        let mut alarm = Alarm::default();
         let mut until = pin!(tokio::time::sleep(MAX_FINISH));
         while !self.is_finished() {
             self.sockets.flush_all();
@@ -276,7 +278,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
                     // A socket that fails now has nothing left that the machine wants of it.
                     Err(_) => break,
                 },
-                () = sleep_until(wake_at) => {}
+                () = alarm.until(wake_at) => {}
                 () = &mut until => break,
             }
         }

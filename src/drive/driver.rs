@@ -9,11 +9,12 @@
 //! What a machine wants done is done at once after each input, by the [`Port`].
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
+use tokio::time::{Sleep, sleep_until};
 use tracing::{info, trace};
 
 use super::DriveError;
@@ -67,6 +68,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
     let mut core = Core { machine, out: Outbox::default(), done: None };
     let mut stop = pin!(stop);
     let mut stopping = false;
+    let mut alarm = Alarm::default();
     port.feed(&mut core, start)?;
     loop {
         if let Some(status) = core.done {
@@ -77,7 +79,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
         let deadline = core.machine.deadline();
         port.rest(deadline);
         let wake_at = deadline.into_iter().chain(port.wake_at()).min().filter(|_| !port.is_behind());
-        let timer = sleep_until(wake_at.map(|at| port.runtime_at(at)));
+        let wake_at = wake_at.map(|at| port.runtime_at(at));
         tokio::select! {
             biased;
             () = &mut stop, if !stopping => {
@@ -86,7 +88,7 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
                 port.feed(&mut core, Input::Stop)?;
             }
             fed = poll_fn(|cx| poll_inputs(port, &mut core, &mut commands, cx)) => fed?,
-            () = timer => {}
+            () = alarm.until(wake_at) => {}
         }
         let ready = core.done.is_none() && !port.is_behind();
         let due = ready && core.machine.deadline().is_some_and(|due_at| due_at <= port.now());
@@ -133,11 +135,33 @@ fn poll_command<C>(commands: &mut Option<Receiver<C>>, cx: &mut Context<'_>) -> 
     }
 }
 
-/// Ends at a moment, or never.
-pub(super) async fn sleep_until(at: Option<tokio::time::Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
+/// A timer that is set anew only if it must ring earlier: deadlines are taken back and put off far more often than they
+/// are reached, and to set a timer costs more than to be woken once for nothing.
+#[derive(Default)]
+pub(super) struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// When it rings, unless it has rung.
+    rings_at: Option<tokio::time::Instant>,
+}
+
+impl Alarm {
+    /// Ends at a moment, or never.
+    pub(super) async fn until(&mut self, at: Option<tokio::time::Instant>) {
+        poll_fn(|cx| at.map_or(Poll::Pending, |at| self.poll(at, cx))).await;
+    }
+
+    fn poll(&mut self, at: tokio::time::Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        loop {
+            if self.rings_at.is_none_or(|rings_at| at < rings_at) {
+                sleep.as_mut().reset(at);
+                self.rings_at = Some(at);
+            }
+            ready!(sleep.as_mut().poll(cx));
+            if self.rings_at.take() == Some(at) {
+                return Poll::Ready(());
+            }
+        }
     }
 }
 

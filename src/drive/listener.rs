@@ -15,17 +15,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A listening socket, which rests for a while when the system cannot hand a connection over.
 pub(super) struct Listener<L> {
     socket: L,
+    local: Option<Peer>,
     pause: Option<Pending<()>>,
 }
 
 impl<L: Listen> Listener<L> {
     pub(super) fn new(socket: L) -> Self {
-        Self { socket, pause: None }
+        let local = socket.local_addr().ok();
+        Self { socket, local, pause: None }
     }
 
     /// Where it is bound.
-    pub(super) fn local(&self) -> Option<Peer> {
-        self.socket.local_addr().ok()
+    pub(super) const fn local(&self) -> Option<Peer> {
+        self.local
+    }
+
+    /// The address of this end of all that it accepts, if it is one.
+    pub(super) fn only_local(&self) -> Option<Peer> {
+        self.local.filter(|local| local.inet().is_none_or(|addr| !addr.ip().is_unspecified()))
     }
 
     /// The next connection.

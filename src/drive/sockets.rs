@@ -206,6 +206,13 @@ impl<N: Net> Sockets<N> {
         drop(self.take(id));
     }
 
+    /// This end's address of a stream that was accepted. The system has to be asked only where the listener takes
+    /// streams at several.
+    pub(super) fn accepted_local(&self, id: u32) -> io::Result<Peer> {
+        let local = self.listener.as_ref().and_then(|(listener, _)| listener.only_local());
+        local.map_or_else(|| self.stream_local(id), Ok)
+    }
+
     /// This end's address of a stream that stands.
     pub(super) fn stream_local(&self, id: u32) -> io::Result<Peer> {
         let socket = self.streams.get(id as usize).and_then(|stream| stream.as_ref()?.socket.open());

@@ -158,7 +158,8 @@ impl<S: net::Stream> Stream<S> {
         let (front, back) = self.out.as_slices();
         if !front.is_empty() {
             let slices = [io::IoSlice::new(front), io::IoSlice::new(back)];
-            return match socket.poll_write_vectored(&mut self.waker.context(), &slices) {
+            let slices = if back.is_empty() { &slices[..1] } else { &slices };
+            return match socket.poll_write_vectored(&mut self.waker.context(), slices) {
                 Poll::Pending => None,
                 Poll::Ready(Ok(len)) => {
                     self.out.drain(..len);

@@ -136,6 +136,8 @@ fn listen(local: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     if shared {
         socket.set_reuseport(true)?;
     }
+    // Linux hands it on to every stream that is accepted.
+    socket.set_nodelay(true)?;
     socket.bind(local)?;
     socket.listen(1024)
 }
@@ -153,8 +155,10 @@ impl Listen for Listener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
         match self {
             Self::Inet(socket) => socket.poll_accept(cx).map_ok(|(stream, peer)| {
-                // A client that has gone already is found out by reading, not here.
-                let _ = stream.set_nodelay(true);
+                if !cfg!(target_os = "linux") {
+                    // A client that has gone already is found out by reading, not here.
+                    let _ = stream.set_nodelay(true);
+                }
                 (Stream::Inet(stream), peer.into())
             }),
             Self::Unix(socket) => {

@@ -40,7 +40,7 @@ impl Lines {
     pub fn next(&mut self, input: &mut &[u8]) -> Option<Vec<u8>> {
         let missing_len = self.max_len - self.tail.len();
         let within = &input[..missing_len.min(input.len())];
-        let newline = within.iter().position(|byte| *byte == b'\n');
+        let newline = memchr::memchr(b'\n', within);
         let (taken, rest) = input.split_at(newline.map_or(within.len(), |at| at + 1));
         self.tail.extend_from_slice(taken);
         *input = rest;

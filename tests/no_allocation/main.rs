@@ -1,5 +1,8 @@
 //! In steady state nothing is allocated for a message.
 
+#[cfg(feature = "net")]
+mod sockets;
+
 use std::time::Duration;
 
 use allocation_counter::measure;

@@ -5,6 +5,8 @@
 mod classic;
 mod clients;
 mod dialogues;
+#[cfg(target_os = "linux")]
+mod idle;
 mod log;
 mod process;
 mod servers;

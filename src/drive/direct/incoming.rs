@@ -104,7 +104,7 @@ impl<N: Net, F> Direct<N, F> {
         F: FnMut(M::Event),
     {
         // One that was reset meanwhile has lost its peer's address, but not its own.
-        let Ok(local) = self.sockets.stream_local(id) else {
+        let Ok(local) = self.sockets.accepted_local(id) else {
             self.sockets.remove(id);
             return None;
         };

@@ -326,13 +326,14 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
 
     /// The system of a host outlives the process: it goes on answering for it until the simulation is over.
     async fn finish(&mut self, core: &mut Core<BoxedMachine<C, E>>) -> Result<(), DriveError> {
+        let mut alarm = driver::Alarm::default();
         loop {
             self.rest(None);
             let wake_at = self.wake_at().filter(|_| !self.behind).map(|at| self.runtime_at(at));
             tokio::select! {
                 biased;
                 fed = poll_fn(|cx| self.poll_input(core, cx)) => drop(fed?),
-                () = driver::sleep_until(wake_at) => {}
+                () = alarm.until(wake_at) => {}
             }
         }
     }

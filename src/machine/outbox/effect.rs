@@ -113,11 +113,11 @@ pub enum Effect<'a, E> {
     Violation(Violation),
 }
 
-/// An [`Effect`] as it is kept: the bytes are in the arena.
-#[derive(Debug)]
-pub(super) enum Step<E> {
-    Send(Peer, Chunk),
-    Connect(Conn, Peer),
+/// An [`Effect`] as it is kept: what is large is in the outbox's lists, at these places.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    Send(u32, Chunk),
+    Connect(Conn, u32),
     Write(Conn, Chunk),
     Shutdown(Conn),
     Close(Conn),
@@ -125,47 +125,37 @@ pub(super) enum Step<E> {
     Pause(Conn),
     Resume(Conn),
     Save(Chunk),
-    Event(E),
+    Event(u32),
     Done(Status),
-    Violation(Violation),
+    Violation(u32),
 }
 
-impl<E> Step<E> {
-    /// The effect, with its event as `event` turns it out.
-    pub(super) fn view<F>(self, arena: &[u8]) -> Effect<'_, F>
-    where
-        E: Into<F>,
-    {
-        match self {
-            Self::Send(peer, chunk) => Effect::Send { peer, bytes: &arena[chunk.range()] },
-            Self::Connect(conn, peer) => Effect::Connect { conn, peer },
-            Self::Write(conn, chunk) => Effect::Write { conn, bytes: &arena[chunk.range()] },
+/// What steps refer to, beside the events.
+#[derive(Clone, Copy)]
+pub(super) struct Lists<'a> {
+    pub(super) arena: &'a [u8],
+    pub(super) peers: &'a [Peer],
+    pub(super) violations: &'a [Violation],
+}
+
+impl Step {
+    /// The effect, with its event as `event` finds it by its place.
+    pub(super) fn view<'a, F>(&self, lists: Lists<'a>, event: impl FnOnce(usize) -> F) -> Effect<'a, F> {
+        let bytes = |chunk: Chunk| &lists.arena[chunk.range()];
+        let peer = |index: u32| lists.peers[index as usize];
+        match *self {
+            Self::Send(to, chunk) => Effect::Send { peer: peer(to), bytes: bytes(chunk) },
+            Self::Connect(conn, to) => Effect::Connect { conn, peer: peer(to) },
+            Self::Write(conn, chunk) => Effect::Write { conn, bytes: bytes(chunk) },
             Self::Shutdown(conn) => Effect::Shutdown { conn },
             Self::Close(conn) => Effect::Close { conn },
             Self::Abort(conn) => Effect::Abort { conn },
             Self::Pause(conn) => Effect::Pause { conn },
             Self::Resume(conn) => Effect::Resume { conn },
-            Self::Save(chunk) => Effect::Save { bytes: &arena[chunk.range()] },
-            Self::Event(event) => Effect::Event(event.into()),
+            Self::Save(chunk) => Effect::Save { bytes: bytes(chunk) },
+            Self::Event(index) => Effect::Event(event(index as usize)),
             Self::Done(status) => Effect::Done(status),
-            Self::Violation(violation) => Effect::Violation(violation),
-        }
-    }
-
-    pub(super) fn by_ref(&self) -> Step<&E> {
-        match self {
-            Self::Send(peer, chunk) => Step::Send(*peer, *chunk),
-            Self::Connect(conn, peer) => Step::Connect(*conn, *peer),
-            Self::Write(conn, chunk) => Step::Write(*conn, *chunk),
-            Self::Shutdown(conn) => Step::Shutdown(*conn),
-            Self::Close(conn) => Step::Close(*conn),
-            Self::Abort(conn) => Step::Abort(*conn),
-            Self::Pause(conn) => Step::Pause(*conn),
-            Self::Resume(conn) => Step::Resume(*conn),
-            Self::Save(chunk) => Step::Save(*chunk),
-            Self::Event(event) => Step::Event(event),
-            Self::Done(status) => Step::Done(*status),
-            Self::Violation(violation) => Step::Violation(violation.clone()),
+            Self::Violation(index) => Effect::Violation(lists.violations[index as usize].clone()),
         }
     }
 }

@@ -7,11 +7,12 @@ mod tests;
 
 use std::fmt::{self, Write as _};
 use std::hash::Hasher;
+use std::mem;
 
 pub use effect::{Chunk, Effect, Misuse, Status};
 
 use super::{Conn, Peer, Violation};
-use effect::Step;
+use effect::{Lists, Step};
 pub(crate) use slots::Lead;
 use slots::{Slot, Slots};
 
@@ -25,8 +26,12 @@ use slots::{Slot, Slots};
 /// [`Outbox::write`] can say at once how much fitted.
 #[derive(Debug)]
 pub struct Outbox<E> {
-    steps: Vec<Step<E>>,
+    /// What is to be done, in order. A step is small: what is large stands in the lists below.
+    steps: Vec<Step>,
     arena: Vec<u8>,
+    peers: Vec<Peer>,
+    events: Vec<E>,
+    violations: Vec<Violation>,
     slots: Slots,
     done: bool,
     misuse: Option<Misuse>,
@@ -34,7 +39,16 @@ pub struct Outbox<E> {
 
 impl<E> Default for Outbox<E> {
     fn default() -> Self {
-        Self { steps: Vec::new(), arena: Vec::new(), slots: Slots::default(), done: false, misuse: None }
+        Self {
+            steps: Vec::new(),
+            arena: Vec::new(),
+            peers: Vec::new(),
+            events: Vec::new(),
+            violations: Vec::new(),
+            slots: Slots::default(),
+            done: false,
+            misuse: None,
+        }
     }
 }
 
@@ -63,10 +77,16 @@ impl<E> Outbox<E> {
         u32::try_from(self.arena.len()).expect("an outbox holds less than 4 GiB")
     }
 
-    fn push(&mut self, step: Step<E>) {
+    /// Whether anything may still be put out; if not, that is a misuse.
+    fn is_open(&mut self) -> bool {
         if self.done {
             self.misuse.get_or_insert(Misuse::AfterDone);
-        } else {
+        }
+        !self.done
+    }
+
+    fn push(&mut self, step: Step) {
+        if self.is_open() {
             self.steps.push(step);
         }
     }
@@ -85,13 +105,19 @@ impl<E> Outbox<E> {
 
     /// Sends one datagram of bytes that were [`put`](Outbox::put) before.
     pub fn send_chunk(&mut self, peer: Peer, chunk: Chunk) {
-        self.push(Step::Send(peer, chunk));
+        if self.is_open() {
+            self.steps.push(Step::Send(self.peers.len() as u32, chunk));
+            self.peers.push(peer);
+        }
     }
 
     /// Opens a stream. `Connected` or `ConnectFailed` will follow, with the name that is given back here.
     pub fn connect(&mut self, peer: Peer) -> Conn {
         let conn = self.slots.claim(Slot::Dialing);
-        self.push(Step::Connect(conn, peer));
+        if self.is_open() {
+            self.steps.push(Step::Connect(conn, self.peers.len() as u32));
+            self.peers.push(peer);
+        }
         conn
     }
 
@@ -181,7 +207,10 @@ impl<E> Outbox<E> {
 
     /// Tells the application something.
     pub fn event(&mut self, event: E) {
-        self.push(Step::Event(event));
+        if self.is_open() {
+            self.steps.push(Step::Event(self.events.len() as u32));
+            self.events.push(event);
+        }
     }
 
     /// Ends the machine. Nothing may be put out after it.
@@ -200,34 +229,46 @@ impl<E> Outbox<E> {
 
     /// What is to be done, in order, to look at.
     pub fn effects(&self) -> impl ExactSizeIterator<Item = Effect<'_, &E>> + Clone {
-        self.steps.iter().map(|step| step.by_ref().view(&self.arena))
+        let lists = self.lists();
+        self.steps.iter().map(move |step| step.view(lists, |index| &self.events[index]))
     }
 
     /// Hands out what is to be done, in order, and leaves the outbox empty.
     pub fn drain(&mut self, mut each: impl FnMut(Effect<'_, E>)) {
-        for step in self.steps.drain(..) {
-            each(step.view(&self.arena));
+        let mut events = mem::take(&mut self.events);
+        let mut told = events.drain(..);
+        let lists = self.lists();
+        for step in &self.steps {
+            each(step.view(lists, |_| told.next().expect("each step of an event has one")));
         }
-        self.arena.clear();
+        drop(told);
+        self.events = events;
+        self.clear();
     }
 
-    /// As [`Outbox::drain`], with writes to one stream that follow one another made one, where their bytes do so, too.
+    /// Makes writes to one stream that follow one another one write, where their bytes do so, too.
     #[cfg(feature = "net")]
-    pub(crate) fn drain_merged(&mut self, mut each: impl FnMut(Effect<'_, E>)) {
-        let mut steps = self.steps.drain(..).peekable();
-        while let Some(mut step) = steps.next() {
-            if let Step::Write(conn, chunk) = &mut step {
-                while let Some(Step::Write(to, more)) = steps.peek()
-                    && (*to, more.start) == (*conn, chunk.end)
-                {
-                    chunk.end = more.end;
-                    steps.next();
-                }
+    pub(crate) fn merge_writes(&mut self) {
+        self.steps.dedup_by(|next, kept| match (kept, next) {
+            (Step::Write(conn, chunk), Step::Write(to, more)) if to == conn && more.start == chunk.end => {
+                chunk.end = more.end;
+                true
             }
-            each(step.view(&self.arena));
-        }
-        drop(steps);
+            _ => false,
+        });
+    }
+
+    fn lists(&self) -> Lists<'_> {
+        Lists { arena: &self.arena, peers: &self.peers, violations: &self.violations }
+    }
+
+    /// Forgets what was to be done, and keeps the memory.
+    fn clear(&mut self) {
+        self.steps.clear();
         self.arena.clear();
+        self.peers.clear();
+        self.events.clear();
+        self.violations.clear();
     }
 
     /// What was sent where nothing can be sent any more, if anything was, since this was asked last.
@@ -282,8 +323,7 @@ impl<E> Outbox<E> {
 
     /// Forgets everything, streams included, and keeps the memory: for the next machine.
     pub fn reset(&mut self) {
-        self.steps.clear();
-        self.arena.clear();
+        self.clear();
         self.slots.clear();
         self.done = false;
         self.misuse = None;
@@ -296,7 +336,8 @@ impl<E> Outbox<E> {
 
     /// Reports a broken law to whoever drives, even after `done`.
     pub(crate) fn violate(&mut self, violation: Violation) {
-        self.steps.push(Step::Violation(violation));
+        self.steps.push(Step::Violation(self.violations.len() as u32));
+        self.violations.push(violation);
     }
 
     /// How many steps there are: what comes later is at this index and beyond.

@@ -217,3 +217,39 @@ fn the_rooms_of_another_are_taken_over_and_a_lead_is_given_back() {
     let rooms = [both, shut, level].map(|conn| behind.write(conn, &[0; 20]));
     assert_eq!(rooms, [12, 6, 9]);
 }
+
+#[cfg(feature = "net")]
+#[test]
+fn only_writes_that_follow_one_another_to_one_stream_are_merged() {
+    let mut out = Outbox::<u8>::default();
+    let (first, second) = (out.accept(100), out.accept(100));
+    out.write(first, b"ab");
+    out.write(first, b"cd");
+    out.write(second, b"ef");
+    out.write(first, b"gh");
+    out.event(7);
+    out.write(first, b"ij");
+    let chunk = out.put(b"kl");
+    out.write_chunk(first, chunk);
+    out.write_chunk(first, chunk);
+    out.merge_writes();
+    let mut left = Vec::new();
+    out.drain(|effect| match effect {
+        Effect::Write { conn, bytes } => left.push((Some(conn), bytes.to_vec())),
+        Effect::Event(event) => left.push((None, vec![event])),
+        other => panic!("{other:?}"),
+    });
+    let written = |conn, bytes: &[u8]| (Some(conn), bytes.to_vec());
+    let event = (None, vec![7]);
+    assert_eq!(
+        left,
+        [
+            written(first, b"abcd"),
+            written(second, b"ef"),
+            written(first, b"gh"),
+            event,
+            written(first, b"ijkl"),
+            written(first, b"kl"),
+        ]
+    );
+}
