@@ -101,6 +101,8 @@
 //! Each uses only what the table in `tests/architecture.rs` allows it; nothing but `drive` and the command line knows of
 //! sockets, files, threads or clocks. `ARCHITECTURE.md` says why.
 
+#[cfg(feature = "capture")]
+pub mod capture;
 pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;

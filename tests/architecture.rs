@@ -27,6 +27,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("fault", &["time", "seed", "host"]),
     ("network", &["time", "seed", "machine", "host", "fault"]),
     ("transcript", &["time", "machine", "host", "fault"]),
+    ("capture", &["time", "machine", "host", "fault", "transcript"]),
     ("scenario", &["time", "machine", "host", "lawful", "fault", "transcript"]),
     ("engine", &["time", "seed", "machine", "host", "lawful", "fault", "network", "transcript", "scenario"]),
     ("check", &["time", "seed", "machine", "host", "lawful", "fault", "transcript", "scenario", "engine"]),
@@ -69,6 +70,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "engine",
             "check",
             "parallel",
+            "capture",
             "systems",
             "drive",
         ],
@@ -91,6 +93,8 @@ const CORE_CRATES: &[&str] = &[
 ];
 /// What the adapter of machines in another style may use beside them.
 const POLLED_CRATES: &[&str] = &["sansio"];
+/// What captures may use beside them.
+const CAPTURE_CRATES: &[&str] = &["etherparse", "pcap_parser"];
 /// What the driver may use beside them. The command line may use all.
 const DRIVE_CRATES: &[&str] = &["nix", "rustix", "socket2", "tokio", "tracing", "turmoil"];
 
@@ -185,6 +189,7 @@ fn judge(module: &[String], syntax: &syn::File, names: &Names) -> Vec<String> {
                 let allowed = CORE_CRATES.contains(&name)
                     || owner == "cli"
                     || (owner == "polled" && POLLED_CRATES.contains(&name))
+                    || (owner == "capture" && CAPTURE_CRATES.contains(&name))
                     || (owner == "drive" && DRIVE_CRATES.contains(&name));
                 if !allowed {
                     report(format!("{owner} may not use the crate {name} ({text})"));

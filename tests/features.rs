@@ -3,16 +3,18 @@
 
 use std::process::Command;
 
-/// What only the features `net`, `turmoil` and `cli` may bring in.
+/// What only the features `capture`, `net`, `turmoil` and `cli` may bring in.
 const HEAVY: &[&str] = &[
     "clap",
     "clap_complete",
     "clap_mangen",
     "dns-lookup",
+    "etherparse",
     "indicatif",
     "ipnet",
     "jiff",
     "mio",
+    "pcap-parser",
     "plotters",
     "socket2",
     "tokio",
@@ -55,6 +57,8 @@ fn each_feature_brings_what_it_is_for_and_no_more() {
     let turmoil = dependencies(&["--features", "turmoil"]);
     assert!(has(&turmoil, "turmoil") && !has(&turmoil, "clap"));
     assert!(has(&dependencies(&["--features", "cli"]), "clap"));
+    let capture = dependencies(&["--features", "capture"]);
+    assert!(has(&capture, "etherparse") && has(&capture, "pcap-parser") && !has(&capture, "tokio"));
     let sansio = dependencies(&["--features", "sansio"]);
     assert!(has(&sansio, "sansio") && sansio.len() == dependencies(&[]).len() + 1);
 }

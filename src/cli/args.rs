@@ -54,6 +54,9 @@ pub(super) enum Command {
     /// Join the shards of a sweep into the whole
     #[command(after_help = super::sweep::MERGE_EXAMPLES)]
     Merge(super::sweep::MergeArgs),
+    /// Turn a capture of packets into the run that replays it
+    #[command(after_help = super::import::EXAMPLES)]
+    Import(super::import::ImportArgs),
     /// Serve on a real socket
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
@@ -84,6 +87,7 @@ Examples:
   lossproof sim udp-remote --loss 50% --seed 4 --format ladder
   lossproof sim tcp-sixteen --faults 'client>server @3 reset' --format mermaid
   lossproof sim udp-chat --loss 20% --format html -o run.html       (open it in a browser)
+  lossproof sim tcp-sixteen --format pcapng -o run.pcapng           (open it in Wireshark)
 
 Equal arguments give the same bytes on standard output, always.";
 
@@ -132,6 +136,8 @@ pub(super) enum RunFormat {
     Svg,
     /// A page to step through.
     Html,
+    /// A capture of its packets, for Wireshark.
+    Pcapng,
 }
 
 /// What simulates.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::import::ImportError;
 use super::lookup::LookupError;
 use super::sweep::SweepError;
 use crate::check::FatesError;
@@ -105,6 +106,12 @@ pub(super) enum CliError {
         /// The address.
         addr: String,
     },
+    /// The result would be no text.
+    #[error("--format pcapng is not for a terminal: write it to a file with -o FILE")]
+    Binary,
+    /// The capture cannot be used.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The option means nothing for this format.
     #[error("--{option} is for --format ladder")]
     LadderOnly {
@@ -159,7 +166,7 @@ fn bugs(near: Option<&str>, known: &[Bug]) -> String {
 }
 
 /// What the system said, in lower case and without its number.
-fn system_text(error: &io::Error) -> String {
+pub(super) fn system_text(error: &io::Error) -> String {
     let text = error.to_string().to_lowercase();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }

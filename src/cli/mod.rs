@@ -1,4 +1,4 @@
-//! The command line: `list`, `sim`, `check`, `sweep`, `merge`, `serve`, `call`, the tools `ip` and `lookup`,
+//! The command line: `list`, `sim`, `check`, `sweep`, `merge`, `import`, `serve`, `call`, the tools `ip` and `lookup`,
 //! and `completions` and `man`.
 //!
 //! Standard output has the result and nothing else; standard error has one line for each note or error, and the log if
@@ -11,6 +11,7 @@ mod check;
 mod choices;
 mod error;
 mod exhaustive;
+mod import;
 mod ip;
 mod list;
 mod log;
@@ -71,6 +72,7 @@ fn obey(command: Command) -> Result<Status, CliError> {
         Command::Check(args) => registry::find(&args.system)?.check(&args),
         Command::Sweep(args) => registry::find(&args.system)?.sweep(&args),
         Command::Merge(args) => sweep::merge(&args),
+        Command::Import(args) => registry::find(&args.system)?.import(&args),
         Command::Serve(args) => registry::find(&args.real.system)?.serve(&args),
         Command::Call(args) => registry::find(&args.system)?.call(&args),
         Command::Ip(args) => ip::run(&args),

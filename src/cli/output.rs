@@ -50,10 +50,19 @@ pub(super) fn print_as(text: &str, tint: Tint) -> io::Result<()> {
     }
 }
 
-/// Writes a text to a file.
-pub(super) fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
+/// Writes bytes to standard output. A reader that has gone is no error.
+pub(super) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// Writes a file.
+pub(super) fn write_file(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), CliError> {
     let path_text = || path.display().to_string();
-    fs::write(path, text).map_err(|source| CliError::File { path: path_text(), source })
+    fs::write(path, bytes).map_err(|source| CliError::File { path: path_text(), source })
 }
 
 /// How many columns there are for what goes to standard output, or to this file: a terminal's own.

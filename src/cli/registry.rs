@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::args::{CheckArgs, RealArgs, ServeArgs, SimArgs};
 use super::error::CliError;
+use super::import::{self, ImportArgs};
 use super::sweep::{self, SweepArgs};
 use super::{check, real, sim};
 use crate::fault::Profile;
@@ -46,6 +47,8 @@ pub(super) trait AnySystem {
     fn check(&self, args: &CheckArgs) -> Result<Status, CliError>;
     /// Makes many runs at each of several losses.
     fn sweep(&self, args: &SweepArgs) -> Result<Status, CliError>;
+    /// Turns a capture into the run that replays it.
+    fn import(&self, args: &ImportArgs) -> Result<Status, CliError>;
     /// Serves on a real socket.
     fn serve(&self, args: &ServeArgs) -> Result<Status, CliError>;
     /// Calls a server on a real socket.
@@ -68,6 +71,10 @@ impl<S: System<Command: Send + Sync>> AnySystem for S {
 
     fn sweep(&self, args: &SweepArgs) -> Result<Status, CliError> {
         sweep::run::<S>(args)
+    }
+
+    fn import(&self, args: &ImportArgs) -> Result<Status, CliError> {
+        import::run::<S>(args)
     }
 
     fn serve(&self, args: &ServeArgs) -> Result<Status, CliError> {

@@ -1,17 +1,19 @@
 //! `sim`: one run and its transcript.
 
+use std::io::{self, IsTerminal as _};
 use std::rc::Rc;
 
 use super::args::{EngineKind, RunFormat, SimArgs};
 use super::error::CliError;
 use super::output::{self, Tint};
 use super::world::{World, with_panic_places};
+use crate::capture;
 use crate::check::Search;
 use crate::drive;
 use crate::engine::Settings;
-use crate::fault::{FaultPlan, Resolved};
+use crate::fault::{Fault, FaultPlan};
 use crate::machine::Status;
-use crate::systems::System;
+use crate::systems::{About, System};
 use crate::transcript::{Look, Transcript};
 
 /// Makes one run.
@@ -22,18 +24,55 @@ pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
     {
         return Err(CliError::LadderOnly { option });
     }
+    if args.format == RunFormat::Pcapng && args.output.is_none() && io::stdout().is_terminal() {
+        return Err(CliError::Binary);
+    }
+    let ran = simulate::<S, _>(args, |transcript, replay| write(transcript, args, replay))?;
+    // A fault that never fired is evidence of nothing.
+    for fault in &ran.unfired {
+        output::complain(format_args!("note: {fault} never fired"));
+    }
+    if args.format == RunFormat::Pcapng {
+        note_dissector(&S::ABOUT);
+    }
+    let failed = ran.statuses.contains(&Some(Status::Failure)) || ran.broken.is_some();
+    if let Some(broken) = ran.broken {
+        output::complain(broken);
+    }
+    Ok(if failed { Status::Failure } else { Status::Success })
+}
+
+/// A run that was made.
+pub(super) struct Ran<T> {
+    /// What was made of its transcript.
+    pub(super) shown: T,
+    /// The faults that never fired.
+    unfired: Vec<Fault>,
+    statuses: Vec<Option<Status>>,
+    broken: Option<String>,
+}
+
+/// Makes one run and shows its transcript, with the line that makes the run again.
+pub(super) fn simulate<S: System, T>(
+    args: &SimArgs,
+    show: impl FnOnce(&Transcript<'_, S::Event>, &dyn Fn() -> String) -> Result<T, CliError>,
+) -> Result<Ran<T>, CliError> {
     // A bug brings the faults that show it, unless others are given.
     let plan = args.options.bug(&S::ABOUT)?.map(|bug| bug.plan);
     let plan = args.faults.faults.as_deref().or(plan);
     let world = World::<S>::new(&args.options.options(&S::ABOUT)?, plan)?;
     match args.engine {
-        EngineKind::Event => on_events(&world, args),
-        EngineKind::Turmoil => on_turmoil(world, args),
+        EngineKind::Event => on_events(&world, args, show),
+        EngineKind::Turmoil => on_turmoil(world, args, show),
     }
 }
 
 /// What the properties and the laws have to say is seen while the run goes on: it ends where one is broken.
-fn on_events<S: System>(world: &World<S>, args: &SimArgs) -> Result<Status, CliError> {
+fn on_events<S: System, T>(
+    world: &World<S>,
+    args: &SimArgs,
+    show: impl FnOnce(&Transcript<'_, S::Event>, &dyn Fn() -> String) -> Result<T, CliError>,
+) -> Result<Ran<T>, CliError> {
     let World { scenario, properties, prepared, .. } = world;
     let profile = args.profile();
     let mut search = Search::new(scenario, properties, prepared.clone(), profile, args.seed);
@@ -45,29 +84,33 @@ fn on_events<S: System>(world: &World<S>, args: &SimArgs) -> Result<Status, CliE
         let plan = engine.plan(scenario, &settings);
         replay(S::ABOUT.name, args, &format!("--faults {}", output::quoted(&plan.to_string())))
     };
-    write(&engine.transcript(scenario, &names), args, replay)?;
-    note_unfired(engine.unfired(), &names);
-    Ok(judge(engine.statuses(), broken))
+    let shown = show(&engine.transcript(scenario, &names), &replay)?;
+    let unfired = engine.unfired().map(|fault| fault.named(&names)).collect();
+    Ok(Ran { shown, unfired, statuses: engine.statuses().to_vec(), broken })
 }
 
-fn on_turmoil<S: System>(world: World<S>, args: &SimArgs) -> Result<Status, CliError> {
+fn on_turmoil<S: System, T>(
+    world: World<S>,
+    args: &SimArgs,
+    show: impl FnOnce(&Transcript<'_, S::Event>, &dyn Fn() -> String) -> Result<T, CliError>,
+) -> Result<Ran<T>, CliError> {
     let scenario = Rc::new(world.scenario);
     let profile = args.profile();
     let settings = Settings { seed: args.seed, plan: world.prepared, profile, ..Settings::default() };
     let simulated = drive::simulate(&scenario, &settings)?;
     let names = scenario.names();
-    let transcript = simulated.transcript(&scenario, &names);
     // What was drawn is not kept there: the same words draw it again.
     let replay = || replay(S::ABOUT.name, args, &words(args, &world.plan));
-    write(&transcript, args, replay)?;
-    note_unfired(simulated.unfired.iter().copied(), &names);
-    Ok(judge(&simulated.statuses, simulated.log.broken_texts().first().cloned()))
+    let shown = show(&simulated.transcript(&scenario, &names), &replay)?;
+    let unfired = simulated.unfired.iter().map(|fault| fault.named(&names)).collect();
+    let broken = simulated.log.broken_texts().first().cloned();
+    Ok(Ran { shown, unfired, statuses: simulated.statuses, broken })
 }
 
 fn write<E>(
     transcript: &Transcript<'_, E>,
     args: &SimArgs,
-    replay: impl FnOnce() -> String,
+    replay: &dyn Fn() -> String,
 ) -> Result<(), CliError> {
     let (text, tint) = match args.format {
         RunFormat::Text => (transcript.to_string(), Tint::Lines),
@@ -79,10 +122,31 @@ fn write<E>(
         RunFormat::Mermaid => (transcript.mermaid(), Tint::None),
         RunFormat::Svg => (transcript.svg(&args.system), Tint::None),
         RunFormat::Html => (transcript.page(&args.system, &replay()), Tint::None),
+        RunFormat::Pcapng => {
+            let bytes = capture::export(transcript, &replay());
+            return match &args.output {
+                Some(path) => output::write_file(path, &bytes),
+                None => Ok(output::print_bytes(&bytes)?),
+            };
+        }
     };
     match &args.output {
         Some(path) => output::write_file(path, &text),
         None => Ok(output::print_as(&text, tint)?),
+    }
+}
+
+/// What tshark 4 takes a port for, of those that systems use, if it is not what they speak there.
+const TAKEN: [(u16, &str); 1] = [(9999, "tplink-smarthome")];
+
+/// Says with which option tshark shows the bytes themselves.
+fn note_dissector(about: &About) {
+    if let Some((port, protocol)) = TAKEN.iter().find(|(port, _)| *port == about.port) {
+        let options = match (about.transport, about.datagram_form) {
+            (transport, false) => format!("-d {transport}.port=={port},data"),
+            (_, true) => format!("-d tcp.port=={port},data -d udp.port=={port},data"),
+        };
+        output::complain(format_args!("note: tshark takes port {port} for {protocol}: give it {options}"));
     }
 }
 
@@ -100,19 +164,4 @@ fn words(args: &SimArgs, plan: &FaultPlan) -> String {
     words.extend(args.faults.words(args.loss));
     words.push(format!("--faults {}", output::quoted(&plan.to_string())));
     words.join(" ")
-}
-
-/// A fault that never fired is evidence of nothing.
-fn note_unfired(unfired: impl Iterator<Item = Resolved>, names: &[&str]) {
-    for fault in unfired {
-        output::complain(format_args!("note: {} never fired", fault.named(names)));
-    }
-}
-
-fn judge(statuses: &[Option<Status>], broken: Option<String>) -> Status {
-    let failed = statuses.contains(&Some(Status::Failure)) || broken.is_some();
-    if let Some(broken) = broken {
-        output::complain(broken);
-    }
-    if failed { Status::Failure } else { Status::Success }
 }

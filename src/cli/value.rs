@@ -94,6 +94,11 @@ pub(super) fn width(text: &str) -> Result<usize, ValueError> {
     Ok(whole(text, 20, 1000)? as usize)
 }
 
+/// Reads the number of a flow.
+pub(super) fn flow(text: &str) -> Result<usize, ValueError> {
+    Ok(whole(text, 1, u64::from(u32::MAX))? as usize)
+}
+
 /// Reads how many faults a schedule may have.
 pub(super) fn max_faults(text: &str) -> Result<usize, ValueError> {
     Ok(whole(text, 0, MAX_FAULTS)? as usize)

@@ -1,11 +1,11 @@
 //! What is due, opened: recorded, and made into what a machine is told.
 
-use super::{Event, World};
+use super::{Event, Keep, World};
 use crate::host::HostId;
 use crate::machine::{CloseReason, Conn, ConnectError, Input, Outbox, Peer, limits};
 use crate::network::{Delivery, Order, Power, Segment, StreamEnd};
 use crate::scenario::{Binding, TimedCommand};
-use crate::transcript::{Link, What};
+use crate::transcript::{Carried, Link, Packet, What};
 
 /// An input whose bytes, if it has any, are in [`World::inbound`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,11 @@ impl<E> World<E> {
                     _ => false,
                 };
                 if connected && let Some(order) = self.network.refusal(now, host, from) {
+                    if self.keep == Keep::Log {
+                        let ports = [port, self.datagram_port(from).unwrap_or(0)];
+                        let what = Carried::Refusal { n, arrives_at: order.at() };
+                        self.log.push_packet(Packet { at: now, from: host, to: from, ports, what });
+                    }
                     self.push(order, Event::Refusal { from: host, peer });
                 }
                 None

@@ -8,10 +8,10 @@ use super::{Entry, Event, Keep, Queue, Settings};
 use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::machine::{Conn, Effect, Peer, Status, Violation};
-use crate::network::{Class, Network, Order, StreamEnd, Terrain};
+use crate::network::{Class, Left, Network, Order, Segment, StreamEnd, Terrain};
 use crate::scenario::{Binding, Scenario, TimedCommand};
 use crate::time::Instant;
-use crate::transcript::{Happened, Link, Log, Span, What};
+use crate::transcript::{Carried, Happened, Link, Log, Packet, Part, Span, What};
 
 #[derive(Debug)]
 pub(crate) struct World<E> {
@@ -22,7 +22,7 @@ pub(crate) struct World<E> {
     pub(super) pipes: Vec<[VecDeque<u8>; 2]>,
     /// The payload of what was opened last.
     pub(crate) inbound: Vec<u8>,
-    keep: Keep,
+    pub(super) keep: Keep,
     pub(crate) log: Log,
     pub(crate) events: Vec<Happened<E>>,
     pub(crate) statuses: Vec<Option<Status>>,
@@ -114,6 +114,7 @@ impl<E> World<E> {
             schedule: &settings.plan.schedule,
         };
         self.network.reset(listeners, &terrain);
+        self.network.streams.keeps_left = settings.keep == Keep::Log;
         self.payloads.reset();
         self.pipes.clear();
         self.keep = settings.keep;
@@ -219,11 +220,13 @@ impl<E> World<E> {
     fn send(&mut self, host: HostId, peer: Peer, bytes: &[u8], now: Instant) {
         let port = peer.port().unwrap_or(0);
         match HostId::at(peer) {
-            Some(to) if to.index() < self.bindings.len() => self.send_to(host, to, port, bytes, now),
+            Some(to) if to.index() < self.bindings.len() => {
+                self.send_to(host, (to, port, false), bytes, now);
+            }
             _ if is_broadcast(peer) => {
                 for to in (0..self.bindings.len()).map(|index| HostId(index as u16)) {
                     if to != host && self.datagram_port(to) == Some(port) {
-                        self.send_to(host, to, port, bytes, now);
+                        self.send_to(host, (to, port, true), bytes, now);
                     }
                 }
             }
@@ -231,10 +234,23 @@ impl<E> World<E> {
         }
     }
 
-    fn send_to(&mut self, host: HostId, to: HostId, port: u16, bytes: &[u8], now: Instant) {
+    fn send_to(
+        &mut self,
+        host: HostId,
+        (to, port, broadcast): (HostId, u16, bool),
+        bytes: &[u8],
+        now: Instant,
+    ) {
         let departure = self.network.datagram(now, host, to, bytes);
         let n = departure.n;
-        self.record_bytes(now, host, bytes, |bytes| What::Send { to, n, bytes });
+        if self.keep == Keep::Log {
+            let span = self.log.keep(bytes);
+            self.log.push(now, host, What::Send { to, n, bytes: span });
+            let ports = [self.datagram_port(host).unwrap_or(0), port];
+            let arrives_at = departure.arrivals.map(|arrival| arrival.map(Order::at));
+            let what = Carried::Datagram { n, bytes: span, broadcast, arrives_at };
+            self.log.push_packet(Packet { at: now, from: host, to, ports, what });
+        }
         if let Some(fault) = departure.fault {
             self.record(now, host, What::Fault(Resolved::Datagram { from: host, to, n, fault }));
         }
@@ -296,6 +312,35 @@ impl<E> World<E> {
         for (order, at, segment) in self.network.streams.sent.drain(..) {
             self.queue.push(Reverse(Entry { order, event: Event::Stream(at, segment) }));
         }
+        if !self.network.streams.left.is_empty() {
+            self.record_left();
+        }
+    }
+
+    /// Records what has left on streams.
+    fn record_left(&mut self) {
+        let mut left = mem::take(&mut self.network.streams.left);
+        let streams = &self.network.streams;
+        for Left { at, from, segment, arrives_at } in left.drain(..) {
+            let what = match segment {
+                Segment::Syn => Part::Syn,
+                Segment::SynAck => Part::SynAck,
+                Segment::Ack => Part::Ack,
+                Segment::Failed(_) => Part::Refusal,
+                Segment::Data { offset, len } => Part::Data { offset, len },
+                Segment::Fin => Part::Fin,
+                Segment::Rst => Part::Rst,
+                Segment::Credit(len) => Part::Taken(len),
+                // These leave no host.
+                Segment::Over(_) | Segment::LingerOver => continue,
+            };
+            let (number, is_connector) = (streams.number(from), from.side == 0);
+            let what = Carried::Segment { number, is_connector, part: what, arrives_at };
+            let (ports, hosts) = ([from, from.other()].map(|end| streams.port(end)), [from, from.other()]);
+            let [from, to] = hosts.map(|end| streams.host(end));
+            self.log.push_packet(Packet { at, from, to, ports, what });
+        }
+        self.network.streams.left = left;
     }
 
     pub(super) fn push(&mut self, order: Order, event: Event) {

@@ -29,7 +29,7 @@ pub(super) fn plans(directory: &Path) -> Vec<(PathBuf, String)> {
     paths.into_iter().map(read).collect()
 }
 
-/// Writes report, plan, transcript, pictures and a test to paste; what says where and which, unless they
+/// Writes report, plan, transcript, pictures, a capture and a test to paste; what says where and which, unless they
 /// cannot be written.
 pub(super) fn write(report: &Report<'_>) -> Option<String> {
     let directory = target()?.join("lossproof").join(file_name(report.name));
@@ -38,15 +38,17 @@ pub(super) fn write(report: &Report<'_>) -> Option<String> {
     let names = failure.recording.names();
     let transcript = failure.recording.transcript(&names);
     let files = [
-        ("report.txt", report.to_string()),
-        ("fault.plan", format!("{}\n", failure.plan)),
-        ("transcript.txt", failure.transcript.clone()),
-        ("ladder.txt", ladder(&transcript)),
-        ("page.html", transcript.page(report.name, &report.replay())),
-        ("test.rs", report.test()),
+        ("report.txt", report.to_string().into_bytes()),
+        ("fault.plan", format!("{}\n", failure.plan).into_bytes()),
+        ("transcript.txt", failure.transcript.clone().into_bytes()),
+        ("ladder.txt", ladder(&transcript).into_bytes()),
+        ("page.html", transcript.page(report.name, &report.replay()).into_bytes()),
+        #[cfg(feature = "capture")]
+        ("capture.pcapng", crate::capture::export(&transcript, &report.replay())),
+        ("test.rs", report.test().into_bytes()),
     ];
-    for (name, text) in &files {
-        fs::write(directory.join(name), text).ok()?;
+    for (name, bytes) in &files {
+        fs::write(directory.join(name), bytes).ok()?;
     }
     let names = files.map(|(name, _)| name).join(" ");
     Some(format!("  files: {}\n         {names}\n", directory.display()))

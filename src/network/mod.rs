@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub(crate) use order::{Class, Order};
 pub(crate) use schedule::Schedule;
-pub(crate) use streams::{Delivery, Segment, StreamEnd, Streams};
+pub(crate) use streams::{Delivery, Left, Segment, StreamEnd, Streams};
 pub(crate) use trail::{Sent, Trail};
 
 use link::Link;

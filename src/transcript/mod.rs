@@ -6,6 +6,7 @@
 mod json;
 mod ladder;
 mod mermaid;
+mod packet;
 mod page;
 mod payload;
 mod recording;
@@ -16,6 +17,7 @@ mod text;
 use std::fmt;
 
 pub use ladder::{Look, TooNarrow};
+pub use packet::{Carried, Packet, Part};
 pub use recording::Recording;
 
 use crate::fault::Resolved;
@@ -168,6 +170,8 @@ pub enum What {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     records: Vec<Record>,
+    /// What left hosts, each with how many records stood before it.
+    packets: Vec<(usize, Packet)>,
     bytes: Vec<u8>,
     broken: Vec<String>,
     /// All commands of the run, given or not; empty if they are not shown.
@@ -185,6 +189,11 @@ impl Log {
     /// The records as they came to be.
     pub fn records(&self) -> &[Record] {
         &self.records
+    }
+
+    /// What left hosts, as it came to be; each with how many of [`Log::records`] stood before it.
+    pub fn packets(&self) -> &[(usize, Packet)] {
+        &self.packets
     }
 
     /// The bytes of a span.
@@ -211,6 +220,10 @@ impl Log {
         self.records.push(Record { at, host, what });
     }
 
+    pub(crate) fn push_packet(&mut self, packet: Packet) {
+        self.packets.push((self.records.len(), packet));
+    }
+
     pub(crate) fn keep(&mut self, bytes: &[u8]) -> Span {
         let start = self.bytes.len() as u64;
         self.bytes.extend_from_slice(bytes);
@@ -226,11 +239,15 @@ impl Log {
     pub(crate) fn mark_circle(&mut self, index: usize) {
         if let Some(&Record { at, host, .. }) = self.records.get(index) {
             self.records.insert(index, Record { at, host, what: What::Circle });
+            for (before, _) in &mut self.packets {
+                *before += usize::from(*before > index);
+            }
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.records.clear();
+        self.packets.clear();
         self.bytes.clear();
         self.broken.clear();
         self.commands.clear();
@@ -277,7 +294,8 @@ impl<E> Transcript<'_, E> {
         Shown(&self.events[index as usize].event, self.show).to_string()
     }
 
-    fn fault_text(&self, fault: &Resolved) -> String {
+    /// A fault in the words of a plan.
+    pub(crate) fn fault_text(&self, fault: &Resolved) -> String {
         fault.named(self.names).to_string()
     }
 

@@ -136,6 +136,7 @@ impl Network {
                     if back_at < Instant::FAR_FUTURE {
                         let order = self.delivery(back_at + self.latency(to, from), to, from);
                         self.streams.sent.push((order, at, Segment::Rst));
+                        self.streams.note_left(back_at, at.other(), Segment::Rst, Some(order.at()));
                     }
                 }
                 false
@@ -301,6 +302,7 @@ impl Network {
         if depart_at < Instant::FAR_FUTURE {
             let order = self.delivery(depart_at + self.latency(from, to), from, to);
             self.streams.sent.push((order, at.other(), Segment::Credit(len)));
+            self.streams.note_left(depart_at, at, Segment::Credit(len), Some(order.at()));
         }
     }
 
@@ -310,6 +312,7 @@ impl Network {
         let depart_at = self.departure(from, to, now);
         if depart_at == Instant::FAR_FUTURE {
             self.streams.end_mut(at).severed = true;
+            self.streams.note_left(now, at, segment, None);
             return;
         }
         let arrive_at = depart_at + self.latency(from, to);
@@ -318,6 +321,7 @@ impl Network {
         let due_at = end.ready_at;
         let order = self.delivery(due_at, from, to);
         self.streams.sent.push((order, at.other(), segment));
+        self.streams.note_left(depart_at, at, segment, Some(due_at));
     }
 
     pub(super) fn send_to_self(&mut self, at_time: Instant, at: StreamEnd, segment: Segment) {

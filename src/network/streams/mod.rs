@@ -25,6 +25,18 @@ use crate::host::HostId;
 use crate::machine::{CloseReason, Conn, ConnMap, ConnectError, Peer, limits};
 use crate::time::Instant;
 
+/// A segment that left a host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    /// When it leaves: now, or once a partition is over.
+    pub(crate) at: Instant,
+    /// Whose it is.
+    pub(crate) from: StreamEnd,
+    pub(crate) segment: Segment,
+    /// When it arrives; `None` if it never does.
+    pub(crate) arrives_at: Option<Instant>,
+}
+
 /// Names one end of one connection of the whole run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StreamEnd {
@@ -178,6 +190,10 @@ pub(crate) struct Streams {
     /// What the last calls have caused, for the world to take: segments, and the faults that fired.
     pub(crate) sent: Vec<(Order, StreamEnd, Segment)>,
     pub(crate) marks: Vec<Resolved>,
+    /// What has left, if that is asked for, for the world to take.
+    pub(crate) left: Vec<Left>,
+    /// Whether it is.
+    pub(crate) keeps_left: bool,
 }
 
 impl Streams {
@@ -193,6 +209,7 @@ impl Streams {
         self.between.clear();
         self.sent.clear();
         self.marks.clear();
+        self.left.clear();
     }
 
     /// Whether there never was one.
@@ -240,10 +257,21 @@ impl Streams {
         self.end(at).sent_len
     }
 
+    /// The port of an end.
+    pub(crate) fn port(&self, at: StreamEnd) -> u16 {
+        self.all[at.stream as usize].ports[usize::from(at.side)]
+    }
+
+    /// Notes what leaves an end, if that is asked for.
+    fn note_left(&mut self, at: Instant, from: StreamEnd, segment: Segment, arrives_at: Option<Instant>) {
+        if self.keeps_left {
+            self.left.push(Left { at, from, segment, arrives_at });
+        }
+    }
+
     /// The address of an end.
     pub(crate) fn address(&self, at: StreamEnd) -> Peer {
-        let port = self.all[at.stream as usize].ports[usize::from(at.side)];
-        self.end(at).host.address(port)
+        self.end(at).host.address(self.port(at))
     }
 
     /// The connector's end with this address.

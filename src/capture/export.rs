@@ -1,0 +1,213 @@
+//! Writing: the packets of a transcript in order, each as a frame with its comments.
+
+use std::collections::BTreeMap;
+
+use etherparse::TcpHeader;
+
+use super::REPLAY;
+use super::comments::Comments;
+use super::container::Writer;
+use super::frame::{Framer, address};
+use super::streams::{Key, Streams};
+use crate::host::HostId;
+use crate::machine::CloseReason;
+use crate::time::Instant;
+use crate::transcript::{Carried, Link, Log, Packet, Part, Record, Span, Transcript, What};
+
+/// Writes the packets of a run as pcapng. What makes the run again, `replay`, goes into the comment of the file, where
+/// [`read`](super::read) finds it; the [module](super) says where packets are captured.
+///
+/// ```
+/// use lossproof::capture;
+/// use lossproof::engine::{Engine, Settings};
+/// use lossproof::systems::{Options, System, tcp_sixteen::TcpSixteen};
+///
+/// let scenario = TcpSixteen::scenario(&Options::default());
+/// let mut engine = Engine::default();
+/// engine.run(&scenario, &Settings::default());
+/// let names = scenario.names();
+/// let file = capture::export(&engine.transcript(&scenario, &names), "lossproof sim tcp-sixteen");
+/// let read = capture::read(&file)?;
+/// assert_eq!(read.replay.as_deref(), Some("lossproof sim tcp-sixteen"));
+/// assert_eq!(read.frames[0].to.to_string(), "192.168.0.1:1060");
+/// # Ok::<(), lossproof::capture::CaptureError>(())
+/// ```
+pub fn export<E>(transcript: &Transcript<'_, E>, replay: &str) -> Vec<u8> {
+    let hosts = transcript.names.iter().enumerate();
+    let names = hosts.map(|(index, &name)| (address(HostId(index as u16)), name));
+    let writer = Writer::new(&format!("{REPLAY}{replay}"), names);
+    let mut export = Export {
+        transcript,
+        comments: Comments::new(transcript),
+        framer: Framer::default(),
+        streams: Streams::default(),
+        written: written(transcript.log),
+        sent: BTreeMap::new(),
+        frames: Vec::new(),
+        broadcast: None,
+    };
+    for (at, item) in items(transcript.log) {
+        match item {
+            Item::Packet(packet) => export.packet(packet),
+            Item::SawEnd(host, link) => export.saw_end(at, host, link),
+        }
+    }
+    export.finish(writer)
+}
+
+/// What is to be shown.
+#[derive(Clone, Copy)]
+enum Item<'a> {
+    Packet(&'a Packet),
+    /// A host saw the end of a stream's other direction.
+    SawEnd(HostId, Link),
+}
+
+/// Everything that is to be shown, in order.
+fn items(log: &Log) -> Vec<(Instant, Item<'_>)> {
+    let packets = log.packets().iter().map(|(before, packet)| (packet.at, 2 * before, Item::Packet(packet)));
+    let ends = log.records().iter().enumerate().filter_map(|(index, record)| match record.what {
+        What::Eof(link) | What::Closed(link, CloseReason::Finished) => {
+            Some((record.at, 2 * index + 1, Item::SawEnd(record.host, link)))
+        }
+        _ => None,
+    });
+    let mut items: Vec<_> = packets.chain(ends).collect();
+    items.sort_by_key(|(at, place, _)| (*at, *place));
+    items.into_iter().map(|(at, _, item)| (at, item)).collect()
+}
+
+/// The writes of each direction of each connection, in order, each with its offset.
+type Written = BTreeMap<(HostId, HostId, u32), Vec<(u64, Span)>>;
+
+fn written(log: &Log) -> Written {
+    let mut written = Written::new();
+    for &Record { host, what, .. } in log.records() {
+        if let What::Write { link, offset, bytes } = what {
+            written.entry((host, link.peer, link.number)).or_default().push((offset, bytes));
+        }
+    }
+    written
+}
+
+struct Export<'a, 'b, E> {
+    transcript: &'a Transcript<'b, E>,
+    comments: Comments<'a, 'b, E>,
+    framer: Framer,
+    streams: Streams,
+    written: Written,
+    /// Datagrams, for those who refuse them.
+    sent: BTreeMap<(HostId, HostId, u64), usize>,
+    frames: Vec<(Instant, Vec<u8>, Vec<String>)>,
+    /// The broadcast of the frame before: its bytes, and who was its last receiver.
+    broadcast: Option<(HostId, Span, HostId)>,
+}
+
+impl<E> Export<'_, '_, E> {
+    fn packet(&mut self, packet: &Packet) {
+        let Packet { at, from, to, ports, what } = *packet;
+        let broadcast = self.broadcast.take();
+        match what {
+            Carried::Datagram { n, bytes, broadcast: to_all, arrives_at } => {
+                let flow = (from, to, n);
+                let mut notes = self.comments.of_hosts(at);
+                notes.extend(self.comments.of_datagram(flow, arrives_at));
+                let payload = self.transcript.log.bytes(bytes);
+                if to_all {
+                    self.broadcast = Some((from, bytes, to));
+                    // One frame for all who hear it.
+                    if let (Some((by, before, last)), Some(frame)) = (broadcast, self.frames.last_mut())
+                        && (by, frame.0) == (from, at)
+                        && last < to
+                        && self.transcript.log.bytes(before) == payload
+                    {
+                        frame.2.extend(notes);
+                        return;
+                    }
+                }
+                let frame = self.framer.datagram(from, (!to_all).then_some(to), ports, payload);
+                self.sent.insert(flow, self.frames.len());
+                let copy = (arrives_at[1].is_some() && !to_all).then(|| (at, frame.clone(), notes.clone()));
+                self.frames.push((at, frame, notes));
+                self.frames.extend(copy.map(|(at, frame, _)| (at, frame, vec![self.copied(flow)])));
+            }
+            Carried::Refusal { n, .. } => {
+                let notes = self.comments.of_hosts(at);
+                let refused = self.sent.get(&(to, from, n)).map(|index| self.frames[*index].1.as_slice());
+                let frame = self.framer.refusal(from, to, refused.unwrap_or_default());
+                self.frames.push((at, frame, notes));
+            }
+            Carried::Segment { number, is_connector, part, arrives_at } => {
+                let key = if is_connector { (from, to, number) } else { (to, from, number) };
+                self.segment(packet, (key, usize::from(!is_connector)), part, arrives_at.is_none());
+            }
+        }
+    }
+
+    fn copied(&self, (from, to, n): (HostId, HostId, u64)) -> String {
+        let name = |host: HostId| self.transcript.names[host.index()];
+        format!("the copy of {}>{} #{n}", name(from), name(to))
+    }
+
+    fn segment(&mut self, packet: &Packet, (key, side): (Key, usize), part: Part, is_lost: bool) {
+        let Packet { at, from, to, .. } = *packet;
+        let end_offset = self.streams.sent_len(key, side);
+        for (header, offset, len) in self.streams.headers(key, side, packet, part) {
+            let mut notes = self.comments.of_hosts(at);
+            notes.extend(match part {
+                Part::Data { .. } => self.comments.of_stream(key, side, offset, len as u64),
+                Part::Fin | Part::Rst => self.comments.of_stream(key, side, end_offset, 0),
+                _ => Vec::new(),
+            });
+            if is_lost {
+                notes.push("lost: a partition keeps the hosts apart".to_owned());
+            }
+            let payload = self.bytes((from, to, key.2), offset, len);
+            let frame = self.framer.segment(from, to, header, &payload);
+            self.frames.push((at, frame, notes));
+        }
+    }
+
+    /// Bytes of one direction of a stream.
+    fn bytes(&self, direction: (HostId, HostId, u32), offset: u64, len: usize) -> Vec<u8> {
+        let writes = self.written.get(&direction).map_or(&[][..], Vec::as_slice);
+        let first = writes.partition_point(|(begin, span)| begin + span.len() as u64 <= offset);
+        let mut bytes = Vec::with_capacity(len);
+        for (begin, span) in &writes[first..] {
+            let skipped_len = (offset + bytes.len() as u64).saturating_sub(*begin) as usize;
+            let there = self.transcript.log.bytes(*span).get(skipped_len..).unwrap_or_default();
+            bytes.extend(there.iter().take(len - bytes.len()));
+            if bytes.len() == len {
+                break;
+            }
+        }
+        bytes
+    }
+
+    fn saw_end(&mut self, at: Instant, host: HostId, link: Link) {
+        let sides = [((host, link.peer, link.number), 0), ((link.peer, host, link.number), 1)];
+        for (key, side) in sides {
+            if let Some(header) = self.streams.saw_end(key, side) {
+                self.acknowledge(at, host, link.peer, header);
+            }
+        }
+    }
+
+    fn acknowledge(&mut self, at: Instant, from: HostId, to: HostId, header: TcpHeader) {
+        self.broadcast = None;
+        let notes = self.comments.of_hosts(at);
+        let frame = self.framer.segment(from, to, header, &[]);
+        self.frames.push((at, frame, notes));
+    }
+
+    fn finish(mut self, mut writer: Writer) -> Vec<u8> {
+        // What befell hosts after the last packet stands there.
+        if let Some(last) = self.frames.last_mut() {
+            last.2.extend(self.comments.of_hosts(Instant::FAR_FUTURE));
+        }
+        for (at, frame, notes) in &self.frames {
+            writer.packet(*at, frame, notes);
+        }
+        writer.finish()
+    }
+}

@@ -1,0 +1,29 @@
+//! Transcripts as captures of packets, which Wireshark and its kin show, and captures read.
+//!
+//! [`export`] writes pcapng with real Ethernet, IPv4, UDP, TCP and ICMP packets: right checksums, right sequence numbers,
+//! virtual time in nanoseconds since the start of the run, and the hosts' names. [`read`] reads pcapng and pcap, of whatever
+//! origin.
+//!
+//! # Where it is captured
+//!
+//! Every packet is captured once, as it leaves its sender. So it is whole and unaltered, and what the network then does
+//! to it stands in its comment: `lost: client>server #0 drop`. What the network itself makes is captured at that
+//! moment, too: the copy of a datagram, and the resets that a fault sends to both sides.
+//!
+//! A stream is reliable here as it is for its users: its segments are never lost, so that there is no retransmission.
+//! One write is one segment, for no link has an MTU; it is split where a fault cuts it, and where IPv4 cannot carry more.
+//! Its bytes are acknowledged once the peer's machine took them, as the send buffer counts them. So a machine that does
+//! not read shows as a full window.
+
+mod comments;
+mod container;
+mod export;
+mod frame;
+mod read;
+mod streams;
+
+pub use export::export;
+pub use read::{Capture, CaptureError, Frame, Payload, read};
+
+/// The line of the section's comment that has what makes the run again begins with this.
+const REPLAY: &str = "replay: ";

@@ -1,0 +1,83 @@
+//! What left hosts, as somebody who listens on each host's own line would see it.
+//!
+//! Records say what machines did and were told. Packets say what the systems below them sent on the way: handshakes,
+//! acknowledgements, ends and resets, each with the moment at which it leaves and that at which it arrives.
+
+use super::Span;
+use crate::host::HostId;
+use crate::time::Instant;
+
+/// A packet that left a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// When it left. What is held back by a partition leaves once that is over.
+    pub at: Instant,
+    /// Who sent it.
+    pub from: HostId,
+    /// To whom.
+    pub to: HostId,
+    /// The ports, the sender's first.
+    pub ports: [u16; 2],
+    /// What it carries.
+    pub what: Carried,
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carried {
+    /// A datagram.
+    Datagram {
+        /// Its number in the flow.
+        n: u64,
+        /// Its payload, as it left.
+        bytes: Span,
+        /// Whether it is a broadcast, which has such a packet for each receiver.
+        broadcast: bool,
+        /// When it arrives: not at all, once or twice.
+        arrives_at: [Option<Instant>; 2],
+    },
+    /// Word that nobody took a datagram.
+    Refusal {
+        /// The number of the datagram, in the other direction.
+        n: u64,
+        /// When it arrives.
+        arrives_at: Instant,
+    },
+    /// A segment of a stream.
+    Segment {
+        /// Which connection between the two hosts, from 1; 0 if there is no such host.
+        number: u32,
+        /// Whether its sender is the one that opened the connection.
+        is_connector: bool,
+        /// What it is.
+        part: Part,
+        /// When it arrives, unless it never does.
+        arrives_at: Option<Instant>,
+    },
+}
+
+/// What a segment of a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The first of the handshake.
+    Syn,
+    /// The second of the handshake.
+    SynAck,
+    /// The third of the handshake.
+    Ack,
+    /// Instead of the second: nobody listens.
+    Refusal,
+    /// Bytes.
+    Data {
+        /// The offset of the first byte in this direction.
+        offset: u64,
+        /// How many.
+        len: u32,
+    },
+    /// The end of this direction.
+    Fin,
+    /// The connection is no more.
+    Rst,
+    /// So many bytes of the other direction were taken.
+    Taken(u32),
+}
