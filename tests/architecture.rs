@@ -32,7 +32,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("engine", &["time", "seed", "machine", "host", "lawful", "fault", "network", "transcript", "scenario"]),
     ("check", &["time", "seed", "machine", "host", "lawful", "fault", "transcript", "scenario", "engine"]),
     ("parallel", &["check"]),
-    ("harness", &["time", "number", "fault", "transcript", "scenario", "engine", "check"]),
+    ("harness", &["time", "number", "fault", "transcript", "capture", "scenario", "engine", "check"]),
     (
         "systems",
         &["time", "wire", "machine", "host", "parts", "lawful", "fault", "transcript", "scenario", "check"],

@@ -32,6 +32,7 @@
 //! | `transcript.txt` | the transcript |
 //! | `ladder.txt` | the run as a sequence diagram |
 //! | `page.html` | the run to step through, in a browser and without a network |
+//! | `capture.pcapng` | its packets, for Wireshark (feature `capture`) |
 //! | `test.rs` | a test to paste beside the first, which makes the run again by [`replay`] |
 
 mod demands;

@@ -30,8 +30,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   lossproof sim udp-remote --loss 50% --seed 7 --format pcapng -o run.pcapng
   lossproof import run.pcapng --as udp-remote
-  lossproof import run.pcapng --as udp-remote -o plan.txt           (and replay it with --faults @plan.txt)
-  tcpdump -i lo -w real.pcap udp port 1060                          (while 'call' talks with 'serve')
+  lossproof import run.pcapng --as udp-remote -o plan.txt
   lossproof import real.pcap --as udp-remote --flow 2
 
 Of a capture that was not made by 'sim', what is lost or late is told by its consequences: what agrees best with all
