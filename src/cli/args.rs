@@ -55,6 +55,9 @@ pub(super) enum Command {
     #[command(after_help = super::sweep::MERGE_EXAMPLES)]
     Merge(super::sweep::MergeArgs),
     /// Turn a capture of packets into the run that replays it
+    ///
+    /// Of a capture that 'sim' did not make, what was lost or late is told by its consequences: what agrees best with all
+    /// packets and their times, to within 25 ms.
     #[command(after_help = super::import::EXAMPLES)]
     Import(super::import::ImportArgs),
     /// Serve on a real socket

@@ -28,13 +28,9 @@ use search::Found;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  lossproof sim udp-remote --loss 50% --seed 7 --format pcapng -o run.pcapng
   lossproof import run.pcapng --as udp-remote
   lossproof import run.pcapng --as udp-remote -o plan.txt
-  lossproof import real.pcap --as udp-remote --flow 2
-
-Of a capture that was not made by 'sim', what is lost or late is told by its consequences: what agrees best with all
-packets and their times, to within 25 ms.";
+  lossproof import real.pcap --as udp-remote --flow 2";
 
 /// The words after `import`.
 #[derive(Debug, Args)]
