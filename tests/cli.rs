@@ -2,8 +2,10 @@
 
 #![cfg(feature = "cli")]
 
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod command;
+
 use std::collections::BTreeSet;
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use lossproof::check::Search;
@@ -12,29 +14,11 @@ use lossproof::fault::{Chance, Profile};
 use lossproof::systems::{Options, System, udp_remote::UdpRemote};
 use serde_json::Value;
 
+use command::{lossproof, quiet, stderr, stdout};
+
 /// As many as a client sends.
 const FIVE_DROPS: &str = "client>server #0 drop; client>server #1 drop; client>server #2 drop; \
                           client>server #3 drop; client>server #4 drop";
-
-fn lossproof(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
-    command.args(args).output().expect("the binary was built for this test")
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).expect("standard output is UTF-8")
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).expect("standard error is UTF-8")
-}
-
-/// Runs a command that is to end with this status and to write nothing to standard error; gives its standard output.
-fn quiet(args: &[&str], status: i32) -> String {
-    let output = lossproof(args);
-    assert_eq!((stderr(&output), output.status.code()), ("", Some(status)), "{args:?}");
-    stdout(&output).to_owned()
-}
 
 /// Checks that wrong words are answered with one line and status 2.
 fn refused(args: &[&str], line: &str) {

@@ -2,17 +2,16 @@
 
 #![cfg(feature = "cli")]
 
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod command;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs a command that is to succeed and to write nothing to standard error; gives its standard output.
 fn quiet(args: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
-    let output = command.args(args).output().expect("the binary was built for this test");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((&*complaint, output.status.code()), ("", Some(0)), "{args:?}");
-    String::from_utf8(output.stdout).expect("standard output is UTF-8")
+    command::quiet(args, 0)
 }
 
 /// An empty directory of a test's own.

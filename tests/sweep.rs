@@ -2,9 +2,12 @@
 
 #![cfg(feature = "cli")]
 
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod command;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use lossproof::check::{Measure, Search};
 use lossproof::engine::Prepared;
@@ -14,17 +17,11 @@ use lossproof::scenario::{Binding, Scenario};
 use lossproof::systems::{CLIENT, Options, SERVER, System, udp_remote::UdpRemote};
 use serde_json::Value;
 
-fn lossproof(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
-    command.args(args).output().expect("the binary was built for this test")
-}
+use command::lossproof;
 
 /// Runs a command that is to succeed and to write nothing to standard error; gives its standard output.
 fn quiet(args: &[&str]) -> String {
-    let output = lossproof(args);
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((&*complaint, output.status.code()), ("", Some(0)), "{args:?}");
-    String::from_utf8(output.stdout).expect("standard output is UTF-8")
+    command::quiet(args, 0)
 }
 
 /// Checks that a command is answered with one line and status 2.

@@ -1,7 +1,7 @@
 //! The baselines. They tell what is said in the bytes of tcp-chat, and know `/quit`; what has no newline, they keep.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,7 +10,7 @@ use mio::{Events, Interest, Poll, Token};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::broadcast::{Receiver, Sender, channel};
 
-use crate::support::server::{LOOPBACK, Server, Threads};
+use crate::support::server::{LISTENER, Server, Threads, watched};
 
 /// When the kernel sends what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,29 +21,17 @@ pub(crate) enum Writes {
     Delayed,
 }
 
-fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind(LOOPBACK).expect("there is a free port");
-    let addr = listener.local_addr().expect("it is bound");
-    (listener, addr)
-}
-
 /// A task for each member, and a broadcast channel between them.
 pub(crate) fn broadcast(threads: Threads, writes: Writes) -> Server {
     /// How many messages a member may be behind; more than the load has on its way.
     const CAPACITY: usize = 1_024;
-    let (listener, addr) = listen();
-    Server::on_tokio(threads, addr, move || async move {
-        listener.set_nonblocking(true).expect("it is a socket");
-        let listener = tokio::net::TcpListener::from_std(listener).expect("there is a runtime");
-        let (tell, _) = channel(CAPACITY);
-        loop {
-            let (stream, peer) = listener.accept().await.expect("there are descriptors left");
-            stream.set_nodelay(writes == Writes::AtOnce).expect("it is a stream");
-            let told = tell.subscribe();
-            let tell = tell.clone();
-            // A member that goes or is too far behind harms nobody; the load finds out what is missing.
-            tokio::spawn(async move { _ = serve(stream, peer, tell, told).await });
-        }
+    let (tell, _) = channel(CAPACITY);
+    Server::accepting(threads, move |stream, peer| {
+        stream.set_nodelay(writes == Writes::AtOnce).expect("it is a stream");
+        let told = tell.subscribe();
+        let tell = tell.clone();
+        // A member that goes or is too far behind harms nobody; the load finds out what is missing.
+        tokio::spawn(async move { _ = serve(stream, peer, tell, told).await });
     })
 }
 
@@ -128,17 +116,11 @@ impl Member {
 
 /// One loop over what epoll says is ready, in one thread, which gathers what is queued for a member into one write.
 pub(crate) fn by_hand() -> Server {
-    let (listener, addr) = listen();
-    Server::blocking(addr, poke, move |running| serve_ready(listener, running))
+    Server::listening(serve_ready)
 }
 
 fn serve_ready(listener: TcpListener, running: &AtomicBool) {
-    const LISTENER: Token = Token(usize::MAX);
-    listener.set_nonblocking(true).expect("it is a socket");
-    let mut listener = mio::net::TcpListener::from_std(listener);
-    let mut poll = Poll::new().expect("there is a descriptor left");
-    let watched = poll.registry().register(&mut listener, LISTENER, Interest::READABLE);
-    watched.expect("a listener can be watched");
+    let (mut poll, listener) = watched(listener);
     let mut events = Events::with_capacity(1_024);
     let mut members: Vec<Option<Member>> = Vec::new();
     let (mut buffer, mut said) = (vec![0; 64 * 1024], Vec::new());
@@ -175,9 +157,4 @@ fn join(mut stream: mio::net::TcpStream, peer: SocketAddr, poll: &Poll, token: T
     poll.registry().register(&mut stream, token, either).expect("a stream can be watched");
     let message = format!("{peer}\n").into_bytes();
     Member { stream, header_len: message.len(), message, queue: Vec::new() }
-}
-
-/// A connection that says nothing.
-fn poke(server: SocketAddr) {
-    drop(TcpStream::connect(server));
 }

@@ -1,12 +1,10 @@
 //! The baselines: a task for each connection.
 
-use std::net::TcpListener;
-
 use lossproof::systems::tcp_sixteen::{FAREWELL, HELLO};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::server::{LOOPBACK, Server, Threads};
+use crate::support::server::{Server, Threads};
 
 /// How a connection ends after the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,18 +18,9 @@ pub(crate) enum Ending {
 
 /// Reads sixteen bytes and writes sixteen, in a task for each connection.
 pub(crate) fn tasks(threads: Threads, ending: Ending) -> Server {
-    let listener = TcpListener::bind(LOOPBACK).expect("there is a free port");
-    let addr = listener.local_addr().expect("it is bound");
-    Server::on_tokio(threads, addr, move || async move {
-        listener.set_nonblocking(true).expect("it is a socket");
-        let listener = tokio::net::TcpListener::from_std(listener).expect("there is a runtime");
-        loop {
-            let (stream, _) = listener.accept().await.expect("there are descriptors left");
-            tokio::spawn(async move {
-                // A client that goes early harms nobody; the load finds out what is missing.
-                let _ = serve(stream, ending).await;
-            });
-        }
+    Server::accepting(threads, move |stream, _| {
+        // A client that goes early harms nobody; the load finds out what is missing.
+        tokio::spawn(async move { _ = serve(stream, ending).await });
     })
 }
 

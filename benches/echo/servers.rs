@@ -1,40 +1,28 @@
 //! The baselines. All set `TCP_NODELAY`, as the driver does on every stream.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt, TryStreamExt};
 use lossproof::machine::limits;
 use lossproof::wire::frame::HEADER_LEN;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Token};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
 use crate::support::echo::MAX_LEN;
-use crate::support::server::{LOOPBACK, Server, Threads};
-
-fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind(LOOPBACK).expect("there is a free port");
-    let addr = listener.local_addr().expect("it is bound");
-    (listener, addr)
-}
+use crate::support::server::{LISTENER, Server, Threads, watched};
 
 /// A task for each connection.
 fn tasks<F>(threads: Threads, serve: impl Fn(tokio::net::TcpStream) -> F + Send + 'static) -> Server
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (listener, addr) = listen();
-    Server::on_tokio(threads, addr, move || async move {
-        listener.set_nonblocking(true).expect("it is a socket");
-        let listener = tokio::net::TcpListener::from_std(listener).expect("there is a runtime");
-        loop {
-            let (stream, _) = listener.accept().await.expect("there are descriptors left");
-            stream.set_nodelay(true).expect("it is a stream");
-            tokio::spawn(serve(stream));
-        }
+    Server::accepting(threads, move |stream, _| {
+        stream.set_nodelay(true).expect("it is a stream");
+        tokio::spawn(serve(stream));
     })
 }
 
@@ -127,8 +115,7 @@ impl Echoing {
 
 /// A blocking loop, for one connection after another.
 pub(crate) fn blocking() -> Server {
-    let (listener, addr) = listen();
-    Server::blocking(addr, poke, move |running| {
+    Server::listening(|listener, running| {
         while running.load(Ordering::Relaxed) {
             let (mut stream, _) = listener.accept().expect("there are descriptors left");
             stream.set_nodelay(true).expect("it is a stream");
@@ -140,17 +127,11 @@ pub(crate) fn blocking() -> Server {
 
 /// One loop over what epoll says is ready, in one thread.
 pub(crate) fn by_hand() -> Server {
-    let (listener, addr) = listen();
-    Server::blocking(addr, poke, move |running| serve_ready(listener, running))
+    Server::listening(serve_ready)
 }
 
 fn serve_ready(listener: TcpListener, running: &AtomicBool) {
-    const LISTENER: Token = Token(usize::MAX);
-    listener.set_nonblocking(true).expect("it is a socket");
-    let mut listener = mio::net::TcpListener::from_std(listener);
-    let mut poll = Poll::new().expect("there is a descriptor left");
-    let watched = poll.registry().register(&mut listener, LISTENER, Interest::READABLE);
-    watched.expect("a listener can be watched");
+    let (mut poll, listener) = watched(listener);
     let mut events = Events::with_capacity(1_024);
     let mut streams = Vec::new();
     while running.load(Ordering::Relaxed) {
@@ -171,9 +152,4 @@ fn serve_ready(listener: TcpListener, running: &AtomicBool) {
             }
         }
     }
-}
-
-/// A connection that says nothing.
-fn poke(server: SocketAddr) {
-    drop(TcpStream::connect(server));
 }

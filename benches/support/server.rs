@@ -1,6 +1,6 @@
 //! A server under test, in a thread of its own: a machine that is driven, a future on a runtime, or a blocking loop.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use lossproof::drive::{Endpoint, Setup, run_until};
 use lossproof::{Machine, Peer};
+use mio::{Interest, Poll, Token};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -84,6 +85,30 @@ impl Server {
         Self::new(addr, thread, move || _ = stop.send(()))
     }
 
+    /// A server on a runtime that hands each connection to `each`.
+    pub(crate) fn accepting(
+        threads: Threads,
+        mut each: impl FnMut(tokio::net::TcpStream, SocketAddr) + Send + 'static,
+    ) -> Self {
+        let (listener, addr) = listen();
+        Self::on_tokio(threads, addr, move || async move {
+            listener.set_nonblocking(true).expect("it is a socket");
+            let listener = tokio::net::TcpListener::from_std(listener).expect("there is a runtime");
+            loop {
+                let (stream, peer) = listener.accept().await.expect("there are descriptors left");
+                each(stream, peer);
+            }
+        })
+    }
+
+    /// A blocking loop over the connections of a listener, which goes on while the flag is set.
+    pub(crate) fn listening(serve: impl FnOnce(TcpListener, &AtomicBool) + Send + 'static) -> Self {
+        let (listener, addr) = listen();
+        // A connection that says nothing.
+        let poke = |server| drop(TcpStream::connect(server));
+        Self::blocking(addr, poke, move |running| serve(listener, running))
+    }
+
     /// A loop that goes on while the flag is set, and is woken for the last time by `poke`.
     pub(crate) fn blocking(
         addr: SocketAddr,
@@ -102,6 +127,25 @@ impl Server {
     fn new(addr: SocketAddr, thread: JoinHandle<()>, stop: impl FnOnce() + 'static) -> Self {
         Self { addr, stop: Some(Box::new(stop)), thread: Some(thread) }
     }
+}
+
+fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(LOOPBACK).expect("there is a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    (listener, addr)
+}
+
+/// What a listener is called where epoll says what is ready.
+pub(crate) const LISTENER: Token = Token(usize::MAX);
+
+/// A listener that is watched by epoll.
+pub(crate) fn watched(listener: TcpListener) -> (Poll, mio::net::TcpListener) {
+    listener.set_nonblocking(true).expect("it is a socket");
+    let mut listener = mio::net::TcpListener::from_std(listener);
+    let poll = Poll::new().expect("there is a descriptor left");
+    let watched = poll.registry().register(&mut listener, LISTENER, Interest::READABLE);
+    watched.expect("a listener can be watched");
+    (poll, listener)
 }
 
 impl Drop for Server {

@@ -44,16 +44,18 @@ pub(super) fn print_as(text: &str, tint: Tint) -> io::Result<()> {
         None => writeln!(out, "{line}"),
         Some(style) => writeln!(out, "{style}{line}{style:#}"),
     });
-    match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result,
-    }
+    unless_gone(written.and_then(|()| out.flush()))
 }
 
 /// Writes bytes to standard output. A reader that has gone is no error.
 pub(super) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// What came of writing, where a reader that has gone is no error.
+fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

@@ -1,6 +1,7 @@
 //! `sim --format pcapng` and `import` as a user meets them.
 
-use super::{lossproof, path, stderr, stdout};
+use super::command::{lossproof, stderr, stdout};
+use super::path;
 
 const SYSTEMS: [&str; 14] = [
     "udp-local",

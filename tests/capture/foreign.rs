@@ -5,7 +5,8 @@ use std::time::Duration;
 use lossproof::capture::{self, CaptureError, Payload};
 use pcap_parser::{Block, LegacyPcapBlock, Linktype, PcapBlockOwned, PcapHeader, PcapNGSlice, ToVec};
 
-use super::{lossproof, path, stderr, stdout};
+use super::command::{lossproof, stderr, stdout};
+use super::path;
 
 /// A capture as tcpdump would have written it of this run: the packets alone.
 fn dumped(name: &str, args: &[&str]) -> String {

@@ -2,13 +2,14 @@
 //! the run again.
 #![cfg(feature = "cli")]
 
+#[allow(dead_code, reason = "each test uses a part of it")]
+#[path = "../command/mod.rs"]
+mod command;
 mod commands;
 mod foreign;
 mod mutated;
 mod packets;
 mod tshark;
-
-use std::process::{Command, Output};
 
 use lossproof::capture;
 use lossproof::engine::{Engine, Prepared, Settings};
@@ -90,19 +91,6 @@ fn exported(plan: &str, profile: Profile, seed: u64) -> [Exported; 14] {
         export::<UdpChat>(plan, profile, seed),
         export::<SuffixEcho>(plan, profile, seed),
     ]
-}
-
-fn lossproof(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
-    command.args(args).output().expect("the binary was built for this test")
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).expect("standard output is UTF-8")
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).expect("standard error is UTF-8")
 }
 
 /// A file of cargo's own directory for tests.

@@ -7,7 +7,8 @@ use lossproof::fault::Profile;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::{exported, lossproof, path, stderr};
+use super::command::{lossproof, stderr};
+use super::{exported, path};
 
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     exported("", Profile::LOSSY, 1)

@@ -6,7 +6,8 @@ use lossproof::fault::Profile;
 use lossproof::systems::Transport;
 use lossproof::transcript::What;
 
-use super::{Exported, PLANS, exported, lossproof, path, stderr};
+use super::command::{lossproof, stderr};
+use super::{Exported, PLANS, exported, path};
 
 /// What tshark may remark on: it is so.
 const TRUE: [&str; 5] = [

@@ -46,7 +46,7 @@ pub(super) fn choose(
     transport: Transport,
     port: u16,
     number: Option<usize>,
-    expected: usize,
+    expected: impl Fn() -> usize,
 ) -> Result<Vec<Flow>, ImportError> {
     let all = flows(&capture.frames, port);
     let mut there: Vec<Flow> = all.iter().filter(|flow| flow.transport == transport).cloned().collect();
@@ -60,7 +60,7 @@ pub(super) fn choose(
             Some(flow) => Ok(vec![flow.clone()]),
             None => Err(ImportError::FlowNumber { number, there }),
         },
-        None if there.len() == 1 || there.len() == expected => Ok(there),
+        None if there.len() == 1 || there.len() == expected() => Ok(there),
         None => Err(ImportError::SeveralFlows(there)),
     }
 }

@@ -1,16 +1,13 @@
 //! What the user of a system chose, as far as its packets show it.
 
-use super::flows::Flow;
-use super::lanes;
-use crate::capture::Frame;
+use super::lanes::Lanes;
 use crate::cli::output::quoted;
 use crate::systems::{Options, greet};
 use crate::wire::request_id;
 
-/// The options that the packets of these flows show, each with its value if it has one.
-pub(super) fn of(system: &str, flows: &[Flow], frames: &[Frame]) -> Vec<(&'static str, Option<String>)> {
-    let lanes = lanes::captured(flows, frames);
-    let Some([up, down]) = lanes.flows.first() else { return Vec::new() };
+/// The options that the packets of a capture show, each with its value if it has one.
+pub(super) fn of(system: &str, seen: &Lanes) -> Vec<(&'static str, Option<String>)> {
+    let Some([up, down]) = seen.flows.first() else { return Vec::new() };
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     match system {
         "udp-remote" => {

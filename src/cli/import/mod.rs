@@ -108,13 +108,15 @@ pub(super) fn run<S: System>(args: &ImportArgs) -> Result<Status, CliError> {
         output::complain("note: the capture is not of the run that its comment names: it was changed");
     }
     let transport = S::ABOUT.transport_with(&options);
-    let flows = flows::choose(&capture, transport, S::ABOUT.port, args.flow, flows::expected::<S>(&options))?;
-    let inputs = inputs::of(S::ABOUT.name, &flows, &capture.frames);
+    let expected = || flows::expected::<S>(&options);
+    let flows = flows::choose(&capture, transport, S::ABOUT.port, args.flow, expected)?;
+    let seen = lanes::captured(&flows, &capture.frames);
+    let inputs = inputs::of(S::ABOUT.name, &seen);
     let words = inputs::added(args.options.words(), inputs);
     let sim = parsed(&format!("lossproof sim {} {}", S::ABOUT.name, words.join(" ")))
         .ok_or_else(|| CliError::Usage("the options cannot be written as words".to_owned()))?;
     let world = World::<S>::new(&sim.options.options(&S::ABOUT)?, None)?;
-    let found = search::search(&world.scenario, &lanes::captured(&flows, &capture.frames));
+    let found = search::search(&world.scenario, &seen);
     let plan = found.plan.to_string();
     let sim = SimArgs { faults: super::args::FaultArgs { faults: Some(plan), ..sim.faults }, ..sim };
     show(&sim, args, S::ABOUT.name)?;

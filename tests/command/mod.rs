@@ -1,0 +1,24 @@
+//! The command line as a process, for the tests of several files.
+
+use std::process::{Command, Output};
+
+/// Runs a command to its end.
+pub(crate) fn lossproof(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
+    command.args(args).output().expect("the binary was built for this test")
+}
+
+pub(crate) fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("standard output is UTF-8")
+}
+
+pub(crate) fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).expect("standard error is UTF-8")
+}
+
+/// Runs a command that is to end with this status and to write nothing to standard error; gives its standard output.
+pub(crate) fn quiet(args: &[&str], status: i32) -> String {
+    let output = lossproof(args);
+    assert_eq!((stderr(&output), output.status.code()), ("", Some(status)), "{args:?}");
+    stdout(&output).to_owned()
+}
