@@ -1,6 +1,6 @@
-//! Names of simulated hosts, and their addresses.
+//! Names of hosts, their addresses, and what a host gives its machine to begin with.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::machine::Peer;
 
@@ -10,8 +10,8 @@ pub const MAX_HOSTS: usize = 4096;
 /// The first port of those that the simulated system gives to sockets which ask for none (RFC 6335 section 6).
 pub const FIRST_EPHEMERAL_PORT: u16 = 49_152;
 
-/// Names one host of a scenario: its index, in the order in which the hosts were added. At equal times hosts act in
-/// this order.
+/// Names one host of a scenario, whatever runs on it: its index, in the order in which the hosts were added. At equal
+/// times hosts act in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub(crate) u16);
 
@@ -21,21 +21,78 @@ impl HostId {
         self.0 as usize
     }
 
-    /// The address of the host: 192.168.0.1 for the first, as turmoil numbers them.
-    pub(crate) fn address(self, port: u16) -> Peer {
+    /// The IPv4 address of the host: 192.168.0.1 for the first, as turmoil numbers them.
+    pub(crate) const fn v4(self, port: u16) -> Peer {
         let [high, low] = (self.0 + 1).to_be_bytes();
-        (Ipv4Addr::new(192, 168, high, low).into(), port).into()
+        Peer::V4 { ip: Ipv4Addr::new(192, 168, high, low), port }
     }
 
-    /// The host that has this address, if there may be one.
+    pub(crate) const fn address(self, port: u16) -> Peer {
+        self.v4(port)
+    }
+
+    /// The IPv6 address of the host: fd00::1 for the first.
+    pub(crate) const fn v6(self, port: u16) -> Peer {
+        Peer::V6 { ip: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, self.0 + 1), scope: 0, port }
+    }
+
+    /// The host of which this is one of the two addresses that every host has, if there may be one.
     pub(crate) fn at(peer: Peer) -> Option<Self> {
         match peer {
-            Peer::Inet(SocketAddr::V4(addr)) => match addr.ip().octets() {
+            Peer::V4 { ip, .. } => match ip.octets() {
                 [192, 168, high, low] => u16::from_be_bytes([high, low]).checked_sub(1).map(Self),
                 _ => None,
             },
-            _ => None,
+            Peer::V6 { ip, .. } => match ip.segments() {
+                [0xfd00, 0, 0, 0, 0, 0, 0, number] => number.checked_sub(1).map(Self),
+                _ => None,
+            },
+            Peer::Unix(_) => None,
         }
+    }
+}
+
+/// What a factory gets to make a machine from. A restart makes a new machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Boot<'a> {
+    pub(crate) incarnation: u32,
+    pub(crate) seed: u64,
+    pub(crate) disk: &'a [u8],
+    /// The first address of each host.
+    pub(crate) peers: &'a [Peer],
+}
+
+impl<'a> Boot<'a> {
+    /// A first start with this seed, in a world without other hosts: to make a machine by hand.
+    pub const fn alone(seed: u64) -> Self {
+        Self { incarnation: 0, seed, disk: &[], peers: &[] }
+    }
+
+    /// How many machines ran on this host before, in this run.
+    pub const fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// Where the machine's randomness comes from, through a generator with a fixed stream. Differs from host to
+    /// host and from incarnation to incarnation.
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What the machine before saved last by [`save`](crate::machine::Effects::save); empty if nothing. A save is durable
+    /// at once, so a crash and a loss of power keep the same.
+    pub const fn disk(&self) -> &'a [u8] {
+        self.disk
+    }
+
+    /// Where a host is in this world, by its first socket: its simulated address, or on real sockets the one that was
+    /// given for it.
+    ///
+    /// # Panics
+    /// If there is no such host in this world.
+    pub fn peer(&self, host: impl Into<HostId>) -> Peer {
+        let index = host.into().index();
+        *self.peers.get(index).unwrap_or_else(|| panic!("this world has no host of number {index}"))
     }
 }
 
@@ -46,10 +103,13 @@ mod tests {
     #[test]
     fn an_address_leads_back_to_its_host() {
         for index in [0, 254, 255, MAX_HOSTS as u16 - 1] {
-            assert_eq!(HostId::at(HostId(index).address(7)), Some(HostId(index)));
+            assert_eq!(HostId::at(HostId(index).v4(7)), Some(HostId(index)));
+            assert_eq!(HostId::at(HostId(index).v6(7)), Some(HostId(index)));
         }
-        assert_eq!(HostId(255).address(7).to_string(), "192.168.1.0:7");
-        assert_eq!(HostId::at("192.168.0.0:7".parse().unwrap()), None);
-        assert_eq!(HostId::at("10.0.0.1:7".parse().unwrap()), None);
+        assert_eq!(HostId(255).v4(7).to_string(), "192.168.1.0:7");
+        assert_eq!(HostId(0).v6(7).to_string(), "[fd00::1]:7");
+        for other in ["192.168.0.0:7", "10.0.0.1:7", "[fd00::]:7", "[::1]:7", "unix:/x"] {
+            assert_eq!(HostId::at(other.parse().unwrap()), None);
+        }
     }
 }

@@ -101,61 +101,56 @@
 //! Each uses only what the table in `tests/architecture.rs` allows it; nothing but `drive` and the command line knows of
 //! sockets, files, threads or clocks. `ARCHITECTURE.md` says why.
 
+#[cfg(any(feature = "sim", feature = "net"))]
+mod actor;
 #[cfg(feature = "capture")]
 pub mod capture;
+#[cfg(feature = "sim")]
 pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "net")]
 pub mod drive;
+#[cfg(feature = "sim")]
 pub mod engine;
+#[cfg(feature = "sim")]
 pub mod fault;
-#[expect(clippy::test_attr_in_doctest, reason = "its test is run by tests/guide")]
-#[doc = include_str!("guide.md")]
-pub mod guide {
-    #[doc = include_str!("guide/check.md")]
-    pub mod check {}
-    #[doc = include_str!("guide/machine.md")]
-    pub mod machine {}
-    #[cfg(feature = "net")]
-    #[doc = include_str!("guide/real_sockets.md")]
-    pub mod real_sockets {}
-    #[doc = include_str!("guide/replay.md")]
-    pub mod replay {}
-    #[doc = include_str!("guide/scenario.md")]
-    pub mod scenario {}
-    #[doc = include_str!("guide/sweeps.md")]
-    pub mod sweeps {}
-    #[doc = include_str!("guide/transcripts.md")]
-    pub mod transcripts {}
-}
+#[cfg(feature = "sim")]
 pub mod harness;
+#[cfg(any(feature = "sim", feature = "net"))]
 pub mod host;
+#[cfg(feature = "sim")]
 mod lawful;
 pub mod machine;
+#[cfg(feature = "sim")]
 mod network;
+#[cfg(feature = "sim")]
 mod number;
+#[cfg(feature = "sim")]
 pub mod parallel;
+#[cfg(feature = "parts")]
 pub mod parts;
-#[cfg(feature = "sansio")]
-pub mod polled;
+#[cfg(feature = "sim")]
 pub mod scenario;
+#[cfg(feature = "sim")]
 mod seed;
+#[cfg(feature = "systems")]
 pub mod systems;
 mod time;
+#[cfg(feature = "sim")]
 pub mod transcript;
+#[cfg(feature = "parts")]
 pub mod wire;
 
-pub use check::{Property, View};
+#[cfg(feature = "sim")]
 pub use fault::{Chance, FaultPlan, Profile};
+#[cfg(feature = "sim")]
 pub use harness::Check;
-pub use host::HostId;
-pub use lawful::{Cuts, Lawful, Promises};
-pub use machine::{Boot, Input, Machine, Outbox, Peer, Status};
-pub use scenario::{Binding, Scenario};
+#[cfg(any(feature = "sim", feature = "net"))]
+pub use host::{Boot, HostId};
+#[cfg(feature = "sim")]
+pub use lawful::{Cuts, Decode, Lawful, Moments, Promises, TWIN_SHIFT};
+pub use machine::{Input, Machine, Outbox, Peer, Status};
+#[cfg(feature = "sim")]
+pub use scenario::{Host, Net, Run, Scenario};
 pub use time::Instant;
-
-/// The examples of the README, so that they are compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -1,7 +1,6 @@
 //! Searching and counting on several threads, with the same result as on one.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -9,8 +8,15 @@ use std::thread;
 
 use crate::check::{Counts, Measure, Panicked, Search, Tally};
 
+/// How many runs a thread takes at a time, at most: few of few runs, so that each thread has some.
+const MAX_CHUNK_RUNS: u64 = 4096;
+/// How many chunks there are at least for each thread, if there are as many runs.
+const MIN_CHUNKS: u64 = 8;
+
 /// How many runs a thread takes at a time.
-const CHUNK_RUNS: u64 = 4096;
+fn chunk_runs(runs: u64, jobs: usize) -> u64 {
+    (runs / (jobs as u64).saturating_mul(MIN_CHUNKS)).clamp(1, MAX_CHUNK_RUNS)
+}
 
 /// Makes the runs of a range on `jobs` threads. `search` makes each thread's own search, and `progress` is told from the
 /// calling thread how many runs are done.
@@ -19,16 +25,12 @@ const CHUNK_RUNS: u64 = 4096;
 ///
 /// # Panics
 /// If a thread panics outside a run, which would be a fault of this crate.
-pub fn runs<'a, C, E>(
+pub fn runs<'s>(
     range: Range<u64>,
     jobs: usize,
-    search: impl Fn() -> Search<'a, C, E> + Sync,
+    search: impl Fn() -> Search<'s> + Sync,
     mut progress: impl FnMut(u64),
-) -> Tally
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
+) -> Tally {
     let worker = || {
         let mut search = search();
         move |chunk| search.runs(chunk)
@@ -44,16 +46,12 @@ where
 ///
 /// # Panics
 /// If a thread panics outside a run, which would be a fault of this crate.
-pub fn count<'a, C, E>(
+pub fn count<'s>(
     range: Range<u64>,
     jobs: usize,
-    measure: impl Fn() -> Measure<'a, C, E> + Sync,
+    measure: impl Fn() -> Measure<'s> + Sync,
     mut progress: impl FnMut(u64),
-) -> Result<Counts, Panicked>
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
+) -> Result<Counts, Panicked> {
     let worker = || {
         let mut measure = measure();
         move |chunk| measure.runs(chunk)
@@ -84,13 +82,16 @@ fn spread<T: Send, R, W: FnMut(Range<u64>) -> T>(
     has_failed: impl Fn(&T) -> bool + Sync,
     collect: impl FnOnce(mpsc::Iter<'_, (u64, T)>) -> R,
 ) -> R {
-    let chunks = (range.end.saturating_sub(range.start)).div_ceil(CHUNK_RUNS);
+    let jobs = jobs.max(1);
+    let runs = range.end.saturating_sub(range.start);
+    let chunk_runs = chunk_runs(runs, jobs);
+    let chunks = runs.div_ceil(chunk_runs);
     let next = AtomicU64::new(0);
     // The first chunk that has failed: those after it need not be made.
     let failed = AtomicU64::new(u64::MAX);
     thread::scope(|scope| {
         let (sender, results) = mpsc::channel();
-        for _ in 0..jobs.max(1) {
+        for _ in 0..jobs {
             let (sender, worker, has_failed, next, failed, range) =
                 (sender.clone(), &worker, &has_failed, &next, &failed, range.clone());
             scope.spawn(move || {
@@ -100,8 +101,8 @@ fn spread<T: Send, R, W: FnMut(Range<u64>) -> T>(
                     if chunk >= chunks || chunk > failed.load(Ordering::Relaxed) {
                         return;
                     }
-                    let begin = range.start + chunk * CHUNK_RUNS;
-                    let result = work(begin..range.end.min(begin.saturating_add(CHUNK_RUNS)));
+                    let begin = range.start + chunk * chunk_runs;
+                    let result = work(begin..range.end.min(begin.saturating_add(chunk_runs)));
                     if has_failed(&result) {
                         failed.fetch_min(chunk, Ordering::Relaxed);
                     }
@@ -162,12 +163,17 @@ mod tests {
 
     #[test]
     fn the_first_failure_is_the_one_of_the_earliest_chunk_whenever_it_comes() {
-        let whole = Tally { runs: CHUNK_RUNS, ..Tally::default() };
-        let (first, second) = (failing(5, CHUNK_RUNS + 4), failing(1, CHUNK_RUNS * 2));
+        let whole = Tally { runs: 4096, ..Tally::default() };
+        let (first, second) = (failing(5, 4100), failing(1, 8192));
         let mut progress = Vec::new();
         let results = [(2, second), (1, first), (0, whole)].into_iter();
         let tally = join(results, &mut |done| progress.push(done));
-        assert_eq!(tally, failing(CHUNK_RUNS + 5, CHUNK_RUNS + 4));
-        assert_eq!(progress, [1, 6, 6 + CHUNK_RUNS]);
+        assert_eq!(tally, failing(4101, 4100));
+        assert_eq!(progress, [1, 6, 4102]);
+    }
+
+    #[test]
+    fn few_runs_are_spread_over_all_threads() {
+        assert_eq!([1, 16, 160, 1_000_000].map(|runs| chunk_runs(runs, 2)), [1, 1, 10, MAX_CHUNK_RUNS]);
     }
 }

@@ -12,8 +12,8 @@ use crate::transcript::{Record, Transcript, What};
 type OfStream = Vec<(Option<u64>, Resolved)>;
 
 /// What stands beside the packets of a run.
-pub(super) struct Comments<'a, 'b, E> {
-    transcript: &'a Transcript<'b, E>,
+pub(super) struct Comments<'a, 'b> {
+    transcript: &'a Transcript<'b>,
     datagrams: BTreeMap<(HostId, HostId, u64), (Resolved, DatagramFault)>,
     received: BTreeMap<(HostId, HostId, u64), usize>,
     streams: BTreeMap<(HostId, HostId, u32), OfStream>,
@@ -22,8 +22,8 @@ pub(super) struct Comments<'a, 'b, E> {
     end_at: Instant,
 }
 
-impl<'a, 'b, E> Comments<'a, 'b, E> {
-    pub(super) fn new(transcript: &'a Transcript<'b, E>) -> Self {
+impl<'a, 'b> Comments<'a, 'b> {
+    pub(super) fn new(transcript: &'a Transcript<'b>) -> Self {
         let mut streams: BTreeMap<_, OfStream> = BTreeMap::new();
         let (mut datagrams, mut received) = (BTreeMap::new(), BTreeMap::new());
         let (mut hosts, mut end_at) = (Vec::new(), Instant::START);
@@ -64,7 +64,7 @@ impl<'a, 'b, E> Comments<'a, 'b, E> {
     ) -> Option<String> {
         let (from, to, n) = flow;
         let fault = self.datagrams.get(&flow);
-        let name = |host: HostId| self.transcript.names[host.index()];
+        let name = |host: HostId| self.transcript.names()[host.index()];
         let text = match fault {
             Some((fault, _)) => self.transcript.fault_text(fault),
             None => format!("{}>{} #{n}", name(from), name(to)),

@@ -20,20 +20,20 @@ use crate::transcript::{Carried, Link, Log, Packet, Part, Record, Span, Transcri
 /// ```
 /// use lossproof::capture;
 /// use lossproof::engine::{Engine, Settings};
-/// use lossproof::systems::{Options, System, tcp_sixteen::TcpSixteen};
+/// use lossproof::Scenario;
+/// use lossproof::systems::{Options, tcp_sixteen};
 ///
-/// let scenario = TcpSixteen::scenario(&Options::default());
-/// let mut engine = Engine::default();
-/// engine.run(&scenario, &Settings::default());
-/// let names = scenario.names();
-/// let file = capture::export(&engine.transcript(&scenario, &names), "lossproof sim tcp-sixteen");
+/// let scenario = Scenario::from(tcp_sixteen::net(&Options::default()));
+/// let mut engine = Engine::new(&scenario);
+/// engine.run(&Settings::default());
+/// let file = capture::export(&engine.transcript(), "lossproof sim tcp-sixteen");
 /// let read = capture::read(&file)?;
 /// assert_eq!(read.replay.as_deref(), Some("lossproof sim tcp-sixteen"));
 /// assert_eq!(read.frames[0].to.to_string(), "192.168.0.1:1060");
 /// # Ok::<(), lossproof::capture::CaptureError>(())
 /// ```
-pub fn export<E>(transcript: &Transcript<'_, E>, replay: &str) -> Vec<u8> {
-    let hosts = transcript.names.iter().enumerate();
+pub fn export(transcript: &Transcript<'_>, replay: &str) -> Vec<u8> {
+    let hosts = transcript.names().iter().enumerate();
     let names = hosts.map(|(index, &name)| (address(HostId(index as u16)), name));
     let writer = Writer::new(&format!("{REPLAY}{replay}"), names);
     let mut export = Export {
@@ -90,9 +90,9 @@ fn written(log: &Log) -> Written {
     written
 }
 
-struct Export<'a, 'b, E> {
-    transcript: &'a Transcript<'b, E>,
-    comments: Comments<'a, 'b, E>,
+struct Export<'a, 'b> {
+    transcript: &'a Transcript<'b>,
+    comments: Comments<'a, 'b>,
     framer: Framer,
     streams: Streams,
     written: Written,
@@ -103,9 +103,9 @@ struct Export<'a, 'b, E> {
     broadcast: Option<(HostId, Span, HostId)>,
 }
 
-impl<E> Export<'_, '_, E> {
+impl Export<'_, '_> {
     fn packet(&mut self, packet: &Packet) {
-        let Packet { at, from, to, ports, what } = *packet;
+        let Packet { at, from, to, what, .. } = *packet;
         let broadcast = self.broadcast.take();
         match what {
             Carried::Datagram { n, bytes, broadcast: to_all, arrives_at } => {
@@ -125,7 +125,7 @@ impl<E> Export<'_, '_, E> {
                         return;
                     }
                 }
-                let frame = self.framer.datagram(from, (!to_all).then_some(to), ports, payload);
+                let frame = self.framer.datagram(from, (!to_all).then_some(to), packet.ports(), payload);
                 self.sent.insert(flow, self.frames.len());
                 let copy = (arrives_at[1].is_some() && !to_all).then(|| (at, frame.clone(), notes.clone()));
                 self.frames.push((at, frame, notes));
@@ -145,7 +145,7 @@ impl<E> Export<'_, '_, E> {
     }
 
     fn copied(&self, (from, to, n): (HostId, HostId, u64)) -> String {
-        let name = |host: HostId| self.transcript.names[host.index()];
+        let name = |host: HostId| self.transcript.names()[host.index()];
         format!("the copy of {}>{} #{n}", name(from), name(to))
     }
 

@@ -58,9 +58,10 @@ impl Streams {
     ) -> Vec<(TcpHeader, u64, usize)> {
         let stream = self.all.entry(key).or_default();
         if side == 0 {
-            stream.ports = packet.ports;
+            stream.ports = packet.ports();
         } else {
-            stream.ports = [packet.ports[1], packet.ports[0]];
+            let [ours, theirs] = packet.ports();
+            stream.ports = [theirs, ours];
         }
         if stream.ends[side].is_gone {
             return Vec::new();

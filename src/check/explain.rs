@@ -1,6 +1,5 @@
 //! What to say of a run that failed.
 
-use std::fmt::Debug;
 use std::time::Duration;
 
 use super::twice::NOT_DETERMINISTIC;
@@ -12,10 +11,14 @@ use crate::machine::Law;
 /// come out the same by chance.
 const PLAIN_RUNS: u32 = 8;
 
-impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
+impl<'s> Search<'s> {
     /// Makes the failed run again with its log kept, and says which law or property it is about.
     pub(super) fn explain(&mut self, run: u64, broken: Broken) -> Failure {
         let keep = std::mem::replace(&mut self.settings.keep, Keep::Log);
+        // One in which something has panicked is not used again.
+        if broken.what != NOT_DETERMINISTIC {
+            self.engine = Engine::new(self.scenario);
+        }
         let broken = if broken.what == NOT_DETERMINISTIC {
             // The log is that of the second run; made once more, it would be another.
             broken
@@ -28,37 +31,37 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
                 again => not_determined(&broken, again.err().as_ref()),
             }
         };
-        let names = self.scenario.names();
-        let transcript = self.engine.transcript(self.scenario, &names);
+        let transcript = self.engine.transcript();
         let failure = Failure {
             run,
             broken: broken.what,
             detail: broken.detail,
-            plan: self.engine.plan(self.scenario, &self.settings),
-            commands: self.given(&names),
+            plan: self.engine.plan(&self.settings),
+            commands: self.given(),
             packets: self.engine.packets(),
             at: self.engine.last_at(),
             transcript: transcript.to_string(),
             recording: transcript.record(),
         };
         self.settings.keep = keep;
-        self.engine = Engine::default();
+        self.engine = Engine::new(self.scenario);
         failure
     }
 
     /// The generated commands that the last run was given, a line each.
-    fn given(&self, names: &[&str]) -> Vec<String> {
-        let given = self.engine.generated(self.scenario, &self.settings.plan);
+    fn given(&self) -> Vec<String> {
+        let names = self.scenario.names();
+        let given = self.engine.generated(&self.settings.plan);
         given
-            .map(|(number, (at, host, command))| {
-                let text = self.scenario.command_text(command).unwrap_or_default();
-                format!("command {number} at {at} {} {text}", names[host.index()])
+            .map(|(number, timed)| {
+                let name = names[timed.host.index()];
+                format!("command {number} at {} {name} {:?}", timed.at, timed.command)
             })
             .collect()
     }
 
-    /// A twin that differs may do so because streams were cut elsewhere (law 4), because it started later (law 5),
-    /// because an early timeout changed what cannot be seen (law 2), or because it is not determined at all (law 6).
+    /// A twin that differs may do so because streams were cut elsewhere (law 4), because it started later (law 5), or
+    /// because it is not determined at all (law 6).
     /// Runs with twins that get less of this tell which. The engine is left with the last run that failed.
     pub(super) fn blame(&mut self, broken: Broken) -> Broken {
         let law = self.engine.violation().map(|(_, violation)| violation.law);
@@ -76,11 +79,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
         }
         // The transcript is to be of this run.
         let _ = self.attempt();
-        if law == Some(Law::CutsDoNotMatter) {
-            return broken;
-        }
-        let detail = format!("{}; without early timeouts the two are the same", broken.detail);
-        Broken::new(Law::EarlyTimeout.to_string(), detail)
+        broken
     }
 
     /// What a twin breaks that gets exactly the same, only so much later.

@@ -1,11 +1,10 @@
 //! Livelocks: a run that comes back to a state in which it was, with nothing new done, and so goes round for ever.
 
-use std::cell::Cell;
-use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hasher};
 
-use super::{Broken, Property, Search};
+use super::{Broken, Search};
 use crate::engine::{Ended, Engine, Outcome};
+use crate::scenario::Property;
 use crate::time::Instant;
 
 /// Looks for the state of a run that comes again while a demand is unmet.
@@ -18,8 +17,8 @@ use crate::time::Instant;
 /// One state is kept, and exchanged after twice as many steps each time: "An improved Monte Carlo factorization
 /// algorithm" (Brent, 1980). The steps from it to its like are the smallest part that repeats. A state is 64 bits of a
 /// hash with a fixed key, so that one of 100,000 is taken for another once in 10^14 runs.
-struct Watch<'a, E> {
-    properties: &'a [Property<E>],
+struct Watch<'a> {
+    properties: &'a [Property],
     /// From when on nothing is drawn; `None` if that never is so.
     from_at: Option<Instant>,
     /// Events in between do not matter.
@@ -51,14 +50,14 @@ struct Circle {
     unmet: String,
 }
 
-impl<E: PartialEq + Debug> Watch<'_, E> {
+impl Watch<'_> {
     /// Whether the run goes round; to be asked after everything that happens.
-    fn sees<C: Clone>(&mut self, engine: &Engine<C, E>, now: Instant, met: &[Cell<bool>]) -> bool {
+    fn sees(&mut self, engine: &Engine<'_>, now: Instant) -> bool {
         if self.from_at.is_none_or(|from_at| now < from_at) {
             return false;
         }
-        let demands = self.properties.iter().zip(met);
-        let mut unmet = demands.filter(|(property, met)| property.demand.is_to_be_met() && !met.get());
+        let demands = self.properties.iter().zip(engine.watches());
+        let mut unmet = demands.filter(|(property, watch)| property.demand.is_to_be_met() && !watch.met);
         let Some((unmet, _)) = unmet.next() else { return false };
         let mut hasher = DefaultHasher::new();
         if !engine.fingerprint(now, &mut hasher) {
@@ -67,7 +66,7 @@ impl<E: PartialEq + Debug> Watch<'_, E> {
         let here = Kept {
             state: Some(hasher.finish()),
             at: now,
-            events: engine.events().len(),
+            events: engine.told().len(),
             ends: engine.ends(),
             records: engine.log().records().len(),
         };
@@ -86,7 +85,7 @@ impl<E: PartialEq + Debug> Watch<'_, E> {
     }
 }
 
-impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
+impl Search<'_> {
     /// One run, with the current settings; what does not hold, if something does not.
     pub(super) fn attempt_once(&mut self) -> Result<Outcome, Broken> {
         self.attempt_watched(false)
@@ -96,9 +95,9 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
     /// that is called. `None` if it does not, or if it may be that only time is short.
     pub(super) fn goes_round(&mut self, broken: &Broken) -> Option<Broken> {
         let is_demand =
-            |property: &Property<E>| property.demand.is_to_be_met() && property.name == broken.what;
+            |property: &Property| property.demand.is_to_be_met() && property.name == broken.what;
         let went_on = matches!(self.engine.ended(), Some(Ended::TimeLimit | Ended::InputLimit));
-        if broken.is_livelock || !went_on || !self.properties.iter().any(is_demand) {
+        if broken.is_livelock || !went_on || !self.scenario.properties().iter().any(is_demand) {
             return None;
         }
         match self.attempt_watched(true) {
@@ -112,7 +111,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
     }
 
     fn attempt_watched(&mut self, is_known_to_fail: bool) -> Result<Outcome, Broken> {
-        let properties = self.properties;
+        let properties = self.scenario.properties();
         let is_wanted = properties.iter().any(|property| property.demand.is_to_be_met());
         let calm_at = self.settings.plan.schedule.calm_at;
         let quiet_at = if self.settings.is_calm() { Some(Instant::START) } else { calm_at };
@@ -125,7 +124,9 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             most: 1,
             found: None,
         };
-        let result = self.attempt_until(|engine, now, met| watch.sees(engine, now, met));
+        let looks = watch.from_at.is_some();
+        let mut sees = |engine: &Engine<'_>, now| watch.sees(engine, now);
+        let result = self.attempt_until(if looks { Some(&mut sees) } else { None });
         let Some(Circle { kept, until_at, steps, unmet }) = watch.found else { return result };
         let (from_at, span) = (kept.at, until_at.since(kept.at).as_secs_f64());
         let detail = format!(

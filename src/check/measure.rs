@@ -1,13 +1,11 @@
 //! Counting what many runs come to for one host, in whole numbers: parts add up to the whole exactly.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
-use super::panic_text;
+use super::caught::catch;
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::Profile;
 use crate::host::HostId;
@@ -75,43 +73,54 @@ pub struct Panicked {
     pub said: String,
 }
 
-/// Makes many runs and counts how one host fares. Neither laws nor properties are held: that is for a
-/// [`Search`](super::Search), whose runs of the same numbers are the same.
+/// Makes many runs and counts how one host fares. It checks neither laws nor properties: a
+/// [`Search`](super::Search) does, whose runs of the same numbers are the same.
 ///
 /// ```
 /// use lossproof::check::Measure;
 /// use lossproof::engine::Prepared;
 /// use lossproof::fault::{Chance, Profile};
-/// use lossproof::systems::{CLIENT, Options, System, udp_remote::UdpRemote};
+/// use lossproof::systems::{Options, udp_remote};
+/// use lossproof::Scenario;
 ///
-/// let scenario = UdpRemote::scenario(&Options::default());
+/// let net = udp_remote::net(&Options::default());
+/// let client = net.find::<udp_remote::Client>("client");
+/// let scenario = Scenario::from(net);
 /// let loss = Profile { loss: Chance::percent(30), ..Profile::default() };
-/// let mut measure = Measure::new(&scenario, CLIENT, Prepared::default(), loss, 7);
+/// let mut measure = Measure::new(&scenario, client, Prepared::default(), loss, 7);
 /// let counts = measure.runs(0..1_000)?;
 /// assert_eq!((counts.runs, counts.successes + counts.failures), (1_000, 1_000));
 /// # Ok::<(), lossproof::check::Panicked>(())
 /// ```
 #[derive(Debug)]
-pub struct Measure<'a, C, E> {
-    scenario: &'a Scenario<C, E>,
+pub struct Measure<'s> {
+    scenario: &'s Scenario,
     host: HostId,
     settings: Settings,
     base_seed: u64,
-    engine: Engine<C, E>,
+    engine: Engine<'s>,
 }
 
-impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Measure<'a, C, E> {
+impl<'s> Measure<'s> {
     /// Counts how this host fares with these faults, known and drawn. Run `n` has the seed that it has in a search with
     /// this base seed.
     pub fn new(
-        scenario: &'a Scenario<C, E>,
-        host: HostId,
+        scenario: &'s Scenario,
+        host: impl Into<HostId>,
         plan: Prepared,
         profile: Profile,
         base_seed: u64,
     ) -> Self {
-        let settings = Settings { plan, profile, laws: None, keep: Keep::Outcome, ..Settings::default() };
-        Self { scenario, host, settings, base_seed, engine: Engine::default() }
+        let settings = Settings {
+            plan,
+            profile,
+            laws: None,
+            properties: false,
+            keep: Keep::Outcome,
+            ..Settings::default()
+        };
+        let engine = Engine::new(scenario);
+        Self { scenario, host: host.into(), settings, base_seed, engine }
     }
 
     /// Makes the runs of a range.
@@ -122,9 +131,11 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Measure<'a, C, E> {
         let mut counts = Counts::default();
         for run in range {
             self.settings.seed = mix(self.base_seed, run);
-            let (engine, scenario, settings) = (&mut self.engine, self.scenario, &self.settings);
-            let outcome = catch_unwind(AssertUnwindSafe(|| engine.run(scenario, settings)))
-                .map_err(|panic| Panicked { run, said: panic_text(&*panic) })?;
+            let (engine, settings) = (&mut self.engine, &self.settings);
+            let outcome = catch(|| engine.run(settings)).map_err(|panic| Panicked {
+                run,
+                said: super::panicked(self.scenario, self.engine.doing(), &panic).detail,
+            })?;
             counts.runs += 1;
             counts.packets += outcome.packets;
             match self.engine.end(self.host) {

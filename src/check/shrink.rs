@@ -1,18 +1,16 @@
 //! From a run that failed to the smallest that fails in the same way.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
 use std::time::Duration;
 
 use proptest::strategy::ValueTree;
 
 use super::relocate::Sends;
 use super::twice::NOT_DETERMINISTIC;
-use super::{Broken, Failure, Search};
+use super::{Broken, Failure, Search, is_panic};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
 use crate::fault::{FaultPlan, Links, Profile};
-use crate::machine::Law;
 
 /// How many runs it may take to make a failure small, unless told otherwise.
 pub const MAX_SHRINK_RUNS: u64 = 20_000;
@@ -35,24 +33,25 @@ pub struct Shrunk {
     pub is_minimal: bool,
 }
 
-impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
+impl<'s> Search<'s> {
     /// Makes a failure of this scenario smaller: takes faults and generated commands out of its plan, and the seed, and
     /// makes the faults that are left weaker, as long as the same property or law is broken. Makes at most `max_runs`
     /// runs, each with one plan.
     ///
     /// ```
-    /// use lossproof::check::{Property, Search};
+    /// use lossproof::Scenario;
+    /// use lossproof::check::Search;
     /// use lossproof::engine::Prepared;
     /// use lossproof::fault::{Chance, Profile};
-    /// use lossproof::systems::udp_remote::{Event, UdpRemote};
-    /// use lossproof::systems::{Options, System};
+    /// use lossproof::systems::udp_remote::{self, Client, Event};
+    /// use lossproof::systems::Options;
     ///
-    /// let scenario = UdpRemote::scenario(&Options::default());
-    /// let hopeful = [Property::never("the client gives up", |view| {
-    ///     view.events.iter().any(|happened| happened.event == Event::GaveUp)
-    /// })];
+    /// let net = udp_remote::net(&Options::default()).without_properties();
+    /// let client = net.find::<Client>("client");
+    /// net.never("the client gives up", move |run| run.events(client).contains(&Event::GaveUp));
+    /// let scenario = Scenario::from(net);
     /// let loss = Profile { loss: Chance::percent(70), ..Profile::default() };
-    /// let mut search = Search::new(&scenario, &hopeful, Prepared::default(), loss, 0);
+    /// let mut search = Search::new(&scenario, Prepared::default(), loss, 0);
     /// let failure = search.runs(0..1_000).failure.expect("some run has no luck");
     /// let shrunk = search.shrink(&failure, 1_000);
     /// // Five requests were sent in vain, and no four losses do it.
@@ -74,7 +73,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
         let (from_faults, from_commands) = (failure.plan.len(), failure.commands.len());
         let mut seedless = failure.plan.clone();
         seedless.seed = None;
-        if self.scenario.generates() {
+        if self.scenario.spec().generator.is_some() {
             // Another seed would give other commands, so it is no commands that do not need one.
             seedless.commands = Some(BTreeSet::new());
         }
@@ -101,14 +100,14 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
     /// The plan with a list of the commands that it gives, if they are generated.
     fn with_all_commands(&self, plan: &FaultPlan) -> FaultPlan {
         let mut plan = plan.clone();
-        if self.scenario.generates() && plan.commands.is_none() {
+        if self.scenario.spec().generator.is_some() && plan.commands.is_none() {
             plan.commands = Some(self.scenario.generated(plan.seed.unwrap_or(0)).collect());
         }
         plan
     }
 
     /// A search of the same scenario in which nothing is drawn.
-    fn alone(&self) -> Search<'_, C, E> {
+    fn alone(&self) -> Search<'s> {
         let settings = Settings {
             seed: 0,
             profile: Profile::default(),
@@ -116,28 +115,26 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             keep: Keep::Events,
             ..self.settings.clone()
         };
-        let met = self.met.clone();
         Search {
             scenario: self.scenario,
-            properties: self.properties,
             settings,
+            profiles: Vec::new(),
             base_seed: 0,
-            engine: Engine::default(),
-            first: self.first.is_some().then(Engine::default),
-            met,
+            engine: Engine::new(self.scenario),
+            first: self.first.is_some().then(|| Engine::new(self.scenario)),
         }
     }
 }
 
 /// Runs of single plans.
-struct Attempts<'a, 'b, C, E> {
-    search: Search<'a, C, E>,
+struct Attempts<'s, 'b> {
+    search: Search<'s>,
     /// What is to be broken.
     broken: &'b str,
     runs: u64,
 }
 
-impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Attempts<'_, '_, C, E> {
+impl Attempts<'_, '_> {
     /// Whether a plan breaks the same.
     fn fails(&mut self, plan: &FaultPlan) -> bool {
         self.runs += 1;
@@ -146,11 +143,11 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Attempts<'_, '_, C, E> 
 
     fn attempt(&mut self, plan: &FaultPlan) -> Option<Broken> {
         // The plan names the hosts of the scenario, for it is a part of one that was drawn for it.
-        self.search.settings.plan = Prepared::new(plan, &self.search.scenario.names()).ok()?;
+        self.search.settings.plan = Prepared::new(plan, self.search.scenario).ok()?;
         let broken = self.search.attempt().err()?;
-        if broken.what == Law::NoPanic.to_string() {
+        if is_panic(&broken) {
             // A run that was left in its middle leaves nothing that can be used again.
-            self.search.engine = Engine::default();
+            self.search.engine = Engine::new(self.search.scenario);
             return Some(broken);
         }
         Some(self.search.blame(broken))
@@ -182,7 +179,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Attempts<'_, '_, C, E> 
         let keep = std::mem::replace(&mut self.search.settings.keep, Keep::Log);
         let broken = self.attempt(plan);
         self.search.settings.keep = keep;
-        let panicked = broken.is_some_and(|broken| broken.what == Law::NoPanic.to_string());
+        let panicked = broken.is_some_and(|broken| is_panic(&broken));
         (!panicked).then(|| Sends::of(self.search.engine.log()))
     }
 

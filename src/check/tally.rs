@@ -33,12 +33,14 @@ pub struct Tally {
     pub fired: Fired,
     /// The plan's faults, each with in how many runs it changed something.
     pub planned: Vec<(Fault, u64)>,
-    /// What is to be seen [sometimes](super::Property::sometimes), each with in how many runs it was.
+    /// What is to be seen [sometimes](crate::scenario::Net::sometimes), each with in how many runs it was.
     pub sometimes: Vec<(String, u64)>,
     /// Why the runs ended.
     pub ended: BTreeMap<Ended, u64>,
     /// For each host how its machine ended.
     pub ends: Vec<Ends>,
+    /// The histories that could not be judged, each with why, and in how many runs.
+    pub gave_up: BTreeMap<(String, String), u64>,
     /// The first run that failed. Its faults and packets, and what was seen in it, are not in the sums.
     pub failure: Option<Failure>,
 }
@@ -79,9 +81,26 @@ impl Tally {
         }
     }
 
-    /// Adds the runs that came after these; nothing comes after a failure.
+    /// Adds what of one run could not be judged.
+    pub(super) fn add_gave_up(&mut self, histories: &[(String, String)]) {
+        for history in histories {
+            *self.gave_up.entry(history.clone()).or_default() += 1;
+        }
+    }
+
+    /// How many runs were cut off by the bound on inputs, and so did not come to their end.
+    pub fn cut_off(&self) -> u64 {
+        self.ended.get(&Ended::InputLimit).copied().unwrap_or(0)
+    }
+
+    /// Adds the runs that came after these; nothing comes after a failure. To the tally of no run at all, a tally is
+    /// added as it is.
     pub fn merge(&mut self, later: Self) {
         if self.failure.is_some() {
+            return;
+        }
+        if self.runs == 0 {
+            *self = later;
             return;
         }
         self.runs += later.runs;
@@ -104,6 +123,9 @@ impl Tally {
             ends.successes += more.successes;
             ends.failures += more.failures;
             ends.running += more.running;
+        }
+        for (history, runs) in later.gave_up {
+            *self.gave_up.entry(history).or_default() += runs;
         }
         self.failure = later.failure;
     }

@@ -1,18 +1,17 @@
 //! What is due, opened: recorded, and made into what a machine is told.
 
 use super::{Event, Keep, World};
-use crate::host::HostId;
-use crate::machine::{CloseReason, Conn, ConnectError, Input, Outbox, Peer, limits};
+use crate::actor::AnyCommand;
+use crate::machine::{CloseReason, Conn, ConnectError, Effects, Input, Peer, limits};
 use crate::network::{Delivery, Order, Power, Segment, StreamEnd};
-use crate::scenario::{Binding, TimedCommand};
 use crate::transcript::{Carried, Link, Packet, What};
 
 /// An input whose bytes, if it has any, are in [`World::inbound`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     Command(u32),
-    Datagram { peer: Peer },
-    Unreachable { peer: Peer },
+    Datagram { peer: Peer, local: Peer },
+    Unreachable { peer: Peer, local: Peer },
     Connected { conn: Conn, peer: Peer, local: Peer },
     ConnectFailed { conn: Conn, peer: Peer, reason: ConnectError },
     Received { conn: Conn },
@@ -22,12 +21,16 @@ pub(crate) enum Arrival {
 }
 
 impl Arrival {
-    /// The input.
-    pub(crate) fn input<'a, C: Clone>(self, bytes: &'a [u8], commands: &[TimedCommand<C>]) -> Input<'a, C> {
+    /// The input. `command` finds a command by its number.
+    pub(crate) fn input<'a>(
+        self,
+        bytes: &'a [u8],
+        command: impl FnOnce(u32) -> &'a dyn AnyCommand,
+    ) -> Input<'a, dyn AnyCommand> {
         match self {
-            Self::Command(index) => Input::Command(commands[index as usize].2.clone()),
-            Self::Datagram { peer } => Input::Datagram { peer, bytes },
-            Self::Unreachable { peer } => Input::Unreachable { peer },
+            Self::Command(index) => Input::Command(command(index)),
+            Self::Datagram { peer, local } => Input::Datagram { peer, local, bytes },
+            Self::Unreachable { peer, local } => Input::Unreachable { peer, local },
             Self::Connected { conn, peer, local } => Input::Connected { conn, peer, local },
             Self::ConnectFailed { conn, peer, reason } => Input::ConnectFailed { conn, peer, reason },
             Self::Received { conn } => Input::Received { conn, bytes },
@@ -38,15 +41,15 @@ impl Arrival {
     }
 }
 
-impl<E> World<E> {
+impl World<'_> {
     /// Opens what is due for a host, unless it is a fault or a timer: records it, and says what its machine is to be
-    /// told, if anything. `outbox` is the machine's, where streams have their names.
+    /// told, if anything. `effects` are the machine's, where streams have their names.
     pub(crate) fn open(
         &mut self,
         order: Order,
         event: Event,
         power: Power,
-        outbox: &mut Outbox<E>,
+        effects: &mut Effects,
     ) -> Option<Arrival> {
         let (now, host) = (order.at(), order.host());
         match event {
@@ -54,55 +57,61 @@ impl<E> World<E> {
                 self.record(now, host, What::Command(index));
                 Some(Arrival::Command(index))
             }
-            Event::Refusal { from, peer } if power == Power::Running => {
-                self.record(now, host, What::Unreachable { peer: from });
-                Some(Arrival::Unreachable { peer })
-            }
-            Event::Datagram { from, n, port, payload } => {
+            Event::Refusal(flight) => {
                 let mut bytes = std::mem::take(&mut self.inbound);
-                self.payloads.take(payload, &mut bytes);
+                self.flights.land(flight, &mut bytes);
                 self.inbound = bytes;
-                self.open_datagram(order, power, (from, n, port))
+                if power != Power::Running {
+                    return None;
+                }
+                let flight = self.flights.get(flight);
+                let (from, peer, local) = (flight.from, flight.source, flight.to);
+                self.record(now, host, What::Unreachable { peer: from });
+                Some(Arrival::Unreachable { peer, local })
             }
-            Event::Stream(at, segment) => self.open_segment(order, at, segment, power, outbox),
-            Event::Command(_) | Event::Refusal { .. } | Event::Fault(..) | Event::Calm | Event::Timer => None,
+            Event::Datagram(flight) => self.open_datagram(order, power, flight),
+            Event::Stream(place) => {
+                let (at, segment) = self.segments.take(place);
+                self.open_segment(order, at, segment, power, effects)
+            }
+            Event::Command(_) | Event::Fault(..) | Event::Calm | Event::Timer => None,
         }
     }
 
-    fn open_datagram(
-        &mut self,
-        order: Order,
-        power: Power,
-        (from, n, port): (HostId, u64, u16),
-    ) -> Option<Arrival> {
+    fn open_datagram(&mut self, order: Order, power: Power, flight: u32) -> Option<Arrival> {
         let (now, host) = (order.at(), order.host());
-        let source = from.address(self.datagram_port(from).unwrap_or(0));
-        match (power, self.bindings[host.index()]) {
+        let mut bytes = std::mem::take(&mut self.inbound);
+        self.flights.land(flight, &mut bytes);
+        self.inbound = bytes;
+        let flight = self.flights.get(flight);
+        let (from, n, source, local) = (flight.from, flight.n, flight.source, flight.to);
+        let sockets = &self.spec.hosts[host.index()].datagrams;
+        match (power, sockets.iter().find(|socket| socket.local == local)) {
             (Power::Off, _) => None,
-            (Power::Running, Binding::Datagram { port: bound, connect }) if bound == port => {
+            (Power::Running, Some(socket)) => {
                 // The system of a connected socket drops what comes from elsewhere.
-                if connect.is_some_and(|peer| peer != source) {
+                if socket.connected.is_some_and(|peer| peer != source) {
                     return None;
                 }
                 let bytes = std::mem::take(&mut self.inbound);
                 self.record_bytes(now, host, &bytes, |bytes| What::Recv { from, n, bytes });
                 self.inbound = bytes;
-                Some(Arrival::Datagram { peer: source })
+                Some(Arrival::Datagram { peer: source, local })
             }
             _ => {
                 // The system refuses it; only a connected socket hears of that.
-                let peer = host.address(port);
-                let connected = match self.bindings[from.index()] {
-                    Binding::Datagram { connect, .. } => connect == Some(peer),
-                    _ => false,
-                };
-                if connected && let Some(order) = self.network.refusal(now, host, from) {
+                let senders = &self.spec.hosts[from.index()].datagrams;
+                let hears = senders.iter().any(|socket| {
+                    socket.local == source && socket.connected == Some(local)
+                });
+                if hears && let Some(order) = self.network.refusal(now, host, from) {
                     if self.keep == Keep::Log {
-                        let ports = [port, self.datagram_port(from).unwrap_or(0)];
                         let what = Carried::Refusal { n, arrives_at: order.at() };
-                        self.log.push_packet(Packet { at: now, from: host, to: from, ports, what });
+                        let addresses = [local, source];
+                        self.log.push_packet(Packet { at: now, from: host, to: from, addresses, what });
                     }
-                    self.push(order, Event::Refusal { from: host, peer });
+                    let refusal = self.flights.store((host, n, local, source), &[]);
+                    self.push(order, Event::Refusal(refusal));
                 }
                 None
             }
@@ -115,14 +124,14 @@ impl<E> World<E> {
         at: StreamEnd,
         segment: Segment,
         power: Power,
-        outbox: &mut Outbox<E>,
+        effects: &mut Effects,
     ) -> Option<Arrival> {
         let (now, host) = (order.at(), order.host());
         let delivery = self.network.arrive(order, at, segment, power);
         self.enqueue_segments();
         let streams = &mut self.network.streams;
         match delivery? {
-            Delivery::Accepted => streams.name(at, outbox.accept(limits::SEND_BUFFER_LEN as u32)),
+            Delivery::Accepted => streams.name(at, effects.accept(limits::SEND_BUFFER_LEN as u32)),
             Delivery::Discard(len) => self.take_stream_bytes(at, len),
             _ => {}
         }
@@ -133,11 +142,11 @@ impl<E> World<E> {
         let (what, arrival) = match delivery? {
             Delivery::Accepted => (What::Connected(link), Arrival::Connected { conn, peer, local }),
             Delivery::Connected => {
-                outbox.connected(conn, limits::SEND_BUFFER_LEN as u32);
+                effects.connected(conn, limits::SEND_BUFFER_LEN as u32);
                 (What::Connected(link), Arrival::Connected { conn, peer, local })
             }
             Delivery::Failed(reason) => {
-                outbox.release(conn);
+                effects.release(conn);
                 streams.forget(at);
                 let link = (link.number > 0).then_some(link);
                 (What::ConnectFailed(link, reason), Arrival::ConnectFailed { conn, peer, reason })
@@ -151,13 +160,13 @@ impl<E> World<E> {
             }
             Delivery::Eof => (What::Eof(link), Arrival::Eof { conn }),
             Delivery::Credit(len) => {
-                if !outbox.credit(conn, len) {
+                if !effects.credit(conn, len) {
                     return None;
                 }
                 (What::Writable(link), Arrival::Writable { conn })
             }
             Delivery::Closed(reason) => {
-                outbox.release(conn);
+                effects.release(conn);
                 streams.forget(at);
                 (What::Closed(link, reason), Arrival::Closed { conn, reason })
             }

@@ -7,7 +7,6 @@ use super::{Ended, Engine, Order};
 use crate::host::HostId;
 use crate::machine::limits;
 use crate::network::StreamEnd;
-use crate::scenario::Scenario;
 use crate::time::Instant;
 
 /// For how long a stream that is full may stay unread until its reader is no longer called slow.
@@ -71,7 +70,7 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-impl<C, E> Engine<C, E> {
+impl Engine<'_> {
     /// The deadlock that ended the last run, if one did.
     pub fn deadlock(&self) -> Option<&Deadlock> {
         self.circle.as_ref().filter(|_| self.ended == Some(Ended::Deadlock))
@@ -101,8 +100,8 @@ impl<C, E> Engine<C, E> {
     /// Whether a write of this end was short, and there has been no room since.
     fn is_waiting(&self, writer: StreamEnd) -> bool {
         let streams = &self.world.network.streams;
-        let outbox = &self.hosts[streams.host(writer).index()].outbox;
-        streams.is_open(writer) && streams.conn(writer).is_some_and(|conn| outbox.is_short(conn))
+        let effects = self.slots[streams.host(writer).index()].actor.peek();
+        streams.is_open(writer) && streams.conn(writer).is_some_and(|conn| effects.is_short(conn))
     }
 
     /// Whether there may be a circle: it takes two streams.
@@ -111,7 +110,7 @@ impl<C, E> Engine<C, E> {
     }
 
     /// Looks for circles after something has happened: the timer of a host, if there is one here.
-    pub(super) fn watch(&mut self, scenario: &Scenario<C, E>, order: Order, timer_of: Option<HostId>) {
+    pub(super) fn watch(&mut self, order: Order, timer_of: Option<HostId>) {
         let Some(circle) = &self.circle else {
             self.circle = circle_in(self.waits()).map(|waits| Deadlock { since: order.at(), waits });
             return;
@@ -125,10 +124,10 @@ impl<C, E> Engine<C, E> {
         let is_open = |wait: &Wait| streams.is_open(wait.end) && streams.is_open(wait.end.other());
         let by_member = timer_of.is_some_and(|host| circle.waits.iter().any(|wait| wait.writer == host));
         if by_member && !circle.waits.iter().all(is_open) {
-            self.conclude(scenario, order.host(), order.at());
+            self.conclude(order.host(), order.at());
         } else {
             self.circle = None;
-            self.watch(scenario, order, None);
+            self.watch(order, None);
         }
     }
 
@@ -139,9 +138,9 @@ impl<C, E> Engine<C, E> {
 
     /// Ends the run by its circle, if it has one and nothing else has ended it before. `host` is the one on which
     /// something happened last.
-    pub(super) fn conclude(&mut self, scenario: &Scenario<C, E>, host: HostId, now: Instant) {
+    pub(super) fn conclude(&mut self, host: HostId, now: Instant) {
         if let Some(circle) = self.circle.as_ref().filter(|_| self.ended.is_none()) {
-            let text = circle.text(&scenario.names());
+            let text = circle.text(&self.scenario.names());
             self.ended = Some(Ended::Deadlock);
             self.world.broken(now.max(circle.since), host, format!("deadlock: {text}"));
         }

@@ -1,20 +1,20 @@
 //! What distinguishes two states of a whole run, so that a search recognises one that it has seen.
 
 use std::cmp::Reverse;
-use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
 use super::{Engine, Entry, Event, State, World};
-use crate::machine::Machine;
+use crate::scenario::Slot;
 use crate::network::Power;
 use crate::time::Instant;
 
-impl<C: Clone, E: PartialEq + Debug> Engine<C, E> {
+impl Engine<'_> {
     /// Writes everything on which it depends what happens from now on, with times relative to `now`, when something
     /// happened last: the machines, their streams and disks, what is due, what is on its way and in which order. Not what
     /// has happened, nor how much time is left. False if a machine has no fingerprint, or if streams stand in a circle.
     pub(crate) fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
-        if self.circle.is_some() || !self.hosts.iter().all(|state| state.fingerprint(now, to)) {
+        let mut all = self.hosts.iter().zip(&self.slots);
+        if self.circle.is_some() || !all.all(|(state, slot)| state.fingerprint(slot, now, to)) {
             return false;
         }
         self.world.fingerprint(now, to);
@@ -22,18 +22,15 @@ impl<C: Clone, E: PartialEq + Debug> Engine<C, E> {
     }
 }
 
-impl<C: Clone, E: PartialEq + Debug> State<C, E> {
-    fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
-        match &self.machine {
-            Some(machine) => {
-                to.write_u8(1);
-                // By the host's own clock, as it is told the time.
-                if !machine.fingerprint(now + self.skew, to) {
-                    return false;
-                }
-                self.outbox.fingerprint(to);
+impl State {
+    fn fingerprint(&self, slot: &Slot<'_>, now: Instant, mut to: &mut dyn Hasher) -> bool {
+        to.write_u8(u8::from(self.is_up));
+        if self.is_up {
+            // By the host's own clock, as it is told the time.
+            if !slot.actor.fingerprint(now + self.skew, to) {
+                return false;
             }
-            None => to.write_u8(0),
+            slot.actor.peek().fingerprint(to);
         }
         to.write_u8(match self.power {
             Power::Running => 0,
@@ -41,13 +38,13 @@ impl<C: Clone, E: PartialEq + Debug> State<C, E> {
             Power::Off => 2,
         });
         let streak = if self.last_at == now { self.streak } else { 0 };
-        (self.incarnation, streak, self.skew, self.timer_at.map(|at| at.since(now))).hash(&mut to);
+        (self.incarnation, self.is_stopped, streak, self.skew, self.timer_at.map(|at| at.since(now))).hash(&mut to);
         self.disk.hash(&mut to);
         true
     }
 }
 
-impl<E> World<E> {
+impl World<'_> {
     fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) {
         self.network.fingerprint(now, to);
         self.statuses.hash(&mut to);
@@ -65,13 +62,20 @@ impl<E> World<E> {
                 None => order.pair().hash(&mut to),
             }
             match *event {
-                Event::Fault(_, index) => (0_u8, index).hash(&mut to),
+                Event::Fault(place) => (0_u8, place).hash(&mut to),
                 Event::Command(index) => (1_u8, index).hash(&mut to),
-                Event::Datagram { from, port, payload, n: _ } => {
-                    (2_u8, from, port, self.payloads.bytes(payload)).hash(&mut to);
+                Event::Datagram(flight) => {
+                    let flight = self.flights.get(flight);
+                    (2_u8, flight.from, flight.source, flight.to, &flight.bytes).hash(&mut to);
                 }
-                Event::Refusal { from, peer } => (3_u8, from, peer).hash(&mut to),
-                Event::Stream(at, segment) => (4_u8, at, segment.without_offset()).hash(&mut to),
+                Event::Refusal(flight) => {
+                    let flight = self.flights.get(flight);
+                    (3_u8, flight.from, flight.source, flight.to).hash(&mut to);
+                }
+                Event::Stream(place) => {
+                    let (at, segment) = self.segments.get(place);
+                    (4_u8, at, segment.without_offset()).hash(&mut to);
+                }
                 Event::Calm => to.write_u8(5),
                 Event::Timer => {}
             }

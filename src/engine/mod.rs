@@ -1,33 +1,37 @@
 //! The event engine: discrete events over the machines themselves. No async, no I/O, no threads.
 //!
 //! A run costs microseconds, so this is where properties are searched, shrunk and enumerated. One [`Engine`] is used
-//! for any number of runs and keeps its memory between them.
+//! for any number of runs of its scenario and keeps its memory between them.
 
 mod arrival;
 mod deadlock;
 mod fingerprint;
+mod judge;
 mod queue;
 mod run;
 mod world;
 
+use std::any::Any;
 use std::collections::BTreeSet;
-use std::fmt::Debug;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::actor::Shown;
 use crate::fault::{FaultPlan, Links, Profile, Resolved, StreamFault, UnknownHost};
 use crate::host::HostId;
-use crate::lawful::Lawful;
-use crate::machine::{BoxedMachine, Law, Outbox, Status, Violation};
+use crate::lawful::{Checked, Rigour, TWIN_SHIFT};
+use crate::machine::{Law, Status, Violation};
 use crate::network::{Order, Power, Schedule, Trail};
-use crate::scenario::{Scenario, TimedCommand};
+use crate::scenario::{Reads, Scenario, Slot, Spec, Timed};
 use crate::seed::mix;
 use crate::time::Instant;
-use crate::transcript::{Happened, Log, Record, Transcript};
+use crate::transcript::{EventTexts, Log, Record, Transcript};
 
 pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
+pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
 
@@ -42,12 +46,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Looks the hosts of the plan up among `names`, those of the scenario in order.
+    /// Looks the hosts of the plan up in the scenario.
     ///
     /// # Errors
     /// [`UnknownHost`] if the plan names one that is not there.
-    pub fn new(plan: &FaultPlan, names: &[&str]) -> Result<Self, UnknownHost> {
-        let schedule = Arc::new(Schedule::new(plan, names)?);
+    pub fn new(plan: &FaultPlan, scenario: &Scenario) -> Result<Self, UnknownHost> {
+        let schedule = Arc::new(Schedule::new(plan, &scenario.names())?);
         Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone() })
     }
 
@@ -89,21 +93,24 @@ pub struct Settings {
     pub profile: Profile,
     /// The profiles of single directions, which go before it. A run panics if they name a host that is not there.
     pub links: Links,
-    /// Whether the laws are held to every machine, and if so how much later their twins begin.
+    /// Whether the laws are checked on every machine, and if so how much later their twins begin.
     pub laws: Option<Duration>,
+    /// Whether the scenario's properties are judged. A run ends at the first that does not hold.
+    pub properties: bool,
     /// What is kept.
     pub keep: Keep,
 }
 
 impl Default for Settings {
-    /// Seed 0, no faults, the laws held, everything kept.
+    /// Seed 0, no faults, the laws and the properties checked, everything kept.
     fn default() -> Self {
         Self {
             seed: 0,
             plan: Prepared::default(),
             profile: Profile::default(),
             links: Links::default(),
-            laws: Some(Lawful::<BoxedMachine<(), ()>>::TWIN_SHIFT),
+            laws: Some(TWIN_SHIFT),
+            properties: true,
             keep: Keep::Log,
         }
     }
@@ -121,11 +128,8 @@ impl Settings {
     }
 
     /// How long packets take, and how long in single directions.
-    pub(crate) fn latencies<'a, C, E>(
-        &self,
-        scenario: &'a Scenario<C, E>,
-    ) -> (Duration, &'a [(HostId, HostId, Duration)]) {
-        self.link().map_or((scenario.latency, scenario.latencies()), |latency| (latency, &[]))
+    pub(crate) fn latencies<'a>(&self, spec: &'a Spec) -> (Duration, &'a [(HostId, HostId, Duration)]) {
+        self.link().map_or((spec.latency, &spec.latencies), |latency| (latency, &[]))
     }
 
     /// The latency of every link: the plan's, if it has one, or else the profile's; `None` leaves it to the scenario.
@@ -142,6 +146,7 @@ impl Settings {
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Ended {
     /// Nothing was left to happen.
     Quiet,
@@ -149,12 +154,35 @@ pub enum Ended {
     TimeLimit,
     /// The scenario's bound on inputs was reached.
     InputLimit,
-    /// The observer had seen enough.
+    /// Whoever asked for the run had seen enough.
     Stopped,
+    /// A property did not hold.
+    Failed,
     /// Hosts waited for one another in a circle.
     Deadlock,
     /// A machine broke a law.
     Broken(Law),
+}
+
+impl Ended {
+    /// Whether the run came to its own end: nothing was left to happen.
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::Quiet)
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Quiet => f.write_str("their own end"),
+            Self::TimeLimit => f.write_str("max_time"),
+            Self::InputLimit => f.write_str("max_inputs"),
+            Self::Stopped => f.write_str("a state that was known"),
+            Self::Failed => f.write_str("a property that did not hold"),
+            Self::Deadlock => f.write_str("a deadlock"),
+            Self::Broken(law) => write!(f, "{law}"),
+        }
+    }
 }
 
 /// How a run went.
@@ -172,58 +200,64 @@ pub struct Outcome {
     pub fired: Fired,
 }
 
-/// What an observer sees: everything up to the newest event, or the newest end of a machine.
+/// One host while it runs, beside what properties see of it.
 #[derive(Debug)]
-pub struct View<'a, E> {
-    /// The moment.
-    pub now: Instant,
-    /// All events so far; empty if [`Keep::Outcome`] was asked for.
-    pub events: &'a [Happened<E>],
-    /// For each host how its machine ended, if it did.
-    pub statuses: &'a [Option<Status>],
-    /// How many inputs machines were handed since the plan's [calm](FaultPlan::calm); since the start before it, and
-    /// without one.
-    pub inputs: u64,
-}
-
-/// One host while it runs.
-struct State<C, E> {
-    machine: Option<BoxedMachine<C, E>>,
-    outbox: Outbox<E>,
+struct State {
+    /// A machine runs on it.
+    is_up: bool,
     power: Power,
     incarnation: u32,
     disk: Vec<u8>,
     /// How far the host's clock is ahead.
     skew: Duration,
+    /// The machine's deadline, by its own clock.
+    deadline: Option<Instant>,
     /// For when a timer is in the queue.
     timer_at: Option<Instant>,
+    /// The machine was asked to stop.
+    is_stopped: bool,
     /// How many inputs it had at `last_at` since the deadline was looked at.
     streak: u32,
     last_at: Instant,
 }
 
-impl<C, E> Default for State<C, E> {
+impl Default for State {
     fn default() -> Self {
         Self {
-            machine: None,
-            outbox: Outbox::default(),
+            is_up: false,
             power: Power::Running,
             incarnation: 0,
             disk: Vec::new(),
             skew: Duration::ZERO,
+            deadline: None,
             timer_at: None,
+            is_stopped: false,
             streak: 0,
             last_at: Instant::START,
         }
     }
 }
 
-/// Runs scenarios. See the [module](self).
-pub struct Engine<C, E> {
-    hosts: Vec<State<C, E>>,
-    world: World<E>,
-    /// All commands of this run, if some of them are generated.
-    commands: Vec<TimedCommand<C>>,
+/// Runs one scenario, any number of times. See the [module](self).
+pub struct Engine<'s> {
+    scenario: &'s Scenario,
+    slots: Vec<Slot<'s>>,
+    /// The addresses of each host's datagram sockets.
+    sockets: Vec<Vec<crate::machine::Peer>>,
+    hosts: Vec<State>,
+    world: World<'s>,
+    /// The commands of this run that were generated.
+    generated: Vec<Timed>,
+    folds: Vec<Box<dyn Any>>,
+    watches: Vec<Watch>,
+    /// What properties may see that has changed since they were judged last.
+    changed: Reads,
+    /// A property has asked how many inputs there were, in this run or one before.
+    reads_inputs: bool,
+    broken: Option<Broken>,
+    /// Histories that could not be judged in this run: their names, and why.
+    gave_up: Vec<(String, String)>,
+    doing: Doing,
     ended: Option<Ended>,
     /// The circle of full streams that stands now.
     circle: Option<Deadlock>,
@@ -233,38 +267,65 @@ pub struct Engine<C, E> {
     last_at: Instant,
     /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
     pub(crate) plain_twins: bool,
-    /// Events up to here have been shown to the observer, and ends of machines up to there.
-    shown: (usize, u32),
 }
 
-impl<C, E> Default for Engine<C, E> {
-    fn default() -> Self {
+impl fmt::Debug for Engine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({} hosts, at {})", self.hosts.len(), self.last_at)
+    }
+}
+
+impl<'s> Engine<'s> {
+    /// An engine for a scenario. It has run nothing so far.
+    pub fn new(scenario: &'s Scenario) -> Self {
+        let spec = scenario.spec();
+        let slot = |host: &'s crate::scenario::HostSpec| {
+            let kind = host.kind.as_ref().expect("every host of a scenario has something to run");
+            let actor = Checked::new(kind.spawn(), kind.spawn(), host.promises);
+            Slot { actor, status: None, times: Vec::new(), told_before: 0 }
+        };
+        let sockets = |host: &crate::scenario::HostSpec| {
+            host.datagrams.iter().map(|socket| socket.local).collect()
+        };
         Self {
-            hosts: Vec::new(),
-            world: World::default(),
-            commands: Vec::new(),
+            scenario,
+            slots: spec.hosts.iter().map(slot).collect(),
+            sockets: spec.hosts.iter().map(sockets).collect(),
+            hosts: spec.hosts.iter().map(|_| State::default()).collect(),
+            world: World::new(spec),
+            generated: Vec::new(),
+            folds: spec.folds.iter().map(|fold| (fold.init)()).collect(),
+            watches: Vec::new(),
+            changed: Reads::ALL,
+            reads_inputs: false,
+            broken: None,
+            gave_up: Vec::new(),
+            doing: Doing::Nothing,
             ended: None,
             circle: None,
             inputs: 0,
             inputs_before_calm: 0,
             last_at: Instant::START,
             plain_twins: false,
-            shown: (0, 0),
         }
     }
-}
 
-impl<C, E> Debug for Engine<C, E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Engine({} hosts, at {})", self.hosts.len(), self.last_at)
+    /// The scenario.
+    pub const fn scenario(&self) -> &'s Scenario {
+        self.scenario
+    }
+
+    /// How the laws are checked with these settings.
+    fn rigour(&self, settings: &Settings) -> Option<Rigour> {
+        settings.laws.map(|shift| Rigour { shift, plain: self.plain_twins })
     }
 }
 
 /// What the last run left.
-impl<C, E> Engine<C, E> {
-    /// The events, if they were kept.
-    pub fn events(&self) -> &[Happened<E>] {
-        &self.world.events
+impl Engine<'_> {
+    /// The run as a property sees it at its end: what hosts have told, what they are, how they ended.
+    pub fn view(&self) -> crate::scenario::Run<'_> {
+        self.look(self.last_at)
     }
 
     /// For each host how its machine ended, if it did.
@@ -285,6 +346,59 @@ impl<C, E> Engine<C, E> {
     /// The law that was broken, if one was, and on which host.
     pub fn violation(&self) -> Option<&(HostId, Violation)> {
         self.world.violation.as_ref()
+    }
+
+    /// The property that did not hold, if one did not, and what was seen.
+    pub fn broken(&self) -> Option<(&str, &str)> {
+        self.broken.as_ref().map(|broken| (broken.what.as_str(), broken.detail.as_str()))
+    }
+
+    pub(crate) const fn take_broken(&mut self) -> Option<Broken> {
+        self.broken.take()
+    }
+
+    /// The histories that could not be judged, each with the reason.
+    pub fn gave_up(&self) -> &[(String, String)] {
+        &self.gave_up
+    }
+
+    /// For each property whether it was met: one that demands something in time, or sometimes.
+    pub(crate) fn watches(&self) -> &[Watch] {
+        &self.watches
+    }
+
+    /// The states of all folds, with their specifications.
+    pub(crate) fn folds(&self) -> impl Iterator<Item = (&crate::scenario::FoldSpec, &dyn Any)> {
+        self.scenario.spec().folds.iter().zip(self.folds.iter().map(|state| &**state))
+    }
+
+    /// What it was about when it last left off: in whose code a panic was.
+    pub(crate) const fn doing(&self) -> Doing {
+        self.doing
+    }
+
+    /// Whether a property has ever asked how many inputs there were.
+    pub(crate) const fn reads_inputs(&self) -> bool {
+        self.reads_inputs
+    }
+
+    /// Everything that was told, in order.
+    pub(crate) fn told(&self) -> &[(Instant, HostId, u32)] {
+        &self.world.told
+    }
+
+    /// An event of a host, as `Debug` has it.
+    pub(crate) fn event(&self, host: HostId, index: u32) -> Shown<'_> {
+        Shown(self.slots[host.index()].actor.events(), index)
+    }
+
+    /// Whether the same was told as in another run of the same scenario.
+    pub(crate) fn told_the_same(&self, other: &Self) -> bool {
+        let same = |&(_, host, index): &(Instant, HostId, u32)| {
+            let [ours, theirs] = [self, other].map(|engine| engine.slots[host.index()].actor.events());
+            ours.same(index as usize, theirs, index as usize)
+        };
+        self.world.told == other.world.told && self.world.told.iter().all(same)
     }
 
     /// Adds to the log that something does not hold: at the moment of this record, or at the end.
@@ -340,32 +454,28 @@ impl<C, E> Engine<C, E> {
     }
 
     /// The transcript, if the log was kept.
-    pub fn transcript<'a>(&'a self, scenario: &'a Scenario<C, E>, names: &'a [&'a str]) -> Transcript<'a, E> {
-        scenario.transcript(names, &self.world.log, &self.world.events)
+    pub fn transcript(&self) -> Transcript<'_> {
+        Transcript::new(self.scenario.names(), &self.world.log, self, self.scenario.spec().decode)
     }
 
     /// Everything that makes the run again, as one explicit plan: the seed, the link, the plan's own faults and those
     /// that were drawn.
-    pub fn plan(&self, scenario: &Scenario<C, E>, settings: &Settings) -> FaultPlan {
+    pub fn plan(&self, settings: &Settings) -> FaultPlan {
         let mut plan = FaultPlan::default();
         plan.seed = Some(settings.effective_seed());
         plan.calm = settings.plan.schedule.calm_at;
         plan.commands.clone_from(&settings.plan.commands);
         // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.
         let _ = plan.set_link(settings.link());
-        let names = scenario.names();
+        let names = self.scenario.names();
         let _ = plan.try_extend(self.world.network.faults().map(|fault| fault.named(&names)));
         plan
     }
 
     /// The generated commands that the last run was to be given, with their numbers.
-    pub(crate) fn generated<'a>(
-        &'a self,
-        scenario: &Scenario<C, E>,
-        plan: &'a Prepared,
-    ) -> impl Iterator<Item = (u32, &'a TimedCommand<C>)> {
-        let numbered = (0..).zip(&self.commands).skip(scenario.commands().len());
-        numbered.filter(|(number, _)| plan.gives(*number))
+    pub(crate) fn generated<'a>(&'a self, plan: &'a Prepared) -> impl Iterator<Item = (u32, &'a Timed)> {
+        let own = self.scenario.spec().commands.len() as u32;
+        (own..).zip(&self.generated).filter(|(number, _)| plan.gives(*number))
     }
 
     /// For each of the plan's faults, in its order, whether it changed something in the last run.
@@ -376,6 +486,13 @@ impl<C, E> Engine<C, E> {
     /// The plan's faults that never changed anything: they are evidence of nothing.
     pub fn unfired(&self) -> impl Iterator<Item = Resolved> {
         self.world.network.unfired()
+    }
+}
+
+impl EventTexts for Engine<'_> {
+    fn write(&self, host: HostId, index: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let events = self.slots[host.index()].actor.events();
+        self.scenario.spec().hosts[host.index()].show(events, index, f)
     }
 }
 

@@ -1,22 +1,25 @@
 //! Running a scenario: what happens next, and what its machines make of it.
 
 use std::cmp::Reverse;
-use std::fmt::Debug;
-use std::ops::ControlFlow;
 
-use super::{Ended, Engine, Entry, Event, Outcome, Settings, State, View, World};
+use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
+use crate::actor::AnyCommand;
 use crate::fault::{Resolved, ResolvedHost};
-use crate::host::HostId;
-use crate::machine::{Boot, Input, Machine, Status, limits};
+use crate::host::{Boot, HostId};
+use crate::machine::{Effect, Input, Status, limits};
 use crate::network::{Class, Order, Power};
-use crate::scenario::Scenario;
+use crate::scenario::{Reads, Sent};
 use crate::time::Instant;
 use crate::transcript::What;
 
-impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
-    /// Runs a scenario to its end.
-    pub fn run(&mut self, scenario: &Scenario<C, E>, settings: &Settings) -> Outcome {
-        self.run_observed(scenario, settings, |_| ControlFlow::Continue(()))
+/// Asked after everything that happens, with the moment: whether it knows what comes, so that the run can end.
+pub(crate) type IsKnown<'a> = &'a mut dyn FnMut(&Engine<'_>, Instant) -> bool;
+
+impl Engine<'_> {
+    /// Runs the scenario to its end: until nothing is left to happen, a bound of the scenario is reached, or something
+    /// does not hold.
+    pub fn run(&mut self, settings: &Settings) -> Outcome {
+        self.run_until(settings, None)
     }
 
     /// How a host's machine ended and when, if it did.
@@ -26,73 +29,83 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         Some((status, self.hosts[host.index()].last_at))
     }
 
-    /// Runs a scenario to its end, or until `observer`, which is called after every event and every end of a machine,
-    /// breaks it off; the reason that it gives becomes the last line of the transcript.
-    pub fn run_observed(
-        &mut self,
-        scenario: &Scenario<C, E>,
-        settings: &Settings,
-        observer: impl FnMut(&View<'_, E>) -> ControlFlow<String>,
-    ) -> Outcome {
-        self.run_watched(scenario, settings, observer, |_, _| false)
-    }
-
-    /// Runs a scenario as [`Engine::run_observed`] does, and ends the run too once `is_known`, which is asked after
-    /// everything that happens, with the moment, says that it knows what comes.
-    pub(crate) fn run_watched(
-        &mut self,
-        scenario: &Scenario<C, E>,
-        settings: &Settings,
-        mut observer: impl FnMut(&View<'_, E>) -> ControlFlow<String>,
-        mut is_known: impl FnMut(&Self, Instant) -> bool,
-    ) -> Outcome {
-        self.reset(scenario, settings);
-        for index in 0..scenario.hosts().len() {
-            self.boot(scenario, settings, HostId(index as u16), Instant::START);
-            self.show(Instant::START, &mut observer);
+    /// Runs the scenario as [`Engine::run`] does, and ends the run too once `is_known` says that it knows what comes.
+    pub(crate) fn run_until(&mut self, settings: &Settings, mut is_known: Option<IsKnown<'_>>) -> Outcome {
+        self.reset(settings);
+        let spec = self.scenario.spec();
+        let judges = settings.properties && !spec.properties.is_empty();
+        let hosts = (0..spec.hosts.len()).map(|index| HostId(index as u16));
+        // A property may look at any host's state from the first input on.
+        hosts.clone().for_each(|host| self.make(settings, host, Instant::START));
+        for host in hosts {
+            self.feed(settings, host, Input::Start { local: spec.peers[host.index()] }, Instant::START);
+            self.after(host, Instant::START, judges);
         }
         while self.ended.is_none() {
             let Some(Reverse(Entry { order, event })) = self.world.queue.pop() else {
-                self.conclude(scenario, HostId(0), self.last_at);
+                self.conclude(HostId(0), self.last_at);
                 self.ended.get_or_insert(Ended::Quiet);
                 break;
             };
-            if matches!(event, Event::Timer) && self.hosts[order.host().index()].timer_at != Some(order.at())
-            {
+            let (now, host) = (order.at(), order.host());
+            if event == Event::Timer && self.hosts[host.index()].timer_at != Some(now) {
                 // The deadline has moved since.
                 continue;
             }
-            if order.at() > scenario.max_time {
+            if now > spec.max_time {
                 self.ended = Some(Ended::TimeLimit);
                 break;
             }
-            if let Some(unread_at) = self.unread_at().filter(|at| *at <= order.at()) {
-                self.conclude(scenario, order.host(), unread_at);
+            if let Some(unread_at) = self.unread_at().filter(|at| *at <= now) {
+                self.conclude(host, unread_at);
                 break;
             }
             let times_out = self.is_overdue(order, event);
             if times_out {
                 self.world.push(order, event);
-                self.time_out(order.host(), order.at());
+                self.time_out(settings, host, now);
             } else {
-                self.happen(scenario, settings, order, event);
+                self.happen(settings, order, event);
             }
             if self.may_deadlock() {
-                let is_timer = times_out || matches!(event, Event::Timer);
-                self.watch(scenario, order, is_timer.then_some(order.host()));
+                let is_timer = times_out || event == Event::Timer;
+                self.watch(order, is_timer.then_some(host));
             }
-            if self.ended != Some(Ended::Deadlock) {
-                self.show(order.at(), &mut observer);
-            }
-            if self.inputs >= scenario.max_inputs {
+            self.after(host, now, judges);
+            if self.inputs >= spec.max_inputs {
                 self.ended.get_or_insert(Ended::InputLimit);
             }
-            if self.ended.is_none() && is_known(self, order.at()) {
+            if self.ended.is_none()
+                && let Some(is_known) = &mut is_known
+                && is_known(self, now)
+            {
                 self.ended = Some(Ended::Stopped);
             }
         }
+        self.finish(settings)
+    }
+
+    /// Judges what has to be judged after something has happened on a host.
+    fn after(&mut self, host: HostId, now: Instant, judges: bool) {
+        self.end_by_fold(now);
+        if judges {
+            self.judge(now);
+            let slot = &mut self.slots[host.index()];
+            slot.told_before = slot.times.len();
+        }
+    }
+
+    /// Judges the whole run, if it came to its end.
+    fn finish(&mut self, settings: &Settings) -> Outcome {
+        let ended = self.ended.unwrap_or(Ended::Quiet);
+        if settings.properties && matches!(ended, Ended::Quiet | Ended::TimeLimit | Ended::InputLimit) {
+            self.judge_unmet();
+            if self.broken.is_none() {
+                self.judge_end();
+            }
+        }
         Outcome {
-            ended: self.ended.unwrap_or(Ended::Quiet),
+            ended,
             at: self.last_at,
             inputs: self.inputs,
             packets: self.world.network.packets,
@@ -100,79 +113,163 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         }
     }
 
-    fn reset(&mut self, scenario: &Scenario<C, E>, settings: &Settings) {
-        let hosts = scenario.hosts();
-        self.hosts.truncate(hosts.len());
-        for state in &mut self.hosts {
-            let mut outbox = std::mem::take(&mut state.outbox);
-            outbox.reset();
-            *state = State { outbox, ..State::default() };
+    fn reset(&mut self, settings: &Settings) {
+        let (rigour, decode) = (self.rigour(settings), self.scenario.spec().decode);
+        for (state, slot) in self.hosts.iter_mut().zip(&mut self.slots) {
+            let mut disk = std::mem::take(&mut state.disk);
+            disk.clear();
+            *state = State { disk, ..State::default() };
+            slot.actor.forget(rigour, decode);
+            (slot.status, slot.told_before) = (None, 0);
+            slot.times.clear();
         }
-        self.hosts.resize_with(hosts.len(), State::default);
         (self.ended, self.circle) = (None, None);
         (self.inputs, self.inputs_before_calm) = (0, 0);
-        (self.last_at, self.shown) = (Instant::START, (0, 0));
-        self.commands.clear();
-        if scenario.generates() {
-            self.commands = scenario.commands_of(settings.effective_seed()).into_owned();
-        }
-        let commands = if scenario.generates() { &self.commands } else { scenario.commands() };
-        self.world.reset(scenario, settings, commands);
+        self.last_at = Instant::START;
+        self.doing = Doing::Nothing;
+        self.reset_judgement();
+        self.generated = self.scenario.spec().generate(settings.effective_seed());
+        self.world.reset(settings, &self.generated);
+    }
+
+    /// Makes a host's machine.
+    fn make(&mut self, settings: &Settings, host: HostId, now: Instant) {
+        self.doing = Doing::Making(host, now);
+        let (state, slot) = (&mut self.hosts[host.index()], &mut self.slots[host.index()]);
+        let seed = settings.machine_seed(host, state.incarnation);
+        let peers = &self.scenario.spec().peers;
+        let boot = Boot { incarnation: state.incarnation, seed, disk: &state.disk, peers };
+        slot.actor.boot(boot, &self.sockets[host.index()]);
+        slot.status = None;
+        state.incarnation += 1;
+        (state.power, state.is_up, state.is_stopped) = (Power::Running, true, false);
+        self.changed.states |= Reads::bit(host.index());
+        self.doing = Doing::Nothing;
     }
 
     /// Makes a host's machine and starts it.
-    fn boot(&mut self, scenario: &Scenario<C, E>, settings: &Settings, host: HostId, now: Instant) {
-        let state = &mut self.hosts[host.index()];
-        let seed = settings.machine_seed(host, state.incarnation);
-        let boot = Boot { incarnation: state.incarnation, seed, disk: &state.disk };
-        let made_by = &scenario.hosts()[host.index()];
-        state.machine = Some(match settings.laws {
-            Some(shift) if self.plain_twins => made_by.boot_plain(boot, shift),
-            laws => made_by.boot(boot, laws),
-        });
-        state.incarnation += 1;
-        state.power = Power::Running;
-        state.outbox.reset();
-        self.feed(host, Input::Start { local: scenario.peer(host) }, now);
+    fn boot(&mut self, settings: &Settings, host: HostId, now: Instant) {
+        self.make(settings, host, now);
+        let local = self.scenario.spec().peers[host.index()];
+        self.feed(settings, host, Input::Start { local }, now);
         self.hosts[host.index()].streak = 0;
     }
 
     /// Hands one input to a host's machine and does what it wants done.
-    fn feed(&mut self, host: HostId, input: Input<'_, C>, now: Instant) {
+    fn feed(
+        &mut self,
+        settings: &Settings,
+        host: HostId,
+        input: Input<'_, dyn AnyCommand>,
+        now: Instant,
+    ) {
         let state = &mut self.hosts[host.index()];
-        let Some(machine) = &mut state.machine else { return };
+        if !state.is_up {
+            return;
+        }
         self.inputs += 1;
         self.last_at = now;
         if state.last_at != now {
             (state.last_at, state.streak) = (now, 0);
         }
         state.streak += 1;
-        machine.handle(input, now + state.skew, &mut state.outbox);
-        let (world, disk) = (&mut self.world, &mut state.disk);
-        state.outbox.drain(|effect| world.apply(host, effect, now, disk));
-        for conn in world.unnamed.drain(..) {
-            state.outbox.release(conn);
-        }
-        world.enqueue_segments();
-        if let Some(violation) = &world.violation {
+        self.doing = Doing::Handling(host, kind(&input), now);
+        let slot = &mut self.slots[host.index()];
+        let deadline = slot.actor.handle(input, now + state.skew).deadline;
+        self.hosts[host.index()].deadline = deadline;
+        self.doing = Doing::Nothing;
+        self.carry_out(host, now, settings.properties);
+        self.changed.states |= Reads::bit(host.index());
+        if let Some(violation) = &self.world.violation {
             self.ended = Some(Ended::Broken(violation.1.law));
         }
-        if world.statuses[host.index()].is_some() {
-            state.machine = None;
-            state.power = Power::Exited;
-            state.timer_at = None;
-            world.exit(now, host);
+        let (state, slot) = (&mut self.hosts[host.index()], &mut self.slots[host.index()]);
+        slot.status = self.world.statuses[host.index()];
+        if slot.status.is_some() {
+            (state.is_up, state.power, state.timer_at) = (false, Power::Exited, None);
+            self.world.exit(now, host);
         } else {
             self.set_timer(host, now);
         }
     }
 
+    /// Does what a host's machine has just put out, and steps the folds that look at it.
+    fn carry_out(&mut self, host: HostId, now: Instant, folds: bool) {
+        let spec = &self.scenario.spec().hosts[host.index()];
+        let (slot, disk) = (&mut self.slots[host.index()], &mut self.hosts[host.index()].disk);
+        let first_told = slot.times.len();
+        let mut told = first_told;
+        for effect in slot.actor.peek().from(0) {
+            if let Effect::Event(index) = effect {
+                told = index as usize + 1;
+            }
+            self.world.apply(host, effect, now, disk);
+        }
+        if told > first_told {
+            slot.times.resize(told, now);
+            self.changed.events |= Reads::bit(host.index());
+        }
+        if folds && !(spec.folds.on_events.is_empty() && spec.folds.on_send.is_empty()) {
+            self.step_folds(host, now, first_told);
+        }
+        if folds && !spec.folds.on_state.is_empty() {
+            self.doing = Doing::Folding;
+            for (fold, step) in &spec.folds.on_state {
+                let verdict = step(&mut *self.folds[*fold], &self.slots[host.index()].actor, now);
+                self.note_fold(*fold, verdict, now);
+            }
+            self.doing = Doing::Nothing;
+        }
+        let effects = self.slots[host.index()].actor.effects();
+        effects.clear();
+        for conn in self.world.unnamed.drain(..) {
+            effects.release(conn);
+        }
+        self.world.enqueue_segments();
+    }
+
+    /// Steps the folds that look at what a host tells and sends, in the order in which it was put out: events that follow
+    /// one another together.
+    fn step_folds(&mut self, host: HostId, now: Instant, first_told: usize) {
+        self.doing = Doing::Folding;
+        let steps = &self.scenario.spec().hosts[host.index()].folds;
+        let actor = &self.slots[host.index()].actor;
+        let mut verdicts = Vec::new();
+        let (mut begin, mut end) = (first_told, first_told);
+        let sends = if steps.on_send.is_empty() { &[] } else { steps.on_send.as_slice() };
+        let mut told = |range: std::ops::Range<usize>, folds: &mut Vec<Box<dyn std::any::Any>>| {
+            if !range.is_empty() {
+                for (fold, step) in &steps.on_events {
+                    verdicts.push((*fold, step(&mut *folds[*fold], actor.events(), range.clone(), now)));
+                }
+            }
+        };
+        let mut sent_verdicts = Vec::new();
+        for effect in actor.peek().from(0) {
+            match effect {
+                Effect::Event(index) => end = index as usize + 1,
+                Effect::Send { local, peer, bytes } if !sends.is_empty() => {
+                    told(std::mem::replace(&mut begin, end)..end, &mut self.folds);
+                    for (fold, step) in sends {
+                        let sent = Sent { local, peer, bytes };
+                        sent_verdicts.push((*fold, step(&mut *self.folds[*fold], sent, now)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        told(begin..end, &mut self.folds);
+        for (fold, verdict) in verdicts.into_iter().chain(sent_verdicts) {
+            self.note_fold(fold, verdict, now);
+        }
+        self.doing = Doing::Nothing;
+    }
+
     /// Puts a timer into the queue for the machine's deadline, unless it is there already.
     fn set_timer(&mut self, host: HostId, now: Instant) {
         let state = &mut self.hosts[host.index()];
-        let deadline = state.machine.as_ref().and_then(Machine::deadline);
         // So far away is as good as never.
-        let due_at = deadline.filter(|at| *at < Instant::FAR_FUTURE).map(|at| {
+        let due_at = state.deadline.filter(|at| *at < Instant::FAR_FUTURE && state.is_up).map(|at| {
             Instant::from_nanos(at.since_start().saturating_sub(state.skew).as_nanos() as u64).max(now)
         });
         if due_at != state.timer_at
@@ -184,19 +281,26 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         state.timer_at = due_at;
     }
 
-    fn happen(&mut self, scenario: &Scenario<C, E>, settings: &Settings, order: Order, event: Event) {
+    fn happen(&mut self, settings: &Settings, order: Order, event: Event) {
         let (now, host) = (order.at(), order.host());
         match event {
-            Event::Fault(fault, index) => self.fault(scenario, settings, fault, index, now),
-            Event::Calm => self.calm(scenario, settings, now),
-            Event::Timer => self.time_out(host, now),
+            Event::Fault(place) => self.fault(settings, place, now),
+            Event::Calm => self.calm(settings, now),
+            Event::Timer => self.time_out(settings, host, now),
             event => {
-                let state = &mut self.hosts[host.index()];
-                if let Some(arrival) = self.world.open(order, event, state.power, &mut state.outbox) {
+                let power = self.hosts[host.index()].power;
+                let effects = self.slots[host.index()].actor.effects();
+                if let Some(arrival) = self.world.open(order, event, power, effects) {
                     let bytes = std::mem::take(&mut self.world.inbound);
-                    let commands = if scenario.generates() { &self.commands } else { scenario.commands() };
-                    let input = arrival.input(&bytes, commands);
-                    self.feed(host, input, now);
+                    let generated = std::mem::take(&mut self.generated);
+                    let own = &self.scenario.spec().commands;
+                    let command = |index: u32| {
+                        let index = index as usize;
+                        let timed = own.get(index).unwrap_or_else(|| &generated[index - own.len()]);
+                        &*timed.command
+                    };
+                    self.feed(settings, host, arrival.input(&bytes, command), now);
+                    self.generated = generated;
                     self.world.inbound = bytes;
                 }
             }
@@ -215,21 +319,15 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         state.timer_at == Some(order.at())
     }
 
-    fn time_out(&mut self, host: HostId, now: Instant) {
+    fn time_out(&mut self, settings: &Settings, host: HostId, now: Instant) {
         self.hosts[host.index()].timer_at = None;
         self.world.record(now, host, What::Timer);
-        self.feed(host, Input::Timeout, now);
+        self.feed(settings, host, Input::Timeout, now);
         self.hosts[host.index()].streak = 0;
     }
 
-    fn fault(
-        &mut self,
-        scenario: &Scenario<C, E>,
-        settings: &Settings,
-        fault: ResolvedHost,
-        index: u32,
-        now: Instant,
-    ) {
+    fn fault(&mut self, settings: &Settings, place: u32, now: Instant) {
+        let (fault, index) = self.world.network.host_fault(place);
         if !self.changes_something(fault) {
             return;
         }
@@ -240,10 +338,11 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal => {}
             ResolvedHost::Crash(host) | ResolvedHost::Poweroff(host) => {
                 let off = matches!(fault, ResolvedHost::Poweroff(_));
-                let state = &mut self.hosts[host.index()];
                 self.world.network.fire(index);
-                state.machine = None;
-                state.timer_at = None;
+                self.slots[host.index()].actor.crash();
+                self.changed.states |= Reads::bit(host.index());
+                let state = &mut self.hosts[host.index()];
+                (state.is_up, state.timer_at) = (false, None);
                 if off {
                     state.power = Power::Off;
                     self.world.network.poweroff(host);
@@ -254,7 +353,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             }
             ResolvedHost::Restart(host) => {
                 self.world.network.fire(index);
-                self.restart(scenario, settings, host, now);
+                self.restart(settings, host, now);
             }
             ResolvedHost::Skew(host, ahead) => {
                 self.world.network.fire(index);
@@ -264,24 +363,24 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         }
     }
 
-    fn restart(&mut self, scenario: &Scenario<C, E>, settings: &Settings, host: HostId, now: Instant) {
+    fn restart(&mut self, settings: &Settings, host: HostId, now: Instant) {
         self.world.network.restart(now, host);
         self.world.statuses[host.index()] = None;
-        self.boot(scenario, settings, host, now);
+        self.boot(settings, host, now);
     }
 
     /// Nothing goes wrong any more: hosts that are down start anew.
-    fn calm(&mut self, scenario: &Scenario<C, E>, settings: &Settings, now: Instant) {
+    fn calm(&mut self, settings: &Settings, now: Instant) {
         self.world.record(now, HostId(0), What::Calm);
         for host in (0..self.hosts.len()).map(|index| HostId(index as u16)) {
             let state = &mut self.hosts[host.index()];
-            if state.machine.is_some() || self.world.violation.is_some() {
+            if state.is_up || self.world.violation.is_some() {
                 continue;
             }
             if self.world.statuses[host.index()].is_none() {
                 let fault = Resolved::Host { at: now, fault: ResolvedHost::Restart(host) };
                 self.world.record(now, HostId(0), What::Fault(fault));
-                self.restart(scenario, settings, host, now);
+                self.restart(settings, host, now);
             } else if state.power == Power::Off {
                 // Its machine had come to its end before: only the system comes back.
                 state.power = Power::Exited;
@@ -295,33 +394,31 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
     /// Whether a fault of a host finds it as it must be to be hit.
     fn changes_something(&self, fault: ResolvedHost) -> bool {
         match fault {
-            ResolvedHost::Crash(host) => self.hosts[host.index()].machine.is_some(),
+            ResolvedHost::Crash(host) => self.hosts[host.index()].is_up,
             ResolvedHost::Poweroff(host) => self.hosts[host.index()].power != Power::Off,
-            ResolvedHost::Restart(host) => self.hosts[host.index()].machine.is_none(),
+            ResolvedHost::Restart(host) => !self.hosts[host.index()].is_up,
             ResolvedHost::Partition(..)
             | ResolvedHost::PartitionOneWay(..)
             | ResolvedHost::Heal
             | ResolvedHost::Skew(..) => true,
         }
     }
+}
 
-    /// Shows the observer what is new.
-    fn show(&mut self, now: Instant, observer: &mut impl FnMut(&View<'_, E>) -> ControlFlow<String>) {
-        let inputs = self.inputs_since_calm();
-        let World { events, statuses, ends, .. } = &self.world;
-        while self.shown.0 < events.len() || self.shown.1 < *ends {
-            if self.shown.0 < events.len() {
-                self.shown.0 += 1;
-            } else {
-                self.shown.1 = *ends;
-            }
-            let view = View { now, events: &events[..self.shown.0], statuses, inputs };
-            if let ControlFlow::Break(reason) = observer(&view) {
-                let host = events[..self.shown.0].last().map_or(HostId(0), |last| last.host);
-                self.ended.get_or_insert(Ended::Stopped);
-                self.world.broken(now, host, reason);
-                return;
-            }
-        }
+/// What an input is called in reports.
+const fn kind(input: &Input<'_, dyn AnyCommand>) -> &'static str {
+    match input {
+        Input::Start { .. } => "Start",
+        Input::Command(_) => "Command",
+        Input::Timeout => "Timeout",
+        Input::Stop => "Stop",
+        Input::Datagram { .. } => "Datagram",
+        Input::Unreachable { .. } => "Unreachable",
+        Input::Connected { .. } => "Connected",
+        Input::ConnectFailed { .. } => "ConnectFailed",
+        Input::Received { .. } => "Received",
+        Input::Eof { .. } => "Eof",
+        Input::Writable { .. } => "Writable",
+        Input::Closed { .. } => "Closed",
     }
 }

@@ -4,107 +4,65 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::mem;
 
+use super::queue::{Flights, Slab};
 use super::{Entry, Event, Keep, Queue, Settings};
 use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::machine::{Conn, Effect, Peer, Status, Violation};
 use crate::network::{Class, Left, Network, Order, Segment, StreamEnd, Terrain};
-use crate::scenario::{Binding, Scenario, TimedCommand};
+use crate::scenario::{Spec, Timed};
 use crate::time::Instant;
-use crate::transcript::{Carried, Happened, Link, Log, Packet, Part, Span, What};
+use crate::transcript::{Carried, Link, Log, Packet, Part, Span, What};
 
-#[derive(Debug)]
-pub(crate) struct World<E> {
+pub(crate) struct World<'s> {
+    pub(crate) spec: &'s Spec,
     pub(crate) queue: Queue,
     pub(crate) network: Network,
-    pub(crate) payloads: Payloads,
+    pub(crate) flights: Flights,
+    /// The segments of streams that are on their way.
+    pub(crate) segments: Slab<(StreamEnd, Segment)>,
     /// The bytes in flight of each stream: those that the connector, and that the acceptor wrote.
     pub(super) pipes: Vec<[VecDeque<u8>; 2]>,
     /// The payload of what was opened last.
     pub(crate) inbound: Vec<u8>,
     pub(super) keep: Keep,
     pub(crate) log: Log,
-    pub(crate) events: Vec<Happened<E>>,
+    /// Everything that was told, in order: when, by whom, and which of that host's events it is.
+    pub(crate) told: Vec<(Instant, HostId, u32)>,
     pub(crate) statuses: Vec<Option<Status>>,
     /// How many machines have ended.
     pub(super) ends: u32,
     pub(crate) violation: Option<(HostId, Violation)>,
     /// Streams that were given up before they stood: their names are free.
     pub(crate) unnamed: Vec<Conn>,
-    /// The sockets of each host.
-    pub(super) bindings: Vec<Binding>,
 }
 
-impl<E> Default for World<E> {
-    fn default() -> Self {
+impl<'s> World<'s> {
+    pub(crate) fn new(spec: &'s Spec) -> Self {
         Self {
+            spec,
             queue: Queue::default(),
             network: Network::default(),
-            payloads: Payloads::default(),
+            flights: Flights::default(),
+            segments: Slab::default(),
             pipes: Vec::new(),
             inbound: Vec::new(),
             keep: Keep::Outcome,
             log: Log::default(),
-            events: Vec::new(),
+            told: Vec::new(),
             statuses: Vec::new(),
             ends: 0,
             violation: None,
             unnamed: Vec::new(),
-            bindings: Vec::new(),
         }
     }
-}
 
-/// Datagrams in flight, in buffers that are used again.
-#[derive(Debug, Default)]
-pub(crate) struct Payloads {
-    buffers: Vec<Vec<u8>>,
-    free: Vec<u32>,
-}
-
-impl Payloads {
-    fn store(&mut self, bytes: &[u8]) -> u32 {
-        let Some(index) = self.free.pop() else {
-            self.buffers.push(bytes.to_vec());
-            return self.buffers.len() as u32 - 1;
-        };
-        let buffer = &mut self.buffers[index as usize];
-        buffer.clear();
-        buffer.extend_from_slice(bytes);
-        index
-    }
-
-    /// The bytes of a payload.
-    pub(crate) fn bytes(&self, index: u32) -> &[u8] {
-        &self.buffers[index as usize]
-    }
-
-    /// Takes a payload out, and gives a buffer back for it.
-    pub(super) fn take(&mut self, index: u32, into: &mut Vec<u8>) {
-        mem::swap(&mut self.buffers[index as usize], into);
-        self.free.push(index);
-    }
-
-    fn reset(&mut self) {
-        self.free.clear();
-        self.free.extend((0..self.buffers.len() as u32).rev());
-    }
-}
-
-impl<E> World<E> {
-    /// Makes the world anew, in the memory of the one before. `commands` are all those of the run.
-    pub(crate) fn reset<C>(
-        &mut self,
-        scenario: &Scenario<C, E>,
-        settings: &Settings,
-        commands: &[TimedCommand<C>],
-    ) {
+    /// Makes the world anew, in the memory of the one before. `generated` are the commands that the run's seed gives.
+    pub(crate) fn reset(&mut self, settings: &Settings, generated: &[Timed]) {
+        let spec = self.spec;
         self.queue.clear();
-        let listeners = scenario.hosts().iter().map(|host| match host.binding {
-            Binding::Listener { port } => Some(port),
-            _ => None,
-        });
-        let (latency, latencies) = settings.latencies(scenario);
+        let listeners = spec.hosts.iter().map(|host| host.listeners.as_slice());
+        let (latency, latencies) = settings.latencies(spec);
         let terrain = Terrain {
             latency,
             latencies,
@@ -115,45 +73,42 @@ impl<E> World<E> {
         };
         self.network.reset(listeners, &terrain);
         self.network.streams.keeps_left = settings.keep == Keep::Log;
-        self.payloads.reset();
+        self.flights.reset();
+        self.segments.clear();
         self.pipes.clear();
         self.keep = settings.keep;
         self.log.clear();
-        self.events.clear();
+        self.told.clear();
         self.statuses.clear();
-        self.statuses.resize(scenario.hosts().len(), None);
+        self.statuses.resize(spec.hosts.len(), None);
         self.ends = 0;
         self.violation = None;
-        self.bindings.clear();
-        self.bindings.extend(scenario.hosts().iter().map(|host| host.binding));
-        for (order, fault, index) in self.network.host_faults() {
-            self.queue.push(Reverse(Entry { order, event: Event::Fault(fault, index) }));
+        for (place, (order, ..)) in (0..).zip(self.network.host_faults()) {
+            self.queue.push(Reverse(Entry { order, event: Event::Fault(place) }));
         }
         if let Some(calm_at) = settings.plan.schedule.calm_at {
             // No fault of hosts is left for this moment, so nothing has its place.
             let order = Order::new(calm_at, HostId(0), Class::Fault, HostId(0), 0);
             self.queue.push(Reverse(Entry { order, event: Event::Calm }));
         }
-        let own = scenario.commands().len();
-        for (index, (at, host, command)) in commands.iter().enumerate() {
-            if self.keep == Keep::Log
-                && let Some(text) = scenario.command_text(command)
-            {
-                self.log.keep_command(text);
+        for (index, timed) in (0..).zip(spec.commands.iter().chain(generated)) {
+            if self.keep == Keep::Log && spec.shows_commands {
+                self.log.keep_command(format!("{:?}", timed.command));
             }
-            if index < own || settings.plan.gives(index as u32) {
-                let order = Order::new(*at, *host, Class::Command, *host, index as u64);
-                self.queue.push(Reverse(Entry { order, event: Event::Command(index as u32) }));
+            if (index as usize) < spec.commands.len() || settings.plan.gives(index) {
+                let order = Order::new(timed.at, timed.host, Class::Command, timed.host, u64::from(index));
+                self.queue.push(Reverse(Entry { order, event: Event::Command(index) }));
             }
         }
     }
 
     /// Does one thing that a host's machine wants done.
-    pub(crate) fn apply(&mut self, host: HostId, effect: Effect<'_, E>, now: Instant, disk: &mut Vec<u8>) {
+    pub(crate) fn apply(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
         match effect {
-            Effect::Send { peer, bytes } => self.send(host, peer, bytes, now),
+            Effect::Send { local, peer, bytes } => self.send(host, (local, peer), bytes, now),
             Effect::Connect { conn, peer } => {
-                if let Some(at) = self.network.connect(now, host, conn, peer) {
+                let (local, to) = (self.spec.dials_from(host, peer), self.spec.host_at(peer));
+                if let Some(at) = self.network.connect(now, host, conn, local, to, peer) {
                     self.record_link(now, host, at, What::Connect);
                 }
                 self.pipes.push([VecDeque::new(), VecDeque::new()]);
@@ -164,10 +119,10 @@ impl<E> World<E> {
                 disk.extend_from_slice(bytes);
                 self.record(now, host, What::Save(bytes.len() as u32));
             }
-            Effect::Event(event) => {
+            Effect::Event(index) => {
                 if self.keep >= Keep::Events {
-                    self.record(now, host, What::Event(self.events.len() as u32));
-                    self.events.push(Happened { at: now, host, event });
+                    self.record(now, host, What::Event(index));
+                    self.told.push((now, host, index));
                 }
             }
             Effect::Done(status) => {
@@ -217,27 +172,26 @@ impl<E> World<E> {
         self.record_marks(now, host);
     }
 
-    fn send(&mut self, host: HostId, peer: Peer, bytes: &[u8], now: Instant) {
-        let port = peer.port().unwrap_or(0);
-        match HostId::at(peer) {
-            Some(to) if to.index() < self.bindings.len() => {
-                self.send_to(host, (to, port, false), bytes, now);
+    fn send(&mut self, host: HostId, (local, peer): (Peer, Peer), bytes: &[u8], now: Instant) {
+        if let Some(to) = self.spec.host_at(peer) {
+            return self.send_to(host, to, (local, peer, false), bytes, now);
+        }
+        if !is_broadcast(peer) {
+            return self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { peer, bytes });
+        }
+        for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
+            let hears = self.spec.hosts[to.index()].datagrams.iter().map(|socket| socket.local);
+            for at in hears.filter(|at| at.is_like(&peer) && at.port() == peer.port()) {
+                self.send_to(host, to, (local, at, true), bytes, now);
             }
-            _ if is_broadcast(peer) => {
-                for to in (0..self.bindings.len()).map(|index| HostId(index as u16)) {
-                    if to != host && self.datagram_port(to) == Some(port) {
-                        self.send_to(host, (to, port, true), bytes, now);
-                    }
-                }
-            }
-            _ => self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { bytes }),
         }
     }
 
     fn send_to(
         &mut self,
         host: HostId,
-        (to, port, broadcast): (HostId, u16, bool),
+        to: HostId,
+        (local, peer, broadcast): (Peer, Peer, bool),
         bytes: &[u8],
         now: Instant,
     ) {
@@ -246,19 +200,17 @@ impl<E> World<E> {
         if self.keep == Keep::Log {
             let span = self.log.keep(bytes);
             self.log.push(now, host, What::Send { to, n, bytes: span });
-            let ports = [self.datagram_port(host).unwrap_or(0), port];
             let arrives_at = departure.arrivals.map(|arrival| arrival.map(Order::at));
             let what = Carried::Datagram { n, bytes: span, broadcast, arrives_at };
-            self.log.push_packet(Packet { at: now, from: host, to, ports, what });
+            self.log.push_packet(Packet { at: now, from: host, to, addresses: [local, peer], what });
         }
         if let Some(fault) = departure.fault {
             self.record(now, host, What::Fault(Resolved::Datagram { from: host, to, n, fault }));
         }
         for order in departure.arrivals.into_iter().flatten() {
-            let payload = self.payloads.store(bytes);
-            departure.alter(&mut self.payloads.buffers[payload as usize]);
-            self.queue
-                .push(Reverse(Entry { order, event: Event::Datagram { from: host, n, port, payload } }));
+            let flight = self.flights.store((host, n, local, peer), bytes);
+            departure.alter(self.flights.bytes_mut(flight));
+            self.queue.push(Reverse(Entry { order, event: Event::Datagram(flight) }));
         }
     }
 
@@ -285,14 +237,6 @@ impl<E> World<E> {
         self.pipes[at.stream as usize][usize::from(at.other().side)].iter().take(len as usize)
     }
 
-    /// The port of a host's datagram socket.
-    pub(super) fn datagram_port(&self, host: HostId) -> Option<u16> {
-        match self.bindings[host.index()] {
-            Binding::Datagram { port, .. } => Some(port),
-            _ => None,
-        }
-    }
-
     /// A host's machine has ended: the system closes its streams in good order.
     pub(crate) fn exit(&mut self, now: Instant, host: HostId) {
         self.network.exit(now, host);
@@ -310,7 +254,8 @@ impl<E> World<E> {
     /// Puts the segments that the network has sent into the queue.
     pub(crate) fn enqueue_segments(&mut self) {
         for (order, at, segment) in self.network.streams.sent.drain(..) {
-            self.queue.push(Reverse(Entry { order, event: Event::Stream(at, segment) }));
+            let place = self.segments.store((at, segment));
+            self.queue.push(Reverse(Entry { order, event: Event::Stream(place) }));
         }
         if !self.network.streams.left.is_empty() {
             self.record_left();
@@ -336,9 +281,9 @@ impl<E> World<E> {
             };
             let (number, is_connector) = (streams.number(from), from.side == 0);
             let what = Carried::Segment { number, is_connector, part: what, arrives_at };
-            let (ports, hosts) = ([from, from.other()].map(|end| streams.port(end)), [from, from.other()]);
-            let [from, to] = hosts.map(|end| streams.host(end));
-            self.log.push_packet(Packet { at, from, to, ports, what });
+            let addresses = [from, from.other()].map(|end| streams.address(end));
+            let [from, to] = [from, from.other()].map(|end| streams.host(end));
+            self.log.push_packet(Packet { at, from, to, addresses, what });
         }
         self.network.streams.left = left;
     }

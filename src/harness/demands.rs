@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::check::Tally;
 use crate::fault::FaultKind;
+use crate::number::{count, thousands};
 
 /// What a check demands of its runs taken together.
 #[derive(Debug, Default)]
@@ -14,11 +15,14 @@ pub(super) struct Demands {
     pub(super) plan: bool,
     /// Each `sometimes` was seen.
     pub(super) sometimes: bool,
+    /// Runs may be cut off by the bound on inputs.
+    pub(super) allows_cut_off: bool,
 }
 
 impl Demands {
-    /// What runs lack of it, a line each; `None` if they lack nothing.
-    pub(super) fn lacking(&self, tally: &Tally) -> Option<String> {
+    /// What runs lack of it, a line each; `None` if they lack nothing. `tests` says whether there is anything that they
+    /// test.
+    pub(super) fn lacking(&self, tally: &Tally, tests: bool) -> Option<String> {
         let mut lines = String::new();
         let mut lack = |what: &str, names: Vec<String>| {
             if !names.is_empty() {
@@ -36,6 +40,14 @@ impl Demands {
         }
         if self.sometimes {
             lack("never seen", tally.never_seen().map(str::to_owned).collect());
+        }
+        if !tests {
+            lines.push_str("  faults, commands and properties: give the check a profile or a plan, the net a property\n");
+        }
+        if tally.cut_off() > 0 && !self.allows_cut_off {
+            let (cut, all) = (thousands(tally.cut_off()), count(tally.runs, "run"));
+            // Writing to a string does not fail.
+            let _ = writeln!(lines, "  the end of {cut} of {all}: they reached the net's max_inputs; raise it");
         }
         (!lines.is_empty()).then_some(lines)
     }

@@ -2,71 +2,143 @@
 
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::Thread;
 
-use super::report::Report;
+use super::{CheckError, Verdict};
 use crate::transcript::{Look, TooNarrow, Transcript};
 
-/// The plans of a directory, by name, with where each was read.
-///
-/// # Panics
-/// With one line, if one cannot be read.
-pub(super) fn plans(directory: &Path) -> Vec<(PathBuf, String)> {
-    // Cargo tells tests where their package is; elsewhere it is the working directory.
-    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
-    let directory = package.join(directory);
-    let unread = |error| panic!("cannot read the plans in {}: {error}", directory.display());
-    let entries = fs::read_dir(&directory).unwrap_or_else(unread);
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap_or_else(|error| panic!("{}: {error}", directory.display())).path())
-        .collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "plan"));
+/// What a check is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    /// The test's path, or what else stands for it.
+    pub(super) test: String,
+    /// Whether that is the path of a test, for `cargo test`.
+    pub(super) is_path: bool,
+    /// What tells the check from others of the test.
+    pub(super) check: Option<String>,
+}
+
+impl Name {
+    /// The name of the test that runs on this thread, as the standard harness calls it; outside of tests, another name.
+    pub(super) fn of_thread(thread: &Thread, otherwise: &str) -> Self {
+        let test = thread.name().filter(|name| *name != "main");
+        let is_path = test.is_some();
+        Self { test: test.unwrap_or(otherwise).to_owned(), is_path, check: None }
+    }
+
+    /// The plan that is to be replayed, if it is for this check: one with the name of a check before it is for that alone.
+    pub(super) fn own<'a>(&self, plan: &'a str) -> Option<&'a str> {
+        match (plan.split_once(": "), &self.check) {
+            (None, _) => Some(plan),
+            (Some((of, plan)), Some(name)) if of == name => Some(plan),
+            (Some(_), _) => None,
+        }
+    }
+
+    pub(super) fn full(&self) -> String {
+        match &self.check {
+            Some(check) => format!("{} ({check})", self.test),
+            None => self.test.clone(),
+        }
+    }
+
+    /// As the name of a directory.
+    pub(super) fn file(&self) -> String {
+        let check = self.check.as_ref().map_or_else(String::new, |check| format!(".{check}"));
+        file_name(&format!("{}{check}", self.test))
+    }
+}
+
+/// The plans of a directory, by name, with where each was read. None, if it is not there.
+pub(super) fn plans(directory: Option<&Path>) -> Result<Vec<(PathBuf, String)>, CheckError> {
+    let Some(directory) = directory else { return Ok(Vec::new()) };
+    let directory = package().join(directory);
+    let failed = |path: &Path, source| CheckError::File { path: path.to_owned(), source };
+    let entries = match fs::read_dir(&directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|source| failed(&directory, source))?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|source| failed(&directory, source))?.path();
+        if path.extension().is_some_and(|extension| extension == "plan") {
+            paths.push(path);
+        }
+    }
     paths.sort();
     let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        (path, text)
+        let text = fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
+        Ok((path, text))
     };
     paths.into_iter().map(read).collect()
 }
 
-/// Writes report, plan, transcript, pictures, a capture and a test to paste; what says where and which, unless they
-/// cannot be written.
-pub(super) fn write(report: &Report<'_>) -> Option<String> {
-    let directory = target()?.join("lossproof").join(file_name(report.name));
-    fs::create_dir_all(&directory).ok()?;
-    let failure = &report.shrunk.failure;
-    let names = failure.recording.names();
-    let transcript = failure.recording.transcript(&names);
+/// The package of the test: Cargo tells tests where it is; elsewhere it is the working directory.
+fn package() -> PathBuf {
+    env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
+
+/// Writes report, plan, transcript, pictures, a capture and a test to paste; what says where and which, or why not.
+pub(super) fn write(verdict: &Verdict) -> String {
+    let directory = directory(verdict);
+    match write_all(verdict, &directory) {
+        Ok(names) => format!("\n  files: {}\n         {names}\n", directory.display()),
+        Err(error) => format!("\n  files: none; cannot write to {}: {error}\n", directory.display()),
+    }
+}
+
+fn write_all(verdict: &Verdict, directory: &Path) -> io::Result<String> {
+    let Some(failure) = verdict.failure() else { return Ok(String::new()) };
+    fs::create_dir_all(directory)?;
+    let transcript = failure.recording.transcript();
+    let (name, replay) = (verdict.name.full(), verdict.replay());
     let files = [
-        ("report.txt", report.to_string().into_bytes()),
+        ("report.txt", verdict.to_string().into_bytes()),
         ("fault.plan", format!("{}\n", failure.plan).into_bytes()),
         ("transcript.txt", failure.transcript.clone().into_bytes()),
         ("ladder.txt", ladder(&transcript).into_bytes()),
-        ("page.html", transcript.page(report.name, &report.replay()).into_bytes()),
+        ("page.html", transcript.page(&name, &replay).into_bytes()),
         #[cfg(feature = "capture")]
-        ("capture.pcapng", crate::capture::export(&transcript, &report.replay())),
-        ("test.rs", report.test().into_bytes()),
+        ("capture.pcapng", crate::capture::export(&transcript, &replay)),
+        ("test.rs", verdict.test().into_bytes()),
     ];
     for (name, bytes) in &files {
-        fs::write(directory.join(name), bytes).ok()?;
+        fs::write(directory.join(name), bytes)?;
     }
-    let names = files.map(|(name, _)| name).join(" ");
-    Some(format!("  files: {}\n         {names}\n", directory.display()))
+    Ok(files.map(|(name, _)| name).join(" "))
+}
+
+/// Removes what an earlier failure has left: it is over.
+pub(super) fn remove(verdict: &Verdict) -> String {
+    // What is not there, or cannot be removed, says nothing of this check.
+    let _ = fs::remove_dir_all(directory(verdict));
+    String::new()
+}
+
+/// Where the files of a check are.
+fn directory(verdict: &Verdict) -> PathBuf {
+    target().join("lossproof").join(verdict.name.file())
 }
 
 /// The transcript as a ladder, as wide as a terminal or, where its hosts do not fit, twice as wide as they need.
-fn ladder<E>(transcript: &Transcript<'_, E>) -> String {
+fn ladder(transcript: &Transcript<'_>) -> String {
     let look = Look::default();
     let wider = |narrow: TooNarrow| transcript.ladder(Look { width: 2 * narrow.needed, ..look });
     // That is enough.
     transcript.ladder(look).or_else(wider).unwrap_or_default()
 }
 
-/// Cargo's target directory: a test's binary is in `target/PROFILE/deps`, that of a doc test elsewhere.
-fn target() -> Option<PathBuf> {
-    let binary = env::current_exe().ok()?;
-    let deps = binary.parent().filter(|parent| parent.ends_with("deps"))?;
-    Some(deps.parent()?.parent()?.to_owned())
+/// Cargo's target directory: a test's binary is in `target/PROFILE/deps`. That of a doc test, and any other program, is
+/// elsewhere: then it is the one of the package.
+fn target() -> PathBuf {
+    let binary = env::current_exe().ok();
+    let deps = binary.as_deref().and_then(Path::parent).filter(|parent| parent.ends_with("deps"));
+    let by_binary = deps.and_then(|deps| Some(deps.parent()?.parent()?.to_owned()));
+    by_binary
+        .or_else(|| env::var_os("CARGO_TARGET_DIR").map(PathBuf::from))
+        .unwrap_or_else(|| package().join("target"))
 }
 
 /// A test's name as that of a directory.
@@ -83,5 +155,18 @@ mod tests {
     fn a_name_is_a_directory_and_no_way_out() {
         assert_eq!(file_name("chat::members hear"), "chat.members_hear");
         assert_eq!(file_name("../x/y"), ".._x_y");
+    }
+
+    #[test]
+    fn a_plan_with_the_name_of_a_check_is_for_that_check_alone() {
+        let name = |check: Option<&str>| Name {
+            test: "test".to_owned(),
+            is_path: true,
+            check: check.map(str::to_owned),
+        };
+        assert_eq!(name(None).own("v1; a>b #0 drop"), Some("v1; a>b #0 drop"));
+        assert_eq!(name(Some("calm")).own("calm: v1"), Some("v1"));
+        assert_eq!(name(Some("calm")).own("v1"), Some("v1"));
+        assert_eq!((name(None).own("calm: v1"), name(Some("lossy")).own("calm: v1")), (None, None));
     }
 }

@@ -1,17 +1,57 @@
 //! Checks as ordinary tests: `cargo test` searches, shrinks, reports, and replays.
 //!
 //! ```
-//! use lossproof::fault::{Chance, Profile};
-//! use lossproof::harness::Check;
-//! use lossproof::systems::{Options, System, udp_remote::UdpRemote};
+//! use std::time::Duration;
+//!
+//! use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Peer};
+//!
+//! /// Says hello every second until it is answered.
+//! struct Client { server: Peer, ask_at: Option<Instant> }
+//!
+//! impl Machine for Client {
+//!     type Command = ();
+//!     type Event = &'static str;
+//!
+//!     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<&'static str>) {
+//!         match input {
+//!             Input::Start { .. } | Input::Timeout => {
+//!                 out.send(self.server, b"hello");
+//!                 self.ask_at = Some(now + Duration::from_secs(1));
+//!             }
+//!             Input::Datagram { .. } => {
+//!                 self.ask_at = None;
+//!                 out.event("answered");
+//!             }
+//!             _ => {}
+//!         }
+//!     }
+//!
+//!     fn deadline(&self) -> Option<Instant> {
+//!         self.ask_at
+//!     }
+//! }
+//!
+//! struct Server;
+//!
+//! impl Machine for Server {
+//!     type Command = ();
+//!     type Event = ();
+//!
+//!     fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<()>) {
+//!         if let Input::Datagram { bytes, .. } = input {
+//!             out.reply(bytes);
+//!         }
+//!     }
+//! }
 //!
 //! // The body of a #[test].
-//! let options = Options::default();
-//! let (scenario, properties) = (UdpRemote::scenario(&options), UdpRemote::properties(&options));
-//! Check::new("udp_remote_outlives_losses", &scenario, &properties)
-//!     .profile(Profile { loss: Chance::percent(30), ..Profile::default() })
-//!     .runs(1_000)
-//!     .assert();
+//! let net = Net::new("hello");
+//! let server = net.host("server").udp(1060).machine(|_| Server);
+//! let client = net.host("client").udp(0).machine(move |boot| Client { server: boot.peer(server), ask_at: None });
+//! net.eventually_within("the client is answered", Duration::from_mins(1), move |run| {
+//!     run.events(client).contains(&"answered")
+//! });
+//! Check::new(net).loss(0.3).runs(1_000).assert();
 //! ```
 //!
 //! A check that fails panics with a report: what was broken, the smallest plan that breaks it, the transcript, and one
@@ -23,7 +63,7 @@
 //! | `LOSSPROOF_RUNS=1000000` | make so many runs |
 //! | `LOSSPROOF_SEED=7` | draw other faults |
 //!
-//! Files of it are kept in `target/lossproof/NAME/`:
+//! Files of it are kept in `target/lossproof/NAME/`, until the check holds again:
 //!
 //! | file | what it has |
 //! |---|---|
@@ -39,21 +79,25 @@ mod demands;
 mod files;
 mod replay;
 mod report;
+mod verdict;
 
-use std::fmt::Debug;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 pub use crate::check::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME};
-use crate::check::{Property, Search, Tally};
+use crate::check::{Exhaustive, Fates, Search, Shrunk, Tally};
 use crate::engine::Prepared;
-use crate::fault::{FaultKind, FaultPlan, Links, Profile};
+use crate::fault::{Chance, FaultKind, FaultPlan, Links, Profile};
 use crate::number::{count, span};
+use crate::parallel;
 use crate::scenario::Scenario;
 use crate::time::Instant;
 use demands::Demands;
+use files::Name;
 pub use replay::replay;
-use report::Report;
+pub use verdict::{CheckError, Verdict};
 
 /// How many runs a check makes unless told otherwise.
 pub const RUNS: u64 = 10_000;
@@ -65,197 +109,327 @@ const RUNS_VARIABLE: &str = "LOSSPROOF_RUNS";
 /// The variable with the seed.
 const SEED: &str = "LOSSPROOF_SEED";
 
-/// A check of a scenario, as a test makes it.
+/// A check of a scenario, as a test makes it: many runs, each with faults that are drawn for it; in each the properties
+/// of the scenario and the laws of machines. See the [module](self).
 #[derive(Debug)]
-pub struct Check<'a, C, E> {
-    name: &'a str,
-    scenario: &'a Scenario<C, E>,
-    properties: &'a [Property<E>],
+#[must_use = "a check does nothing until it is asked to `assert`, or for its `verdict`"]
+pub struct Check {
+    scenario: Scenario,
+    name: Name,
     plan: FaultPlan,
-    profile: Profile,
+    profiles: Vec<Profile>,
     links: Links,
     runs: u64,
+    jobs: NonZeroUsize,
+    exhaustive: Option<usize>,
+    fates: Fates,
     seed: u64,
     max_shrink_runs: u64,
     max_shrink_time: Duration,
     regressions: Option<PathBuf>,
     calm_at: Option<Instant>,
     twice: bool,
+    laws: bool,
     demands: Demands,
 }
 
-impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
-    /// A check of this name, that of the test: it is in the line that makes a run again, and names the directory with
-    /// what is written of a failure.
-    pub fn new(name: &'a str, scenario: &'a Scenario<C, E>, properties: &'a [Property<E>]) -> Self {
+impl Check {
+    /// A check of a net, or of a scenario. It has the name of the test that makes it.
+    pub fn new(scenario: impl Into<Scenario>) -> Self {
+        let scenario = scenario.into();
         Self {
-            name,
+            name: Name::of_thread(&thread::current(), scenario.name()),
             scenario,
-            properties,
             plan: FaultPlan::default(),
-            profile: Profile::default(),
+            profiles: Vec::new(),
             links: Links::default(),
             runs: RUNS,
+            jobs: NonZeroUsize::MIN,
+            exhaustive: None,
+            fates: Fates::default(),
             seed: 0,
             max_shrink_runs: MAX_SHRINK_RUNS,
             max_shrink_time: MAX_SHRINK_TIME,
             regressions: None,
             calm_at: None,
             twice: false,
+            laws: true,
             demands: Demands::default(),
         }
     }
 
-    /// Faults that are drawn for each run.
-    #[must_use]
-    pub fn profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
+    /// Tells this check from others of the same test: in its reports, its files and its replay line.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name.check = Some(name.into());
         self
     }
 
-    /// Faults that are drawn on single links, in place of those of the profile.
-    #[must_use]
+    /// Faults that are drawn for each run, in place of those that were given before.
+    pub fn profile(self, profile: Profile) -> Self {
+        self.profiles([profile])
+    }
+
+    /// Faults that are drawn by one of these profiles: another one from run to run.
+    pub fn profiles(mut self, profiles: impl IntoIterator<Item = Profile>) -> Self {
+        self.profiles = profiles.into_iter().collect();
+        self
+    }
+
+    /// Independent losses: each datagram is lost with this probability, each write to a stream has to be sent again.
+    ///
+    /// # Panics
+    /// If `share` is not between 0 and 1.
+    pub fn loss(self, share: f64) -> Self {
+        let loss = Chance::share(share).unwrap_or_else(|| panic!("a loss is from 0 to 1, not {share}"));
+        let base = self.profiles.first().copied().unwrap_or_default();
+        self.profile(Profile { loss, ..base })
+    }
+
+    /// Faults that are drawn on single links, in place of those of the profiles.
     pub fn links(mut self, links: Links) -> Self {
         self.links = links;
         self
     }
 
     /// Faults that every run has.
-    #[must_use]
     pub fn plan(mut self, plan: FaultPlan) -> Self {
         self.plan = plan;
         self
     }
 
     /// From when on nothing goes wrong in a run, unless its plan says when: no fault hits, drawn or planned, partitions are
-    /// over, hosts that are down start anew. What [converges](Property::converges_within) does so from then on.
-    #[must_use]
+    /// over, hosts that are down start anew. What [converges](crate::Net::converges_within) does so from then on.
     pub const fn calm_at(mut self, calm_at: Instant) -> Self {
         self.calm_at = Some(calm_at);
         self
     }
 
     /// Makes each run two times, and fails where the two differ: see [`Search::twice`].
-    #[must_use]
     pub const fn twice(mut self) -> Self {
         self.twice = true;
         self
     }
 
-    /// How many runs there are; [`RUNS`] unless given.
-    #[must_use]
+    /// Does not check the laws: the runs are faster, and only what breaks a property is found.
+    pub const fn without_laws(mut self) -> Self {
+        self.laws = false;
+        self
+    }
+
+    /// How many runs there are; [`RUNS`] unless given. Of an exhaustive check, how many at most; all unless given.
     pub const fn runs(mut self, runs: u64) -> Self {
         self.runs = runs;
         self
     }
 
+    /// On how many threads the runs are made; one unless given. The result is the same with any number.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub const fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = NonZeroUsize::new(jobs).expect("runs are made on one thread at least");
+        self
+    }
+
+    /// Makes every run of at most so many faults instead of random ones: see [`Exhaustive`]. Nothing is drawn then.
+    pub const fn exhaustive(mut self, max_faults: usize) -> Self {
+        self.exhaustive = Some(max_faults);
+        self
+    }
+
+    /// Out of which faults, at each send, an exhaustive check makes its runs.
+    pub fn fates(mut self, fates: Fates) -> Self {
+        self.fates = fates;
+        self
+    }
+
     /// How many runs, and how much time by the clock on the wall, a failure may take to be made small;
     /// [`MAX_SHRINK_RUNS`] and [`MAX_SHRINK_TIME`] unless given. The report says if one of them was reached.
-    #[must_use]
     pub const fn max_shrink(mut self, runs: u64, time: Duration) -> Self {
         (self.max_shrink_runs, self.max_shrink_time) = (runs, time);
         self
     }
 
     /// Where the seeds of the runs come from.
-    #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
     /// A directory whose `*.plan` files are run first, in the order of their names; below the package's, if it is
-    /// relative.
-    #[must_use]
+    /// relative. It need not be there as long as nothing was kept.
     pub fn regressions(mut self, directory: impl Into<PathBuf>) -> Self {
         self.regressions = Some(directory.into());
         self
     }
 
-    /// Fails, after runs that all hold, if a fault of one of these kinds fired in none of them: then they say nothing of
-    /// it.
-    #[must_use]
+    /// Is vacuous, after runs that all hold, if a fault of one of these kinds fired in none of them: then they say nothing
+    /// of it.
     pub fn demand_faults(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
         self.demands.kinds.extend(kinds);
         self
     }
 
-    /// Fails, after runs that all hold, if one of the faults of [`Check::plan`] changed something in none of them.
-    #[must_use]
+    /// Is vacuous, after runs that all hold, if one of the faults of [`Check::plan`] changed something in none of them.
     pub const fn demand_plan(mut self) -> Self {
         self.demands.plan = true;
         self
     }
 
-    /// Fails, after runs that all hold, if a property that is to hold [sometimes](Property::sometimes) held in none.
-    #[must_use]
+    /// Is vacuous, after runs that all hold, if a property that is to hold [sometimes](crate::Net::sometimes) held in
+    /// none.
     pub const fn demand_sometimes(mut self) -> Self {
         self.demands.sometimes = true;
         self
     }
 
-    /// Makes the runs; what they come to.
+    /// Is not vacuous though runs are cut off by the scenario's bound on inputs.
+    pub const fn allow_cut_off(mut self) -> Self {
+        self.demands.allows_cut_off = true;
+        self
+    }
+
+    /// Makes the runs, and panics unless all of them hold and they test what was demanded.
     ///
     /// # Panics
-    /// With the report, if a run breaks a law or a property, or if all hold and something that is demanded was in none of
-    /// them. With one line that says what to do, if a plan or a variable
-    /// cannot be read, or a plan is for other hosts.
+    /// With the report, if a run breaks a law or a property; with what is lacking, if the check is vacuous. With one line
+    /// that says what to do, if a plan or a variable cannot be read, or a plan is for other hosts.
     #[expect(clippy::must_use_candidate, reason = "most tests want no more than that nothing fails")]
-    pub fn assert(&self) -> Tally {
-        if let Some(plan) = replay::taken() {
-            return self.replay(&plan, "the plan to replay: ");
+    pub fn assert(&self) -> Verdict {
+        let verdict = self.verdict().unwrap_or_else(|error| panic!("{error}"));
+        let files = if verdict.shrunk().is_some() { files::write(&verdict) } else { files::remove(&verdict) };
+        assert!(verdict.holds(), "{verdict}{files}");
+        verdict
+    }
+
+    /// Makes the runs; what they come to. Nothing panics, and no file is written.
+    ///
+    /// # Errors
+    /// If a plan or a variable cannot be read, or a plan is for other hosts.
+    pub fn verdict(&self) -> Result<Verdict, CheckError> {
+        let taken = replay::taken().map(|plan| ("the plan to replay", plan));
+        let replayed = taken.or_else(|| variable(REPLAY).map(|plan| (REPLAY, plan)));
+        if let Some((origin, plan)) = replayed {
+            return match self.name.own(&plan) {
+                Some(plan) => self.replay(plan, origin),
+                // It is another check of this test that is made again.
+                None => Ok(self.found(Tally::new(0), None, Duration::ZERO, String::new())),
+            };
         }
-        if let Some(plan) = variable(REPLAY) {
-            return self.replay(&plan, &format!("{REPLAY}: "));
+        for (path, plan) in files::plans(self.regressions.as_deref())? {
+            let verdict = self.replay(&plan, &path.display().to_string())?;
+            if verdict.shrunk().is_some() {
+                return Ok(verdict);
+            }
         }
-        for (path, plan) in self.regressions.iter().flat_map(|directory| files::plans(directory)) {
-            self.replay(&plan, &format!("{}: ", path.display()));
-        }
-        let search = self.search(&self.plan, self.profile, "the plan: ").with_links(self.links.clone());
-        let tally = self.judge(search, number(RUNS_VARIABLE).unwrap_or(self.runs));
-        if let Some(lacking) = self.demands.lacking(&tally) {
-            let runs = count(tally.runs, "run");
-            panic!("VACUOUS {}: it held in {runs}, but they lack what is demanded\n{lacking}", self.name);
-        }
-        tally
+        let seed = number(SEED)?.unwrap_or(self.seed);
+        let runs = number(RUNS_VARIABLE)?.unwrap_or(self.runs);
+        let verdict = match self.exhaustive {
+            Some(max_faults) => self.go_through(max_faults, seed)?,
+            None => {
+                let prepared = self.prepared(&self.plan, "the plan")?;
+                let search = || self.search(prepared.clone(), &self.profiles, seed);
+                self.judge(search, runs)
+            }
+        };
+        let is_empty = runs == 0 && self.exhaustive.is_none();
+        let lacking = if is_empty { Some("  runs\n".to_owned()) } else { self.lacking(verdict.tally()) };
+        Ok(verdict.lacking(lacking))
+    }
+
+    /// What the runs lack.
+    fn lacking(&self, tally: &Tally) -> Option<String> {
+        let spec = self.scenario.spec();
+        let draws = self.profiles.iter().any(|profile| !profile.is_calm()) || !self.links.all().is_empty();
+        let tests = self.exhaustive.is_some()
+            || draws
+            || !self.plan.is_empty()
+            || spec.generator.is_some()
+            || !spec.commands.is_empty()
+            || !spec.properties.is_empty()
+            || !spec.folds.is_empty();
+        self.demands.lacking(tally, tests)
     }
 
     /// Makes the one run of a plan.
-    fn replay(&self, plan: &str, origin: &str) -> Tally {
-        let mut plan: FaultPlan = plan.parse().unwrap_or_else(|error| panic!("{origin}{error}"));
+    fn replay(&self, plan: &str, origin: &str) -> Result<Verdict, CheckError> {
+        let parsed = plan.parse::<FaultPlan>();
+        let mut plan =
+            parsed.map_err(|error| CheckError::Plan { origin: origin.to_owned(), source: error })?;
         // A plan that needs no seed was shrunk with this one.
         plan.seed = plan.seed.or(Some(0));
-        self.judge(self.search(&plan, Profile::default(), origin), 1)
+        let prepared = self.prepared(&plan, origin)?;
+        Ok(self.judge(|| self.search(prepared.clone(), &[], 0), 1))
     }
 
-    fn search(&self, plan: &FaultPlan, profile: Profile, origin: &str) -> Search<'a, C, E> {
+    fn prepared(&self, plan: &FaultPlan, origin: &str) -> Result<Prepared, CheckError> {
+        let plan = self.with_calm(plan);
+        let origin = || origin.to_owned();
+        let prepared = Prepared::new(&plan, &self.scenario)
+            .map_err(|source| CheckError::Host { origin: origin(), source })?;
+        let commands = self.scenario.check_commands(&plan);
+        commands.map_err(|source| CheckError::Command { origin: origin(), source })?;
+        Ok(prepared)
+    }
+
+    fn with_calm(&self, plan: &FaultPlan) -> FaultPlan {
         let mut plan = plan.clone();
         plan.calm = plan.calm.or(self.calm_at);
-        let prepared = Prepared::new(&plan, &self.scenario.names());
-        let prepared = prepared.unwrap_or_else(|error| panic!("{origin}{error}"));
-        self.scenario.check_commands(&plan).unwrap_or_else(|error| panic!("{origin}{error}"));
-        let seed = number(SEED).unwrap_or(self.seed);
-        let search = Search::new(self.scenario, self.properties, prepared, profile, seed);
+        plan
+    }
+
+    fn search(&self, prepared: Prepared, profiles: &[Profile], seed: u64) -> Search<'_> {
+        let search = Search::new(&self.scenario, prepared, Profile::default(), seed);
+        let search = search.with_profiles(profiles.to_vec()).with_links(self.links.clone());
+        let search = if self.laws { search } else { search.without_laws() };
         if self.twice { search.twice() } else { search }
     }
 
-    /// Makes the runs; fails with a report if one does.
-    fn judge(&self, mut search: Search<'_, C, E>, runs: u64) -> Tally {
+    /// Makes the runs; makes the first that fails small.
+    fn judge<'s>(&'s self, search: impl Fn() -> Search<'s> + Sync, runs: u64) -> Verdict {
         let begun_at = clock();
-        let tally = search.runs(0..runs);
+        let tally = parallel::runs(0..runs, self.jobs.get(), &search, |_| {});
         let wall = begun_at.elapsed();
-        let Some(failure) = &tally.failure else { return tally };
         let begun_at = clock();
         let in_time = || begun_at.elapsed() < self.max_shrink_time;
-        let shrunk = search.shrink_while(failure, self.max_shrink_runs, in_time);
-        let limit = if shrunk.runs < self.max_shrink_runs {
-            format!("the time of {} was over", span(self.max_shrink_time.as_secs_f64()))
+        let shrunk = tally
+            .failure
+            .as_ref()
+            .map(|failure| search().shrink_while(failure, self.max_shrink_runs, in_time));
+        self.found(tally, shrunk, wall, String::new())
+    }
+
+    /// Makes every run of at most so many faults.
+    fn go_through(&self, max_faults: usize, seed: u64) -> Result<Verdict, CheckError> {
+        let begun_at = clock();
+        let plan = self.with_calm(&self.plan);
+        self.prepared(&plan, "the plan")?;
+        let exhaustive = Exhaustive::new(&self.scenario, self.fates.clone(), max_faults).with_seed(seed);
+        let mut exhaustive = exhaustive
+            .with_plan(plan)
+            .map_err(|source| CheckError::Host { origin: "the plan".to_owned(), source })?;
+        let max_runs = if self.runs == RUNS { u64::MAX } else { self.runs };
+        let explored = exhaustive.run(max_runs, |_| {});
+        let wall = begun_at.elapsed();
+        let shrunk =
+            explored.failure.as_ref().map(|failure| exhaustive.shrink(failure, self.max_shrink_runs));
+        let unfinished = if explored.is_complete || shrunk.is_some() {
+            String::new()
         } else {
-            format!("the limit of {} was reached", count(self.max_shrink_runs, "run"))
+            format!("  the schedules beyond the first {}\n", count(explored.runs, "run"))
         };
-        let report = Report { name: self.name, tally: &tally, wall, shrunk: &shrunk, limit };
-        let files = files::write(&report).map(|files| format!("\n{files}"));
-        panic!("{report}{}", files.unwrap_or_default());
+        let tally = Tally { runs: explored.runs, failure: explored.failure, ..explored.tally };
+        Ok(self.found(tally, shrunk, wall, unfinished))
+    }
+
+    fn found(&self, tally: Tally, shrunk: Option<Shrunk>, wall: Duration, lacking: String) -> Verdict {
+        let limit = match &shrunk {
+            Some(shrunk) if shrunk.runs >= self.max_shrink_runs => {
+                format!("the limit of {} was reached", count(self.max_shrink_runs, "run"))
+            }
+            _ => format!("the time of {} was over", span(self.max_shrink_time.as_secs_f64())),
+        };
+        Verdict::new(self.name.clone(), tally, shrunk, (wall, limit), lacking)
     }
 }
 
@@ -273,8 +447,8 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// A variable that holds a number.
-fn number(name: &str) -> Option<u64> {
-    let text = variable(name)?;
+fn number(name: &'static str) -> Result<Option<u64>, CheckError> {
+    let Some(text) = variable(name) else { return Ok(None) };
     let number = text.trim().parse();
-    Some(number.unwrap_or_else(|_| panic!("{name}: '{text}' is not a whole number from 0 to {}", u64::MAX)))
+    number.map(Some).map_err(|_| CheckError::Variable { name, text })
 }

@@ -1,39 +1,27 @@
-//! What a check that failed says.
+//! What the verdict of a check says.
 
 use std::fmt;
-use std::time::Duration;
 
-use super::REPLAY;
-use crate::check::{Failure, Shrunk, Tally};
-use crate::number::{count, span};
+use super::{REPLAY, Verdict};
+use crate::check::{Failure, Shrunk};
+use crate::number::{count, span, thousands};
 
-/// A failure of a check, to be shown.
-pub(super) struct Report<'a> {
-    /// The test's name.
-    pub(super) name: &'a str,
-    /// What the runs came to.
-    pub(super) tally: &'a Tally,
-    /// How long they took, by the clock on the wall.
-    pub(super) wall: Duration,
-    /// The failure, made small.
-    pub(super) shrunk: &'a Shrunk,
-    /// What ended that, if it was not done.
-    pub(super) limit: String,
-}
-
-impl Report<'_> {
-    /// The line that makes the run again.
+impl Verdict {
+    /// The line that makes the failed run again.
     pub(super) fn replay(&self) -> String {
-        // The last part of a path is what a filter of `cargo test` takes in any module. No character of a plan means
-        // anything to a shell between single quotes.
-        let test = self.name.rsplit("::").next().unwrap_or(self.name);
-        format!("{REPLAY}='{}' cargo test {test}", self.shrunk.failure.plan)
+        let plan = self.failure().map(|failure| failure.plan.to_string()).unwrap_or_default();
+        let of = self.name.check.as_ref().map_or_else(String::new, |check| format!("{check}: "));
+        // A path is taken whole, so that no test of a longer name is run, too. No character of a plan means anything to a
+        // shell between single quotes.
+        let test =
+            if self.name.is_path { format!(" -- --exact {}", self.name.test) } else { String::new() };
+        format!("{REPLAY}='{of}{plan}' cargo test{test}")
     }
 
     /// A test to paste beside the first, which makes the run again.
     pub(super) fn test(&self) -> String {
-        let Failure { broken, plan, .. } = &self.shrunk.failure;
-        let test = self.name.rsplit("::").next().unwrap_or(self.name);
+        let Some(Failure { broken, plan, .. }) = self.failure() else { return String::new() };
+        let test = self.name.test.rsplit("::").next().unwrap_or_default();
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let test: String = test.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
         format!(
@@ -46,13 +34,36 @@ impl Report<'_> {
             plan = plan.to_string(),
         )
     }
+
+    /// How many runs there were, and how they ended.
+    fn write_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tally = &self.tally;
+        let (wall, simulated) = (span(self.wall.as_secs_f64()), span(tally.virtual_nanos as f64 / 1e9));
+        write!(f, "{} ({wall}, {simulated} simulated)", count(tally.runs, "run"))?;
+        let unfinished = tally.ended.iter().filter(|(ended, _)| !ended.is_whole());
+        for (ended, runs) in unfinished {
+            write!(f, "; {} ended by {ended}", thousands(*runs))?;
+        }
+        for ((name, why), runs) in &tally.gave_up {
+            write!(f, "; {} of '{name}' {why}", thousands(*runs))?;
+        }
+        Ok(())
+    }
 }
 
-impl fmt::Display for Report<'_> {
+impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Shrunk { failure, from_faults, from_commands, runs, is_minimal } = self.shrunk;
+        let name = self.name.full();
+        let Some(Shrunk { failure, from_faults, from_commands, runs, is_minimal }) = &self.shrunk else {
+            write!(f, "{} {name}: ", if self.is_vacuous() { "VACUOUS" } else { "PASSED" })?;
+            self.write_runs(f)?;
+            if self.is_vacuous() {
+                write!(f, "\n  nothing failed, but the runs lack\n{}", self.lacking)?;
+            }
+            return Ok(());
+        };
         let Failure { broken, detail, plan, commands, packets, at, transcript, .. } = failure;
-        writeln!(f, "FAILED {}: {broken}", self.name)?;
+        writeln!(f, "FAILED {name}: {broken}")?;
         writeln!(f, "  {detail}")?;
         let simulated = self.tally.virtual_nanos as f64 / 1e9 + at.since_start().as_secs_f64();
         let (wall, simulated) = (span(self.wall.as_secs_f64()), span(simulated));

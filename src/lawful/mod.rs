@@ -1,165 +1,125 @@
 //! The laws, checked while a machine runs.
 
 mod compare;
+mod promises;
 #[cfg(test)]
 mod tests;
 mod twin;
 
+use std::any::{Any, TypeId};
+use std::fmt;
 use std::hash::Hasher;
 use std::time::Duration;
 
-use crate::machine::{Effect, Input, Law, Machine, Outbox, Violation};
+pub use promises::{Cuts, Moments, Promises};
+
+use crate::actor::{Actor, AnyCommand, Edge, Events, Turn};
+use crate::host::Boot;
+use crate::machine::{Effect, Effects, Input, Law, Machine, Outbox, Violation};
 use crate::time::Instant;
-use compare::moment;
+use compare::{Output, moment};
 use twin::Twin;
 
-/// What a machine promises beyond the laws' own words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Promises {
-    /// How many datagrams, writes and connects one input causes at most (law 8).
-    pub max_messages: usize,
-    /// How many bytes one input causes to be sent or written at most (law 8).
-    pub max_bytes: usize,
-    /// What may depend on how a stream is cut into slices (law 4).
-    pub cuts: Cuts,
-    /// Whether two machines that are made and fed equally put out the same. One that draws from the system does not, as
-    /// TLS does: then laws 2, 4, 5 and 6, which a twin shows, are not held to it, and a run of it may not come again.
-    pub repeatable: bool,
-}
+/// How a message is shown, where its bytes alone say little; `None` for one that is none of the protocol's.
+pub type Decode = fn(&[u8]) -> Option<String>;
 
-impl Promises {
-    /// 16 messages, two send buffers' worth of bytes, nothing depends on cuts, and all can be made again.
-    pub const DEFAULT: Self =
-        Self { max_messages: 16, max_bytes: 128 * 1024, cuts: Cuts::Free, repeatable: true };
-}
+/// How much later a twin's run begins. Whole milliseconds, so that a clock that goes by those can be kept; not whole
+/// seconds, so that what is rounded to those shows.
+pub const TWIN_SHIFT: Duration = Duration::from_millis(3_600_017);
 
-impl Default for Promises {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-/// What may depend on how a stream is cut into slices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cuts {
-    /// Nothing.
-    Free,
-    /// Events tell of single reads; the bytes on the wire stay the same. Once a stream was cut elsewhere, events are no
-    /// longer compared.
-    EventsTell,
-    /// Each read is a message, so law 4 is not held.
-    Matter,
-}
-
-/// A machine with the laws held to it. It is itself a machine and behaves as the one inside; a broken law comes out
-/// as [`Effect::Violation`].
+/// Checks the laws on one machine, with its twin.
 ///
 /// Beside the machine runs a twin that was made by the same factory. It gets the same inputs, but an hour later
-/// (law 5), with a timeout before each input that is not yet due (law 2), and with streams cut in other places
-/// (law 4); and yet it must put out the same (law 6). The other laws are seen on the machine alone; law 7, that
-/// nothing panics, needs no wrapper: a panic is never caught here.
+/// (law 5), and with streams cut in other places (law 4); and yet it must put out the same (law 6). The other laws are
+/// seen on the machine alone; law 7, that nothing panics, needs no check here: a panic is never caught.
 ///
 /// What differs may have several reasons: once a stream was cut elsewhere, a difference is called one of law 4;
-/// before that, one of law 5. A run with a [`plain`](Lawful::plain) twin tells whether it was one of law 6.
-///
-/// ```
-/// use lossproof::{Input, Instant, Lawful, Machine, Outbox, Promises, machine::Effect};
-/// use std::time::Duration;
-///
-/// /// Ticks every second, but forgets that a late timeout may leave the next deadline in the past.
-/// struct Ticker(Option<Instant>);
-///
-/// impl Machine for Ticker {
-///     type Command = ();
-///     type Event = &'static str;
-///
-///     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<&'static str>) {
-///         match (input, self.0) {
-///             (Input::Start { .. }, _) => self.0 = Some(now + Duration::from_secs(1)),
-///             (Input::Timeout, Some(due_at)) if due_at <= now => {
-///                 out.event("tick");
-///                 self.0 = Some(due_at + Duration::from_secs(1)); // should be the first one after `now`
-///             }
-///             _ => {}
-///         }
-///     }
-///
-///     fn deadline(&self) -> Option<Instant> {
-///         self.0
-///     }
-/// }
-///
-/// let mut ticker = Lawful::new(Ticker(None), Ticker(None), Promises::default());
-/// let mut out = Outbox::default();
-/// ticker.handle(Input::Start { local: "127.0.0.1:1".parse()? }, Instant::START, &mut out);
-/// ticker.handle(Input::Timeout, Instant::from_millis(2_500), &mut out);
-/// let broken = out.effects().find_map(|effect| match effect {
-///     Effect::Violation(violation) => Some(violation.law.number()),
-///     _ => None,
-/// });
-/// assert_eq!(broken, Some(3));
-/// # Ok::<(), lossproof::machine::PeerError>(())
-/// ```
-#[derive(Debug)]
-pub struct Lawful<M: Machine> {
-    machine: M,
-    twin: Twin<M>,
+/// before that, one of law 5. A run with a plain twin tells whether it was one of law 6.
+struct Judge<'s> {
+    twin: Twin<'s>,
     promises: Promises,
     last_at: Option<Instant>,
+    /// The machine's, before the input.
+    deadline: Option<Instant>,
     /// A law was broken, or the two have come apart for a reason that no law forbids: the twin can no longer be
     /// compared.
     over: bool,
 }
 
-impl<M: Machine> Lawful<M> {
-    /// How much later the twin's run begins.
-    pub const TWIN_SHIFT: Duration = Duration::from_nanos(3_600_000_000_017);
+/// What was so before an input.
+struct Before {
+    /// How many steps were in the outbox.
+    mark: usize,
+    /// The input is a timeout that is due.
+    was_due: bool,
+    /// The moment of an input that should have come after this one.
+    later_at: Option<Instant>,
+}
 
-    /// Holds the laws to `machine`; `twin` is another one from the same factory and the same
-    /// [`Boot`](crate::machine::Boot).
-    pub fn new(machine: M, twin: M, promises: Promises) -> Self {
-        let twin = Twin::new(twin, Self::TWIN_SHIFT);
-        Self { machine, twin, promises, last_at: None, over: false }
+impl Judge<'_> {
+    /// Begins with a new machine and a new twin.
+    fn reset(&mut self) {
+        self.twin.reset();
+        (self.last_at, self.deadline, self.over) = (None, None, false);
     }
 
-    /// Starts the twin this much later instead.
-    #[must_use]
-    pub fn with_shift(mut self, shift: Duration) -> Self {
-        self.twin.shift = shift;
-        self
+    /// To be called before an input is handed to the machine, with its outbox.
+    fn begin(&mut self, input: &Input<'_, dyn AnyCommand>, now: Instant, ours: &mut Effects) -> Before {
+        let later_at = self.last_at.filter(|last_at| now < *last_at);
+        self.last_at = Some(now);
+        if later_at.is_none() && self.promises.is_repeatable {
+            self.twin.begin(ours);
+        }
+        let was_due = matches!(input, Input::Timeout) && self.deadline.is_some_and(|due_at| due_at <= now);
+        Before { mark: ours.len(), was_due, later_at }
     }
 
-    /// Gives the twin exactly what the machine gets: no early timeouts, no cuts of its own. With no shift either, a
-    /// difference can only be one of law 6.
-    #[must_use]
-    pub fn plain(mut self) -> Self {
-        self.twin.plain = true;
-        self
+    /// To be called with what the machine has made of it. A broken law is added to its effects.
+    fn end(&mut self, before: &Before, input: Input<'_, dyn AnyCommand>, now: Instant, turn: &mut Turn<'_>) {
+        if let Err(violation) = self.judge(before, input, now, turn) {
+            self.over = true;
+            turn.effects.violate(violation);
+        }
+        self.deadline = turn.deadline;
     }
 
-    /// The machine inside.
-    pub fn machine(&self) -> &M {
-        &self.machine
+    fn judge(
+        &mut self,
+        before: &Before,
+        input: Input<'_, dyn AnyCommand>,
+        now: Instant,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Violation> {
+        if let Some(later_at) = before.later_at {
+            let detail = format!("an input came at {now}, after one at {later_at}");
+            return Err(Violation { law: Law::TimeGoesOn, detail });
+        }
+        self.judge_alone(before, now, turn)?;
+        if !self.promises.is_repeatable {
+            return Ok(());
+        }
+        if self.twin.has_lost_track(self.deadline, &input, now) {
+            self.over = true;
+            return Ok(());
+        }
+        self.twin.feed(input, now, self.promises.cuts);
+        let ours = Output { effects: turn.effects, mark: before.mark, events: turn.events };
+        self.over = !self.twin.compare(turn.deadline, ours, now, &self.promises)?;
+        Ok(())
     }
 
     /// Laws 3, 8 and 9, on what the machine has just put out.
-    fn judge(
-        &self,
-        was_due: bool,
-        now: Instant,
-        out: &mut Outbox<M::Event>,
-        mark: usize,
-    ) -> Result<(), Violation> {
-        if let Some(misuse) = out.take_misuse() {
+    fn judge_alone(&self, before: &Before, now: Instant, turn: &mut Turn<'_>) -> Result<(), Violation> {
+        if let Some(misuse) = turn.effects.take_misuse() {
             return Err(Violation { law: Law::SilentAfterTheEnd, detail: format!("at {now} {misuse}") });
         }
-        if was_due && self.machine.deadline().is_some_and(|due_at| due_at <= now) {
-            let deadline = moment(self.machine.deadline(), Duration::ZERO);
+        if before.was_due && turn.deadline.is_some_and(|due_at| due_at <= now) {
+            let deadline = moment(turn.deadline, Duration::ZERO);
             let detail = format!("after the timeout at {now} the deadline is {deadline}, which is not later");
             return Err(Violation { law: Law::TimerAdvances, detail });
         }
         let (mut messages, mut bytes_len) = (0, 0);
-        for effect in out.effects().skip(mark) {
+        for effect in turn.effects.from(before.mark) {
             match effect {
                 Effect::Send { bytes, .. } | Effect::Write { bytes, .. } => {
                     messages += 1;
@@ -180,56 +140,204 @@ impl<M: Machine> Lawful<M> {
         Ok(())
     }
 
-    fn checked(
-        &mut self,
-        input: Input<'_, M::Command>,
-        now: Instant,
-        out: &mut Outbox<M::Event>,
-    ) -> Result<(), Violation> {
-        if let Some(last_at) = self.last_at
-            && now < last_at
-        {
-            self.machine.handle(input, now, out);
-            let detail = format!("an input came at {now}, after one at {last_at}");
-            return Err(Violation { law: Law::TimeGoesOn, detail });
-        }
-        let is_first = self.last_at.replace(now).is_none();
-        let has_twin = self.promises.repeatable;
-        if has_twin {
-            self.twin.begin(out);
-        }
-        let early = if is_first || !has_twin { Ok(()) } else { self.twin.offer_early_timeout(now) };
+    fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
+        // What the twin hides from its fingerprint, and in how many steps it came there, would show in the laws alone.
+        self.over || self.twin.fingerprint(now, to)
+    }
 
-        let (mark, deadline) = (out.len(), self.machine.deadline());
-        let was_due = matches!(input, Input::Timeout) && deadline.is_some_and(|due_at| due_at <= now);
-        self.machine.handle(input.clone(), now, out);
-        early?;
-        self.judge(was_due, now, out, mark)?;
-        if !has_twin {
-            return Ok(());
-        }
-
-        if self.twin.has_lost_track(deadline, &input, now) {
-            self.over = true;
-            return Ok(());
-        }
-        self.twin.feed(input, now, self.promises.cuts);
-        self.over = !self.twin.compare(self.machine.deadline(), out, mark, now, self.promises.cuts)?;
-        Ok(())
+    /// How much later the twin begins; not at all if law 5 was given up.
+    fn set(&mut self, shift: Duration, plain: bool) {
+        let is_given_up = matches!(self.promises.moments, Moments::Anywhere);
+        self.twin.shift = if is_given_up { Duration::ZERO } else { shift };
+        self.twin.plain = plain;
     }
 }
 
-impl<M: Machine> Machine for Lawful<M> {
+/// How the laws are checked in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rigour {
+    /// How much later twins begin.
+    pub(crate) shift: Duration,
+    /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
+    pub(crate) plain: bool,
+}
+
+/// What runs on a host, with the laws checked on it if wanted.
+pub(crate) struct Checked<'s> {
+    machine: Box<dyn Actor + 's>,
+    judge: Judge<'s>,
+    /// Whether the laws are checked in this run.
+    is_judged: bool,
+}
+
+impl<'s> Checked<'s> {
+    /// A machine and its twin, made by one factory.
+    pub(crate) fn new(machine: Box<dyn Actor + 's>, twin: Box<dyn Actor + 's>, promises: Promises) -> Self {
+        let twin = Twin::new(twin, TWIN_SHIFT);
+        let judge = Judge { twin, promises, last_at: None, deadline: None, over: false };
+        Self { machine, judge, is_judged: false }
+    }
+
+    /// A new run begins: nothing is there.
+    pub(crate) fn forget(&mut self, rigour: Option<Rigour>, decode: Option<Decode>) {
+        self.machine.forget();
+        if let Some(rigour) = rigour {
+            self.judge.set(rigour.shift, rigour.plain);
+            self.judge.twin.decode = decode;
+        }
+        if self.is_judged || rigour.is_some() {
+            self.judge.twin.actor.forget();
+        }
+        self.is_judged = rigour.is_some();
+    }
+
+    /// Makes a machine, whose datagram sockets are these.
+    pub(crate) fn boot(&mut self, boot: Boot<'_>, sockets: &[crate::machine::Peer]) {
+        self.machine.boot(boot);
+        self.machine.effects().open(sockets);
+        if self.is_judged {
+            self.judge.reset();
+            self.judge.twin.actor.boot(boot);
+            self.judge.twin.actor.effects().open(sockets);
+        }
+    }
+
+    /// Drops the machine.
+    pub(crate) fn crash(&mut self) {
+        self.machine.crash();
+        if self.is_judged {
+            self.judge.twin.actor.crash();
+        }
+    }
+
+    /// Hands one input in.
+    pub(crate) fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_> {
+        if !self.is_judged || self.judge.over {
+            return self.machine.handle(input, now);
+        }
+        let before = self.judge.begin(&input, now, self.machine.effects());
+        let mut turn = self.machine.handle(input, now);
+        self.judge.end(&before, input, now, &mut turn);
+        turn
+    }
+
+    pub(crate) fn effects(&mut self) -> &mut Effects {
+        self.machine.effects()
+    }
+
+    pub(crate) fn peek(&self) -> &Effects {
+        self.machine.peek()
+    }
+
+    pub(crate) fn events(&self) -> &dyn Events {
+        self.machine.events()
+    }
+
+    pub(crate) fn state(&self, want: TypeId) -> Option<&dyn Any> {
+        self.machine.state(want)
+    }
+
+    pub(crate) fn kind(&self) -> &'static str {
+        self.machine.kind()
+    }
+
+    pub(crate) fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
+        self.machine.fingerprint(now, to) && (!self.is_judged || self.judge.fingerprint(now, to))
+    }
+}
+
+/// A machine with the laws checked on it, for whoever drives single machines: fuzz targets and tests. It is itself a
+/// machine and behaves as the one inside; a broken law comes out as [`Effect::Violation`]. Simulated runs check the laws
+/// by themselves.
+///
+/// ```
+/// use lossproof::machine::{Effect, Outlet};
+/// use lossproof::{Input, Instant, Lawful, Machine, Outbox, Promises};
+/// use std::time::Duration;
+///
+/// /// Ticks every second, but forgets that a late timeout may leave the next deadline in the past.
+/// struct Ticker(Option<Instant>);
+///
+/// impl Machine for Ticker {
+///     type Command = ();
+///     type Event = &'static str;
+///
+///     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<&'static str>) {
+///         match (input, self.0) {
+///             (Input::Start { .. }, _) => self.0 = Some(now + Duration::from_secs(1)),
+///             (Input::Timeout, Some(due_at)) => {
+///                 out.event("tick");
+///                 self.0 = Some(due_at + Duration::from_secs(1)); // should be the first one after `now`
+///             }
+///             _ => {}
+///         }
+///     }
+///
+///     fn deadline(&self) -> Option<Instant> {
+///         self.0
+///     }
+/// }
+///
+/// let mut ticker = Lawful::new(Ticker(None), Ticker(None), Promises::default());
+/// let mut out = Outlet::new();
+/// out.feed(&mut ticker, Input::Start { local: "127.0.0.1:1".parse()? }, Instant::START);
+/// out.feed(&mut ticker, Input::Timeout, Instant::from_millis(2_500));
+/// let broken = out.effects().find_map(|effect| match effect {
+///     Effect::Violation(violation) => Some(violation.law.number()),
+///     _ => None,
+/// });
+/// assert_eq!(broken, Some(3));
+/// # Ok::<(), lossproof::machine::PeerError>(())
+/// ```
+pub struct Lawful<M: Machine> {
+    machine: M,
+    judge: Judge<'static>,
+}
+
+impl<M: Machine> Lawful<M> {
+    /// Checks the laws on `machine`; `twin` is another one from the same factory and the same
+    /// [`Boot`](crate::Boot).
+    pub fn new(machine: M, twin: M, promises: Promises) -> Self {
+        let twin = Twin::new(Box::new(Edge::with(twin)), TWIN_SHIFT);
+        let mut judge = Judge { twin, promises, last_at: None, deadline: None, over: false };
+        judge.set(TWIN_SHIFT, false);
+        Self { machine, judge }
+    }
+
+    /// Starts the twin this much later instead.
+    #[must_use]
+    pub fn with_shift(mut self, shift: Duration) -> Self {
+        self.judge.set(shift, self.judge.twin.plain);
+        self
+    }
+
+    /// Gives the twin exactly what the machine gets: no cuts of its own. With no shift either, a difference can only be
+    /// one of law 6.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.judge.twin.plain = true;
+        self
+    }
+
+    /// The machine inside.
+    pub const fn machine(&self) -> &M {
+        &self.machine
+    }
+}
+
+impl<M: Machine<Command: AnyCommand>> Machine for Lawful<M> {
     type Command = M::Command;
     type Event = M::Event;
 
     fn handle(&mut self, input: Input<'_, M::Command>, now: Instant, out: &mut Outbox<M::Event>) {
-        if self.over {
-            self.machine.handle(input, now, out);
-        } else if let Err(violation) = self.checked(input, now, out) {
-            self.over = true;
-            out.violate(violation);
+        if self.judge.over {
+            return self.machine.handle(input, now, out);
         }
+        let before = self.judge.begin(&input.erased(), now, out);
+        self.machine.handle(input, now, out);
+        let deadline = self.machine.deadline();
+        let (effects, events) = out.parts();
+        self.judge.end(&before, input.erased(), now, &mut Turn { effects, events, deadline });
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -237,7 +345,16 @@ impl<M: Machine> Machine for Lawful<M> {
     }
 
     fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
-        // What the twin hides from its fingerprint, and in how many steps it came there, would show in the laws alone.
-        self.machine.fingerprint(now, to) && (self.over || self.twin.fingerprint(now, to))
+        self.machine.fingerprint(now, to) && self.judge.fingerprint(now, to)
+    }
+
+    fn shows(&self) -> Option<&dyn Any> {
+        Some(&self.machine)
+    }
+}
+
+impl<M: Machine + fmt::Debug> fmt::Debug for Lawful<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lawful").field("machine", &self.machine).finish_non_exhaustive()
     }
 }

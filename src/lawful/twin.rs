@@ -1,12 +1,12 @@
 //! The machine beside the machine.
 
-use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::Cuts;
-use super::compare::{Heed, Trace, list, moment, same_effects};
-use crate::machine::{Conn, ConnMap, Effect, Input, Law, Lead, Machine, Outbox, Violation};
+use super::compare::{Heed, Output, Trace, moment};
+use super::{Cuts, Decode, Moments, Promises};
+use crate::actor::{Actor, AnyCommand};
+use crate::machine::{Conn, ConnMap, Effect, Effects, Input, Law, Lead, Violation};
 use crate::seed;
 use crate::time::Instant;
 
@@ -14,15 +14,14 @@ use crate::time::Instant;
 ///
 /// Where it pauses a stream in the middle of a slice that the first machine got whole, it falls behind: nothing more of
 /// that stream may be handed to it. What both put out from then on is kept, and compared when it has caught up.
-#[derive(Debug)]
-pub(super) struct Twin<M: Machine> {
-    machine: M,
-    out: Outbox<M::Event>,
+pub(super) struct Twin<'s> {
+    pub(super) actor: Box<dyn Actor + 's>,
     pub(super) shift: Duration,
     /// It gets exactly what the machine gets.
     pub(super) plain: bool,
+    pub(super) decode: Option<Decode>,
     steps: u64,
-    /// How many of the effects in `out` were looked at.
+    /// How many of the effects were looked at.
     seen: usize,
     /// The streams that it has paused.
     paused: ConnMap<Waiting>,
@@ -53,13 +52,13 @@ impl Waiting {
     }
 }
 
-impl<M: Machine> Twin<M> {
-    pub(super) fn new(machine: M, shift: Duration) -> Self {
+impl<'s> Twin<'s> {
+    pub(super) fn new(actor: Box<dyn Actor + 's>, shift: Duration) -> Self {
         Self {
-            machine,
-            out: Outbox::default(),
+            actor,
             shift,
             plain: false,
+            decode: None,
             steps: 0,
             seen: 0,
             paused: ConnMap::default(),
@@ -72,59 +71,52 @@ impl<M: Machine> Twin<M> {
         }
     }
 
+    /// Begins with a new machine, which has been made.
+    pub(super) fn reset(&mut self) {
+        self.steps = 0;
+        self.seen = 0;
+        self.paused = ConnMap::default();
+        self.closed.clear();
+        (self.done, self.was_cut, self.behind_since) = (false, false, None);
+        self.traces.iter_mut().for_each(Trace::clear);
+        self.leads.clear();
+    }
+
     /// Writes what distinguishes its state from others. False if it has none to write, or is behind.
     pub(super) fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
         (self.done, self.was_cut).hash(&mut to);
-        self.behind_since.is_none() && self.machine.fingerprint(now + self.shift, to)
+        self.behind_since.is_none() && self.actor.fingerprint(now + self.shift, to)
     }
 
     /// Makes ready for an input: the streams are those of the machine.
-    pub(super) fn begin<F>(&mut self, out: &Outbox<F>) {
+    pub(super) fn begin(&mut self, ours: &mut Effects) {
         self.steps += 1;
         self.seen = 0;
         self.closed.clear();
-        self.out.drain(|_| ());
+        self.actor.forget_events();
+        let effects = self.actor.effects();
+        effects.clear();
         // Misuse shows in what is missing from the output.
-        let _ = self.out.take_misuse();
-        self.out.mirror_streams(out);
+        let _ = effects.take_misuse();
+        effects.mirror_streams(ours);
         for lead in self.leads.drain(..) {
-            self.out.give_lead(lead);
+            effects.give_lead(lead);
         }
-    }
-
-    /// Law 2: a timeout that is not due changes nothing.
-    pub(super) fn offer_early_timeout(&mut self, now: Instant) -> Result<(), Violation> {
-        let deadline = self.machine.deadline();
-        let twin_now = now + self.shift;
-        if self.plain || deadline.is_some_and(|due_at| due_at <= twin_now) {
-            return Ok(());
-        }
-        self.machine.handle(Input::Timeout, twin_now, &mut self.out);
-        if self.out.is_empty() && self.out.take_misuse().is_none() && self.machine.deadline() == deadline {
-            return Ok(());
-        }
-        let detail = format!(
-            "at {now} a timeout came before the deadline {}; it put out {} and the deadline became {}",
-            moment(deadline, self.shift),
-            list(&self.out, 0),
-            moment(self.machine.deadline(), self.shift),
-        );
-        Err(Violation { law: Law::EarlyTimeout, detail })
     }
 
     /// Whether an input leads to where a twin that is behind can no longer follow, though it broke no law: a timer
     /// that only one of the two has, or the end of a stream of which it has still to read. `deadline` is that of the
     /// machine before the input.
-    pub(super) fn has_lost_track<C>(
+    pub(super) fn has_lost_track(
         &self,
         deadline: Option<Instant>,
-        input: &Input<'_, C>,
+        input: &Input<'_, dyn AnyCommand>,
         now: Instant,
     ) -> bool {
         if self.behind_since.is_none() {
             return false;
         }
-        let deadlines = [deadline.map(|at| at + self.shift), self.machine.deadline()];
+        let deadlines = [deadline.map(|at| at + self.shift), self.actor.deadline()];
         let one_is_due = deadlines.iter().flatten().any(|&due_at| due_at <= now + self.shift);
         let unread = match input {
             Input::Closed { conn, .. } => self.paused.get(*conn).is_some_and(|waiting| !waiting.is_empty()),
@@ -134,7 +126,7 @@ impl<M: Machine> Twin<M> {
     }
 
     /// Gives it what the machine got, a stream's bytes in slices of its own.
-    pub(super) fn feed(&mut self, input: Input<'_, M::Command>, now: Instant, cuts: Cuts) {
+    pub(super) fn feed(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant, cuts: Cuts) {
         match input {
             Input::Received { conn, bytes } => {
                 if let Some(waiting) = self.paused.get_mut(conn) {
@@ -197,12 +189,12 @@ impl<M: Machine> Twin<M> {
     }
 
     /// Hands in one input, and notes which streams it pauses, resumes and closes.
-    fn handle(&mut self, input: Input<'_, M::Command>, now: Instant) {
+    fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) {
         if self.done {
             return;
         }
-        self.machine.handle(input, now + self.shift, &mut self.out);
-        for effect in self.out.effects().skip(self.seen) {
+        let effects = self.actor.handle(input, now + self.shift).effects;
+        for effect in effects.from(self.seen) {
             match effect {
                 Effect::Pause { conn } if !self.closed.contains(&conn) => match self.paused.get_mut(conn) {
                     Some(waiting) => waiting.resumed = false,
@@ -220,7 +212,7 @@ impl<M: Machine> Twin<M> {
                 _ => {}
             }
         }
-        self.seen = self.out.len();
+        self.seen = effects.len();
     }
 
     /// Whether it wants nothing more of a stream.
@@ -233,57 +225,56 @@ impl<M: Machine> Twin<M> {
     pub(super) fn compare(
         &mut self,
         deadline: Option<Instant>,
-        out: &Outbox<M::Event>,
-        mark: usize,
+        ours: Output<'_>,
         now: Instant,
-        cuts: Cuts,
+        promises: &Promises,
     ) -> Result<bool, Violation> {
-        let heed = Heed { events: cuts == Cuts::Free || !self.was_cut, pauses: !self.was_cut };
+        let Promises { cuts, moments, .. } = *promises;
+        let moments = if self.shift.is_zero() { Moments::None } else { moments };
+        let heed = Heed { events: cuts == Cuts::Free || !self.was_cut, pauses: !self.was_cut, moments };
         let was_behind_since = self.behind_since;
         let is_behind = !self.done && self.paused.iter().any(|(_, waiting)| !waiting.is_empty());
+        let its = Output { effects: self.actor.peek(), mark: 0, events: self.actor.events() };
         let same = if was_behind_since.is_some() || is_behind {
-            self.traces[0].extend(out.effects().skip(mark), heed);
-            self.traces[1].extend(self.out.effects(), heed);
+            self.traces[0].extend(ours, heed);
+            self.traces[1].extend(its, heed);
             is_behind || self.traces[0] == self.traces[1]
         } else {
-            same_effects(out.effects().skip(mark), self.out.effects(), heed)
+            ours.same(its, heed)
         };
         if is_behind {
             self.behind_since.get_or_insert(now);
-            self.out.leads_over(out, &mut self.leads);
+            self.actor.peek().leads_over(ours.effects, &mut self.leads);
             return Ok(true);
         }
         self.behind_since = None;
-        self.traces.iter_mut().for_each(Trace::clear);
-        if same && deadline.map(|due_at| due_at + self.shift) == self.machine.deadline() {
+        let is_in_time = deadline.map(|due_at| due_at + self.shift) == self.actor.deadline();
+        if same && is_in_time {
+            self.traces.iter_mut().for_each(Trace::clear);
             return Ok(true);
         }
         if same && was_behind_since.is_some_and(|since| since < now) {
             // It has read later than the machine, and so may wait longer.
+            self.traces.iter_mut().for_each(Trace::clear);
             return Ok(false);
         }
-        Err(self.difference(deadline, out, mark, now))
+        if was_behind_since.is_none() {
+            self.traces[0].extend(ours, heed);
+            self.traces[1].extend(its, heed);
+        }
+        Err(self.difference(deadline, now))
     }
 
-    fn difference(
-        &self,
-        deadline: Option<Instant>,
-        out: &Outbox<M::Event>,
-        mark: usize,
-        now: Instant,
-    ) -> Violation {
+    fn difference(&self, deadline: Option<Instant>, now: Instant) -> Violation {
         let law = match (self.was_cut, self.shift.is_zero()) {
             (true, _) => Law::CutsDoNotMatter,
             (false, false) => Law::ShiftedInTime,
             (false, true) => Law::SameInputsSameOutputs,
         };
-        let detail = format!(
-            "at {now} the machine put out {} with the deadline {}, its twin {} with {}",
-            list(out, mark),
-            moment(deadline, Duration::ZERO),
-            list(&self.out, 0),
-            moment(self.machine.deadline(), self.shift),
-        );
-        Violation { law, detail }
+        let detail = self.traces[0].difference(&self.traces[1], self.decode).unwrap_or_else(|| {
+            let (ours, its) = (moment(deadline, Duration::ZERO), moment(self.actor.deadline(), self.shift));
+            format!("the deadline of the machine is {ours}, that of its twin {its}")
+        });
+        Violation { law, detail: format!("at {now} {detail}") }
     }
 }

@@ -14,17 +14,19 @@ use super::{Conn, Peer};
 /// - `Eof` comes at most once for a connection, and no `Received` after it.
 /// - While a connection is paused, no `Received` and no `Eof` of it comes; `Writable` and `Closed` still do.
 ///
-/// Bytes are borrowed for the time of the call: a machine copies what it wants to keep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input<'a, C> {
-    /// The run begins. `local` is the bound address, or port 0 where nothing is bound.
+/// Bytes and commands are borrowed for the time of the call: a machine copies what it wants to keep.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Input<'a, C: ?Sized> {
+    /// The run begins. `local` is the address of the host's first socket, or port 0 where it has none;
+    /// [`Outbox::sockets`](crate::Outbox) has all of its datagram sockets.
     Start {
         /// The machine's own address.
         local: Peer,
     },
     /// The application asks for something.
-    Command(C),
-    /// The deadline is reached. It may also come early, and then must change nothing (law 2).
+    Command(&'a C),
+    /// The deadline is reached: it never comes earlier.
     Timeout,
     /// The run should end (Ctrl-C): say goodbye, then be done.
     Stop,
@@ -32,6 +34,8 @@ pub enum Input<'a, C> {
     Datagram {
         /// Its source.
         peer: Peer,
+        /// Which of the host's own addresses it came to. [`Outbox::reply`](crate::Outbox) answers from there.
+        local: Peer,
         /// Its payload: 0 to 65,507 bytes over IPv4, to 65,527 over IPv6.
         bytes: &'a [u8],
     },
@@ -39,6 +43,8 @@ pub enum Input<'a, C> {
     Unreachable {
         /// Where it was sent.
         peer: Peer,
+        /// From which of the host's own addresses.
+        local: Peer,
     },
     /// A connection stands: one that was asked for, or one that was accepted.
     Connected {
@@ -84,8 +90,21 @@ pub enum Input<'a, C> {
     },
 }
 
+// It is handed in by value, for each packet.
+const _: () = assert!(size_of::<Input<'_, [u64; 100]>>() <= 64);
+
+// A derive would ask it of the command.
+impl<C: ?Sized> Clone for Input<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C: ?Sized> Copy for Input<'_, C> {}
+
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum CloseReason {
     /// Both directions came to their end in good order.
     Finished,
@@ -111,6 +130,7 @@ impl fmt::Display for CloseReason {
 
 /// Why a connection did not come to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// Nobody listens there.
     Refused,

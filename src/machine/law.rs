@@ -1,17 +1,18 @@
 //! The laws that every machine keeps, as names.
 
+use std::error::Error;
 use std::fmt;
 
 /// One law of the contract; [`Lawful`](crate::Lawful) checks them while a machine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Law {
     /// Law 1: time does not go back.
     TimeGoesOn = 1,
-    /// Law 2: a timeout before the deadline does nothing: no output, the same deadline.
-    EarlyTimeout,
-    /// Law 3: a timeout at the deadline handles everything due: the next deadline is strictly later, or none.
-    TimerAdvances,
+    /// Law 3: a timeout at the deadline handles everything due: the next deadline is strictly later, or none. (The
+    /// second law is kept by the worlds: a timeout is handed in only when it is due.)
+    TimerAdvances = 3,
     /// Law 4: how a stream is cut into slices does not change what comes out.
     CutsDoNotMatter,
     /// Law 5: starting at another instant shifts everything by that much and changes nothing else.
@@ -22,15 +23,15 @@ pub enum Law {
     NoPanic,
     /// Law 8: what one input can cause is bounded.
     BoundedOutput,
-    /// Law 9: after `Closed`, or after `done`, nothing is sent there.
+    /// Law 9: nothing is put out that cannot be done: nothing on a stream after `Closed`, nothing at all after `done`, no
+    /// datagram that no socket can send. [`Misuse`](super::Misuse) lists what that is.
     SilentAfterTheEnd,
 }
 
 impl Law {
     /// Every law, by number.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::TimeGoesOn,
-        Self::EarlyTimeout,
         Self::TimerAdvances,
         Self::CutsDoNotMatter,
         Self::ShiftedInTime,
@@ -49,14 +50,13 @@ impl Law {
     pub const fn text(self) -> &'static str {
         match self {
             Self::TimeGoesOn => "time does not go back",
-            Self::EarlyTimeout => "a timeout before the deadline does nothing",
             Self::TimerAdvances => "a timeout at the deadline leaves a later deadline, or none",
             Self::CutsDoNotMatter => "how a stream is cut into slices does not change what comes out",
             Self::ShiftedInTime => "starting at another instant changes nothing but the instants",
             Self::SameInputsSameOutputs => "the same inputs give the same outputs",
             Self::NoPanic => "no input makes the machine panic",
             Self::BoundedOutput => "what one input can cause is bounded",
-            Self::SilentAfterTheEnd => "after closed, or after done, nothing is sent there",
+            Self::SilentAfterTheEnd => "nothing is put out that cannot be done, as after closed or after done",
         }
     }
 }
@@ -68,11 +68,18 @@ impl fmt::Display for Law {
 }
 
 /// A law that was broken, and how.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{law} is broken: {detail}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The law.
     pub law: Law,
     /// What was seen, and what should have been.
     pub detail: String,
 }
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is broken: {}", self.law, self.detail)
+    }
+}
+
+impl Error for Violation {}

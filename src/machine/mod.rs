@@ -7,17 +7,23 @@
 mod conn;
 mod input;
 mod law;
+#[cfg_attr(
+    not(any(feature = "sim", feature = "net")),
+    allow(dead_code, unused_imports, reason = "what drivers of this crate call has no caller then")
+)]
 mod outbox;
 mod peer;
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::hash::Hasher;
 
 pub use conn::{Conn, ConnMap};
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
+#[cfg(any(feature = "sim", feature = "net"))]
 pub(crate) use outbox::Lead;
-pub use outbox::{Chunk, Effect, Misuse, Outbox, Status};
+pub use outbox::{Chunk, Effect, Effects, Misuse, Outbox, Outlet, Status};
 pub use peer::{Peer, PeerError, UnixPath};
 
 use crate::time::Instant;
@@ -26,8 +32,22 @@ use crate::time::Instant;
 pub mod limits {
     use std::time::Duration;
 
-    /// The longest payload of a datagram over IPv4: 65,535 less the headers of IP and UDP (RFC 768).
+    use super::Peer;
+
+    /// The longest payload of a datagram over IPv4: 65,535 less the headers of IP and UDP (RFC 768). Unix sockets have
+    /// the same bound, though systems allow more.
     pub const MAX_DATAGRAM_LEN: usize = 65_507;
+    /// The longest payload of a datagram over IPv6: 65,535 less the header of UDP (RFC 8200 section 3).
+    pub const MAX_DATAGRAM_LEN_V6: usize = 65_527;
+
+    /// The longest payload of a datagram to this peer.
+    pub const fn max_datagram_len(peer: &Peer) -> usize {
+        match peer {
+            Peer::V6 { .. } => MAX_DATAGRAM_LEN_V6,
+            Peer::V4 { .. } | Peer::Unix(_) => MAX_DATAGRAM_LEN,
+        }
+    }
+
     /// How many bytes of a stream are on their way at most: written, and not yet taken by the peer's machine in
     /// simulation, or by the kernel on real sockets.
     pub const SEND_BUFFER_LEN: usize = 64 * 1024;
@@ -43,8 +63,8 @@ pub mod limits {
 
 /// One end of a protocol, without clock, I/O or randomness.
 ///
-/// The nine laws of [`Law`] say what every machine keeps; [`Lawful`](crate::Lawful) checks them. Handlers do not
-/// fail: what a peer does wrong is an event, what this end cannot do is [`Outbox::done`] with a failure.
+/// The laws of [`Law`] say what every machine keeps; every simulated run checks them. Handlers do not fail: what a peer
+/// does wrong is an event, what this end cannot do is [`Outbox::done`](Effects::done) with a failure.
 ///
 /// ```
 /// use lossproof::{Input, Instant, Machine, Outbox};
@@ -57,33 +77,37 @@ pub mod limits {
 ///     type Event = ();
 ///
 ///     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<()>) {
-///         if let Input::Datagram { peer, bytes } = input {
-///             out.send_fmt(peer, format_args!("{}", bytes.len()));
+///         if let Input::Datagram { bytes, .. } = input {
+///             out.reply_fmt(format_args!("{}", bytes.len()));
 ///         }
-///     }
-///
-///     fn deadline(&self) -> Option<Instant> {
-///         None
 ///     }
 /// }
 /// ```
-pub trait Machine {
+pub trait Machine: Any {
     /// What the application asks of it.
-    type Command: Clone;
+    type Command: 'static;
     /// What it tells the application.
-    type Event: PartialEq + Debug;
+    type Event: PartialEq + Debug + 'static;
 
     /// Takes one input at `now`; everything that it wants done goes to `out`.
     fn handle(&mut self, input: Input<'_, Self::Command>, now: Instant, out: &mut Outbox<Self::Event>);
 
     /// When [`Input::Timeout`] is due next, if ever. It changes only by [`Machine::handle`].
-    fn deadline(&self) -> Option<Instant>;
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
 
     /// Writes what distinguishes this state from others to `to`, with times relative to `now`, and says whether
     /// it did. Two machines with equal fingerprints must behave equally from here on. Exhaustive search uses it
     /// to recognise states that it has seen, and every search to tell a livelock.
     fn fingerprint(&self, _now: Instant, _to: &mut dyn Hasher) -> bool {
         false
+    }
+
+    /// For a machine around another one: the machine that it stands for. That is what properties see as the state of
+    /// the host.
+    fn shows(&self) -> Option<&dyn Any> {
+        None
     }
 }
 
@@ -102,21 +126,11 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
     fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
         (**self).fingerprint(now, to)
     }
+
+    fn shows(&self) -> Option<&dyn Any> {
+        (**self).shows()
+    }
 }
 
-/// A machine whose type is not known: the roles of one system share their commands and events, and this lets one
-/// run hold them all.
+/// A machine of which only its commands and events are known: so that one role can be played by several.
 pub type BoxedMachine<C, E> = Box<dyn Machine<Command = C, Event = E>>;
-
-/// What a factory gets to make a machine from. A restart makes a new machine.
-#[derive(Clone, Copy, Debug)]
-pub struct Boot<'a> {
-    /// How many machines ran on this host before, in this run.
-    pub incarnation: u32,
-    /// Where the machine's randomness comes from, through a generator with a fixed stream. Differs from host to
-    /// host and from incarnation to incarnation.
-    pub seed: u64,
-    /// What the machine before saved last by [`Outbox::save`]; empty if nothing. A save is durable at once, so a crash
-    /// and a loss of power keep the same.
-    pub disk: &'a [u8],
-}

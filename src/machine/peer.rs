@@ -1,14 +1,15 @@
 //! Addresses.
 
-use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::error::Error;
 use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 /// The address of one end: internet or Unix.
 ///
-/// Small enough to copy, with an order and a hash that do not depend on the process, so it can be a key.
+/// At most 24 bytes, so it is copied freely. Its order and its hash do not depend on the process, so it can be a key.
 ///
 /// Its text form is what the command line takes: `127.0.0.1:1060`, `[::1]:1060` or `unix:/tmp/socket`.
 ///
@@ -22,61 +23,139 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Peer {
-    /// An IPv4 or IPv6 address with its port.
-    Inet(SocketAddr),
+    /// An IPv4 address with its port.
+    V4 {
+        /// The address.
+        ip: Ipv4Addr,
+        /// The port.
+        port: u16,
+    },
+    /// An IPv6 address with its port. A flow label does not name a peer, so there is none.
+    V6 {
+        /// The address.
+        ip: Ipv6Addr,
+        /// The zone of a link-local address, or 0.
+        scope: u32,
+        /// The port.
+        port: u16,
+    },
     /// A Unix socket in the file system's name space, or one without a name.
     Unix(UnixPath),
 }
 
+// Two of them and a slice make an input of 64 bytes.
+const _: () = assert!(size_of::<Peer>() <= 24);
+
 impl Peer {
     /// The port, for an internet address.
-    pub fn port(&self) -> Option<u16> {
-        match self {
-            Self::Inet(addr) => Some(addr.port()),
+    pub const fn port(&self) -> Option<u16> {
+        match *self {
+            Self::V4 { port, .. } | Self::V6 { port, .. } => Some(port),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The IP address, for an internet address.
+    pub const fn ip(&self) -> Option<IpAddr> {
+        match *self {
+            Self::V4 { ip, .. } => Some(IpAddr::V4(ip)),
+            Self::V6 { ip, .. } => Some(IpAddr::V6(ip)),
             Self::Unix(_) => None,
         }
     }
 
     /// The internet address, if it is one.
-    pub fn inet(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Inet(addr) => Some(*addr),
+    pub const fn inet(&self) -> Option<SocketAddr> {
+        match *self {
+            Self::V4 { ip, port } => Some(SocketAddr::new(IpAddr::V4(ip), port)),
+            Self::V6 { ip, scope, port } => Some(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope))),
             Self::Unix(_) => None,
         }
+    }
+
+    /// The same address with another port; a Unix socket has none, and stays.
+    #[must_use]
+    pub const fn with_port(self, port: u16) -> Self {
+        match self {
+            Self::V4 { ip, .. } => Self::V4 { ip, port },
+            Self::V6 { ip, scope, .. } => Self::V6 { ip, scope, port },
+            Self::Unix(path) => Self::Unix(path),
+        }
+    }
+
+    /// Whether both are of one family: IPv4, IPv6 or Unix.
+    pub const fn is_like(&self, other: &Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::V4 { .. }, Self::V4 { .. })
+                | (Self::V6 { .. }, Self::V6 { .. })
+                | (Self::Unix(_), Self::Unix(_))
+        )
+    }
+
+    /// Whether a socket that is bound here has `local` as its own address: the same one, or any of a wildcard's.
+    pub fn covers(&self, local: &Self) -> bool {
+        let is_any = self.ip().is_some_and(|ip| ip.is_unspecified());
+        self == local || (is_any && self.is_like(local) && self.port() == local.port())
     }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(addr: SocketAddr) -> Self {
-        Self::Inet(addr)
+        match addr {
+            SocketAddr::V4(addr) => Self::V4 { ip: *addr.ip(), port: addr.port() },
+            SocketAddr::V6(addr) => Self::V6 { ip: *addr.ip(), scope: addr.scope_id(), port: addr.port() },
+        }
     }
 }
 
 impl From<(IpAddr, u16)> for Peer {
     fn from((ip, port): (IpAddr, u16)) -> Self {
-        Self::Inet(SocketAddr::new(ip, port))
+        SocketAddr::new(ip, port).into()
     }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Inet(addr) => addr.fmt(f),
-            Self::Unix(path) => path.fmt(f),
+        match (self, self.inet()) {
+            (_, Some(addr)) => addr.fmt(f),
+            (Self::Unix(path), _) => path.fmt(f),
+            _ => Ok(()),
         }
     }
 }
 
 /// Why a text is not an address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PeerError {
     /// Neither `IP:PORT` nor `unix:PATH`.
-    #[error("'{0}' is not an address: write IP:PORT, [IPV6]:PORT or unix:/path")]
     Syntax(String),
-    /// The path of a Unix socket is empty, too long, or has a NUL byte.
-    #[error("a unix socket's path has 1 to {max} bytes and no NUL, not {0} bytes", max = UnixPath::MAX_LEN)]
+    /// The path of a Unix socket is empty, too long, or has a NUL byte: its length.
     Path(usize),
+    /// This process has named [`UnixPath::MAX_PATHS`] different paths, and this would be one more.
+    TooManyPaths,
 }
+
+impl fmt::Display for PeerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(text) => {
+                write!(f, "'{text}' is not an address: write IP:PORT, [IPV6]:PORT or unix:/path")
+            }
+            Self::Path(len) => {
+                let max = UnixPath::MAX_LEN;
+                write!(f, "a unix socket's path has 1 to {max} bytes and no NUL, not {len} bytes")
+            }
+            Self::TooManyPaths => {
+                let max = UnixPath::MAX_PATHS;
+                write!(f, "a process names at most {max} paths of unix sockets; use fewer of them")
+            }
+        }
+    }
+}
+
+impl Error for PeerError {}
 
 impl FromStr for Peer {
     type Err = PeerError;
@@ -84,67 +163,61 @@ impl FromStr for Peer {
     fn from_str(text: &str) -> Result<Self, PeerError> {
         match text.strip_prefix("unix:") {
             Some(path) => UnixPath::new(path.as_bytes()).map(Self::Unix),
-            None => text.parse().map(Self::Inet).map_err(|_| PeerError::Syntax(text.to_owned())),
+            None => {
+                let addr: SocketAddr = text.parse().map_err(|_| PeerError::Syntax(text.to_owned()))?;
+                Ok(addr.into())
+            }
         }
     }
 }
 
-/// The path of a Unix socket, held in place so that a [`Peer`] can be copied. Empty for a socket that was
-/// never bound.
-#[derive(Clone, Copy)]
-pub struct UnixPath {
-    len: u8,
-    bytes: [u8; Self::MAX_LEN],
-}
+/// The path of a Unix socket. Each path is kept once for the whole process, so that its name is small and can be
+/// copied; it is ordered and hashed by its bytes. Empty for a socket that was never bound.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixPath(&'static [u8]);
 
 impl UnixPath {
     /// The longest path of a socket, in bytes: `sun_path` without its closing NUL (unix(7)).
     pub const MAX_LEN: usize = 107;
+    /// How many different paths one process can name: each client of a Unix datagram server brings one, and none is
+    /// forgotten.
+    pub const MAX_PATHS: usize = 65_536;
     /// A socket without a name.
-    pub const UNNAMED: Self = Self { len: 0, bytes: [0; Self::MAX_LEN] };
+    pub const UNNAMED: Self = Self(&[]);
 
     /// A path of 1 to [`UnixPath::MAX_LEN`] bytes.
     ///
     /// # Errors
-    /// [`PeerError::Path`] with the length if it is out of bounds or a byte is NUL.
+    /// [`PeerError::Path`] with the length if it is out of bounds or a byte is NUL; [`PeerError::TooManyPaths`] for the
+    /// first new path beyond [`UnixPath::MAX_PATHS`].
     pub fn new(path: &[u8]) -> Result<Self, PeerError> {
         if path.is_empty() || path.len() > Self::MAX_LEN || path.contains(&0) {
             return Err(PeerError::Path(path.len()));
         }
-        let mut bytes = [0; Self::MAX_LEN];
-        bytes[..path.len()].copy_from_slice(path);
-        Ok(Self { len: path.len() as u8, bytes })
+        static KNOWN: Mutex<Paths> = Mutex::new(Paths(BTreeSet::new()));
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).keep(path, Self::MAX_PATHS).map(Self)
     }
 
     /// The bytes of the path.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+    pub const fn as_bytes(&self) -> &'static [u8] {
+        self.0
     }
 }
 
-impl PartialEq for UnixPath {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
-    }
-}
+/// Paths that were named before.
+struct Paths(BTreeSet<&'static [u8]>);
 
-impl Eq for UnixPath {}
-
-impl PartialOrd for UnixPath {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for UnixPath {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_bytes().cmp(other.as_bytes())
-    }
-}
-
-impl Hash for UnixPath {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_bytes().hash(state);
+impl Paths {
+    fn keep(&mut self, path: &[u8], max_paths: usize) -> Result<&'static [u8], PeerError> {
+        if let Some(known) = self.0.get(path) {
+            return Ok(known);
+        }
+        if self.0.len() >= max_paths {
+            return Err(PeerError::TooManyPaths);
+        }
+        let kept: &'static [u8] = path.to_vec().leak();
+        self.0.insert(kept);
+        Ok(kept)
     }
 }
 
@@ -193,5 +266,24 @@ mod tests {
     fn order_is_by_the_bytes_of_the_path() {
         let path = |text: &str| UnixPath::new(text.as_bytes()).unwrap();
         assert!(path("/a") < path("/aa") && path("/aa") < path("/b") && UnixPath::UNNAMED < path("/a"));
+    }
+
+    #[test]
+    fn one_path_more_than_the_bound_is_refused_and_known_ones_are_not() {
+        let mut paths = Paths(BTreeSet::new());
+        let (first, second) = (paths.keep(b"/a", 2).unwrap(), paths.keep(b"/b", 2).unwrap());
+        assert_eq!(paths.keep(b"/c", 2), Err(PeerError::TooManyPaths));
+        assert_eq!((paths.keep(b"/a", 2), paths.keep(b"/b", 2)), (Ok(first), Ok(second)));
+        assert!(std::ptr::eq(first, paths.keep(b"/a", 2).unwrap()), "it is kept once");
+    }
+
+    #[test]
+    fn a_wildcard_covers_every_address_of_its_family_and_port() {
+        let peer = |text: &str| text.parse::<Peer>().unwrap();
+        assert!(peer("0.0.0.0:7").covers(&peer("127.0.0.2:7")));
+        assert!(!peer("0.0.0.0:7").covers(&peer("127.0.0.2:8")));
+        assert!(!peer("0.0.0.0:7").covers(&peer("[::1]:7")));
+        assert!(peer("[::]:7").covers(&peer("[::1]:7")));
+        assert!(!peer("127.0.0.1:7").covers(&peer("127.0.0.2:7")));
     }
 }

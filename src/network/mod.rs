@@ -120,9 +120,9 @@ pub(crate) struct Network {
 
 impl Network {
     /// Makes the network anew, in the memory of the one before. `listeners` has the port of each host that listens.
-    pub(crate) fn reset(
+    pub(crate) fn reset<'a>(
         &mut self,
-        listeners: impl ExactSizeIterator<Item = Option<u16>>,
+        listeners: impl ExactSizeIterator<Item = &'a [crate::machine::Peer]>,
         terrain: &Terrain<'_>,
     ) {
         self.host_count = listeners.len();
@@ -144,7 +144,7 @@ impl Network {
         let has_memory = self.profiles.iter().chain([&self.profile]).any(Profile::has_memory);
         refill(&mut self.links, if has_memory { flow_count } else { 0 }, Link::NEW);
         self.calm = self.profiles.iter().chain([&self.profile]).all(Profile::is_calm);
-        self.streams.reset(listeners);
+        self.streams.reset(listeners.map(|all| all.first().and_then(crate::machine::Peer::port)));
         self.trail.rewind();
         self.packets = 0;
     }
@@ -300,6 +300,12 @@ impl Network {
     /// The faults of the schedule, then those that were drawn: as a plan they make the same run again.
     pub(crate) fn faults(&self) -> impl Iterator<Item = Resolved> {
         self.schedule.faults.iter().chain(&self.drawn).copied()
+    }
+
+    /// The host fault of this place, with its index in the schedule.
+    pub(crate) fn host_fault(&self, place: u32) -> (ResolvedHost, u32) {
+        let (_, fault, index) = self.schedule.host_faults[place as usize];
+        (fault, index)
     }
 
     /// The host faults, with their order and their index in the schedule.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::text::verb;
 use super::{Link, Transcript, What};
+use crate::host::HostId;
 
 /// One record. Times are nanoseconds; bytes are text where they are UTF-8, and hex digits where not.
 #[derive(Default, Serialize)]
@@ -29,7 +30,7 @@ struct Line<'a> {
     status: Option<u8>,
 }
 
-impl<E> Transcript<'_, E> {
+impl Transcript<'_> {
     /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
     /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 1), `offset`, `len`, the payload as
     /// `text` or `hex`, `status`. Of commands, events, faults and broken laws `text` is what the text form shows.
@@ -40,7 +41,7 @@ impl<E> Transcript<'_, E> {
                 at_ns: record.at.as_nanos(),
                 host: self.names[record.host.index()],
                 what: verb(record.what),
-                ..self.fields(record.what)
+                ..self.fields(record.host, record.what)
             };
             // Strings and numbers only: this cannot fail.
             lines.push_str(&serde_json::to_string(&line).unwrap_or_default());
@@ -49,15 +50,17 @@ impl<E> Transcript<'_, E> {
         lines
     }
 
-    fn fields(&self, what: What) -> Line<'_> {
-        let peer = |host: crate::host::HostId| Some(self.names[host.index()]);
+    fn fields(&self, host: HostId, what: What) -> Line<'_> {
+        let peer = |host: HostId| Some(self.names[host.index()]);
         let link = |link: Link| Line { peer: peer(link.peer), conn: Some(link.number), ..Line::default() };
         let text = |text: String| Line { text: Some(text), ..Line::default() };
         match what {
             What::Send { to: host, n, bytes } | What::Recv { from: host, n, bytes } => {
                 Line { peer: peer(host), n: Some(n), ..payload(self.log.bytes(bytes)) }
             }
-            What::SendNowhere { bytes } => payload(self.log.bytes(bytes)),
+            What::SendNowhere { peer, bytes } => {
+                Line { text: Some(peer.to_string()), ..payload(self.log.bytes(bytes)) }
+            }
             What::Unreachable { peer: host } => Line { peer: peer(host), ..Line::default() },
             What::Fault(fault) => text(self.fault_text(&fault)),
             What::Write { link: at, offset, bytes } | What::Read { link: at, offset, bytes } => Line {
@@ -85,7 +88,7 @@ impl<E> Transcript<'_, E> {
                 Line { n: Some(u64::from(number)), text, ..Line::default() }
             }
             What::Save(len) => Line { len: Some(len as usize), ..Line::default() },
-            What::Event(index) => text(self.event_text(index)),
+            What::Event(index) => text(self.event_text(host, index)),
             What::Done(status) => Line { status: Some(status.code()), ..Line::default() },
             What::Broken(index) => text(self.log.broken_texts()[index as usize].clone()),
         }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Transcript;
 use super::story::{Fate, Flight, Kind, Mark, Row, Story};
 
-impl<E> Transcript<'_, E> {
+impl Transcript<'_> {
     /// A `sequenceDiagram` of [Mermaid](https://mermaid.js.org/syntax/sequenceDiagram.html). Arrows there take no time: each
     /// stands where it left and says when it arrived; one that came after something else, twice, or changed, has a note
     /// where it did. An arrow with a cross never arrived, or what it brought was never read.

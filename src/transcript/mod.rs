@@ -22,19 +22,9 @@ pub use recording::Recording;
 
 use crate::fault::Resolved;
 use crate::host::HostId;
-use crate::machine::{CloseReason, ConnectError, Status};
+use crate::lawful::Decode;
+use crate::machine::{CloseReason, ConnectError, Peer, Status};
 use crate::time::Instant;
-
-/// An event of a machine, with where and when it came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Happened<E> {
-    /// When.
-    pub at: Instant,
-    /// Whose machine.
-    pub host: HostId,
-    /// What.
-    pub event: E,
-}
 
 /// One thing that a run did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +79,8 @@ pub enum What {
     },
     /// A datagram left for an address where there is no host.
     SendNowhere {
+        /// The address.
+        peer: Peer,
         /// Its payload.
         bytes: Span,
     },
@@ -156,7 +148,7 @@ pub enum What {
     Command(u32),
     /// A machine saved so many bytes.
     Save(u32),
-    /// The event of this index came out.
+    /// The event of this index among those of the host came out.
     Event(u32),
     /// A machine ended.
     Done(Status),
@@ -262,41 +254,55 @@ fn host_column(record: &Record) -> u32 {
     }
 }
 
-/// How a transcript shows an event.
-pub type ShowEvent<E> = fn(&E, &mut fmt::Formatter<'_>) -> fmt::Result;
-/// How a transcript shows a message, where its bytes alone say little.
-pub type Decode = fn(&[u8]) -> Option<String>;
+/// Whoever has the events that a log refers to.
+pub(crate) trait EventTexts {
+    /// Writes one of a host's events.
+    fn write(&self, host: HostId, index: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
 
 /// A log with what is needed to read it. `Display` gives the text, one line a record; [`Transcript::json_lines`] gives
 /// one JSON object a line.
-#[derive(Clone, Copy)]
-pub struct Transcript<'a, E> {
+#[derive(Clone)]
+pub struct Transcript<'a> {
     /// The names of the hosts.
-    pub names: &'a [&'a str],
+    names: Vec<&'a str>,
     /// What happened.
-    pub log: &'a Log,
+    pub(crate) log: &'a Log,
     /// The events that the log refers to.
-    pub events: &'a [Happened<E>],
-    /// How to show them.
-    pub show: ShowEvent<E>,
+    events: &'a dyn EventTexts,
     /// How to show messages, where it is not by their bytes.
-    pub decode: Option<Decode>,
+    decode: Option<Decode>,
 }
 
-impl<E> Transcript<'_, E> {
-    fn event_text(&self, index: u32) -> String {
-        struct Shown<'a, E>(&'a E, ShowEvent<E>);
-        impl<E> fmt::Display for Shown<'_, E> {
+impl<'a> Transcript<'a> {
+    pub(crate) fn new(
+        names: Vec<&'a str>,
+        log: &'a Log,
+        events: &'a dyn EventTexts,
+        decode: Option<Decode>,
+    ) -> Self {
+        Self { names, log, events, decode }
+    }
+
+    /// The names of the hosts.
+    pub fn names(&self) -> &[&'a str] {
+        &self.names
+    }
+
+    /// An event of a host.
+    fn event_text(&self, host: HostId, index: u32) -> String {
+        struct Shown<'a>(&'a dyn EventTexts, HostId, u32);
+        impl fmt::Display for Shown<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                (self.1)(self.0, f)
+                self.0.write(self.1, self.2, f)
             }
         }
-        Shown(&self.events[index as usize].event, self.show).to_string()
+        Shown(self.events, host, index).to_string()
     }
 
     /// A fault in the words of a plan.
     pub(crate) fn fault_text(&self, fault: &Resolved) -> String {
-        fault.named(self.names).to_string()
+        fault.named(&self.names).to_string()
     }
 
     /// A message: what the decoder makes of it, or its bytes.
@@ -309,7 +315,7 @@ impl<E> Transcript<'_, E> {
     }
 }
 
-impl<E> fmt::Debug for Transcript<'_, E> {
+impl fmt::Debug for Transcript<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Transcript({} records)", self.log.records.len())
     }

@@ -5,6 +5,7 @@
 
 use super::Span;
 use crate::host::HostId;
+use crate::machine::Peer;
 use crate::time::Instant;
 
 /// A packet that left a host.
@@ -16,10 +17,17 @@ pub struct Packet {
     pub from: HostId,
     /// To whom.
     pub to: HostId,
-    /// The ports, the sender's first.
-    pub ports: [u16; 2],
+    /// The addresses, the sender's first.
+    pub addresses: [Peer; 2],
     /// What it carries.
     pub what: Carried,
+}
+
+impl Packet {
+    /// The ports, the sender's first; 0 where the address has none.
+    pub fn ports(&self) -> [u16; 2] {
+        self.addresses.map(|address| address.port().unwrap_or(0))
+    }
 }
 
 /// What a packet carries.

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Decode, Happened, Log, Transcript};
+use super::{EventTexts, Log, Transcript, What};
+use crate::host::HostId;
+use crate::lawful::Decode;
 
 /// All that a [`Transcript`] shows, taken out of the engine that made the run and the scenario that it was made of:
 /// events as texts, hosts by name. So a run can be drawn later, in any of a transcript's forms.
@@ -10,52 +12,66 @@ use super::{Decode, Happened, Log, Transcript};
 pub struct Recording {
     names: Vec<String>,
     log: Log,
-    events: Vec<Happened<String>>,
+    /// Those of each host.
+    events: Vec<Vec<String>>,
     decode: Option<Decode>,
 }
 
 impl Recording {
-    /// The names of the hosts, for [`Recording::transcript`].
-    pub fn names(&self) -> Vec<&str> {
-        self.names.iter().map(String::as_str).collect()
-    }
-
-    /// The transcript, with the names that [`Recording::names`] gives.
-    pub fn transcript<'a>(&'a self, names: &'a [&'a str]) -> Transcript<'a, String> {
-        let Self { log, events, decode, .. } = self;
-        Transcript { names, log, events, show: |event, f| f.write_str(event), decode: *decode }
+    /// The transcript.
+    pub fn transcript(&self) -> Transcript<'_> {
+        let names = self.names.iter().map(String::as_str).collect();
+        Transcript::new(names, &self.log, &self.events, self.decode)
     }
 }
 
-impl<E> Transcript<'_, E> {
+impl EventTexts for Vec<Vec<String>> {
+    fn write(&self, host: HostId, index: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.get(host.index()).and_then(|events| events.get(index as usize));
+        f.write_str(text.map_or("", String::as_str))
+    }
+}
+
+impl Transcript<'_> {
     /// The same, to be kept.
     ///
     /// ```
     /// use lossproof::engine::{Engine, Settings};
-    /// use lossproof::systems::{Options, System, udp_local::UdpLocal};
+    /// use lossproof::scenario::Net;
+    /// use lossproof::{Input, Instant, Machine, Outbox, Scenario};
+    ///
+    /// struct Greeter;
+    /// impl Machine for Greeter {
+    ///     type Command = ();
+    ///     type Event = &'static str;
+    ///     fn handle(&mut self, _: Input<'_, ()>, _: Instant, out: &mut Outbox<&'static str>) {
+    ///         out.event("hello");
+    ///     }
+    /// }
     ///
     /// let (text, recording) = {
-    ///     let scenario = UdpLocal::scenario(&Options::default());
-    ///     let names = scenario.names();
-    ///     let mut engine = Engine::default();
-    ///     engine.run(&scenario, &Settings::default());
-    ///     let transcript = engine.transcript(&scenario, &names);
-    ///     (transcript.to_string(), transcript.record())
+    ///     let net = Net::new("greeting");
+    ///     net.host("greeter").machine(|_| Greeter);
+    ///     let scenario = Scenario::from(net);
+    ///     let mut engine = Engine::new(&scenario);
+    ///     engine.run(&Settings::default());
+    ///     (engine.transcript().to_string(), engine.transcript().record())
     /// };
-    /// assert_eq!(recording.transcript(&recording.names()).to_string(), text);
+    /// assert_eq!(recording.transcript().to_string(), text);
     /// ```
     pub fn record(&self) -> Recording {
-        let text = |(index, happened): (u32, &Happened<E>)| Happened {
-            at: happened.at,
-            host: happened.host,
-            event: self.event_text(index),
-        };
-        Recording {
-            names: self.names.iter().map(|name| (*name).to_owned()).collect(),
-            log: self.log.clone(),
-            events: (0..).zip(self.events).map(text).collect(),
-            decode: self.decode,
+        let mut events = vec![Vec::new(); self.names.len()];
+        for record in self.log.records() {
+            if let What::Event(index) = record.what {
+                let texts: &mut Vec<String> = &mut events[record.host.index()];
+                if texts.len() <= index as usize {
+                    texts.resize(index as usize + 1, String::new());
+                }
+                texts[index as usize] = self.event_text(record.host, index);
+            }
         }
+        let names = self.names.iter().map(|name| (*name).to_owned()).collect();
+        Recording { names, log: self.log.clone(), events, decode: self.decode }
     }
 }
 

@@ -24,7 +24,7 @@ const MARGIN: usize = 60;
 
 const STYLE: &str = concat!(include_str!("ladder.css"), include_str!("picture.css"));
 
-impl<E> Transcript<'_, E> {
+impl Transcript<'_> {
     /// A ladder as SVG, light or dark as its viewer likes it: one row for each thing that happened, arrows that slant
     /// from where they left to where they arrived. Long texts are cut; a viewer that shows titles shows them whole.
     pub fn svg(&self, title: &str) -> String {

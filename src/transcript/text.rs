@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::{Link, Record, Transcript, What};
 use crate::fault::Resolved;
+use crate::host::HostId;
 
-impl<E> fmt::Display for Transcript<'_, E> {
+impl fmt::Display for Transcript<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host_width = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         for record in self.log.sorted() {
@@ -17,23 +18,23 @@ impl<E> fmt::Display for Transcript<'_, E> {
                 _ => self.names[record.host.index()],
             };
             let Record { at, what, .. } = record;
-            writeln!(f, "{at}  {host:host_width$}  {:<5} {}", verb(what), Rest { transcript: self, what })?;
+            writeln!(f, "{at}  {host:host_width$}  {:<5} {}", verb(what), Rest { transcript: self, host: record.host, what })?;
         }
         Ok(())
     }
 }
 
-impl<E> Transcript<'_, E> {
+impl Transcript<'_> {
     /// What a line has after its verb.
-    pub(super) fn rest_text(&self, what: What) -> String {
-        Rest { transcript: self, what }.to_string()
+    pub(super) fn rest_text(&self, host: HostId, what: What) -> String {
+        Rest { transcript: self, host, what }.to_string()
     }
 
     /// One record, on a line of its own.
     pub(crate) fn line(&self, record: &Record) -> String {
         let Record { at, host, what } = *record;
         let line =
-            format!("{at} {} {} {}", self.names[host.index()], verb(what), Rest { transcript: self, what });
+            format!("{at} {} {} {}", self.names[host.index()], verb(what), Rest { transcript: self, host, what });
         line.trim_end().to_owned()
     }
 }
@@ -70,12 +71,13 @@ pub(super) const fn verb(what: What) -> &'static str {
 }
 
 /// What stands after the verb.
-struct Rest<'a, 'b, E> {
-    transcript: &'a Transcript<'b, E>,
+struct Rest<'a, 'b> {
+    transcript: &'a Transcript<'b>,
+    host: HostId,
     what: What,
 }
 
-impl<E> Rest<'_, '_, E> {
+impl Rest<'_, '_> {
     fn name(&self, link: Link) -> &str {
         self.transcript.names[link.peer.index()]
     }
@@ -94,12 +96,12 @@ impl fmt::Display for Number {
     }
 }
 
-impl<E> fmt::Display for Rest<'_, '_, E> {
+impl fmt::Display for Rest<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.transcript.names;
+        let names = &self.transcript.names;
         match self.what {
             What::Send { to, n, bytes } => write!(f, "#{n} {} → {}", self.bytes(bytes), names[to.index()]),
-            What::SendNowhere { bytes } => write!(f, "{} → nowhere", self.bytes(bytes)),
+            What::SendNowhere { peer, bytes } => write!(f, "{} → nowhere ({peer})", self.bytes(bytes)),
             What::Recv { from, n, bytes } => {
                 write!(f, "#{n} {} ← {}", self.bytes(bytes), names[from.index()])
             }
@@ -137,7 +139,7 @@ impl<E> fmt::Display for Rest<'_, '_, E> {
                 None => write!(f, "#{number}"),
             },
             What::Save(len) => write!(f, "{len} bytes"),
-            What::Event(index) => f.write_str(&self.transcript.event_text(index)),
+            What::Event(index) => f.write_str(&self.transcript.event_text(self.host, index)),
             What::Done(status) => write!(f, "{}", status.code()),
             What::Broken(index) => f.write_str(&self.transcript.log.broken_texts()[index as usize]),
         }

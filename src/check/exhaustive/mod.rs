@@ -14,15 +14,14 @@ mod fates;
 mod states;
 mod tree;
 
-use std::fmt::Debug;
 use std::ops::ControlFlow;
 
 pub use fates::{Fates, FatesError};
 
-use super::{Broken, Demand, Failure, Property, Search, Shrunk, Tally};
+use super::{Broken, Failure, Search, Shrunk, Tally};
 use crate::engine::{Engine, Prepared, Sent};
 use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
-use crate::scenario::Scenario;
+use crate::scenario::{Demand, Property, Scenario};
 use states::States;
 use tree::{Level, Tree};
 
@@ -33,18 +32,18 @@ const RUNS_PER_REPORT: u64 = 1024;
 ///
 /// ```
 /// use lossproof::check::{Exhaustive, Fates};
-/// use lossproof::systems::{Options, System, udp_remote::UdpRemote};
+/// use lossproof::Scenario;
+/// use lossproof::systems::{Options, udp_remote};
 ///
-/// let options = Options { ids: true, ..Options::default() };
-/// let (scenario, properties) = (UdpRemote::scenario(&options), UdpRemote::properties(&options));
-/// let explored = Exhaustive::new(&scenario, &properties, Fates::default(), 2).run(10_000, |_| ());
+/// let scenario = Scenario::from(udp_remote::net(&Options { ids: true, ..Options::default() }));
+/// let explored = Exhaustive::new(&scenario, Fates::default(), 2).run(10_000, |_| ());
 /// // Three requests and three replies, each lost, doubled or late: 18 schedules of one fault.
 /// assert_eq!(explored.by_faults[..2], [1, 18]);
 /// assert!(explored.holds());
 /// ```
 #[derive(Debug)]
-pub struct Exhaustive<'a, C, E> {
-    search: Search<'a, C, E>,
+pub struct Exhaustive<'s> {
+    search: Search<'s>,
     /// The faults that are in every schedule.
     plan: FaultPlan,
     fates: Fates,
@@ -94,15 +93,10 @@ pub struct Progress {
     pub runs: u64,
 }
 
-impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E> {
+impl<'s> Exhaustive<'s> {
     /// A search through all schedules of at most `max_faults` faults, out of these for each send. The seed is 0.
-    pub fn new(
-        scenario: &'a Scenario<C, E>,
-        properties: &'a [Property<E>],
-        fates: Fates,
-        max_faults: usize,
-    ) -> Self {
-        let search = Search::new(scenario, properties, Prepared::default(), Profile::default(), 0);
+    pub fn new(scenario: &'s Scenario, fates: Fates, max_faults: usize) -> Self {
+        let search = Search::new(scenario, Prepared::default(), Profile::default(), 0);
         let fates = fates.distinct();
         Self { search, plan: FaultPlan::default(), fates, max_faults, merges: true }
     }
@@ -112,7 +106,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
     /// # Errors
     /// [`UnknownHost`] if the plan names a host that the scenario does not have.
     pub fn with_plan(mut self, plan: FaultPlan) -> Result<Self, UnknownHost> {
-        self.search.settings.plan = Prepared::new(&plan, &self.search.scenario.names())?;
+        self.search.settings.plan = Prepared::new(&plan, self.search.scenario)?;
         self.plan = plan;
         Ok(self)
     }
@@ -132,9 +126,17 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
     }
 
     /// Makes the runs, at most `max_runs`, up to the first that fails. `progress` is told now and then how far it is.
-    pub fn run(&mut self, max_runs: u64, progress: impl FnMut(&Progress)) -> Explored {
-        let mut walk = self.walk(max_runs);
-        let is_complete = self.go_through(&mut walk, progress).is_continue();
+    pub fn run(&mut self, max_runs: u64, mut progress: impl FnMut(&Progress)) -> Explored {
+        let converges = |property: &Property| matches!(property.demand(), Demand::Converges { .. });
+        let with_inputs =
+            self.plan.calm.is_some() || self.search.scenario.properties().iter().any(converges);
+        let mut walk = self.walk(max_runs, with_inputs);
+        let mut is_complete = self.go_through(&mut walk, &mut progress).is_continue();
+        // Where the number of inputs can make a difference, states merge only if it is the same.
+        if walk.explored.failure.is_none() && !with_inputs && self.depends_on_inputs(&walk) {
+            walk = self.walk(max_runs, true);
+            is_complete = self.go_through(&mut walk, &mut progress).is_continue();
+        }
         let mut explored = walk.explored;
         explored.states = walk.states.len() as u64;
         explored.is_complete = is_complete;
@@ -151,7 +153,7 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
     }
 
     /// Nothing found yet.
-    fn walk(&self, max_runs: u64) -> Walk {
+    fn walk(&self, max_runs: u64, with_inputs: bool) -> Walk {
         let explored = Explored {
             runs: 0,
             merged: 0,
@@ -162,19 +164,30 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
             tally: self.search.no_runs(),
             failure: None,
         };
-        let converges = |property: &Property<E>| matches!(property.demand, Demand::Converges { .. });
-        let with_inputs = self.plan.calm.is_some() || self.search.properties.iter().any(converges);
         Walk {
             explored,
             tree: Tree::default(),
             states: States::new(with_inputs),
             max_runs,
             offsets: Vec::new(),
+            most_inputs: 0,
+            most_behind: 0,
         }
     }
 
+    /// Whether a run that was recognised might have ended by the bound on inputs, or a property looks at their number:
+    /// then it goes on otherwise than the run whose state it came to, which had had fewer.
+    ///
+    /// A run that was broken off would have had as many inputs as the other at its end, and as many more as it was
+    /// behind; so would what branches off from it. Both are bounded by the greatest there are.
+    fn depends_on_inputs(&self, walk: &Walk) -> bool {
+        let max_inputs = self.search.scenario.spec().max_inputs;
+        let may_end = walk.most_inputs.saturating_add(walk.most_behind) >= max_inputs;
+        walk.explored.merged > 0 && (may_end || self.search.engine.reads_inputs())
+    }
+
     /// All levels of the tree, each from the one before.
-    fn go_through(&mut self, walk: &mut Walk, mut progress: impl FnMut(&Progress)) -> ControlFlow<()> {
+    fn go_through(&mut self, walk: &mut Walk, progress: &mut impl FnMut(&Progress)) -> ControlFlow<()> {
         let mut level = Level::default();
         self.make(walk, 0, &[], &mut level)?;
         let (mut decisions, mut children) = (Vec::new(), Vec::new());
@@ -232,12 +245,14 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
         let mut tail = None;
         walk.states.begin();
         self.search.engine.trail().follow(decisions, self.fates.payload);
-        let result = self.search.attempt_until(|engine, now, met| {
+        let states = &mut walk.states;
+        let mut is_known = |engine: &Engine<'_>, now| {
             if looks && engine.is_open() {
-                tail = walk.states.recognise(engine, now, met);
+                tail = states.recognise(engine, now);
             }
             tail.is_some()
-        });
+        };
+        let result = self.search.attempt_until(if looks { Some(&mut is_known) } else { None });
         let outcome = match result {
             Ok(outcome) => outcome,
             Err(broken) => {
@@ -247,16 +262,18 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
         };
         let engine = &self.search.engine;
         debug_assert!(engine.is_open(), "every fault is at a send that really happens");
-        if tail.is_some() {
+        if let Some(seen) = tail {
             walk.explored.merged += 1;
+            walk.most_behind = walk.most_behind.max(seen.behind);
         } else {
+            walk.most_inputs = walk.most_inputs.max(outcome.inputs);
             self.search.add_to(&mut walk.explored.tally, &outcome);
         }
         if can_branch {
             let sends = engine.sends();
             let children = walk.count(sends, &self.fates, &self.search.settings.plan);
             let run = walk.tree.push(parent, decisions.last().copied(), children, tail);
-            walk.states.keep(run, &walk.offsets);
+            walk.states.keep(run, &walk.offsets, tail.map_or(0, |seen| seen.behind));
             level.push(run, sends, children);
         }
         ControlFlow::Continue(())
@@ -269,15 +286,15 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Exhaustive<'a, C, E
         plan.seed = Some(self.search.settings.effective_seed());
         // Each decision is at a place of its own, and has hosts of the scenario: nothing is refused.
         let _ = plan.try_extend(decisions.iter().map(|fault| fault.named(&names)));
-        let prepared = Prepared::new(&plan, &names).unwrap_or_default();
+        let prepared = Prepared::new(&plan, self.search.scenario).unwrap_or_default();
         let before = std::mem::replace(&mut self.search.settings.plan, prepared);
-        self.search.engine = Engine::default();
+        self.search.engine = Engine::new(self.search.scenario);
         // A run that is made to its end may turn out to go round for ever; that says more.
         let broken = match self.search.attempt() {
             Err(again) if again.what == broken.what => again,
             _ => broken,
         };
-        self.search.engine = Engine::default();
+        self.search.engine = Engine::new(self.search.scenario);
         let failure = self.search.explain(run, broken);
         self.search.settings.plan = before;
         failure
@@ -292,6 +309,11 @@ struct Walk {
     max_runs: u64,
     /// How many children a run has before each of its sends, and in all.
     offsets: Vec<u32>,
+    /// How many inputs a run had at most that was made to its end.
+    most_inputs: u64,
+    /// How many inputs more a run had had, at most, than the one whose state it came to, and that one than the one whose
+    /// state it came to, and so on.
+    most_behind: u64,
 }
 
 impl Walk {

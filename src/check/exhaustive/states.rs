@@ -1,8 +1,7 @@
 //! The states that runs were in, and recognising one.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fmt::{self, Debug, Write as _};
+use std::fmt::{self, Write as _};
 use std::hash::{Hash, Hasher};
 
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -22,6 +21,8 @@ pub(super) struct Seen {
     pub(super) offset: u32,
     /// How many inputs there had been.
     inputs: u64,
+    /// How many inputs more whoever is recognised as this has had than the run that was made to its end from here on.
+    pub(super) behind: u64,
 }
 
 /// The states of all runs so far, each as 128 bits.
@@ -33,13 +34,14 @@ pub(super) struct Seen {
 /// - all events so far, with hosts and times, by their `Debug` text: a property may look at any of them;
 /// - which demands were met, and how many machines have ended, for that may have been seen and be over;
 /// - the moment, in absolute time: the rest of a run ends by the scenario's time limit, demands by their bounds;
-/// - how many inputs there were since the calm, where a plan has one or a demand to converge is bounded by them. Otherwise
-///   it is not, for nearly every fault changes that number and nothing else; so a property may not look at
-///   [`View::inputs`](crate::check::View) then.
+/// - the states of folds, which may look at any datagram;
+/// - how many inputs there were, where a plan has a calm, a demand to converge is bounded by them, a property looks at
+///   their number, or a run may come to the bound on them. Otherwise it is not: nearly every fault changes that number
+///   and nothing else. Whether it may is only known in the end; then the search is made once more.
 ///
 /// How many faults are left need not be in it: runs are made in the order of their number of faults, so the one that
-/// was here before had at least as many left. It also had no more inputs, which is looked at. So each schedule that
-/// branches off from here on, and is left out, is one that was tried or will be, with the same end.
+/// was here before had at least as many left. So each schedule that branches off from here on, and is left out, is one
+/// that was tried or will be, with the same end.
 ///
 /// The 128 bits are a `SipHash-1-3` with a fixed key. By chance two of ten million states are taken for one another
 /// once in 10^24 searches; then a schedule is left out.
@@ -78,12 +80,7 @@ impl States {
     }
 
     /// Whether the state of a run was that of another run before; otherwise it is kept in mind.
-    pub(super) fn recognise<C: Clone, E: PartialEq + Debug>(
-        &mut self,
-        engine: &Engine<C, E>,
-        now: Instant,
-        met: &[Cell<bool>],
-    ) -> Option<Seen> {
+    pub(super) fn recognise(&mut self, engine: &Engine<'_>, now: Instant) -> Option<Seen> {
         let mut hasher = SipHasher13::new();
         if !engine.fingerprint(now, &mut hasher) {
             return None;
@@ -93,14 +90,20 @@ impl States {
         now.hash(&mut hasher);
         engine.ends().hash(&mut hasher);
         if self.with_inputs {
-            hasher.write_u64(engine.inputs_since_calm());
+            (engine.inputs(), engine.inputs_since_calm()).hash(&mut hasher);
         }
-        for met in met {
-            hasher.write_u8(u8::from(met.get()));
+        for watch in engine.watches() {
+            hasher.write_u8(u8::from(watch.met));
+        }
+        for (fold, state) in engine.folds() {
+            (fold.digest)(state, &mut hasher);
         }
         let state = hasher.finish128().into();
         match self.seen.get(&state) {
-            Some(seen) if seen.inputs <= engine.inputs() => Some(*seen),
+            Some(seen) if seen.inputs <= engine.inputs() => {
+                let behind = seen.behind + (engine.inputs() - seen.inputs);
+                Some(Seen { behind, ..*seen })
+            }
             Some(_) => None,
             None => {
                 self.fresh.push((state, engine.sends().len(), engine.inputs()));
@@ -110,26 +113,26 @@ impl States {
     }
 
     /// Keeps the states of the run that has just been made. `offsets` says for each of its sends how many children
-    /// come before it, and at the end how many there are.
-    pub(super) fn keep(&mut self, run: u32, offsets: &[u32]) {
+    /// come before it, and at the end how many there are; `behind` how far it was behind where it was broken off.
+    pub(super) fn keep(&mut self, run: u32, offsets: &[u32], behind: u64) {
         for &(state, sends, inputs) in &self.fresh {
             if self.seen.len() >= MAX_STATES {
                 return;
             }
-            self.seen.entry(state).or_insert(Seen { run, offset: offsets[sends], inputs });
+            self.seen.entry(state).or_insert(Seen { run, offset: offsets[sends], inputs, behind });
         }
     }
 }
 
 impl History {
-    fn follow<C, E: Debug>(&mut self, engine: &Engine<C, E>) {
-        for happened in &engine.events()[self.len..] {
-            (happened.at, happened.host).hash(&mut self.hasher);
+    fn follow(&mut self, engine: &Engine<'_>) {
+        for &(at, host, index) in &engine.told()[self.len..] {
+            (at, host).hash(&mut self.hasher);
             // Writing to a hasher does not fail; an event whose Debug does is told apart as far as it came.
-            let _ = write!(Text(&mut self.hasher), "{:?}", happened.event);
+            let _ = write!(Text(&mut self.hasher), "{:?}", engine.event(host, index));
             self.hasher.write_u8(0xff);
         }
-        self.len = engine.events().len();
+        self.len = engine.told().len();
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a machine wants done, one thing at a time.
 
+use std::error::Error;
+use std::fmt;
 use std::ops::Range;
 
 use crate::machine::{Conn, Peer, Violation};
@@ -53,9 +55,12 @@ impl Chunk {
 
 /// One thing that a machine wants done, as whoever drives it takes it from the [`Outbox`](super::Outbox).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Effect<'a, E> {
     /// Send one datagram.
     Send {
+        /// From which of the host's own addresses.
+        local: Peer,
         /// To whom.
         peer: Peer,
         /// The payload.
@@ -125,27 +130,35 @@ pub(super) enum Step {
     Pause(Conn),
     Resume(Conn),
     Save(Chunk),
+    /// The event of this index among all that the outbox has been told.
     Event(u32),
     Done(Status),
     Violation(u32),
 }
 
+const _: () = assert!(size_of::<Step>() <= 20);
+
 /// What steps refer to, beside the events.
 #[derive(Clone, Copy)]
 pub(super) struct Lists<'a> {
     pub(super) arena: &'a [u8],
-    pub(super) peers: &'a [Peer],
+    /// The local address of each datagram, and where it goes; of a connect the second counts.
+    pub(super) ways: &'a [(Peer, Peer)],
     pub(super) violations: &'a [Violation],
 }
 
 impl Step {
     /// The effect, with its event as `event` finds it by its place.
-    pub(super) fn view<'a, F>(&self, lists: Lists<'a>, event: impl FnOnce(usize) -> F) -> Effect<'a, F> {
+    #[inline]
+    pub(super) fn view<'a, F>(&self, lists: Lists<'a>, event: impl FnOnce(u32) -> F) -> Effect<'a, F> {
         let bytes = |chunk: Chunk| &lists.arena[chunk.range()];
-        let peer = |index: u32| lists.peers[index as usize];
+        let way = |index: u32| lists.ways[index as usize];
         match *self {
-            Self::Send(to, chunk) => Effect::Send { peer: peer(to), bytes: bytes(chunk) },
-            Self::Connect(conn, to) => Effect::Connect { conn, peer: peer(to) },
+            Self::Send(index, chunk) => {
+                let (local, peer) = way(index);
+                Effect::Send { local, peer, bytes: bytes(chunk) }
+            }
+            Self::Connect(conn, to) => Effect::Connect { conn, peer: way(to).1 },
             Self::Write(conn, chunk) => Effect::Write { conn, bytes: bytes(chunk) },
             Self::Shutdown(conn) => Effect::Shutdown { conn },
             Self::Close(conn) => Effect::Close { conn },
@@ -153,20 +166,48 @@ impl Step {
             Self::Pause(conn) => Effect::Pause { conn },
             Self::Resume(conn) => Effect::Resume { conn },
             Self::Save(chunk) => Effect::Save { bytes: bytes(chunk) },
-            Self::Event(index) => Effect::Event(event(index as usize)),
+            Self::Event(index) => Effect::Event(event(index)),
             Self::Done(status) => Effect::Done(status),
             Self::Violation(index) => Effect::Violation(lists.violations[index as usize].clone()),
         }
     }
 }
 
-/// Something sent where nothing can be sent any more: what law 9 forbids. It had no effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Something put out that cannot be done: what law 9 forbids. It had no effect, in any world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Misuse {
     /// A write, or a shutdown, on a connection that is not open for writing.
-    #[error("it wrote to connection {0}, which is not open for writing")]
     NotOpen(Conn),
     /// Anything at all after the machine said that it was done.
-    #[error("it put something out after it was done")]
     AfterDone,
+    /// A datagram to this peer, on a host without a datagram socket of the peer's family.
+    NoSocket(Peer),
+    /// A datagram from an address that no datagram socket of the host has.
+    NotLocal(Peer),
+    /// A datagram with more bytes than [`limits`](crate::machine::limits) allow for its family.
+    TooLong(usize),
+    /// A reply while no datagram was handled.
+    NothingToAnswer,
 }
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOpen(conn) => {
+                write!(f, "it wrote to connection {conn}, which is not open for writing")
+            }
+            Self::AfterDone => f.write_str("it put something out after it was done"),
+            Self::NoSocket(peer) => {
+                write!(f, "it sent a datagram to {peer}, and its host has no datagram socket for that")
+            }
+            Self::NotLocal(local) => {
+                write!(f, "it sent a datagram from {local}, where its host has no datagram socket")
+            }
+            Self::TooLong(len) => write!(f, "it sent a datagram of {len} bytes, which no network carries"),
+            Self::NothingToAnswer => f.write_str("it replied while no datagram was handled"),
+        }
+    }
+}
+
+impl Error for Misuse {}

@@ -1,63 +1,125 @@
 //! What goes out of a machine.
 
 mod effect;
+mod outlet;
 mod slots;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::{self, Write as _};
-use std::hash::Hasher;
-use std::mem;
+use std::ops::{Deref, DerefMut};
 
 pub use effect::{Chunk, Effect, Misuse, Status};
+pub use outlet::Outlet;
 
-use super::{Conn, Peer, Violation};
+use super::{Conn, Peer, Violation, limits};
 use effect::{Lists, Step};
 pub(crate) use slots::Lead;
 use slots::{Slot, Slots};
 
-/// Where a machine puts what it wants done.
+/// Where a machine puts what it wants done: everything in one order, and all bytes in one arena that is reused. After
+/// the first few messages nothing is allocated any more.
 ///
-/// One concrete type, owned by whoever drives the machine. It keeps everything in one order, and all bytes in one
-/// arena that is reused: after the first few messages nothing is allocated any more. Draining cannot be
-/// forgotten by the machine, for it is not the machine that drains.
+/// It is lent to [`Machine::handle`](super::Machine::handle) by an [`Outlet`], which belongs to whoever drives the
+/// machine. So a machine cannot forget to drain it, and cannot give itself what only a driver gives.
 ///
-/// It also names the streams of its host, and knows how much room each one's send buffer has, so that
-/// [`Outbox::write`] can say at once how much fitted.
+/// All that does not depend on the type of events is in [`Effects`], which an outbox hands out by itself: parts that
+/// tell nothing take `&mut Effects`.
 #[derive(Debug)]
 pub struct Outbox<E> {
-    /// What is to be done, in order. A step is small: what is large stands in the lists below.
-    steps: Vec<Step>,
-    arena: Vec<u8>,
-    peers: Vec<Peer>,
+    effects: Effects,
+    /// What was told: it stays here until a driver takes it.
     events: Vec<E>,
-    violations: Vec<Violation>,
-    slots: Slots,
-    done: bool,
-    misuse: Option<Misuse>,
 }
 
-impl<E> Default for Outbox<E> {
-    fn default() -> Self {
-        Self {
-            steps: Vec::new(),
-            arena: Vec::new(),
-            peers: Vec::new(),
-            events: Vec::new(),
-            violations: Vec::new(),
-            slots: Slots::default(),
-            done: false,
-            misuse: None,
+impl<E> Outbox<E> {
+    const fn new() -> Self {
+        Self { effects: Effects::new(), events: Vec::new() }
+    }
+
+    /// Tells the application something.
+    #[inline]
+    pub fn event(&mut self, event: E) {
+        if self.effects.is_open() {
+            self.effects.steps.push(Step::Event(self.events.len() as u32));
+            self.events.push(event);
         }
     }
 }
 
-/// What a machine calls.
-impl<E> Outbox<E> {
-    /// Puts bytes into the arena, for [`Outbox::send_chunk`] and [`Outbox::write_chunk`] to send to many.
+impl<E> Deref for Outbox<E> {
+    type Target = Effects;
+
+    #[inline]
+    fn deref(&self) -> &Effects {
+        &self.effects
+    }
+}
+
+impl<E> DerefMut for Outbox<E> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Effects {
+        &mut self.effects
+    }
+}
+
+/// All of an [`Outbox`] but the events.
+///
+/// It names the streams of its host, and knows how much room each one's send buffer has, so that [`Effects::write`]
+/// can say at once how much fitted. It knows the host's datagram sockets, so that a datagram which no socket can send
+/// is refused at once, and in every world.
+#[derive(Debug)]
+pub struct Effects {
+    /// What is to be done, in order. A step is small: what is large stands in the lists below.
+    steps: Vec<Step>,
+    arena: Vec<u8>,
+    ways: Vec<(Peer, Peer)>,
+    violations: Vec<Violation>,
+    slots: Slots,
+    sockets: Sockets,
+    /// Where the datagram came to that is being handled, and from where.
+    answers: Option<(Peer, Peer)>,
+    done: bool,
+    misuse: Option<Misuse>,
+}
+
+/// The datagram sockets of a host.
+#[derive(Debug)]
+enum Sockets {
+    /// Nobody has said: every datagram has one.
+    Unknown,
+    /// These, by their local addresses.
+    Known(Vec<Peer>),
+}
+
+impl Effects {
+    const fn new() -> Self {
+        Self {
+            steps: Vec::new(),
+            arena: Vec::new(),
+            ways: Vec::new(),
+            violations: Vec::new(),
+            slots: Slots::new(),
+            sockets: Sockets::Unknown,
+            answers: None,
+            done: false,
+            misuse: None,
+        }
+    }
+
+    /// The local addresses of the host's datagram sockets, in the order in which they were opened.
+    pub fn sockets(&self) -> &[Peer] {
+        match &self.sockets {
+            Sockets::Unknown => &[],
+            Sockets::Known(sockets) => sockets,
+        }
+    }
+
+    /// Puts bytes into the arena, for [`Effects::send_chunk`] and [`Effects::write_chunk`] to send to many.
     ///
     /// # Panics
     /// When one drain's worth of bytes exceeds 4 GiB.
+    #[must_use = "the bytes go nowhere by themselves"]
     pub fn put(&mut self, bytes: &[u8]) -> Chunk {
         let start = self.mark();
         self.arena.extend_from_slice(bytes);
@@ -65,6 +127,7 @@ impl<E> Outbox<E> {
     }
 
     /// Puts formatted text into the arena, without a string in between.
+    #[must_use = "the text goes nowhere by itself"]
     pub fn put_fmt(&mut self, text: fmt::Arguments<'_>) -> Chunk {
         let start = self.mark();
         // Writing to a vector does not fail, and a Display that does has nothing more to say.
@@ -77,10 +140,14 @@ impl<E> Outbox<E> {
         u32::try_from(self.arena.len()).expect("an outbox holds less than 4 GiB")
     }
 
+    fn misuse(&mut self, misuse: Misuse) {
+        self.misuse.get_or_insert(misuse);
+    }
+
     /// Whether anything may still be put out; if not, that is a misuse.
     fn is_open(&mut self) -> bool {
         if self.done {
-            self.misuse.get_or_insert(Misuse::AfterDone);
+            self.misuse(Misuse::AfterDone);
         }
         !self.done
     }
@@ -91,7 +158,7 @@ impl<E> Outbox<E> {
         }
     }
 
-    /// Sends one datagram.
+    /// Sends one datagram, from the host's first datagram socket of the peer's family.
     pub fn send(&mut self, peer: Peer, bytes: &[u8]) {
         let chunk = self.put(bytes);
         self.send_chunk(peer, chunk);
@@ -103,26 +170,79 @@ impl<E> Outbox<E> {
         self.send_chunk(peer, chunk);
     }
 
-    /// Sends one datagram of bytes that were [`put`](Outbox::put) before.
+    /// Sends one datagram of bytes that were [`put`](Effects::put) before.
     pub fn send_chunk(&mut self, peer: Peer, chunk: Chunk) {
-        if self.is_open() {
-            self.steps.push(Step::Send(self.peers.len() as u32, chunk));
-            self.peers.push(peer);
+        let first = match &self.sockets {
+            Sockets::Unknown => Some(unbound(peer)),
+            Sockets::Known(sockets) => sockets.iter().find(|local| local.is_like(&peer)).copied(),
+        };
+        match first {
+            Some(local) => self.push_send(local, peer, chunk),
+            None => self.misuse(Misuse::NoSocket(peer)),
+        }
+    }
+
+    /// Sends one datagram from this one of the host's own addresses.
+    pub fn send_from(&mut self, local: Peer, peer: Peer, bytes: &[u8]) {
+        let chunk = self.put(bytes);
+        self.send_chunk_from(local, peer, chunk);
+    }
+
+    /// Sends one datagram of bytes that were [`put`](Effects::put) before, from this one of the host's own addresses.
+    pub fn send_chunk_from(&mut self, local: Peer, peer: Peer, chunk: Chunk) {
+        let is_ours = match &self.sockets {
+            Sockets::Unknown => true,
+            Sockets::Known(sockets) => sockets.iter().any(|socket| socket.covers(&local)),
+        };
+        if is_ours && local.is_like(&peer) {
+            self.push_send(local, peer, chunk);
+        } else {
+            self.misuse(Misuse::NotLocal(local));
+        }
+    }
+
+    /// Answers the datagram that is being handled, from the address that it came to.
+    pub fn reply(&mut self, bytes: &[u8]) {
+        let chunk = self.put(bytes);
+        self.reply_chunk(chunk);
+    }
+
+    /// Answers the datagram that is being handled with formatted text.
+    pub fn reply_fmt(&mut self, text: fmt::Arguments<'_>) {
+        let chunk = self.put_fmt(text);
+        self.reply_chunk(chunk);
+    }
+
+    /// Answers the datagram that is being handled with bytes that were [`put`](Effects::put) before.
+    pub fn reply_chunk(&mut self, chunk: Chunk) {
+        match self.answers {
+            Some((local, peer)) => self.push_send(local, peer, chunk),
+            None => self.misuse(Misuse::NothingToAnswer),
+        }
+    }
+
+    fn push_send(&mut self, local: Peer, peer: Peer, chunk: Chunk) {
+        if chunk.len() > limits::max_datagram_len(&peer) {
+            self.misuse(Misuse::TooLong(chunk.len()));
+        } else if self.is_open() {
+            self.steps.push(Step::Send(self.ways.len() as u32, chunk));
+            self.ways.push((local, peer));
         }
     }
 
     /// Opens a stream. `Connected` or `ConnectFailed` will follow, with the name that is given back here.
     pub fn connect(&mut self, peer: Peer) -> Conn {
-        let conn = self.slots.claim(Slot::Dialing);
+        let conn = self.slots.claim(Slot::Dialing { shut: false });
         if self.is_open() {
-            self.steps.push(Step::Connect(conn, self.peers.len() as u32));
-            self.peers.push(peer);
+            self.steps.push(Step::Connect(conn, self.ways.len() as u32));
+            self.ways.push((peer, peer));
         }
         conn
     }
 
     /// Writes to a stream as much as fits into its send buffer, and says how much that was. After a short write
     /// `Writable` comes once there is room. A stream that is not open takes nothing.
+    #[must_use = "a write may be short: what did not fit is the machine's to keep"]
     pub fn write(&mut self, conn: Conn, bytes: &[u8]) -> usize {
         let fits_len = self.reserve(conn, bytes.len());
         if fits_len > 0 {
@@ -132,7 +252,8 @@ impl<E> Outbox<E> {
         fits_len
     }
 
-    /// Writes bytes that were [`put`](Outbox::put) before, as [`Outbox::write`] does.
+    /// Writes bytes that were [`put`](Effects::put) before, as [`Effects::write`] does.
+    #[must_use = "a write may be short: what did not fit is the machine's to keep"]
     pub fn write_chunk(&mut self, conn: Conn, chunk: Chunk) -> usize {
         let fits_len = self.reserve(conn, chunk.len());
         if fits_len > 0 {
@@ -144,7 +265,7 @@ impl<E> Outbox<E> {
     /// Takes up to `len` bytes of room from a stream's send buffer.
     fn reserve(&mut self, conn: Conn, len: usize) -> usize {
         let Some(Slot::Open { free_len, short }) = self.slots.get_mut(conn) else {
-            self.misuse.get_or_insert(Misuse::NotOpen(conn));
+            self.misuse(Misuse::NotOpen(conn));
             return 0;
         };
         let fits_len = len.min(*free_len as usize);
@@ -153,22 +274,22 @@ impl<E> Outbox<E> {
         fits_len
     }
 
-    /// Says that nothing more will be written to a stream; the peer sees its end after what was written.
+    /// Says that nothing more will be written to a stream; the peer sees its end after what was written. One that is
+    /// still being dialed ends once it stands.
     pub fn shutdown(&mut self, conn: Conn) {
         match self.slots.get_mut(conn) {
-            Some(slot @ Slot::Open { .. }) => {
-                *slot = Slot::Shut;
-                self.push(Step::Shutdown(conn));
-            }
-            Some(_) => {}
-            None => _ = self.misuse.get_or_insert(Misuse::NotOpen(conn)),
+            Some(slot @ Slot::Open { .. }) => *slot = Slot::Shut,
+            Some(Slot::Dialing { shut }) if !*shut => *shut = true,
+            Some(_) => return,
+            None => return self.misuse(Misuse::NotOpen(conn)),
         }
+        self.push(Step::Shutdown(conn));
     }
 
     /// Closes a stream in good order: what was written is flushed, writing is shut down, and what still comes in is
     /// discarded until the peer's end, so that a close never becomes a reset that loses the reply. `Closed`
-    /// follows, at the latest when the bounds of [`limits`](super::limits) are reached. A connection that is
-    /// over is left alone.
+    /// follows, at the latest when the bounds of [`limits`] are reached. One that is still being dialed is given up,
+    /// and nothing follows. A connection that is over is left alone.
     pub fn close(&mut self, conn: Conn) {
         if let Some(slot) = self.slots.get_mut(conn) {
             *slot = Slot::Shut;
@@ -205,164 +326,24 @@ impl<E> Outbox<E> {
         self.push(Step::Save(chunk));
     }
 
-    /// Tells the application something.
-    pub fn event(&mut self, event: E) {
-        if self.is_open() {
-            self.steps.push(Step::Event(self.events.len() as u32));
-            self.events.push(event);
-        }
-    }
-
     /// Ends the machine. Nothing may be put out after it.
     pub fn done(&mut self, status: Status) {
         self.push(Step::Done(status));
         self.done = true;
     }
-}
-
-/// What the one calls who drives the machine.
-impl<E> Outbox<E> {
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
-    /// What is to be done, in order, to look at.
-    pub fn effects(&self) -> impl ExactSizeIterator<Item = Effect<'_, &E>> + Clone {
-        let lists = self.lists();
-        self.steps.iter().map(move |step| step.view(lists, |index| &self.events[index]))
-    }
-
-    /// Hands out what is to be done, in order, and leaves the outbox empty.
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "an event comes with its step, and so there is one for each"
-    )]
-    pub fn drain(&mut self, mut each: impl FnMut(Effect<'_, E>)) {
-        let mut events = mem::take(&mut self.events);
-        let mut told = events.drain(..);
-        let lists = self.lists();
-        for step in &self.steps {
-            each(step.view(lists, |_| told.next().expect("each step of an event has one")));
-        }
-        drop(told);
-        self.events = events;
-        self.clear();
-    }
-
-    /// Makes writes to one stream that follow one another one write, where their bytes do so, too.
-    #[cfg(feature = "net")]
-    pub(crate) fn merge_writes(&mut self) {
-        self.steps.dedup_by(|next, kept| match (kept, next) {
-            (Step::Write(conn, chunk), Step::Write(to, more)) if to == conn && more.start == chunk.end => {
-                chunk.end = more.end;
-                true
-            }
-            _ => false,
-        });
-    }
 
     fn lists(&self) -> Lists<'_> {
-        Lists { arena: &self.arena, peers: &self.peers, violations: &self.violations }
+        Lists { arena: &self.arena, ways: &self.ways, violations: &self.violations }
     }
+}
 
-    /// Forgets what was to be done, and keeps the memory.
-    fn clear(&mut self) {
-        self.steps.clear();
-        self.arena.clear();
-        self.peers.clear();
-        self.events.clear();
-        self.violations.clear();
-    }
-
-    /// What was sent where nothing can be sent any more, if anything was, since this was asked last.
-    pub fn take_misuse(&mut self) -> Option<Misuse> {
-        self.misuse.take()
-    }
-
-    /// Names a stream that was accepted, with so many bytes of room in its send buffer.
-    pub fn accept(&mut self, free_len: u32) -> Conn {
-        self.slots.claim(Slot::Open { free_len, short: false })
-    }
-
-    /// Notes that a stream which was asked for stands, with so many bytes of room in its send buffer. False if the
-    /// machine has given it up in the meantime.
-    pub fn connected(&mut self, conn: Conn, free_len: u32) -> bool {
-        match self.slots.get_mut(conn) {
-            Some(slot @ Slot::Dialing) => {
-                *slot = Slot::Open { free_len, short: false };
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Notes that a stream's send buffer has room for `len` bytes more. True if a write was short, and `Writable`
-    /// is therefore due.
-    pub fn credit(&mut self, conn: Conn, len: u32) -> bool {
-        match self.slots.get_mut(conn) {
-            Some(Slot::Open { free_len, short }) => {
-                *free_len = free_len.saturating_add(len);
-                std::mem::take(short)
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether the machine has said that it is done.
-    #[cfg(any(feature = "net", feature = "sansio"))]
-    pub(crate) const fn is_done(&self) -> bool {
-        self.done
-    }
-
-    /// Whether a write to a stream was short, and there has been no room since.
-    pub(crate) fn is_short(&self, conn: Conn) -> bool {
-        matches!(self.slots.get(conn), Some(Slot::Open { short: true, .. }))
-    }
-
-    /// Frees the name of a stream that is over: done just before `Closed` or `ConnectFailed` is handed in.
-    pub fn release(&mut self, conn: Conn) {
-        self.slots.release(conn);
-    }
-
-    /// Forgets everything, streams included, and keeps the memory: for the next machine.
-    pub fn reset(&mut self) {
-        self.clear();
-        self.slots.clear();
-        self.done = false;
-        self.misuse = None;
-    }
-
-    /// Writes what distinguishes the streams from others.
-    pub(crate) fn fingerprint(&self, to: &mut dyn Hasher) {
-        self.slots.fingerprint(to);
-    }
-
-    /// Reports a broken law to whoever drives, even after `done`.
-    pub(crate) fn violate(&mut self, violation: Violation) {
-        self.steps.push(Step::Violation(self.violations.len() as u32));
-        self.violations.push(violation);
-    }
-
-    /// How many steps there are: what comes later is at this index and beyond.
-    pub(crate) fn len(&self) -> usize {
-        self.steps.len()
-    }
-
-    /// Takes over the streams of another outbox, names and room.
-    pub(crate) fn mirror_streams<F>(&mut self, other: &Outbox<F>) {
-        self.slots.mirror(&other.slots);
-    }
-
-    /// Finds the streams that have more room here than in the outbox of a machine which is further on.
-    pub(crate) fn leads_over<F>(&self, other: &Outbox<F>, leads: &mut Vec<Lead>) {
-        leads.clear();
-        leads.extend(self.slots.leads_over(&other.slots));
-    }
-
-    /// Gives a stream the room back that it had more.
-    pub(crate) fn give_lead(&mut self, lead: Lead) {
-        self.slots.give_lead(lead);
+/// The local address of a datagram that nobody has bound a socket for.
+fn unbound(peer: Peer) -> Peer {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+    match peer {
+        Peer::V4 { .. } => Peer::V4 { ip: Ipv4Addr::UNSPECIFIED, port: 0 },
+        Peer::V6 { .. } => Peer::V6 { ip: Ipv6Addr::UNSPECIFIED, scope: 0, port: 0 },
+        Peer::Unix(_) => Peer::Unix(super::UnixPath::UNNAMED),
     }
 }
 

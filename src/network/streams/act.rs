@@ -20,9 +20,11 @@ impl Network {
         now: Instant,
         from: HostId,
         conn: Conn,
+        _local: Peer,
+        to: Option<HostId>,
         peer: Peer,
     ) -> Option<StreamEnd> {
-        let to = HostId::at(peer).filter(|to| to.index() < self.host_count() && *to != from);
+        let to = to.filter(|to| *to != from);
         let port = FIRST_EPHEMERAL_PORT + self.streams.dialed[from.index()] % EPHEMERAL_PORTS;
         self.streams.dialed[from.index()] = port - FIRST_EPHEMERAL_PORT + 1;
         let acceptor = to.unwrap_or(from);

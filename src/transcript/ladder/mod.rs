@@ -48,7 +48,7 @@ pub struct TooNarrow {
     pub width: usize,
 }
 
-impl<E> Transcript<'_, E> {
+impl Transcript<'_> {
     /// A sequence diagram in text. No line is longer than the width; long texts are broken or cut.
     ///
     /// Marks on a host's line: `●` an event, `▸` a command, `○` what else happens there, `■` its end, `╳` a crash,
@@ -60,14 +60,14 @@ impl<E> Transcript<'_, E> {
     ///
     /// ```
     /// use lossproof::engine::{Engine, Settings};
-    /// use lossproof::systems::{Options, System, udp_local::UdpLocal};
+    /// use lossproof::Scenario;
+    /// use lossproof::systems::{Options, udp_local};
     /// use lossproof::transcript::Look;
     ///
-    /// let scenario = UdpLocal::scenario(&Options::default());
-    /// let names = scenario.names();
-    /// let mut engine = Engine::default();
-    /// engine.run(&scenario, &Settings::default());
-    /// let ladder = engine.transcript(&scenario, &names).ladder(Look { width: 60, ascii: true })?;
+    /// let scenario = Scenario::from(udp_local::net(&Options::default()));
+    /// let mut engine = Engine::new(&scenario);
+    /// engine.run(&Settings::default());
+    /// let ladder = engine.transcript().ladder(Look { width: 60, ascii: true })?;
     /// assert!(ladder.lines().all(|line| line.is_ascii() && line.len() <= 60));
     /// # Ok::<(), lossproof::transcript::TooNarrow>(())
     /// ```

@@ -67,14 +67,14 @@ struct Arrow {
     fate: &'static str,
 }
 
-impl<E> Transcript<'_, E> {
+impl Transcript<'_> {
     /// A page of HTML, whole in itself, to step through the run by keyboard or pointer: the ladder, with time to scale if
     /// wanted, what is known of every host at each step, a search, and the line that makes the run again. `replay` is
     /// that line, `title` stands above.
     pub fn page(&self, title: &str, replay: &str) -> String {
         let story = Story::new(self);
         let rows = story.rows.iter().map(|row| step(&story, row)).collect();
-        let run = Run { replay, hosts: story.names, rows, flights: arrows(&story) };
+        let run = Run { replay, hosts: &story.names, rows, flights: arrows(&story) };
         // Strings and numbers only: this cannot fail.
         let run = serde_json::to_string(&run).unwrap_or_default();
         let (title, run) = (escaped(title), run.replace('<', "\\u003c"));

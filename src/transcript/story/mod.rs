@@ -14,7 +14,7 @@ use crate::time::Instant;
 /// What a picture shows.
 pub(super) struct Story<'a> {
     /// The names of the hosts.
-    pub(super) names: &'a [&'a str],
+    pub(super) names: Vec<&'a str>,
     /// What happened, in order.
     pub(super) rows: Vec<Row>,
     /// What travelled, in the order in which it left.
@@ -146,10 +146,10 @@ pub(super) enum Fate {
 
 impl<'a> Story<'a> {
     /// The story of a transcript.
-    pub(super) fn new<E>(transcript: &Transcript<'a, E>) -> Self {
+    pub(super) fn new(transcript: &Transcript<'a>) -> Self {
         let (mut rows, flights) = rows::read(transcript);
         let flights = flights.settle(&mut rows);
-        let mut story = Self { names: transcript.names, rows, flights };
+        let mut story = Self { names: transcript.names.clone(), rows, flights };
         story.name_the_known();
         story
     }

@@ -8,7 +8,7 @@ use crate::transcript::text::verb;
 use crate::transcript::{Link, Record, Span, Transcript, What};
 
 /// All rows, and the flights that depart in them; arrivals are notes yet.
-pub(super) fn read<E>(transcript: &Transcript<'_, E>) -> (Vec<Row>, Flights) {
+pub(super) fn read(transcript: &Transcript<'_>) -> (Vec<Row>, Flights) {
     let mut reader = Reader { transcript, rows: Vec::new(), flights: Flights::default() };
     for record in transcript.log.sorted() {
         reader.add(record);
@@ -16,13 +16,13 @@ pub(super) fn read<E>(transcript: &Transcript<'_, E>) -> (Vec<Row>, Flights) {
     (reader.rows, reader.flights)
 }
 
-struct Reader<'a, 'b, E> {
-    transcript: &'a Transcript<'b, E>,
+struct Reader<'a, 'b> {
+    transcript: &'a Transcript<'b>,
     rows: Vec<Row>,
     flights: Flights,
 }
 
-impl<E> Reader<'_, '_, E> {
+impl Reader<'_, '_> {
     fn add(&mut self, record: Record) {
         let (here, next) = (record.host, self.rows.len());
         match record.what {
@@ -65,17 +65,17 @@ impl<E> Reader<'_, '_, E> {
             }
             What::Fault(fault) => self.add_fault(record, fault),
             What::Calm | What::Circle => {
-                let text = format!("{}: {}", verb(record.what), self.transcript.rest_text(record.what));
+                let text = format!("{}: {}", verb(record.what), self.transcript.rest_text(record.host, record.what));
                 self.push(record, Kind::Own(Mark::Stage), text);
             }
             What::Command(_) => self.push_whole(record, Mark::Command),
             What::Event(index) => {
-                self.push(record, Kind::Own(Mark::Event), self.transcript.event_text(index));
+                self.push(record, Kind::Own(Mark::Event), self.transcript.event_text(record.host, index));
             }
             What::Done(status) => self.push_whole(record, Mark::Ended(status)),
             What::Broken(_) => self.push_whole(record, Mark::Broken),
-            What::SendNowhere { bytes } => {
-                let text = format!("{} → nowhere", self.transcript.bytes_text(bytes));
+            What::SendNowhere { peer, bytes } => {
+                let text = format!("{} → nowhere ({peer})", self.transcript.bytes_text(bytes));
                 self.push(record, Kind::Own(Mark::Note), text);
             }
             What::Unreachable { .. }
@@ -130,7 +130,7 @@ impl<E> Reader<'_, '_, E> {
 
     /// A row that reads as the line of the transcript.
     fn push_whole(&mut self, record: Record, mark: Mark) {
-        let text = format!("{} {}", verb(record.what), self.transcript.rest_text(record.what));
+        let text = format!("{} {}", verb(record.what), self.transcript.rest_text(record.host, record.what));
         self.push(record, Kind::Own(mark), text);
     }
 

@@ -1,0 +1,242 @@
+//! What is to hold, looked at after every input.
+
+use std::cell::Cell;
+
+use super::Engine;
+use crate::host::HostId;
+use crate::scenario::{Demand, FoldVerdict, Property, Reads, Run};
+use crate::time::Instant;
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    pub(crate) what: String,
+    pub(crate) detail: String,
+    /// The run was ended, since it goes round.
+    pub(crate) is_livelock: bool,
+}
+
+impl Broken {
+    pub(crate) fn new(what: impl Into<String>, detail: String) -> Self {
+        Self { what: what.into(), detail, is_livelock: false }
+    }
+
+    /// Whether it is the same as another time; one of them may have been ended before its end.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self == other || (self.what == other.what && self.is_livelock != other.is_livelock)
+    }
+
+    /// The same, with who waits for whom if anybody does.
+    pub(crate) fn because_of(mut self, waits: &str) -> Self {
+        if !waits.is_empty() {
+            self.detail = format!("{}; {waits}", self.detail);
+        }
+        self
+    }
+
+    pub(crate) fn line(&self) -> String {
+        format!("{}: {}", self.what, self.detail)
+    }
+}
+
+/// What is known of a property in one run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch {
+    /// What it read when it was judged last: until some of that changes it holds or not as it did.
+    reads: Reads,
+    /// It was met, if it demands something in time, or sometimes.
+    pub(crate) met: bool,
+}
+
+/// In whose code the engine is, so that a panic can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    Nothing,
+    /// A factory makes the machine of a host.
+    Making(HostId, Instant),
+    /// The machine of a host handles an input of this kind.
+    Handling(HostId, &'static str, Instant),
+    /// The property of this place is judged.
+    Judging(usize),
+    /// A fold is stepped.
+    Folding,
+}
+
+impl<'s> Engine<'s> {
+    /// Nothing has been judged in this run so far.
+    pub(super) fn reset_judgement(&mut self) {
+        let spec = self.scenario.spec();
+        self.watches.clear();
+        self.watches.resize(spec.properties.len(), Watch { reads: Reads::ALL, met: false });
+        for (fold, state) in spec.folds.iter().zip(&mut self.folds) {
+            *state = (fold.init)();
+        }
+        self.changed = Reads::ALL;
+        self.broken = None;
+        self.gave_up.clear();
+    }
+
+    /// The run as a property sees it.
+    pub(super) fn look(&self, at: Instant) -> Run<'_> {
+        let net = self.scenario.spec().net();
+        Run { slots: &self.slots, at, net, inputs: self.inputs_since_calm(), reads: Cell::default() }
+    }
+
+    /// Judges every property of which something has changed; ends the run at the first that does not hold.
+    pub(super) fn judge(&mut self, now: Instant) {
+        let changed = std::mem::take(&mut self.changed);
+        if self.ended.is_some() || self.broken.is_some() {
+            return;
+        }
+        let properties = &self.scenario.spec().properties;
+        for (index, property) in properties.iter().enumerate() {
+            if let Some(broken) = self.judge_one(index, property, now, changed) {
+                self.fail(now, broken);
+                return;
+            }
+        }
+    }
+
+    fn judge_one(
+        &mut self,
+        index: usize,
+        property: &Property,
+        now: Instant,
+        changed: Reads,
+    ) -> Option<Broken> {
+        let watch = self.watches[index];
+        if watch.met && property.demand.is_to_be_met() && !self.is_before_calm(property.demand, now) {
+            return None;
+        }
+        let is_new = watch.reads.meets(changed);
+        let broken = |detail: String| Some(Broken::new(&property.name, detail));
+        match property.demand {
+            Demand::Always if is_new => match self.ask(index, property, now) {
+                Some(seen) if seen.is_empty() => broken(format!("it did not hold at {now}")),
+                Some(seen) => broken(format!("{seen}, at {now}")),
+                None => None,
+            },
+            Demand::Never if is_new && self.ask(index, property, now).is_none() => {
+                broken(format!("it happened at {now}"))
+            }
+            Demand::Sometimes if is_new && !watch.met => {
+                self.watches[index].met = self.ask(index, property, now).is_none();
+                None
+            }
+            Demand::Within(bound) => {
+                if now.since_start() > bound {
+                    return broken(format!("not within {} s", bound.as_secs_f64()));
+                }
+                if is_new {
+                    self.watches[index].met = self.ask(index, property, now).is_none();
+                }
+                None
+            }
+            Demand::Converges { within, inputs } => {
+                let calm_at = self.calm_at();
+                let late = now.since(calm_at) > within;
+                if now >= calm_at && (late || self.inputs_since_calm() > inputs) {
+                    let bound =
+                        if late { format!("{} s", within.as_secs_f64()) } else { format!("{inputs} inputs") };
+                    return broken(format!(
+                        "not converged: not within {bound} after the calm at {calm_at}"
+                    ));
+                }
+                if is_new {
+                    // Until the calm it may come and go.
+                    self.watches[index].met = self.ask(index, property, now).is_none();
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn calm_at(&self) -> Instant {
+        self.world.network.schedule.calm_at.unwrap_or(Instant::START)
+    }
+
+    fn is_before_calm(&self, demand: Demand, now: Instant) -> bool {
+        matches!(demand, Demand::Converges { .. }) && now < self.calm_at()
+    }
+
+    /// What a property sees that does not hold, if it does not.
+    fn ask(&mut self, index: usize, property: &Property, now: Instant) -> Option<String> {
+        self.doing = Doing::Judging(index);
+        let run = self.look(now);
+        let seen = property.broken(&run);
+        let reads = run.reads.get();
+        self.watches[index].reads = reads;
+        self.reads_inputs |= reads.inputs;
+        self.doing = Doing::Nothing;
+        seen
+    }
+
+    fn fail(&mut self, now: Instant, broken: Broken) {
+        let host = self.world.told.last().map_or(HostId(0), |(_, host, _)| *host);
+        self.world.broken(now, host, broken.line());
+        self.broken = Some(broken);
+        self.ended.get_or_insert(super::Ended::Failed);
+    }
+
+    /// Takes what a step of a fold has come to.
+    pub(super) fn note_fold(&mut self, fold: usize, verdict: FoldVerdict, now: Instant) {
+        match verdict {
+            FoldVerdict::Holds => {}
+            FoldVerdict::Broken(seen) => {
+                let name = &self.scenario.spec().folds[fold].name;
+                if self.broken.is_none() {
+                    self.broken = Some(Broken::new(name, format!("{seen}, at {now}")));
+                }
+            }
+            FoldVerdict::GaveUp(why) => {
+                let name = self.scenario.spec().folds[fold].name.clone();
+                self.gave_up.push((name, why));
+            }
+        }
+    }
+
+    /// Ends the run if a fold has failed, unless a law was broken in the same step.
+    pub(super) fn end_by_fold(&mut self, now: Instant) {
+        if self.ended.is_none()
+            && let Some(broken) = self.broken.take()
+        {
+            self.fail(now, broken);
+        }
+    }
+
+    /// Judges what is judged at the end of a run alone.
+    pub(super) fn judge_end(&mut self) {
+        let folds = &self.scenario.spec().folds;
+        self.doing = Doing::Folding;
+        for (index, fold) in folds.iter().enumerate() {
+            for test in &fold.at_end {
+                let verdict = test(&*self.folds[index]);
+                self.note_fold(index, verdict, self.last_at);
+            }
+        }
+        self.doing = Doing::Nothing;
+        if let Some(broken) = self.broken.take() {
+            self.world.broken(self.last_at, HostId(0), broken.line());
+            self.broken = Some(broken);
+        }
+    }
+
+    /// What should have happened and did not, now that the run is over.
+    pub(super) fn judge_unmet(&mut self) {
+        let properties = &self.scenario.spec().properties;
+        let mut all = properties.iter().zip(&self.watches);
+        let late = all.find(|(property, watch)| property.demand.is_to_be_met() && !watch.met);
+        if let Some((property, _)) = late {
+            let why = match self.ended {
+                Some(super::Ended::TimeLimit) => "the scenario's time is over",
+                Some(super::Ended::InputLimit) => "the scenario's inputs are used up",
+                _ => "nothing is left to happen",
+            };
+            let named = if let Demand::Converges { .. } = property.demand { "not converged: " } else { "" };
+            let detail = format!("{named}it has not happened, and {why} at {}", self.last_at);
+            let waits = self.waits_text(&self.scenario.names());
+            self.broken = Some(Broken::new(&property.name, detail).because_of(&waits));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a check comes to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::files::Name;
+use crate::check::{Failure, Shrunk, Tally};
+use crate::fault::{ParseError, UnknownHost};
+use crate::scenario::UnknownCommand;
+
+/// What a [`Check`](super::Check) comes to: it holds, it failed, or it is vacuous, since its runs test less than they
+/// seem. `Display` has the report.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub(super) name: Name,
+    pub(super) tally: Tally,
+    pub(super) shrunk: Option<Shrunk>,
+    /// How long the runs took, by the clock on the wall.
+    pub(super) wall: Duration,
+    /// What ended the shrinking, if it was not done.
+    pub(super) limit: String,
+    /// What the runs lack, a line each.
+    pub(super) lacking: String,
+}
+
+impl Verdict {
+    pub(super) const fn new(
+        name: Name,
+        tally: Tally,
+        shrunk: Option<Shrunk>,
+        (wall, limit): (Duration, String),
+        lacking: String,
+    ) -> Self {
+        Self { name, tally, shrunk, wall, limit, lacking }
+    }
+
+    pub(super) fn lacking(mut self, lacking: Option<String>) -> Self {
+        if self.shrunk.is_none() {
+            self.lacking.push_str(&lacking.unwrap_or_default());
+        }
+        self
+    }
+
+    /// Whether nothing failed, and what was demanded was tested.
+    pub fn holds(&self) -> bool {
+        self.shrunk.is_none() && !self.is_vacuous()
+    }
+
+    /// Whether nothing failed, and the runs test less than they seem: none was made, they were cut off, or something that
+    /// was demanded never came.
+    pub fn is_vacuous(&self) -> bool {
+        !self.lacking.is_empty()
+    }
+
+    /// What the runs come to together.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The first failure, made small.
+    pub const fn shrunk(&self) -> Option<&Shrunk> {
+        self.shrunk.as_ref()
+    }
+
+    /// The first failure, made small, without how it was made so.
+    pub fn failure(&self) -> Option<&Failure> {
+        self.shrunk.as_ref().map(|shrunk| &shrunk.failure)
+    }
+}
+
+/// Why a check could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckError {
+    /// A plan cannot be read.
+    #[error("{origin}: {source}")]
+    Plan {
+        /// Where it is from.
+        origin: String,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// A plan is for other hosts.
+    #[error("{origin}: {source}")]
+    Host {
+        /// Where it is from.
+        origin: String,
+        /// Which host it names.
+        source: UnknownHost,
+    },
+    /// A plan gives commands that there are not.
+    #[error("{origin}: {source}")]
+    Command {
+        /// Where it is from.
+        origin: String,
+        /// Which command it gives.
+        source: UnknownCommand,
+    },
+    /// A file of a plan cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A variable of the environment does not hold a number.
+    #[error("{name}: '{text}' is not a whole number from 0 to {max}", max = u64::MAX)]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What it holds.
+        text: String,
+    },
+}

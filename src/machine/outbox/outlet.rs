@@ -1,0 +1,309 @@
+//! What drives a machine's outbox.
+
+use std::hash::Hasher;
+
+use super::effect::{Effect, Misuse, Step};
+use super::slots::{Lead, Slot};
+use super::{Effects, Outbox, Sockets};
+use crate::machine::{Conn, Input, Machine, Peer, Violation};
+use crate::time::Instant;
+
+/// The other side of an [`Outbox`]: it belongs to whoever drives a machine, lends the outbox to the machine, and takes
+/// out what is to be done.
+///
+/// Worlds do this by themselves. A test that hands single inputs to a machine has one, and so has a machine around
+/// another one whose output it changes.
+///
+/// ```
+/// use lossproof::machine::{Effect, Outlet};
+/// use lossproof::{Input, Instant, Machine, Outbox, Peer};
+///
+/// struct Echo;
+/// impl Machine for Echo {
+///     type Command = ();
+///     type Event = ();
+///     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<()>) {
+///         if let Input::Datagram { bytes, .. } = input {
+///             out.reply(bytes);
+///         }
+///     }
+/// }
+///
+/// let (peer, local): (Peer, Peer) = ("127.0.0.1:5000".parse()?, "127.0.0.1:7".parse()?);
+/// let mut outlet = Outlet::new();
+/// outlet.feed(&mut Echo, Input::Datagram { peer, local, bytes: b"hello" }, Instant::START);
+/// outlet.drain(|effect| assert_eq!(effect, Effect::Send { local, peer, bytes: b"hello" }));
+/// # Ok::<(), lossproof::machine::PeerError>(())
+/// ```
+#[derive(Debug)]
+pub struct Outlet<E>(Outbox<E>);
+
+impl<E> Default for Outlet<E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<E> Outlet<E> {
+    /// An outlet of a host whose sockets nobody knows: any datagram can be sent.
+    pub const fn new() -> Self {
+        Self(Outbox::new())
+    }
+
+    /// Says which datagram sockets the host has, by their local addresses, the first first. From now on a datagram that
+    /// none of them can send is a misuse.
+    pub fn open(&mut self, sockets: &[Peer]) {
+        self.0.effects.open(sockets);
+    }
+
+    /// Hands one input to a machine. A timeout that is not due is not handed in.
+    pub fn feed<M>(&mut self, machine: &mut M, input: Input<'_, M::Command>, now: Instant)
+    where
+        M: Machine<Event = E> + ?Sized,
+    {
+        if matches!(input, Input::Timeout) && machine.deadline().is_none_or(|due_at| due_at > now) {
+            return;
+        }
+        self.0.effects.begin(&input);
+        machine.handle(input, now, &mut self.0);
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.0.effects.steps.is_empty()
+    }
+
+    /// Whether the machine has said that it is done.
+    pub const fn is_done(&self) -> bool {
+        self.0.effects.done
+    }
+
+    /// What is to be done, in order, to look at.
+    pub fn effects(&self) -> impl ExactSizeIterator<Item = Effect<'_, &E>> + Clone {
+        let Outbox { effects, events } = &self.0;
+        let lists = effects.lists();
+        effects.steps.iter().map(move |step| step.view(lists, |index| &events[index as usize]))
+    }
+
+    /// Hands out what is to be done, in order, and leaves the outbox empty.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "an event comes with its step, and so there is one for each"
+    )]
+    pub fn drain(&mut self, mut each: impl FnMut(Effect<'_, E>)) {
+        let Outbox { effects, events } = &mut self.0;
+        let mut told = events.drain(..);
+        let lists = effects.lists();
+        for step in &effects.steps {
+            each(step.view(lists, |_| told.next().expect("each step of an event has one")));
+        }
+        drop(told);
+        effects.clear();
+    }
+
+    /// What was put out that cannot be done, if anything was, since this was asked last.
+    pub fn take_misuse(&mut self) -> Option<Misuse> {
+        self.0.effects.misuse.take()
+    }
+
+    /// Names a stream that was accepted, with so many bytes of room in its send buffer.
+    pub fn accept(&mut self, free_len: u32) -> Conn {
+        self.0.effects.accept(free_len)
+    }
+
+    /// Notes that a stream which was asked for stands, with so many bytes of room in its send buffer. False if the
+    /// machine has given it up in the meantime.
+    pub fn connected(&mut self, conn: Conn, free_len: u32) -> bool {
+        self.0.effects.connected(conn, free_len)
+    }
+
+    /// Notes that a stream's send buffer has room for `len` bytes more. True if a write was short, and `Writable`
+    /// is therefore due.
+    pub fn credit(&mut self, conn: Conn, len: u32) -> bool {
+        self.0.effects.credit(conn, len)
+    }
+
+    /// Frees the name of a stream that is over: done just before `Closed` or `ConnectFailed` is handed in.
+    pub fn release(&mut self, conn: Conn) {
+        self.0.effects.release(conn);
+    }
+
+    /// Forgets everything but the sockets, and keeps the memory: for the next machine.
+    pub fn reset(&mut self) {
+        self.0.events.clear();
+        self.0.effects.reset();
+    }
+}
+
+#[cfg(any(feature = "sim", feature = "net"))]
+impl<E> Outbox<E> {
+    /// All that is not typed, and what was told.
+    pub(crate) const fn parts(&mut self) -> (&mut Effects, &Vec<E>) {
+        (&mut self.effects, &self.events)
+    }
+}
+
+/// What the worlds of this crate call.
+#[cfg(any(feature = "sim", feature = "net"))]
+impl<E> Outlet<E> {
+    /// All that is not typed, and everything that was told since this list was emptied last.
+    pub(crate) const fn parts(&mut self) -> (&mut Effects, &Vec<E>) {
+        self.0.parts()
+    }
+
+    /// All that is not typed, to look at.
+    pub(crate) const fn peek(&self) -> &Effects {
+        &self.0.effects
+    }
+
+    pub(crate) const fn told(&self) -> &Vec<E> {
+        &self.0.events
+    }
+
+    /// What was told, to be emptied when no step of an event is left.
+    pub(crate) const fn told_mut(&mut self) -> &mut Vec<E> {
+        &mut self.0.events
+    }
+
+    /// Forgets everything but what was told.
+    pub(crate) fn reset_streams(&mut self) {
+        self.0.effects.reset();
+    }
+}
+
+/// What every driver does, whether it knows the events' type or not.
+impl Effects {
+    pub(crate) fn open(&mut self, sockets: &[Peer]) {
+        match &mut self.sockets {
+            Sockets::Known(known) => {
+                known.clear();
+                known.extend_from_slice(sockets);
+            }
+            unknown @ Sockets::Unknown => *unknown = Sockets::Known(sockets.to_vec()),
+        }
+    }
+
+    /// Notes what is handled now.
+    #[inline]
+    fn begin<C: ?Sized>(&mut self, input: &Input<'_, C>) {
+        self.answers = match *input {
+            Input::Datagram { peer, local, .. } => Some((local, peer)),
+            _ => None,
+        };
+    }
+
+    /// Forgets what was to be done, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.steps.clear();
+        self.arena.clear();
+        self.ways.clear();
+        self.violations.clear();
+    }
+
+    pub(crate) fn accept(&mut self, free_len: u32) -> Conn {
+        self.slots.claim(Slot::Open { free_len, short: false })
+    }
+
+    pub(crate) fn connected(&mut self, conn: Conn, free_len: u32) -> bool {
+        match self.slots.get_mut(conn) {
+            Some(slot @ Slot::Dialing { shut: false }) => {
+                *slot = Slot::Open { free_len, short: false };
+                true
+            }
+            Some(slot @ Slot::Dialing { shut: true }) => {
+                *slot = Slot::Shut;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn credit(&mut self, conn: Conn, len: u32) -> bool {
+        match self.slots.get_mut(conn) {
+            Some(Slot::Open { free_len, short }) => {
+                *free_len = free_len.saturating_add(len);
+                std::mem::take(short)
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn release(&mut self, conn: Conn) {
+        self.slots.release(conn);
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.clear();
+        self.slots.clear();
+        self.answers = None;
+        self.done = false;
+        self.misuse = None;
+    }
+}
+
+/// What the worlds of this crate call, which know nothing of events' types.
+#[cfg(any(feature = "sim", feature = "net"))]
+impl Effects {
+    /// What is to be done from step `mark` on, each event by its index among all that were told.
+    pub(crate) fn from(&self, mark: usize) -> impl ExactSizeIterator<Item = Effect<'_, u32>> + Clone {
+        let lists = self.lists();
+        self.steps[mark..].iter().map(move |step| step.view(lists, |index| index))
+    }
+
+    /// How many steps there are: what comes later is at this index and beyond.
+    pub(crate) const fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    pub(crate) const fn take_misuse(&mut self) -> Option<Misuse> {
+        self.misuse.take()
+    }
+
+    /// Whether a write to a stream was short, and there has been no room since.
+    pub(crate) fn is_short(&self, conn: Conn) -> bool {
+        matches!(self.slots.get(conn), Some(Slot::Open { short: true, .. }))
+    }
+
+    /// Writes what distinguishes the streams from others.
+    pub(crate) fn fingerprint(&self, to: &mut dyn Hasher) {
+        self.slots.fingerprint(to);
+    }
+
+    /// Reports a broken law to whoever drives, even after `done`.
+    pub(crate) fn violate(&mut self, violation: Violation) {
+        self.steps.push(Step::Violation(self.violations.len() as u32));
+        self.violations.push(violation);
+    }
+
+    /// Takes over the streams of another outbox, names and room.
+    pub(crate) fn mirror_streams(&mut self, other: &mut Self) {
+        self.slots.mirror(&mut other.slots);
+    }
+
+    /// Finds the streams that have more room here than in the outbox of a machine which is further on.
+    pub(crate) fn leads_over(&self, other: &Self, leads: &mut Vec<Lead>) {
+        leads.clear();
+        leads.extend(self.slots.leads_over(&other.slots));
+    }
+
+    /// Gives a stream the room back that it had more.
+    pub(crate) fn give_lead(&mut self, lead: Lead) {
+        self.slots.give_lead(lead);
+    }
+
+    /// Makes writes to one stream that follow one another one write, where their bytes do so, too.
+    #[cfg(feature = "net")]
+    pub(crate) fn merge_writes(&mut self) {
+        self.steps.dedup_by(|next, kept| match (kept, next) {
+            (Step::Write(conn, chunk), Step::Write(to, more)) if to == conn && more.start == chunk.end => {
+                chunk.end = more.end;
+                true
+            }
+            _ => false,
+        });
+    }
+}

@@ -1,0 +1,194 @@
+//! Properties with a state of their own, which is stepped by what happens.
+
+use std::any::{Any, type_name};
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::net::Net;
+use super::{Answer, Host, Role};
+use crate::actor::Events;
+use crate::lawful::Checked;
+use crate::machine::Peer;
+use crate::time::Instant;
+
+/// A datagram that left a host, or tried to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sent<'a> {
+    /// From which of the host's addresses.
+    pub local: Peer,
+    /// To whom.
+    pub peer: Peer,
+    /// The payload, before any fault.
+    pub bytes: &'a [u8],
+}
+
+/// What a fold comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Holds,
+    /// What was seen.
+    Broken(String),
+    /// It cannot be told: why.
+    GaveUp(String),
+}
+
+impl Verdict {
+    fn of(answer: impl Answer) -> Self {
+        match answer.broken() {
+            None => Self::Holds,
+            Some(text) if text.is_empty() => Self::Broken("it did not hold".to_owned()),
+            Some(text) => Self::Broken(text),
+        }
+    }
+}
+
+type OnEvents = Box<dyn Fn(&mut dyn Any, &dyn Events, Range<usize>, Instant) -> Verdict + Send + Sync>;
+type OnState = Box<dyn Fn(&mut dyn Any, &Checked<'_>, Instant) -> Verdict + Send + Sync>;
+type OnSend = Box<dyn Fn(&mut dyn Any, Sent<'_>, Instant) -> Verdict + Send + Sync>;
+type AtEnd = Box<dyn Fn(&dyn Any) -> Verdict + Send + Sync>;
+
+/// The steps that one host causes, each with the number of its fold.
+#[derive(Default)]
+pub(crate) struct HostFolds {
+    pub(crate) on_events: Vec<(usize, OnEvents)>,
+    pub(crate) on_state: Vec<(usize, OnState)>,
+    pub(crate) on_send: Vec<(usize, OnSend)>,
+}
+
+/// All of a fold but its steps.
+pub(crate) struct FoldSpec {
+    pub(crate) name: String,
+    pub(crate) init: Box<dyn Fn() -> Box<dyn Any> + Send + Sync>,
+    /// Writes what distinguishes a state from others.
+    pub(crate) digest: fn(&dyn Any, &mut dyn Hasher),
+    pub(crate) at_end: Vec<AtEnd>,
+}
+
+/// Adds the steps of a fold to a [`Net`].
+///
+/// A fold is a property with a state of its own. The state is made anew for each run, and stepped once for each new
+/// event, state or datagram of the hosts that are named, in their order: so it costs the same at the end of a long run
+/// as at its beginning. A step that does not answer [yes](Answer) fails the run. The state is [`Hash`], so that an
+/// exhaustive search can tell two of them apart.
+///
+/// ```
+/// use std::collections::BTreeSet;
+///
+/// use lossproof::scenario::Net;
+/// # use lossproof::{Input, Instant, Machine, Outbox};
+/// # struct Counter(u32);
+/// # impl Machine for Counter {
+/// #     type Command = ();
+/// #     type Event = u32;
+/// #     fn handle(&mut self, _: Input<'_, ()>, _: Instant, _: &mut Outbox<u32>) {}
+/// # }
+///
+/// let net = Net::new("ids");
+/// let server = net.host("server").udp(1060).machine(|_| Counter(0));
+/// net.fold("no id is given twice", BTreeSet::new).on(server, |seen, id, at| {
+///     if seen.insert(*id) { Ok(()) } else { Err(format!("{id} came again at {at}")) }
+/// });
+/// ```
+#[derive(Debug)]
+pub struct Fold<'n, S> {
+    net: &'n Net,
+    index: usize,
+    state: PhantomData<fn(S)>,
+}
+
+impl<'n, S: Hash + 'static> Fold<'n, S> {
+    pub(super) fn new(
+        net: &'n Net,
+        name: String,
+        init: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Self {
+        let index = net.with(|spec| {
+            spec.folds.push(FoldSpec {
+                name,
+                init: Box::new(move || Box::new(init())),
+                digest: |state, mut to| read::<S>(state).hash(&mut to),
+                at_end: Vec::new(),
+            });
+            spec.folds.len() - 1
+        });
+        Self { net, index, state: PhantomData }
+    }
+
+    /// Each new event of a host.
+    ///
+    /// # Panics
+    /// If the host is of another net, here and below.
+    #[expect(clippy::must_use_candidate, reason = "most folds have one kind of step")]
+    pub fn on<R: Role, A: Answer>(
+        self,
+        host: Host<R>,
+        step: impl Fn(&mut S, &R::Event, Instant) -> A + Send + Sync + 'static,
+    ) -> Self {
+        let erased: OnEvents = Box::new(move |state, events, range, at| {
+            let state = write::<S>(state);
+            let events: &dyn Any = events;
+            let events: &Vec<R::Event> =
+                events.downcast_ref().expect("whatever plays a role tells the role's events");
+            let verdicts = events[range].iter().map(|event| Verdict::of(step(state, event, at)));
+            verdicts.into_iter().find(|verdict| *verdict != Verdict::Holds).unwrap_or(Verdict::Holds)
+        });
+        self.net.with_host(host, |spec| spec.folds.on_events.push((self.index, erased)));
+        self
+    }
+
+    /// The state of a host after each of its inputs, while it is up.
+    #[expect(clippy::must_use_candidate, reason = "most folds have one kind of step")]
+    pub fn on_state<R: Role, A: Answer>(
+        self,
+        host: Host<R>,
+        step: impl Fn(&mut S, &R::State, Instant) -> A + Send + Sync + 'static,
+    ) -> Self {
+        let erased: OnState =
+            Box::new(move |state, actor, at| match super::run::state::<R::State>(actor) {
+                Some(inside) => Verdict::of(step(write::<S>(state), inside, at)),
+                None => Verdict::Holds,
+            });
+        self.net.with_host(host, |spec| spec.folds.on_state.push((self.index, erased)));
+        self
+    }
+
+    /// Each datagram that a host sends, among its events in the order in which the machine put them out.
+    #[expect(clippy::must_use_candidate, reason = "most folds have one kind of step")]
+    pub fn on_send<R: Role, A: Answer>(
+        self,
+        host: Host<R>,
+        step: impl Fn(&mut S, Sent<'_>, Instant) -> A + Send + Sync + 'static,
+    ) -> Self {
+        let erased: OnSend =
+            Box::new(move |state, sent, at| Verdict::of(step(write::<S>(state), sent, at)));
+        self.net.with_host(host, |spec| spec.folds.on_send.push((self.index, erased)));
+        self
+    }
+
+    /// The end of a run in which nothing else failed.
+    #[expect(clippy::must_use_candidate, reason = "most folds have one kind of step")]
+    pub fn at_end<A: Answer>(self, test: impl Fn(&S) -> A + Send + Sync + 'static) -> Self {
+        self.at_end_as(move |state| Verdict::of(test(state)))
+    }
+
+    pub(super) fn at_end_as(self, test: impl Fn(&S) -> Verdict + Send + Sync + 'static) -> Self {
+        let erased: AtEnd = Box::new(move |state| test(read::<S>(state)));
+        self.net.with(|spec| spec.folds[self.index].at_end.push(erased));
+        self
+    }
+}
+
+fn read<S: 'static>(state: &dyn Any) -> &S {
+    state.downcast_ref().unwrap_or_else(|| wrong(type_name::<S>()))
+}
+
+fn write<S: 'static>(state: &mut dyn Any) -> &mut S {
+    state.downcast_mut().unwrap_or_else(|| wrong(type_name::<S>()))
+}
+
+#[cold]
+fn wrong(kind: &str) -> ! {
+    unreachable!("the state of a fold is a {kind}, as it was made")
+}

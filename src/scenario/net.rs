@@ -1,0 +1,523 @@
+//! Building a scenario.
+
+use std::any::{Any, TypeId, type_name};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::history::{History, Model};
+use super::{
+    Answer, Commands, Datagrams, Demand, Fold, Host, HostFolds, HostSpec, Property, Role, Run, Scenario, Spec,
+};
+use crate::actor::{AnyCommand, Kind, Made};
+use crate::fault::is_host_name;
+use crate::host::{Boot, FIRST_EPHEMERAL_PORT, HostId, MAX_HOSTS};
+use crate::lawful::{Decode, Promises};
+use crate::machine::{Machine, Peer};
+use crate::time::Instant;
+
+/// Builds a [`Scenario`]: hosts, what they are asked, and what is to hold.
+///
+/// All of it goes through `&self`, so that several hosts can be begun before one is completed: hosts that know each
+/// other take each other's [`Place::id`]. It begins with links of 5 ms, at most a minute of virtual time, and at most
+/// 100,000 inputs.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use lossproof::scenario::Net;
+/// use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
+///
+/// struct Client(Peer);
+/// impl Machine for Client {
+///     type Command = ();
+///     type Event = Vec<u8>;
+///     fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<Vec<u8>>) {
+///         match input {
+///             Input::Start { .. } => out.send(self.0, b"hello"),
+///             Input::Datagram { bytes, .. } => out.event(bytes.to_vec()),
+///             _ => {}
+///         }
+///     }
+/// }
+///
+/// struct Echo;
+/// impl Machine for Echo {
+///     type Command = ();
+///     type Event = ();
+///     fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<()>) {
+///         if let Input::Datagram { bytes, .. } = input {
+///             out.reply(bytes);
+///         }
+///     }
+/// }
+///
+/// let net = Net::new("echo");
+/// let server = net.host("server").udp(7).machine(|_| Echo);
+/// let client = net.host("client").udp(0).machine(move |boot| Client(boot.peer(server)));
+/// net.eventually_within("the client is answered", Duration::from_secs(1), move |run| {
+///     run.events(client).contains(&b"hello".to_vec())
+/// });
+/// ```
+pub struct Net(RefCell<Spec>);
+
+impl From<Net> for Scenario {
+    /// # Panics
+    /// If a host was begun and has no machine.
+    fn from(net: Net) -> Self {
+        let mut spec = net.0.into_inner();
+        let empty = spec.hosts.iter().find(|host| host.kind.is_none()).map(|host| host.name.as_str());
+        assert!(empty.is_none(), "host '{}' has no machine: call `machine`", empty.unwrap_or_default());
+        spec.peers = (0..).zip(&spec.hosts).map(|(index, host)| first(HostId(index), host)).collect();
+        let mut others = BTreeMap::new();
+        for (index, host) in (0..).zip(&spec.hosts) {
+            let own = host.datagrams.iter().map(|socket| socket.local).chain(host.listeners.iter().copied());
+            for address in own.filter(|address| HostId::at(*address).is_none()) {
+                let before = others.insert(address.with_port(0), HostId(index));
+                assert!(before.is_none_or(|other| other.0 == index), "two hosts have the address {address}");
+            }
+        }
+        spec.others = others;
+        Self(Arc::new(spec))
+    }
+}
+
+/// Where a host is, for those that ask for it by its name.
+fn first(id: HostId, host: &HostSpec) -> Peer {
+    host.first().unwrap_or_else(|| id.v4(0))
+}
+
+impl Net {
+    /// A net without hosts.
+    pub fn new(name: impl Into<String>) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Self(RefCell::new(Spec {
+            name: name.into(),
+            latency: Duration::from_millis(5),
+            latencies: Vec::new(),
+            max_time: Instant::from_millis(60_000),
+            max_inputs: 100_000,
+            decode: None,
+            hosts: Vec::new(),
+            commands: Vec::new(),
+            generator: None,
+            shows_commands: false,
+            properties: Vec::new(),
+            folds: Vec::new(),
+            net: NEXT.fetch_add(1, Ordering::Relaxed),
+            peers: Vec::new(),
+            others: BTreeMap::new(),
+        }))
+    }
+
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut Spec) -> T) -> T {
+        change(&mut self.0.borrow_mut())
+    }
+
+    pub(super) fn with_host<R>(&self, host: Host<R>, change: impl FnOnce(&mut HostSpec)) {
+        self.with(|spec| {
+            assert!(host.net == spec.net, "this handle is of a host of another net");
+            change(&mut spec.hosts[host.id.index()]);
+        });
+    }
+
+    /// Begins a host.
+    ///
+    /// # Panics
+    /// If there are [`MAX_HOSTS`] already, or one has this name, or the name is none that a plan can hold: ASCII
+    /// letters, digits, `_`, `-` and `.`.
+    pub fn host(&self, name: impl Into<String>) -> Place<'_> {
+        let name = name.into();
+        let index = self.with(|spec| {
+            assert!(spec.hosts.len() < MAX_HOSTS, "a net has at most {MAX_HOSTS} hosts");
+            assert!(spec.hosts.iter().all(|host| host.name != name), "two hosts are called {name}");
+            assert!(
+                is_host_name(&name),
+                "a host is named with ASCII letters, digits, '_', '-' and '.', not {name:?}"
+            );
+            spec.hosts.push(HostSpec {
+                name,
+                datagrams: Vec::new(),
+                listeners: Vec::new(),
+                promises: Promises::DEFAULT,
+                role: (TypeId::of::<()>(), "()"),
+                kind: None,
+                show: None,
+                folds: HostFolds::default(),
+            });
+            spec.hosts.len() as u16 - 1
+        });
+        Place { net: self, id: HostId(index) }
+    }
+
+    /// The handle of a host that somebody else has made.
+    ///
+    /// # Panics
+    /// If there is none of this name, or it plays another role.
+    pub fn find<R: Role>(&self, name: &str) -> Host<R> {
+        self.with(|spec| {
+            let index = spec.hosts.iter().position(|host| host.name == name);
+            let index = index.unwrap_or_else(|| panic!("no host is called {name}"));
+            let (id, host) = (HostId(index as u16), &spec.hosts[index]);
+            let (of, kind) = host.role;
+            assert!(of == TypeId::of::<R>(), "{name} is a {kind}, not a {}", type_name::<R>());
+            Host { id, net: spec.net, peer: first(id, host), role: PhantomData }
+        })
+    }
+
+    /// Has another machine play a role: it takes the same commands and tells the same events.
+    ///
+    /// # Panics
+    /// If the host is of another net.
+    pub fn replace<M, W>(&self, host: Host<M>, make: impl Fn(Boot<'_>) -> W + Send + Sync + 'static)
+    where
+        M: Machine,
+        W: Machine<Command = M::Command, Event = M::Event>,
+    {
+        self.with_host(host, |spec| spec.kind = Some(Box::new(Made(Box::new(make)))));
+    }
+
+    /// Puts a machine around the one that plays a role.
+    ///
+    /// # Panics
+    /// If the host is of another net, or its machine was replaced before.
+    pub fn wrap<M, W>(&self, host: Host<M>, wrap: impl Fn(Boot<'_>, M) -> W + Send + Sync + 'static)
+    where
+        M: Machine,
+        W: Machine<Command = M::Command, Event = M::Event>,
+    {
+        self.with_host(host, |spec| {
+            let kind: Option<Box<dyn Any>> = spec.kind.take().map(|kind| kind as _);
+            let made = kind.and_then(|kind| kind.downcast::<Made<M>>().ok());
+            let made = made.unwrap_or_else(|| panic!("{} has no {} any more", spec.name, type_name::<M>()));
+            spec.kind = Some(Box::new(Made::<W>(Box::new(move |boot| wrap(boot, (made.0)(boot))))));
+        });
+    }
+
+    /// How long a packet takes from host to host, where [`Net::link_latency`] says nothing else.
+    pub fn latency(&self, latency: Duration) {
+        self.with(|spec| spec.latency = latency);
+    }
+
+    /// How long a packet takes from one host to another, in this direction alone. A run whose plan or profile has a
+    /// latency takes that one for all links.
+    pub fn link_latency(&self, from: impl Into<HostId>, to: impl Into<HostId>, latency: Duration) {
+        self.with(|spec| spec.latencies.push((from.into(), to.into(), latency)));
+    }
+
+    /// Where a run stops at the latest, in virtual time. What is due at this moment still happens.
+    pub fn max_time(&self, max_time: Duration) {
+        self.with(|spec| spec.max_time = Instant::START + max_time);
+    }
+
+    /// How many inputs a run hands to machines at most.
+    pub fn max_inputs(&self, max_inputs: u64) {
+        self.with(|spec| spec.max_inputs = max_inputs);
+    }
+
+    /// How transcripts and reports show a message, where its bytes alone say little.
+    pub fn decode(&self, decode: Decode) {
+        self.with(|spec| spec.decode = Some(decode));
+    }
+
+    /// How transcripts show the events of a host; as `Debug` has them, unless told otherwise.
+    ///
+    /// # Panics
+    /// If the host is of another net.
+    pub fn show<R: Role>(
+        &self,
+        host: Host<R>,
+        show: impl Fn(&R::Event, &mut fmt::Formatter<'_>) -> fmt::Result + Send + Sync + 'static,
+    ) {
+        self.with_host(host, |spec| {
+            spec.show = Some(Box::new(move |events, index, f| {
+                let events: &dyn Any = events;
+                match events.downcast_ref::<Vec<R::Event>>() {
+                    Some(events) => show(&events[index], f),
+                    None => Ok(()),
+                }
+            }));
+        });
+    }
+
+    /// Gives a command to a host's machine at a time, in every run.
+    ///
+    /// # Panics
+    /// If the host is of another net.
+    pub fn command<R: Role<Command: AnyCommand>>(&self, at: Instant, host: Host<R>, command: R::Command) {
+        self.with(|spec| {
+            let mut commands = Commands { list: Vec::new(), net: spec.net };
+            commands.give(at, host, command);
+            spec.commands.append(&mut commands.list);
+        });
+    }
+
+    /// Generates further commands for each run, as a function of its seed and of nothing else: the same seed has to give
+    /// the same commands, or no failure can be seen again.
+    ///
+    /// A search draws a seed for each run, so each run gets other commands. They are numbered after the net's own,
+    /// and a failure is shrunk to those without which it does not come: its plan says `commands 1,4`
+    /// ([`FaultPlan::commands`](crate::FaultPlan)). Any of them may so be left out, and a property may not take for
+    /// granted that one was given: let the machine tell of it by an event.
+    ///
+    /// ```
+    /// use lossproof::scenario::Net;
+    /// use lossproof::{Input, Instant, Machine, Outbox};
+    ///
+    /// /// Adds up what it is told.
+    /// struct Sum(u64);
+    /// impl Machine for Sum {
+    ///     type Command = u64;
+    ///     type Event = u64;
+    ///     fn handle(&mut self, input: Input<'_, u64>, _: Instant, out: &mut Outbox<u64>) {
+    ///         if let Input::Command(number) = input {
+    ///             self.0 += number;
+    ///             out.event(self.0);
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let net = Net::new("sums");
+    /// let sum = net.host("sum").machine(|_| Sum(0));
+    /// net.generate(move |seed, commands| {
+    ///     (0..seed % 4).for_each(|n| commands.give(Instant::from_millis(10 * n), sum, n));
+    /// });
+    /// ```
+    pub fn generate(&self, make: impl Fn(u64, &mut Commands) + Send + Sync + 'static) {
+        self.with(|spec| {
+            spec.generator = Some(Box::new(make));
+            spec.shows_commands = true;
+        });
+    }
+
+    /// Shows commands in transcripts as `Debug` has them, and not by their numbers alone. Generated ones always are.
+    pub fn show_commands(&self) {
+        self.with(|spec| spec.shows_commands = true);
+    }
+
+    fn property<A: Answer>(
+        &self,
+        name: impl Into<String>,
+        demand: Demand,
+        test: impl Fn(&Run<'_>) -> A + Send + Sync + 'static,
+    ) {
+        let name = name.into();
+        self.with(|spec| {
+            let is_new = spec.properties.iter().all(|other| other.name != name)
+                && spec.folds.iter().all(|other| other.name != name);
+            assert!(is_new, "two properties are called {name:?}");
+            spec.properties.push(Property::new(name, demand, test));
+        });
+    }
+
+    /// It holds after every input.
+    ///
+    /// # Panics
+    /// If another property has this name, here and below.
+    pub fn always<A: Answer>(
+        &self,
+        name: impl Into<String>,
+        test: impl Fn(&Run<'_>) -> A + Send + Sync + 'static,
+    ) {
+        self.property(name, Demand::Always, test);
+    }
+
+    /// It holds after no input.
+    pub fn never(
+        &self,
+        name: impl Into<String>,
+        test: impl Fn(&Run<'_>) -> bool + Send + Sync + 'static,
+    ) {
+        self.property(name, Demand::Never, test);
+    }
+
+    /// It comes to hold at most this long after the start of the run. It may stop holding afterwards.
+    pub fn eventually_within<A: Answer>(
+        &self,
+        name: impl Into<String>,
+        within: Duration,
+        test: impl Fn(&Run<'_>) -> A + Send + Sync + 'static,
+    ) {
+        self.property(name, Demand::Within(within), test);
+    }
+
+    /// Once nothing goes wrong any more it holds, or comes to hold within both bounds: so much time, and so many inputs
+    /// of all machines. When faults stop the plan says ([`calm`](crate::fault::FaultPlan::calm)), and a check by
+    /// [`Check::calm_at`](crate::Check::calm_at); in a run without a calm it counts from the start.
+    pub fn converges_within<A: Answer>(
+        &self,
+        name: impl Into<String>,
+        within: Duration,
+        inputs: u64,
+        test: impl Fn(&Run<'_>) -> A + Send + Sync + 'static,
+    ) {
+        self.property(name, Demand::Converges { within, inputs }, test);
+    }
+
+    /// It comes to hold in some of the runs: what is to be seen now and then, or the runs are evidence of less than they
+    /// seem. That a client gives up, that a queue is full, that a second retry is needed.
+    pub fn sometimes<A: Answer>(
+        &self,
+        name: impl Into<String>,
+        test: impl Fn(&Run<'_>) -> A + Send + Sync + 'static,
+    ) {
+        self.property(name, Demand::Sometimes, test);
+    }
+
+    /// Begins a property with a state of its own: see [`Fold`].
+    pub fn fold<S: Hash + 'static>(
+        &self,
+        name: impl Into<String>,
+        init: impl Fn() -> S + Send + Sync + 'static,
+    ) -> Fold<'_, S> {
+        Fold::new(self, name.into(), init)
+    }
+
+    /// Begins a property that judges operations by a sequential model of what they do: see [`History`].
+    pub fn history<M: Model>(&self, name: impl Into<String>, model: M) -> History<'_, M> {
+        History::new(self, name.into(), model)
+    }
+
+    /// The same net with nothing to hold: to say something else of hosts that somebody else has made.
+    #[must_use]
+    pub fn without_properties(self) -> Self {
+        self.with(|spec| {
+            spec.properties.clear();
+            spec.folds.clear();
+            spec.hosts.iter_mut().for_each(|host| host.folds = HostFolds::default());
+        });
+        self
+    }
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let spec = self.0.borrow();
+        write!(f, "Net({:?}, {} hosts)", spec.name, spec.hosts.len())
+    }
+}
+
+/// A host that has a name, and gets its sockets and its machine.
+#[derive(Debug)]
+#[must_use = "a host needs a machine"]
+pub struct Place<'n> {
+    net: &'n Net,
+    id: HostId,
+}
+
+impl Place<'_> {
+    fn with(self, change: impl FnOnce(&mut HostSpec)) -> Self {
+        self.net.with(|spec| change(&mut spec.hosts[self.id.index()]));
+        self
+    }
+
+    /// Opens a datagram socket on this port of the host's IPv4 address; 0 for a port that the system chooses.
+    pub fn udp(self, port: u16) -> Self {
+        let local = self.id.v4(port);
+        self.udp_at(local)
+    }
+
+    /// Opens a datagram socket on this port of the host's IPv6 address; 0 for a port that the system chooses.
+    pub fn udp6(self, port: u16) -> Self {
+        let local = self.id.v6(port);
+        self.udp_at(local)
+    }
+
+    /// Opens a datagram socket at an address of its own choice: a further one of this host, or the path of a Unix
+    /// socket. Port 0 stands for one that the system chooses.
+    ///
+    /// # Panics
+    /// If the address is one that every host has, and of another host, or if the host has this socket already.
+    pub fn udp_at(self, local: Peer) -> Self {
+        let id = self.id;
+        self.with(|host| {
+            let taken = |port: u16| {
+                host.datagrams.iter().any(|socket| socket.local == local.with_port(port))
+            };
+            let free = (FIRST_EPHEMERAL_PORT..).find(|port| !taken(*port)).unwrap_or(FIRST_EPHEMERAL_PORT);
+            let local = if local.port() == Some(0) { local.with_port(free) } else { local };
+            check_own(id, local);
+            assert!(host.datagrams.iter().all(|socket| socket.local != local), "{local} is bound twice");
+            host.datagrams.push(Datagrams { local, connected: None });
+        })
+    }
+
+    /// Connects the datagram socket that was opened last to another host's first one: it hears nobody else, and it hears
+    /// of refusals, as an operating system has it.
+    ///
+    /// # Panics
+    /// If no datagram socket was opened.
+    pub fn connected(self, to: impl Into<HostId>) -> Self {
+        let to = to.into();
+        let peer = self.net.with(|spec| first(to, &spec.hosts[to.index()]));
+        self.with(|host| {
+            let socket = host.datagrams.last_mut().expect("a datagram socket was opened before");
+            socket.connected = Some(peer);
+        })
+    }
+
+    /// Listens for streams on this port of the host's IPv4 address.
+    pub fn listen(self, port: u16) -> Self {
+        let local = self.id.v4(port);
+        self.listen_at(local)
+    }
+
+    /// Listens for streams on this port of the host's IPv6 address.
+    pub fn listen6(self, port: u16) -> Self {
+        let local = self.id.v6(port);
+        self.listen_at(local)
+    }
+
+    /// Listens for streams at an address of its own choice: a further one of this host, or the path of a Unix socket.
+    ///
+    /// # Panics
+    /// If the port is 0, if the address is one that every host has, and of another host, or if the host listens there
+    /// already.
+    pub fn listen_at(self, local: Peer) -> Self {
+        let id = self.id;
+        self.with(|host| {
+            assert!(local.port() != Some(0), "a simulated host listens on a port that others know, not on 0");
+            check_own(id, local);
+            assert!(!host.listeners.contains(&local), "{local} is bound twice");
+            host.listeners.push(local);
+        })
+    }
+
+    /// What its machine promises beyond the laws' own words.
+    pub fn promises(self, promises: Promises) -> Self {
+        self.with(|host| host.promises = promises)
+    }
+
+    /// Its name before it has a machine: for hosts that know each other, by [`Boot::peer`].
+    pub const fn id(&self) -> HostId {
+        self.id
+    }
+
+    /// Has machines of this type run on the host. `make` is called for each start and restart, and twice where the laws
+    /// are checked, so it has no state of its own.
+    pub fn machine<M: Machine>(self, make: impl Fn(Boot<'_>) -> M + Send + Sync + 'static) -> Host<M> {
+        self.actor(Box::new(Made(Box::new(make))))
+    }
+
+    /// Has anything run on the host that plays the role.
+    fn actor<R: Role>(self, kind: Box<dyn Kind>) -> Host<R> {
+        let id = self.id;
+        self.net.with(|spec| {
+            let net = spec.net;
+            let host = &mut spec.hosts[id.index()];
+            host.kind = Some(kind);
+            host.role = (TypeId::of::<R>(), type_name::<R>());
+            Host { id, net, peer: first(id, host), role: PhantomData }
+        })
+    }
+}
+
+fn check_own(id: HostId, local: Peer) {
+    let owner = HostId::at(local).unwrap_or(id);
+    assert!(owner == id, "{local} is the address of host {}", owner.index());
+}

@@ -1,0 +1,143 @@
+//! A run so far, as properties see it.
+
+use std::any::{Any, TypeId, type_name};
+use std::cell::Cell;
+use std::fmt;
+
+use super::{Host, Role};
+use crate::lawful::Checked;
+use crate::machine::Status;
+use crate::time::Instant;
+
+/// What runs on a host, with what properties see of it.
+pub(crate) struct Slot<'s> {
+    pub(crate) actor: Checked<'s>,
+    pub(crate) status: Option<Status>,
+    /// When each of its events was told.
+    pub(crate) times: Vec<Instant>,
+    /// How many events it had told before the last input.
+    pub(crate) told_before: usize,
+}
+
+/// What a property has read. Hosts are bits, those beyond the 64th by the remainder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reads {
+    pub(crate) events: u64,
+    pub(crate) states: u64,
+    /// The moment, or what changes with every input.
+    pub(crate) now: bool,
+    pub(crate) inputs: bool,
+}
+
+impl Reads {
+    pub(crate) const ALL: Self = Self { events: u64::MAX, states: u64::MAX, now: true, inputs: true };
+
+    /// The bit of a host.
+    pub(crate) const fn bit(host: usize) -> u64 {
+        1 << (host % 64)
+    }
+
+    /// Whether something that was read is among what has changed.
+    pub(crate) const fn meets(self, changed: Self) -> bool {
+        self.events & changed.events != 0 || self.states & changed.states != 0 || self.now || self.inputs
+    }
+}
+
+/// A run up to now. It notes what is read of it, so that a property is judged again only when that has changed.
+pub struct Run<'a> {
+    pub(crate) slots: &'a [Slot<'a>],
+    pub(crate) at: Instant,
+    /// Of which net it is.
+    pub(crate) net: u32,
+    pub(crate) inputs: u64,
+    pub(crate) reads: Cell<Reads>,
+}
+
+impl<'a> Run<'a> {
+    fn slot<R>(&self, host: Host<R>, note: impl FnOnce(&mut Reads, u64)) -> &'a Slot<'a> {
+        assert!(self.net == host.net, "this handle is of a host of another net");
+        let mut reads = self.reads.get();
+        note(&mut reads, Reads::bit(host.id.index()));
+        self.reads.set(reads);
+        &self.slots[host.id.index()]
+    }
+
+    /// Everything that a host has told, through all its incarnations.
+    ///
+    /// # Panics
+    /// If the host is of another net.
+    pub fn events<R: Role>(&self, host: Host<R>) -> &'a [R::Event] {
+        let slot = self.slot(host, |reads, bit| reads.events |= bit);
+        typed::<R>(slot)
+    }
+
+    /// What a host has told because of the last input.
+    ///
+    /// # Panics
+    /// If the host is of another net.
+    pub fn new_events<R: Role>(&self, host: Host<R>) -> &'a [R::Event] {
+        let slot = self.slot(host, |reads, _| reads.now = true);
+        &typed::<R>(slot)[slot.told_before..]
+    }
+
+    /// When each of [`Run::events`] was told.
+    ///
+    /// # Panics
+    /// If the host is of another net.
+    pub fn times<R: Role>(&self, host: Host<R>) -> &'a [Instant] {
+        &self.slot(host, |reads, bit| reads.events |= bit).times
+    }
+
+    /// The machine of a host: none while the host is down, the last one after it was done.
+    ///
+    /// # Panics
+    /// If another machine plays this role and does not [show](crate::Machine::shows) one of the role's type, or if the
+    /// host is of another net.
+    pub fn state<R: Role>(&self, host: Host<R>) -> Option<&'a R::State> {
+        let slot = self.slot(host, |reads, bit| reads.states |= bit);
+        state(&slot.actor)
+    }
+
+    /// How a host's machine ended, if it did.
+    ///
+    /// # Panics
+    /// If the host is of another net.
+    pub fn status<R: Role>(&self, host: Host<R>) -> Option<Status> {
+        self.slot(host, |reads, bit| reads.states |= bit).status
+    }
+
+    /// The moment.
+    pub fn now(&self) -> Instant {
+        self.reads.set(Reads { now: true, ..self.reads.get() });
+        self.at
+    }
+
+    /// How many inputs machines were handed since the plan's [calm](crate::fault::FaultPlan::calm); since the start
+    /// before it, and without one.
+    pub fn inputs(&self) -> u64 {
+        self.reads.set(Reads { inputs: true, ..self.reads.get() });
+        self.inputs
+    }
+}
+
+impl fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Run({} hosts, at {})", self.slots.len(), self.at)
+    }
+}
+
+fn typed<'a, R: Role>(slot: &'a Slot<'_>) -> &'a [R::Event] {
+    let events: &dyn Any = slot.actor.events();
+    events.downcast_ref::<Vec<R::Event>>().expect("whatever plays a role tells the role's events")
+}
+
+/// What is on a host, as the role has it.
+pub(super) fn state<'a, S: 'static>(actor: &'a Checked<'_>) -> Option<&'a S> {
+    let state = actor.state(TypeId::of::<S>())?;
+    Some(state.downcast_ref().unwrap_or_else(|| wrong_state(actor.kind(), type_name::<S>())))
+}
+
+#[cold]
+fn wrong_state(kind: &str, want: &str) -> ! {
+    panic!("{kind} plays a role of {want} and does not show one: implement Machine::shows")
+}
