@@ -79,7 +79,7 @@ fn a_machine_is_told_to_stop_once_in_each_life() {
     let mut scenario = Scenario::new("stops");
     let goodbye: React = |_, input, _, out| {
         if matches!(input, Input::Stop) {
-            out.event("goodbye");
+            out.event("goodbye".to_owned());
         }
         if matches!(input, Input::Command(_)) {
             out.done(lossproof::Status::Success);
@@ -110,7 +110,7 @@ fn what_a_stop_has_ended_in_order_stays_ended_when_all_is_calm() {
     let mut scenario = Scenario::new("stops");
     let ends: React = |_, input, _, out| {
         match input {
-            Input::Start { .. } => out.event("started"),
+            Input::Start { .. } => out.event("started".to_owned()),
             Input::Stop => out.done(lossproof::Status::Success),
             _ => {}
         }
