@@ -91,7 +91,7 @@ fn a_machine_is_told_to_stop_once_in_each_life() {
     let (outcome, events, unfired, transcript) = run(&scenario, "at 2s stop a");
     assert_eq!((events, unfired), (vec!["2.000 goodbye".to_owned()], vec![]));
     assert_eq!(outcome.fired[FaultKind::Stop as usize], 1);
-    assert!(transcript.contains("2.000  -  fault stop a\n2.000  a  event goodbye\n"), "{transcript}");
+    assert!(transcript.contains("2.000  -  fault stop a\n2.000  a  event \"goodbye\"\n"), "{transcript}");
 
     let (_, events, unfired, transcript) = run(
         &scenario,
