@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use proptest::strategy::ValueTree;
-
 use super::relocate::Sends;
 use super::twice::NOT_DETERMINISTIC;
 use super::{Broken, Failure, Search, is_panic};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
-use crate::fault::{FaultPlan, Links, Profile};
+use crate::fault::{FaultPlan, Profile};
 
 /// How many runs it may take to make a failure small, unless told otherwise.
 pub const MAX_SHRINK_RUNS: u64 = 20_000;
@@ -77,11 +75,15 @@ impl<'s> Search<'s> {
             // Another seed would give other commands, so it is no commands that do not need one.
             seedless.commands = Some(BTreeSet::new());
         }
-        let root = if attempts.fails(&seedless) { seedless } else { self.with_all_commands(&failure.plan) };
+        let root = if attempts.fails(&seedless) {
+            attempts.without_unfired(seedless)
+        } else {
+            self.with_all_commands(&failure.plan)
+        };
         let mut tree = PlanTree::new(root);
         let mut more = tree.simplify();
         while more && attempts.runs < max_runs && goes_on() {
-            let plan = tree.current();
+            let plan = tree.current().clone();
             let fails = attempts.fails(&plan)
                 || match attempts.relocated(tree.best(), &plan) {
                     Some(moved) if attempts.fails(&moved) => {
@@ -106,12 +108,12 @@ impl<'s> Search<'s> {
         plan
     }
 
-    /// A search of the same scenario in which nothing is drawn.
+    /// A search of the same scenario, over links as long, in which nothing is drawn.
     fn alone(&self) -> Search<'s> {
         let settings = Settings {
             seed: 0,
             profile: Profile::default(),
-            links: Links::default(),
+            links: self.settings.links.calm(),
             keep: Keep::Events,
             ..self.settings.clone()
         };
@@ -139,6 +141,18 @@ impl Attempts<'_, '_> {
     fn fails(&mut self, plan: &FaultPlan) -> bool {
         self.runs += 1;
         self.attempt(plan).is_some_and(|broken| broken.what == self.broken)
+    }
+
+    /// The plan, which has just failed, without the faults that never fired, if it fails as well without them all.
+    fn without_unfired(&mut self, plan: FaultPlan) -> FaultPlan {
+        let mut fired = self.search.engine.planned_fired().iter();
+        // After a panic there is no run to tell of.
+        if fired.len() != plan.len() || fired.clone().all(|fired| *fired) {
+            return plan;
+        }
+        let mut less = plan.clone();
+        less.retain(|_| fired.next().is_some_and(|fired| *fired));
+        if self.fails(&less) { less } else { plan }
     }
 
     fn attempt(&mut self, plan: &FaultPlan) -> Option<Broken> {

@@ -336,6 +336,11 @@ impl Engine<'_> {
         match fault {
             // Partitions hold by the schedule, and fire when they stop something.
             ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal => {}
+            ResolvedHost::Stop(host) => {
+                self.world.network.fire(index);
+                self.hosts[host.index()].is_stopped = true;
+                self.feed(settings, host, Input::Stop, now);
+            }
             ResolvedHost::Crash(host) | ResolvedHost::Poweroff(host) => {
                 let off = matches!(fault, ResolvedHost::Poweroff(_));
                 self.world.network.fire(index);
@@ -394,6 +399,10 @@ impl Engine<'_> {
     /// Whether a fault of a host finds it as it must be to be hit.
     fn changes_something(&self, fault: ResolvedHost) -> bool {
         match fault {
+            ResolvedHost::Stop(host) => {
+                let state = &self.hosts[host.index()];
+                state.is_up && !state.is_stopped
+            }
             ResolvedHost::Crash(host) => self.hosts[host.index()].is_up,
             ResolvedHost::Poweroff(host) => self.hosts[host.index()].power != Power::Off,
             ResolvedHost::Restart(host) => !self.hosts[host.index()].is_up,

@@ -16,7 +16,8 @@
 //!
 //! # The text
 //!
-//! Items are separated by `;` or by newlines. Blanks between words are free, and an item may be empty.
+//! Items are separated by `;` or by newlines. Blanks between words are free, and an item may be empty. Lines may end as on
+//! Windows, and a byte-order mark at the start is skipped, so that a file is read whichever editor wrote it.
 //!
 //! | item | meaning |
 //! |---|---|
@@ -36,10 +37,11 @@
 //! | `a>b @9 reset` | the connection is reset once 9 bytes have passed |
 //! | `at 2s partition a\|b` | nothing passes between `a` and `b`; `a>b` stops that direction alone |
 //! | `at 5s heal` | every partition ends |
+//! | `at 1s stop a` | the machine is handed [`Input::Stop`](crate::Input::Stop), as Ctrl-C does on real sockets |
 //! | `at 1s crash a` | the process dies; its peers see an end or a reset |
 //! | `at 1s poweroff a` | the host goes silent; its peers see nothing |
 //! | `at 3s restart a` | the host starts anew |
-//! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead |
+//! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead, all its skews together 100 years at most |
 //!
 //! # At random
 //!
@@ -80,6 +82,7 @@ mod profile;
 mod resolved;
 pub mod shrink;
 mod span;
+#[cfg(any(test, feature = "proptest"))]
 pub mod strategy;
 mod text;
 
@@ -88,10 +91,10 @@ pub use bandwidth::Bandwidth;
 pub use bursts::Bursts;
 pub(crate) use bursts::Chain;
 pub use chance::{Chance, ChanceError};
-pub use error::{ParseError, ParseProblem};
+pub use error::{ParseError, ParseProblem, PlanError};
 pub use links::Links;
 pub use named::ProfileError;
-pub use plan::{FaultPlan, PlanError};
+pub use plan::{FaultPlan, MAX_SKEW};
 pub use profile::{FIRST_STALL, MAX_STALLS, Profile};
 pub(crate) use profile::{Passage, flow_seed};
 pub use resolved::{Resolved, ResolvedHost, UnknownHost};
@@ -244,13 +247,17 @@ pub enum HostFault {
     PartitionOneWay(Flow),
     /// Every partition ends.
     Heal,
+    /// The machine on this host is handed [`Input::Stop`](crate::Input::Stop), as Ctrl-C does on real sockets: once in each of
+    /// its lives. What it ends in order stays ended when all is [calm](FaultPlan::calm); a restart starts it anew.
+    Stop(String),
     /// The process on this host dies; its peers see an end or a reset.
     Crash(String),
     /// This host goes silent; its peers see nothing.
     Poweroff(String),
     /// This host starts anew.
     Restart(String),
-    /// The clock of a host jumps. It jumps ahead only: a monotonic clock never goes back.
+    /// The clock of a host jumps. It jumps ahead only: a monotonic clock never goes back; and not out of its range: by
+    /// [`MAX_SKEW`] in all.
     Skew {
         /// Whose clock.
         host: String,
@@ -265,6 +272,7 @@ impl HostFault {
         match self {
             Self::Partition { .. } | Self::PartitionOneWay(_) => FaultKind::Partition,
             Self::Heal => FaultKind::Heal,
+            Self::Stop(_) => FaultKind::Stop,
             Self::Crash(_) => FaultKind::Crash,
             Self::Poweroff(_) => FaultKind::Poweroff,
             Self::Restart(_) => FaultKind::Restart,
@@ -296,6 +304,8 @@ pub enum FaultKind {
     Partition,
     /// Partitions end.
     Heal,
+    /// A machine is told to stop.
+    Stop,
     /// A process dies.
     Crash,
     /// A host goes silent.
@@ -308,7 +318,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -319,6 +329,7 @@ impl FaultKind {
         Self::Reset,
         Self::Partition,
         Self::Heal,
+        Self::Stop,
         Self::Crash,
         Self::Poweroff,
         Self::Restart,
@@ -338,6 +349,7 @@ impl FaultKind {
             Self::Reset => "reset",
             Self::Partition => "partition",
             Self::Heal => "heal",
+            Self::Stop => "stop",
             Self::Crash => "crash",
             Self::Poweroff => "poweroff",
             Self::Restart => "restart",

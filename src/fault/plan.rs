@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use super::print::Conn;
-use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_host_name};
+use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, PlanError, StreamFault, is_host_name};
 use crate::Instant;
 
 /// What a run is given beside its scenario: the seed, the links, when faults stop, which generated commands, and the
@@ -46,54 +45,9 @@ enum Place {
     CutEvery(Flow, u32),
 }
 
-/// Why a fault, or a latency, was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// The datagram has a fault already.
-    #[error("{flow} #{n} has a fault already")]
-    SameDatagram {
-        /// The flow of the datagram.
-        flow: Flow,
-        /// Its number in the flow.
-        n: u64,
-    },
-    /// The point of the stream has a fault already.
-    #[error("{} @{at} has a fault already", Conn(.flow, *.conn))]
-    SameOffset {
-        /// The direction of the stream.
-        flow: Flow,
-        /// The connection.
-        conn: u32,
-        /// The byte offset.
-        at: u64,
-    },
-    /// The stream is cut at regular distances already.
-    #[error("{} has a 'cut every' already", Conn(.flow, *.conn))]
-    SameCutEvery {
-        /// The direction of the stream.
-        flow: Flow,
-        /// The connection.
-        conn: u32,
-    },
-    /// A flow or a partition that names one host twice.
-    #[error("'{0}' is on both sides; name two different hosts")]
-    SameHost(String),
-    /// A name that the text form cannot hold.
-    #[error("'{}' is not a host name; use ASCII letters, digits, '_', '-' and '.'", .0.escape_debug())]
-    HostName(String),
-    /// Connections are counted from 1.
-    #[error("connections are counted from 1; write {0}/1, or leave the number out")]
-    ZeroConn(Flow),
-    /// A span of time of no length.
-    #[error("{0} must be at least 1ns")]
-    ZeroSpan(&'static str),
-    /// A span of time that a count of nanoseconds in 64 bits cannot hold.
-    #[error("{0} must be at most {max}ns", max = u64::MAX)]
-    LongSpan(&'static str),
-    /// A flip that would change no bit.
-    #[error("flip must change a bit; use a mask from 0x01 to 0xff")]
-    ZeroMask,
-}
+/// How far the clock of a host is ahead at most: 100 years of 365 days, all its skews together. A clock ends 584 years after
+/// the start, and what a machine plans from then on should still be before that.
+pub const MAX_SKEW: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl FaultPlan {
     /// Adds a fault at the end.
@@ -106,9 +60,15 @@ impl FaultPlan {
     /// - that names a host twice where it takes two, or whose name the text form cannot hold: a name is of
     ///   ASCII letters, digits, `_`, `-` and `.`, and is not empty;
     /// - that could change nothing: a delay, a stall or a skew of zero, a mask of zero, connection 0;
-    /// - with a span of time longer than `u64::MAX` nanoseconds.
+    /// - with a span of time longer than `u64::MAX` nanoseconds, or a skew with which the clock of its host is more than
+    ///   [`MAX_SKEW`] ahead.
     pub fn push(&mut self, fault: Fault) -> Result<(), PlanError> {
         check_fault(&fault)?;
+        if let Fault::Host { fault: HostFault::Skew { host, ahead }, .. } = &fault
+            && ahead.saturating_add(self.skew_of(host)) > MAX_SKEW
+        {
+            return Err(PlanError::FarSkew(host.clone()));
+        }
         if let Some(place) = place_of(&fault)
             && !self.taken.insert(place.clone())
         {
@@ -116,6 +76,17 @@ impl FaultPlan {
         }
         self.faults.push(fault);
         Ok(())
+    }
+
+    /// How far the clock of a host jumps ahead in all.
+    fn skew_of(&self, host: &str) -> Duration {
+        let skews = self.faults.iter().filter_map(|fault| match fault {
+            Fault::Host { fault: HostFault::Skew { host: skewed, ahead }, .. } if skewed == host => {
+                Some(*ahead)
+            }
+            _ => None,
+        });
+        skews.sum()
     }
 
     /// Adds faults at the end, in their order.
@@ -228,7 +199,10 @@ fn check_fault(fault: &Fault) -> Result<(), PlanError> {
             HostFault::Partition { a, b } => check_pair(a, b),
             HostFault::PartitionOneWay(flow) => check_pair(&flow.from, &flow.to),
             HostFault::Heal => Ok(()),
-            HostFault::Crash(host) | HostFault::Poweroff(host) | HostFault::Restart(host) => check_host(host),
+            HostFault::Stop(host)
+            | HostFault::Crash(host)
+            | HostFault::Poweroff(host)
+            | HostFault::Restart(host) => check_host(host),
             HostFault::Skew { host, ahead } => {
                 check_host(host)?;
                 check_span(FaultKind::Skew.name(), *ahead)
@@ -349,6 +323,23 @@ mod tests {
         assert_eq!(plan.set_link(Some(over)), Err(PlanError::LongSpan("link")));
         let error = refusal(&[datagram(0, DatagramFault::Delay(over))]);
         assert_eq!(error, "delay must be at most 18446744073709551615ns");
+    }
+
+    #[test]
+    fn skews_that_leave_the_range_of_a_clock_are_refused() {
+        let skew = |name: &str, ahead| host(HostFault::Skew { host: name.to_owned(), ahead });
+        let nano = Duration::from_nanos(1);
+        let far = "the clock of a jumps at most 3153600000s ahead in all (100 years)";
+        let mut plan = FaultPlan::default();
+        plan.push(skew("a", MAX_SKEW)).unwrap();
+        plan.push(skew("b", MAX_SKEW)).unwrap();
+        assert_eq!(plan.push(skew("a", nano)).unwrap_err().to_string(), far);
+        assert_eq!(refusal(&[skew("a", MAX_SKEW + nano)]), far);
+        // What is taken out counts no more.
+        plan.remove(0);
+        plan.push(skew("a", MAX_SKEW - nano)).unwrap();
+        plan.push(skew("a", nano)).unwrap();
+        assert_eq!(refusal(&[skew("a", Duration::MAX)]), "skew must be at most 18446744073709551615ns");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Strategies that generate faults and plans for property tests.
+//! Strategies that generate faults and plans for property tests (feature `proptest`).
 //!
 //! What they generate is valid: no plan of theirs has two faults for one packet. All times are whole
 //! milliseconds, so that the worlds a scenario runs in can be compared.
@@ -164,6 +164,7 @@ fn host_fault(hosts: &[impl AsRef<str>], flows: &[Flow]) -> BoxedStrategy<Fault>
     let mut options = vec![(1, Just(HostFault::Heal).boxed())];
     if !hosts.is_empty() {
         let host = select(hosts.iter().map(|host| host.as_ref().to_owned()).collect::<Vec<_>>());
+        options.push((1, host.clone().prop_map(HostFault::Stop).boxed()));
         options.push((1, host.clone().prop_map(HostFault::Crash).boxed()));
         options.push((1, host.clone().prop_map(HostFault::Poweroff).boxed()));
         options.push((1, host.clone().prop_map(HostFault::Restart).boxed()));

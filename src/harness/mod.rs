@@ -359,7 +359,8 @@ impl Check {
         // A plan that needs no seed was shrunk with this one.
         plan.seed = plan.seed.or(Some(0));
         let prepared = self.prepared(&plan, origin)?;
-        Ok(self.judge(|| self.search(prepared.clone(), &[], 0), 1))
+        let search = || self.search(prepared.clone(), &[], 0).with_links(self.links.calm());
+        Ok(self.judge(search, 1))
     }
 
     fn prepared(&self, plan: &FaultPlan, origin: &str) -> Result<Prepared, CheckError> {

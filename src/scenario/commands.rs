@@ -81,3 +81,47 @@ impl Spec {
         commands.list
     }
 }
+
+#[cfg(feature = "proptest")]
+mod strategies {
+    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+    use crate::actor::AnyCommand;
+    use crate::scenario::{Host, Net, Role};
+    use crate::time::Instant;
+
+    impl Net {
+        /// Generates further commands to a host for each run by a proptest strategy (feature `proptest`), which draws
+        /// them from the run's seed. All else is as with [`Net::generate`], which it stands in place of: commands are
+        /// made fewer by taking some out, not as the strategy would shrink them, for a plan has to tell in one line of
+        /// text which are left.
+        ///
+        /// The values belong to this version of proptest: with another one, a seed may give other commands.
+        ///
+        /// A run panics in which the strategy rejects too much to give a value.
+        pub fn generate_from<R, S>(&self, host: Host<R>, strategy: S)
+        where
+            R: Role<Command: AnyCommand>,
+            S: Strategy<Value = Vec<(Instant, R::Command)>> + Send + Sync + 'static,
+        {
+            self.generate(move |seed, commands| {
+                for (at, command) in sample(&strategy, seed) {
+                    commands.give(at, host, command);
+                }
+            });
+        }
+    }
+
+    /// The value that a strategy makes of a seed, by a generator whose stream is fixed.
+    fn sample<S: Strategy>(strategy: &S, seed: u64) -> S::Value {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+        match strategy.new_tree(&mut runner) {
+            Ok(tree) => tree.current(),
+            Err(reason) => panic!("the strategy of the commands gives no value: {reason}"),
+        }
+    }
+}

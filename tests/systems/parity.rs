@@ -8,6 +8,7 @@ use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::Settings;
 use lossproof::fault::strategy::{datagram_plan, plan, stream_plan};
 use lossproof::fault::{Bandwidth, Bursts, Chance, FaultKind, FaultPlan, Flow, Links, Profile};
+use lossproof::systems::http::Http;
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_local::UdpLocal;
 use lossproof::systems::udp_remote::UdpRemote;
@@ -73,13 +74,34 @@ proptest! {
             scenario.set_latency(client, server, Duration::from_millis(latencies[0]));
             scenario.set_latency(server, client, Duration::from_millis(latencies[1]));
             let without_latency = |profile| Profile { latency: Duration::ZERO, ..profile };
-            let links = Links::default().direction(client, server, without_latency(up));
+            let links = Links::default().direction(client, server, up);
             let profile = without_latency(common);
             assert_settings_parity(&Rc::new(scenario), &Settings { seed, profile, links, ..Settings::default() });
         }
         of::<UdpRemote>(latencies, common, up, seed);
         of::<TcpSixteen>(latencies, common, up, seed);
     }
+}
+
+#[test]
+fn a_stop_is_the_same_in_both_worlds() {
+    for plan in [
+        "at 0s stop client",
+        "at 7ms stop client; at 7ms stop server",
+        "at 10ms stop server; at 11ms stop server; at 12ms stop client",
+        "at 20ms stop client; at 1min stop server",
+        "at 5ms skew client +1s; at 5ms stop client; calm 6ms; at 7ms stop server",
+    ] {
+        let plan = plan.parse().unwrap();
+        assert_parity::<UdpRemote>(&Options::default(), &plan, Profile::default(), 7);
+        assert_parity::<TcpSixteen>(&Options::default(), &plan, Profile::default(), 7);
+        assert_parity::<Http>(&Options::default(), &plan, Profile::default(), 7);
+        assert_parity::<UdpLocal>(&Options::default(), &plan, Profile::default(), 7);
+    }
+    // Who goes on hears of it once.
+    let twice = "at 1ms stop a; at 2ms stop a; at 3ms stop caller".parse().unwrap();
+    let transcript = assert_scenario_parity(&broadcast(), &twice, Profile::default(), 7);
+    assert_eq!(transcript.matches("fault stop a").count(), 1, "{transcript}");
 }
 
 #[test]

@@ -30,6 +30,23 @@ fn the_text_is_free_in_its_blanks_and_separators() {
     }
 }
 
+#[test]
+fn a_file_of_another_editor_is_read() {
+    let lines = "v1\r\nseed 7\r\n\r\na>b #0 drop;\r\nat 2s heal\r\n";
+    let plain = canonical("seed 7; a>b #0 drop; at 2s heal");
+    assert_eq!(canonical(lines), plain);
+    assert_eq!(canonical(&format!("\u{feff}{lines}")), plain);
+    check(&[
+        // The mark is not seen, and so not counted.
+        ("\u{feff}a>b #0 dorp", &error("a>b #0 dorp")),
+        ("a>b #0\r\ndrop", &error("a>b #0 \ndrop")),
+        // It is one at the start alone.
+        ("seed 7;\u{feff}", &error("seed 7;\u{feff}")),
+    ]);
+    assert!(error("seed 7;\u{feff}").starts_with("column 8: expected an item"));
+    assert!(error("\u{feff}\u{feff}seed 7").starts_with("column 1: expected an item"));
+}
+
 /// Checks, of pairs of a text and the line expected for it, every one.
 fn check(table: &[(&str, &str)]) {
     for (text, expected) in table {
@@ -70,7 +87,8 @@ fn a_malformed_item_has_its_one_line() {
 #[test]
 fn a_malformed_fault_has_its_one_line() {
     let datagram = "expected a fault (drop, duplicate, delay, flip or truncate), found";
-    let host = "expected a fault (partition, heal, crash, poweroff, restart or skew), found";
+    let host = "expected a fault (partition, heal, stop, crash, poweroff, restart or skew), found";
+    let stream = "expected a fault (cut, stall or reset), found";
     let side = "expected '|' (both ways) or '>' (one way) and another host, found";
     let ahead = "expected '+' and a span of time, found";
     let drop_hint = "'drop' is for a datagram, as in a>b #3 drop";
@@ -82,6 +100,9 @@ fn a_malformed_fault_has_its_one_line() {
         ("a>b #0 stall 2s", &format!("column 8: {datagram} 'stall'; {stall_hint}")),
         ("at 1s drop", &format!("column 7: {host} 'drop'; {drop_hint}")),
         ("a>b #0 flip 1", "column 14: expected ':' and a mask such as 0x80, found the end"),
+        ("at 2s sop server", &format!("column 7: {host} 'sop'; did you mean 'stop'?")),
+        ("at 2s stop", "column 11: expected the name of a host, found the end"),
+        ("a>b @0 stop", &format!("column 8: {stream} 'stop'; 'stop' is for hosts, as in at 2s stop")),
         ("at 1s skew a -3s", &format!("column 14: {ahead} '-3s'; a monotonic clock never goes back")),
         ("at 1s skew a 3s", &format!("column 14: {ahead} '3s'")),
         ("at 2s partition a b", &format!("column 19: {side} 'b'")),
@@ -122,11 +143,19 @@ fn a_malformed_number_has_its_one_line() {
 
 #[test]
 fn what_the_plan_refuses_is_reported_at_its_item() {
+    let far = "the clock of a jumps at most 3153600000s ahead in all (100 years)";
     let counted = "connections are counted from 1; write a>b/1, or leave the number out";
     check(&[
         ("v1; link 0s", "column 5: link must be at least 1ns"),
         ("seed 7;a>b/0 @0 cut", &format!("column 8: {counted}")),
         ("a>b #0 flip 1:0", "column 1: flip must change a bit; use a mask from 0x01 to 0xff"),
+        (
+            "at 0s skew a +3153600000s; at 1s skew b +1s",
+            "is a plan: v1; at 0s skew a +3153600000s; at 1s skew b +1s",
+        ),
+        ("at 1s skew a +3153600000.000000001s", &format!("column 1: {far}")),
+        ("at 1s skew a +18446744073s", &format!("column 1: {far}")),
+        ("v1; at 1s skew a +3153600000s; at 2s skew a +1ns", &format!("column 32: {far}")),
         ("at 2s partition a|a", "column 1: 'a' is on both sides; name two different hosts"),
         (
             "v1; seed 7; client>server #0 drop; client>server #0 duplicate",
