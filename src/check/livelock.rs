@@ -94,8 +94,7 @@ impl Search<'_> {
     /// A run of which it is known that it does not meet a demand, made once more up to where it begins to go round: what
     /// that is called. `None` if it does not, or if it may be that only time is short.
     pub(super) fn goes_round(&mut self, broken: &Broken) -> Option<Broken> {
-        let is_demand =
-            |property: &Property| property.demand.is_to_be_met() && property.name == broken.what;
+        let is_demand = |property: &Property| property.demand.is_to_be_met() && property.name == broken.what;
         let went_on = matches!(self.engine.ended(), Some(Ended::TimeLimit | Ended::InputLimit));
         if broken.is_livelock || !went_on || !self.scenario.properties().iter().any(is_demand) {
             return None;

@@ -101,9 +101,8 @@ impl World<'_> {
             _ => {
                 // The system refuses it; only a connected socket hears of that.
                 let senders = &self.spec.hosts[from.index()].datagrams;
-                let hears = senders.iter().any(|socket| {
-                    socket.local == source && socket.connected == Some(local)
-                });
+                let hears =
+                    senders.iter().any(|socket| socket.local == source && socket.connected == Some(local));
                 if hears && let Some(order) = self.network.refusal(now, host, from) {
                     if self.keep == Keep::Log {
                         let what = Carried::Refusal { n, arrives_at: order.at() };

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::hash::{Hash, Hasher};
 
 use super::{Engine, Entry, Event, State, World};
-use crate::scenario::Slot;
 use crate::network::Power;
+use crate::scenario::Slot;
 use crate::time::Instant;
 
 impl Engine<'_> {
@@ -38,7 +38,8 @@ impl State {
             Power::Off => 2,
         });
         let streak = if self.last_at == now { self.streak } else { 0 };
-        (self.incarnation, self.is_stopped, streak, self.skew, self.timer_at.map(|at| at.since(now))).hash(&mut to);
+        (self.incarnation, self.is_stopped, streak, self.skew, self.timer_at.map(|at| at.since(now)))
+            .hash(&mut to);
         self.disk.hash(&mut to);
         true
     }

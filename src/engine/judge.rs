@@ -138,9 +138,7 @@ impl<'s> Engine<'s> {
                 if now >= calm_at && (late || self.inputs_since_calm() > inputs) {
                     let bound =
                         if late { format!("{} s", within.as_secs_f64()) } else { format!("{inputs} inputs") };
-                    return broken(format!(
-                        "not converged: not within {bound} after the calm at {calm_at}"
-                    ));
+                    return broken(format!("not converged: not within {bound} after the calm at {calm_at}"));
                 }
                 if is_new {
                     // Until the calm it may come and go.

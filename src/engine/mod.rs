@@ -285,9 +285,8 @@ impl<'s> Engine<'s> {
             let actor = Checked::new(kind.spawn(), kind.spawn(), host.promises);
             Slot { actor, status: None, times: Vec::new(), told_before: 0 }
         };
-        let sockets = |host: &crate::scenario::HostSpec| {
-            host.datagrams.iter().map(|socket| socket.local).collect()
-        };
+        let sockets =
+            |host: &crate::scenario::HostSpec| host.datagrams.iter().map(|socket| socket.local).collect();
         Self {
             scenario,
             slots: spec.hosts.iter().map(slot).collect(),

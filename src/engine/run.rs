@@ -156,13 +156,7 @@ impl Engine<'_> {
     }
 
     /// Hands one input to a host's machine and does what it wants done.
-    fn feed(
-        &mut self,
-        settings: &Settings,
-        host: HostId,
-        input: Input<'_, dyn AnyCommand>,
-        now: Instant,
-    ) {
+    fn feed(&mut self, settings: &Settings, host: HostId, input: Input<'_, dyn AnyCommand>, now: Instant) {
         let state = &mut self.hosts[host.index()];
         if !state.is_up {
             return;

@@ -35,6 +35,11 @@ impl Chance {
         Self(if permille >= 1_000 { Self::PARTS } else { permille * (Self::PARTS / 1_000) })
     }
 
+    /// A number from 0 to 1, rounded to the nearest billionth; `None` for any other.
+    pub fn share(share: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&share).then(|| Self((share * f64::from(Self::PARTS)).round() as u32))
+    }
+
     /// `numerator` to `denominator`, rounded to the nearest; `None` if that is more than 1, or nothing at all.
     pub(crate) const fn ratio(numerator: u128, denominator: u128) -> Option<Self> {
         if denominator == 0 || numerator > denominator {

@@ -42,12 +42,15 @@ impl Demands {
             lack("never seen", tally.never_seen().map(str::to_owned).collect());
         }
         if !tests {
-            lines.push_str("  faults, commands and properties: give the check a profile or a plan, the net a property\n");
+            lines.push_str(
+                "  faults, commands and properties: give the check a profile or a plan, the net a property\n",
+            );
         }
         if tally.cut_off() > 0 && !self.allows_cut_off {
             let (cut, all) = (thousands(tally.cut_off()), count(tally.runs, "run"));
             // Writing to a string does not fail.
-            let _ = writeln!(lines, "  the end of {cut} of {all}: they reached the net's max_inputs; raise it");
+            let _ =
+                writeln!(lines, "  the end of {cut} of {all}: they reached the net's max_inputs; raise it");
         }
         (!lines.is_empty()).then_some(lines)
     }

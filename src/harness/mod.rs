@@ -86,8 +86,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-pub use crate::check::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME};
 use crate::check::{Exhaustive, Fates, Search, Shrunk, Tally};
+pub use crate::check::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME};
 use crate::engine::Prepared;
 use crate::fault::{Chance, FaultKind, FaultPlan, Links, Profile};
 use crate::number::{count, span};

@@ -13,8 +13,7 @@ impl Verdict {
         let of = self.name.check.as_ref().map_or_else(String::new, |check| format!("{check}: "));
         // A path is taken whole, so that no test of a longer name is run, too. No character of a plan means anything to a
         // shell between single quotes.
-        let test =
-            if self.name.is_path { format!(" -- --exact {}", self.name.test) } else { String::new() };
+        let test = if self.name.is_path { format!(" -- --exact {}", self.name.test) } else { String::new() };
         format!("{REPLAY}='{of}{plan}' cargo test{test}")
     }
 

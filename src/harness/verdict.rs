@@ -24,7 +24,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub(super) const fn new(
+    pub(super) fn new(
         name: Name,
         tally: Tally,
         shrunk: Option<Shrunk>,

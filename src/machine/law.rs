@@ -56,7 +56,9 @@ impl Law {
             Self::SameInputsSameOutputs => "the same inputs give the same outputs",
             Self::NoPanic => "no input makes the machine panic",
             Self::BoundedOutput => "what one input can cause is bounded",
-            Self::SilentAfterTheEnd => "nothing is put out that cannot be done, as after closed or after done",
+            Self::SilentAfterTheEnd => {
+                "nothing is put out that cannot be done, as after closed or after done"
+            }
         }
     }
 }

@@ -118,10 +118,8 @@ mod strategies {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-        match strategy.new_tree(&mut runner) {
-            Ok(tree) => tree.current(),
-            Err(reason) => panic!("the strategy of the commands gives no value: {reason}"),
-        }
+        let config = Config { failure_persistence: None, ..Config::default() };
+        let tree = strategy.new_tree(&mut TestRunner::new_with_rng(config, rng));
+        tree.unwrap_or_else(|reason| panic!("the strategy gives no commands: {reason}")).current()
     }
 }

@@ -99,11 +99,7 @@ pub struct Fold<'n, S> {
 }
 
 impl<'n, S: Hash + 'static> Fold<'n, S> {
-    pub(super) fn new(
-        net: &'n Net,
-        name: String,
-        init: impl Fn() -> S + Send + Sync + 'static,
-    ) -> Self {
+    pub(super) fn new(net: &'n Net, name: String, init: impl Fn() -> S + Send + Sync + 'static) -> Self {
         let index = net.with(|spec| {
             spec.folds.push(FoldSpec {
                 name,
@@ -145,11 +141,10 @@ impl<'n, S: Hash + 'static> Fold<'n, S> {
         host: Host<R>,
         step: impl Fn(&mut S, &R::State, Instant) -> A + Send + Sync + 'static,
     ) -> Self {
-        let erased: OnState =
-            Box::new(move |state, actor, at| match super::run::state::<R::State>(actor) {
-                Some(inside) => Verdict::of(step(write::<S>(state), inside, at)),
-                None => Verdict::Holds,
-            });
+        let erased: OnState = Box::new(move |state, actor, at| match super::run::state::<R::State>(actor) {
+            Some(inside) => Verdict::of(step(write::<S>(state), inside, at)),
+            None => Verdict::Holds,
+        });
         self.net.with_host(host, |spec| spec.folds.on_state.push((self.index, erased)));
         self
     }
@@ -161,8 +156,7 @@ impl<'n, S: Hash + 'static> Fold<'n, S> {
         host: Host<R>,
         step: impl Fn(&mut S, Sent<'_>, Instant) -> A + Send + Sync + 'static,
     ) -> Self {
-        let erased: OnSend =
-            Box::new(move |state, sent, at| Verdict::of(step(write::<S>(state), sent, at)));
+        let erased: OnSend = Box::new(move |state, sent, at| Verdict::of(step(write::<S>(state), sent, at)));
         self.net.with_host(host, |spec| spec.folds.on_send.push((self.index, erased)));
         self
     }

@@ -1,8 +1,8 @@
 //! Linearizability: whether operations that overlap can be explained by some order of them.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
-use std::hash::{Hash, Hasher};
+use std::fmt::{self, Debug};
+use std::hash::Hash;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
@@ -63,7 +63,7 @@ pub enum Operation<C, R> {
 }
 
 /// One operation of a run.
-#[derive(Hash)]
+#[derive(Debug, Hash)]
 struct Done<C, R> {
     host: u16,
     id: u64,
@@ -74,7 +74,7 @@ struct Done<C, R> {
 }
 
 /// All operations of a run so far.
-#[derive(Hash)]
+#[derive(Debug, Hash)]
 struct Record<C, R> {
     all: Vec<Done<C, R>>,
     /// How many begins and ends there were.
@@ -87,7 +87,6 @@ struct Record<C, R> {
 ///
 /// The search is bounded. A run that it cannot judge within [`History::max_states`] is counted, and the verdict says
 /// so: it is neither held nor broken.
-#[derive(Debug)]
 #[must_use = "a history needs the hosts whose events tell of operations"]
 pub struct History<'n, M: Model> {
     fold: Fold<'n, Record<M::Call, M::Result>>,
@@ -130,6 +129,12 @@ impl<'n, M: Model> History<'n, M> {
     }
 }
 
+impl<M: Model> fmt::Debug for History<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History").field("max_states", &self.max_states).finish_non_exhaustive()
+    }
+}
+
 impl<C, R> Record<C, R> {
     fn add(&mut self, host: u16, operation: Operation<C, R>) -> Result<(), String> {
         let step = self.steps;
@@ -140,9 +145,8 @@ impl<C, R> Record<C, R> {
                 Ok(())
             }
             Operation::Returned { id, result } => {
-                let open = |done: &&mut Done<C, R>| {
-                    (done.host, done.id) == (host, id) && done.returned.is_none()
-                };
+                let open =
+                    |done: &&mut Done<C, R>| (done.host, done.id) == (host, id) && done.returned.is_none();
                 let done = self.all.iter_mut().rev().find(open);
                 let done = done.ok_or_else(|| format!("operation {id} returned and was not under way"))?;
                 done.returned = Some((step, result));
@@ -183,8 +187,7 @@ fn judge<M: Model>(all: &[Done<M::Call, M::Result>], model: &M, max_states: usiz
         if most.1.is_none() || place.returned > most.0 {
             most = (place.returned, Some(blocked));
         }
-        let may_be_next =
-            |index: usize| !has(&place.taken, index) && all[index].invoked < first_end;
+        let may_be_next = |index: usize| !has(&place.taken, index) && all[index].invoked < first_end;
         let Some(index) = (place.next..all.len()).find(|index| may_be_next(*index)) else {
             path.pop();
             continue;
@@ -205,10 +208,7 @@ fn judge<M: Model>(all: &[Done<M::Call, M::Result>], model: &M, max_states: usiz
             continue;
         }
         if seen.len() > max_states {
-            return Verdict::GaveUp(format!(
-                "gave up on {} operations after {max_states} states",
-                all.len()
-            ));
+            return Verdict::GaveUp(format!("gave up on {} operations after {max_states} states", all.len()));
         }
         path.push(Place { taken, model, returned, next: 0 });
     }
@@ -226,7 +226,11 @@ fn unexplained<C: Debug, R: Debug>(
 ) -> String {
     let what = blocked.map(|index| &all[index]).map_or_else(String::new, |done| {
         let result = done.returned.as_ref().map(|(_, result)| result);
-        format!("; {:?} cannot have returned {:?} after them", done.call, result.map_or(&"" as &dyn Debug, |r| r))
+        format!(
+            "; {:?} cannot have returned {:?} after them",
+            done.call,
+            result.map_or(&"" as &dyn Debug, |r| r)
+        )
     });
     format!("no order of {wanted} operations explains their results: at most {most} fit together{what}")
 }
@@ -249,12 +253,8 @@ mod tests {
 
     /// Operations as (call, begin, end and result).
     fn verdict(operations: &[(Option<u32>, usize, Option<(usize, u32)>)], max_states: usize) -> Verdict {
-        let done = |(id, (call, invoked, returned)): (u64, &(Option<u32>, usize, Option<(usize, u32)>))| Done {
-            host: 0,
-            id,
-            call: *call,
-            invoked: *invoked,
-            returned: *returned,
+        let done = |(id, (call, invoked, returned)): (u64, &(Option<u32>, usize, Option<(usize, u32)>))| {
+            Done { host: 0, id, call: *call, invoked: *invoked, returned: *returned }
         };
         judge(&(0..).zip(operations).map(done).collect::<Vec<_>>(), &Register(0), max_states)
     }

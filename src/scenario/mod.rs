@@ -125,12 +125,7 @@ impl HostSpec {
     }
 
     /// Writes one of its events.
-    pub(crate) fn show(
-        &self,
-        events: &dyn Events,
-        index: u32,
-        f: &mut fmt::Formatter<'_>,
-    ) -> fmt::Result {
+    pub(crate) fn show(&self, events: &dyn Events, index: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.show {
             Some(show) => show(events, index as usize, f),
             None => events.show(index as usize, f),
@@ -242,6 +237,11 @@ impl Scenario {
 }
 
 impl Spec {
+    /// Of which net it is.
+    pub(crate) const fn net(&self) -> u32 {
+        self.net
+    }
+
     /// The host that has this address, if there is one.
     pub(crate) fn host_at(&self, peer: Peer) -> Option<HostId> {
         let host = HostId::at(peer).filter(|host| host.index() < self.hosts.len());

@@ -328,11 +328,7 @@ impl Net {
     }
 
     /// It holds after no input.
-    pub fn never(
-        &self,
-        name: impl Into<String>,
-        test: impl Fn(&Run<'_>) -> bool + Send + Sync + 'static,
-    ) {
+    pub fn never(&self, name: impl Into<String>, test: impl Fn(&Run<'_>) -> bool + Send + Sync + 'static) {
         self.property(name, Demand::Never, test);
     }
 
@@ -436,9 +432,7 @@ impl Place<'_> {
     pub fn udp_at(self, local: Peer) -> Self {
         let id = self.id;
         self.with(|host| {
-            let taken = |port: u16| {
-                host.datagrams.iter().any(|socket| socket.local == local.with_port(port))
-            };
+            let taken = |port: u16| host.datagrams.iter().any(|socket| socket.local == local.with_port(port));
             let free = (FIRST_EPHEMERAL_PORT..).find(|port| !taken(*port)).unwrap_or(FIRST_EPHEMERAL_PORT);
             let local = if local.port() == Some(0) { local.with_port(free) } else { local };
             check_own(id, local);

@@ -18,7 +18,12 @@ impl fmt::Display for Transcript<'_> {
                 _ => self.names[record.host.index()],
             };
             let Record { at, what, .. } = record;
-            writeln!(f, "{at}  {host:host_width$}  {:<5} {}", verb(what), Rest { transcript: self, host: record.host, what })?;
+            writeln!(
+                f,
+                "{at}  {host:host_width$}  {:<5} {}",
+                verb(what),
+                Rest { transcript: self, host: record.host, what }
+            )?;
         }
         Ok(())
     }
@@ -33,8 +38,12 @@ impl Transcript<'_> {
     /// One record, on a line of its own.
     pub(crate) fn line(&self, record: &Record) -> String {
         let Record { at, host, what } = *record;
-        let line =
-            format!("{at} {} {} {}", self.names[host.index()], verb(what), Rest { transcript: self, host, what });
+        let line = format!(
+            "{at} {} {} {}",
+            self.names[host.index()],
+            verb(what),
+            Rest { transcript: self, host, what }
+        );
         line.trim_end().to_owned()
     }
 }

@@ -128,8 +128,7 @@ impl<'s> Exhaustive<'s> {
     /// Makes the runs, at most `max_runs`, up to the first that fails. `progress` is told now and then how far it is.
     pub fn run(&mut self, max_runs: u64, mut progress: impl FnMut(&Progress)) -> Explored {
         let converges = |property: &Property| matches!(property.demand(), Demand::Converges { .. });
-        let with_inputs =
-            self.plan.calm.is_some() || self.search.scenario.properties().iter().any(converges);
+        let with_inputs = self.plan.calm.is_some() || self.search.scenario.properties().iter().any(converges);
         let mut walk = self.walk(max_runs, with_inputs);
         let mut is_complete = self.go_through(&mut walk, &mut progress).is_continue();
         // Where the number of inputs can make a difference, states merge only if it is the same.

@@ -13,7 +13,10 @@ pub(super) enum Slot {
     Dialing {
         shut: bool,
     },
-    Open { free_len: u32, short: bool },
+    Open {
+        free_len: u32,
+        short: bool,
+    },
     Shut,
 }
 

@@ -65,7 +65,8 @@ impl Reader<'_, '_> {
             }
             What::Fault(fault) => self.add_fault(record, fault),
             What::Calm | What::Circle => {
-                let text = format!("{}: {}", verb(record.what), self.transcript.rest_text(record.host, record.what));
+                let text =
+                    format!("{}: {}", verb(record.what), self.transcript.rest_text(record.host, record.what));
                 self.push(record, Kind::Own(Mark::Stage), text);
             }
             What::Command(_) => self.push_whole(record, Mark::Command),
