@@ -94,7 +94,9 @@ fn fault(&[kind, hosts, few, shift, ref large @ ..]: &[u8; 12]) -> Fault {
         9 => at_host(HostFault::Partition { a: host(hosts), b: host(hosts >> 4) }),
         10 => at_host(HostFault::PartitionOneWay(flow)),
         11 => at_host(HostFault::Heal),
-        12 => at_host(HostFault::Crash(host(hosts))),
+        12 => {
+            at_host(if few & 1 == 0 { HostFault::Crash(host(hosts)) } else { HostFault::Stop(host(hosts)) })
+        }
         13 => at_host(if few & 1 == 0 {
             HostFault::Poweroff(host(hosts))
         } else {

@@ -116,6 +116,7 @@ fn fault(
         }
         FaultKind::Partition => at_host(HostFault::PartitionOneWay(flow)),
         FaultKind::Heal => at_host(HostFault::Heal),
+        FaultKind::Stop => at_host(HostFault::Stop(server())),
         FaultKind::Crash => at_host(HostFault::Crash(server())),
         FaultKind::Poweroff => at_host(HostFault::Poweroff(server())),
         FaultKind::Restart => at_host(HostFault::Restart(server())),

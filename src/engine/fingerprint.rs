@@ -41,7 +41,8 @@ impl<C: Clone, E: PartialEq + Debug> State<C, E> {
             Power::Off => 2,
         });
         let streak = if self.last_at == now { self.streak } else { 0 };
-        (self.incarnation, streak, self.skew, self.timer_at.map(|at| at.since(now))).hash(&mut to);
+        (self.incarnation, streak, self.skew, self.stopped, self.timer_at.map(|at| at.since(now)))
+            .hash(&mut to);
         self.disk.hash(&mut to);
         true
     }

@@ -195,6 +195,8 @@ struct State<C, E> {
     disk: Vec<u8>,
     /// How far the host's clock is ahead.
     skew: Duration,
+    /// This machine has been told to stop.
+    stopped: bool,
     /// For when a timer is in the queue.
     timer_at: Option<Instant>,
     /// How many inputs it had at `last_at` since the deadline was looked at.
@@ -211,6 +213,7 @@ impl<C, E> Default for State<C, E> {
             incarnation: 0,
             disk: Vec::new(),
             skew: Duration::ZERO,
+            stopped: false,
             timer_at: None,
             streak: 0,
             last_at: Instant::START,

@@ -131,7 +131,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
             laws => made_by.boot(boot, laws),
         });
         state.incarnation += 1;
-        state.power = Power::Running;
+        (state.power, state.stopped) = (Power::Running, false);
         state.outbox.reset();
         self.feed(host, Input::Start { local: scenario.peer(host) }, now);
         self.hosts[host.index()].streak = 0;
@@ -238,6 +238,11 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
         match fault {
             // Partitions hold by the schedule, and fire when they stop something.
             ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal => {}
+            ResolvedHost::Stop(host) => {
+                self.world.network.fire(index);
+                self.hosts[host.index()].stopped = true;
+                self.feed(host, Input::Stop, now);
+            }
             ResolvedHost::Crash(host) | ResolvedHost::Poweroff(host) => {
                 let off = matches!(fault, ResolvedHost::Poweroff(_));
                 let state = &mut self.hosts[host.index()];
@@ -295,6 +300,10 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Engine<C, E> {
     /// Whether a fault of a host finds it as it must be to be hit.
     fn changes_something(&self, fault: ResolvedHost) -> bool {
         match fault {
+            ResolvedHost::Stop(host) => {
+                let state = &self.hosts[host.index()];
+                state.machine.is_some() && !state.stopped
+            }
             ResolvedHost::Crash(host) => self.hosts[host.index()].machine.is_some(),
             ResolvedHost::Poweroff(host) => self.hosts[host.index()].power != Power::Off,
             ResolvedHost::Restart(host) => self.hosts[host.index()].machine.is_none(),

@@ -36,6 +36,7 @@
 //! | `a>b @9 reset` | the connection is reset once 9 bytes have passed |
 //! | `at 2s partition a\|b` | nothing passes between `a` and `b`; `a>b` stops that direction alone |
 //! | `at 5s heal` | every partition ends |
+//! | `at 1s stop a` | the machine is handed [`Input::Stop`](crate::Input::Stop), as Ctrl-C does on real sockets |
 //! | `at 1s crash a` | the process dies; its peers see an end or a reset |
 //! | `at 1s poweroff a` | the host goes silent; its peers see nothing |
 //! | `at 3s restart a` | the host starts anew |
@@ -244,6 +245,9 @@ pub enum HostFault {
     PartitionOneWay(Flow),
     /// Every partition ends.
     Heal,
+    /// The machine on this host is handed [`Input::Stop`](crate::Input::Stop), as Ctrl-C does on real sockets: once in each of
+    /// its lives. What it ends in order stays ended when all is [calm](FaultPlan::calm); a restart starts it anew.
+    Stop(String),
     /// The process on this host dies; its peers see an end or a reset.
     Crash(String),
     /// This host goes silent; its peers see nothing.
@@ -265,6 +269,7 @@ impl HostFault {
         match self {
             Self::Partition { .. } | Self::PartitionOneWay(_) => FaultKind::Partition,
             Self::Heal => FaultKind::Heal,
+            Self::Stop(_) => FaultKind::Stop,
             Self::Crash(_) => FaultKind::Crash,
             Self::Poweroff(_) => FaultKind::Poweroff,
             Self::Restart(_) => FaultKind::Restart,
@@ -296,6 +301,8 @@ pub enum FaultKind {
     Partition,
     /// Partitions end.
     Heal,
+    /// A machine is told to stop.
+    Stop,
     /// A process dies.
     Crash,
     /// A host goes silent.
@@ -308,7 +315,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -319,6 +326,7 @@ impl FaultKind {
         Self::Reset,
         Self::Partition,
         Self::Heal,
+        Self::Stop,
         Self::Crash,
         Self::Poweroff,
         Self::Restart,
@@ -338,6 +346,7 @@ impl FaultKind {
             Self::Reset => "reset",
             Self::Partition => "partition",
             Self::Heal => "heal",
+            Self::Stop => "stop",
             Self::Crash => "crash",
             Self::Poweroff => "poweroff",
             Self::Restart => "restart",

@@ -228,7 +228,10 @@ fn check_fault(fault: &Fault) -> Result<(), PlanError> {
             HostFault::Partition { a, b } => check_pair(a, b),
             HostFault::PartitionOneWay(flow) => check_pair(&flow.from, &flow.to),
             HostFault::Heal => Ok(()),
-            HostFault::Crash(host) | HostFault::Poweroff(host) | HostFault::Restart(host) => check_host(host),
+            HostFault::Stop(host)
+            | HostFault::Crash(host)
+            | HostFault::Poweroff(host)
+            | HostFault::Restart(host) => check_host(host),
             HostFault::Skew { host, ahead } => {
                 check_host(host)?;
                 check_span(FaultKind::Skew.name(), *ahead)

@@ -96,7 +96,9 @@ impl Display for HostFault {
             Self::Partition { a, b } => write!(f, "{kind} {a}|{b}"),
             Self::PartitionOneWay(flow) => write!(f, "{kind} {flow}"),
             Self::Heal => write!(f, "{kind}"),
-            Self::Crash(host) | Self::Poweroff(host) | Self::Restart(host) => write!(f, "{kind} {host}"),
+            Self::Stop(host) | Self::Crash(host) | Self::Poweroff(host) | Self::Restart(host) => {
+                write!(f, "{kind} {host}")
+            }
             Self::Skew { host, ahead } => write!(f, "{kind} {host} +{}", Span(*ahead)),
         }
     }
@@ -159,6 +161,7 @@ mod tests {
             flow().prop_map(|Flow { from: a, to: b }| HostFault::Partition { a, b }),
             flow().prop_map(HostFault::PartitionOneWay),
             Just(HostFault::Heal),
+            host().prop_map(HostFault::Stop),
             host().prop_map(HostFault::Crash),
             host().prop_map(HostFault::Poweroff),
             host().prop_map(HostFault::Restart),
@@ -199,7 +202,7 @@ mod tests {
     /// Texts glued from what texts are made of: nearly right ones, that get far into the parser.
     fn glued() -> impl Strategy<Value = String> {
         let tokens = "v1 v2 seed link calm commands none , at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
-                      truncate cut every byte bytes stall reset partition heal crash poweroff restart skew \
+                      truncate cut every byte bytes stall reset partition heal stop crash poweroff restart skew \
                       a|b > | ; + - : . 1 0 40ms 0s 1m 0.5ns 12:0x80 0x 99999999999999999999 é µs 💥 \u{0}";
         let mut tokens: Vec<_> = tokens.split(' ').filter(|token| !token.is_empty()).collect();
         tokens.extend(["\n", "\r\n", "\u{2028}", ""]);
@@ -236,6 +239,7 @@ mod tests {
             "at 2s partition a|b",
             "at 2s partition a>b",
             "at 5s heal",
+            "at 2s stop server",
             "at 1s crash server",
             "at 1s poweroff server",
             "at 3s restart server",

@@ -63,6 +63,8 @@ pub enum ResolvedHost {
     PartitionOneWay(HostId, HostId),
     /// Every partition ends.
     Heal,
+    /// The machine is told to stop.
+    Stop(HostId),
     /// The process dies.
     Crash(HostId),
     /// The host goes silent.
@@ -128,6 +130,7 @@ impl Resolved {
                     ResolvedHost::Partition(a, b) => HostFault::Partition { a: name(a), b: name(b) },
                     ResolvedHost::PartitionOneWay(from, to) => HostFault::PartitionOneWay(flow(from, to)),
                     ResolvedHost::Heal => HostFault::Heal,
+                    ResolvedHost::Stop(host) => HostFault::Stop(name(host)),
                     ResolvedHost::Crash(host) => HostFault::Crash(name(host)),
                     ResolvedHost::Poweroff(host) => HostFault::Poweroff(name(host)),
                     ResolvedHost::Restart(host) => HostFault::Restart(name(host)),
@@ -156,6 +159,7 @@ impl ResolvedHost {
             HostFault::Partition { a, b } => Self::Partition(host(a)?, host(b)?),
             HostFault::PartitionOneWay(flow) => Self::PartitionOneWay(host(&flow.from)?, host(&flow.to)?),
             HostFault::Heal => Self::Heal,
+            HostFault::Stop(name) => Self::Stop(host(name)?),
             HostFault::Crash(name) => Self::Crash(host(name)?),
             HostFault::Poweroff(name) => Self::Poweroff(host(name)?),
             HostFault::Restart(name) => Self::Restart(host(name)?),
@@ -167,6 +171,7 @@ impl ResolvedHost {
         match self {
             Self::Partition(..) | Self::PartitionOneWay(..) => FaultKind::Partition,
             Self::Heal => FaultKind::Heal,
+            Self::Stop(_) => FaultKind::Stop,
             Self::Crash(_) => FaultKind::Crash,
             Self::Poweroff(_) => FaultKind::Poweroff,
             Self::Restart(_) => FaultKind::Restart,
@@ -191,7 +196,7 @@ mod tests {
 
     const PLAN: &str = "v1; a>b #3 drop; b>a/2 @16 stall 2s; a>b cut every 1 byte; at 1s partition a|b; \
                         at 2s partition b>a; at 3s heal; at 4s crash a; at 5s restart a; at 6s poweroff b; \
-                        at 7s skew a +3s";
+                        at 7s skew a +3s; at 8s stop a";
 
     #[test]
     fn names_and_kinds_come_back() {

@@ -164,6 +164,7 @@ fn host_fault(hosts: &[impl AsRef<str>], flows: &[Flow]) -> BoxedStrategy<Fault>
     let mut options = vec![(1, Just(HostFault::Heal).boxed())];
     if !hosts.is_empty() {
         let host = select(hosts.iter().map(|host| host.as_ref().to_owned()).collect::<Vec<_>>());
+        options.push((1, host.clone().prop_map(HostFault::Stop).boxed()));
         options.push((1, host.clone().prop_map(HostFault::Crash).boxed()));
         options.push((1, host.clone().prop_map(HostFault::Poweroff).boxed()));
         options.push((1, host.clone().prop_map(HostFault::Restart).boxed()));

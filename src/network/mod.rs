@@ -308,6 +308,7 @@ impl Network {
             let host = match fault {
                 ResolvedHost::Partition(host, _)
                 | ResolvedHost::PartitionOneWay(host, _)
+                | ResolvedHost::Stop(host)
                 | ResolvedHost::Crash(host)
                 | ResolvedHost::Poweroff(host)
                 | ResolvedHost::Restart(host)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lossproof::fault::FaultKind;
 use lossproof::{Input, Instant, Scenario};
 
 use crate::reactor::{React, add, add_booting, datagram, run};
@@ -71,6 +72,55 @@ fn a_clock_that_jumps_fires_the_timers_that_it_passes() {
     assert_eq!(ring("at 1s skew a +1min"), "1.000 late by 51s");
     assert_eq!(ring("at 1s skew a +2s; at 3s skew a +3s"), "5.000 late by 0ns");
     assert_eq!(ring("at 11s skew a +1s"), "10.000 late by 0ns");
+}
+
+#[test]
+fn a_machine_is_told_to_stop_once_in_each_life() {
+    let mut scenario = Scenario::new("stops");
+    let goodbye: React = |_, input, _, out| {
+        if matches!(input, Input::Stop) {
+            out.event("goodbye".to_owned());
+        }
+        if matches!(input, Input::Command(_)) {
+            out.done(lossproof::Status::Success);
+        }
+        None
+    };
+    let host = add(&mut scenario, "a", datagram(1), goodbye);
+    scenario.command(Instant::from_millis(9_000), host, 0);
+    let (outcome, events, unfired, transcript) = run(&scenario, "at 2s stop a");
+    assert_eq!((events, unfired), (vec!["2.000 goodbye".to_owned()], vec![]));
+    assert_eq!(outcome.fired[FaultKind::Stop as usize], 1);
+    assert!(transcript.contains("2.000  -  fault stop a\n2.000  a  event \"goodbye\"\n"), "{transcript}");
+
+    let (_, events, unfired, transcript) = run(
+        &scenario,
+        "at 2s stop a; at 3s stop a; at 4s crash a; at 5s stop a; at 6s restart a; at 7s stop a",
+    );
+    assert_eq!(events, ["2.000 goodbye", "7.000 goodbye"]);
+    assert_eq!(unfired, ["at 3s stop a", "at 5s stop a"]);
+    assert_eq!(transcript.matches("fault stop a").count(), 2, "{transcript}");
+    // Who is done hears nothing; and when all is calm nothing is to fire.
+    assert_eq!(run(&scenario, "at 10s stop a").2, ["at 10s stop a"]);
+    assert_eq!(run(&scenario, "calm 1s; at 2s stop a").2, ["at 2s stop a"]);
+}
+
+#[test]
+fn what_a_stop_has_ended_in_order_stays_ended_when_all_is_calm() {
+    let mut scenario = Scenario::new("stops");
+    let ends: React = |_, input, _, out| {
+        match input {
+            Input::Start { .. } => out.event("started".to_owned()),
+            Input::Stop => out.done(lossproof::Status::Success),
+            _ => {}
+        }
+        None
+    };
+    add(&mut scenario, "a", datagram(1), ends);
+    let events = |plan| run(&scenario, plan).1;
+    assert_eq!(events("at 1s stop a; calm 2s"), ["0.000 started"]);
+    assert_eq!(events("at 1s crash a; calm 2s"), ["0.000 started", "2.000 started"]);
+    assert_eq!(events("at 1s stop a; at 2s restart a"), ["0.000 started", "2.000 started"]);
 }
 
 #[test]

@@ -125,6 +125,7 @@ fn what_sockets_cannot_have_is_refused_by_name() {
             "real sockets cannot have the fault 'crash'; take it out of the plan"
         );
         assert!(refused("at 1s skew client +3s").contains("'skew'"));
+        assert!(refused("at 1s stop client").contains("'stop'"));
         assert!(refused("a>server #0 drop").contains('a'));
     });
 }

@@ -8,6 +8,7 @@ use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::Settings;
 use lossproof::fault::strategy::{datagram_plan, plan, stream_plan};
 use lossproof::fault::{Bandwidth, Bursts, Chance, FaultKind, FaultPlan, Flow, Links, Profile};
+use lossproof::systems::http::Http;
 use lossproof::systems::tcp_sixteen::TcpSixteen;
 use lossproof::systems::udp_local::UdpLocal;
 use lossproof::systems::udp_remote::UdpRemote;
@@ -79,6 +80,23 @@ proptest! {
         }
         of::<UdpRemote>(latencies, common, up, seed);
         of::<TcpSixteen>(latencies, common, up, seed);
+    }
+}
+
+#[test]
+fn a_stop_is_the_same_in_both_worlds() {
+    for plan in [
+        "at 0s stop client",
+        "at 7ms stop client; at 7ms stop server",
+        "at 10ms stop server; at 11ms stop server; at 12ms stop client",
+        "at 20ms stop client; at 1min stop server",
+        "at 5ms skew client +1s; at 5ms stop client; calm 6ms; at 7ms stop server",
+    ] {
+        let plan = plan.parse().unwrap();
+        assert_parity::<UdpRemote>(&Options::default(), &plan, Profile::default(), 7);
+        assert_parity::<TcpSixteen>(&Options::default(), &plan, Profile::default(), 7);
+        assert_parity::<Http>(&Options::default(), &plan, Profile::default(), 7);
+        assert_parity::<UdpLocal>(&Options::default(), &plan, Profile::default(), 7);
     }
 }
 

@@ -91,8 +91,14 @@ pub(crate) fn plan_of_others<S: System>(options: &Options) -> impl Strategy<Valu
         });
         for fault in plan.faults().iter().cloned().chain(crash).chain(reset) {
             let is_of_client = match &fault {
-                Fault::Host { fault: HostFault::Crash(host) | HostFault::Poweroff(host), .. }
-                | Fault::Host { fault: HostFault::Restart(host), .. } => *host != server,
+                Fault::Host {
+                    fault:
+                        HostFault::Stop(host)
+                        | HostFault::Crash(host)
+                        | HostFault::Poweroff(host)
+                        | HostFault::Restart(host),
+                    ..
+                } => *host != server,
                 _ => false,
             };
             if !is_of_client {

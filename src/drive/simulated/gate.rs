@@ -19,7 +19,7 @@ use crate::drive::net::Pending;
 use crate::drive::sockets::{Raw, Sockets};
 use crate::drive::{DriveError, Endpoint};
 use crate::engine::{Entry, Event, Settings, World};
-use crate::fault::ResolvedHost;
+use crate::fault::{Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::machine::{Boot, BoxedMachine, Effect, Input, Machine, Peer};
 use crate::network::{Order, Power, Segment, StreamEnd};
@@ -54,6 +54,7 @@ where
         sockets: Sockets::open(endpoint, false).await?,
         begin: clock(),
         skew: Duration::ZERO,
+        stopped: false,
         shared,
         woken: notified(&notify),
         notify,
@@ -76,6 +77,8 @@ struct Gate<'a, C, E> {
     sockets: Sockets<Turmoil>,
     begin: tokio::time::Instant,
     skew: Duration,
+    /// The machine has been told to stop.
+    stopped: bool,
     shared: Rc<RefCell<Shared<E>>>,
     notify: Rc<Notify>,
     woken: Pending<()>,
@@ -190,6 +193,14 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
                 if let ResolvedHost::Skew(_, ahead) = fault {
                     shared.world.network.fire(index);
                     self.skew += ahead;
+                }
+                if matches!(fault, ResolvedHost::Stop(_)) && core.done.is_none() && !self.stopped {
+                    self.stopped = true;
+                    shared.world.network.fire(index);
+                    let fault = Resolved::Host { at: order.at(), fault };
+                    shared.world.record(order.at(), HostId(0), What::Fault(fault));
+                    drop(shared);
+                    return Some(self.feed(core, Input::Stop));
                 }
                 continue;
             }

@@ -49,7 +49,8 @@ impl<E> Shared<E> {
             last_at: Instant::START,
             failure: None,
         };
-        // Faults of hosts are put into the log here: a host whose machine has ended takes no part any more.
+        // Faults of hosts are put into the log here: a host whose machine has ended takes no part any more. Only a stop is
+        // put there when it comes, for whether it does depends on the machine.
         for Reverse(Entry { order, event }) in std::mem::take(&mut shared.world.queue) {
             if matches!(event, Event::Calm) {
                 // What it ends the network knows, and hosts that are down there are none here.
@@ -59,6 +60,7 @@ impl<E> Shared<E> {
                 continue;
             }
             if let Event::Fault(fault, _) = event
+                && !matches!(fault, ResolvedHost::Stop(_))
                 && order.at() <= scenario.max_time
             {
                 let fault = Resolved::Host { at: order.at(), fault };

@@ -23,9 +23,10 @@ pub(super) const NO_COMMANDS: &str = "none";
 const DATAGRAM_KINDS: [FaultKind; 5] =
     [FaultKind::Drop, FaultKind::Duplicate, FaultKind::Delay, FaultKind::Flip, FaultKind::Truncate];
 const STREAM_KINDS: [FaultKind; 3] = [FaultKind::Cut, FaultKind::Stall, FaultKind::Reset];
-const HOST_KINDS: [FaultKind; 6] = [
+const HOST_KINDS: [FaultKind; 7] = [
     FaultKind::Partition,
     FaultKind::Heal,
+    FaultKind::Stop,
     FaultKind::Crash,
     FaultKind::Poweroff,
     FaultKind::Restart,
@@ -206,6 +207,7 @@ fn host_fault(cursor: &mut Cursor<'_>) -> Result<HostFault, ParseError> {
             Ok(HostFault::Partition { a, b: next_host(cursor)? })
         }
         Some(FaultKind::Heal) => Ok(HostFault::Heal),
+        Some(FaultKind::Stop) => Ok(HostFault::Stop(next_host(cursor)?)),
         Some(FaultKind::Crash) => Ok(HostFault::Crash(next_host(cursor)?)),
         Some(FaultKind::Poweroff) => Ok(HostFault::Poweroff(next_host(cursor)?)),
         Some(FaultKind::Restart) => Ok(HostFault::Restart(next_host(cursor)?)),

@@ -70,7 +70,8 @@ fn a_malformed_item_has_its_one_line() {
 #[test]
 fn a_malformed_fault_has_its_one_line() {
     let datagram = "expected a fault (drop, duplicate, delay, flip or truncate), found";
-    let host = "expected a fault (partition, heal, crash, poweroff, restart or skew), found";
+    let host = "expected a fault (partition, heal, stop, crash, poweroff, restart or skew), found";
+    let stream = "expected a fault (cut, stall or reset), found";
     let side = "expected '|' (both ways) or '>' (one way) and another host, found";
     let ahead = "expected '+' and a span of time, found";
     let drop_hint = "'drop' is for a datagram, as in a>b #3 drop";
@@ -82,6 +83,9 @@ fn a_malformed_fault_has_its_one_line() {
         ("a>b #0 stall 2s", &format!("column 8: {datagram} 'stall'; {stall_hint}")),
         ("at 1s drop", &format!("column 7: {host} 'drop'; {drop_hint}")),
         ("a>b #0 flip 1", "column 14: expected ':' and a mask such as 0x80, found the end"),
+        ("at 2s sop server", &format!("column 7: {host} 'sop'; did you mean 'stop'?")),
+        ("at 2s stop", "column 11: expected the name of a host, found the end"),
+        ("a>b @0 stop", &format!("column 8: {stream} 'stop'; 'stop' is for hosts, as in at 2s stop")),
         ("at 1s skew a -3s", &format!("column 14: {ahead} '-3s'; a monotonic clock never goes back")),
         ("at 1s skew a 3s", &format!("column 14: {ahead} '3s'")),
         ("at 2s partition a b", &format!("column 19: {side} 'b'")),

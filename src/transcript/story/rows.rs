@@ -161,6 +161,6 @@ const fn place(fault: ResolvedHost) -> (HostId, Mark) {
         ResolvedHost::Heal => (HostId(0), Mark::Network),
         ResolvedHost::Crash(host) | ResolvedHost::Poweroff(host) => (host, Mark::Down),
         ResolvedHost::Restart(host) => (host, Mark::Up),
-        ResolvedHost::Skew(host, _) => (host, Mark::Fault),
+        ResolvedHost::Stop(host) | ResolvedHost::Skew(host, _) => (host, Mark::Fault),
     }
 }
