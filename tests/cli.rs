@@ -62,6 +62,9 @@ fn a_plan_can_be_read_from_a_file() {
     let from_file = quiet(&["sim", "udp-remote", "--faults", &format!("@{path}")], 0);
     let plan = "seed 3; client>server #0 drop";
     assert_eq!(from_file, quiet(&["sim", "udp-remote", "--faults", plan], 0));
+    // As some editors write it.
+    std::fs::write(&path, "\u{feff}seed 3\r\nclient>server #0 drop\r\n").expect("cargo made the directory");
+    assert_eq!(from_file, quiet(&["sim", "udp-remote", "--faults", &format!("@{path}")], 0));
 }
 
 /// When a client's datagrams left, in a transcript.

@@ -22,8 +22,9 @@ pub(super) struct Word<'t> {
 }
 
 impl<'t> Cursor<'t> {
+    /// A byte-order mark at the start, which some editors put there, belongs to the file and not to its text.
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text, at: 0 }
+        Self { text: text.strip_prefix('\u{feff}').unwrap_or(text), at: 0 }
     }
 
     fn rest(&self) -> &'t str {

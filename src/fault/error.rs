@@ -18,7 +18,7 @@ use super::PlanError;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("column {column}: {problem}")]
 pub struct ParseError {
-    /// Where, counted in characters from the start of the text, from 1; newlines count too. For
+    /// Where, counted in characters from the start of the text, from 1; newlines count too, a byte-order mark does not. For
     /// [`ParseProblem::Refused`] it is the start of the item.
     pub column: usize,
     /// What is wrong there.

@@ -16,7 +16,8 @@
 //!
 //! # The text
 //!
-//! Items are separated by `;` or by newlines. Blanks between words are free, and an item may be empty.
+//! Items are separated by `;` or by newlines. Blanks between words are free, and an item may be empty. Lines may end as on
+//! Windows, and a byte-order mark at the start is skipped, so that a file is read whichever editor wrote it.
 //!
 //! | item | meaning |
 //! |---|---|

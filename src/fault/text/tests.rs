@@ -30,6 +30,23 @@ fn the_text_is_free_in_its_blanks_and_separators() {
     }
 }
 
+#[test]
+fn a_file_of_another_editor_is_read() {
+    let lines = "v1\r\nseed 7\r\n\r\na>b #0 drop;\r\nat 2s heal\r\n";
+    let plain = canonical("seed 7; a>b #0 drop; at 2s heal");
+    assert_eq!(canonical(lines), plain);
+    assert_eq!(canonical(&format!("\u{feff}{lines}")), plain);
+    check(&[
+        // The mark is not seen, and so not counted.
+        ("\u{feff}a>b #0 dorp", &error("a>b #0 dorp")),
+        ("a>b #0\r\ndrop", &error("a>b #0 \ndrop")),
+        // It is one at the start alone.
+        ("seed 7;\u{feff}", &error("seed 7;\u{feff}")),
+    ]);
+    assert!(error("seed 7;\u{feff}").starts_with("column 8: expected an item"));
+    assert!(error("\u{feff}\u{feff}seed 7").starts_with("column 1: expected an item"));
+}
+
 /// Checks, of pairs of a text and the line expected for it, every one.
 fn check(table: &[(&str, &str)]) {
     for (text, expected) in table {
