@@ -294,6 +294,25 @@ fn one_direction_can_be_worse_than_the_other() {
     assert!(report.contains("LOSSPROOF_REPLAY='v1; server>client #0 drop' "), "{report}");
 }
 
+/// The latency of a single link is there when a failure is made small, and when its plan is made again.
+#[test]
+fn a_failure_keeps_the_latency_of_its_link() {
+    let (scenario, _) = (scenario(), once());
+    let [server, client] = ["server", "client"].map(|name| scenario.find(name).expect("it is there"));
+    let late = [Property::never("it takes long", |view| {
+        view.events.last().is_some_and(|happened| happened.at >= Instant::from_millis(30))
+    })];
+    let profile = Profile { latency: Duration::from_millis(40), ..Profile::LOSSY };
+    let links = Links::default().between(client, server, profile);
+    let check = || Check::new("long_link", &scenario, &late).links(links.clone()).runs(100);
+    let report = panic_of(|| check().assert());
+    let plan = report.split("LOSSPROOF_REPLAY='").nth(1).and_then(|rest| rest.split('\'').next());
+    // It takes no loss.
+    assert_eq!(plan, Some("v1"), "{report}");
+    let again = panic_of(|| lossproof::harness::replay("v1", || check().assert()));
+    assert!(again.contains("it takes long"), "{again}");
+}
+
 /// The panic of a check that is to fail.
 fn panic_of<R>(check: impl FnOnce() -> R) -> String {
     let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).err().expect("it fails");

@@ -11,7 +11,7 @@ use super::twice::NOT_DETERMINISTIC;
 use super::{Broken, Failure, Search};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
-use crate::fault::{FaultPlan, Links, Profile};
+use crate::fault::{FaultPlan, Profile};
 use crate::machine::Law;
 
 /// How many runs it may take to make a failure small, unless told otherwise.
@@ -107,12 +107,12 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
         plan
     }
 
-    /// A search of the same scenario in which nothing is drawn.
+    /// A search of the same scenario, over links as long, in which nothing is drawn.
     fn alone(&self) -> Search<'_, C, E> {
         let settings = Settings {
             seed: 0,
             profile: Profile::default(),
-            links: Links::default(),
+            links: self.settings.links.calm(),
             keep: Keep::Events,
             ..self.settings.clone()
         };

@@ -130,7 +130,8 @@ impl Settings {
 
     /// The latency of every link: the plan's, if it has one, or else the profile's; `None` leaves it to the scenario.
     fn link(&self) -> Option<Duration> {
-        let of_profile = self.profile.latency;
+        // No plan can say more than this.
+        let of_profile = self.profile.latency.min(Duration::from_nanos(u64::MAX));
         self.plan.link.or_else(|| (!of_profile.is_zero()).then_some(of_profile))
     }
 

@@ -64,7 +64,7 @@ impl Backlog {
     /// Takes a packet, if there is room; says after how long its last bit has left.
     pub(crate) fn offer(&mut self, bandwidth: Bandwidth, now: Instant, len: u64) -> Option<Duration> {
         self.drain(bandwidth, now);
-        let waiting = self.work + u128::from(len) * BYTE;
+        let waiting = self.work.saturating_add(u128::from(len) * BYTE);
         if self.work > 0 && waiting > u128::from(bandwidth.queue_len) * BYTE {
             return None;
         }
@@ -135,6 +135,14 @@ mod tests {
         assert_eq!(backlog.push(link, Instant::START, 1_000), millis(1_000));
         assert_eq!(backlog.push(link, Instant::START, 1_000), millis(2_000));
         assert_eq!(backlog.offer(link, Instant::START, 1), None, "datagrams share the link");
+    }
+
+    #[test]
+    fn a_backlog_that_cannot_be_counted_any_more_is_the_longest() {
+        let slow = Bandwidth::bits(1, u32::MAX);
+        let mut backlog = Backlog { work: u128::MAX, at: Instant::START };
+        assert_eq!(backlog.offer(slow, Instant::START, u64::MAX), None);
+        assert_eq!(backlog.push(slow, Instant::START, u64::MAX), Duration::from_nanos(u64::MAX));
     }
 
     #[test]

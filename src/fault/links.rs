@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Profile;
 use crate::host::HostId;
 
-/// Profiles of single directions between hosts, which go before the one that a run has for all.
+/// Profiles of single directions between hosts, which go before the one that a run has for all: named ones too, such as
+/// `Links::default().between(ship, shore, Profile::SATELLITE)`.
 ///
 /// ```
 /// use lossproof::fault::{Bandwidth, Chance, Links, Profile};
@@ -23,31 +24,51 @@ pub struct Links(Vec<(HostId, HostId, Profile)>);
 impl Links {
     /// The same, with this profile from one host to another. The last that is said of a direction holds.
     ///
-    /// # Panics
-    /// If the profile has a latency, which is no matter of chance: [`Profile::latency`] of the run is for all links, and
-    /// [`Scenario::set_latency`](crate::Scenario::set_latency) for single ones.
+    /// The profile's latency, unless it is zero, is that of this direction: it goes before the latencies of the plan, of
+    /// the run's profile and of the scenario, which are for links without one of their own. It is no matter of chance, so
+    /// it stays when nothing is drawn, as when a plan is made again.
     #[must_use]
     pub fn direction(mut self, from: HostId, to: HostId, profile: Profile) -> Self {
-        assert!(
-            profile.latency == Duration::ZERO,
-            "the profile of a single link has no latency: write Profile {{ latency: Duration::ZERO, .. }}, \
-             and use Scenario::set_latency"
-        );
+        self.0.retain(|&(a, b, _)| (a, b) != (from, to));
         self.0.push((from, to, profile));
         self
     }
 
     /// The same, with this profile between two hosts, both ways.
-    ///
-    /// # Panics
-    /// As [`Links::direction`].
     #[must_use]
     pub fn between(self, a: HostId, b: HostId, profile: Profile) -> Self {
         self.direction(a, b, profile).direction(b, a, profile)
     }
 
-    /// The directions and their profiles, as they were said.
+    /// The directions and their profiles, each once.
     pub(crate) fn all(&self) -> &[(HostId, HostId, Profile)] {
         &self.0
+    }
+
+    /// The directions that have a latency of their own.
+    pub(crate) fn latencies(&self) -> impl Iterator<Item = (HostId, HostId, Duration)> {
+        let latencies = self.0.iter().map(|&(from, to, profile)| (from, to, profile.latency));
+        latencies.filter(|(.., latency)| !latency.is_zero())
+    }
+
+    /// The same links on which nothing goes wrong: their latencies alone.
+    pub(crate) fn calm(&self) -> Self {
+        let calm = |latency| Profile { latency, ..Profile::CALM };
+        Self(self.latencies().map(|(from, to, latency)| (from, to, calm(latency))).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_profile_of_a_direction_holds_whole() {
+        let [a, b] = [HostId(0), HostId(1)];
+        let links = Links::default().between(a, b, Profile::SATELLITE).direction(b, a, Profile::CALM);
+        assert_eq!(links.all(), [(a, b, Profile::SATELLITE), (b, a, Profile::CALM)]);
+        let latency = Profile::SATELLITE.latency;
+        assert_eq!(links.latencies().collect::<Vec<_>>(), [(a, b, latency)]);
+        assert_eq!(links.calm().all(), [(a, b, Profile { latency, ..Profile::CALM })]);
     }
 }

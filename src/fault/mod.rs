@@ -41,7 +41,7 @@
 //! | `at 1s crash a` | the process dies; its peers see an end or a reset |
 //! | `at 1s poweroff a` | the host goes silent; its peers see nothing |
 //! | `at 3s restart a` | the host starts anew |
-//! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead |
+//! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead, all its skews together 100 years at most |
 //!
 //! # At random
 //!
@@ -93,7 +93,7 @@ pub use chance::{Chance, ChanceError};
 pub use error::{ParseError, ParseProblem};
 pub use links::Links;
 pub use named::ProfileError;
-pub use plan::{FaultPlan, PlanError};
+pub use plan::{FaultPlan, MAX_SKEW, PlanError};
 pub use profile::{FIRST_STALL, MAX_STALLS, Profile};
 pub(crate) use profile::{Passage, flow_seed};
 pub use resolved::{Resolved, ResolvedHost, UnknownHost};
@@ -255,7 +255,8 @@ pub enum HostFault {
     Poweroff(String),
     /// This host starts anew.
     Restart(String),
-    /// The clock of a host jumps. It jumps ahead only: a monotonic clock never goes back.
+    /// The clock of a host jumps. It jumps ahead only: a monotonic clock never goes back; and not out of its range: by
+    /// [`MAX_SKEW`] in all.
     Skew {
         /// Whose clock.
         host: String,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::print::Conn;
+use super::span::Span;
 use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_host_name};
 use crate::Instant;
 
@@ -45,6 +46,10 @@ enum Place {
     Stream(Flow, u32, u64),
     CutEvery(Flow, u32),
 }
+
+/// How far the clock of a host is ahead at most: 100 years of 365 days, all its skews together. A clock ends 584 years after
+/// the start, and what a machine plans from then on should still be before that.
+pub const MAX_SKEW: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Why a fault, or a latency, was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +95,9 @@ pub enum PlanError {
     /// A span of time that a count of nanoseconds in 64 bits cannot hold.
     #[error("{0} must be at most {max}ns", max = u64::MAX)]
     LongSpan(&'static str),
+    /// Skews that take the clock of a host beyond [`MAX_SKEW`].
+    #[error("the clock of {0} jumps at most {max} ahead in all (100 years)", max = Span(MAX_SKEW))]
+    FarSkew(String),
     /// A flip that would change no bit.
     #[error("flip must change a bit; use a mask from 0x01 to 0xff")]
     ZeroMask,
@@ -106,9 +114,15 @@ impl FaultPlan {
     /// - that names a host twice where it takes two, or whose name the text form cannot hold: a name is of
     ///   ASCII letters, digits, `_`, `-` and `.`, and is not empty;
     /// - that could change nothing: a delay, a stall or a skew of zero, a mask of zero, connection 0;
-    /// - with a span of time longer than `u64::MAX` nanoseconds.
+    /// - with a span of time longer than `u64::MAX` nanoseconds, or a skew with which the clock of its host is more than
+    ///   [`MAX_SKEW`] ahead.
     pub fn push(&mut self, fault: Fault) -> Result<(), PlanError> {
         check_fault(&fault)?;
+        if let Fault::Host { fault: HostFault::Skew { host, ahead }, .. } = &fault
+            && ahead.saturating_add(self.skew_of(host)) > MAX_SKEW
+        {
+            return Err(PlanError::FarSkew(host.clone()));
+        }
         if let Some(place) = place_of(&fault)
             && !self.taken.insert(place.clone())
         {
@@ -116,6 +130,17 @@ impl FaultPlan {
         }
         self.faults.push(fault);
         Ok(())
+    }
+
+    /// How far the clock of a host jumps ahead in all.
+    fn skew_of(&self, host: &str) -> Duration {
+        let skews = self.faults.iter().filter_map(|fault| match fault {
+            Fault::Host { fault: HostFault::Skew { host: skewed, ahead }, .. } if skewed == host => {
+                Some(*ahead)
+            }
+            _ => None,
+        });
+        skews.sum()
     }
 
     /// Adds faults at the end, in their order.
@@ -352,6 +377,23 @@ mod tests {
         assert_eq!(plan.set_link(Some(over)), Err(PlanError::LongSpan("link")));
         let error = refusal(&[datagram(0, DatagramFault::Delay(over))]);
         assert_eq!(error, "delay must be at most 18446744073709551615ns");
+    }
+
+    #[test]
+    fn skews_that_leave_the_range_of_a_clock_are_refused() {
+        let skew = |name: &str, ahead| host(HostFault::Skew { host: name.to_owned(), ahead });
+        let nano = Duration::from_nanos(1);
+        let far = "the clock of a jumps at most 3153600000s ahead in all (100 years)";
+        let mut plan = FaultPlan::default();
+        plan.push(skew("a", MAX_SKEW)).unwrap();
+        plan.push(skew("b", MAX_SKEW)).unwrap();
+        assert_eq!(plan.push(skew("a", nano)).unwrap_err().to_string(), far);
+        assert_eq!(refusal(&[skew("a", MAX_SKEW + nano)]), far);
+        // What is taken out counts no more.
+        plan.remove(0);
+        plan.push(skew("a", MAX_SKEW - nano)).unwrap();
+        plan.push(skew("a", nano)).unwrap();
+        assert_eq!(refusal(&[skew("a", Duration::MAX)]), "skew must be at most 18446744073709551615ns");
     }
 
     #[test]

@@ -37,7 +37,8 @@ use crate::seed::{below, mix};
 /// Neither duplicates nor inverted bits get through it, and it cuts what is longer than the MTU to fit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// How long a packet takes from host to host, unless the plan says otherwise. Zero leaves it to the scenario.
+    /// How long a packet takes from host to host, unless the plan says otherwise. Zero leaves it to the scenario. Of a
+    /// profile for [single links](super::Links) it is the latency of those.
     pub latency: Duration,
     /// How likely a datagram is lost; on a stream, how likely a write has to be sent again.
     pub loss: Chance,
@@ -67,6 +68,8 @@ pub struct Profile {
 pub const FIRST_STALL: Duration = Duration::from_millis(200);
 /// How often one write is lost at most.
 pub const MAX_STALLS: u32 = 8;
+/// How late a packet is at most: so many whole milliseconds are what a plan can say.
+const MAX_LATE: Duration = Duration::from_millis(u64::MAX / 1_000_000);
 
 /// The headers of IPv4 and UDP.
 const DATAGRAM_HEADERS: usize = 20 + 8;
@@ -159,12 +162,13 @@ impl Profile {
         let lost = |&n: &u32| lost_again() | self.loss.happens(mix(bits, u64::from(n)));
         let losses = (0..MAX_STALLS).take_while(lost).count() as u32;
         let stall = FIRST_STALL * ((1 << losses) - 1) + self.late(mix(bits, 99), wait);
+        let stall = stall.min(MAX_LATE);
         (!stall.is_zero()).then_some(StreamFault::Stall(stall))
     }
 
     /// How late a packet is that has to wait so long before it leaves.
     fn late(&self, bits: u64, wait: Duration) -> Duration {
-        let jitter = below(bits, self.jitter.as_millis() as u64 + 1);
+        let jitter = below(bits, self.jitter.min(MAX_LATE).as_millis() as u64 + 1);
         let late = wait.saturating_add(Duration::from_millis(jitter));
         let behind = self.reorder.happens(mix(bits, 0));
         whole_millis(if behind { late.saturating_add(self.reorder_by) } else { late })
@@ -184,7 +188,15 @@ pub(crate) fn flow_seed(seed: u64, from: HostId, to: HostId) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::array::{uniform3, uniform4};
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
+    use crate::Instant;
+    use crate::fault::{Backlog, Chain, Fault, FaultPlan, Flow};
 
     /// What a profile does to datagram `n` of a flow that has no memory.
     fn datagram(profile: &Profile, n: u64, len: usize) -> Option<DatagramFault> {
@@ -268,6 +280,95 @@ mod tests {
             Profile { reorder_by: Duration::MAX, ..profile }.late(0, Duration::MAX).as_millis() / 1_000,
             18_446_744_073
         );
+    }
+
+    /// Any span, most of them where something could overflow.
+    fn extreme_span() -> impl Strategy<Value = Duration> {
+        let most = Duration::from_nanos(u64::MAX);
+        let edges = [Duration::ZERO, Duration::from_nanos(1), MAX_LATE, most, Duration::MAX];
+        prop_oneof![select(edges.to_vec()), any::<Duration>()]
+    }
+
+    fn extreme_chance() -> impl Strategy<Value = Chance> {
+        select(vec![Chance::NEVER, Chance::percent(50), Chance::ALWAYS])
+    }
+
+    /// Any profile there is, most of them where something could overflow.
+    fn extreme_profile() -> impl Strategy<Value = Profile> {
+        let bits = prop_oneof![select(vec![1, u64::MAX]), 1..=u64::MAX];
+        let bandwidth = option::of((bits, any::<u32>()).prop_map(|(bits, len)| Bandwidth::bits(bits, len)));
+        let mtu = option::of(prop_oneof![select(vec![0, 1, 39, 40, 41, u16::MAX]), any::<u16>()]);
+        let chances = uniform4(extreme_chance());
+        let spans = uniform3(extreme_span());
+        let bursts =
+            uniform4(extreme_chance()).prop_map(|[good_to_bad, bad_to_good, loss_in_good, loss_in_bad]| {
+                Bursts { good_to_bad, bad_to_good, loss_in_good, loss_in_bad }
+            });
+        (chances, spans, bursts, bandwidth, mtu).prop_map(
+            |([loss, duplicate, corrupt, reorder], [latency, jitter, reorder_by], bursts, bandwidth, mtu)| {
+                Profile {
+                    latency,
+                    loss,
+                    bursts,
+                    duplicate,
+                    corrupt,
+                    jitter,
+                    reorder,
+                    reorder_by,
+                    bandwidth,
+                    mtu,
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Nothing overflows, and a plan can hold whatever is drawn.
+        #[test]
+        fn the_most_extreme_profile_can_be_reckoned_with(
+            profile in extreme_profile(),
+            seed in any::<u64>(),
+            waits in vec(extreme_span(), 4),
+            len in prop_oneof![select(vec![0, 1, 65_535, u32::MAX]), any::<u32>()],
+            at in prop_oneof![select(vec![0, u64::MAX]), any::<u64>()],
+        ) {
+            let (mut backlog, mut chain, mut plan) = (Backlog::EMPTY, Chain::NEW, FaultPlan::default());
+            let flow = Flow::new("a", "b");
+            for (n, given) in (0..).zip(waits) {
+                let now = Instant::from_nanos(at) + given;
+                let offered = profile.bandwidth.map(|bandwidth| {
+                    backlog.push(bandwidth, now, profile.write_len(len));
+                    backlog.offer(bandwidth, now, Profile::datagram_len(len as usize))
+                });
+                let lost = chain.loses_next(&profile.bursts, seed) || offered == Some(None);
+                let wait = offered.flatten().unwrap_or(given);
+                let fate = profile.datagram(seed, n, len as usize, Passage { lost, wait });
+                if let Some(fault) = fate {
+                    prop_assert_eq!(plan.push(Fault::Datagram { flow: flow.clone(), n, fault }), Ok(()));
+                }
+                let fate = profile.write(seed, at, wait, || chain.loses_next(&profile.bursts, seed));
+                if let Some(fault) = fate {
+                    let conn = 1 + n as u32;
+                    let fault = Fault::Stream { flow: flow.clone(), conn, at, fault };
+                    prop_assert_eq!(plan.push(fault), Ok(()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_jitter_is_what_a_plan_can_say() {
+        for jitter in [MAX_LATE, Duration::from_nanos(u64::MAX), Duration::MAX] {
+            let late = Profile { jitter, ..Profile::CALM }.late(u64::MAX, Duration::ZERO);
+            assert_eq!(late, MAX_LATE);
+        }
+        let one_less = MAX_LATE - Duration::from_millis(1);
+        assert_eq!(Profile { jitter: one_less, ..Profile::CALM }.late(u64::MAX, Duration::ZERO), one_less);
+        // A write that is lost, too, is as late at most.
+        let lost = Profile { loss: Chance::ALWAYS, ..Profile::CALM };
+        assert_eq!(lost.write(7, 0, Duration::MAX, || false), Some(StreamFault::Stall(MAX_LATE)));
     }
 
     #[test]

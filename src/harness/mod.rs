@@ -225,7 +225,8 @@ impl<'a, C: Clone + 'static, E: PartialEq + Debug + 'static> Check<'a, C, E> {
         let mut plan: FaultPlan = plan.parse().unwrap_or_else(|error| panic!("{origin}{error}"));
         // A plan that needs no seed was shrunk with this one.
         plan.seed = plan.seed.or(Some(0));
-        self.judge(self.search(&plan, Profile::default(), origin), 1)
+        let search = self.search(&plan, Profile::default(), origin).with_links(self.links.calm());
+        self.judge(search, 1)
     }
 
     fn search(&self, plan: &FaultPlan, profile: Profile, origin: &str) -> Search<'a, C, E> {

@@ -139,8 +139,9 @@ impl Network {
         refill(&mut self.numbers, self.host_count, 0);
         let flow_count = self.host_count * self.host_count;
         refill(&mut self.flows, flow_count, 0);
-        spread(&mut self.latencies, self.latency, terrain.latencies, self.host_count);
-        spread(&mut self.profiles, self.profile, terrain.links.all(), self.host_count);
+        let latencies = terrain.latencies.iter().copied().chain(terrain.links.latencies());
+        spread(&mut self.latencies, self.latency, latencies, self.host_count);
+        spread(&mut self.profiles, self.profile, terrain.links.all().iter().copied(), self.host_count);
         let has_memory = self.profiles.iter().chain([&self.profile]).any(Profile::has_memory);
         refill(&mut self.links, if has_memory { flow_count } else { 0 }, Link::NEW);
         self.calm = self.profiles.iter().chain([&self.profile]).all(Profile::is_calm);
@@ -320,10 +321,16 @@ impl Network {
     }
 }
 
-/// One value for each flow, unless all have the same.
-fn spread<T: Copy>(vec: &mut Vec<T>, common: T, single: &[(HostId, HostId, T)], host_count: usize) {
-    refill(vec, if single.is_empty() { 0 } else { host_count * host_count }, common);
-    for &(from, to, value) in single {
+/// One value for each flow, unless all have the same; the last that is said of one holds.
+fn spread<T: Copy>(
+    vec: &mut Vec<T>,
+    common: T,
+    single: impl Iterator<Item = (HostId, HostId, T)>,
+    host_count: usize,
+) {
+    vec.clear();
+    for (from, to, value) in single {
+        vec.resize(host_count * host_count, common);
         assert!(from.index().max(to.index()) < host_count, "a link is between hosts of the scenario");
         vec[from.index() * host_count + to.index()] = value;
     }

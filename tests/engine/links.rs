@@ -182,10 +182,40 @@ fn a_link_to_a_host_of_another_scenario_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "the profile of a single link has no latency")]
-fn a_link_takes_no_latency_from_a_profile() {
-    let scenario = sending(&[]);
-    let _ = Links::default().between(scenario.find("a").unwrap(), scenario.find("b").unwrap(), Profile::WIFI);
+fn a_link_takes_the_latency_of_its_profile() {
+    let mut scenario = sending(&[(0, 22)]);
+    let (a, b) = (scenario.find("a").unwrap(), scenario.find("b").unwrap());
+    let c = add(&mut scenario, "c", datagram(1), SENDS);
+    scenario.command(Instant::START, c, 22);
+    scenario.set_latency(a, b, Duration::from_millis(7));
+    let arrivals = |plan: &str, profile, links| {
+        let plan = Prepared::new(&plan.parse().unwrap(), &scenario.names()).unwrap();
+        let mut engine = Engine::default();
+        engine.run(&scenario, &Settings { plan, profile, links, ..Settings::default() });
+        let transcript = engine.transcript(&scenario, &scenario.names()).to_string();
+        let mut lines: Vec<String> =
+            transcript.lines().filter(|line| line.contains("recv")).map(str::to_owned).collect();
+        lines.iter_mut().for_each(|line| line.truncate(8));
+        lines
+    };
+    let long = |latency| Profile { latency: Duration::from_millis(latency), ..Profile::CALM };
+    let links = |latency| Links::default().between(a, b, long(latency));
+    assert_eq!(arrivals("", Profile::CALM, Links::default()), ["0.005  b", "0.007  b"]);
+    assert_eq!(arrivals("", Profile::CALM, links(260)), ["0.005  b", "0.260  b"]);
+    assert_eq!(arrivals("", long(20), links(260)), ["0.020  b", "0.260  b"]);
+    assert_eq!(arrivals("link 30ms", long(20), links(260)), ["0.030  b", "0.260  b"]);
+    // Without one it has that of the others.
+    assert_eq!(arrivals("link 30ms", long(20), links(260).between(a, b, Profile::CALM)), ["0.030  b"; 2]);
+    for (_, profile) in Profile::NAMED {
+        arrivals("", Profile::CALM, Links::default().between(a, b, profile));
+    }
+    // As far away as anything can be.
+    assert_eq!(arrivals("", long(u64::MAX), links(260)), ["0.260  b"]);
+    let mut engine = Engine::default();
+    let never =
+        Settings { profile: Profile { latency: Duration::MAX, ..Profile::CALM }, ..Settings::default() };
+    engine.run(&scenario, &never);
+    assert_eq!(engine.plan(&scenario, &never).to_string(), "v1; seed 0; link 18446744073709551615ns");
 }
 
 /// The faults of one flow.

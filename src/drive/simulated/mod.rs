@@ -86,7 +86,8 @@ where
     E: PartialEq + Debug + 'static,
 {
     let (latency, latencies) = settings.latencies(scenario);
-    let latencies: Vec<Duration> = latencies.iter().map(|&(.., latency)| latency).chain([latency]).collect();
+    let single = latencies.iter().copied().chain(settings.links.latencies());
+    let latencies: Vec<Duration> = single.map(|(.., latency)| latency).chain([latency]).collect();
     check(scenario, settings, &latencies)?;
     // What takes longer waits at its receiver.
     let latency = latencies.into_iter().min().unwrap_or(latency);

@@ -143,11 +143,19 @@ fn a_malformed_number_has_its_one_line() {
 
 #[test]
 fn what_the_plan_refuses_is_reported_at_its_item() {
+    let far = "the clock of a jumps at most 3153600000s ahead in all (100 years)";
     let counted = "connections are counted from 1; write a>b/1, or leave the number out";
     check(&[
         ("v1; link 0s", "column 5: link must be at least 1ns"),
         ("seed 7;a>b/0 @0 cut", &format!("column 8: {counted}")),
         ("a>b #0 flip 1:0", "column 1: flip must change a bit; use a mask from 0x01 to 0xff"),
+        (
+            "at 0s skew a +3153600000s; at 1s skew b +1s",
+            "is a plan: v1; at 0s skew a +3153600000s; at 1s skew b +1s",
+        ),
+        ("at 1s skew a +3153600000.000000001s", &format!("column 1: {far}")),
+        ("at 1s skew a +18446744073s", &format!("column 1: {far}")),
+        ("v1; at 1s skew a +3153600000s; at 2s skew a +1ns", &format!("column 32: {far}")),
         ("at 2s partition a|a", "column 1: 'a' is on both sides; name two different hosts"),
         (
             "v1; seed 7; client>server #0 drop; client>server #0 duplicate",
