@@ -197,6 +197,26 @@ fn attempt(bug: Bug, plan: &FaultPlan) -> Option<Failure> {
     tally.failure
 }
 
+/// Faults for datagrams that are never sent are taken out at once, however many they are.
+#[test]
+fn faults_that_never_fired_go_first() {
+    let scenario = scenario(Bug::AsksOnce);
+    let properties = properties(&scenario);
+    // Nothing is sent after the first.
+    let faults: Vec<String> = (0..200)
+        .map(|n| format!("asker>server #{n} drop"))
+        .chain(["server>asker #7 delay 1s".to_owned()])
+        .collect();
+    let plan: FaultPlan = faults.join("; ").parse().unwrap();
+    let prepared = Prepared::new(&plan, &scenario.names()).unwrap();
+    let mut search = Search::new(&scenario, &properties, prepared, Profile::CALM, 7);
+    let failure = search.runs(0..1).failure.expect("who asks once gets no answer");
+    let shrunk = search.shrink(&failure, 1_000);
+    assert_eq!(shrunk.failure.plan.to_string(), "v1; asker>server #0 drop");
+    assert!(shrunk.is_minimal && shrunk.runs <= 4, "{}", shrunk.runs);
+}
+
+#[test]
 #[test]
 fn what_is_right_is_not_accused() {
     let tally = search(Bug::None, profile(), 2_000);

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use proptest::strategy::ValueTree;
-
 use super::relocate::Sends;
 use super::twice::NOT_DETERMINISTIC;
 use super::{Broken, Failure, Search};
@@ -78,11 +76,15 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Search<'_, C, E> {
             // Another seed would give other commands, so it is no commands that do not need one.
             seedless.commands = Some(BTreeSet::new());
         }
-        let root = if attempts.fails(&seedless) { seedless } else { self.with_all_commands(&failure.plan) };
+        let root = if attempts.fails(&seedless) {
+            attempts.without_unfired(seedless)
+        } else {
+            self.with_all_commands(&failure.plan)
+        };
         let mut tree = PlanTree::new(root);
         let mut more = tree.simplify();
         while more && attempts.runs < max_runs && goes_on() {
-            let plan = tree.current();
+            let plan = tree.current().clone();
             let fails = attempts.fails(&plan)
                 || match attempts.relocated(tree.best(), &plan) {
                     Some(moved) if attempts.fails(&moved) => {
@@ -142,6 +144,18 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Attempts<'_, '_, C, E> 
     fn fails(&mut self, plan: &FaultPlan) -> bool {
         self.runs += 1;
         self.attempt(plan).is_some_and(|broken| broken.what == self.broken)
+    }
+
+    /// The plan, which has just failed, without the faults that never fired, if it fails as well without them all.
+    fn without_unfired(&mut self, plan: FaultPlan) -> FaultPlan {
+        let mut fired = self.search.engine.planned_fired().iter();
+        // After a panic there is no run to tell of.
+        if fired.len() != plan.len() || fired.clone().all(|fired| *fired) {
+            return plan;
+        }
+        let mut less = plan.clone();
+        less.retain(|_| fired.next().is_some_and(|fired| *fired));
+        if self.fails(&less) { less } else { plan }
     }
 
     fn attempt(&mut self, plan: &FaultPlan) -> Option<Broken> {

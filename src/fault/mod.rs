@@ -82,6 +82,7 @@ mod profile;
 mod resolved;
 pub mod shrink;
 mod span;
+#[cfg(any(test, feature = "proptest"))]
 pub mod strategy;
 mod text;
 

@@ -1,4 +1,4 @@
-//! Strategies that generate faults and plans for property tests.
+//! Strategies that generate faults and plans for property tests (feature `proptest`).
 //!
 //! What they generate is valid: no plan of theirs has two faults for one packet. All times are whole
 //! milliseconds, so that the worlds a scenario runs in can be compared.

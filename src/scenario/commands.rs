@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug};
 use std::ops::Range;
 
+#[cfg(feature = "proptest")]
 use proptest::strategy::{Strategy, ValueTree};
+#[cfg(feature = "proptest")]
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::Scenario;
@@ -92,11 +94,12 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Scenario<C, E> {
         self.show_commands();
     }
 
-    /// Generates further commands for each run by a proptest strategy, which draws them from the run's seed. All else is
+    /// Generates further commands for each run by a proptest strategy (feature `proptest`), which draws them from the run's seed. All else is
     /// as with [`Scenario::generate`]: commands are made fewer by taking some out, not as the strategy would shrink them,
     /// for a plan has to tell in one line of text which are left, and commands have no text.
     ///
     /// A run panics in which the strategy rejects too much to give a value.
+    #[cfg(feature = "proptest")]
     pub fn generate_from<S>(&mut self, strategy: S)
     where
         C: Debug,
@@ -170,6 +173,7 @@ impl<C, E> Scenario<C, E> {
     }
 }
 
+#[cfg(feature = "proptest")]
 /// The value that a strategy makes of a seed, by a generator whose stream is fixed.
 fn sample<S: Strategy>(strategy: &S, seed: u64) -> S::Value {
     let mut bytes = [0; 32];

@@ -1,6 +1,6 @@
 //! Making a failing plan smaller.
 //!
-//! [`PlanTree`] is a proptest [`ValueTree`]: it takes faults and generated commands out, first in halves and then singly,
+//! [`PlanTree`] takes faults and generated commands out, first in halves and then singly,
 //! and makes the faults that are left weaker, until nothing more can be taken away. What is left is *1-minimal*: without
 //! any one of its faults, or any one of its commands, the failure does not come. Taking out in halves first is the idea of
 //! delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
@@ -11,8 +11,6 @@
 mod weaker;
 
 use std::collections::BTreeSet;
-
-use proptest::strategy::ValueTree;
 
 use super::{Fault, FaultPlan};
 use weaker::weaker;
@@ -26,13 +24,12 @@ const MAX_SHIFTED: usize = 16;
 ///
 /// ```
 /// use lossproof::fault::{FaultPlan, shrink::PlanTree};
-/// use proptest::strategy::ValueTree;
 ///
 /// // What fails here is whatever loses the second datagram.
 /// let fails = |plan: &FaultPlan| plan.to_string().contains("a>b #1 drop");
 /// let plan: FaultPlan = "a>b #0 drop; a>b #1 drop; b>a #4 delay 2s; at 1s crash a".parse()?;
 /// let mut tree = PlanTree::new(plan);
-/// while if fails(&tree.current()) { tree.simplify() } else { tree.complicate() } {}
+/// while if fails(tree.current()) { tree.simplify() } else { tree.complicate() } {}
 /// assert_eq!(tree.current().to_string(), "v1; a>b #1 drop");
 /// # Ok::<(), lossproof::fault::ParseError>(())
 /// ```
@@ -80,6 +77,40 @@ impl PlanTree {
     /// Has another plan tried in the place of the current one. It is to have no more items.
     pub fn replace(&mut self, plan: FaultPlan) {
         self.candidate = plan;
+    }
+
+    /// The plan to try: first the root, then one that [`PlanTree::simplify`] or [`PlanTree::complicate`] has proposed; the best
+    /// once there is none.
+    pub const fn current(&self) -> &FaultPlan {
+        &self.candidate
+    }
+
+    /// The current plan fails: proposes a smaller one. False if there is none.
+    pub fn simplify(&mut self) -> bool {
+        self.best = self.candidate.clone();
+        self.step = match self.step {
+            Step::Whole => Step::Remove { len: items(&self.best), index: 0 },
+            Step::Remove { len, index } => {
+                self.improved = true;
+                // What came after the items that were taken out is at this index now.
+                Step::Remove { len, index }
+            }
+            // What moved, or a weaker fault, may make another needless.
+            Step::Shift { .. } | Step::Weaken { .. } => Step::Remove { len: 1, index: 0 },
+            Step::Done => return false,
+        };
+        self.propose()
+    }
+
+    /// The current plan does not fail: proposes another one. False if there is none.
+    pub fn complicate(&mut self) -> bool {
+        self.step = match self.step {
+            Step::Whole | Step::Done => return false,
+            Step::Remove { len, index } => Step::Remove { len, index: index + len },
+            Step::Shift { removed, moved } => Step::Shift { removed, moved: moved + 1 },
+            Step::Weaken { index, choice } => Step::Weaken { index, choice: choice + 1 },
+        };
+        self.propose()
     }
 
     /// Makes the next candidate from the best, if there is one.
@@ -130,42 +161,6 @@ impl PlanTree {
         self.step = Step::Done;
         self.candidate = self.best.clone();
         false
-    }
-}
-
-impl ValueTree for PlanTree {
-    type Value = FaultPlan;
-
-    fn current(&self) -> FaultPlan {
-        self.candidate.clone()
-    }
-
-    /// The current plan fails: tries a smaller one.
-    fn simplify(&mut self) -> bool {
-        self.best = self.candidate.clone();
-        self.step = match self.step {
-            Step::Whole => Step::Remove { len: items(&self.best), index: 0 },
-            Step::Remove { len, index } => {
-                self.improved = true;
-                // What came after the items that were taken out is at this index now.
-                Step::Remove { len, index }
-            }
-            // What moved, or a weaker fault, may make another needless.
-            Step::Shift { .. } | Step::Weaken { .. } => Step::Remove { len: 1, index: 0 },
-            Step::Done => return false,
-        };
-        self.propose()
-    }
-
-    /// The current plan does not fail: tries another one.
-    fn complicate(&mut self) -> bool {
-        self.step = match self.step {
-            Step::Whole | Step::Done => return false,
-            Step::Remove { len, index } => Step::Remove { len, index: index + len },
-            Step::Shift { removed, moved } => Step::Shift { removed, moved: moved + 1 },
-            Step::Weaken { index, choice } => Step::Weaken { index, choice: choice + 1 },
-        };
-        self.propose()
     }
 }
 
@@ -235,15 +230,15 @@ mod tests {
     /// Shrinks a failing plan, and gives the smallest with the number of plans tried.
     fn shrink(plan: &FaultPlan, fails: impl Fn(&FaultPlan) -> bool) -> (FaultPlan, u32) {
         let (mut tree, mut tried) = (PlanTree::new(plan.clone()), 0);
-        assert!(fails(&tree.current()));
+        assert!(fails(tree.current()));
         let mut more = tree.simplify();
         while more {
             tried += 1;
             assert!(tried < 100_000, "it does not end: {:?}", tree.current());
-            more = if fails(&tree.current()) { tree.simplify() } else { tree.complicate() };
+            more = if fails(tree.current()) { tree.simplify() } else { tree.complicate() };
         }
-        assert_eq!(&tree.current(), tree.best());
-        (tree.current(), tried)
+        assert_eq!(tree.current(), tree.best());
+        (tree.current().clone(), tried)
     }
 
     fn plan(text: &str) -> FaultPlan {
