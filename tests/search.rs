@@ -217,7 +217,6 @@ fn faults_that_never_fired_go_first() {
 }
 
 #[test]
-#[test]
 fn what_is_right_is_not_accused() {
     let tally = search(Bug::None, profile(), 2_000);
     assert_eq!((tally.failure, tally.runs), (None, 2_000));

@@ -1,6 +1,8 @@
-//! What is wrong with the text of a plan, and where.
+//! What is wrong with a plan, and with its text and where.
 
-use super::PlanError;
+use super::print::Conn;
+use super::span::Span;
+use super::{Flow, MAX_SKEW};
 
 /// Why a text is not a plan. It is shown as one line, whatever the text:
 ///
@@ -44,6 +46,58 @@ pub enum ParseProblem {
     /// The item is well written, but the plan refuses it.
     #[error(transparent)]
     Refused(#[from] PlanError),
+}
+
+/// Why a fault, or a latency, was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The datagram has a fault already.
+    #[error("{flow} #{n} has a fault already")]
+    SameDatagram {
+        /// The flow of the datagram.
+        flow: Flow,
+        /// Its number in the flow.
+        n: u64,
+    },
+    /// The point of the stream has a fault already.
+    #[error("{} @{at} has a fault already", Conn(.flow, *.conn))]
+    SameOffset {
+        /// The direction of the stream.
+        flow: Flow,
+        /// The connection.
+        conn: u32,
+        /// The byte offset.
+        at: u64,
+    },
+    /// The stream is cut at regular distances already.
+    #[error("{} has a 'cut every' already", Conn(.flow, *.conn))]
+    SameCutEvery {
+        /// The direction of the stream.
+        flow: Flow,
+        /// The connection.
+        conn: u32,
+    },
+    /// A flow or a partition that names one host twice.
+    #[error("'{0}' is on both sides; name two different hosts")]
+    SameHost(String),
+    /// A name that the text form cannot hold.
+    #[error("'{}' is not a host name; use ASCII letters, digits, '_', '-' and '.'", .0.escape_debug())]
+    HostName(String),
+    /// Connections are counted from 1.
+    #[error("connections are counted from 1; write {0}/1, or leave the number out")]
+    ZeroConn(Flow),
+    /// A span of time of no length.
+    #[error("{0} must be at least 1ns")]
+    ZeroSpan(&'static str),
+    /// A span of time that a count of nanoseconds in 64 bits cannot hold.
+    #[error("{0} must be at most {max}ns", max = u64::MAX)]
+    LongSpan(&'static str),
+    /// Skews that take the clock of a host beyond [`MAX_SKEW`].
+    #[error("the clock of {0} jumps at most {max} ahead in all (100 years)", max = Span(MAX_SKEW))]
+    FarSkew(String),
+    /// A flip that would change no bit.
+    #[error("flip must change a bit; use a mask from 0x01 to 0xff")]
+    ZeroMask,
 }
 
 fn hint_text(hint: Option<&str>) -> String {

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use super::print::Conn;
-use super::span::Span;
-use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, StreamFault, is_host_name};
+use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, PlanError, StreamFault, is_host_name};
 use crate::Instant;
 
 /// What a run is given beside its scenario: the seed, the links, when faults stop, which generated commands, and the
@@ -50,58 +48,6 @@ enum Place {
 /// How far the clock of a host is ahead at most: 100 years of 365 days, all its skews together. A clock ends 584 years after
 /// the start, and what a machine plans from then on should still be before that.
 pub const MAX_SKEW: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// Why a fault, or a latency, was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlanError {
-    /// The datagram has a fault already.
-    #[error("{flow} #{n} has a fault already")]
-    SameDatagram {
-        /// The flow of the datagram.
-        flow: Flow,
-        /// Its number in the flow.
-        n: u64,
-    },
-    /// The point of the stream has a fault already.
-    #[error("{} @{at} has a fault already", Conn(.flow, *.conn))]
-    SameOffset {
-        /// The direction of the stream.
-        flow: Flow,
-        /// The connection.
-        conn: u32,
-        /// The byte offset.
-        at: u64,
-    },
-    /// The stream is cut at regular distances already.
-    #[error("{} has a 'cut every' already", Conn(.flow, *.conn))]
-    SameCutEvery {
-        /// The direction of the stream.
-        flow: Flow,
-        /// The connection.
-        conn: u32,
-    },
-    /// A flow or a partition that names one host twice.
-    #[error("'{0}' is on both sides; name two different hosts")]
-    SameHost(String),
-    /// A name that the text form cannot hold.
-    #[error("'{}' is not a host name; use ASCII letters, digits, '_', '-' and '.'", .0.escape_debug())]
-    HostName(String),
-    /// Connections are counted from 1.
-    #[error("connections are counted from 1; write {0}/1, or leave the number out")]
-    ZeroConn(Flow),
-    /// A span of time of no length.
-    #[error("{0} must be at least 1ns")]
-    ZeroSpan(&'static str),
-    /// A span of time that a count of nanoseconds in 64 bits cannot hold.
-    #[error("{0} must be at most {max}ns", max = u64::MAX)]
-    LongSpan(&'static str),
-    /// Skews that take the clock of a host beyond [`MAX_SKEW`].
-    #[error("the clock of {0} jumps at most {max} ahead in all (100 years)", max = Span(MAX_SKEW))]
-    FarSkew(String),
-    /// A flip that would change no bit.
-    #[error("flip must change a bit; use a mask from 0x01 to 0xff")]
-    ZeroMask,
-}
 
 impl FaultPlan {
     /// Adds a fault at the end.
