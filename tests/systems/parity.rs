@@ -74,7 +74,7 @@ proptest! {
             scenario.set_latency(client, server, Duration::from_millis(latencies[0]));
             scenario.set_latency(server, client, Duration::from_millis(latencies[1]));
             let without_latency = |profile| Profile { latency: Duration::ZERO, ..profile };
-            let links = Links::default().direction(client, server, without_latency(up));
+            let links = Links::default().direction(client, server, up);
             let profile = without_latency(common);
             assert_settings_parity(&Rc::new(scenario), &Settings { seed, profile, links, ..Settings::default() });
         }
@@ -98,6 +98,10 @@ fn a_stop_is_the_same_in_both_worlds() {
         assert_parity::<Http>(&Options::default(), &plan, Profile::default(), 7);
         assert_parity::<UdpLocal>(&Options::default(), &plan, Profile::default(), 7);
     }
+    // Who goes on hears of it once.
+    let twice = "at 1ms stop a; at 2ms stop a; at 3ms stop caller".parse().unwrap();
+    let transcript = assert_scenario_parity(&broadcast(), &twice, Profile::default(), 7);
+    assert_eq!(transcript.matches("fault stop a").count(), 1, "{transcript}");
 }
 
 #[test]
