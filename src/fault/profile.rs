@@ -350,7 +350,7 @@ mod tests {
                 }
                 let fate = profile.write(seed, at, wait, || chain.loses_next(&profile.bursts, seed));
                 if let Some(fault) = fate {
-                    let conn = 1 + n as u32;
+                    let conn = n as u32;
                     let fault = Fault::Stream { flow: flow.clone(), conn, at, fault };
                     prop_assert_eq!(plan.push(fault), Ok(()));
                 }

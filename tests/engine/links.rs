@@ -215,7 +215,7 @@ fn a_link_takes_the_latency_of_its_profile() {
     let never =
         Settings { profile: Profile { latency: Duration::MAX, ..Profile::CALM }, ..Settings::default() };
     engine.run(&scenario, &never);
-    assert_eq!(engine.plan(&scenario, &never).to_string(), "v1; seed 0; link 18446744073709551615ns");
+    assert_eq!(engine.plan(&scenario, &never).to_string(), "v2; seed 0; link 18446744073709551615ns");
 }
 
 /// The faults of one flow.
