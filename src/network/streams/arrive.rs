@@ -32,8 +32,7 @@ impl Network {
                 self.streams.end_mut(at).standing = Standing::Gone;
                 dialing.then_some(Delivery::Failed(reason))
             }
-            Segment::Data { offset, len } => self.arrive_data(order, at, offset, len),
-            Segment::Fin => self.arrive_fin(order, at),
+            Segment::Data { .. } | Segment::Fin => self.arrive_in_line(order, at, segment),
             Segment::Rst => self.arrive_over(at, CloseReason::Reset),
             Segment::Credit(len) => {
                 (self.streams.end(at).standing == Standing::Open).then_some(Delivery::Credit(len))
@@ -83,14 +82,25 @@ impl Network {
         Some(Delivery::Accepted)
     }
 
-    fn arrive_data(&mut self, order: Order, at: StreamEnd, offset: u64, len: u32) -> Option<Delivery> {
-        let now = order.at();
+    /// What waits while the end is paused.
+    fn arrive_in_line(&mut self, order: Order, at: StreamEnd, segment: Segment) -> Option<Delivery> {
+        let (now, end) = (order.at(), self.streams.end(at));
+        if end.standing == Standing::Open && end.paused {
+            self.streams.hold(at, order, segment);
+            return None;
+        }
+        self.streams.unhold(at, order);
+        let delivery = match segment {
+            Segment::Data { offset, len } => self.arrive_data(now, at, offset, len),
+            _ => self.arrive_fin(now, at),
+        };
+        self.release(now, at);
+        delivery
+    }
+
+    fn arrive_data(&mut self, now: Instant, at: StreamEnd, offset: u64, len: u32) -> Option<Delivery> {
         let end = self.streams.end_mut(at);
         match end.standing {
-            Standing::Open if end.paused => {
-                self.streams.hold(at, order, Segment::Data { offset, len });
-                None
-            }
             Standing::Open => {
                 self.send_credit(now, at, len);
                 Some(Delivery::Data { offset, len })
@@ -113,26 +123,22 @@ impl Network {
         }
     }
 
-    fn arrive_fin(&mut self, order: Order, at: StreamEnd) -> Option<Delivery> {
+    fn arrive_fin(&mut self, now: Instant, at: StreamEnd) -> Option<Delivery> {
         let end = self.streams.end_mut(at);
         match end.standing {
-            Standing::Open if end.paused => {
-                self.streams.hold(at, order, Segment::Fin);
-                None
-            }
             Standing::Open => {
                 end.eof_seen = true;
-                self.finish_if_both_ended(order.at(), at);
+                self.finish_if_both_ended(now, at);
                 Some(Delivery::Eof)
             }
             Standing::Lingering { .. } => {
                 end.eof_seen = true;
-                self.finish_if_both_ended(order.at(), at);
+                self.finish_if_both_ended(now, at);
                 None
             }
             // The system was off meanwhile, and knows nothing of the connection any more.
             Standing::Gone if !end.fin_sent => {
-                self.reset_peer(order.at(), at);
+                self.reset_peer(now, at);
                 None
             }
             Standing::Dialing | Standing::Gone => None,
@@ -142,8 +148,7 @@ impl Network {
     fn arrive_over(&mut self, at: StreamEnd, reason: CloseReason) -> Option<Delivery> {
         let end = self.streams.end_mut(at);
         end.severed = true;
-        end.held.clear();
-        end.held_len = 0;
+        end.drop_held();
         match mem::replace(&mut end.standing, Standing::Gone) {
             Standing::Gone => None,
             Standing::Dialing => Some(Delivery::Failed(ConnectError::Refused)),

@@ -29,7 +29,7 @@ impl Streams {
 
 impl End {
     fn fingerprint(&self, now: Instant, with_offsets: bool, next_numbers: &[u64], mut to: &mut dyn Hasher) {
-        (self.host, self.conn, self.paused, self.held_len).hash(&mut to);
+        (self.host, self.conn, self.paused, self.held_len, self.releasing).hash(&mut to);
         match self.standing {
             Standing::Dialing => to.write_u8(0),
             Standing::Open => to.write_u8(1),

@@ -16,13 +16,17 @@
 mod act;
 mod arrive;
 mod fingerprint;
+mod held;
+mod send;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::Order;
 use crate::fault::{Chain, Resolved};
 use crate::host::HostId;
-use crate::machine::{CloseReason, Conn, ConnMap, ConnectError, Peer, limits};
+use crate::machine::{CloseReason, Conn, ConnMap, ConnectError, Peer};
 use crate::time::Instant;
 
 /// A segment that left a host.
@@ -72,6 +76,14 @@ pub(crate) enum Segment {
 }
 
 impl Segment {
+    /// How many bytes it carries.
+    const fn len(self) -> u32 {
+        match self {
+            Self::Data { len, .. } => len,
+            _ => 0,
+        }
+    }
+
     /// The same at the beginning of its stream: the offset is only for the log.
     pub(crate) const fn without_offset(self) -> Self {
         match self {
@@ -127,9 +139,11 @@ struct End {
     standing: Standing,
     paused: bool,
     /// What arrived while it was paused, in order.
-    held: Vec<(Order, Segment)>,
-    /// How many bytes that was.
+    held: VecDeque<(Order, Segment)>,
+    /// How many bytes that is.
     held_len: u32,
+    /// The first of what is held is on its way once more.
+    releasing: bool,
     /// How many bytes this end has written.
     sent_len: u64,
     fin_sent: bool,
@@ -153,8 +167,9 @@ impl End {
             conn,
             standing: Standing::Dialing,
             paused: false,
-            held: Vec::new(),
+            held: VecDeque::new(),
             held_len: 0,
+            releasing: false,
             sent_len: 0,
             fin_sent: false,
             eof_seen: false,
@@ -164,6 +179,18 @@ impl End {
             missed: false,
             chain: Chain::NEW,
         }
+    }
+
+    /// Drops what is held: nobody will read it.
+    fn drop_held(&mut self) {
+        self.held.clear();
+        (self.held_len, self.releasing) = (0, false);
+    }
+
+    /// Whether this is the segment that is held and on its way once more.
+    fn is_released(&self, order: Order) -> bool {
+        let is_first = |(held, _): &(Order, Segment)| held.moved_to(order.at()) == order;
+        self.releasing && self.held.front().is_some_and(is_first)
     }
 }
 
@@ -284,42 +311,6 @@ impl Streams {
     /// Whether the machine has this end, and has not closed it.
     pub(crate) fn is_open(&self, at: StreamEnd) -> bool {
         self.end(at).standing == Standing::Open
-    }
-
-    /// Whether what arrives at an end is held back there, for it is paused.
-    #[cfg(feature = "turmoil")]
-    pub(crate) fn is_holding(&self, at: StreamEnd) -> bool {
-        self.is_open(at) && self.end(at).paused
-    }
-
-    /// Whether an end holds as much as its peer may send, and is not read.
-    pub(crate) fn is_full(&self, at: StreamEnd) -> bool {
-        self.is_open(at) && self.end(at).held_len as usize >= limits::SEND_BUFFER_LEN
-    }
-
-    /// The ends that are full.
-    pub(crate) fn full(&self) -> impl Iterator<Item = StreamEnd> {
-        self.full.iter().copied().filter(|&at| self.is_full(at))
-    }
-
-    /// How many ends are full at most.
-    pub(crate) const fn full_count(&self) -> usize {
-        self.full.len()
-    }
-
-    /// Notes that more is held at an end that is not read.
-    fn hold(&mut self, at: StreamEnd, order: Order, segment: Segment) {
-        let end = self.end_mut(at);
-        end.held.push((order, segment));
-        if let Segment::Data { len, .. } = segment {
-            end.held_len += len;
-            if self.is_full(at) {
-                let mut full = std::mem::take(&mut self.full);
-                full.retain(|&other| other != at && self.is_full(other));
-                full.push(at);
-                self.full = full;
-            }
-        }
     }
 
     /// The host of an end.
