@@ -10,7 +10,7 @@ impl Network {
     /// only name places, so they count only where the plan has faults for such places. What links remember for a profile
     /// is left out: nothing is drawn where states are compared.
     pub(crate) fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) {
-        if self.schedule.changes_after(now) {
+        if self.schedule.windows.changes_after(now) {
             now.hash(&mut to);
         }
         let is_calm = now >= self.calm_at;

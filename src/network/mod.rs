@@ -8,8 +8,12 @@ mod fingerprint;
 mod link;
 mod order;
 mod schedule;
+mod steps;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod trail;
+mod windows;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,6 +107,8 @@ pub(crate) struct Network {
     calm_at: Instant,
     /// How often each fault of the schedule fired.
     fired: Vec<bool>,
+    /// For each flow that has windows, how many of them are over, with their heals fired.
+    healed: Vec<usize>,
     drawn: Vec<Resolved>,
     tally: Fired,
     /// The next number of each host: what it sends at one moment arrives in this order.
@@ -134,6 +140,7 @@ impl Network {
         }
         self.calm_at = self.schedule.calm_at.unwrap_or(Instant::FAR_FUTURE);
         refill(&mut self.fired, self.schedule.faults.len(), false);
+        refill(&mut self.healed, self.schedule.windows.flow_count(), 0);
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
         refill(&mut self.numbers, self.host_count, 0);
@@ -234,29 +241,6 @@ impl Network {
             Some(_) => None,
             None => Some(self.delivery(now + self.latency(from, to), from, to)),
         }
-    }
-
-    /// If nothing passes from one host to another at `now`: until when, or `FAR_FUTURE` if for ever.
-    fn blocked_until(&mut self, from: HostId, to: HostId, now: Instant) -> Option<Instant> {
-        if self.schedule.windows.is_empty() {
-            return None;
-        }
-        let mut until = None;
-        let schedule = Arc::clone(&self.schedule);
-        for window in &schedule.windows {
-            let at = until.unwrap_or(now);
-            if (window.from, window.to) != (from, to) || at < window.begin_at {
-                continue;
-            }
-            if at < window.end_at {
-                until = Some(window.end_at);
-                self.fire(window.fault);
-            } else if let Some(heal) = window.heal {
-                // Without it this would not pass.
-                self.fire(heal);
-            }
-        }
-        until
     }
 
     fn delivery(&mut self, at: Instant, from: HostId, to: HostId) -> Order {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::steps::step;
+use super::windows::Windows;
 use crate::fault::{DatagramFault, FaultPlan, Resolved, ResolvedHost, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::time::Instant;
@@ -15,7 +17,7 @@ pub(crate) struct Schedule {
     datagrams: Vec<Vec<(u64, DatagramFault, u32)>>,
     streams: BTreeMap<(HostId, HostId, u32), StreamFaults>,
     pub(crate) host_faults: Vec<(Instant, ResolvedHost, u32)>,
-    pub(crate) windows: Vec<Window>,
+    pub(super) windows: Windows,
     /// From when on no fault hits.
     pub(crate) calm_at: Option<Instant>,
 }
@@ -26,19 +28,6 @@ pub(crate) struct StreamFaults {
     pub(crate) cut_every: Option<(u64, u32)>,
     /// By offset.
     pub(crate) at: Vec<(u64, StreamFault, u32)>,
-}
-
-/// A time in which nothing passes from one host to another.
-#[derive(Debug)]
-pub(crate) struct Window {
-    pub(crate) from: HostId,
-    pub(crate) to: HostId,
-    pub(crate) begin_at: Instant,
-    pub(crate) end_at: Instant,
-    /// The fault that began it.
-    pub(crate) fault: u32,
-    /// The fault that ends it.
-    pub(crate) heal: Option<u32>,
 }
 
 impl Schedule {
@@ -61,7 +50,7 @@ impl Schedule {
         }
         schedule.host_faults.retain(|&(at, ..)| schedule.calm_at.is_none_or(|calm_at| at < calm_at));
         schedule.host_faults.sort_by_key(|&(at, ..)| at);
-        schedule.open_windows();
+        schedule.windows = Windows::new(&schedule.host_faults, schedule.calm_at);
         Ok(schedule)
     }
 
@@ -82,35 +71,6 @@ impl Schedule {
             }
             Resolved::Host { at, fault } => self.host_faults.push((at, fault, index)),
         }
-    }
-
-    /// Turns partitions and heals into the times in which they hold.
-    fn open_windows(&mut self) {
-        for &(at, fault, index) in &self.host_faults {
-            let mut open = |from, to| {
-                let (begin_at, end_at) = (at, self.calm_at.unwrap_or(Instant::FAR_FUTURE));
-                self.windows.push(Window { from, to, begin_at, end_at, fault: index, heal: None });
-            };
-            match fault {
-                ResolvedHost::Partition(a, b) => {
-                    open(a, b);
-                    open(b, a);
-                }
-                ResolvedHost::PartitionOneWay(from, to) => open(from, to),
-                ResolvedHost::Heal => {
-                    for window in self.windows.iter_mut().filter(|window| window.heal.is_none()) {
-                        (window.end_at, window.heal) = (at, Some(index));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Whether a partition is still to begin, or to end.
-    pub(crate) fn changes_after(&self, now: Instant) -> bool {
-        let is_ahead = |at: Instant| at > now && at < Instant::FAR_FUTURE;
-        self.windows.iter().any(|window| is_ahead(window.begin_at) || is_ahead(window.end_at))
     }
 
     /// The number after the last datagram of a flow that has a fault.
@@ -156,7 +116,11 @@ impl StreamFaults {
 
     /// The first offset after `at` where something is to happen, and the cut every so many bytes that is the reason.
     pub(crate) fn next_after(&self, at: u64) -> Option<(u64, Option<u32>)> {
-        let single = self.at.iter().find(|&&(offset, ..)| offset > at).map(|&(offset, ..)| (offset, None));
+        let place = self.at.partition_point(|&(offset, ..)| {
+            step();
+            offset <= at
+        });
+        let single = self.at.get(place).map(|&(offset, ..)| (offset, None));
         let regular = self.cut_every.and_then(|(len, index)| {
             let offset = (at / len + 1).checked_mul(len)?;
             Some((offset, Some(index)))
