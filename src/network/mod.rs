@@ -5,6 +5,7 @@
 //! the same plan means the same in both.
 
 mod fingerprint;
+mod flows;
 mod link;
 mod order;
 mod schedule;
@@ -23,7 +24,7 @@ pub(crate) use schedule::Schedule;
 pub(crate) use streams::{Delivery, Left, Segment, StreamEnd, Streams};
 pub(crate) use trail::{Sent, Trail};
 
-use link::Link;
+use flows::Flows;
 
 use crate::fault::{DatagramFault, FaultKind, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
@@ -94,12 +95,14 @@ pub(crate) struct Terrain<'a> {
 pub(crate) struct Network {
     host_count: usize,
     latency: Duration,
-    /// The latency of each flow; empty if all have the same.
-    latencies: Vec<Duration>,
+    /// Whether a flow has another.
+    has_latencies: bool,
     seed: u64,
     profile: Profile,
-    /// The profile of each flow; empty if all have the same.
+    /// The profiles of flows that have their own.
     profiles: Vec<Profile>,
+    /// Whether a profile wants flows to remember.
+    has_memory: bool,
     /// Whether every packet is left alone.
     calm: bool,
     pub(crate) schedule: Arc<Schedule>,
@@ -113,10 +116,7 @@ pub(crate) struct Network {
     tally: Fired,
     /// The next number of each host: what it sends at one moment arrives in this order.
     numbers: Vec<u64>,
-    /// How many datagrams each flow has had.
-    flows: Vec<u64>,
-    /// What each flow remembers; empty if no profile wants a memory.
-    links: Vec<Link>,
+    flows: Flows,
     pub(crate) streams: Streams,
     /// What a search decides about the sends, and hears of them.
     pub(crate) trail: Trail,
@@ -144,16 +144,30 @@ impl Network {
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
         refill(&mut self.numbers, self.host_count, 0);
-        let flow_count = self.host_count * self.host_count;
-        refill(&mut self.flows, flow_count, 0);
-        spread(&mut self.latencies, self.latency, terrain.latencies, self.host_count);
-        spread(&mut self.profiles, self.profile, terrain.links.all(), self.host_count);
-        let has_memory = self.profiles.iter().chain([&self.profile]).any(Profile::has_memory);
-        refill(&mut self.links, if has_memory { flow_count } else { 0 }, Link::NEW);
-        self.calm = self.profiles.iter().chain([&self.profile]).all(Profile::is_calm);
+        self.reset_flows(terrain);
         self.streams.reset(listeners);
         self.trail.rewind();
         self.packets = 0;
+    }
+
+    fn reset_flows(&mut self, terrain: &Terrain<'_>) {
+        self.flows.reset(self.host_count);
+        let is_here = |host: HostId| {
+            assert!(host.index() < self.host_count, "a link is between hosts of the scenario");
+        };
+        terrain.latencies.iter().for_each(|&(from, to, _)| [from, to].into_iter().for_each(is_here));
+        terrain.links.all().iter().for_each(|&(from, to, _)| [from, to].into_iter().for_each(is_here));
+        self.has_latencies = !terrain.latencies.is_empty();
+        for &(from, to, latency) in terrain.latencies {
+            self.flow(from, to).latency = latency;
+        }
+        self.profiles.clear();
+        for &(from, to, profile) in terrain.links.all() {
+            self.flow(from, to).profile = Some(self.profiles.len() as u32);
+            self.profiles.push(profile);
+        }
+        let all = || self.profiles.iter().chain([&self.profile]);
+        (self.has_memory, self.calm) = (all().any(Profile::has_memory), all().all(Profile::is_calm));
     }
 
     /// How many hosts there are.
@@ -161,37 +175,27 @@ impl Network {
         self.host_count
     }
 
-    /// Where a flow has its place in what there is for each.
-    const fn flow(&self, from: HostId, to: HostId) -> usize {
-        from.index() * self.host_count + to.index()
-    }
-
-    /// How long a packet takes.
-    fn latency(&self, from: HostId, to: HostId) -> Duration {
-        self.latencies.get(self.flow(from, to)).copied().unwrap_or(self.latency)
-    }
-
     /// Sends one datagram.
     pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
         self.packets += 1;
         let flow = self.flow(from, to);
-        let n = self.flows[flow];
-        self.flows[flow] += 1;
+        let (n, latency, faults) = (flow.sent, flow.latency, flow.faults);
+        flow.sent += 1;
         if self.blocked_until(from, to, now).is_some() {
             return Departure { n, arrivals: [None, None], fault: None };
         }
-        let due_at = now + self.latency(from, to);
+        let due_at = now + latency;
         if now >= self.calm_at {
             return Departure { n, arrivals: [Some(self.delivery(due_at, from, to)), None], fault: None };
         }
-        let fault = self.fate(now, (from, to), n, payload);
+        let fault = self.fate(now, (from, to), (n, faults), payload);
         let arrivals = match fault {
             Some(DatagramFault::Drop) => [None, None],
             Some(DatagramFault::Duplicate) => {
                 [Some(self.delivery(due_at, from, to)), Some(self.delivery(due_at, from, to))]
             }
             Some(DatagramFault::Delay(late)) => {
-                [Some(self.delivery(self.late((from, to), due_at, late), from, to)), None]
+                [Some(self.delivery(self.late(latency, due_at, late), from, to)), None]
             }
             _ => [Some(self.delivery(due_at, from, to)), None],
         };
@@ -199,23 +203,24 @@ impl Network {
     }
 
     /// When something arrives that is so much later than it would be: once all is calm, nothing is late any more.
-    fn late(&self, (from, to): (HostId, HostId), due_at: Instant, late: Duration) -> Instant {
-        (due_at + late).min(due_at.max(self.calm_at + self.latency(from, to)))
+    fn late(&self, latency: Duration, due_at: Instant, late: Duration) -> Instant {
+        (due_at + late).min(due_at.max(self.calm_at + latency))
     }
 
-    /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn.
+    /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn. `faults` are the plan's for
+    /// its flow.
     fn fate(
         &mut self,
         now: Instant,
         (from, to): (HostId, HostId),
-        n: u64,
+        (n, faults): (u64, Option<u32>),
         payload: &[u8],
     ) -> Option<DatagramFault> {
         let len = payload.len();
         // No network lies between a host and itself.
         let is_calm = self.calm || from == to;
         let drawn = if is_calm { None } else { self.draw_datagram(now, (from, to), n, len) };
-        let (fault, index) = match self.schedule.datagram(from, to, n) {
+        let (fault, index) = match faults.and_then(|faults| self.schedule.datagram(faults, n)) {
             Some((fault, index)) => (fault, Some(index)),
             None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),
             None => (drawn?, None),
@@ -239,8 +244,14 @@ impl Network {
     pub(crate) fn refusal(&mut self, now: Instant, from: HostId, to: HostId) -> Option<Order> {
         match self.blocked_until(from, to, now) {
             Some(_) => None,
-            None => Some(self.delivery(now + self.latency(from, to), from, to)),
+            None => Some(self.arrival(now, from, to)),
         }
+    }
+
+    /// When and in which order something arrives that leaves then.
+    fn arrival(&mut self, depart_at: Instant, from: HostId, to: HostId) -> Order {
+        let at = depart_at + self.latency(from, to);
+        self.delivery(at, from, to)
     }
 
     fn delivery(&mut self, at: Instant, from: HostId, to: HostId) -> Order {
@@ -300,15 +311,6 @@ impl Network {
             };
             (Order::new(at, host, Class::Fault, host, u64::from(index)), fault, index)
         })
-    }
-}
-
-/// One value for each flow, unless all have the same.
-fn spread<T: Copy>(vec: &mut Vec<T>, common: T, single: &[(HostId, HostId, T)], host_count: usize) {
-    refill(vec, if single.is_empty() { 0 } else { host_count * host_count }, common);
-    for &(from, to, value) in single {
-        assert!(from.index().max(to.index()) < host_count, "a link is between hosts of the scenario");
-        vec[from.index() * host_count + to.index()] = value;
     }
 }
 

@@ -121,8 +121,9 @@ impl Network {
         match fault {
             StreamFault::Cut => true,
             StreamFault::Stall(span) => {
-                let due_at = self.departure(from, to, now) + self.latency(from, to);
-                let late_at = self.late((from, to), due_at, span);
+                let latency = self.latency(from, to);
+                let due_at = self.departure(from, to, now) + latency;
+                let late_at = self.late(latency, due_at, span);
                 let end = self.streams.end_mut(at);
                 end.ready_at = end.ready_at.max(late_at);
                 true
@@ -134,7 +135,7 @@ impl Network {
                     let passed_at = self.streams.end(at).ready_at;
                     let back_at = self.departure(to, from, passed_at);
                     if back_at < Instant::FAR_FUTURE {
-                        let order = self.delivery(back_at + self.latency(to, from), to, from);
+                        let order = self.arrival(back_at, to, from);
                         self.streams.sent.push((order, at, Segment::Rst));
                         self.streams.note_left(back_at, at.other(), Segment::Rst, Some(order.at()));
                     }

@@ -31,7 +31,7 @@ impl Network {
         let (from, to, _) = self.direction(at);
         let depart_at = self.departure(from, to, now);
         if depart_at < Instant::FAR_FUTURE {
-            let order = self.delivery(depart_at + self.latency(from, to), from, to);
+            let order = self.arrival(depart_at, from, to);
             self.streams.sent.push((order, at.other(), Segment::Credit(len)));
             self.streams.note_left(depart_at, at, Segment::Credit(len), Some(order.at()));
         }

@@ -1,5 +1,6 @@
 //! The network without worlds: what costs how much.
 
+mod flows;
 mod windows;
 
 use std::sync::Arc;
