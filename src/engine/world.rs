@@ -100,8 +100,8 @@ impl<E> World<E> {
         commands: &[TimedCommand<C>],
     ) {
         self.queue.clear();
-        let listeners = scenario.hosts().iter().map(|host| match host.binding {
-            Binding::Listener { port } => Some(port),
+        let listeners = scenario.hosts().iter().enumerate().map(|(index, host)| match host.binding {
+            Binding::Listener { port } => Some(HostId(index as u16).address(port)),
             _ => None,
         });
         let (latency, latencies) = settings.latencies(scenario);
@@ -153,10 +153,16 @@ impl<E> World<E> {
         match effect {
             Effect::Send { peer, bytes } => self.send(host, peer, bytes, now),
             Effect::Connect { conn, peer } => {
-                if let Some(at) = self.network.connect(now, host, conn, peer) {
+                let to = HostId::at(peer).filter(|to| to.index() < self.network.host_count());
+                let at = self.network.connect(now, host, conn, host.address(0), to, peer);
+                if to.is_some() {
                     self.record_link(now, host, at, What::Connect);
                 }
-                self.pipes.push([VecDeque::new(), VecDeque::new()]);
+                // The slot may be that of a stream which is over.
+                match self.pipes.get_mut(at.stream as usize) {
+                    Some(pipes) => pipes.iter_mut().for_each(VecDeque::clear),
+                    None => self.pipes.push([VecDeque::new(), VecDeque::new()]),
+                }
             }
             Effect::Write { conn, bytes } => self.write(host, conn, bytes, now),
             Effect::Save { bytes } => {
@@ -336,7 +342,8 @@ impl<E> World<E> {
             };
             let (number, is_connector) = (streams.number(from), from.side == 0);
             let what = Carried::Segment { number, is_connector, part: what, arrives_at };
-            let (ports, hosts) = ([from, from.other()].map(|end| streams.port(end)), [from, from.other()]);
+            let (ports, hosts) =
+                ([from, from.other()].map(|end| streams.port(end).unwrap_or(0)), [from, from.other()]);
             let [from, to] = hosts.map(|end| streams.host(end));
             self.log.push_packet(Packet { at, from, to, ports, what });
         }

@@ -28,6 +28,7 @@ use flows::Flows;
 
 use crate::fault::{DatagramFault, FaultKind, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
+use crate::machine::Peer;
 use crate::time::Instant;
 
 /// Whether a host can take what arrives.
@@ -125,12 +126,12 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Makes the network anew, in the memory of the one before. `listeners` has the port of each host that listens.
-    pub(crate) fn reset(
-        &mut self,
-        listeners: impl ExactSizeIterator<Item = Option<u16>>,
-        terrain: &Terrain<'_>,
-    ) {
+    /// Makes the network anew, in the memory of the one before. `listeners` has for each host the addresses at which it
+    /// listens, none of them a wildcard.
+    pub(crate) fn reset<L>(&mut self, listeners: impl ExactSizeIterator<Item = L>, terrain: &Terrain<'_>)
+    where
+        L: IntoIterator<Item = Peer>,
+    {
         self.host_count = listeners.len();
         self.latency = terrain.latency;
         self.seed = terrain.seed;

@@ -2,47 +2,15 @@
 
 use std::mem;
 
-use super::{End, Segment, Standing, Stream, StreamEnd};
+use super::{Segment, Standing, StreamEnd};
 use crate::fault::{Resolved, StreamFault};
-use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
-use crate::machine::{CloseReason, Conn, ConnectError, Peer, limits};
+use crate::host::HostId;
+use crate::machine::{CloseReason, limits};
 use crate::network::Network;
 use crate::time::Instant;
 
-/// How many ports there are for sockets that ask for none; after the last comes the first again.
-const EPHEMERAL_PORTS: u16 = u16::MAX - FIRST_EPHEMERAL_PORT + 1;
-
 /// What a host's machine, or its end, does to its streams.
 impl Network {
-    /// Opens a connection to another host; `None` if the address belongs to no host, and then a failure is on its way.
-    pub(crate) fn connect(
-        &mut self,
-        now: Instant,
-        from: HostId,
-        conn: Conn,
-        peer: Peer,
-    ) -> Option<StreamEnd> {
-        let to = HostId::at(peer).filter(|to| to.index() < self.host_count() && *to != from);
-        let port = FIRST_EPHEMERAL_PORT + self.streams.dialed[from.index()] % EPHEMERAL_PORTS;
-        self.streams.dialed[from.index()] = port - FIRST_EPHEMERAL_PORT + 1;
-        let acceptor = to.unwrap_or(from);
-        let number = self.streams.between.entry((from.min(acceptor), from.max(acceptor))).or_default();
-        *number += u32::from(to.is_some());
-        let stream = Stream {
-            ends: [End::new(from, Some(conn)), End::new(acceptor, None)],
-            number: *number,
-            ports: [port, peer.port().unwrap_or(0)],
-        };
-        self.streams.all.push(stream);
-        let at = StreamEnd { stream: self.streams.all.len() as u32 - 1, side: 0 };
-        self.streams.names[from.index()].insert(conn, at);
-        match to {
-            Some(_) => self.send_to_peer(now, at, Segment::Syn),
-            None => self.send_to_self(now, at, Segment::Failed(ConnectError::Unreachable)),
-        }
-        to.map(|_| at)
-    }
-
     /// Writes bytes; says how many of them are carried, for a reset may fall among them.
     pub(crate) fn write(&mut self, now: Instant, at: StreamEnd, len: u32) -> u32 {
         let offset = self.streams.end(at).sent_len;
@@ -70,6 +38,9 @@ impl Network {
     /// Tells the trail at which of these offsets, of which bytes were sent, a fault may be.
     fn note_points(&mut self, now: Instant, at: StreamEnd, (offset, here): (u64, u64), was_open: bool) {
         let (from, to, conn) = self.direction(at);
+        if from == to {
+            return;
+        }
         // Where nothing passes any more, what was written is lost whole, and no fault behind its beginning is met.
         let is_lost = self.departure(from, to, now) == Instant::FAR_FUTURE;
         let end_offset = if is_lost { here.min(offset + 1) } else { here };
@@ -89,7 +60,8 @@ impl Network {
         }
         let (from, to, conn) = self.direction(at);
         let drawn = match begins {
-            Some(len) if !self.calm => {
+            // No network lies between a host and itself.
+            Some(len) if !self.calm && from != to => {
                 let mut chain = self.streams.end(at).chain;
                 let drawn = self.draw_write(now, (from, to, conn), (offset, len), &mut chain);
                 self.streams.end_mut(at).chain = chain;
@@ -129,14 +101,14 @@ impl Network {
                 true
             }
             StreamFault::Reset => {
-                self.send_to_peer(now, at, Segment::Rst);
+                let passed_at = self.send_to_peer(now, at, Segment::Rst);
+                self.streams.end_mut(at).severed = true;
                 // This end hears of it a latency after the other, or not at all where nothing passes any more.
-                if !mem::replace(&mut self.streams.end_mut(at).severed, true) {
-                    let passed_at = self.streams.end(at).ready_at;
+                if let Some(passed_at) = passed_at {
                     let back_at = self.departure(to, from, passed_at);
                     if back_at < Instant::FAR_FUTURE {
                         let order = self.arrival(back_at, to, from);
-                        self.streams.sent.push((order, at, Segment::Rst));
+                        self.streams.queue(order, at, Segment::Rst);
                         self.streams.note_left(back_at, at.other(), Segment::Rst, Some(order.at()));
                     }
                 }
@@ -178,8 +150,7 @@ impl Network {
         let offset = end.sent_len;
         let is_open = self.trail.is_on() && self.trail.is_open() && now < self.calm_at;
         if is_open && !self.streams.end(at).severed {
-            let direction = self.direction(at);
-            self.trail.note_points(direction, offset, offset + 1, true);
+            self.note_points(now, at, (offset, offset + 1), true);
         }
         if self.pass_point(now, at, offset, Some(0)) {
             self.send_to_peer(now, at, Segment::Fin);
@@ -207,7 +178,7 @@ impl Network {
         match self.streams.end(at).standing {
             Standing::Gone => false,
             Standing::Dialing => {
-                self.streams.end_mut(at).standing = Standing::Gone;
+                self.streams.gone(at);
                 self.streams.forget(at);
                 true
             }
@@ -231,12 +202,13 @@ impl Network {
     pub(crate) fn crash(&mut self, now: Instant, host: HostId) {
         for at in self.streams.ends_of(host) {
             let end = self.streams.end(at);
+            // It has not read everything.
             if end.held_len > 0 {
                 self.reset_peer(now, at);
             } else if end.standing != Standing::Dialing {
                 self.shutdown(now, at);
             }
-            self.streams.end_mut(at).standing = Standing::Gone;
+            self.streams.gone(at);
         }
         self.streams.forget_all(host);
     }
@@ -244,7 +216,7 @@ impl Network {
     /// A host goes silent: peers see nothing.
     pub(crate) fn poweroff(&mut self, host: HostId) {
         for at in self.streams.ends_of(host) {
-            self.streams.end_mut(at).standing = Standing::Gone;
+            self.streams.gone(at);
         }
         self.streams.forget_all(host);
     }
@@ -252,13 +224,8 @@ impl Network {
     /// A host starts anew. Where a peer went on sending meanwhile, its retransmissions now meet a system that knows
     /// nothing of the connection, and are answered by a reset.
     pub(crate) fn restart(&mut self, now: Instant, host: HostId) {
-        for stream in 0..self.streams.all.len() as u32 {
-            for at in [0, 1].map(|side| StreamEnd { stream, side }) {
-                let end = self.streams.end_mut(at);
-                if end.host == host && mem::take(&mut end.missed) {
-                    self.reset_peer(now, at);
-                }
-            }
+        for at in self.streams.take_missed(host) {
+            self.reset_peer(now, at);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{End, Standing, Streams};
 use crate::time::Instant;
 
 impl Streams {
-    /// Writes all connections, and those that are over too: later ones are counted from them. `with_offsets` says
+    /// Writes all connections, and what later ones are counted from. `with_offsets` says
     /// whether it matters how many bytes were sent; `next_numbers` are those of the hosts.
     pub(in crate::network) fn fingerprint(
         &self,
@@ -15,15 +15,19 @@ impl Streams {
         next_numbers: &[u64],
         mut to: &mut dyn Hasher,
     ) {
-        self.all.len().hash(&mut to);
-        for stream in &self.all {
-            (stream.number, stream.ports).hash(&mut to);
+        let standing = self.standing();
+        (self.is_empty(), standing.len()).hash(&mut to);
+        for (slot, stream) in standing {
+            (slot, stream.number, stream.addresses, stream.gives_up).hash(&mut to);
+            if stream.ends[0].standing == Standing::Dialing {
+                stream.gives_up_at.since(now).hash(&mut to);
+            }
             for end in &stream.ends {
                 end.fingerprint(now, with_offsets, next_numbers, to);
             }
         }
-        self.dialed.hash(&mut to);
-        self.full.hash(&mut to);
+        self.between.hash(&mut to);
+        self.hosts.iter().for_each(|host| host.dialed.hash(&mut to));
     }
 }
 

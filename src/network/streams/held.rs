@@ -15,6 +15,7 @@ impl Network {
     pub(crate) fn resume(&mut self, now: Instant, at: StreamEnd) {
         self.streams.end_mut(at).paused = false;
         self.release(now, at);
+        self.streams.check_held(at);
     }
 
     /// Lets the first segment that is held arrive now, if the end is not paused. The one after it is let go once it has
@@ -26,7 +27,8 @@ impl Network {
         }
         if let Some(&(order, segment)) = end.held.front() {
             end.releasing = true;
-            self.streams.sent.push((order.moved_to(now), at, segment));
+            self.streams.full.remove(&at);
+            self.streams.queue(order.moved_to(now), at, segment);
         }
     }
 }
@@ -43,10 +45,7 @@ impl Streams {
             end.held.push_back((order, segment));
         }
         if self.is_full(at) {
-            let mut full = std::mem::take(&mut self.full);
-            full.retain(|&other| other != at && self.is_full(other));
-            full.push(at);
-            self.full = full;
+            self.full.insert(at);
         }
     }
 
@@ -57,6 +56,15 @@ impl Streams {
             end.releasing = false;
             end.held_len -= end.held.pop_front().map_or(0, |(_, segment)| segment.len());
         }
+    }
+
+    /// Holds what is always so of what is held.
+    pub(super) fn check_held(&self, at: StreamEnd) {
+        let end = self.end(at);
+        debug_assert!(end.held.is_empty() || end.paused || end.releasing, "an end that reads holds nothing");
+        let held_len = || end.held.iter().map(|(_, segment)| segment.len()).sum::<u32>();
+        // The sum of many is not cheap.
+        debug_assert!(end.held.len() > 8 || end.held_len == held_len(), "the length is that of what is held");
     }
 
     /// Whether what arrives at an end is held back there, for it is paused.
@@ -74,11 +82,14 @@ impl Streams {
 
     /// The ends that are full.
     pub(crate) fn full(&self) -> impl Iterator<Item = StreamEnd> {
-        self.full.iter().copied().filter(|&at| self.is_full(at))
+        self.full
+            .iter()
+            .copied()
+            .inspect(|&at| debug_assert!(self.is_full(at), "an end that reads is not full"))
     }
 
-    /// How many ends are full at most.
-    pub(crate) const fn full_count(&self) -> usize {
+    /// How many ends are full.
+    pub(crate) fn full_count(&self) -> usize {
         self.full.len()
     }
 }

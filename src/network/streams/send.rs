@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::{Segment, Standing, StreamEnd};
+use super::{Segment, StreamEnd};
 use crate::host::HostId;
 use crate::machine::CloseReason;
 use crate::network::Network;
@@ -20,7 +20,7 @@ impl Network {
 
     /// Tells the peer that this connection is no more, once.
     pub(super) fn reset_peer(&mut self, now: Instant, at: StreamEnd) {
-        self.streams.end_mut(at).standing = Standing::Gone;
+        self.streams.gone(at);
         if !self.streams.end(at).severed {
             self.send_to_peer(now, at, Segment::Rst);
             self.streams.end_mut(at).severed = true;
@@ -32,33 +32,36 @@ impl Network {
         let depart_at = self.departure(from, to, now);
         if depart_at < Instant::FAR_FUTURE {
             let order = self.arrival(depart_at, from, to);
-            self.streams.sent.push((order, at.other(), Segment::Credit(len)));
+            self.streams.queue(order, at.other(), Segment::Credit(len));
             self.streams.note_left(depart_at, at, Segment::Credit(len), Some(order.at()));
         }
     }
 
-    /// Sends a segment after those before it; what can never leave is lost.
-    pub(super) fn send_to_peer(&mut self, now: Instant, at: StreamEnd, segment: Segment) {
+    /// Sends a segment, and says when it arrives; what can never leave is lost. It comes after those before it, but for
+    /// a reset, which waits for nothing that is late: it destroys what is unread, wherever that is.
+    pub(super) fn send_to_peer(&mut self, now: Instant, at: StreamEnd, segment: Segment) -> Option<Instant> {
+        debug_assert!(!self.streams.end(at).severed, "nothing leaves where a direction is cut");
         let (from, to, _) = self.direction(at);
         let depart_at = self.departure(from, to, now);
         if depart_at == Instant::FAR_FUTURE {
             self.streams.end_mut(at).severed = true;
             self.streams.note_left(now, at, segment, None);
-            return;
+            return None;
         }
         let arrive_at = depart_at + self.latency(from, to);
-        let end = self.streams.end_mut(at);
-        end.ready_at = end.ready_at.max(arrive_at);
-        let due_at = end.ready_at;
+        let ready_at = &mut self.streams.end_mut(at).ready_at;
+        let due_at = arrive_at.max(*ready_at);
+        *ready_at = due_at.max(*ready_at);
         let order = self.delivery(due_at, from, to);
-        self.streams.sent.push((order, at.other(), segment));
+        self.streams.queue(order, at.other(), segment);
         self.streams.note_left(depart_at, at, segment, Some(due_at));
+        Some(due_at)
     }
 
     pub(super) fn send_to_self(&mut self, at_time: Instant, at: StreamEnd, segment: Segment) {
         let host = self.streams.host(at);
         let order = self.delivery(at_time, host, host);
-        self.streams.sent.push((order, at, segment));
+        self.streams.queue(order, at, segment);
     }
 
     /// When what is ready now can leave: after the partition, if there is one.

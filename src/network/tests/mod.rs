@@ -35,5 +35,5 @@ fn reset(
         links: &Links::default(),
         schedule,
     };
-    network.reset((0..host_count).map(|_| None), &terrain);
+    network.reset((0..host_count).map(|_| []), &terrain);
 }

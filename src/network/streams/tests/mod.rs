@@ -1,6 +1,8 @@
 //! Streams without machines: what costs how much, and what becomes of single segments.
 
+mod addresses;
 mod held;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::time::Duration;
 use super::{Delivery, Segment, StreamEnd};
 use crate::fault::{FaultPlan, Links, Profile};
 use crate::host::HostId;
-use crate::machine::Conn;
+use crate::machine::{Conn, Peer};
 use crate::network::{Network, Order, Power, Schedule, Terrain};
 use crate::time::Instant;
 
@@ -31,7 +33,15 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    /// All hosts but the first listen at one port.
     pub(super) fn new(host_count: usize, plan: &str) -> Self {
+        let listens = |host: HostId| if host == A { Vec::new() } else { vec![host.address(PORT)] };
+        Self::listening((0..host_count).map(|host| listens(HostId(host as u16))).collect(), plan)
+    }
+
+    /// Each host listens at these addresses.
+    pub(super) fn listening(addresses: Vec<Vec<Peer>>, plan: &str) -> Self {
+        let host_count = addresses.len();
         let names: Vec<String> = (0..host_count).map(|host| format!("h{host}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let plan: FaultPlan = plan.parse().unwrap();
@@ -44,8 +54,7 @@ impl Wire {
             schedule: &Arc::new(Schedule::new(&plan, &names).unwrap()),
         };
         let mut network = Network::default();
-        let listeners = (0..host_count).map(|host| (host > 0).then_some(PORT));
-        network.reset(listeners, &terrain);
+        network.reset(addresses.into_iter(), &terrain);
         let power = vec![Power::Running; host_count];
         Self { network, queue: BTreeMap::new(), power, queued: 0, named: 0 }
     }
@@ -58,7 +67,7 @@ impl Wire {
 
     pub(super) fn connect(&mut self, now: Instant, from: HostId, to: HostId) -> StreamEnd {
         let conn = self.conn();
-        let at = self.network.connect(now, from, conn, to.address(PORT)).unwrap();
+        let at = self.network.connect(now, from, conn, from.address(0), Some(to), to.address(PORT));
         self.enqueue();
         at
     }
