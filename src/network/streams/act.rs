@@ -141,9 +141,13 @@ impl Network {
         }
     }
 
-    /// Ends the direction that begins here.
+    /// Ends the direction that begins here, at once or as soon as the connection stands.
     pub(crate) fn shutdown(&mut self, now: Instant, at: StreamEnd) {
         let end = self.streams.end_mut(at);
+        if end.standing == Standing::Dialing {
+            end.shuts = true;
+            return;
+        }
         if mem::replace(&mut end.fin_sent, true) {
             return;
         }

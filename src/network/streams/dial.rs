@@ -93,7 +93,11 @@ impl Network {
             return None;
         }
         end.standing = Standing::Open;
+        let shuts = end.shuts;
         self.send_to_peer(now, at, Segment::Ack);
+        if shuts {
+            self.shutdown(now, at);
+        }
         Some(Delivery::Connected)
     }
 

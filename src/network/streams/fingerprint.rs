@@ -43,7 +43,7 @@ impl End {
             }
             Standing::Gone => to.write_u8(3),
         }
-        (self.fin_sent, self.eof_seen, self.finishing, self.severed, self.missed).hash(&mut to);
+        (self.fin_sent, self.eof_seen, self.finishing, self.shuts, self.severed, self.missed).hash(&mut to);
         // Nothing arrives in the past, so a moment that is over is as good as now.
         self.ready_at.since(now).hash(&mut to);
         self.held.len().hash(&mut to);

@@ -154,6 +154,8 @@ struct End {
     eof_seen: bool,
     /// `Over` is on its way.
     finishing: bool,
+    /// It was shut down while it was dialing: its end follows once it stands.
+    shuts: bool,
     /// A fault, or this end itself, has cut the direction that begins here: nothing leaves any more.
     severed: bool,
     /// No segment of the direction that begins here arrives earlier than this.
@@ -178,6 +180,7 @@ impl End {
             fin_sent: false,
             eof_seen: false,
             finishing: false,
+            shuts: false,
             severed: false,
             ready_at: Instant::START,
             missed: false,

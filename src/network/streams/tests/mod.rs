@@ -1,6 +1,7 @@
 //! Streams without machines: what costs how much, and what becomes of single segments.
 
 mod addresses;
+mod handshake;
 mod held;
 mod standing;
 
