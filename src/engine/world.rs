@@ -159,10 +159,8 @@ impl<E> World<E> {
                     self.record_link(now, host, at, What::Connect);
                 }
                 // The slot may be that of a stream which is over.
-                match self.pipes.get_mut(at.stream as usize) {
-                    Some(pipes) => pipes.iter_mut().for_each(VecDeque::clear),
-                    None => self.pipes.push([VecDeque::new(), VecDeque::new()]),
-                }
+                self.pipes.resize_with(self.pipes.len().max(at.stream as usize + 1), Default::default);
+                self.pipes[at.stream as usize].iter_mut().for_each(VecDeque::clear);
             }
             Effect::Write { conn, bytes } => self.write(host, conn, bytes, now),
             Effect::Save { bytes } => {
@@ -229,7 +227,7 @@ impl<E> World<E> {
             Some(to) if to.index() < self.bindings.len() => {
                 self.send_to(host, (to, port, false), bytes, now);
             }
-            _ if is_broadcast(peer) => {
+            _ if peer.inet().is_some_and(|addr| addr.ip() == std::net::Ipv4Addr::BROADCAST) => {
                 for to in (0..self.bindings.len()).map(|index| HostId(index as u16)) {
                     if to != host && self.datagram_port(to) == Some(port) {
                         self.send_to(host, (to, port, true), bytes, now);
@@ -399,8 +397,4 @@ impl<E> World<E> {
         let streams = &self.network.streams;
         Link { peer: streams.host(at.other()), number: streams.number(at) }
     }
-}
-
-fn is_broadcast(peer: Peer) -> bool {
-    peer.inet().is_some_and(|addr| addr.ip() == std::net::Ipv4Addr::BROADCAST)
 }

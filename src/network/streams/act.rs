@@ -101,10 +101,8 @@ impl Network {
                 true
             }
             StreamFault::Reset => {
-                let passed_at = self.send_to_peer(now, at, Segment::Rst);
-                self.streams.end_mut(at).severed = true;
                 // This end hears of it a latency after the other, or not at all where nothing passes any more.
-                if let Some(passed_at) = passed_at {
+                if let Some(passed_at) = self.send_reset(now, at) {
                     let back_at = self.departure(to, from, passed_at);
                     if back_at < Instant::FAR_FUTURE {
                         let order = self.arrival(back_at, to, from);

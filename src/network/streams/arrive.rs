@@ -46,7 +46,7 @@ impl Network {
             }
             Segment::LingerOver => match self.streams.end(at).standing {
                 Standing::Lingering { .. } if !self.streams.end(at).finishing => {
-                    self.reset_peer(now, at);
+                    self.leave_peer(now, at);
                     Some(Delivery::Closed(CloseReason::LingerExpired))
                 }
                 _ => None,

@@ -18,13 +18,33 @@ impl Network {
         }
     }
 
-    /// Tells the peer that this connection is no more, once.
+    /// Tells the peer that this connection is no more, once. That overtakes what is late: a reset waits for a partition, but
+    /// destroys what is unread, wherever that is.
     pub(super) fn reset_peer(&mut self, now: Instant, at: StreamEnd) {
+        self.streams.gone(at);
+        self.send_reset(now, at);
+    }
+
+    /// Tells the peer that nobody waits for its end any more. That loses nothing of what was written before.
+    pub(super) fn leave_peer(&mut self, now: Instant, at: StreamEnd) {
         self.streams.gone(at);
         if !self.streams.end(at).severed {
             self.send_to_peer(now, at, Segment::Rst);
             self.streams.end_mut(at).severed = true;
         }
+    }
+
+    /// Cuts the direction that begins here, unless it is cut already, and says when the peer hears of it.
+    pub(super) fn send_reset(&mut self, now: Instant, at: StreamEnd) -> Option<Instant> {
+        let end = self.streams.end_mut(at);
+        if end.severed {
+            return None;
+        }
+        // What comes after this comes to an end that is gone.
+        end.ready_at = Instant::START;
+        let due_at = self.send_to_peer(now, at, Segment::Rst);
+        self.streams.end_mut(at).severed = true;
+        due_at
     }
 
     pub(super) fn send_credit(&mut self, now: Instant, at: StreamEnd, len: u32) {
@@ -37,8 +57,8 @@ impl Network {
         }
     }
 
-    /// Sends a segment, and says when it arrives; what can never leave is lost. It comes after those before it, but for
-    /// a reset, which waits for nothing that is late: it destroys what is unread, wherever that is.
+    /// Sends a segment, and says when it arrives; what can never leave is lost. It comes after those
+    /// before it.
     pub(super) fn send_to_peer(&mut self, now: Instant, at: StreamEnd, segment: Segment) -> Option<Instant> {
         debug_assert!(!self.streams.end(at).severed, "nothing leaves where a direction is cut");
         let (from, to, _) = self.direction(at);
@@ -51,7 +71,7 @@ impl Network {
         let arrive_at = depart_at + self.latency(from, to);
         let ready_at = &mut self.streams.end_mut(at).ready_at;
         let due_at = arrive_at.max(*ready_at);
-        *ready_at = due_at.max(*ready_at);
+        *ready_at = due_at;
         let order = self.delivery(due_at, from, to);
         self.streams.queue(order, at.other(), segment);
         self.streams.note_left(depart_at, at, segment, Some(due_at));
