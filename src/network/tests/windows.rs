@@ -69,12 +69,11 @@ fn walked(faults: &[(Instant, ResolvedHost, u32)], calm_at: Instant, now: Instan
     let mut begun_at = None;
     for &(at, fault, _) in faults {
         match fault {
-            ResolvedHost::Partition(..) => begun_at = begun_at.or(Some(at)),
-            ResolvedHost::PartitionOneWay(A, B) => begun_at = begun_at.or(Some(at)),
-            ResolvedHost::Heal => {
-                if begun_at.take().is_some_and(|begin_at| begin_at <= now && now < at) {
-                    return Some(walked(faults, calm_at, at).unwrap_or(at));
-                }
+            ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(A, B) => {
+                begun_at = begun_at.or(Some(at));
+            }
+            ResolvedHost::Heal if begun_at.take().is_some_and(|begin_at| begin_at <= now && now < at) => {
+                return Some(walked(faults, calm_at, at).unwrap_or(at));
             }
             _ => {}
         }

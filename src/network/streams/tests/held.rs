@@ -22,7 +22,7 @@ fn queued(pieces: u32) -> u64 {
     let before = wire.queued;
     for n in 0..u64::from(pieces) {
         wire.act(|network| network.resume(now, at));
-        now = now + LATENCY;
+        now += LATENCY;
         let mut read = Vec::new();
         while let Some((_, end, delivery)) = wire.step() {
             if end == at && delivery.is_some() {

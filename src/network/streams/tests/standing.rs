@@ -124,7 +124,7 @@ fn an_end_is_full_only_as_long_as_it_is_not_read() {
             wire.run();
             wire.act(|network| network.pause(at.other()));
             wire.act(|network| {
-                _ = network.write(Instant::from_millis(20), at, limits::SEND_BUFFER_LEN as u32)
+                _ = network.write(Instant::from_millis(20), at, limits::SEND_BUFFER_LEN as u32);
             });
             at.other()
         })
