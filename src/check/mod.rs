@@ -21,7 +21,7 @@ pub use measure::{Counts, Measure, Panicked};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
 
-use crate::engine::{Broken, Doing, Ended, Engine, Keep, Outcome, Prepared, Settings};
+use crate::engine::{Broken, Doing, Engine, Keep, Outcome, Prepared, Settings};
 use crate::fault::{FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::scenario::{Demand, Scenario};
