@@ -227,12 +227,13 @@ impl Engine<'_> {
         let actor = &self.slots[host.index()].actor;
         let (folds, doing) = (&mut self.folds, &mut self.doing);
         let mut verdicts = Vec::new();
-        let told = |range: Range<usize>, folds: &mut [Box<dyn Any>], doing: &mut Doing, verdicts: &mut Vec<_>| {
-            for (fold, step) in steps.on_events.iter().filter(|_| !range.is_empty()) {
-                *doing = Doing::Folding(*fold);
-                verdicts.push((*fold, step(&mut *folds[*fold], actor.events(), range.clone(), now)));
-            }
-        };
+        let told =
+            |range: Range<usize>, folds: &mut [Box<dyn Any>], doing: &mut Doing, verdicts: &mut Vec<_>| {
+                for (fold, step) in steps.on_events.iter().filter(|_| !range.is_empty()) {
+                    *doing = Doing::Folding(*fold);
+                    verdicts.push((*fold, step(&mut *folds[*fold], actor.events(), range.clone(), now)));
+                }
+            };
         let (mut begin, mut end) = (first_told, first_told);
         for effect in actor.peek().from(0) {
             match effect {

@@ -418,7 +418,10 @@ impl Check {
         let shrunk =
             explored.failure.as_ref().map(|failure| exhaustive.shrink(failure, self.max_shrink_runs));
         let unfinished = explored.limit.map_or_else(String::new, |limit| {
-            format!("  the schedules beyond the first {}: the limit is {limit}\n", count(explored.runs, "run"))
+            format!(
+                "  the schedules beyond the first {}: the limit is {limit}\n",
+                count(explored.runs, "run")
+            )
         });
         let tally = Tally { runs: explored.runs, failure: explored.failure, ..explored.tally };
         Ok(self.found(tally, shrunk, wall, unfinished))
