@@ -134,6 +134,8 @@ pub mod parts;
 pub mod scenario;
 #[cfg(feature = "sim")]
 mod seed;
+#[cfg(feature = "specimens")]
+pub mod specimens;
 #[cfg(feature = "systems")]
 pub mod systems;
 mod time;

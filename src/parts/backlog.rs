@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::machine::{Chunk, Conn, Outbox};
+use crate::machine::{Chunk, Conn, Effects};
 
 /// The bytes that a stream's send buffer did not take, in order, up to a bound.
 ///
@@ -58,7 +58,7 @@ impl Backlog {
     ///
     /// # Errors
     /// [`Overflow`] if what does not fit into the send buffer does not fit here either.
-    pub fn write<E>(&mut self, conn: Conn, bytes: &[u8], out: &mut Outbox<E>) -> Result<(), Overflow> {
+    pub fn write(&mut self, conn: Conn, bytes: &[u8], out: &mut Effects) -> Result<(), Overflow> {
         let written_len = if self.is_empty() { out.write(conn, bytes) } else { 0 };
         self.keep(&bytes[written_len..])
     }
@@ -70,12 +70,12 @@ impl Backlog {
     ///
     /// # Panics
     /// If `bytes` has not the length of the chunk that was made of it.
-    pub fn write_chunk<E>(
+    pub fn write_chunk(
         &mut self,
         conn: Conn,
         chunk: Chunk,
         bytes: &[u8],
-        out: &mut Outbox<E>,
+        out: &mut Effects,
     ) -> Result<(), Overflow> {
         assert_eq!(chunk.len(), bytes.len(), "the bytes are those of the chunk");
         let written_len = if self.is_empty() { out.write_chunk(conn, chunk) } else { 0 };
@@ -83,7 +83,7 @@ impl Backlog {
     }
 
     /// Writes what waits, as far as there is room; says whether nothing waits any more.
-    pub fn flush<E>(&mut self, conn: Conn, out: &mut Outbox<E>) -> bool {
+    pub fn flush(&mut self, conn: Conn, out: &mut Effects) -> bool {
         let (front, back) = self.bytes.as_slices();
         let mut written_len = out.write(conn, front);
         if written_len == front.len() && !back.is_empty() {

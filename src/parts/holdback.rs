@@ -1,6 +1,6 @@
 //! Holding back: what a peer does not read is kept, and nothing more is read from it meanwhile.
 
-use crate::machine::{Conn, Outbox, limits};
+use crate::machine::{Conn, Effects, limits};
 
 /// The most that is kept for one stream: as much as one read brings, for there is none while anything is kept.
 pub const MAX_HELD_LEN: usize = limits::MAX_READ_LEN;
@@ -39,7 +39,7 @@ impl Holdback {
 
     /// Writes to a stream, keeps what does not fit, and says how much did. The stream is paused if something is kept.
     /// Behind what is kept already everything is kept, in order.
-    pub fn write<E>(&mut self, conn: Conn, bytes: &[u8], out: &mut Outbox<E>) -> usize {
+    pub fn write(&mut self, conn: Conn, bytes: &[u8], out: &mut Effects) -> usize {
         let fits_len = if self.is_empty() { out.write(conn, bytes) } else { 0 };
         if fits_len < bytes.len() {
             self.bytes.extend_from_slice(&bytes[fits_len..]);
@@ -50,7 +50,7 @@ impl Holdback {
 
     /// Writes what is kept, as far as there is room now, and gives what was written. Once nothing is kept any more,
     /// its memory is given back and the stream is resumed.
-    pub fn flush<E>(&mut self, conn: Conn, out: &mut Outbox<E>) -> Vec<u8> {
+    pub fn flush(&mut self, conn: Conn, out: &mut Effects) -> Vec<u8> {
         if self.is_empty() {
             return Vec::new();
         }

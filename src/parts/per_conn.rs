@@ -11,7 +11,7 @@ use crate::time::Instant;
 /// were one connection in the world.
 ///
 /// A child is made when its connection stands, is given what concerns it, with its own timeouts, and is dropped after
-/// its `Closed`. It ends by closing its connection; [`Outbox::done`] would end the whole server. `Start`, `Command`
+/// its `Closed`. It ends by closing its connection; [`done`](crate::machine::Effects::done) would end the whole server. `Start`, `Command`
 /// and `Stop` are the server's own and reach no child.
 ///
 /// ```
@@ -27,21 +27,17 @@ use crate::time::Instant;
 ///
 ///     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<()>) {
 ///         if let Input::Connected { conn, .. } = input {
-///             out.write(conn, b"Thank you for connecting");
+///             let _fits_len = out.write(conn, b"Thank you for connecting"); // into a buffer that is empty
 ///             out.close(conn);
 ///         }
-///     }
-///
-///     fn deadline(&self) -> Option<Instant> {
-///         None
 ///     }
 /// }
 ///
 /// let server = PerConn::new(|_peer| Greeting);
 /// assert_eq!(server.len(), 0);
 /// ```
-pub struct PerConn<M, F> {
-    make: F,
+pub struct PerConn<M> {
+    make: Box<dyn FnMut(Peer) -> M>,
     children: ConnMap<Child<M>>,
     deadlines: Deadlines<Conn>,
 }
@@ -52,10 +48,10 @@ struct Child<M> {
     due_at: Option<Instant>,
 }
 
-impl<M: Machine, F: FnMut(Peer) -> M> PerConn<M, F> {
+impl<M: Machine> PerConn<M> {
     /// A server without connections; `make` makes the machine for the connection of a peer.
-    pub fn new(make: F) -> Self {
-        Self { make, children: ConnMap::default(), deadlines: Deadlines::default() }
+    pub fn new(make: impl FnMut(Peer) -> M + 'static) -> Self {
+        Self { make: Box::new(make), children: ConnMap::default(), deadlines: Deadlines::default() }
     }
 
     /// How many connections there are.
@@ -77,7 +73,7 @@ impl<M: Machine, F: FnMut(Peer) -> M> PerConn<M, F> {
     }
 }
 
-impl<M: Machine, F: FnMut(Peer) -> M> Machine for PerConn<M, F> {
+impl<M: Machine> Machine for PerConn<M> {
     type Command = M::Command;
     type Event = M::Event;
 
@@ -125,7 +121,7 @@ impl<M: Machine, F: FnMut(Peer) -> M> Machine for PerConn<M, F> {
     }
 }
 
-impl<M, F> fmt::Debug for PerConn<M, F> {
+impl<M> fmt::Debug for PerConn<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PerConn({} connections)", self.children.len())
     }

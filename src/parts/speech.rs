@@ -1,6 +1,6 @@
 //! What is to be said on a stream and is all known beforehand, said as fast as the stream takes it.
 
-use crate::machine::{Conn, Outbox};
+use crate::machine::{Conn, Effects};
 
 /// How far a text has been written. The text itself stays with the caller, who may have one for many streams.
 ///
@@ -23,7 +23,7 @@ pub struct Speech {
 impl Speech {
     /// Writes what is left of `pieces`, one after another, as far as the stream takes it; says whether all is written.
     /// If it is not, `Writable` comes, and the same is to be called again with the same pieces.
-    pub fn go_on<E>(&mut self, pieces: &[&[u8]], conn: Conn, out: &mut Outbox<E>) -> bool {
+    pub fn go_on(&mut self, pieces: &[&[u8]], conn: Conn, out: &mut Effects) -> bool {
         let mut written_len = self.written_len;
         for piece in pieces {
             let done_len = written_len.min(piece.len());

@@ -40,8 +40,6 @@ pub struct Options {
     pub fallbacks: Vec<Peer>,
     /// Whether what a member says goes to the others only (udp-chat).
     pub not_to_sender: bool,
-    /// A bug to plant, by its name: one of the system's [`bugs`](super::About).
-    pub bug: Option<&'static str>,
     /// How long a client waits for an answer where the protocol does not say.
     pub timeout: Duration,
     /// What the protocol's own delays are multiplied by; more than 0, and finite.
@@ -87,7 +85,6 @@ impl Default for Options {
             path: "/".to_owned(),
             fallbacks: Vec::new(),
             not_to_sender: false,
-            bug: None,
             timeout: Duration::from_secs(5),
             time_scale: 1.0,
             local_time: "2026-01-01 00:00:00.000000".to_owned(),

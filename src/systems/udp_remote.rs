@@ -17,63 +17,82 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, CLIENT, Options, System, Transport, bugs};
-use crate::check::Property;
+use super::{AFTERWARDS, About, Options, Transport};
 use crate::fault::Chance;
-use crate::host::FIRST_EPHEMERAL_PORT;
-use crate::machine::{Boot, BoxedMachine, Input, Machine, Outbox, Peer, Status};
+use crate::host::Boot;
+use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::parts::backoff::{Backoff, Waits};
-use crate::scenario::{Binding, Scenario};
+use crate::scenario::Net;
 use crate::time::Instant;
 use crate::wire::request_id::{self, RequestId};
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct UdpRemote;
+/// What is to be known beside the machines.
+pub const ABOUT: About = About {
+    client_connects: true,
+    options: &["drop", "ids"],
+    ..About::new(
+        "udp-remote",
+        1060,
+        Transport::Udp,
+        "a request is sent again with exponential backoff until it is answered",
+    )
+};
 
 /// What the client asks.
 pub const MESSAGE: &str = "This is another message";
 /// What it asks one after another where requests have ids.
 pub const MESSAGES_WITH_IDS: [&str; 3] = [MESSAGE, "Another message, and a longer one", "The last one"];
 
-/// What either role tells the application.
+/// What the server tells the application.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The server is bound here.
+pub enum ServerEvent {
+    /// It is bound here.
     Listening(Peer),
-    /// A client has said something to the server.
+    /// A client has said something.
     Asked {
         /// Who.
         peer: Peer,
         /// What, without its id.
         text: Vec<u8>,
     },
-    /// The server drops a request of this client.
+    /// It drops a request of this client.
     Dropping(Peer),
-    /// The server expects ids, and this client's request has none.
+    /// It expects ids, and this client's request has none.
     WithoutId(Peer),
-    /// The client's socket has this address.
+}
+
+/// What the client tells the application.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientEvent {
+    /// Its socket has this address.
     SocketName(Peer),
-    /// The client waits so long for a reply.
+    /// It waits so long for a reply.
     Waiting(Duration),
-    /// The server has answered the client.
+    /// The server has answered.
     Replied {
         /// The request that it answers, from 0.
         request: usize,
         /// The answer, without its id.
         text: Vec<u8>,
     },
-    /// The client has given up.
+    /// It has given up.
     GaveUp,
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(local) => write!(f, "Listening at {local}"),
             Self::Asked { peer, text } => write!(f, "The client at {peer} says '{}'", Escaped(text)),
             Self::Dropping(peer) => write!(f, "Pretending to drop packet from {peer}"),
             Self::WithoutId(peer) => write!(f, "Ignoring a request without an id from {peer}"),
+        }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::SocketName(local) => write!(f, "Client socket name is {local}"),
             Self::Waiting(span) => write!(f, "Waiting up to {} seconds for a reply", span.as_secs_f64()),
             Self::Replied { text, .. } => write!(f, "The server says '{}'", Escaped(text)),
@@ -99,34 +118,30 @@ impl Server {
 
 impl Machine for Server {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { local } => out.event(Event::Listening(local)),
+            Input::Start { local } => out.event(ServerEvent::Listening(local)),
             Input::Datagram { peer, .. }
                 if self.drop != Chance::NEVER && self.drop.happens(self.rng.next_u64()) =>
             {
-                out.event(Event::Dropping(peer));
+                out.event(ServerEvent::Dropping(peer));
             }
-            Input::Datagram { peer, bytes } if self.ids => match request_id::decode(bytes) {
+            Input::Datagram { peer, bytes, .. } if self.ids => match request_id::decode(bytes) {
                 Ok((id, text)) => {
-                    out.event(Event::Asked { peer, text: text.to_vec() });
-                    out.send_fmt(peer, format_args!("{id} Your data was {} bytes long", text.len()));
+                    out.event(ServerEvent::Asked { peer, text: text.to_vec() });
+                    out.reply_fmt(format_args!("{id} Your data was {} bytes long", text.len()));
                 }
-                Err(_) => out.event(Event::WithoutId(peer)),
+                Err(_) => out.event(ServerEvent::WithoutId(peer)),
             },
-            Input::Datagram { peer, bytes } => {
-                out.event(Event::Asked { peer, text: bytes.to_vec() });
-                out.send_fmt(peer, format_args!("Your data was {} bytes long", bytes.len()));
+            Input::Datagram { peer, bytes, .. } => {
+                out.event(ServerEvent::Asked { peer, text: bytes.to_vec() });
+                out.reply_fmt(format_args!("Your data was {} bytes long", bytes.len()));
             }
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 
     fn fingerprint(&self, _now: Instant, to: &mut dyn Hasher) -> bool {
@@ -174,8 +189,8 @@ impl Client {
     }
 
     /// The client with these options, and this schedule.
-    pub(super) fn chosen(options: &Options, server: Peer, boot: Boot<'_>, backoff: Backoff) -> Self {
-        Self::new(server, messages(options), has_ids(options).then_some(boot.seed as u32), backoff)
+    pub(crate) fn chosen(options: &Options, server: Peer, boot: Boot<'_>, backoff: Backoff) -> Self {
+        Self::new(server, messages(options), options.ids.then_some(boot.seed() as u32), backoff)
     }
 
     fn id_of(&self, request: usize) -> Option<RequestId> {
@@ -183,10 +198,10 @@ impl Client {
     }
 
     /// Sends a request, for the first time or again, and waits; or gives up if all attempts are used.
-    fn send(&mut self, request: usize, mut waits: Waits, now: Instant, out: &mut Outbox<Event>) {
+    fn send(&mut self, request: usize, mut waits: Waits, now: Instant, out: &mut Outbox<ClientEvent>) {
         let Some(wait) = waits.next() else {
             self.state = State::Over;
-            out.event(Event::GaveUp);
+            out.event(ClientEvent::GaveUp);
             out.done(Status::Failure);
             return;
         };
@@ -195,11 +210,11 @@ impl Client {
             Some(id) => out.send_fmt(self.server, format_args!("{id} {text}")),
             None => out.send(self.server, text.as_bytes()),
         }
-        out.event(Event::Waiting(wait));
+        out.event(ClientEvent::Waiting(wait));
         self.state = State::Waiting { request, waits, resend_at: now + wait };
     }
 
-    fn begin(&mut self, request: usize, now: Instant, out: &mut Outbox<Event>) {
+    fn begin(&mut self, request: usize, now: Instant, out: &mut Outbox<ClientEvent>) {
         if request < self.messages.len() {
             self.send(request, self.backoff.waits(0), now, out);
         } else {
@@ -222,18 +237,18 @@ impl Client {
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&self.state, input) {
             (State::Idle, Input::Start { local }) => {
-                out.event(Event::SocketName(local));
+                out.event(ClientEvent::SocketName(local));
                 self.begin(0, now, out);
             }
-            (State::Waiting { request, .. }, Input::Datagram { peer, bytes }) if peer == self.server => {
+            (State::Waiting { request, .. }, Input::Datagram { peer, bytes, .. }) if peer == self.server => {
                 let request = *request;
                 if let Some(text) = self.answer(request, bytes) {
-                    out.event(Event::Replied { request, text: text.to_vec() });
+                    out.event(ClientEvent::Replied { request, text: text.to_vec() });
                     self.begin(request + 1, now, out);
                 }
             }
@@ -270,95 +285,73 @@ impl Machine for Client {
     }
 }
 
-impl System for UdpRemote {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        client_connects: true,
-        options: &["drop", "ids"],
-        bugs: bugs::udp_remote::ALL,
-        ..About::new(
-            "udp-remote",
-            1060,
-            Transport::Udp,
-            "a request is sent again with exponential backoff until it is answered",
-        )
-    };
+/// A server and a client of it.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    let (messages, backoff, drop, ids) = (messages(options), backoff(options), options.drop, options.ids);
+    let most = backoff.total() * messages.len() as u32;
+    net.max_time(most + AFTERWARDS);
+    let server = net.host("server").udp(ABOUT.port);
+    let server = server.machine(move |boot| Server::new(drop, ids, boot.seed()));
+    let of_client = options.clone();
+    let client = net
+        .host("client")
+        .udp(0)
+        .connected(server)
+        .machine(move |boot| Client::chosen(&of_client, boot.peer(server), boot, backoff));
+    net.show(server, fmt::Display::fmt);
+    net.show(client, fmt::Display::fmt);
 
-    fn server(options: &Options, boot: Boot<'_>) -> BoxedMachine<(), Event> {
-        bugs::udp_remote::server(options.bug, Server::new(options.drop, has_ids(options), boot.seed))
-    }
+    net.fold("a reply answers the request it is for", || ()).on(client, move |(), event, _| match event {
+        ClientEvent::Replied { request, text } => tells_length(text, messages[*request].len()),
+        _ => true,
+    });
+    net.fold("requests are answered once each, in order", || 0).on(
+        client,
+        |answered, event, _| match event {
+            ClientEvent::Replied { request, .. } => {
+                *answered += 1;
+                *request + 1 == *answered
+            }
+            ClientEvent::SocketName(_) => {
+                // It has started anew.
+                *answered = 0;
+                true
+            }
+            _ => true,
+        },
+    );
+    net.fold("a request is sent no more often than the schedule allows", || 0).on(
+        client,
+        move |sends, event, _| {
+            match event {
+                ClientEvent::Waiting(_) => *sends += 1,
+                ClientEvent::Replied { .. } | ClientEvent::SocketName(_) => *sends = 0,
+                ClientEvent::GaveUp => {}
+            }
+            *sends <= backoff.attempts()
+        },
+    );
+    net.eventually_within("the client ends when all waits are over", most, move |run| {
+        run.status(client).is_some()
+    });
+    net.sometimes("the client gives up", move |run| run.events(client).last() == Some(&ClientEvent::GaveUp));
+    net
+}
 
-    fn client(options: &Options, server: Peer, boot: Boot<'_>) -> BoxedMachine<(), Event> {
-        let backoff = backoff(options);
-        bugs::udp_remote::client(options, server, boot, backoff)
-            .unwrap_or_else(|| Box::new(Client::chosen(options, server, boot, backoff)))
+/// How large a share of runs the client succeeds in, where each datagram is lost with this chance and nothing else goes
+/// wrong: from a formula, if there is one for these options.
+pub fn success_share(options: &Options, loss: Chance) -> Option<f64> {
+    // With other delays a reply may come after the client has sent again, or has gone.
+    if options.time_scale.to_bits() != 1_f64.to_bits() {
+        return None;
     }
-
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time =
-            Instant::START + backoff(options).total() * messages(options).len() as u32 + AFTERWARDS;
-        scenario.show = <Event as fmt::Display>::fmt;
-        let binding = Binding::Datagram { port: Self::ABOUT.port, connect: None };
-        let of_server = options.clone();
-        let server = scenario.host("server", binding, move |boot| Self::server(&of_server, boot));
-        let (peer, of_client) = (scenario.peer(server), options.clone());
-        let binding = Binding::Datagram { port: FIRST_EPHEMERAL_PORT, connect: Some(peer) };
-        scenario.host("client", binding, move |boot| Self::client(&of_client, peer, boot));
-        scenario
-    }
-
-    fn success_share(options: &Options, loss: Chance) -> Option<f64> {
-        // With other delays a reply may come after the client has sent again, or has gone.
-        if options.bug.is_some() || options.time_scale.to_bits() != 1_f64.to_bits() {
-            return None;
-        }
-        // A request and its reply pass, and the server drops neither.
-        let passes = 1.0 - loss.as_f64();
-        let fails = 1.0 - passes * passes * (1.0 - options.drop.as_f64());
-        let product = |factor: f64, times: usize| (0..times).fold(1.0, |product, _| product * factor);
-        let answered = 1.0 - product(fails, backoff(options).attempts() as usize);
-        Some(product(answered, messages(options).len()))
-    }
-
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        let messages = messages(options);
-        let backoff = backoff(options);
-        let most = backoff.total() * messages.len() as u32;
-        vec![
-            Property::always("a reply answers the request it is for", move |view| {
-                view.of(CLIENT).all(|event| match event {
-                    Event::Replied { request, text } => tells_length(text, messages[*request].len()),
-                    _ => true,
-                })
-            }),
-            Property::always("requests are answered once each, in order", |view| {
-                let answered = view.of(CLIENT).filter_map(|event| match event {
-                    Event::Replied { request, .. } => Some(*request),
-                    _ => None,
-                });
-                answered.eq(0..view.of(CLIENT).filter(|event| matches!(event, Event::Replied { .. })).count())
-            }),
-            Property::never("a request is sent more often than the schedule allows", move |view| {
-                let mut sends = 0;
-                view.of(CLIENT).any(|event| {
-                    match event {
-                        Event::Waiting(_) => sends += 1,
-                        Event::Replied { .. } => sends = 0,
-                        _ => {}
-                    }
-                    sends > backoff.attempts()
-                })
-            }),
-            Property::eventually_within("the client ends when all waits are over", most, |view| {
-                view.status(CLIENT).is_some()
-            }),
-            Property::sometimes("the client gives up", |view| {
-                view.events.last().is_some_and(|last| last.event == Event::GaveUp)
-            }),
-        ]
-    }
+    // A request and its reply pass, and the server drops neither.
+    let passes = 1.0 - loss.as_f64();
+    let fails = 1.0 - passes * passes * (1.0 - options.drop.as_f64());
+    let product = |factor: f64, times: usize| (0..times).fold(1.0, |product, _| product * factor);
+    let answered = 1.0 - product(fails, backoff(options).attempts() as usize);
+    Some(product(answered, messages(options).len()))
 }
 
 fn tells_length(reply: &[u8], len: usize) -> bool {
@@ -366,14 +359,10 @@ fn tells_length(reply: &[u8], len: usize) -> bool {
 }
 
 fn messages(options: &Options) -> &'static [&'static str] {
-    if has_ids(options) { &MESSAGES_WITH_IDS } else { &[MESSAGE] }
+    if options.ids { &MESSAGES_WITH_IDS } else { &[MESSAGE] }
 }
 
-fn has_ids(options: &Options) -> bool {
-    options.ids || bugs::udp_remote::has_ids(options.bug)
-}
-
-fn backoff(options: &Options) -> Backoff {
+pub(crate) fn backoff(options: &Options) -> Backoff {
     // A scale that the command line would refuse leaves the original's delays.
     Backoff::CLASSIC.scaled(options.time_scale).unwrap_or(Backoff::CLASSIC)
 }

@@ -12,7 +12,8 @@ use std::ops::{Deref, DerefMut};
 pub use effect::{Chunk, Effect, Misuse, Status};
 pub use outlet::Outlet;
 
-use super::{Conn, Peer, Violation, limits};
+use super::{Conn, Input, Machine, Peer, Violation, limits};
+use crate::time::Instant;
 use effect::{Lists, Step};
 pub(crate) use slots::Lead;
 use slots::{Slot, Slots};
@@ -35,6 +36,18 @@ pub struct Outbox<E> {
 impl<E> Outbox<E> {
     const fn new() -> Self {
         Self { effects: Effects::new(), events: Vec::new() }
+    }
+
+    /// Hands an input on to a machine inside of this one, which puts out what it wants into the same outbox. A timeout that
+    /// is not due for that machine is not handed on.
+    pub fn pass_on<M>(&mut self, machine: &mut M, input: Input<'_, M::Command>, now: Instant)
+    where
+        M: Machine<Event = E> + ?Sized,
+    {
+        if matches!(input, Input::Timeout) && machine.deadline().is_none_or(|due_at| due_at > now) {
+            return;
+        }
+        machine.handle(input, now, self);
     }
 
     /// Tells the application something.

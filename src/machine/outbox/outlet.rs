@@ -61,11 +61,13 @@ impl<E> Outlet<E> {
     where
         M: Machine<Event = E> + ?Sized,
     {
-        if matches!(input, Input::Timeout) && machine.deadline().is_none_or(|due_at| due_at > now) {
-            return;
-        }
         self.0.effects.begin(&input);
-        machine.handle(input, now, &mut self.0);
+        self.0.pass_on(machine, input, now);
+    }
+
+    /// The outbox, for what is put out of it by somebody else than a machine: a part that is used alone.
+    pub const fn outbox(&mut self) -> &mut Outbox<E> {
+        &mut self.0
     }
 
     /// Whether there is nothing to do.

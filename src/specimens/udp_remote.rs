@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Bug, planted};
-use crate::machine::{Boot, BoxedMachine, Effect, Input, Machine, Outbox, Peer};
+use super::{Specimen, planted};
+use crate::host::Boot;
+use crate::machine::{Effect, Input, Machine, Outlet, Peer};
 use crate::parts::backoff::Backoff;
+use crate::scenario::{Host, Net};
 use crate::systems::Options;
-use crate::systems::udp_remote::{Client, Event, Server};
+use crate::systems::udp_remote::{self, Client, ClientEvent, Server, backoff};
 use crate::wire::request_id::{self, PREFIX_LEN, RequestId};
 
 /// The client sends once more than its schedule says. A count of retries that is taken for one of tries is the usual
@@ -35,77 +37,95 @@ const TRUSTS_THE_LENGTH: &str = "trusts-the-length";
 const CUT_OFF: &str = "at 0ms partition client>server";
 
 /// All of them.
-pub(in crate::systems) const ALL: &[Bug] = &[
-    Bug::new(ONE_TRY_TOO_MANY, "a request is sent once more than the schedule says", CUT_OFF),
-    Bug::new(NEVER_GIVES_UP, "a request is sent until it is answered", CUT_OFF),
-    Bug::doubled(
+pub(super) const ALL: &[Specimen] = &[
+    specimen(
+        ONE_TRY_TOO_MANY,
+        "a request is sent once more than the schedule says",
+        CUT_OFF,
+        |net, options| {
+            with_backoff(net, options, |backoff| tries(backoff, backoff.attempts() + 1));
+        },
+    ),
+    specimen(NEVER_GIVES_UP, "a request is sent until it is answered", CUT_OFF, |net, options| {
+        with_backoff(net, options, |backoff| tries(backoff, u32::MAX));
+    }),
+    specimen(
         ACCEPTS_ANY_REPLY,
         "any reply is taken for the answer, whatever its id",
         "client>server #0 duplicate",
+        |net, _| net.wrap(client(net), |_, right| renamed(right, |id| id, |_, _| true)),
     )
+    .doubled()
     .with_ids(),
-    Bug::doubled(REUSES_IDS, "all requests have the same id", "client>server #0 duplicate").with_ids(),
-    Bug::new(IDS_IN_HASH_ORDER, "ids are given out in the order of a hash set", "").with_ids(),
-    Bug::new(
+    specimen(REUSES_IDS, "all requests have the same id", "client>server #0 duplicate", |net, _| {
+        net.wrap(client(net), |boot, right| {
+            let first_id = boot.seed() as u32;
+            renamed(right, move |_| RequestId(first_id), |got, wanted| got == wanted)
+        });
+    })
+    .doubled()
+    .with_ids(),
+    specimen(IDS_IN_HASH_ORDER, "ids are given out in the order of a hash set", "", |net, _| {
+        net.wrap(client(net), |boot, right| {
+            let (first_id, free) = (boot.seed() as u32, free_ids());
+            let given = move |RequestId(id)| RequestId(free[id.wrapping_sub(first_id) as usize]);
+            renamed(right, given, |got, wanted| got == wanted)
+        });
+    })
+    .with_ids(),
+    specimen(
         LEAVES_ITS_TIMER_BEHIND,
         "a request that follows a reply does not set the timer",
         "client>server #1 drop",
+        |net, _| net.wrap(client(net), |_, right| leaves_its_timer_behind(right)),
     )
     .with_ids(),
-    Bug::doubled(
+    specimen(
         SLEEPS_AFTER_A_LATE_REPLY,
         "a reply that is no answer stops the timer for good",
         "client>server #0 duplicate; client>server #1 drop",
+        |net, _| net.wrap(client(net), |_, right| sleeps_after_a_late_reply(right)),
     )
+    .doubled()
     .with_ids(),
-    Bug::planned(
+    specimen(
         TRUSTS_THE_LENGTH,
         "the id is cut out of requests that are too short for one",
         "client>server #0 truncate 4",
+        |net, _| net.wrap(net.find::<Server>("server"), |_, right| trusts_the_length(right)),
     )
+    .planned()
     .with_ids(),
 ];
 
-/// Whether a bug takes ids.
-pub(in crate::systems) fn has_ids(bug: Option<&str>) -> bool {
-    ALL.iter().any(|known| known.ids && Some(known.name) == bug)
+const fn specimen(
+    name: &'static str,
+    what: &'static str,
+    plan: &'static str,
+    plant: fn(&Net, &Options),
+) -> Specimen {
+    Specimen::new((udp_remote::ABOUT.name, udp_remote::net), name, what, plan, plant)
 }
 
-/// The client with the chosen bug, if that is one of the client's.
-pub(in crate::systems) fn client(
-    options: &Options,
-    server: Peer,
-    boot: Boot<'_>,
-    backoff: Backoff,
-) -> Option<BoxedMachine<(), Event>> {
-    let first_id = boot.seed as u32;
-    let with = |backoff| Client::chosen(options, server, boot, backoff);
-    Some(match options.bug? {
-        ONE_TRY_TOO_MANY => Box::new(with(tries(backoff, backoff.attempts() + 1))),
-        NEVER_GIVES_UP => Box::new(with(tries(backoff, u32::MAX))),
-        ACCEPTS_ANY_REPLY => renamed(with(backoff), |id| id, |_, _| true),
-        REUSES_IDS => renamed(with(backoff), move |_| RequestId(first_id), |got, wanted| got == wanted),
-        IDS_IN_HASH_ORDER => {
-            let free = free_ids();
-            let given = move |RequestId(id)| RequestId(free[id.wrapping_sub(first_id) as usize]);
-            renamed(with(backoff), given, |got, wanted| got == wanted)
-        }
-        LEAVES_ITS_TIMER_BEHIND => leaves_its_timer_behind(with(backoff)),
-        SLEEPS_AFTER_A_LATE_REPLY => sleeps_after_a_late_reply(with(backoff)),
-        _ => return None,
-    })
+fn client(net: &Net) -> Host<Client> {
+    net.find("client")
 }
 
-/// The server with the chosen bug, if that is one of the server's.
-pub(in crate::systems) fn server(bug: Option<&str>, right: Server) -> BoxedMachine<(), Event> {
-    if bug != Some(TRUSTS_THE_LENGTH) {
-        return Box::new(right);
-    }
+/// Has the client keep another schedule.
+fn with_backoff(net: &Net, options: &Options, wrong: fn(Backoff) -> Backoff) {
+    let (options, server) = (options.clone(), net.find::<Server>("server"));
+    net.replace(client(net), move |boot: Boot<'_>| {
+        let server: Peer = boot.peer(server);
+        Client::chosen(&options, server, boot, wrong(backoff(&options)))
+    });
+}
+
+fn trusts_the_length(right: Server) -> impl Machine<Command = (), Event = udp_remote::ServerEvent> {
     planted(right, |right, input, now, out| {
         if let Input::Datagram { bytes, .. } = input {
             let (_id, _text) = bytes.split_at(PREFIX_LEN);
         }
-        right.handle(input, now, out);
+        out.pass_on(right, input, now);
         right.deadline()
     })
 }
@@ -123,25 +143,25 @@ fn renamed(
     right: Client,
     mut on_wire: impl FnMut(RequestId) -> RequestId + 'static,
     is_answer: fn(RequestId, RequestId) -> bool,
-) -> BoxedMachine<(), Event> {
-    let mut sent = Outbox::default();
+) -> impl Machine<Command = (), Event = ClientEvent> {
+    let mut sent = Outlet::new();
     // What the client calls its request, and what the wire does.
     let mut asked = (RequestId(0), RequestId(0));
     planted(right, move |right, input, now, out| {
         let mut renamed = Vec::new();
         let input = match input {
-            Input::Datagram { peer, bytes } => match request_id::decode(bytes) {
+            Input::Datagram { peer, local, bytes } => match request_id::decode(bytes) {
                 Ok((id, text)) if is_answer(id, asked.1) => {
                     request_id::encode(asked.0, text, &mut renamed);
-                    Input::Datagram { peer, bytes: &renamed }
+                    Input::Datagram { peer, local, bytes: &renamed }
                 }
                 _ => return right.deadline(),
             },
             input => input,
         };
-        right.handle(input, now, &mut sent);
+        sent.feed(right, input, now);
         sent.drain(|effect| match effect {
-            Effect::Send { peer, bytes } => {
+            Effect::Send { peer, bytes, .. } => {
                 if let Ok((id, text)) = request_id::decode(bytes) {
                     asked = (id, on_wire(id));
                     out.send_fmt(peer, format_args!("{} {}", asked.1, String::from_utf8_lossy(text)));
@@ -162,28 +182,28 @@ fn free_ids() -> Vec<u32> {
     free.into_iter().collect()
 }
 
-fn leaves_its_timer_behind(right: Client) -> BoxedMachine<(), Event> {
+fn leaves_its_timer_behind(right: Client) -> impl Machine<Command = (), Event = ClientEvent> {
     let mut due_at = None;
     planted(right, move |right, input, now, out| {
-        let (came, before) = (matches!(input, Input::Datagram { .. }), out.effects().len());
-        right.handle(input, now, out);
-        if !came && out.effects().len() > before {
+        let (came, before) = (matches!(input, Input::Datagram { .. }), out.len());
+        out.pass_on(right, input, now);
+        if !came && out.len() > before {
             due_at = right.deadline();
         }
         due_at
     })
 }
 
-fn sleeps_after_a_late_reply(right: Client) -> BoxedMachine<(), Event> {
+fn sleeps_after_a_late_reply(right: Client) -> impl Machine<Command = (), Event = ClientEvent> {
     let mut is_asleep = false;
     planted(right, move |right, input, now, out| {
         if is_asleep && matches!(input, Input::Timeout) {
             return None;
         }
-        let (came, before) = (matches!(input, Input::Datagram { .. }), out.effects().len());
-        right.handle(input, now, out);
+        let (came, before) = (matches!(input, Input::Datagram { .. }), out.len());
+        out.pass_on(right, input, now);
         if came {
-            is_asleep = out.effects().len() == before;
+            is_asleep = out.len() == before;
         }
         right.deadline().filter(|_| !is_asleep)
     })

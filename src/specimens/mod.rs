@@ -1,0 +1,140 @@
+//! Machines with one bug each, to try searches on.
+//!
+//! A specimen wraps or replaces a role of a system from outside: the systems know nothing of them. Most are the right
+//! machine with something planted into it, some a small machine of their own where that says more.
+
+mod udp_remote;
+
+use std::any::Any;
+
+use crate::fault::Chance;
+use crate::machine::{Input, Machine, Outbox};
+use crate::scenario::Net;
+use crate::systems::Options;
+use crate::time::Instant;
+
+/// A bug that is planted into a system.
+#[derive(Clone, Copy, Debug)]
+pub struct Specimen {
+    /// The system's name.
+    pub system: &'static str,
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What is wrong, in one line.
+    pub what: &'static str,
+    /// The smallest plan known that shows it, in its text form.
+    pub plan: &'static str,
+    /// How likely datagrams are to come twice, for it to show where faults are drawn.
+    pub duplicate: Chance,
+    /// Whether it shows where faults are drawn at all, and not only in the runs of a plan.
+    pub is_drawn: bool,
+    /// Whether it takes requests with ids, and so brings them (udp-remote).
+    pub ids: bool,
+    /// Builds the right system.
+    base: fn(&Options) -> Net,
+    /// Has a role played wrongly.
+    plant: fn(&Net, &Options),
+}
+
+impl Specimen {
+    /// A bug that shows with no faults, or where enough is lost.
+    const fn new(
+        system: (&'static str, fn(&Options) -> Net),
+        name: &'static str,
+        what: &'static str,
+        plan: &'static str,
+        plant: fn(&Net, &Options),
+    ) -> Self {
+        let (system, base) = system;
+        let duplicate = Chance::NEVER;
+        Self { system, name, what, plan, duplicate, is_drawn: true, ids: false, base, plant }
+    }
+
+    /// A bug that shows only where datagrams come twice.
+    const fn doubled(self) -> Self {
+        Self { duplicate: Chance::percent(10), ..self }
+    }
+
+    /// The same with ids.
+    const fn with_ids(self) -> Self {
+        Self { ids: true, ..self }
+    }
+
+    /// A bug that shows only in the runs of a plan.
+    const fn planned(self) -> Self {
+        Self { is_drawn: false, ..self }
+    }
+
+    /// The system with the bug in it.
+    pub fn net(&self, options: &Options) -> Net {
+        let options = Options { ids: options.ids || self.ids, ..options.clone() };
+        let net = (self.base)(&options);
+        (self.plant)(&net, &options);
+        net
+    }
+}
+
+/// All of them, by system.
+const ALL: &[&[Specimen]] = &[udp_remote::ALL];
+
+/// All specimens, by system.
+pub fn all() -> impl Iterator<Item = &'static Specimen> {
+    ALL.iter().copied().flatten()
+}
+
+/// The specimen of this name in this system.
+pub fn find(system: &str, name: &str) -> Option<&'static Specimen> {
+    all().find(|specimen| (specimen.system, specimen.name) == (system, name))
+}
+
+/// A right machine, each of whose inputs goes through a bug.
+struct Planted<M, B> {
+    right: M,
+    bug: B,
+    due_at: Option<Instant>,
+}
+
+/// Plants a bug into a machine: it is handed every input in the machine's place, passes on
+/// what it likes, and says when the next timeout is due.
+fn planted<M, B>(right: M, bug: B) -> Planted<M, B>
+where
+    M: Machine,
+    B: FnMut(&mut M, Input<'_, M::Command>, Instant, &mut Outbox<M::Event>) -> Option<Instant> + 'static,
+{
+    Planted { right, bug, due_at: None }
+}
+
+/// Has a machine decode what each read brings by itself, so that a character which comes in two reads is lost.
+fn decodes_each_read<M: Machine>(right: M) -> impl Machine<Command = M::Command, Event = M::Event> {
+    planted(right, |right, input, now, out| {
+        match input {
+            Input::Received { conn, bytes } => {
+                let text = String::from_utf8_lossy(bytes);
+                out.pass_on(right, Input::Received { conn, bytes: text.as_bytes() }, now);
+            }
+            input => out.pass_on(right, input, now),
+        }
+        right.deadline()
+    })
+}
+
+impl<M, B> Machine for Planted<M, B>
+where
+    M: Machine,
+    B: FnMut(&mut M, Input<'_, M::Command>, Instant, &mut Outbox<M::Event>) -> Option<Instant> + 'static,
+{
+    type Command = M::Command;
+    type Event = M::Event;
+
+    fn handle(&mut self, input: Input<'_, M::Command>, now: Instant, out: &mut Outbox<M::Event>) {
+        self.due_at = (self.bug)(&mut self.right, input, now, out);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.due_at
+    }
+
+    fn shows(&self) -> Option<&dyn Any> {
+        Some(&self.right)
+    }
+}
