@@ -253,6 +253,10 @@ pub struct Engine<'s> {
     watches: Vec<Watch>,
     /// What properties may see that has changed since they were judged last.
     changed: Reads,
+    /// Whether properties are judged in this run.
+    judges: bool,
+    /// When they were judged last.
+    judged_at: Option<Instant>,
     /// A property has asked how many inputs there were, in this run or one before.
     reads_inputs: bool,
     /// A property has looked at the state of a host, in this run or one before.
@@ -301,6 +305,8 @@ impl<'s> Engine<'s> {
             folds: spec.folds.iter().map(|fold| (fold.init)()).collect(),
             watches: Vec::new(),
             changed: Reads::ALL,
+            judges: false,
+            judged_at: None,
             reads_inputs: false,
             reads_states: false,
             broken: None,
