@@ -9,6 +9,8 @@
 mod altered;
 mod escaped;
 mod options;
+pub mod udp_broadcast;
+pub mod udp_local;
 pub mod udp_remote;
 
 use std::fmt::{self, Display};

@@ -3,4 +3,6 @@
 
 mod support;
 
+mod udp_broadcast;
+mod udp_local;
 mod udp_remote;
