@@ -8,6 +8,7 @@
 
 mod altered;
 mod escaped;
+pub mod hello_udp;
 mod options;
 pub mod udp_broadcast;
 pub mod udp_local;

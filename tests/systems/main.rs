@@ -3,6 +3,7 @@
 
 mod support;
 
+mod hello_udp;
 mod udp_broadcast;
 mod udp_local;
 mod udp_remote;
