@@ -4,6 +4,7 @@
 //! machine with something planted into it, some a small machine of their own where that says more.
 
 mod hello_udp;
+mod udp_chat;
 mod udp_local;
 mod udp_remote;
 
@@ -77,7 +78,7 @@ impl Specimen {
 }
 
 /// All of them, by system.
-const ALL: &[&[Specimen]] = &[hello_udp::ALL, udp_local::ALL, udp_remote::ALL];
+const ALL: &[&[Specimen]] = &[hello_udp::ALL, udp_chat::ALL, udp_local::ALL, udp_remote::ALL];
 
 /// All specimens, by system.
 pub fn all() -> impl Iterator<Item = &'static Specimen> {

@@ -11,6 +11,7 @@ mod escaped;
 pub mod hello_udp;
 mod options;
 pub mod udp_broadcast;
+pub mod udp_chat;
 pub mod udp_local;
 pub mod udp_remote;
 

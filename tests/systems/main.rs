@@ -5,5 +5,6 @@ mod support;
 
 mod hello_udp;
 mod udp_broadcast;
+mod udp_chat;
 mod udp_local;
 mod udp_remote;
