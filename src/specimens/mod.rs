@@ -3,6 +3,7 @@
 //! A specimen wraps or replaces a role of a system from outside: the systems know nothing of them. Most are the right
 //! machine with something planted into it, some a small machine of their own where that says more.
 
+mod greet;
 mod hello_udp;
 mod udp_chat;
 mod udp_local;
@@ -78,7 +79,7 @@ impl Specimen {
 }
 
 /// All of them, by system.
-const ALL: &[&[Specimen]] = &[hello_udp::ALL, udp_chat::ALL, udp_local::ALL, udp_remote::ALL];
+const ALL: &[&[Specimen]] = &[greet::ALL, hello_udp::ALL, udp_chat::ALL, udp_local::ALL, udp_remote::ALL];
 
 /// All specimens, by system.
 pub fn all() -> impl Iterator<Item = &'static Specimen> {

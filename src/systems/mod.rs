@@ -8,6 +8,8 @@
 
 mod altered;
 mod escaped;
+pub mod greet;
+pub mod greeter;
 pub mod hello_udp;
 mod options;
 pub mod udp_broadcast;

@@ -3,6 +3,8 @@
 
 mod support;
 
+mod greet;
+mod greeter;
 mod hello_udp;
 mod udp_broadcast;
 mod udp_chat;
