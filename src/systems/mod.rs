@@ -11,6 +11,7 @@ mod escaped;
 pub mod greet;
 pub mod greeter;
 pub mod hello_udp;
+pub mod http;
 mod options;
 pub mod udp_broadcast;
 pub mod udp_chat;

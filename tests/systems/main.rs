@@ -6,6 +6,7 @@ mod support;
 mod greet;
 mod greeter;
 mod hello_udp;
+mod http;
 mod udp_broadcast;
 mod udp_chat;
 mod udp_local;
