@@ -147,7 +147,7 @@ impl World<'_> {
             Delivery::Failed(reason) => {
                 effects.release(conn);
                 streams.forget(at);
-                let link = (link.number > 0).then_some(link);
+                let link = (link.peer != host).then_some(link);
                 (What::ConnectFailed(link, reason), Arrival::ConnectFailed { conn, peer, reason })
             }
             Delivery::Data { offset, len } => {

@@ -66,7 +66,8 @@ impl Network {
         (offset, len): (u64, u32),
         chain: &mut Chain,
     ) -> Option<StreamFault> {
-        let conn_seed = mix(flow_seed(self.seed, from, to), u64::from(conn));
+        // From 1, as connections were counted once: so a seed draws what it always has.
+        let conn_seed = mix(flow_seed(self.seed, from, to), u64::from(conn) + 1);
         let flow = self.flow(from, to);
         let profile = self.profiles.get(flow).unwrap_or(&self.profile);
         let Some(link) = self.links.get_mut(flow) else {

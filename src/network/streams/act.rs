@@ -28,11 +28,13 @@ impl Network {
         let port = FIRST_EPHEMERAL_PORT + self.streams.dialed[from.index()] % EPHEMERAL_PORTS;
         self.streams.dialed[from.index()] = port - FIRST_EPHEMERAL_PORT + 1;
         let acceptor = to.unwrap_or(from);
-        let number = self.streams.between.entry((from.min(acceptor), from.max(acceptor))).or_default();
-        *number += u32::from(to.is_some());
+        // There is no connection of a host to itself: those to nowhere are all number 0 there.
+        let count = self.streams.between.entry((from.min(acceptor), from.max(acceptor))).or_default();
+        let number = *count;
+        *count += u32::from(to.is_some());
         let stream = Stream {
             ends: [End::new(from, Some(conn)), End::new(acceptor, None)],
-            number: *number,
+            number,
             ports: [port, peer.port().unwrap_or(0)],
         };
         self.streams.all.push(stream);

@@ -327,7 +327,7 @@ impl Streams {
         self.end(at).host
     }
 
-    /// Which connection between its two hosts this is, from 1.
+    /// Which connection between its two hosts this is, from 0.
     pub(crate) fn number(&self, at: StreamEnd) -> u32 {
         self.all[at.stream as usize].number
     }
