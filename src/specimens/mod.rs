@@ -3,6 +3,9 @@
 //! A specimen wraps or replaces a role of a system from outside: the systems know nothing of them. Most are the right
 //! machine with something planted into it, some a small machine of their own where that says more.
 
+mod hello_tcp;
+mod tcp_deadlock;
+mod tcp_sixteen;
 mod udp_remote;
 
 use std::any::Any;
@@ -75,7 +78,7 @@ impl Specimen {
 }
 
 /// All of them, by system.
-const ALL: &[&[Specimen]] = &[udp_remote::ALL];
+const ALL: &[&[Specimen]] = &[hello_tcp::ALL, tcp_deadlock::ALL, tcp_sixteen::ALL, udp_remote::ALL];
 
 /// All specimens, by system.
 pub fn all() -> impl Iterator<Item = &'static Specimen> {

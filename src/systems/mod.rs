@@ -8,7 +8,11 @@
 
 mod altered;
 mod escaped;
+pub mod hello_tcp;
 mod options;
+pub mod select_echo;
+pub mod tcp_deadlock;
+pub mod tcp_sixteen;
 pub mod udp_remote;
 
 use std::fmt::{self, Display};
