@@ -4,6 +4,7 @@
 //! machine with something planted into it, some a small machine of their own where that says more.
 
 mod hello_tcp;
+mod tcp_chat;
 mod tcp_deadlock;
 mod tcp_sixteen;
 mod udp_remote;
@@ -78,7 +79,8 @@ impl Specimen {
 }
 
 /// All of them, by system.
-const ALL: &[&[Specimen]] = &[hello_tcp::ALL, tcp_deadlock::ALL, tcp_sixteen::ALL, udp_remote::ALL];
+const ALL: &[&[Specimen]] =
+    &[hello_tcp::ALL, tcp_chat::ALL, tcp_deadlock::ALL, tcp_sixteen::ALL, udp_remote::ALL];
 
 /// All specimens, by system.
 pub fn all() -> impl Iterator<Item = &'static Specimen> {

@@ -11,6 +11,8 @@ mod escaped;
 pub mod hello_tcp;
 mod options;
 pub mod select_echo;
+pub mod suffix_echo;
+pub mod tcp_chat;
 pub mod tcp_deadlock;
 pub mod tcp_sixteen;
 pub mod udp_remote;
