@@ -4,9 +4,11 @@
 //! machine with something planted into it, some a small machine of their own where that says more.
 
 mod hello_tcp;
+mod hello_udp;
 mod tcp_chat;
 mod tcp_deadlock;
 mod tcp_sixteen;
+mod udp_local;
 mod udp_remote;
 
 use std::any::Any;
@@ -79,8 +81,15 @@ impl Specimen {
 }
 
 /// All of them, by system.
-const ALL: &[&[Specimen]] =
-    &[hello_tcp::ALL, tcp_chat::ALL, tcp_deadlock::ALL, tcp_sixteen::ALL, udp_remote::ALL];
+const ALL: &[&[Specimen]] = &[
+    hello_tcp::ALL,
+    hello_udp::ALL,
+    tcp_chat::ALL,
+    tcp_deadlock::ALL,
+    tcp_sixteen::ALL,
+    udp_local::ALL,
+    udp_remote::ALL,
+];
 
 /// All specimens, by system.
 pub fn all() -> impl Iterator<Item = &'static Specimen> {

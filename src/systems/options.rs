@@ -38,6 +38,8 @@ pub struct Options {
     pub path: String,
     /// Further addresses of the server, tried in order where one before cannot be reached (http).
     pub fallbacks: Vec<Peer>,
+    /// Where the datagram goes, if not to everybody (udp-broadcast).
+    pub broadcast_to: Option<Peer>,
     /// Whether what a member says goes to the others only (udp-chat).
     pub not_to_sender: bool,
     /// How long a client waits for an answer where the protocol does not say.
@@ -84,6 +86,7 @@ impl Default for Options {
             host: "server".to_owned(),
             path: "/".to_owned(),
             fallbacks: Vec::new(),
+            broadcast_to: None,
             not_to_sender: false,
             timeout: Duration::from_secs(5),
             time_scale: 1.0,
