@@ -3,7 +3,13 @@
 
 mod support;
 
+mod hello_tcp;
 mod hello_udp;
+mod select_echo;
+mod suffix_echo;
+mod tcp_chat;
+mod tcp_deadlock;
+mod tcp_sixteen;
 mod udp_broadcast;
 mod udp_local;
 mod udp_remote;
