@@ -61,7 +61,8 @@ impl Add<Duration> for Instant {
     #[inline]
     fn add(self, span: Duration) -> Self {
         // In 64 bits, for this is done for each packet.
-        let nanos = span.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(span.subsec_nanos()));
+        let nanos =
+            span.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(span.subsec_nanos()));
         Self(self.0.saturating_add(nanos))
     }
 }

@@ -137,7 +137,9 @@ impl<'s> World<'s> {
                 disk.extend_from_slice(bytes);
                 self.record(now, host, What::Save(bytes.len() as u32));
             }
-            Effect::Send { .. } | Effect::Write { .. } | Effect::Event(_) => self.apply(host, effect, now, disk),
+            Effect::Send { .. } | Effect::Write { .. } | Effect::Event(_) => {
+                self.apply(host, effect, now, disk)
+            }
             Effect::Done(status) => {
                 self.statuses[host.index()] = Some(status);
                 self.ends += 1;

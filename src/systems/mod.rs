@@ -8,6 +8,8 @@
 
 mod altered;
 mod escaped;
+pub mod greet;
+pub mod greeter;
 pub mod hello_tcp;
 pub mod hello_udp;
 mod options;
@@ -17,6 +19,7 @@ pub mod tcp_chat;
 pub mod tcp_deadlock;
 pub mod tcp_sixteen;
 pub mod udp_broadcast;
+pub mod udp_chat;
 pub mod udp_local;
 pub mod udp_remote;
 

@@ -3,6 +3,8 @@
 
 mod support;
 
+mod greet;
+mod greeter;
 mod hello_tcp;
 mod hello_udp;
 mod select_echo;
@@ -11,5 +13,6 @@ mod tcp_chat;
 mod tcp_deadlock;
 mod tcp_sixteen;
 mod udp_broadcast;
+mod udp_chat;
 mod udp_local;
 mod udp_remote;
