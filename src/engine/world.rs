@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::mem;
+use std::net::Ipv4Addr;
 
 use super::queue::{Flights, Slab};
 use super::{Entry, Event, Keep, Queue, Settings};
@@ -61,7 +62,7 @@ impl<'s> World<'s> {
     pub(crate) fn reset(&mut self, settings: &Settings, generated: &[Timed]) {
         let spec = self.spec;
         self.queue.clear();
-        let listeners = spec.hosts.iter().map(|host| host.listeners.as_slice());
+        let listeners = spec.hosts.iter().map(|host| host.listeners.iter().copied());
         let (latency, latencies) = settings.latencies(spec);
         let terrain = Terrain {
             latency,
@@ -103,27 +104,41 @@ impl<'s> World<'s> {
     }
 
     /// Does one thing that a host's machine wants done.
+    #[inline]
     pub(crate) fn apply(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
         match effect {
             Effect::Send { local, peer, bytes } => self.send(host, (local, peer), bytes, now),
-            Effect::Connect { conn, peer } => {
-                let (local, to) = (self.spec.dials_from(host, peer), self.spec.host_at(peer));
-                if let Some(at) = self.network.connect(now, host, conn, local, to, peer) {
-                    self.record_link(now, host, at, What::Connect);
-                }
-                self.pipes.push([VecDeque::new(), VecDeque::new()]);
-            }
             Effect::Write { conn, bytes } => self.write(host, conn, bytes, now),
-            Effect::Save { bytes } => {
-                disk.clear();
-                disk.extend_from_slice(bytes);
-                self.record(now, host, What::Save(bytes.len() as u32));
-            }
             Effect::Event(index) => {
                 if self.keep >= Keep::Events {
                     self.record(now, host, What::Event(index));
                     self.told.push((now, host, index));
                 }
+            }
+            other => self.apply_other(host, other, now, disk),
+        }
+    }
+
+    /// Does what machines want less often.
+    fn apply_other(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
+        match effect {
+            Effect::Connect { conn, peer } => {
+                let (local, to) = (self.spec.dials_from(host, peer), self.spec.host_at(peer));
+                let at = self.network.connect(now, host, conn, local, to, peer);
+                if to.is_some() {
+                    self.record_link(now, host, at, What::Connect);
+                }
+                // The slot may be that of a stream which is over.
+                self.pipes.resize_with(self.pipes.len().max(at.stream as usize + 1), Default::default);
+                self.pipes[at.stream as usize].iter_mut().for_each(VecDeque::clear);
+            }
+            Effect::Save { bytes } => {
+                disk.clear();
+                disk.extend_from_slice(bytes);
+                self.record(now, host, What::Save(bytes.len() as u32));
+            }
+            Effect::Send { .. } | Effect::Write { .. } | Effect::Event(_) => {
+                self.apply(host, effect, now, disk)
             }
             Effect::Done(status) => {
                 self.statuses[host.index()] = Some(status);
@@ -176,7 +191,7 @@ impl<'s> World<'s> {
         if let Some(to) = self.spec.host_at(peer) {
             return self.send_to(host, to, (local, peer, false), bytes, now);
         }
-        if !is_broadcast(peer) {
+        if peer.ip() != Some(Ipv4Addr::BROADCAST.into()) {
             return self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { peer, bytes });
         }
         for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
@@ -207,9 +222,12 @@ impl<'s> World<'s> {
         if let Some(fault) = departure.fault {
             self.record(now, host, What::Fault(Resolved::Datagram { from: host, to, n, fault }));
         }
-        for order in departure.arrivals.into_iter().flatten() {
+        for order in departure.arrivals {
+            let Some(order) = order else { break };
             let flight = self.flights.store((host, n, local, peer), bytes);
-            departure.alter(self.flights.bytes_mut(flight));
+            if departure.fault.is_some() {
+                departure.alter(self.flights.bytes_mut(flight));
+            }
             self.queue.push(Reverse(Entry { order, event: Event::Datagram(flight) }));
         }
     }
@@ -252,7 +270,15 @@ impl<'s> World<'s> {
     }
 
     /// Puts the segments that the network has sent into the queue.
+    #[inline]
     pub(crate) fn enqueue_segments(&mut self) {
+        let streams = &self.network.streams;
+        if !(streams.sent.is_empty() && streams.left.is_empty()) {
+            self.enqueue_sent();
+        }
+    }
+
+    fn enqueue_sent(&mut self) {
         for (order, at, segment) in self.network.streams.sent.drain(..) {
             let place = self.segments.store((at, segment));
             self.queue.push(Reverse(Entry { order, event: Event::Stream(place) }));
@@ -337,8 +363,4 @@ impl<'s> World<'s> {
         let streams = &self.network.streams;
         Link { peer: streams.host(at.other()), number: streams.number(at) }
     }
-}
-
-fn is_broadcast(peer: Peer) -> bool {
-    peer.inet().is_some_and(|addr| addr.ip() == std::net::Ipv4Addr::BROADCAST)
 }

@@ -4,7 +4,11 @@
 //! machine with something planted into it, some a small machine of their own where that says more.
 
 mod greet;
+mod hello_tcp;
 mod hello_udp;
+mod tcp_chat;
+mod tcp_deadlock;
+mod tcp_sixteen;
 mod udp_chat;
 mod udp_local;
 mod udp_remote;
@@ -79,7 +83,17 @@ impl Specimen {
 }
 
 /// All of them, by system.
-const ALL: &[&[Specimen]] = &[greet::ALL, hello_udp::ALL, udp_chat::ALL, udp_local::ALL, udp_remote::ALL];
+const ALL: &[&[Specimen]] = &[
+    greet::ALL,
+    hello_tcp::ALL,
+    hello_udp::ALL,
+    tcp_chat::ALL,
+    tcp_deadlock::ALL,
+    tcp_sixteen::ALL,
+    udp_chat::ALL,
+    udp_local::ALL,
+    udp_remote::ALL,
+];
 
 /// All specimens, by system.
 pub fn all() -> impl Iterator<Item = &'static Specimen> {

@@ -51,8 +51,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// How many bytes tcp-deadlock's client sends unless told otherwise: more than all buffers on the way hold.
-    pub const BYTES: u64 = 1024 * 1024;
+    /// How many bytes tcp-deadlock's client sends unless told otherwise: more than all buffers there and back hold.
+    pub const BYTES: u64 = 160 * 1024;
 
     /// One of the protocol's own delays, scaled.
     ///

@@ -32,7 +32,7 @@ struct Line<'a> {
 
 impl Transcript<'_> {
     /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
-    /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 1), `offset`, `len`, the payload as
+    /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 0), `offset`, `len`, the payload as
     /// `text` or `hex`, `status`. Of commands, events, faults and broken laws `text` is what the text form shows.
     pub fn json_lines(&self) -> String {
         let mut lines = String::new();
@@ -78,9 +78,8 @@ impl Transcript<'_> {
             | What::Pause(at)
             | What::Resume(at)
             | What::Writable(at) => link(at),
-            What::ConnectFailed(at, reason) => {
-                Line { text: Some(reason.to_string()), ..at.map(link).unwrap_or_default() }
-            }
+            What::ConnectFailed(at, reason) => Line { text: Some(reason.to_string()), ..link(at) },
+            What::ConnectNowhere { peer, reason } => text(format!("{peer}: {reason}")),
             What::Closed(at, reason) => Line { text: Some(reason.to_string()), ..link(at) },
             What::Timer | What::Calm | What::Circle => Line::default(),
             What::Command(number) => {

@@ -61,7 +61,7 @@ impl Span {
 pub struct Link {
     /// The host at the other end.
     pub peer: HostId,
-    /// Which connection between the two, from 1.
+    /// Which connection between the two, from 0.
     pub number: u32,
 }
 
@@ -107,7 +107,14 @@ pub enum What {
     /// A connection stands.
     Connected(Link),
     /// A connection did not come to be.
-    ConnectFailed(Option<Link>, ConnectError),
+    ConnectFailed(Link, ConnectError),
+    /// A connection to an address where there is no host did not come to be.
+    ConnectNowhere {
+        /// The address.
+        peer: Peer,
+        /// Why.
+        reason: ConnectError,
+    },
     /// Bytes left on a stream.
     Write {
         /// The connection.

@@ -58,7 +58,7 @@ pub(super) const fn verb(what: What) -> &'static str {
         What::Calm => "calm",
         What::Connect(_) => "connect",
         What::Connected(_) => "connected",
-        What::ConnectFailed(..) => "connect-failed",
+        What::ConnectFailed(..) | What::ConnectNowhere { .. } => "connect-failed",
         What::Write { .. } => "write",
         What::Read { .. } => "read",
         What::Shutdown(_) => "shutdown",
@@ -96,12 +96,12 @@ impl Rest<'_, '_> {
     }
 }
 
-/// `/2 ` for the second connection between two hosts; nothing for the first, as in plans.
+/// `/1 ` for the second connection between two hosts; nothing for the first, as in plans.
 struct Number(Link);
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.number == 1 { Ok(()) } else { write!(f, "/{} ", self.0.number) }
+        if self.0.number == 0 { Ok(()) } else { write!(f, "/{} ", self.0.number) }
     }
 }
 
@@ -135,10 +135,10 @@ impl fmt::Display for Rest<'_, '_> {
             | What::Pause(link)
             | What::Resume(link)
             | What::Writable(link) => write!(f, "{}← {}", Number(link), self.name(link)),
-            What::ConnectFailed(Some(link), reason) => {
+            What::ConnectFailed(link, reason) => {
                 write!(f, "{}← {}: {reason}", Number(link), self.name(link))
             }
-            What::ConnectFailed(None, reason) => write!(f, "nowhere: {reason}"),
+            What::ConnectNowhere { peer, reason } => write!(f, "nowhere ({peer}): {reason}"),
             What::Closed(link, reason) => write!(f, "{}← {}: {reason}", Number(link), self.name(link)),
             What::Timer => Ok(()),
             What::Circle => f.write_str("what follows happens again and again"),

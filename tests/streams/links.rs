@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use lossproof::Scenario;
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::{Bandwidth, Bursts, Chance, Fault, FaultPlan, Links, Profile, StreamFault};
 use proptest::prelude::*;
 
-use crate::script::{B, C, Do, scenario};
+use crate::script::{B, C, Do, ends, net};
 
 /// The faults of a run, and its transcript.
 fn run(plan: &FaultPlan, profile: Profile, script: &[(u64, &str, Do)]) -> (FaultPlan, String) {
@@ -19,22 +20,22 @@ fn run_with(
     (profile, back): (Profile, Option<Profile>),
     script: &[(u64, &str, Do)],
 ) -> (FaultPlan, String) {
-    let mut scenario = scenario(script);
-    let [a, b] = ["a", "b"].map(|name| scenario.find(name).unwrap());
+    let net = net(script);
+    let [a, b] = ends(&net);
     // What goes to and fro is not equally long on its way.
-    scenario.set_latency(b, a, Duration::from_millis(7));
+    net.link_latency(b, a, Duration::from_millis(7));
     let links = back.map_or_else(Links::default, |back| Links::default().direction(b, a, back));
-    let names = scenario.names();
+    let scenario = Scenario::from(net);
     let settings = Settings {
         seed: 7,
-        plan: Prepared::new(plan, &names).unwrap(),
+        plan: Prepared::new(plan, &scenario).unwrap(),
         profile,
         links,
         ..Settings::default()
     };
-    let mut engine = Engine::default();
-    engine.run(&scenario, &settings);
-    (engine.plan(&scenario, &settings), engine.transcript(&scenario, &names).to_string())
+    let mut engine = Engine::new(&scenario);
+    engine.run(&settings);
+    (engine.plan(&settings), engine.transcript().to_string())
 }
 
 fn drawn(profile: Profile, script: &[(u64, &str, Do)]) -> String {
@@ -56,7 +57,7 @@ fn bytes_wait_for_those_before_them_and_none_are_lost() {
     ];
     assert_eq!(
         drawn(profile, &script),
-        "v1; seed 7; a>b @0 stall 50ms; a>b @10 stall 100ms; a>b @20 stall 70ms"
+        "v2; seed 7; a>b @0 stall 50ms; a>b @10 stall 100ms; a>b @20 stall 70ms"
     );
     let (_, transcript) = run(&FaultPlan::default(), profile, &script);
     for line in ["0.075  b  read  @0 \"ten bytes.\"", "0.125  b  read  @10 \"ten more..\"", "0.165  b  eof"] {
@@ -68,10 +69,10 @@ fn bytes_wait_for_those_before_them_and_none_are_lost() {
 fn connections_between_two_hosts_share_what_their_link_carries() {
     let profile = Profile { bandwidth: Some(Bandwidth::kilobits(8, 0)), ..Profile::CALM };
     let to_b_twice = [OPEN, OPEN, (20, "a", Do::Write(0, "one")), (20, "a", Do::Write(1, "two"))];
-    assert_eq!(drawn(profile, &to_b_twice), "v1; seed 7; a>b @0 stall 43ms; a>b/2 @0 stall 86ms");
+    assert_eq!(drawn(profile, &to_b_twice), "v2; seed 7; a>b @0 stall 43ms; a>b/1 @0 stall 86ms");
     let to_both =
         [OPEN, (0, "a", Do::Connect(C)), (20, "a", Do::Write(0, "one")), (20, "a", Do::Write(1, "two"))];
-    assert_eq!(drawn(profile, &to_both), "v1; seed 7; a>b @0 stall 43ms; a>c @0 stall 43ms");
+    assert_eq!(drawn(profile, &to_both), "v2; seed 7; a>b @0 stall 43ms; a>c @0 stall 43ms");
 }
 
 #[test]
@@ -120,7 +121,7 @@ fn a_length_and_a_copy_are_no_matter_of_streams() {
     let chances =
         Profile { duplicate: Chance::ALWAYS, corrupt: Chance::ALWAYS, mtu: Some(100), ..Profile::CALM };
     let script = [OPEN, (20, "a", Do::Fill(0, 5_000)), (30, "a", Do::Close(0))];
-    assert_eq!(drawn(chances, &script), "v1; seed 7");
+    assert_eq!(drawn(chances, &script), "v2; seed 7");
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn what_is_put_out_of_order_holds_up_what_follows() {
     let profile = Profile { reorder: Chance::ALWAYS, reorder_by: by, ..Profile::CALM };
     let script = [OPEN, (20, "a", Do::Write(0, "one")), (40, "a", Do::Write(0, "two"))];
     let (plan, transcript) = run(&FaultPlan::default(), profile, &script);
-    assert_eq!(plan.to_string(), "v1; seed 7; a>b @0 stall 30ms; a>b @3 stall 30ms");
+    assert_eq!(plan.to_string(), "v2; seed 7; a>b @0 stall 30ms; a>b @3 stall 30ms");
     let (one, two) = (transcript.find("0.055  b  read  @0"), transcript.find("0.075  b  read  @3"));
     assert!(one.is_some() && one < two, "{transcript}");
 }
@@ -137,20 +138,20 @@ fn what_is_put_out_of_order_holds_up_what_follows() {
 /// A handshake, room in the buffer and a reset take the way there and the way back.
 #[test]
 fn the_ways_there_and_back_can_be_of_different_length() {
-    let mut scenario = scenario(&[
+    let net = net(&[
         OPEN,
         (100, "a", Do::Fill(0, 65_537)),
         (200, "b", Do::Write(0, "x")),
         (300, "b", Do::Write(0, "x")),
     ]);
-    let [a, b] = ["a", "b"].map(|name| scenario.find(name).unwrap());
-    scenario.set_latency(a, b, Duration::from_millis(30));
-    scenario.set_latency(b, a, Duration::from_millis(7));
-    let names = scenario.names();
-    let plan = Prepared::new(&"b>a @1 reset".parse().unwrap(), &names).unwrap();
-    let mut engine = Engine::default();
-    engine.run(&scenario, &Settings { plan, ..Settings::default() });
-    let transcript = engine.transcript(&scenario, &names).to_string();
+    let [a, b] = ends(&net);
+    net.link_latency(a, b, Duration::from_millis(30));
+    net.link_latency(b, a, Duration::from_millis(7));
+    let scenario = Scenario::from(net);
+    let plan = Prepared::new(&"b>a @1 reset".parse().unwrap(), &scenario).unwrap();
+    let mut engine = Engine::new(&scenario);
+    engine.run(&Settings { plan, ..Settings::default() });
+    let transcript = engine.transcript().to_string();
     for line in [
         "0.037  a  connected",
         "0.067  b  connected",

@@ -5,8 +5,17 @@ mod support;
 
 mod greet;
 mod greeter;
+mod hello_tcp;
 mod hello_udp;
 mod http;
+#[cfg(feature = "turmoil")]
+mod parity;
+mod profiles;
+mod select_echo;
+mod suffix_echo;
+mod tcp_chat;
+mod tcp_deadlock;
+mod tcp_sixteen;
 mod udp_broadcast;
 mod udp_chat;
 mod udp_local;
