@@ -17,9 +17,6 @@ use tracing::info;
 
 use crate::machine::{Peer, UnixPath};
 
-/// How long a stream is tried for at most while the listener's queue is full. The system, which waits for a TCP stream,
-/// does not wait for this one.
-const MAX_CONNECT: Duration = Duration::from_secs(30);
 /// How long after a full queue the next try is made.
 const CONNECT_PAUSE: Duration = Duration::from_millis(5);
 
@@ -133,19 +130,17 @@ impl Listener {
     }
 }
 
-/// Opens a stream.
+/// Opens a stream. While the listener's queue is full it is tried again: the system, which waits for a TCP stream, does
+/// not wait for this one.
 pub(super) async fn connect(path: UnixPath) -> io::Result<UnixStream> {
-    let tries = async {
-        loop {
-            match UnixStream::connect(file_path(&path)).await {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    tokio::time::sleep(CONNECT_PAUSE).await;
-                }
-                result => return result,
+    loop {
+        match UnixStream::connect(file_path(&path)).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(CONNECT_PAUSE).await;
             }
+            result => return result,
         }
-    };
-    tokio::time::timeout(MAX_CONNECT, tries).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 /// A datagram socket.
