@@ -65,7 +65,7 @@ impl<M: Machine, F: FnMut(M::Event)> Driven for Typed<M, F> {
 }
 
 /// The next command. Once nobody is left to give one, there is none any more.
-fn poll_receiver<C>(commands: &mut Option<Receiver<C>>, cx: &mut Context<'_>) -> Poll<C> {
+pub(super) fn poll_receiver<C>(commands: &mut Option<Receiver<C>>, cx: &mut Context<'_>) -> Poll<C> {
     let Some(receiver) = commands else { return Poll::Pending };
     match receiver.poll_recv(cx) {
         Poll::Ready(Some(command)) => Poll::Ready(command),
@@ -74,64 +74,5 @@ fn poll_receiver<C>(commands: &mut Option<Receiver<C>>, cx: &mut Context<'_>) ->
             Poll::Pending
         }
         Poll::Pending => Poll::Pending,
-    }
-}
-
-#[cfg(feature = "sim")]
-pub(super) use hosted::Hosted;
-
-#[cfg(feature = "sim")]
-mod hosted {
-    use super::{AnyCommand, Context, Driven, Effects, Input, Instant, Poll, Receiver, Turn, poll_receiver};
-    use crate::actor::Actor;
-    use crate::drive::Told;
-    use crate::host::{Boot, HostId};
-    use crate::scenario::Scenario;
-
-    /// What runs on a host of a scenario, of any type.
-    pub(in crate::drive) struct Hosted<'s, 't> {
-        actor: Box<dyn Actor + 's>,
-        commands: Option<Receiver<Box<dyn AnyCommand>>>,
-        told: &'t mut Told<'t>,
-    }
-
-    impl<'s, 't> Hosted<'s, 't> {
-        /// Makes the machine.
-        pub(in crate::drive) fn new(
-            scenario: &'s Scenario,
-            host: HostId,
-            boot: Boot<'_>,
-            commands: Option<Receiver<Box<dyn AnyCommand>>>,
-            told: &'t mut Told<'_>,
-        ) -> Self {
-            let kind = &scenario.spec().hosts[host.index()].kind;
-            let kind = kind.as_ref().expect("every host of a scenario has something to run");
-            let mut actor = kind.spawn();
-            actor.boot(boot);
-            Self { actor, commands, told }
-        }
-    }
-
-    impl Driven for Hosted<'_, '_> {
-        fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_> {
-            self.actor.handle(input, now)
-        }
-
-        fn effects(&mut self) -> &mut Effects {
-            self.actor.effects()
-        }
-
-        fn poll_command(&mut self, now: &dyn Fn() -> Instant, cx: &mut Context<'_>) -> Poll<Turn<'_>> {
-            let Poll::Ready(command) = poll_receiver(&mut self.commands, cx) else { return Poll::Pending };
-            Poll::Ready(self.actor.handle(Input::Command(&*command), now()))
-        }
-
-        fn tell(&mut self) {
-            let events = self.actor.events();
-            if events.len() > 0 {
-                (self.told)(events, 0..events.len());
-                self.actor.forget_events();
-            }
-        }
     }
 }

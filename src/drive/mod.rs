@@ -10,6 +10,9 @@ mod direct;
 mod driven;
 mod driver;
 mod error;
+#[cfg(feature = "sim")]
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what calls it"))]
+mod hosted;
 mod inbox;
 mod links;
 mod listener;
@@ -39,6 +42,8 @@ use tokio::sync::mpsc::Receiver;
 use tracing::info;
 
 pub use error::DriveError;
+#[cfg(feature = "cli")]
+pub(crate) use hosted::{run_host, run_host_workers};
 #[cfg(feature = "sim")]
 pub use outgoing::LocalFaults;
 #[cfg(feature = "turmoil")]
@@ -231,40 +236,6 @@ pub async fn run_until<M: Machine>(
     let (commands, means) = setup.split();
     let mut driven = Typed::new(machine, commands, event);
     drive_until(&mut driven, means, Box::new(opened), pin!(stop)).await
-}
-
-#[cfg(feature = "sim")]
-pub(crate) use hosts::{Told, run_host};
-#[cfg(feature = "sim")]
-pub(crate) use workers::run_host_workers;
-
-#[cfg(feature = "sim")]
-mod hosts {
-    use std::ops::Range;
-
-    use super::driven::Hosted;
-    use super::{DriveError, Peer, Setup, Status, run_driven};
-    use crate::actor::{AnyCommand, Events};
-    use crate::host::{Boot, HostId};
-    use crate::scenario::Scenario;
-
-    /// Who is told events of any type: the list, and which of it are new.
-    pub(crate) type Told<'a> = dyn FnMut(&dyn Events, Range<usize>) + 'a;
-
-    /// Drives what runs on a host of a scenario as [`run`](super::run) does, whatever its type. `boot` has the addresses of
-    /// the other hosts as they are in this world. Laws are not checked.
-    pub(crate) fn run_host(
-        scenario: &Scenario,
-        host: HostId,
-        boot: Boot<'_>,
-        setup: Setup<Box<dyn AnyCommand>>,
-        opened: impl FnOnce(&[Peer]),
-        told: &mut Told<'_>,
-    ) -> Result<Status, DriveError> {
-        let (commands, means) = setup.split();
-        let mut driven = Hosted::new(scenario, host, boot, commands, told);
-        run_driven(&mut driven, means, Box::new(opened))
-    }
 }
 
 /// Drives until the machine is done or a signal comes, and blocks meanwhile.

@@ -37,42 +37,11 @@ pub fn run_workers<M: Machine>(
     spread(workers, sockets.into(), Box::new(opened), &each)
 }
 
-#[cfg(feature = "sim")]
-pub(crate) use hosts::run_host_workers;
-
-#[cfg(feature = "sim")]
-mod hosts {
-    use std::num::NonZeroUsize;
-    use std::ops::Range;
-
-    use super::{DriveError, Endpoint, Peer, Status, Work, spread};
-    use crate::actor::Events;
-    use crate::drive::driven::Hosted;
-    use crate::host::{Boot, HostId};
-    use crate::scenario::Scenario;
-
-    /// The same for what runs on a host of a scenario. `boot` says what the worker with this number begins with.
-    pub(crate) fn run_host_workers<'b>(
-        workers: NonZeroUsize,
-        (scenario, host): (&Scenario, HostId),
-        boot: &(dyn Fn(usize) -> Boot<'b> + Sync),
-        sockets: Vec<Endpoint>,
-        opened: impl FnOnce(&[Peer]) + Send,
-        told: &(dyn Fn(&dyn Events, Range<usize>) + Sync),
-    ) -> Result<Status, DriveError> {
-        let each = |number, work: &mut Work<'_>| {
-            let mut told = |events: &dyn Events, new: Range<usize>| told(events, new);
-            work(&mut Hosted::new(scenario, host, boot(number), None, &mut told))
-        };
-        spread(workers, sockets, Box::new(opened), &each)
-    }
-}
-
 /// Drives what one worker has made.
-type Work<'a> = dyn FnMut(&mut dyn Driven) -> Result<Status, DriveError> + 'a;
+pub(super) type Work<'a> = dyn FnMut(&mut dyn Driven) -> Result<Status, DriveError> + 'a;
 
 /// Has so many workers each make something and drive it.
-fn spread(
+pub(super) fn spread(
     workers: NonZeroUsize,
     sockets: Vec<Endpoint>,
     opened: Box<dyn FnOnce(&[Peer]) + Send + '_>,

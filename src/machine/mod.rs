@@ -8,7 +8,7 @@ mod conn;
 mod input;
 mod law;
 #[cfg_attr(
-    not(any(feature = "sim", feature = "net")),
+    not(feature = "sim"),
     allow(dead_code, unused_imports, reason = "what drivers of this crate call has no caller then")
 )]
 mod outbox;
