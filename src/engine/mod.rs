@@ -32,6 +32,8 @@ pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use judge::{Broken, Doing, Watch};
+#[cfg(feature = "turmoil")]
+pub(crate) use arrival::Arrival;
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
 

@@ -173,11 +173,6 @@ impl Network {
         (self.has_memory, self.calm) = (all().any(Profile::has_memory), all().all(Profile::is_calm));
     }
 
-    /// How many hosts there are.
-    pub(crate) const fn host_count(&self) -> usize {
-        self.host_count
-    }
-
     /// Sends one datagram where nothing can happen to it: its number, and when and in which order it arrives. `None` where
     /// something can; then [`Network::datagram`] knows.
     #[inline]
