@@ -57,6 +57,19 @@ pub(crate) struct HostFolds {
     pub(crate) on_send: Vec<(usize, OnSend)>,
 }
 
+impl HostFolds {
+    /// Takes out the steps of a fold, whose number those after it move up to.
+    pub(super) fn forget(&mut self, index: usize) {
+        fn forget<S>(steps: &mut Vec<(usize, S)>, index: usize) {
+            steps.retain(|(of, _)| *of != index);
+            steps.iter_mut().filter(|(of, _)| *of > index).for_each(|(of, _)| *of -= 1);
+        }
+        forget(&mut self.on_events, index);
+        forget(&mut self.on_state, index);
+        forget(&mut self.on_send, index);
+    }
+}
+
 /// All of a fold but its steps.
 pub(crate) struct FoldSpec {
     pub(crate) name: String,
