@@ -45,7 +45,7 @@ fn run(trial: &Trial, options: u8, records: &[u8]) {
     let is_change = |fault: &Fault| matches!(fault.kind(), FaultKind::Flip | FaultKind::Truncate);
     if plan.faults().iter().any(is_change) {
         let Some(net) = planted(trial, &options) else { return };
-        scenario = without(net, &[trial.not_with_changed_bytes]);
+        scenario = without(net, trial.not_with_changed_bytes);
     }
     let prepared = Prepared::new(&plan, &scenario).expect("the plan is of these hosts");
     let mut search = Search::new(&scenario, prepared, Profile::default(), 0);

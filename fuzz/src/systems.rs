@@ -22,9 +22,9 @@ pub struct Trial {
     pub(super) about: About,
     pub(super) net: fn(&Options) -> Net,
     /// Adds somebody who calls its server.
-    guest: fn(&Net, &Script, bool),
+    pub(super) guest: fn(&Net, &Script, bool),
     /// Has somebody else play its server.
-    impostor: fn(&Net, &Script, bool),
+    pub(super) impostor: fn(&Net, &Script, bool),
     /// Types something at one of its clients, if that is possible.
     pub(super) type_at: fn(&Net, Instant, usize, &Typed),
     /// With somebody more among the clients.
@@ -71,15 +71,14 @@ pub fn holds(trial: &Trial, input: &[u8]) {
         (trial.type_at)(&net, Instant::START + *after, *client, typed);
     }
     let of_lines = if script.typed.is_empty() { &[] } else { trial.not_with_any_line };
-    judge(&without(net, &[exempt, of_lines]), &script);
+    judge(&without(net, &[exempt, of_lines].concat()), &script);
 }
 
-/// What becomes of a net without these properties.
-pub(super) fn without(net: Net, exempt: &[&[&str]]) -> Scenario {
-    let mut names: Vec<&str> = exempt.concat();
-    names.sort_unstable();
-    names.dedup();
-    names.into_iter().fold(net, Net::without_property).into()
+/// What becomes of a net without those of these properties that it has: some depend on options.
+pub(super) fn without(net: Net, exempt: &[&str]) -> Scenario {
+    let leave_out =
+        |net: Net, name: &&str| if net.has_property(name) { net.without_property(name) } else { net };
+    exempt.iter().fold(net, leave_out).into()
 }
 
 fn judge(scenario: &Scenario, script: &Script) {
@@ -91,19 +90,17 @@ fn judge(scenario: &Scenario, script: &Script) {
 }
 
 /// One host more, who calls the server.
-fn guest<S: Machine>(net: &Net, script: &Script, is_stream: bool) {
+pub(super) fn guest<S: Machine>(net: &Net, script: &Script, is_stream: bool) {
     let (server, steps) = (net.find::<S>("server"), steps(script));
     let place = net.host("guest").promises(anything());
     let place = if is_stream { place } else { place.udp(FIRST_EPHEMERAL_PORT) };
     place.machine(move |boot| Puppet::<(), ()>::new(Arc::clone(&steps), Some(boot.peer(server)), is_stream));
 }
 
-fn impostor<S: Machine>(net: &Net, script: &Script, is_stream: bool) {
+pub(super) fn impostor<S: Machine>(net: &Net, script: &Script, is_stream: bool) {
     let (server, steps) = (net.find::<S>("server"), steps(script));
     net.promises(server, anything());
-    net.replace(server, move |_| {
-        Puppet::<S::Command, S::Event>::new(Arc::clone(&steps), None, is_stream)
-    });
+    net.replace(server, move |_| Puppet::<S::Command, S::Event>::new(Arc::clone(&steps), None, is_stream));
 }
 
 fn steps(script: &Script) -> Arc<[Step]> {

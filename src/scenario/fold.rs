@@ -113,6 +113,7 @@ pub struct Fold<'n, S> {
 
 impl<'n, S: Hash + 'static> Fold<'n, S> {
     pub(super) fn new(net: &'n Net, name: String, init: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        assert!(!net.has_property(&name), "two properties are called {name:?}");
         let index = net.with(|spec| {
             spec.folds.push(FoldSpec {
                 name,

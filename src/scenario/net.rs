@@ -315,12 +315,8 @@ impl Net {
         test: impl Fn(&Run<'_>) -> A + Send + Sync + 'static,
     ) {
         let name = name.into();
-        self.with(|spec| {
-            let is_new = spec.properties.iter().all(|other| other.name != name)
-                && spec.folds.iter().all(|other| other.name != name);
-            assert!(is_new, "two properties are called {name:?}");
-            spec.properties.push(Property::new(name, demand, test));
-        });
+        assert!(!self.has_property(&name), "two properties are called {name:?}");
+        self.with(|spec| spec.properties.push(Property::new(name, demand, test)));
     }
 
     /// It holds after every input.
@@ -374,6 +370,9 @@ impl Net {
     }
 
     /// Begins a property with a state of its own: see [`Fold`].
+    ///
+    /// # Panics
+    /// If another property has this name, here and below.
     pub fn fold<S: Hash + 'static>(
         &self,
         name: impl Into<String>,
@@ -385,6 +384,14 @@ impl Net {
     /// Begins a property that judges operations by a sequential model of what they do: see [`History`].
     pub fn history<M: Model>(&self, name: impl Into<String>, model: M) -> History<'_, M> {
         History::new(self, name.into(), model)
+    }
+
+    /// Whether something of this name is to hold.
+    pub fn has_property(&self, name: &str) -> bool {
+        self.with(|spec| {
+            spec.properties.iter().any(|other| other.name == name)
+                || spec.folds.iter().any(|other| other.name == name)
+        })
     }
 
     /// The same net without one of its properties: one that need not hold where somebody else plays a role.
