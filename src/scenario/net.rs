@@ -199,6 +199,14 @@ impl Net {
         });
     }
 
+    /// What the machine of a host promises from now on, whatever plays the role.
+    ///
+    /// # Panics
+    /// If the host is of another net.
+    pub fn promises<R: Role>(&self, host: Host<R>, promises: Promises) {
+        self.with_host(host, |spec| spec.promises = promises);
+    }
+
     /// How long a packet takes from host to host, where [`Net::link_latency`] says nothing else.
     pub fn latency(&self, latency: Duration) {
         self.with(|spec| spec.latency = latency);
@@ -307,12 +315,8 @@ impl Net {
         test: impl Fn(&Run<'_>) -> A + Send + Sync + 'static,
     ) {
         let name = name.into();
-        self.with(|spec| {
-            let is_new = spec.properties.iter().all(|other| other.name != name)
-                && spec.folds.iter().all(|other| other.name != name);
-            assert!(is_new, "two properties are called {name:?}");
-            spec.properties.push(Property::new(name, demand, test));
-        });
+        assert!(!self.has_property(&name), "two properties are called {name:?}");
+        self.with(|spec| spec.properties.push(Property::new(name, demand, test)));
     }
 
     /// It holds after every input.
@@ -366,6 +370,9 @@ impl Net {
     }
 
     /// Begins a property with a state of its own: see [`Fold`].
+    ///
+    /// # Panics
+    /// If another property has this name, here and below.
     pub fn fold<S: Hash + 'static>(
         &self,
         name: impl Into<String>,
@@ -377,6 +384,33 @@ impl Net {
     /// Begins a property that judges operations by a sequential model of what they do: see [`History`].
     pub fn history<M: Model>(&self, name: impl Into<String>, model: M) -> History<'_, M> {
         History::new(self, name.into(), model)
+    }
+
+    /// Whether something of this name is to hold.
+    pub fn has_property(&self, name: &str) -> bool {
+        self.with(|spec| {
+            spec.properties.iter().any(|other| other.name == name)
+                || spec.folds.iter().any(|other| other.name == name)
+        })
+    }
+
+    /// The same net without one of its properties: one that need not hold where somebody else plays a role.
+    ///
+    /// # Panics
+    /// If no property has this name.
+    #[must_use]
+    pub fn without_property(self, name: &str) -> Self {
+        self.with(|spec| {
+            if let Some(index) = spec.properties.iter().position(|property| property.name == name) {
+                spec.properties.remove(index);
+                return;
+            }
+            let index = spec.folds.iter().position(|fold| fold.name == name);
+            let index = index.unwrap_or_else(|| panic!("no property is called {name:?}"));
+            spec.folds.remove(index);
+            spec.hosts.iter_mut().for_each(|host| host.folds.forget(index));
+        });
+        self
     }
 
     /// The same net with nothing to hold: to say something else of hosts that somebody else has made.
