@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lossproof::machine::{Conn, Effect, limits};
-use lossproof::{Outbox, Peer};
+use lossproof::Peer;
+use lossproof::machine::{Conn, Effect, Outlet, limits};
 
 /// How many messages pass before a drain: a driver drains after each input, and one may lead to many.
 const MESSAGES: usize = 64;
@@ -32,11 +32,11 @@ fn datagrams(criterion: &mut Criterion) {
     let peer = peer();
     let mut group = criterion.benchmark_group("outbox/datagrams");
     group.throughput(Throughput::Elements(MESSAGES as u64));
-    let mut out = Outbox::<()>::default();
+    let mut out = Outlet::<()>::new();
     group.bench_function("lossproof", |bencher| {
         bencher.iter(|| {
             for _ in 0..MESSAGES {
-                out.send(black_box(peer), black_box(PAYLOAD));
+                out.outbox().send(black_box(peer), black_box(PAYLOAD));
             }
             let mut sent_len = 0;
             out.drain(|effect| sent_len += take(&effect));
@@ -74,11 +74,11 @@ fn formatted(criterion: &mut Criterion) {
     let peer = peer();
     let mut group = criterion.benchmark_group("outbox/formatted_datagrams");
     group.throughput(Throughput::Elements(MESSAGES as u64));
-    let mut out = Outbox::<()>::default();
+    let mut out = Outlet::<()>::new();
     group.bench_function("lossproof", |bencher| {
         bencher.iter(|| {
             for len in 0..MESSAGES {
-                out.send_fmt(peer, format_args!("Your data was {} bytes long", black_box(len)));
+                out.outbox().send_fmt(peer, format_args!("Your data was {} bytes long", black_box(len)));
             }
             let mut sent = 0;
             out.drain(|effect| sent += usize::from(take(&effect) > 0));
@@ -101,13 +101,13 @@ fn formatted(criterion: &mut Criterion) {
 fn fan_out(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("outbox/one_message_to_100_streams");
     group.throughput(Throughput::Elements(STREAMS as u64));
-    let mut out = Outbox::<()>::default();
+    let mut out = Outlet::<()>::new();
     let conns: Vec<Conn> = (0..STREAMS).map(|_| out.accept(limits::SEND_BUFFER_LEN as u32)).collect();
     group.bench_function("lossproof", |bencher| {
         bencher.iter(|| {
-            let chunk = out.put(black_box(PAYLOAD));
+            let chunk = out.outbox().put(black_box(PAYLOAD));
             for conn in &conns {
-                assert_eq!(out.write_chunk(*conn, chunk), PAYLOAD.len());
+                assert_eq!(out.outbox().write_chunk(*conn, chunk), PAYLOAD.len());
             }
             let mut written_len = 0;
             out.drain(|effect| written_len += take(&effect));

@@ -27,9 +27,6 @@ impl HostId {
         Peer::V4 { ip: Ipv4Addr::new(192, 168, high, low), port }
     }
 
-    pub(crate) const fn address(self, port: u16) -> Peer {
-        self.v4(port)
-    }
 
     /// The IPv6 address of the host: fd00::1 for the first.
     pub(crate) const fn v6(self, port: u16) -> Peer {

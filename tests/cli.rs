@@ -265,7 +265,7 @@ fn check_tells_what_it_found() {
         "  a reply answers the request it is for\n",
         "  the laws: 1 time does not go back; ",
         "\n\nin some runs:\n  the client gives up (",
-        "  replay: lossproof sim udp-remote --faults 'v1; seed ",
+        "  replay: lossproof sim udp-remote --faults 'v2; seed ",
     ] {
         assert!(report.contains(part), "{part:?} in {report}");
     }
@@ -454,7 +454,7 @@ fn an_option_or_a_bug_of_another_system_is_refused() {
 fn options_stand_in_the_replay_line_as_they_were_given() {
     let text = "it's a \"text\" of $HOME";
     let report = quiet(&["check", "greet", "--text", text, "--runs", "3", "--time-scale", "0.5"], 0);
-    let replay = r#"  replay: lossproof sim greet --text 'it'\''s a "text" of $HOME' --time-scale 0.5 --faults 'v1; seed "#;
+    let replay = r#"  replay: lossproof sim greet --text 'it'\''s a "text" of $HOME' --time-scale 0.5 --faults 'v2; seed "#;
     assert!(report.contains(replay), "{report}");
 }
 
@@ -491,7 +491,7 @@ fn what_an_exhaustive_search_finds_is_reported_and_made_again() {
     assert!(report.contains("\n  after 2 runs ("), "{report}");
     // Shrunk: what is cut off there is as bad.
     assert!(report.contains("\n    server>client #0 truncate 12\n"), "{report}");
-    let plan = "v1; server>client #0 truncate 12";
+    let plan = "v2; server>client #0 truncate 12";
     assert!(
         report.contains(&format!("\n  replay: lossproof sim udp-remote --faults '{plan}'\n")),
         "{report}"

@@ -120,7 +120,7 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
         "FAILED a_request_is_counted_once: a request is counted twice\n  it happened at 0.105\n  after ",
         " simulated)\n  minimal: 1 fault, 4 packets   (from ",
         "    server>client #0 drop\n",
-        "  replay: LOSSPROOF_REPLAY='v1; server>client #0 drop' cargo test a_request_is_counted_once\n",
+        "  replay: LOSSPROOF_REPLAY='v2; server>client #0 drop' cargo test a_request_is_counted_once\n",
         "0.105  server  broken a request is counted twice: it happened at 0.105\n",
     ] {
         assert!(report.contains(part), "{part:?} in {report}");
@@ -130,7 +130,7 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
     let capture = if cfg!(feature = "capture") { "capture.pcapng " } else { "" };
     let kept = format!("report.txt fault.plan transcript.txt ladder.txt page.html {capture}test.rs");
     assert!(report.contains(&format!("\n  files: {}\n         {kept}\n", directory.display())), "{report}");
-    assert_eq!(read("fault.plan"), "v1; server>client #0 drop\n");
+    assert_eq!(read("fault.plan"), "v2; server>client #0 drop\n");
     assert!(read("report.txt").starts_with("FAILED a_request_is_counted_once"));
     assert!(
         read("transcript.txt")
@@ -147,7 +147,7 @@ fn a_check_that_fails_says_why_and_how_to_see_it_again() {
     assert!(row(" ! ", "─ drop: #0 \"counted\" ") && row(" ✗ ", "a request is counted twice"), "{ladder}");
     let page = read("page.html");
     let replay =
-        "\"replay\":\"LOSSPROOF_REPLAY='v1; server>client #0 drop' cargo test a_request_is_counted_once\"";
+        "\"replay\":\"LOSSPROOF_REPLAY='v2; server>client #0 drop' cargo test a_request_is_counted_once\"";
     assert!(page.contains("<h1>a_request_is_counted_once</h1>") && page.contains(replay), "{page}");
     assert!(page.contains("a request is counted twice: it happened at 0.105"), "{page}");
     #[cfg(feature = "capture")]
@@ -233,7 +233,7 @@ fn a_test_that_replays_a_plan_makes_it_and_ends_with_it() {
     );
     // After it the environment and the search have their say again: nothing is drawn, nothing fails.
     Check::new("after", &scenario(), &once()).runs(3).assert();
-    let none = panic_of(|| lossproof::harness::replay("v1", || ()));
+    let none = panic_of(|| lossproof::harness::replay("v2", || ()));
     assert!(none.starts_with("the test made no check"), "{none}");
 }
 
@@ -251,7 +251,7 @@ fn a_limit_on_shrinking_is_said() {
 
 #[test]
 fn a_replay_makes_the_run_again_and_no_other() {
-    let again = said(&checked(&[("LOSSPROOF_REPLAY", "v1; server>client #0 drop")]));
+    let again = said(&checked(&[("LOSSPROOF_REPLAY", "v2; server>client #0 drop")]));
     assert!(
         again.contains("FAILED a_request_is_counted_once") && again.contains("  after 1 run ("),
         "{again}"
@@ -291,7 +291,26 @@ fn one_direction_can_be_worse_than_the_other() {
     let tally = check(client, server);
     assert!(tally.fired_kinds().any(|(kind, times)| kind == FaultKind::Drop && times > 100));
     let report = panic_of(|| check(server, client));
-    assert!(report.contains("LOSSPROOF_REPLAY='v1; server>client #0 drop' "), "{report}");
+    assert!(report.contains("LOSSPROOF_REPLAY='v2; server>client #0 drop' "), "{report}");
+}
+
+/// The latency of a single link is there when a failure is made small, and when its plan is made again.
+#[test]
+fn a_failure_keeps_the_latency_of_its_link() {
+    let (scenario, _) = (scenario(), once());
+    let [server, client] = ["server", "client"].map(|name| scenario.find(name).expect("it is there"));
+    let late = [Property::never("it takes long", |view| {
+        view.events.last().is_some_and(|happened| happened.at >= Instant::from_millis(30))
+    })];
+    let profile = Profile { latency: Duration::from_millis(40), ..Profile::LOSSY };
+    let links = Links::default().between(client, server, profile);
+    let check = || Check::new("long_link", &scenario, &late).links(links.clone()).runs(100);
+    let report = panic_of(|| check().assert());
+    let plan = report.split("LOSSPROOF_REPLAY='").nth(1).and_then(|rest| rest.split('\'').next());
+    // It takes no loss.
+    assert_eq!(plan, Some("v2"), "{report}");
+    let again = panic_of(|| lossproof::harness::replay("v2", || check().assert()));
+    assert!(again.contains("it takes long"), "{again}");
 }
 
 /// The latency of a single link is there when a failure is made small, and when its plan is made again.
@@ -366,7 +385,7 @@ fn what_has_to_converge_does_so_from_the_calm_on() {
     let said =
         panic_of(|| Check::new("late", &scenario, &soon).profile(lost).runs(1).calm_at(calm_at).assert());
     let detail = "FAILED late: the client ends\n  not converged: not within 0.05 s after the calm at 1.050\n";
-    assert!(said.starts_with(detail) && said.contains("LOSSPROOF_REPLAY='v1; calm 1050ms; "), "{said}");
+    assert!(said.starts_with(detail) && said.contains("LOSSPROOF_REPLAY='v2; calm 1050ms; "), "{said}");
 }
 
 /// Plans that are kept are run first, in the order of their names; what is no plan is left alone.

@@ -212,7 +212,7 @@ fn faults_that_never_fired_go_first() {
     let mut search = Search::new(&scenario, &properties, prepared, Profile::CALM, 7);
     let failure = search.runs(0..1).failure.expect("who asks once gets no answer");
     let shrunk = search.shrink(&failure, 1_000);
-    assert_eq!(shrunk.failure.plan.to_string(), "v1; asker>server #0 drop");
+    assert_eq!(shrunk.failure.plan.to_string(), "v2; asker>server #0 drop");
     assert!(shrunk.is_minimal && shrunk.runs <= 4, "{}", shrunk.runs);
 }
 
@@ -286,7 +286,7 @@ fn a_run_that_is_made_two_times_and_differs_is_named_with_where() {
     );
     assert!(failure.transcript.contains("0.000  asker   broken not deterministic: first difference"));
     let shrunk = twice().shrink(&failure, 1_000);
-    assert_eq!((shrunk.failure.plan.to_string(), shrunk.is_minimal), ("v1".to_owned(), true));
+    assert_eq!((shrunk.failure.plan.to_string(), shrunk.is_minimal), ("v2".to_owned(), true));
     // What is determined is the same two times, whatever else is wrong with it.
     let right = self::scenario(Bug::None);
     let tally = Search::new(&right, &properties, Prepared::default(), profile(), 7).twice().runs(0..200);
@@ -385,7 +385,7 @@ fn a_failure_to_converge_is_shrunk_with_its_calm() {
     let failure = search.runs(0..100).failure.unwrap();
     let shrunk = search.shrink(&failure, 1_000);
     assert!(shrunk.is_minimal && shrunk.failure.plan.len() == 1, "{shrunk:?}");
-    assert!(shrunk.failure.plan.to_string().starts_with("v1; calm 5s; "), "{}", shrunk.failure.plan);
+    assert!(shrunk.failure.plan.to_string().starts_with("v2; calm 5s; "), "{}", shrunk.failure.plan);
     assert!(shrunk.failure.detail.starts_with("not converged: "), "{}", shrunk.failure.detail);
 }
 

@@ -256,7 +256,7 @@ fn plots_show_what_was_measured() {
     assert!(page.contains(&table.replace('>', "&gt;")), "the page has the table");
     assert_eq!(page.matches("<svg").count(), 4);
     assert!(
-        page.contains("<h1>udp-remote --faults 'v1; client&gt;server #9 drop' --seed 0</h1>"),
+        page.contains("<h1>udp-remote --faults 'v2; client&gt;server #9 drop' --seed 0</h1>"),
         "it is escaped"
     );
     assert!(!page.contains(">\nclosed form"), "it does not hold here");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use lossproof::engine::{Engine, Keep, Settings};
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
+use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario, Status};
 
 /// How many packets one run has: half of them there, half of them back.
 const PACKETS: u64 = 10_000;
@@ -23,13 +23,9 @@ impl Machine for Ponger {
     type Event = ();
 
     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<()>) {
-        if let Input::Datagram { peer, bytes } = input {
-            out.send(peer, bytes);
+        if let Input::Datagram { bytes, .. } = input {
+            out.reply(bytes);
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 
@@ -45,7 +41,7 @@ impl Machine for Pinger {
     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<()>) {
         match input {
             Input::Start { .. } => out.send(self.server, PAYLOAD),
-            Input::Datagram { peer, bytes } if peer == self.server => {
+            Input::Datagram { peer, bytes, .. } if peer == self.server => {
                 self.left -= 1;
                 if self.left == 0 {
                     out.done(Status::Success);
@@ -56,23 +52,16 @@ impl Machine for Pinger {
             _ => {}
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
-fn scenario() -> Scenario<(), ()> {
-    let mut scenario = Scenario::new("ping-pong");
-    scenario.latency = LATENCY;
-    scenario.max_time = Instant::FAR_FUTURE;
-    let server =
-        scenario.host("server", Binding::Datagram { port: PORT, connect: None }, |_| Box::new(Ponger));
-    let server = scenario.peer(server);
-    scenario.host("client", Binding::Datagram { port: PORT, connect: Some(server) }, move |_| {
-        Box::new(Pinger { server, left: PACKETS / 2 })
-    });
-    scenario
+fn scenario() -> Scenario {
+    let net = Net::new("ping-pong");
+    net.latency(LATENCY);
+    net.max_time(Duration::MAX);
+    let server = net.host("server").udp(PORT).machine(|_| Ponger);
+    let client = net.host("client").udp(PORT).connected(server);
+    client.machine(move |boot| Pinger { server: boot.peer(server), left: PACKETS / 2 });
+    net.into()
 }
 
 /// The same by hand: a heap of events, two structs, buffers that are used again.
@@ -189,11 +178,11 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(PACKETS));
     let scenario = scenario();
     for (name, keep) in [("engine", Keep::Outcome), ("engine_log", Keep::Log)] {
-        let mut engine = Engine::default();
+        let mut engine = Engine::new(&scenario);
         let settings = Settings { keep, laws: None, ..Settings::default() };
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let outcome = engine.run(&scenario, &settings);
+                let outcome = engine.run(&settings);
                 assert_eq!(outcome.packets, PACKETS);
             });
         });

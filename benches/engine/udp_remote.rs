@@ -8,12 +8,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
-use lossproof::Instant;
 use lossproof::check::Search;
 use lossproof::engine::{Ended, Engine, Keep, Prepared, Settings};
 use lossproof::fault::{FaultPlan, Profile};
-use lossproof::systems::udp_remote::{MESSAGE, UdpRemote};
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::systems::udp_remote::{self, MESSAGE};
+use lossproof::{Instant, Scenario};
 
 /// Every request is lost: the server is never heard of.
 const REQUESTS: &str = "client>server #0 drop; client>server #1 drop; client>server #2 drop; \
@@ -168,28 +168,28 @@ fn in_turmoil(lost: [u64; 2]) {
     sim.run().expect("the simulation ends well");
 }
 
-fn prepared(plan: &str, names: &[&str]) -> Prepared {
+fn prepared(plan: &str, scenario: &Scenario) -> Prepared {
     let plan: FaultPlan = plan.parse().expect("the plan can be read");
-    Prepared::new(&plan, names).expect("the plan names hosts of the scenario")
+    Prepared::new(&plan, scenario).expect("the plan names hosts of the scenario")
 }
 
 fn bench_plan(criterion: &mut Criterion, (name, plan, lost): (&str, &str, [u64; 2])) {
-    let options = Options::default();
-    let (scenario, properties) = (UdpRemote::scenario(&options), UdpRemote::properties(&options));
-    let plan = prepared(plan, &scenario.names());
+    let scenario = Scenario::from(udp_remote::net(&Options::default()));
+    let plan = prepared(plan, &scenario);
     let mut group = criterion.benchmark_group(format!("udp_remote_five_drops/{name}"));
     group.throughput(Throughput::Elements(1));
     for (name, keep) in [("engine", Keep::Outcome), ("engine_log", Keep::Log)] {
-        let mut engine = Engine::default();
-        let settings = Settings { plan: plan.clone(), keep, laws: None, ..Settings::default() };
+        let mut engine = Engine::new(&scenario);
+        let settings =
+            Settings { plan: plan.clone(), keep, laws: None, properties: false, ..Settings::default() };
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let outcome = engine.run(&scenario, &settings);
+                let outcome = engine.run(&settings);
                 assert_eq!((outcome.ended, outcome.at), (Ended::Quiet, GIVEN_UP));
             });
         });
     }
-    let mut search = Search::new(&scenario, &properties, plan, Profile::default(), 7);
+    let mut search = Search::new(&scenario, plan, Profile::default(), 7);
     group.bench_function("check", |bencher| {
         bencher.iter_custom(|runs| {
             let begin = now();

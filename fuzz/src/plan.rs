@@ -69,7 +69,7 @@ fn fault(&[kind, hosts, few, shift, ref large @ ..]: &[u8; 12]) -> Fault {
     let host = |index: u8| HOSTS[usize::from(index & 7)].to_owned();
     let flow = Flow { from: host(hosts), to: host(hosts >> 4) };
     let datagram = |fault| Fault::Datagram { flow: flow.clone(), n: large, fault };
-    let stream = |fault| Fault::Stream { flow: flow.clone(), conn: u32::from(few) + 1, at: large, fault };
+    let stream = |fault| Fault::Stream { flow: flow.clone(), conn: u32::from(few), at: large, fault };
     let at_host = |fault| Fault::Host { at: Instant::from_nanos(large), fault };
     let n = |by: u64| u64::from(few) << by;
     match kind % 15 {
@@ -90,7 +90,7 @@ fn fault(&[kind, hosts, few, shift, ref large @ ..]: &[u8; 12]) -> Fault {
             fault: StreamFault::Stall(span),
         },
         7 => stream(StreamFault::Reset),
-        8 => Fault::CutEvery { flow, conn: u32::from(few) + 1, len: NonZeroU64::MIN.saturating_add(large) },
+        8 => Fault::CutEvery { flow, conn: u32::from(few), len: NonZeroU64::MIN.saturating_add(large) },
         9 => at_host(HostFault::Partition { a: host(hosts), b: host(hosts >> 4) }),
         10 => at_host(HostFault::PartitionOneWay(flow)),
         11 => at_host(HostFault::Heal),

@@ -93,7 +93,7 @@ fn fault(
     let at = Instant::from_millis(u64::from(number));
     let datagram = |fault| Fault::Datagram { flow: flow.clone(), n: u64::from(low & 63), fault };
     let stream = |fault| {
-        let conn = 1 + u32::from(high & 3);
+        let conn = u32::from(high & 3);
         Fault::Stream { flow: flow.clone(), conn, at: u64::from(number >> 10 << 8 | u16::from(low)), fault }
     };
     let at_host = |fault| Fault::Host { at, fault };
@@ -105,7 +105,7 @@ fn fault(
         FaultKind::Truncate => datagram(DatagramFault::Truncate(u32::from(amount))),
         FaultKind::Cut if amount > 0 => stream(StreamFault::Cut),
         FaultKind::Cut => Fault::CutEvery {
-            conn: 1 + u32::from(high & 3),
+            conn: u32::from(high & 3),
             len: NonZeroU64::MIN.saturating_add(u64::from(low)),
             flow,
         },

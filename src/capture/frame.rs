@@ -84,7 +84,7 @@ impl Framer {
 
 /// The address of a host.
 pub(super) fn address(host: HostId) -> Ipv4Addr {
-    match host.address(0).inet().map(|addr| addr.ip()) {
+    match host.v4(0).inet().map(|addr| addr.ip()) {
         Some(IpAddr::V4(ip)) => ip,
         // Simulated hosts have addresses of IPv4.
         _ => Ipv4Addr::UNSPECIFIED,

@@ -78,6 +78,6 @@ mod tests {
                 .parse()
                 .unwrap();
         let moved = before.moved(&plan, &after, &["a", "b"]);
-        assert_eq!(moved.to_string(), "v1; commands 2; a>b #0 drop; a>b #1 duplicate; at 1s heal");
+        assert_eq!(moved.to_string(), "v2; commands 2; a>b #0 drop; a>b #1 duplicate; at 1s heal");
     }
 }

@@ -67,7 +67,7 @@ impl Outgoing {
             }
         }
         let mut network = Network::default();
-        let listeners = [None, None].into_iter();
+        let listeners = [[], []].into_iter();
         let terrain = Terrain {
             latency: Duration::ZERO,
             latencies: &[],
@@ -92,9 +92,9 @@ impl Outgoing {
     /// A stream stands: its connection counts from now on.
     pub(super) fn opened(&mut self, now: Instant, id: u32, conn: Conn, peer: Peer) {
         let peer = PEER.address(peer.port().unwrap_or(0));
-        if let Some(at) = self.network.connect(now, OWN, conn, peer) {
-            self.streams.insert(id, at);
-        }
+        let at = self.network.connect(now, OWN, conn, OWN.address(0), Some(PEER), peer);
+        self.network.opened(at);
+        self.streams.insert(id, at);
         self.network.streams.sent.clear();
     }
 

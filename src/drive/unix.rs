@@ -15,12 +15,9 @@ use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixDatagram, UnixListener, UnixStream};
 use tracing::info;
 
-use crate::machine::{Peer, UnixPath};
+use crate::machine::{Peer, UnixPath, limits};
 
-/// How long a stream is tried for at most while the listener's queue is full. The system, which waits for a TCP stream,
-/// does not wait for this one.
-const MAX_CONNECT: Duration = Duration::from_secs(30);
-/// How long after a full queue the next try is made.
+/// How long after a full queue the next try is made. The system, which waits for a TCP stream, does not wait for this one.
 const CONNECT_PAUSE: Duration = Duration::from_millis(5);
 
 /// How many datagrams are discarded at most when a peer is found again. Systems queue 10 or 512 unless told otherwise.
@@ -145,7 +142,9 @@ pub(super) async fn connect(path: UnixPath) -> io::Result<UnixStream> {
             }
         }
     };
-    tokio::time::timeout(MAX_CONNECT, tries).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    tokio::time::timeout(limits::MAX_CONNECT, tries)
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// A datagram socket.

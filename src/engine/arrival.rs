@@ -147,7 +147,7 @@ impl World<'_> {
             Delivery::Failed(reason) => {
                 effects.release(conn);
                 streams.forget(at);
-                let link = (link.number > 0).then_some(link);
+                let link = self.spec.host_at(peer).map(|_| link);
                 (What::ConnectFailed(link, reason), Arrival::ConnectFailed { conn, peer, reason })
             }
             Delivery::Data { offset, len } => {

@@ -19,7 +19,7 @@ pub struct Wait {
     pub writer: HostId,
     /// Who has paused the stream.
     pub reader: HostId,
-    /// Which connection between the two, from 1.
+    /// Which connection between the two, from 0.
     pub conn: u32,
     /// The paused end.
     end: StreamEnd,
@@ -66,7 +66,7 @@ impl fmt::Display for Named<'_> {
         let len = limits::SEND_BUFFER_LEN;
         write!(f, "{writer} waits for {reader} to read {len} bytes ({writer}>{reader}")?;
         // The first connection has no number, as in plans.
-        if *conn == 1 { f.write_str(")") } else { write!(f, "/{conn})") }
+        if *conn == 0 { f.write_str(")") } else { write!(f, "/{conn})") }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::mem;
+use std::net::Ipv4Addr;
 
 use super::queue::{Flights, Slab};
 use super::{Entry, Event, Keep, Queue, Settings};
@@ -61,7 +62,7 @@ impl<'s> World<'s> {
     pub(crate) fn reset(&mut self, settings: &Settings, generated: &[Timed]) {
         let spec = self.spec;
         self.queue.clear();
-        let listeners = spec.hosts.iter().map(|host| host.listeners.as_slice());
+        let listeners = spec.hosts.iter().map(|host| host.listeners.iter().copied());
         let (latency, latencies) = settings.latencies(spec);
         let terrain = Terrain {
             latency,
@@ -108,10 +109,13 @@ impl<'s> World<'s> {
             Effect::Send { local, peer, bytes } => self.send(host, (local, peer), bytes, now),
             Effect::Connect { conn, peer } => {
                 let (local, to) = (self.spec.dials_from(host, peer), self.spec.host_at(peer));
-                if let Some(at) = self.network.connect(now, host, conn, local, to, peer) {
+                let at = self.network.connect(now, host, conn, local, to, peer);
+                if to.is_some() {
                     self.record_link(now, host, at, What::Connect);
                 }
-                self.pipes.push([VecDeque::new(), VecDeque::new()]);
+                // The slot may be that of a stream which is over.
+                self.pipes.resize_with(self.pipes.len().max(at.stream as usize + 1), Default::default);
+                self.pipes[at.stream as usize].iter_mut().for_each(VecDeque::clear);
             }
             Effect::Write { conn, bytes } => self.write(host, conn, bytes, now),
             Effect::Save { bytes } => {
@@ -176,7 +180,7 @@ impl<'s> World<'s> {
         if let Some(to) = self.spec.host_at(peer) {
             return self.send_to(host, to, (local, peer, false), bytes, now);
         }
-        if !is_broadcast(peer) {
+        if peer.ip() != Some(Ipv4Addr::BROADCAST.into()) {
             return self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { peer, bytes });
         }
         for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
@@ -337,8 +341,4 @@ impl<'s> World<'s> {
         let streams = &self.network.streams;
         Link { peer: streams.host(at.other()), number: streams.number(at) }
     }
-}
-
-fn is_broadcast(peer: Peer) -> bool {
-    peer.inet().is_some_and(|addr| addr.ip() == std::net::Ipv4Addr::BROADCAST)
 }

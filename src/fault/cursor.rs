@@ -47,6 +47,12 @@ impl<'t> Cursor<'t> {
         (!self.rest().is_empty()).then_some(self.at)
     }
 
+    /// The byte offset of what comes next.
+    pub(super) fn next_at(&mut self) -> usize {
+        self.skip_blanks();
+        self.at
+    }
+
     /// Reads the word that comes next.
     pub(super) fn word(&mut self) -> Word<'t> {
         self.skip_blanks();
@@ -99,8 +105,8 @@ impl<'t> Cursor<'t> {
 
     /// The error that something else was expected than what comes next.
     pub(super) fn unexpected_next(&mut self, expected: impl Into<String>) -> ParseError {
-        self.skip_blanks();
-        self.unexpected(self.at, expected)
+        let at = self.next_at();
+        self.unexpected(at, expected)
     }
 
     /// The error that something else was expected than what stands at the byte offset `at`.

@@ -83,9 +83,6 @@ pub enum PlanError {
     /// A name that the text form cannot hold.
     #[error("'{}' is not a host name; use ASCII letters, digits, '_', '-' and '.'", .0.escape_debug())]
     HostName(String),
-    /// Connections are counted from 1.
-    #[error("connections are counted from 1; write {0}/1, or leave the number out")]
-    ZeroConn(Flow),
     /// A span of time of no length.
     #[error("{0} must be at least 1ns")]
     ZeroSpan(&'static str),

@@ -10,7 +10,7 @@
 //! let plan: FaultPlan = "seed 7; client>server #3 drop; at 2s partition client|server".parse()?;
 //! assert_eq!(plan.seed, Some(7));
 //! assert_eq!(plan.faults()[0].kind(), FaultKind::Drop);
-//! assert_eq!(plan.to_string(), "v1; seed 7; client>server #3 drop; at 2s partition client|server");
+//! assert_eq!(plan.to_string(), "v2; seed 7; client>server #3 drop; at 2s partition client|server");
 //! # Ok::<(), lossproof::fault::ParseError>(())
 //! ```
 //!
@@ -21,7 +21,7 @@
 //!
 //! | item | meaning |
 //! |---|---|
-//! | `v1` | the version of the text; comes first, may be left out |
+//! | `v2` | the version of the text; comes first, may be left out |
 //! | `seed 7` | the seed of the run, at most once |
 //! | `link 5ms` | the latency of every link, at most once |
 //! | `calm 10s` | from then on nothing goes wrong: no fault hits, partitions are over, hosts that are down start anew |
@@ -33,7 +33,7 @@
 //! | `a>b #3 truncate 4` | its first 4 bytes arrive |
 //! | `a>b @9 cut` | a read that would pass byte 9 of the stream ends there |
 //! | `a>b cut every 8 bytes` | every read ends at a multiple of 8 bytes |
-//! | `a>b/2 @16 stall 2s` | byte 16 and all after it, on the second connection, come 2 s later |
+//! | `a>b/1 @16 stall 2s` | byte 16 and all after it, on the second connection, come 2 s later |
 //! | `a>b @9 reset` | the connection is reset once 9 bytes have passed |
 //! | `at 2s partition a\|b` | nothing passes between `a` and `b`; `a>b` stops that direction alone |
 //! | `at 5s heal` | every partition ends |
@@ -43,12 +43,16 @@
 //! | `at 3s restart a` | the host starts anew |
 //! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead, all its skews together 100 years at most |
 //!
+//! Datagrams `#n`, bytes `@n` and connections `/n` are all counted from 0; the first connection is written without a number.
+//! A text that begins with `v1` counts its connections from 1, and is printed as `v2`.
+//!
 //! # At random
 //!
 //! A [`Profile`] says how likely which fault is, and what its links carry: losses singly or in [`Bursts`], jitter,
 //! reordering, [`Bandwidth`] with a queue, an MTU. What it draws is recorded as such a plan. Some have names, such as
 //! [`Profile::WIFI`], others are written by what differs: `Profile { loss: Chance::percent(30), ..Profile::WIFI }`. Single
-//! directions can have their own, as [`Links`].
+//! directions can have their own, as [`Links`], with a latency of their own. With the feature `proptest`, `strategy` generates
+//! plans for property tests. [`shrink`] makes a failing plan smaller.
 //!
 //! ```
 //! use lossproof::check::Search;
@@ -137,11 +141,11 @@ pub enum Fault {
         /// What happens to it.
         fault: DatagramFault,
     },
-    /// What happens at one point of a stream: `a>b/2 @16 stall 2s`.
+    /// What happens at one point of a stream: `a>b/1 @16 stall 2s`.
     Stream {
         /// The direction the bytes travel.
         flow: Flow,
-        /// Which connection between the two hosts, from 1. A 1 is left out when printed.
+        /// Which connection between the two hosts, from 0. A 0 is left out when printed.
         conn: u32,
         /// The byte offset in that direction of the connection, from 0.
         at: u64,
@@ -152,7 +156,7 @@ pub enum Fault {
     CutEvery {
         /// The direction the bytes travel.
         flow: Flow,
-        /// Which connection between the two hosts, from 1. A 1 is left out when printed.
+        /// Which connection between the two hosts, from 0. A 0 is left out when printed.
         conn: u32,
         /// The distance between two cuts, in bytes.
         len: NonZeroU64,
@@ -381,7 +385,7 @@ mod tests {
     #[test]
     fn cuts_and_partitions_are_one_kind_each() {
         let flow = Flow::new("a", "b");
-        let every = Fault::CutEvery { flow: flow.clone(), conn: 1, len: NonZeroU64::MIN };
+        let every = Fault::CutEvery { flow: flow.clone(), conn: 0, len: NonZeroU64::MIN };
         assert_eq!(every.kind(), StreamFault::Cut.kind());
         let both_ways = HostFault::Partition { a: "a".into(), b: "b".into() };
         assert_eq!(both_ways.kind(), HostFault::PartitionOneWay(flow).kind());

@@ -6,13 +6,13 @@ use std::fmt::{Display, Formatter, Result};
 use super::span::Span;
 use super::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, StreamFault};
 
-/// One connection of a flow: `a>b`, `a>b/2`.
+/// One connection of a flow: `a>b`, `a>b/1`.
 pub(super) struct Conn<'f>(pub(super) &'f Flow, pub(super) u32);
 
 impl Display for Conn<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self(flow, 1) => write!(f, "{flow}"),
+            Self(flow, 0) => write!(f, "{flow}"),
             Self(flow, conn) => write!(f, "{flow}/{conn}"),
         }
     }
@@ -168,7 +168,7 @@ mod tests {
             (host(), span()).prop_map(|(host, ahead)| HostFault::Skew { host, ahead }),
         ];
         let at = prop_oneof![Just(Instant::START), any::<u64>().prop_map(Instant::from_nanos)];
-        let conn = prop_oneof![Just(1), any::<u32>()];
+        let conn = prop_oneof![Just(0), any::<u32>()];
         let len = prop_oneof![Just(NonZeroU64::MIN), any::<NonZeroU64>()];
         prop_oneof![
             (flow(), any::<u64>(), datagram).prop_map(|(flow, n, fault)| Fault::Datagram { flow, n, fault }),
@@ -231,7 +231,7 @@ mod tests {
             "a>b #2 duplicate",
             "a>b #5 flip 12:0x80",
             "a>b #1 truncate 4",
-            "a>b/2 @16 stall 2s",
+            "a>b/1 @16 stall 2s",
             "a>b cut every 1 byte",
             "a>b cut every 8 bytes",
             "a>b @9 reset",
@@ -250,10 +250,10 @@ mod tests {
             "calm 0s",
         ] {
             let plan: FaultPlan = item.parse().unwrap();
-            assert_eq!(plan.to_string(), format!("v1; {item}"));
-            assert_eq!(format!("{plan:?}"), format!("FaultPlan(\"v1; {item}\")"));
+            assert_eq!(plan.to_string(), format!("v2; {item}"));
+            assert_eq!(format!("{plan:?}"), format!("FaultPlan(\"v2; {item}\")"));
         }
-        assert_eq!(FaultPlan::default().to_string(), "v1");
+        assert_eq!(FaultPlan::default().to_string(), "v2");
         assert_eq!(format!("{:9}|", FaultKind::Drop), "drop     |");
     }
 

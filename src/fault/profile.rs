@@ -350,7 +350,7 @@ mod tests {
                 }
                 let fate = profile.write(seed, at, wait, || chain.loses_next(&profile.bursts, seed));
                 if let Some(fault) = fate {
-                    let conn = 1 + n as u32;
+                    let conn = n as u32;
                     let fault = Fault::Stream { flow: flow.clone(), conn, at, fault };
                     prop_assert_eq!(plan.push(fault), Ok(()));
                 }
@@ -364,7 +364,7 @@ mod tests {
             let late = Profile { jitter, ..Profile::CALM }.late(u64::MAX, Duration::ZERO);
             assert_eq!(late, MAX_LATE);
         }
-        let one_less = MAX_LATE - Duration::from_millis(1);
+        let one_less = MAX_LATE.saturating_sub(Duration::from_millis(1));
         assert_eq!(Profile { jitter: one_less, ..Profile::CALM }.late(u64::MAX, Duration::ZERO), one_less);
         // A write that is lost, too, is as late at most.
         let lost = Profile { loss: Chance::ALWAYS, ..Profile::CALM };

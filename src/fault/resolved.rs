@@ -27,7 +27,7 @@ pub enum Resolved {
         from: HostId,
         /// To whom.
         to: HostId,
-        /// Which connection between the two, from 1.
+        /// Which connection between the two, from 0.
         conn: u32,
         /// The byte offset.
         at: u64,
@@ -40,7 +40,7 @@ pub enum Resolved {
         from: HostId,
         /// To whom.
         to: HostId,
-        /// Which connection between the two, from 1.
+        /// Which connection between the two, from 0.
         conn: u32,
         /// The distance between two cuts, in bytes.
         len: NonZeroU64,
@@ -194,7 +194,7 @@ fn host_of(name: &str, names: &[&str]) -> Result<HostId, UnknownHost> {
 mod tests {
     use super::*;
 
-    const PLAN: &str = "v1; a>b #3 drop; b>a/2 @16 stall 2s; a>b cut every 1 byte; at 1s partition a|b; \
+    const PLAN: &str = "v2; a>b #3 drop; b>a/1 @16 stall 2s; a>b cut every 1 byte; at 1s partition a|b; \
                         at 2s partition b>a; at 3s heal; at 4s crash a; at 5s restart a; at 6s poweroff b; \
                         at 7s skew a +3s; at 8s stop a";
 

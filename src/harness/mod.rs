@@ -59,7 +59,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `LOSSPROOF_REPLAY='v1; a>b #0 drop'` | make this one run, and no other |
+//! | `LOSSPROOF_REPLAY='v2; a>b #0 drop'` | make this one run, and no other |
 //! | `LOSSPROOF_RUNS=1000000` | make so many runs |
 //! | `LOSSPROOF_SEED=7` | draw other faults |
 //!

@@ -20,7 +20,7 @@ thread_local! {
 /// }
 ///
 /// // The body of a #[test].
-/// lossproof::harness::replay("v1; client>server #0 drop", udp_remote_outlives_losses);
+/// lossproof::harness::replay("v2; client>server #0 drop", udp_remote_outlives_losses);
 /// ```
 ///
 /// # Panics

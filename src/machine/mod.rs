@@ -53,6 +53,8 @@ pub mod limits {
     pub const SEND_BUFFER_LEN: usize = 64 * 1024;
     /// The longest slice in which a stream is handed to a machine.
     pub const MAX_READ_LEN: usize = 64 * 1024;
+    /// How long a connection may take until it stands.
+    pub const MAX_CONNECT: Duration = Duration::from_secs(30);
     /// How long a connection that this end has closed waits for the peer's own end.
     pub const MAX_LINGER: Duration = Duration::from_secs(2);
     /// How many bytes a connection that this end has closed discards before it gives up on the peer's end.

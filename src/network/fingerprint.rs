@@ -10,14 +10,15 @@ impl Network {
     /// only name places, so they count only where the plan has faults for such places. What links remember for a profile
     /// is left out: nothing is drawn where states are compared.
     pub(crate) fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) {
-        if self.schedule.changes_after(now) {
+        if self.schedule.windows.changes_after(now) {
             now.hash(&mut to);
         }
         let is_calm = now >= self.calm_at;
-        if self.schedule.has_datagrams() && !is_calm {
-            // Where a flow is past its last fault, how far makes no difference.
-            let places = self.flows.iter().enumerate();
-            places.map(|(flow, n)| *n.min(&self.schedule.faults_end(flow))).for_each(|n| n.hash(&mut to));
+        if !is_calm {
+            for (from, to_host, end) in self.schedule.faults_ends() {
+                // Where a flow is past its last fault, how far makes no difference.
+                self.flows.get(from, to_host).map_or(0, |flow| flow.sent).min(end).hash(&mut to);
+            }
         }
         let with_offsets = self.schedule.has_streams() && !is_calm;
         self.streams.fingerprint(now, with_offsets, &self.numbers, to);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Network;
+use super::flows::Flow;
 use crate::fault::{Backlog, Chain, DatagramFault, Passage, Profile, StreamFault, flow_seed};
 use crate::host::HostId;
 use crate::seed::mix;
@@ -40,6 +41,14 @@ impl Link {
 /// What is drawn. It is drawn for packets with a fault of the plan, too, and then not used: so they take the same room,
 /// and those after them have the same fates.
 impl Network {
+    /// The profile of a flow, and what the flow remembers.
+    fn profile(&mut self, from: HostId, to: HostId) -> (&Profile, &mut Link) {
+        let new = || Flow::new(to, self.latency, self.schedule.faults_place(from, to));
+        let flow = self.flows.at(from, to, new);
+        let profile = flow.profile.map_or(&self.profile, |place| &self.profiles[place as usize]);
+        (profile, &mut flow.link)
+    }
+
     /// What the profile does to a datagram.
     pub(super) fn draw_datagram(
         &mut self,
@@ -49,12 +58,9 @@ impl Network {
         len: usize,
     ) -> Option<DatagramFault> {
         let flow_seed = flow_seed(self.seed, from, to);
-        let flow = self.flow(from, to);
-        let profile = self.profiles.get(flow).unwrap_or(&self.profile);
-        let passage = match self.links.get_mut(flow) {
-            Some(link) => link.pass(profile, flow_seed, now, n, len),
-            None => Passage::default(),
-        };
+        let (has_memory, (profile, link)) = (self.has_memory, self.profile(from, to));
+        let passage =
+            if has_memory { link.pass(profile, flow_seed, now, n, len) } else { Passage::default() };
         profile.datagram(flow_seed, n, len, passage)
     }
 
@@ -66,12 +72,12 @@ impl Network {
         (offset, len): (u64, u32),
         chain: &mut Chain,
     ) -> Option<StreamFault> {
-        let conn_seed = mix(flow_seed(self.seed, from, to), u64::from(conn));
-        let flow = self.flow(from, to);
-        let profile = self.profiles.get(flow).unwrap_or(&self.profile);
-        let Some(link) = self.links.get_mut(flow) else {
+        // From 1, as connections were counted once: so a seed draws what it always has.
+        let conn_seed = mix(flow_seed(self.seed, from, to), u64::from(conn) + 1);
+        let (has_memory, (profile, link)) = (self.has_memory, self.profile(from, to));
+        if !has_memory {
             return profile.write(conn_seed, offset, Duration::ZERO, || false);
-        };
+        }
         let wait =
             profile.bandwidth.map(|bandwidth| link.backlog.push(bandwidth, now, profile.write_len(len)));
         let chain_seed = mix(conn_seed, NOWHERE);

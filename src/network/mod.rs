@@ -5,11 +5,16 @@
 //! the same plan means the same in both.
 
 mod fingerprint;
+mod flows;
 mod link;
 mod order;
 mod schedule;
+mod steps;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod trail;
+mod windows;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +24,11 @@ pub(crate) use schedule::Schedule;
 pub(crate) use streams::{Delivery, Left, Segment, StreamEnd, Streams};
 pub(crate) use trail::{Sent, Trail};
 
-use link::Link;
+use flows::Flows;
 
 use crate::fault::{DatagramFault, FaultKind, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
+use crate::machine::Peer;
 use crate::time::Instant;
 
 /// Whether a host can take what arrives.
@@ -90,12 +96,14 @@ pub(crate) struct Terrain<'a> {
 pub(crate) struct Network {
     host_count: usize,
     latency: Duration,
-    /// The latency of each flow; empty if all have the same.
-    latencies: Vec<Duration>,
+    /// Whether a flow has another.
+    has_latencies: bool,
     seed: u64,
     profile: Profile,
-    /// The profile of each flow; empty if all have the same.
+    /// The profiles of flows that have their own.
     profiles: Vec<Profile>,
+    /// Whether a profile wants flows to remember.
+    has_memory: bool,
     /// Whether every packet is left alone.
     calm: bool,
     pub(crate) schedule: Arc<Schedule>,
@@ -103,14 +111,13 @@ pub(crate) struct Network {
     calm_at: Instant,
     /// How often each fault of the schedule fired.
     fired: Vec<bool>,
+    /// For each flow that has windows, how many of them are over, with their heals fired.
+    healed: Vec<usize>,
     drawn: Vec<Resolved>,
     tally: Fired,
     /// The next number of each host: what it sends at one moment arrives in this order.
     numbers: Vec<u64>,
-    /// How many datagrams each flow has had.
-    flows: Vec<u64>,
-    /// What each flow remembers; empty if no profile wants a memory.
-    links: Vec<Link>,
+    flows: Flows,
     pub(crate) streams: Streams,
     /// What a search decides about the sends, and hears of them.
     pub(crate) trail: Trail,
@@ -119,12 +126,12 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Makes the network anew, in the memory of the one before. `listeners` has the port of each host that listens.
-    pub(crate) fn reset<'a>(
-        &mut self,
-        listeners: impl ExactSizeIterator<Item = &'a [crate::machine::Peer]>,
-        terrain: &Terrain<'_>,
-    ) {
+    /// Makes the network anew, in the memory of the one before. `listeners` has for each host the addresses at which it
+    /// listens, none of them a wildcard.
+    pub(crate) fn reset<L>(&mut self, listeners: impl ExactSizeIterator<Item = L>, terrain: &Terrain<'_>)
+    where
+        L: IntoIterator<Item = Peer>,
+    {
         self.host_count = listeners.len();
         self.latency = terrain.latency;
         self.seed = terrain.seed;
@@ -134,20 +141,36 @@ impl Network {
         }
         self.calm_at = self.schedule.calm_at.unwrap_or(Instant::FAR_FUTURE);
         refill(&mut self.fired, self.schedule.faults.len(), false);
+        refill(&mut self.healed, self.schedule.windows.flow_count(), 0);
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
         refill(&mut self.numbers, self.host_count, 0);
-        let flow_count = self.host_count * self.host_count;
-        refill(&mut self.flows, flow_count, 0);
-        let latencies = terrain.latencies.iter().copied().chain(terrain.links.latencies());
-        spread(&mut self.latencies, self.latency, latencies, self.host_count);
-        spread(&mut self.profiles, self.profile, terrain.links.all().iter().copied(), self.host_count);
-        let has_memory = self.profiles.iter().chain([&self.profile]).any(Profile::has_memory);
-        refill(&mut self.links, if has_memory { flow_count } else { 0 }, Link::NEW);
-        self.calm = self.profiles.iter().chain([&self.profile]).all(Profile::is_calm);
-        self.streams.reset(listeners.map(|all| all.first().and_then(crate::machine::Peer::port)));
+        self.reset_flows(terrain);
+        self.streams.reset(listeners);
         self.trail.rewind();
         self.packets = 0;
+    }
+
+    fn reset_flows(&mut self, terrain: &Terrain<'_>) {
+        self.flows.reset(self.host_count);
+        let is_here = |host: HostId| {
+            assert!(host.index() < self.host_count, "a link is between hosts of the scenario");
+        };
+        terrain.latencies.iter().for_each(|&(from, to, _)| [from, to].into_iter().for_each(is_here));
+        terrain.links.all().iter().for_each(|&(from, to, _)| [from, to].into_iter().for_each(is_here));
+        self.has_latencies = false;
+        // That of a link's own profile goes before the scenario's.
+        for (from, to, latency) in terrain.latencies.iter().copied().chain(terrain.links.latencies()) {
+            self.has_latencies = true;
+            self.flow(from, to).latency = latency;
+        }
+        self.profiles.clear();
+        for &(from, to, profile) in terrain.links.all() {
+            self.flow(from, to).profile = Some(self.profiles.len() as u32);
+            self.profiles.push(profile);
+        }
+        let all = || self.profiles.iter().chain([&self.profile]);
+        (self.has_memory, self.calm) = (all().any(Profile::has_memory), all().all(Profile::is_calm));
     }
 
     /// How many hosts there are.
@@ -155,37 +178,27 @@ impl Network {
         self.host_count
     }
 
-    /// Where a flow has its place in what there is for each.
-    const fn flow(&self, from: HostId, to: HostId) -> usize {
-        from.index() * self.host_count + to.index()
-    }
-
-    /// How long a packet takes.
-    fn latency(&self, from: HostId, to: HostId) -> Duration {
-        self.latencies.get(self.flow(from, to)).copied().unwrap_or(self.latency)
-    }
-
     /// Sends one datagram.
     pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
         self.packets += 1;
         let flow = self.flow(from, to);
-        let n = self.flows[flow];
-        self.flows[flow] += 1;
+        let (n, latency, faults) = (flow.sent, flow.latency, flow.faults);
+        flow.sent += 1;
         if self.blocked_until(from, to, now).is_some() {
             return Departure { n, arrivals: [None, None], fault: None };
         }
-        let due_at = now + self.latency(from, to);
+        let due_at = now + latency;
         if now >= self.calm_at {
             return Departure { n, arrivals: [Some(self.delivery(due_at, from, to)), None], fault: None };
         }
-        let fault = self.fate(now, (from, to), n, payload);
+        let fault = self.fate(now, (from, to), (n, faults), payload);
         let arrivals = match fault {
             Some(DatagramFault::Drop) => [None, None],
             Some(DatagramFault::Duplicate) => {
                 [Some(self.delivery(due_at, from, to)), Some(self.delivery(due_at, from, to))]
             }
             Some(DatagramFault::Delay(late)) => {
-                [Some(self.delivery(self.late((from, to), due_at, late), from, to)), None]
+                [Some(self.delivery(self.late(latency, due_at, late), from, to)), None]
             }
             _ => [Some(self.delivery(due_at, from, to)), None],
         };
@@ -193,23 +206,24 @@ impl Network {
     }
 
     /// When something arrives that is so much later than it would be: once all is calm, nothing is late any more.
-    fn late(&self, (from, to): (HostId, HostId), due_at: Instant, late: Duration) -> Instant {
-        (due_at + late).min(due_at.max(self.calm_at + self.latency(from, to)))
+    fn late(&self, latency: Duration, due_at: Instant, late: Duration) -> Instant {
+        (due_at + late).min(due_at.max(self.calm_at + latency))
     }
 
-    /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn.
+    /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn. `faults` are the plan's for
+    /// its flow.
     fn fate(
         &mut self,
         now: Instant,
         (from, to): (HostId, HostId),
-        n: u64,
+        (n, faults): (u64, Option<u32>),
         payload: &[u8],
     ) -> Option<DatagramFault> {
         let len = payload.len();
         // No network lies between a host and itself.
         let is_calm = self.calm || from == to;
         let drawn = if is_calm { None } else { self.draw_datagram(now, (from, to), n, len) };
-        let (fault, index) = match self.schedule.datagram(from, to, n) {
+        let (fault, index) = match faults.and_then(|faults| self.schedule.datagram(faults, n)) {
             Some((fault, index)) => (fault, Some(index)),
             None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),
             None => (drawn?, None),
@@ -233,31 +247,14 @@ impl Network {
     pub(crate) fn refusal(&mut self, now: Instant, from: HostId, to: HostId) -> Option<Order> {
         match self.blocked_until(from, to, now) {
             Some(_) => None,
-            None => Some(self.delivery(now + self.latency(from, to), from, to)),
+            None => Some(self.arrival(now, from, to)),
         }
     }
 
-    /// If nothing passes from one host to another at `now`: until when, or `FAR_FUTURE` if for ever.
-    fn blocked_until(&mut self, from: HostId, to: HostId, now: Instant) -> Option<Instant> {
-        if self.schedule.windows.is_empty() {
-            return None;
-        }
-        let mut until = None;
-        let schedule = Arc::clone(&self.schedule);
-        for window in &schedule.windows {
-            let at = until.unwrap_or(now);
-            if (window.from, window.to) != (from, to) || at < window.begin_at {
-                continue;
-            }
-            if at < window.end_at {
-                until = Some(window.end_at);
-                self.fire(window.fault);
-            } else if let Some(heal) = window.heal {
-                // Without it this would not pass.
-                self.fire(heal);
-            }
-        }
-        until
+    /// When and in which order something arrives that leaves then.
+    fn arrival(&mut self, depart_at: Instant, from: HostId, to: HostId) -> Order {
+        let at = depart_at + self.latency(from, to);
+        self.delivery(at, from, to)
     }
 
     fn delivery(&mut self, at: Instant, from: HostId, to: HostId) -> Order {
@@ -324,21 +321,6 @@ impl Network {
             };
             (Order::new(at, host, Class::Fault, host, u64::from(index)), fault, index)
         })
-    }
-}
-
-/// One value for each flow, unless all have the same; the last that is said of one holds.
-fn spread<T: Copy>(
-    vec: &mut Vec<T>,
-    common: T,
-    single: impl Iterator<Item = (HostId, HostId, T)>,
-    host_count: usize,
-) {
-    vec.clear();
-    for (from, to, value) in single {
-        vec.resize(host_count * host_count, common);
-        assert!(from.index().max(to.index()) < host_count, "a link is between hosts of the scenario");
-        vec[from.index() * host_count + to.index()] = value;
     }
 }
 

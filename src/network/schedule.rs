@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::steps::step;
+use super::windows::Windows;
 use crate::fault::{DatagramFault, FaultPlan, Resolved, ResolvedHost, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::time::Instant;
@@ -10,15 +12,17 @@ use crate::time::Instant;
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     pub(crate) faults: Vec<Resolved>,
-    host_count: usize,
-    /// For each flow its faulted datagrams by number; empty if no datagram has a fault.
-    datagrams: Vec<Vec<(u64, DatagramFault, u32)>>,
+    /// For each flow that has any its faulted datagrams by number.
+    datagrams: Vec<((HostId, HostId), Vec<Faulted>)>,
     streams: BTreeMap<(HostId, HostId, u32), StreamFaults>,
     pub(crate) host_faults: Vec<(Instant, ResolvedHost, u32)>,
-    pub(crate) windows: Vec<Window>,
+    pub(super) windows: Windows,
     /// From when on no fault hits.
     pub(crate) calm_at: Option<Instant>,
 }
+
+/// A datagram of a flow that has a fault: its number, the fault, and the fault's index.
+type Faulted = (u64, DatagramFault, u32);
 
 /// The faults of one direction of one connection.
 #[derive(Debug, Default)]
@@ -28,51 +32,37 @@ pub(crate) struct StreamFaults {
     pub(crate) at: Vec<(u64, StreamFault, u32)>,
 }
 
-/// A time in which nothing passes from one host to another.
-#[derive(Debug)]
-pub(crate) struct Window {
-    pub(crate) from: HostId,
-    pub(crate) to: HostId,
-    pub(crate) begin_at: Instant,
-    pub(crate) end_at: Instant,
-    /// The fault that began it.
-    pub(crate) fault: u32,
-    /// The fault that ends it.
-    pub(crate) heal: Option<u32>,
-}
-
 impl Schedule {
     /// Makes a plan ready for hosts of these names.
     pub(crate) fn new(plan: &FaultPlan, names: &[&str]) -> Result<Self, UnknownHost> {
-        let mut schedule = Self {
-            faults: Resolved::all(plan, names)?,
-            host_count: names.len(),
-            calm_at: plan.calm,
-            ..Self::default()
-        };
-        for (index, fault) in schedule.faults.clone().into_iter().enumerate() {
-            schedule.index(fault, index as u32);
+        let mut schedule =
+            Self { faults: Resolved::all(plan, names)?, calm_at: plan.calm, ..Self::default() };
+        let mut datagrams = BTreeMap::new();
+        for (fault, index) in schedule.faults.clone().into_iter().zip(0..) {
+            schedule.index(&mut datagrams, fault, index);
         }
-        for flow in &mut schedule.datagrams {
-            flow.sort_by_key(|&(n, ..)| n);
+        schedule.datagrams = datagrams.into_iter().collect();
+        for (_, faults) in &mut schedule.datagrams {
+            faults.sort_by_key(|&(n, ..)| n);
         }
         for stream in schedule.streams.values_mut() {
             stream.at.sort_by_key(|&(at, ..)| at);
         }
         schedule.host_faults.retain(|&(at, ..)| schedule.calm_at.is_none_or(|calm_at| at < calm_at));
         schedule.host_faults.sort_by_key(|&(at, ..)| at);
-        schedule.open_windows();
+        schedule.windows = Windows::new(&schedule.host_faults, schedule.calm_at);
         Ok(schedule)
     }
 
-    fn index(&mut self, fault: Resolved, index: u32) {
+    fn index(
+        &mut self,
+        datagrams: &mut BTreeMap<(HostId, HostId), Vec<Faulted>>,
+        fault: Resolved,
+        index: u32,
+    ) {
         match fault {
             Resolved::Datagram { from, to, n, fault } => {
-                if self.datagrams.is_empty() {
-                    self.datagrams = vec![Vec::new(); self.host_count * self.host_count];
-                }
-                let flow = from.index() * self.host_count + to.index();
-                self.datagrams[flow].push((n, fault, index));
+                datagrams.entry((from, to)).or_default().push((n, fault, index));
             }
             Resolved::Stream { from, to, conn, at, fault } => {
                 self.streams.entry((from, to, conn)).or_default().at.push((at, fault, index));
@@ -84,43 +74,10 @@ impl Schedule {
         }
     }
 
-    /// Turns partitions and heals into the times in which they hold.
-    fn open_windows(&mut self) {
-        for &(at, fault, index) in &self.host_faults {
-            let mut open = |from, to| {
-                let (begin_at, end_at) = (at, self.calm_at.unwrap_or(Instant::FAR_FUTURE));
-                self.windows.push(Window { from, to, begin_at, end_at, fault: index, heal: None });
-            };
-            match fault {
-                ResolvedHost::Partition(a, b) => {
-                    open(a, b);
-                    open(b, a);
-                }
-                ResolvedHost::PartitionOneWay(from, to) => open(from, to),
-                ResolvedHost::Heal => {
-                    for window in self.windows.iter_mut().filter(|window| window.heal.is_none()) {
-                        (window.end_at, window.heal) = (at, Some(index));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Whether a partition is still to begin, or to end.
-    pub(crate) fn changes_after(&self, now: Instant) -> bool {
-        let is_ahead = |at: Instant| at > now && at < Instant::FAR_FUTURE;
-        self.windows.iter().any(|window| is_ahead(window.begin_at) || is_ahead(window.end_at))
-    }
-
-    /// The number after the last datagram of a flow that has a fault.
-    pub(crate) fn faults_end(&self, flow: usize) -> u64 {
-        self.datagrams.get(flow).and_then(|flow| flow.last()).map_or(0, |&(n, ..)| n.saturating_add(1))
-    }
-
-    /// Whether a datagram has a fault.
-    pub(crate) fn has_datagrams(&self) -> bool {
-        !self.datagrams.is_empty()
+    /// The flows that have faulted datagrams, each with the number after the last of them.
+    pub(super) fn faults_ends(&self) -> impl Iterator<Item = (HostId, HostId, u64)> {
+        let end = |faults: &[Faulted]| faults.last().map_or(0, |&(n, ..)| n.saturating_add(1));
+        self.datagrams.iter().map(move |((from, to), faults)| (*from, *to, end(faults)))
     }
 
     /// Whether a stream has a fault.
@@ -128,11 +85,17 @@ impl Schedule {
         !self.streams.is_empty()
     }
 
-    /// The fault of one datagram, with its index.
-    pub(crate) fn datagram(&self, from: HostId, to: HostId, n: u64) -> Option<(DatagramFault, u32)> {
-        let flow = self.datagrams.get(from.index() * self.host_count + to.index())?;
-        let place = flow.binary_search_by_key(&n, |&(n, ..)| n).ok()?;
-        Some((flow[place].1, flow[place].2))
+    /// Where the faulted datagrams of a flow are, if it has any.
+    pub(super) fn faults_place(&self, from: HostId, to: HostId) -> Option<u32> {
+        let place = self.datagrams.binary_search_by_key(&(from, to), |(flow, _)| *flow);
+        place.ok().map(|place| place as u32)
+    }
+
+    /// The fault of one datagram of the flow at this place, with its index.
+    pub(super) fn datagram(&self, place: u32, n: u64) -> Option<(DatagramFault, u32)> {
+        let faults = &self.datagrams[place as usize].1;
+        let place = faults.binary_search_by_key(&n, |&(n, ..)| n).ok()?;
+        Some((faults[place].1, faults[place].2))
     }
 
     /// The faults of one direction of one connection.
@@ -156,7 +119,11 @@ impl StreamFaults {
 
     /// The first offset after `at` where something is to happen, and the cut every so many bytes that is the reason.
     pub(crate) fn next_after(&self, at: u64) -> Option<(u64, Option<u32>)> {
-        let single = self.at.iter().find(|&&(offset, ..)| offset > at).map(|&(offset, ..)| (offset, None));
+        let place = self.at.partition_point(|&(offset, ..)| {
+            step();
+            offset <= at
+        });
+        let single = self.at.get(place).map(|&(offset, ..)| (offset, None));
         let regular = self.cut_every.and_then(|(len, index)| {
             let offset = (at / len + 1).checked_mul(len)?;
             Some((offset, Some(index)))

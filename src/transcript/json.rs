@@ -32,7 +32,7 @@ struct Line<'a> {
 
 impl Transcript<'_> {
     /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
-    /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 1), `offset`, `len`, the payload as
+    /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 0), `offset`, `len`, the payload as
     /// `text` or `hex`, `status`. Of commands, events, faults and broken laws `text` is what the text form shows.
     pub fn json_lines(&self) -> String {
         let mut lines = String::new();

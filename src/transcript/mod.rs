@@ -61,7 +61,7 @@ impl Span {
 pub struct Link {
     /// The host at the other end.
     pub peer: HostId,
-    /// Which connection between the two, from 1.
+    /// Which connection between the two, from 0.
     pub number: u32,
 }
 

@@ -53,7 +53,8 @@ pub enum Carried {
     },
     /// A segment of a stream.
     Segment {
-        /// Which connection between the two hosts, from 1; 0 if there is no such host.
+        /// Which connection between the two hosts, from 0. Where there is no such host it is 0, and the
+        /// sender is the receiver.
         number: u32,
         /// Whether its sender is the one that opened the connection.
         is_connector: bool,

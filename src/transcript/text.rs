@@ -96,12 +96,12 @@ impl Rest<'_, '_> {
     }
 }
 
-/// `/2 ` for the second connection between two hosts; nothing for the first, as in plans.
+/// `/1 ` for the second connection between two hosts; nothing for the first, as in plans.
 struct Number(Link);
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.number == 1 { Ok(()) } else { write!(f, "/{} ", self.0.number) }
+        if self.0.number == 0 { Ok(()) } else { write!(f, "/{} ", self.0.number) }
     }
 }
 

@@ -81,7 +81,7 @@ fn a_plan_can_be_written_to_a_file() {
     assert_eq!(stdout(&output), format!("lossproof sim udp-remote --faults @{plan}\n"));
     assert_eq!(replay(stdout(&output)), transcript);
     let text = std::fs::read_to_string(&plan).expect("it was written");
-    assert!(text.starts_with("v1; seed 9; server>client #0 drop; client>server #1 drop"), "{text}");
+    assert!(text.starts_with("v2; seed 9; server>client #0 drop; client>server #1 drop"), "{text}");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_capture_that_was_changed_is_not_believed() {
     assert!(
         notes.contains(&"lossproof: note: 1 packets have the lengths, and not the bytes, of the capture")
     );
-    assert_eq!(stdout(&output), "lossproof sim udp-remote --faults 'v1; link 5ms; client>server #0 drop'\n");
+    assert_eq!(stdout(&output), "lossproof sim udp-remote --faults 'v2; link 5ms; client>server #0 drop'\n");
     assert_eq!(output.status.code(), Some(0));
 }
 
@@ -180,7 +180,7 @@ fn a_comment_can_ask_for_nothing_but_a_run() {
     let bytes = std::fs::read(&file).expect("it was written");
     let written = path("written-by-a-comment");
     let _ = std::fs::remove_file(&written);
-    let (from, to) = ("lossproof sim udp-remote --faults 'v1; seed 0'", format!("-o {written}"));
+    let (from, to) = ("lossproof sim udp-remote --faults 'v2; seed 0'", format!("-o {written}"));
     let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).expect("it is there");
     // The comment gets another text of the same length, as far as that goes.
     let mut words = format!("lossproof sim udp-remote {to}");

@@ -43,7 +43,7 @@ fn imported(file: &str, system: &str, more: &[&str]) -> (String, Option<i32>) {
     let words = shlex::split(stdout(&output)).expect("it is a line for a shell");
     let plan = words.last().map_or("", String::as_str);
     let mut items: Vec<&str> = plan.split("; ").filter(|item| !item.starts_with("link ")).collect();
-    assert_eq!(items.remove(0), "v1", "{}", stderr(&output));
+    assert_eq!(items.remove(0), "v2", "{}", stderr(&output));
     items.sort_unstable();
     (items.join("; "), output.status.code())
 }

@@ -297,5 +297,5 @@ fn when_something_was_told_is_not_forgotten() {
     })];
     let fates = Fates { datagram: vec![DatagramFault::Delay(Duration::from_millis(7))], ..Fates::none() };
     let failure = Exhaustive::new(&scenario, &properties, fates, 2).run(100, |_| ()).failure.unwrap();
-    assert_eq!(failure.plan.to_string(), "v1; seed 0; asker>server #0 delay 7ms");
+    assert_eq!(failure.plan.to_string(), "v2; seed 0; asker>server #0 delay 7ms");
 }

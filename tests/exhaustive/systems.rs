@@ -79,7 +79,7 @@ fn of_datagrams_none_is_missed_and_none_comes_twice() {
 #[test]
 fn of_streams_none_is_missed_and_none_comes_twice() {
     let fates = Fates { datagram: Vec::new(), ..Fates::default() };
-    let at = |flow, at, fault| Fault::Stream { flow, conn: 1, at, fault };
+    let at = |flow, at, fault| Fault::Stream { flow, conn: 0, at, fault };
     let all = places(18, &fates.stream, at);
     for max_faults in 0..=2 {
         let explored = explore::<TcpSixteen>(&Options::default(), fates.clone(), max_faults);

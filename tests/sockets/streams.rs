@@ -427,7 +427,7 @@ fn a_stream_that_follows_another_is_not_taken_for_it() {
 #[test]
 fn what_is_held_back_ends_with_its_stream() {
     within_bounds(|| {
-        let plan = Some(faults("server>client/1 @0 stall 300ms", "server", "client"));
+        let plan = Some(faults("server>client @0 stall 300ms", "server", "client"));
         let mut server = Driven::start(listener(V4), plan, Echo::default);
         let mut first = plain_tcp(server.addr);
         first.write_all(b"for the first").unwrap();

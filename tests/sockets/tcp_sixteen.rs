@@ -391,7 +391,7 @@ fn the_plan_stalls_the_stream() {
         assert_eq!(client.join().0.unwrap(), Status::Success);
 
         // A server that stalls its reply loses neither it nor the end that follows.
-        let server = server_with(V4, Some(faults("server>client/2 @4 stall 300ms", "server", "client")));
+        let server = server_with(V4, Some(faults("server>client/1 @4 stall 300ms", "server", "client")));
         let begin = clock();
         assert_served(server.addr);
         let first_took = begin.elapsed();
@@ -417,7 +417,7 @@ fn the_plan_resets_the_stream() {
         assert!(matches!(told.last(), Some(Event::Reset(_))), "{told:?}");
 
         // Only the second connection; its id is used again by the third.
-        let server = server_with(V4, Some(faults("server>client/2 @0 reset", "server", "client")));
+        let server = server_with(V4, Some(faults("server>client/1 @0 reset", "server", "client")));
         assert_served(server.addr);
         let mut stream = plain_tcp(server.addr);
         stream.write_all(HELLO).unwrap();

@@ -181,7 +181,7 @@ fn any_plan(names: &[&str]) -> impl Strategy<Value = FaultPlan> + use<> {
         .prop_map(|(flow, n, fault)| Fault::Datagram { flow, n, fault });
     let reset = (flow(), 0..32_u64).prop_map(|(flow, at)| Fault::Stream {
         flow,
-        conn: 1,
+        conn: 0,
         at,
         fault: StreamFault::Reset,
     });

@@ -200,7 +200,7 @@ fn a_partition_holds_back_and_the_heal_lets_go() {
 
 #[test]
 fn faults_hit_the_direction_and_the_connection_that_they_name() {
-    let (_, unfired, transcript) = run_with("a>b/2 @3 reset; b>a @1 cut", &EXCHANGE);
+    let (_, unfired, transcript) = run_with("a>b/1 @3 reset; b>a @1 cut", &EXCHANGE);
     assert_eq!((unfired.len(), read(&transcript)), (1, vec![SIXTEEN]));
     assert!(transcript.contains("read  @0 \"y\"") && transcript.contains("read  @1 \"es\""), "{transcript}");
 }

@@ -56,7 +56,7 @@ fn bytes_wait_for_those_before_them_and_none_are_lost() {
     ];
     assert_eq!(
         drawn(profile, &script),
-        "v1; seed 7; a>b @0 stall 50ms; a>b @10 stall 100ms; a>b @20 stall 70ms"
+        "v2; seed 7; a>b @0 stall 50ms; a>b @10 stall 100ms; a>b @20 stall 70ms"
     );
     let (_, transcript) = run(&FaultPlan::default(), profile, &script);
     for line in ["0.075  b  read  @0 \"ten bytes.\"", "0.125  b  read  @10 \"ten more..\"", "0.165  b  eof"] {
@@ -68,10 +68,10 @@ fn bytes_wait_for_those_before_them_and_none_are_lost() {
 fn connections_between_two_hosts_share_what_their_link_carries() {
     let profile = Profile { bandwidth: Some(Bandwidth::kilobits(8, 0)), ..Profile::CALM };
     let to_b_twice = [OPEN, OPEN, (20, "a", Do::Write(0, "one")), (20, "a", Do::Write(1, "two"))];
-    assert_eq!(drawn(profile, &to_b_twice), "v1; seed 7; a>b @0 stall 43ms; a>b/2 @0 stall 86ms");
+    assert_eq!(drawn(profile, &to_b_twice), "v2; seed 7; a>b @0 stall 43ms; a>b/1 @0 stall 86ms");
     let to_both =
         [OPEN, (0, "a", Do::Connect(C)), (20, "a", Do::Write(0, "one")), (20, "a", Do::Write(1, "two"))];
-    assert_eq!(drawn(profile, &to_both), "v1; seed 7; a>b @0 stall 43ms; a>c @0 stall 43ms");
+    assert_eq!(drawn(profile, &to_both), "v2; seed 7; a>b @0 stall 43ms; a>c @0 stall 43ms");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_length_and_a_copy_are_no_matter_of_streams() {
     let chances =
         Profile { duplicate: Chance::ALWAYS, corrupt: Chance::ALWAYS, mtu: Some(100), ..Profile::CALM };
     let script = [OPEN, (20, "a", Do::Fill(0, 5_000)), (30, "a", Do::Close(0))];
-    assert_eq!(drawn(chances, &script), "v1; seed 7");
+    assert_eq!(drawn(chances, &script), "v2; seed 7");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn what_is_put_out_of_order_holds_up_what_follows() {
     let profile = Profile { reorder: Chance::ALWAYS, reorder_by: by, ..Profile::CALM };
     let script = [OPEN, (20, "a", Do::Write(0, "one")), (40, "a", Do::Write(0, "two"))];
     let (plan, transcript) = run(&FaultPlan::default(), profile, &script);
-    assert_eq!(plan.to_string(), "v1; seed 7; a>b @0 stall 30ms; a>b @3 stall 30ms");
+    assert_eq!(plan.to_string(), "v2; seed 7; a>b @0 stall 30ms; a>b @3 stall 30ms");
     let (one, two) = (transcript.find("0.055  b  read  @0"), transcript.find("0.075  b  read  @3"));
     assert!(one.is_some() && one < two, "{transcript}");
 }

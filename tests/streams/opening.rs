@@ -112,33 +112,33 @@ fn connections_between_two_hosts_are_numbered() {
         (20, "a", Do::Write(2, "second")),
         (20, "a", Do::Write(3, "third")),
     ];
-    let transcript = run("a>b/2 @2 cut; a>b/3 @0 stall 1s", &script);
+    let transcript = run("a>b/1 @2 cut; a>b/2 @0 stall 1s", &script);
     expect(
         &transcript,
         r#"
         0.000  a  connect → b
         0.000  a  connect → c
-        0.000  a  connect /2 → b
-        0.001  a  connect /3 → b
+        0.000  a  connect /1 → b
+        0.001  a  connect /2 → b
         0.010  a  connected ← b
-        0.010  a  connected /2 ← b
+        0.010  a  connected /1 ← b
         0.010  a  connected ← c
-        0.011  a  connected /3 ← b
+        0.011  a  connected /2 ← b
         0.015  b  connected ← a
-        0.015  b  connected /2 ← a
+        0.015  b  connected /1 ← a
         0.015  c  connected ← a
-        0.016  b  connected /3 ← a
+        0.016  b  connected /2 ← a
         0.020  a  write @0 "first" → b
         0.020  a  write @0 "to c" → c
-        0.020  a  write /2 @0 "second" → b
-        0.020  -  fault a>b/2 @2 cut
-        0.020  a  write /3 @0 "third" → b
-        0.020  -  fault a>b/3 @0 stall 1s
+        0.020  a  write /1 @0 "second" → b
+        0.020  -  fault a>b/1 @2 cut
+        0.020  a  write /2 @0 "third" → b
+        0.020  -  fault a>b/2 @0 stall 1s
         0.025  b  read  @0 "first" ← a
-        0.025  b  read  /2 @0 "se" ← a
-        0.025  b  read  /2 @2 "cond" ← a
+        0.025  b  read  /1 @0 "se" ← a
+        0.025  b  read  /1 @2 "cond" ← a
         0.025  c  read  @0 "to c" ← a
-        1.025  b  read  /3 @0 "third" ← a
+        1.025  b  read  /2 @0 "third" ← a
     "#,
     );
 }

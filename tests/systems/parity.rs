@@ -112,9 +112,15 @@ fn a_named_network_is_the_same_in_both_worlds() {
         assert_parity::<TcpSixteen>(&Options::default(), &none, profile, 3);
     }
     let between_ticks = Profile { latency: Duration::from_micros(1_500), ..Profile::LAN };
-    let settings = Settings { profile: between_ticks, ..Settings::default() };
-    let error = simulate(&broadcast(), &settings).unwrap_err();
-    assert!(matches!(error, SimulateError::Latency), "{error}");
+    let scenario = broadcast();
+    let [caller, a] = ["caller", "a"].map(|name| scenario.find(name).unwrap());
+    for settings in [
+        Settings { profile: between_ticks, ..Settings::default() },
+        Settings { links: Links::default().direction(caller, a, between_ticks), ..Settings::default() },
+    ] {
+        let error = simulate(&scenario, &settings).unwrap_err();
+        assert!(matches!(error, SimulateError::Latency), "{error}");
+    }
 }
 
 /// Any profile whose latency is a whole number of milliseconds; a queue is full after a few packets.

@@ -32,7 +32,7 @@ fn assert_told(name: &str, plan: &str) {
 fn a_reset_is_told_with_the_address_that_it_is_of() {
     assert_told(
         "select-echo-reset",
-        "server>client @4 cut; client>server/3 @5 reset; client>server/2 @0 stall 3s; client>server/4 @0 stall 3s",
+        "server>client @4 cut; client>server/2 @5 reset; client>server/1 @0 stall 3s; client>server/3 @0 stall 3s",
     );
 }
 
@@ -40,7 +40,7 @@ fn a_reset_is_told_with_the_address_that_it_is_of() {
 fn a_server_that_crashes_is_no_hang() {
     assert_told(
         "select-echo-crash",
-        "client>server @4 cut; client>server/2 @0 stall 2s; at 18ms crash server; at 1s restart server",
+        "client>server @4 cut; client>server/1 @0 stall 2s; at 18ms crash server; at 1s restart server",
     );
 }
 
@@ -48,7 +48,7 @@ fn a_server_that_crashes_is_no_hang() {
 #[test]
 fn its_properties_hold_in_a_storm() {
     assert_held::<SelectEcho>(&Options::default(), "", stormy(), 250);
-    let plan = "client>server cut every 3 bytes; server>client/2 cut every 5 bytes; client>server/4 cut every 7 bytes";
+    let plan = "client>server cut every 3 bytes; server>client/1 cut every 5 bytes; client>server/3 cut every 7 bytes";
     assert_held::<SelectEcho>(&Options::default(), plan, stormy(), 150);
 }
 
@@ -100,8 +100,8 @@ mod on_turmoil {
     fn partitions_and_resets_are_the_same_in_both_worlds() {
         for plan in [
             "at 12ms partition client|server; at 3s heal",
-            "client>server/3 @5 reset; server>client/2 @3 stall 1s",
-            "client>server cut every 1 byte; server>client/4 cut every 2 bytes",
+            "client>server/2 @5 reset; server>client/1 @3 stall 1s",
+            "client>server cut every 1 byte; server>client/3 cut every 2 bytes",
         ] {
             assert_parity::<SelectEcho>(&Options::default(), &plan.parse().unwrap(), Profile::default(), 1);
         }

@@ -87,7 +87,7 @@ pub(crate) fn plan_of_others<S: System>(options: &Options) -> impl Strategy<Valu
         });
         let reset = reset.map(|(client, at)| {
             let flow = Flow::new(server.clone(), client);
-            Fault::Stream { flow, conn: 1, at, fault: StreamFault::Reset }
+            Fault::Stream { flow, conn: 0, at, fault: StreamFault::Reset }
         });
         for fault in plan.faults().iter().cloned().chain(crash).chain(reset) {
             let is_of_client = match &fault {

@@ -49,7 +49,7 @@ fn its_properties_hold_in_a_storm() {
         "client-1>server cut every 1 byte; server>client-2 cut every 2 bytes; client-3>server @2 stall 200ms",
         "client-1>server @9 reset; server>client-2 @40 reset",
         "server>client-3 @0 stall 3s; client-2>server @7 stall 60ms",
-        "at 120ms crash client-1; at 200ms restart client-1; client-1>server/2 @1 stall 100ms",
+        "at 120ms crash client-1; at 200ms restart client-1; client-1>server/1 @1 stall 100ms",
         "at 155ms crash server; at 200ms restart server",
         "at 105ms poweroff client-2; at 6s restart client-2",
         "at 130ms partition server>client-1; at 500ms heal; server>client-3 cut every 3 bytes",

@@ -37,8 +37,8 @@ pub(super) struct Lane {
 pub(super) struct Pair {
     /// The client, then the server.
     pub(super) hosts: [HostId; 2],
-    /// Which connection between the two, from 1; 0 for datagrams.
-    pub(super) number: u32,
+    /// Which connection between the two, from 0; `None` for datagrams.
+    pub(super) number: Option<u32>,
 }
 
 /// The lanes of a capture. Times are since the first packet of these flows.
@@ -104,8 +104,8 @@ pub(super) fn simulated(log: &Log) -> (Lanes, Vec<Pair>) {
     let (mut lanes, mut pairs) = (Lanes::default(), Vec::new());
     for &&Packet { at, from, to, what, .. } in &packets {
         let (is_up, number) = match what {
-            Carried::Datagram { .. } => (from != SERVER, 0),
-            Carried::Segment { number, is_connector, .. } => (is_connector, number),
+            Carried::Datagram { .. } => (from != SERVER, None),
+            Carried::Segment { number, is_connector, .. } => (is_connector, Some(number)),
             Carried::Refusal { .. } => continue,
         };
         let pair = Pair { hosts: if is_up { [from, to] } else { [to, from] }, number };
@@ -144,7 +144,7 @@ fn fill(log: &Log, pair: Pair, flow: &mut [Lane; 2]) {
         let What::Write { link, bytes, .. } = record.what else { continue };
         let sides = [(pair.hosts[0], pair.hosts[1]), (pair.hosts[1], pair.hosts[0])];
         let side = sides.iter().position(|ends| *ends == (record.host, link.peer));
-        if let Some(side) = side.filter(|_| link.number == pair.number) {
+        if let Some(side) = side.filter(|_| Some(link.number) == pair.number) {
             flow[side].bytes.extend_from_slice(log.bytes(bytes));
         }
     }

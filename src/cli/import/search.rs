@@ -234,14 +234,15 @@ fn candidates(current: &Attempt, seen: &Lanes, names: &[&str]) -> Vec<Fault> {
                 let fault = |fault| Fault::Datagram { flow: flow(), n: *n, fault };
                 tried.push((*at, kinds.into_iter().flatten().map(fault).collect()));
             }
-            let fault = |at, fault| Fault::Stream { flow: flow(), conn: pair.number, at, fault };
+            let conn = pair.number.unwrap_or_default();
+            let fault = |at, fault| Fault::Stream { flow: flow(), conn, at, fault };
             for (at, begin, _) in lane.segments.iter().filter(|(at, ..)| *at <= until) {
                 tried.push((
                     *at,
                     late.map(|late| fault(*begin, StreamFault::Stall(late))).into_iter().collect(),
                 ));
             }
-            if seen.flows[index][side].rst.is_some() && pair.number > 0 {
+            if seen.flows[index][side].rst.is_some() && pair.number.is_some() && from != to {
                 let offset = seen.flows[index][side].bytes.len() as u64;
                 tried.push((until, vec![fault(offset, StreamFault::Reset)]));
             }

@@ -99,6 +99,12 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
         driver::elapsed(self.begin)
     }
 
+    /// An end has this socket now: another may have had its name, which is over.
+    fn name(&mut self, at: StreamEnd, id: u32) {
+        self.ids.retain(|&(end, _)| end != at);
+        self.ids.push((at, id));
+    }
+
     fn id_of(&self, at: StreamEnd) -> Option<u32> {
         self.ids.iter().find(|(end, _)| *end == at).map(|(_, id)| *id)
     }
@@ -112,9 +118,9 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
                 self.sockets.take_back_inbox(inbox);
             }
             Raw::Accepted { id, peer } => {
-                let shared = self.shared.borrow();
-                if let Some(at) = shared.world.network.streams.connector_at(peer) {
-                    self.ids.push((at.other(), id));
+                let connector = self.shared.borrow().world.network.streams.connector_at(peer);
+                if let Some(at) = connector {
+                    self.name(at.other(), id);
                 }
             }
             Raw::Read { id, len } => {
@@ -241,7 +247,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
             }
             Event::Stream(at, Segment::Syn) => {
                 let id = self.sockets.dial(world.network.streams.address(at));
-                self.ids.push((at.other(), id));
+                self.name(at.other(), id);
             }
             _ => {}
         });

@@ -30,7 +30,7 @@ const MAX_SHIFTED: usize = 16;
 /// let plan: FaultPlan = "a>b #0 drop; a>b #1 drop; b>a #4 delay 2s; at 1s crash a".parse()?;
 /// let mut tree = PlanTree::new(plan);
 /// while if fails(tree.current()) { tree.simplify() } else { tree.complicate() } {}
-/// assert_eq!(tree.current().to_string(), "v1; a>b #1 drop");
+/// assert_eq!(tree.current().to_string(), "v2; a>b #1 drop");
 /// # Ok::<(), lossproof::fault::ParseError>(())
 /// ```
 #[derive(Clone, Debug)]

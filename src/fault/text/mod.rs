@@ -14,8 +14,11 @@ use super::span::{SpanError, parse_nanos};
 use super::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, StreamFault};
 use crate::Instant;
 
-/// The only version there is.
-pub(super) const VERSION: &str = "v1";
+/// The version that is printed, and that a text without one has.
+pub(super) const VERSION: &str = "v2";
+
+/// The version before, in which connections were counted from 1.
+const FIRST_VERSION: &str = "v1";
 
 /// What stands for no command at all.
 pub(super) const NO_COMMANDS: &str = "none";
@@ -40,16 +43,16 @@ impl FromStr for FaultPlan {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut cursor = Cursor::new(text);
         let mut plan = Self::default();
-        let mut is_first = true;
+        let (mut is_first, mut first_conn) = (true, 0);
         while let Some(start) = cursor.next_item() {
             let word = cursor.word();
-            // The sign decides, not the word, so that hosts may be called `seed` or `v1`.
+            // The sign decides, not the word, so that hosts may be called `seed` or `v2`.
             if cursor.eat('>') {
                 let flow = flow(&mut cursor, word)?;
-                let fault = flow_fault(&mut cursor, flow)?;
+                let fault = flow_fault(&mut cursor, flow, first_conn)?;
                 plan.push(fault).map_err(|refusal| cursor.error(start, refusal))?;
             } else if is_version(word.text) {
-                check_version(&cursor, word, is_first)?;
+                first_conn = version(&cursor, word, is_first)?;
             } else {
                 match word.text {
                     "seed" => seed(&mut cursor, &mut plan, start)?,
@@ -80,15 +83,18 @@ fn is_version(word: &str) -> bool {
     word.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn check_version(cursor: &Cursor<'_>, word: Word<'_>, is_first: bool) -> Result<(), ParseError> {
+/// The number from which this version counts connections.
+fn version(cursor: &Cursor<'_>, word: Word<'_>, is_first: bool) -> Result<u32, ParseError> {
     if !is_first {
         return Err(cursor.unexpected(word.at, "another item").hint("the version comes first"));
     }
-    if word.text != VERSION {
-        let expected = format!("{VERSION} (the only version understood)");
-        return Err(cursor.unexpected(word.at, expected));
+    match word.text {
+        VERSION => Ok(0),
+        FIRST_VERSION => Ok(1),
+        _ => {
+            Err(cursor.unexpected(word.at, format!("{FIRST_VERSION} or {VERSION} (the versions understood)")))
+        }
     }
-    Ok(())
 }
 
 fn seed(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(), ParseError> {
@@ -133,16 +139,16 @@ fn commands(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Resu
     Ok(())
 }
 
-/// What follows `a>b`.
-fn flow_fault(cursor: &mut Cursor<'_>, flow: Flow) -> Result<Fault, ParseError> {
+/// What follows `a>b`, where connections are counted from this number.
+fn flow_fault(cursor: &mut Cursor<'_>, flow: Flow, first_conn: u32) -> Result<Fault, ParseError> {
     if cursor.eat('#') {
         let n = cursor.number("a packet number", u64::MAX)?;
         return Ok(Fault::Datagram { flow, n, fault: datagram_fault(cursor)? });
     }
     let (conn, expected) = if cursor.eat('/') {
-        (cursor.number("a connection number", u32::MAX)?, "'@' and a byte offset, or 'cut every'")
+        (connection(cursor, first_conn)?, "'@' and a byte offset, or 'cut every'")
     } else {
-        (1, "'#' and a packet number, '@' and a byte offset, or 'cut every'")
+        (0, "'#' and a packet number, '@' and a byte offset, or 'cut every'")
     };
     if cursor.eat('@') {
         let at = cursor.number("a byte offset", u64::MAX)?;
@@ -160,6 +166,16 @@ fn flow_fault(cursor: &mut Cursor<'_>, flow: Flow) -> Result<Fault, ParseError> 
     })?;
     keyword(cursor, &["byte", "bytes"])?;
     Ok(Fault::CutEvery { flow, conn, len })
+}
+
+/// The number of a connection, from 0, where the text counts from `first`.
+fn connection(cursor: &mut Cursor<'_>, first: u32) -> Result<u32, ParseError> {
+    let at = cursor.next_at();
+    let number = cursor.number("a connection number", u32::MAX)?;
+    number.checked_sub(first).ok_or_else(|| {
+        let error = cursor.unexpected(at, format!("a connection number from {first}"));
+        error.hint(format!("{FIRST_VERSION} counts them from 1, {VERSION} from 0"))
+    })
 }
 
 fn datagram_fault(cursor: &mut Cursor<'_>) -> Result<DatagramFault, ParseError> {

@@ -13,18 +13,19 @@ fn canonical(text: &str) -> String {
 #[test]
 fn the_text_is_free_in_its_blanks_and_separators() {
     for (text, expected) in [
-        ("", "v1"),
-        (" ;;\n ; \r\n", "v1"),
-        ("v1", "v1"),
-        ("a>b#0 drop", "v1; a>b #0 drop"),
-        (" v1 ;a > b # 007 flip 1 : 128;;", "v1; a>b #7 flip 1:0x80"),
-        ("a>b #0 drop\r\nseed 7\nlink 0.005s", "v1; seed 7; link 5ms; a>b #0 drop"),
-        ("a>b/1@9 cut\na>b / 2 @ 9 stall 0.1s", "v1; a>b @9 cut; a>b/2 @9 stall 100ms"),
-        ("a>b cut every 8 byte", "v1; a>b cut every 8 bytes"),
-        ("commands 4 ,1,007,1", "v1; commands 1,4,7"),
-        ("a>b #0 drop; commands none; seed 7", "v1; seed 7; commands none; a>b #0 drop"),
-        ("at 1min skew a + 3s; at 0s partition a | b", "v1; at 60s skew a +3s; at 0s partition a|b"),
-        ("at>seed #0 drop; v1>v2 #0 drop; ->. #0 drop", "v1; at>seed #0 drop; v1>v2 #0 drop; ->. #0 drop"),
+        ("", "v2"),
+        (" ;;\n ; \r\n", "v2"),
+        ("v2", "v2"),
+        ("v1", "v2"),
+        ("a>b#0 drop", "v2; a>b #0 drop"),
+        (" v1 ;a > b # 007 flip 1 : 128;;", "v2; a>b #7 flip 1:0x80"),
+        ("a>b #0 drop\r\nseed 7\nlink 0.005s", "v2; seed 7; link 5ms; a>b #0 drop"),
+        ("a>b/0@9 cut\na>b / 1 @ 9 stall 0.1s", "v2; a>b @9 cut; a>b/1 @9 stall 100ms"),
+        ("a>b cut every 8 byte", "v2; a>b cut every 8 bytes"),
+        ("commands 4 ,1,007,1", "v2; commands 1,4,7"),
+        ("a>b #0 drop; commands none; seed 7", "v2; seed 7; commands none; a>b #0 drop"),
+        ("at 1min skew a + 3s; at 0s partition a | b", "v2; at 60s skew a +3s; at 0s partition a|b"),
+        ("at>seed #0 drop; v1>v2 #0 drop; ->. #0 drop", "v2; at>seed #0 drop; v1>v2 #0 drop; ->. #0 drop"),
     ] {
         assert_eq!(canonical(text), expected, "{text:?}");
     }
@@ -47,6 +48,28 @@ fn a_file_of_another_editor_is_read() {
     assert!(error("\u{feff}\u{feff}seed 7").starts_with("column 1: expected an item"));
 }
 
+#[test]
+fn a_text_of_the_first_version_keeps_its_meaning() {
+    let of = |version: &str| canonical(&format!("{version}a>b @9 cut; a>b/2 @9 cut; a>b/7 cut every 1 byte"));
+    assert_eq!(of("v1; "), "v2; a>b @9 cut; a>b/1 @9 cut; a>b/6 cut every 1 byte");
+    assert_eq!(of("v2; "), "v2; a>b @9 cut; a>b/2 @9 cut; a>b/7 cut every 1 byte");
+    assert_eq!(of(""), of("v2; "), "without one it is the newest");
+    // What was the first by its number, or without one, is the first.
+    assert_eq!(canonical("v1; a>b/1 @9 cut"), "v2; a>b @9 cut");
+    assert_eq!(canonical("v2; a>b/0 @9 cut"), "v2; a>b @9 cut");
+    assert_eq!(canonical("v1; a>b/1 @9 cut; a>b @9 cut"), "column 19: a>b @9 has a fault already");
+    assert_eq!(
+        canonical(&format!("v1; a>b/{} @9 cut", u32::MAX)),
+        format!("v2; a>b/{} @9 cut", u32::MAX - 1)
+    );
+    assert_eq!(canonical(&format!("v2; a>b/{} @9 cut", u32::MAX)), format!("v2; a>b/{} @9 cut", u32::MAX));
+    let counts = "v1 counts them from 1, v2 from 0";
+    check(&[(
+        "v1; a>b / 0 @9 cut",
+        &format!("column 11: expected a connection number from 1, found '0'; {counts}"),
+    )]);
+}
+
 /// Checks, of pairs of a text and the line expected for it, every one.
 fn check(table: &[(&str, &str)]) {
     for (text, expected) in table {
@@ -60,7 +83,9 @@ fn a_malformed_item_has_its_one_line() {
     let place = "expected '#' and a packet number, '@' and a byte offset, or 'cut every', found";
     let foreign = "names have ASCII letters, digits, '_', '-' and '.' only";
     check(&[
-        ("v2", "column 1: expected v1 (the only version understood), found 'v2'"),
+        ("v3", "column 1: expected v1 or v2 (the versions understood), found 'v3'"),
+        ("v0", "column 1: expected v1 or v2 (the versions understood), found 'v0'"),
+        ("v2; v1", "column 5: expected another item, found 'v1'; the version comes first"),
         ("seed 1; v1", "column 9: expected another item, found 'v1'; the version comes first"),
         ("seed 1; seed 2", "column 9: the plan has a seed already"),
         ("link 1s; link 1s", "column 10: the plan has a link already"),
@@ -144,21 +169,19 @@ fn a_malformed_number_has_its_one_line() {
 #[test]
 fn what_the_plan_refuses_is_reported_at_its_item() {
     let far = "the clock of a jumps at most 3153600000s ahead in all (100 years)";
-    let counted = "connections are counted from 1; write a>b/1, or leave the number out";
     check(&[
-        ("v1; link 0s", "column 5: link must be at least 1ns"),
-        ("seed 7;a>b/0 @0 cut", &format!("column 8: {counted}")),
+        ("v2; link 0s", "column 5: link must be at least 1ns"),
         ("a>b #0 flip 1:0", "column 1: flip must change a bit; use a mask from 0x01 to 0xff"),
         (
             "at 0s skew a +3153600000s; at 1s skew b +1s",
-            "is a plan: v1; at 0s skew a +3153600000s; at 1s skew b +1s",
+            "is a plan: v2; at 0s skew a +3153600000s; at 1s skew b +1s",
         ),
         ("at 1s skew a +3153600000.000000001s", &format!("column 1: {far}")),
         ("at 1s skew a +18446744073s", &format!("column 1: {far}")),
-        ("v1; at 1s skew a +3153600000s; at 2s skew a +1ns", &format!("column 32: {far}")),
+        ("v2; at 1s skew a +3153600000s; at 2s skew a +1ns", &format!("column 32: {far}")),
         ("at 2s partition a|a", "column 1: 'a' is on both sides; name two different hosts"),
         (
-            "v1; seed 7; client>server #0 drop; client>server #0 duplicate",
+            "v2; seed 7; client>server #0 drop; client>server #0 duplicate",
             "column 36: client>server #0 has a fault already",
         ),
     ]);

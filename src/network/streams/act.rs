@@ -1,50 +1,16 @@
-//! What machines, systems and faults do to streams, and how segments leave.
+//! What machines, systems and faults do to streams.
 
 use std::mem;
 
-use super::{End, Segment, Standing, Stream, StreamEnd};
+use super::{Segment, Standing, StreamEnd};
 use crate::fault::{Resolved, StreamFault};
-use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
-use crate::machine::{CloseReason, Conn, ConnectError, Peer, limits};
+use crate::host::HostId;
+use crate::machine::{CloseReason, limits};
 use crate::network::Network;
 use crate::time::Instant;
 
-/// How many ports there are for sockets that ask for none; after the last comes the first again.
-const EPHEMERAL_PORTS: u16 = u16::MAX - FIRST_EPHEMERAL_PORT + 1;
-
 /// What a host's machine, or its end, does to its streams.
 impl Network {
-    /// Opens a connection to another host; `None` if the address belongs to no host, and then a failure is on its way.
-    pub(crate) fn connect(
-        &mut self,
-        now: Instant,
-        from: HostId,
-        conn: Conn,
-        _local: Peer,
-        to: Option<HostId>,
-        peer: Peer,
-    ) -> Option<StreamEnd> {
-        let to = to.filter(|to| *to != from);
-        let port = FIRST_EPHEMERAL_PORT + self.streams.dialed[from.index()] % EPHEMERAL_PORTS;
-        self.streams.dialed[from.index()] = port - FIRST_EPHEMERAL_PORT + 1;
-        let acceptor = to.unwrap_or(from);
-        let number = self.streams.between.entry((from.min(acceptor), from.max(acceptor))).or_default();
-        *number += u32::from(to.is_some());
-        let stream = Stream {
-            ends: [End::new(from, Some(conn)), End::new(acceptor, None)],
-            number: *number,
-            ports: [port, peer.port().unwrap_or(0)],
-        };
-        self.streams.all.push(stream);
-        let at = StreamEnd { stream: self.streams.all.len() as u32 - 1, side: 0 };
-        self.streams.names[from.index()].insert(conn, at);
-        match to {
-            Some(_) => self.send_to_peer(now, at, Segment::Syn),
-            None => self.send_to_self(now, at, Segment::Failed(ConnectError::Unreachable)),
-        }
-        to.map(|_| at)
-    }
-
     /// Writes bytes; says how many of them are carried, for a reset may fall among them.
     pub(crate) fn write(&mut self, now: Instant, at: StreamEnd, len: u32) -> u32 {
         let offset = self.streams.end(at).sent_len;
@@ -72,6 +38,9 @@ impl Network {
     /// Tells the trail at which of these offsets, of which bytes were sent, a fault may be.
     fn note_points(&mut self, now: Instant, at: StreamEnd, (offset, here): (u64, u64), was_open: bool) {
         let (from, to, conn) = self.direction(at);
+        if from == to {
+            return;
+        }
         // Where nothing passes any more, what was written is lost whole, and no fault behind its beginning is met.
         let is_lost = self.departure(from, to, now) == Instant::FAR_FUTURE;
         let end_offset = if is_lost { here.min(offset + 1) } else { here };
@@ -91,7 +60,8 @@ impl Network {
         }
         let (from, to, conn) = self.direction(at);
         let drawn = match begins {
-            Some(len) if !self.calm => {
+            // No network lies between a host and itself.
+            Some(len) if !self.calm && from != to => {
                 let mut chain = self.streams.end(at).chain;
                 let drawn = self.draw_write(now, (from, to, conn), (offset, len), &mut chain);
                 self.streams.end_mut(at).chain = chain;
@@ -123,21 +93,20 @@ impl Network {
         match fault {
             StreamFault::Cut => true,
             StreamFault::Stall(span) => {
-                let due_at = self.departure(from, to, now) + self.latency(from, to);
-                let late_at = self.late((from, to), due_at, span);
+                let latency = self.latency(from, to);
+                let due_at = self.departure(from, to, now) + latency;
+                let late_at = self.late(latency, due_at, span);
                 let end = self.streams.end_mut(at);
                 end.ready_at = end.ready_at.max(late_at);
                 true
             }
             StreamFault::Reset => {
-                self.send_to_peer(now, at, Segment::Rst);
                 // This end hears of it a latency after the other, or not at all where nothing passes any more.
-                if !mem::replace(&mut self.streams.end_mut(at).severed, true) {
-                    let passed_at = self.streams.end(at).ready_at;
+                if let Some(passed_at) = self.send_reset(now, at) {
                     let back_at = self.departure(to, from, passed_at);
                     if back_at < Instant::FAR_FUTURE {
-                        let order = self.delivery(back_at + self.latency(to, from), to, from);
-                        self.streams.sent.push((order, at, Segment::Rst));
+                        let order = self.arrival(back_at, to, from);
+                        self.streams.queue(order, at, Segment::Rst);
                         self.streams.note_left(back_at, at.other(), Segment::Rst, Some(order.at()));
                     }
                 }
@@ -170,17 +139,20 @@ impl Network {
         }
     }
 
-    /// Ends the direction that begins here.
+    /// Ends the direction that begins here, at once or as soon as the connection stands.
     pub(crate) fn shutdown(&mut self, now: Instant, at: StreamEnd) {
         let end = self.streams.end_mut(at);
+        if end.standing == Standing::Dialing {
+            end.shuts = true;
+            return;
+        }
         if mem::replace(&mut end.fin_sent, true) {
             return;
         }
         let offset = end.sent_len;
         let is_open = self.trail.is_on() && self.trail.is_open() && now < self.calm_at;
         if is_open && !self.streams.end(at).severed {
-            let direction = self.direction(at);
-            self.trail.note_points(direction, offset, offset + 1, true);
+            self.note_points(now, at, (offset, offset + 1), true);
         }
         if self.pass_point(now, at, offset, Some(0)) {
             self.send_to_peer(now, at, Segment::Fin);
@@ -208,7 +180,7 @@ impl Network {
         match self.streams.end(at).standing {
             Standing::Gone => false,
             Standing::Dialing => {
-                self.streams.end_mut(at).standing = Standing::Gone;
+                self.streams.gone(at);
                 self.streams.forget(at);
                 true
             }
@@ -217,20 +189,6 @@ impl Network {
                 self.send_to_self(now, at, Segment::Over(CloseReason::Aborted));
                 false
             }
-        }
-    }
-
-    pub(crate) fn pause(&mut self, at: StreamEnd) {
-        self.streams.end_mut(at).paused = true;
-    }
-
-    /// Lets what arrived meanwhile arrive now.
-    pub(crate) fn resume(&mut self, now: Instant, at: StreamEnd) {
-        let end = self.streams.end_mut(at);
-        end.paused = false;
-        end.held_len = 0;
-        for (order, segment) in mem::take(&mut end.held) {
-            self.streams.sent.push((order.moved_to(now), at, segment));
         }
     }
 
@@ -246,13 +204,13 @@ impl Network {
     pub(crate) fn crash(&mut self, now: Instant, host: HostId) {
         for at in self.streams.ends_of(host) {
             let end = self.streams.end(at);
-            let is_unread = |(_, segment): &(_, Segment)| matches!(segment, Segment::Data { .. });
-            if end.held.iter().any(is_unread) {
+            // It has not read everything.
+            if end.held_len > 0 {
                 self.reset_peer(now, at);
             } else if end.standing != Standing::Dialing {
                 self.shutdown(now, at);
             }
-            self.streams.end_mut(at).standing = Standing::Gone;
+            self.streams.gone(at);
         }
         self.streams.forget_all(host);
     }
@@ -260,7 +218,7 @@ impl Network {
     /// A host goes silent: peers see nothing.
     pub(crate) fn poweroff(&mut self, host: HostId) {
         for at in self.streams.ends_of(host) {
-            self.streams.end_mut(at).standing = Standing::Gone;
+            self.streams.gone(at);
         }
         self.streams.forget_all(host);
     }
@@ -268,82 +226,8 @@ impl Network {
     /// A host starts anew. Where a peer went on sending meanwhile, its retransmissions now meet a system that knows
     /// nothing of the connection, and are answered by a reset.
     pub(crate) fn restart(&mut self, now: Instant, host: HostId) {
-        for stream in 0..self.streams.all.len() as u32 {
-            for at in [0, 1].map(|side| StreamEnd { stream, side }) {
-                let end = self.streams.end_mut(at);
-                if end.host == host && mem::take(&mut end.missed) {
-                    self.reset_peer(now, at);
-                }
-            }
+        for at in self.streams.take_missed(host) {
+            self.reset_peer(now, at);
         }
-    }
-}
-
-/// How segments leave.
-impl Network {
-    /// Once both directions have ended, the connection is over; its machine hears of it next.
-    pub(super) fn finish_if_both_ended(&mut self, now: Instant, at: StreamEnd) {
-        let end = self.streams.end_mut(at);
-        if end.fin_sent && end.eof_seen && !mem::replace(&mut end.finishing, true) {
-            self.send_to_self(now, at, Segment::Over(CloseReason::Finished));
-        }
-    }
-
-    /// Tells the peer that this connection is no more, once.
-    pub(super) fn reset_peer(&mut self, now: Instant, at: StreamEnd) {
-        self.streams.end_mut(at).standing = Standing::Gone;
-        if !self.streams.end(at).severed {
-            self.send_to_peer(now, at, Segment::Rst);
-            self.streams.end_mut(at).severed = true;
-        }
-    }
-
-    pub(super) fn send_credit(&mut self, now: Instant, at: StreamEnd, len: u32) {
-        let (from, to, _) = self.direction(at);
-        let depart_at = self.departure(from, to, now);
-        if depart_at < Instant::FAR_FUTURE {
-            let order = self.delivery(depart_at + self.latency(from, to), from, to);
-            self.streams.sent.push((order, at.other(), Segment::Credit(len)));
-            self.streams.note_left(depart_at, at, Segment::Credit(len), Some(order.at()));
-        }
-    }
-
-    /// Sends a segment after those before it; what can never leave is lost.
-    pub(super) fn send_to_peer(&mut self, now: Instant, at: StreamEnd, segment: Segment) {
-        let (from, to, _) = self.direction(at);
-        let depart_at = self.departure(from, to, now);
-        if depart_at == Instant::FAR_FUTURE {
-            self.streams.end_mut(at).severed = true;
-            self.streams.note_left(now, at, segment, None);
-            return;
-        }
-        let arrive_at = depart_at + self.latency(from, to);
-        let end = self.streams.end_mut(at);
-        end.ready_at = end.ready_at.max(arrive_at);
-        let due_at = end.ready_at;
-        let order = self.delivery(due_at, from, to);
-        self.streams.sent.push((order, at.other(), segment));
-        self.streams.note_left(depart_at, at, segment, Some(due_at));
-    }
-
-    pub(super) fn send_to_self(&mut self, at_time: Instant, at: StreamEnd, segment: Segment) {
-        let host = self.streams.host(at);
-        let order = self.delivery(at_time, host, host);
-        self.streams.sent.push((order, at, segment));
-    }
-
-    /// When what is ready now can leave: after the partition, if there is one.
-    fn departure(&mut self, from: HostId, to: HostId, now: Instant) -> Instant {
-        match self.blocked_until(from, to, now) {
-            None => now,
-            Some(Instant::FAR_FUTURE) => Instant::FAR_FUTURE,
-            // It passes then, which is what the heal changes.
-            Some(until) => self.departure(from, to, until),
-        }
-    }
-
-    /// Who sends to whom in the direction that begins at an end, and on which connection.
-    fn direction(&self, at: StreamEnd) -> (HostId, HostId, u32) {
-        (self.streams.host(at), self.streams.host(at.other()), self.streams.number(at))
     }
 }

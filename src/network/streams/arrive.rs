@@ -1,7 +1,5 @@
 //! What happens to a segment that arrives.
 
-use std::mem;
-
 use super::{Delivery, Segment, Standing, StreamEnd};
 use crate::machine::{CloseReason, ConnectError, limits};
 use crate::network::{Network, Order, Power};
@@ -18,33 +16,37 @@ impl Network {
         power: Power,
     ) -> Option<Delivery> {
         let now = order.at();
+        self.free_slots();
+        self.streams.unqueue(at);
         if power == Power::Off {
-            let missed = matches!(segment, Segment::Data { .. } | Segment::Fin | Segment::Ack);
-            self.streams.end_mut(at).missed |= missed;
+            match segment {
+                Segment::Syn => self.arrive_syn(now, at, power),
+                Segment::Data { .. } | Segment::Fin | Segment::Ack => self.streams.miss(at),
+                _ => {}
+            }
             return discard(segment);
         }
         match segment {
-            Segment::Syn => self.arrive_syn(now, at, power),
+            Segment::Syn => {
+                self.arrive_syn(now, at, power);
+                None
+            }
             Segment::SynAck => self.arrive_syn_ack(now, at),
             Segment::Ack => self.arrive_ack(now, at, power),
-            Segment::Failed(reason) => {
-                let dialing = self.streams.end(at).standing == Standing::Dialing;
-                self.streams.end_mut(at).standing = Standing::Gone;
-                dialing.then_some(Delivery::Failed(reason))
-            }
-            Segment::Data { offset, len } => self.arrive_data(order, at, offset, len),
-            Segment::Fin => self.arrive_fin(order, at),
-            Segment::Rst => self.arrive_over(at, CloseReason::Reset),
+            Segment::Failed(reason) => self.arrive_failed(at, reason),
+            Segment::Data { .. } | Segment::Fin => self.arrive_in_line(order, at, segment),
+            Segment::Rst => self.arrive_rst(at),
             Segment::Credit(len) => {
                 (self.streams.end(at).standing == Standing::Open).then_some(Delivery::Credit(len))
             }
             Segment::Over(reason) => {
-                self.streams.end_mut(at).standing = Standing::Open;
-                self.arrive_over(at, reason)
+                self.streams.end_mut(at).severed = true;
+                self.streams.gone(at);
+                Some(Delivery::Closed(reason))
             }
             Segment::LingerOver => match self.streams.end(at).standing {
                 Standing::Lingering { .. } if !self.streams.end(at).finishing => {
-                    self.reset_peer(now, at);
+                    self.leave_peer(now, at);
                     Some(Delivery::Closed(CloseReason::LingerExpired))
                 }
                 _ => None,
@@ -52,48 +54,29 @@ impl Network {
         }
     }
 
-    fn arrive_syn(&mut self, now: Instant, at: StreamEnd, power: Power) -> Option<Delivery> {
-        let port = self.streams.all[at.stream as usize].ports[1];
-        let host = self.streams.host(at);
-        if power == Power::Running && self.streams.listeners[host.index()] == Some(port) {
-            self.send_to_peer(now, at, Segment::SynAck);
-        } else {
-            self.streams.end_mut(at).standing = Standing::Gone;
-            self.send_to_peer(now, at, Segment::Failed(ConnectError::Refused));
-        }
-        None
-    }
-
-    fn arrive_syn_ack(&mut self, now: Instant, at: StreamEnd) -> Option<Delivery> {
-        if self.streams.end(at).standing != Standing::Dialing {
-            self.send_to_peer(now, at, Segment::Rst);
+    /// What waits while the end is paused.
+    fn arrive_in_line(&mut self, order: Order, at: StreamEnd, segment: Segment) -> Option<Delivery> {
+        let (now, end) = (order.at(), self.streams.end(at));
+        if end.standing == Standing::Open && end.paused {
+            self.streams.hold(at, order, segment);
             return None;
         }
-        self.streams.end_mut(at).standing = Standing::Open;
-        self.send_to_peer(now, at, Segment::Ack);
-        Some(Delivery::Connected)
+        self.streams.unhold(at, order);
+        let delivery = match segment {
+            Segment::Data { offset, len } => Some(self.arrive_data(now, at, offset, len)),
+            _ => self.arrive_fin(now, at),
+        };
+        self.release(now, at);
+        self.streams.check_held(at);
+        delivery
     }
 
-    fn arrive_ack(&mut self, now: Instant, at: StreamEnd, power: Power) -> Option<Delivery> {
-        if self.streams.end(at).standing != Standing::Dialing || power != Power::Running {
-            self.reset_peer(now, at);
-            return None;
-        }
-        self.streams.end_mut(at).standing = Standing::Open;
-        Some(Delivery::Accepted)
-    }
-
-    fn arrive_data(&mut self, order: Order, at: StreamEnd, offset: u64, len: u32) -> Option<Delivery> {
-        let now = order.at();
+    fn arrive_data(&mut self, now: Instant, at: StreamEnd, offset: u64, len: u32) -> Delivery {
         let end = self.streams.end_mut(at);
         match end.standing {
-            Standing::Open if end.paused => {
-                self.streams.hold(at, order, Segment::Data { offset, len });
-                None
-            }
             Standing::Open => {
                 self.send_credit(now, at, len);
-                Some(Delivery::Data { offset, len })
+                Delivery::Data { offset, len }
             }
             Standing::Lingering { discarded_len } => {
                 let discarded_len = discarded_len + u64::from(len);
@@ -104,50 +87,47 @@ impl Network {
                 } else {
                     self.send_credit(now, at, len);
                 }
-                Some(Delivery::Discard(len))
+                Delivery::Discard(len)
             }
             Standing::Dialing | Standing::Gone => {
                 self.reset_peer(now, at);
-                Some(Delivery::Discard(len))
+                Delivery::Discard(len)
             }
         }
     }
 
-    fn arrive_fin(&mut self, order: Order, at: StreamEnd) -> Option<Delivery> {
+    fn arrive_fin(&mut self, now: Instant, at: StreamEnd) -> Option<Delivery> {
         let end = self.streams.end_mut(at);
         match end.standing {
-            Standing::Open if end.paused => {
-                self.streams.hold(at, order, Segment::Fin);
-                None
-            }
             Standing::Open => {
                 end.eof_seen = true;
-                self.finish_if_both_ended(order.at(), at);
+                self.finish_if_both_ended(now, at);
                 Some(Delivery::Eof)
             }
             Standing::Lingering { .. } => {
                 end.eof_seen = true;
-                self.finish_if_both_ended(order.at(), at);
+                self.finish_if_both_ended(now, at);
                 None
             }
             // The system was off meanwhile, and knows nothing of the connection any more.
             Standing::Gone if !end.fin_sent => {
-                self.reset_peer(order.at(), at);
+                self.reset_peer(now, at);
                 None
             }
             Standing::Dialing | Standing::Gone => None,
         }
     }
 
-    fn arrive_over(&mut self, at: StreamEnd, reason: CloseReason) -> Option<Delivery> {
+    fn arrive_rst(&mut self, at: StreamEnd) -> Option<Delivery> {
         let end = self.streams.end_mut(at);
         end.severed = true;
-        end.held.clear();
-        end.held_len = 0;
-        match mem::replace(&mut end.standing, Standing::Gone) {
+        let standing = end.standing;
+        self.streams.gone(at);
+        match standing {
             Standing::Gone => None,
-            Standing::Dialing => Some(Delivery::Failed(ConnectError::Refused)),
-            Standing::Open | Standing::Lingering { .. } => Some(Delivery::Closed(reason)),
+            // An acceptor that does not stand yet has nobody to tell.
+            Standing::Dialing => (at.side == 0).then_some(Delivery::Failed(ConnectError::Refused)),
+            Standing::Open | Standing::Lingering { .. } => Some(Delivery::Closed(CloseReason::Reset)),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{End, Standing, Streams};
 use crate::time::Instant;
 
 impl Streams {
-    /// Writes all connections, and those that are over too: later ones are counted from them. `with_offsets` says
+    /// Writes all connections, and what later ones are counted from. `with_offsets` says
     /// whether it matters how many bytes were sent; `next_numbers` are those of the hosts.
     pub(in crate::network) fn fingerprint(
         &self,
@@ -15,21 +15,25 @@ impl Streams {
         next_numbers: &[u64],
         mut to: &mut dyn Hasher,
     ) {
-        self.all.len().hash(&mut to);
-        for stream in &self.all {
-            (stream.number, stream.ports).hash(&mut to);
+        let standing = self.standing();
+        (self.is_empty(), standing.len()).hash(&mut to);
+        for (slot, stream) in standing {
+            (slot, stream.number, stream.addresses, stream.gives_up).hash(&mut to);
+            if stream.ends[0].standing == Standing::Dialing {
+                stream.gives_up_at.since(now).hash(&mut to);
+            }
             for end in &stream.ends {
                 end.fingerprint(now, with_offsets, next_numbers, to);
             }
         }
-        self.dialed.hash(&mut to);
-        self.full.hash(&mut to);
+        self.between.hash(&mut to);
+        self.hosts.iter().for_each(|host| host.dialed.hash(&mut to));
     }
 }
 
 impl End {
     fn fingerprint(&self, now: Instant, with_offsets: bool, next_numbers: &[u64], mut to: &mut dyn Hasher) {
-        (self.host, self.conn, self.paused, self.held_len).hash(&mut to);
+        (self.host, self.conn, self.paused, self.held_len, self.releasing).hash(&mut to);
         match self.standing {
             Standing::Dialing => to.write_u8(0),
             Standing::Open => to.write_u8(1),
@@ -39,7 +43,7 @@ impl End {
             }
             Standing::Gone => to.write_u8(3),
         }
-        (self.fin_sent, self.eof_seen, self.finishing, self.severed, self.missed).hash(&mut to);
+        (self.fin_sent, self.eof_seen, self.finishing, self.shuts, self.severed, self.missed).hash(&mut to);
         // Nothing arrives in the past, so a moment that is over is as good as now.
         self.ready_at.since(now).hash(&mut to);
         self.held.len().hash(&mut to);

@@ -15,14 +15,22 @@
 
 mod act;
 mod arrive;
+mod dial;
 mod fingerprint;
+mod held;
+mod send;
+mod standing;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use standing::HostStreams;
 
 use super::Order;
 use crate::fault::{Chain, Resolved};
 use crate::host::HostId;
-use crate::machine::{CloseReason, Conn, ConnMap, ConnectError, Peer, limits};
+use crate::machine::{CloseReason, Conn, ConnectError, Peer};
 use crate::time::Instant;
 
 /// A segment that left a host.
@@ -37,7 +45,7 @@ pub(crate) struct Left {
     pub(crate) arrives_at: Option<Instant>,
 }
 
-/// Names one end of one connection of the whole run.
+/// Names one end of one connection among those that stand. A later connection may have the name of one that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StreamEnd {
     pub(crate) stream: u32,
@@ -72,6 +80,14 @@ pub(crate) enum Segment {
 }
 
 impl Segment {
+    /// How many bytes it carries.
+    const fn len(self) -> u32 {
+        match self {
+            Self::Data { len, .. } => len,
+            _ => 0,
+        }
+    }
+
     /// The same at the beginning of its stream: the offset is only for the log.
     pub(crate) const fn without_offset(self) -> Self {
         match self {
@@ -127,15 +143,19 @@ struct End {
     standing: Standing,
     paused: bool,
     /// What arrived while it was paused, in order.
-    held: Vec<(Order, Segment)>,
-    /// How many bytes that was.
+    held: VecDeque<(Order, Segment)>,
+    /// How many bytes that is.
     held_len: u32,
+    /// The first of what is held is on its way once more.
+    releasing: bool,
     /// How many bytes this end has written.
     sent_len: u64,
     fin_sent: bool,
     eof_seen: bool,
     /// `Over` is on its way.
     finishing: bool,
+    /// It was shut down while it was dialing: its end follows once it stands.
+    shuts: bool,
     /// A fault, or this end itself, has cut the direction that begins here: nothing leaves any more.
     severed: bool,
     /// No segment of the direction that begins here arrives earlier than this.
@@ -153,38 +173,68 @@ impl End {
             conn,
             standing: Standing::Dialing,
             paused: false,
-            held: Vec::new(),
+            held: VecDeque::new(),
             held_len: 0,
+            releasing: false,
             sent_len: 0,
             fin_sent: false,
             eof_seen: false,
             finishing: false,
+            shuts: false,
             severed: false,
             ready_at: Instant::START,
             missed: false,
             chain: Chain::NEW,
         }
     }
+
+    /// Drops what is held: nobody will read it.
+    fn drop_held(&mut self) {
+        self.held.clear();
+        (self.held_len, self.releasing) = (0, false);
+    }
+
+    /// Whether this is the segment that is held and on its way once more.
+    fn is_released(&self, order: Order) -> bool {
+        let is_first = |(held, _): &(Order, Segment)| held.moved_to(order.at()) == order;
+        self.releasing && self.held.front().is_some_and(is_first)
+    }
 }
 
 #[derive(Debug)]
 struct Stream {
     ends: [End; 2],
+    /// Which connection between its two hosts it is, from 0; 0 too if there is no second.
     number: u32,
-    /// The ports, the connector's first.
-    ports: [u16; 2],
+    /// The addresses, the connector's first.
+    addresses: [Peer; 2],
+    /// How many streams came before it.
+    serial: u64,
+    /// How many segments of it are on their way.
+    in_flight: u32,
+    /// When its connector has dialed for long enough.
+    gives_up_at: Instant,
+    /// It will have, and a failure is on its way.
+    gives_up: bool,
+    /// Its slot is free for another.
+    over: bool,
 }
 
 /// All connections of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
+    /// The streams by their slots.
     all: Vec<Stream>,
-    /// For each host what its connections' names stand for.
-    names: Vec<ConnMap<StreamEnd>>,
-    listeners: Vec<Option<u16>>,
-    dialed: Vec<u16>,
-    /// The ends that were full when one was added last: they hold as much as the peer may send, and are not read.
-    full: Vec<StreamEnd>,
+    /// The slots whose streams are over.
+    free: Vec<u32>,
+    /// The slots whose streams may be over, until somebody looks.
+    ended: Vec<u32>,
+    next_serial: u64,
+    hosts: Vec<HostStreams>,
+    /// Where hosts listen, in order.
+    listeners: Vec<(HostId, Peer)>,
+    /// The ends that hold as much as the peer may send, and are not read.
+    full: BTreeSet<StreamEnd>,
     /// How many connections each pair of hosts has had.
     between: BTreeMap<(HostId, HostId), u32>,
     /// What the last calls have caused, for the world to take: segments, and the faults that fired.
@@ -197,59 +247,9 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn reset(&mut self, listeners: impl ExactSizeIterator<Item = Option<u16>>) {
-        self.all.clear();
-        self.names.clear();
-        self.names.resize_with(listeners.len(), ConnMap::default);
-        self.dialed.clear();
-        self.dialed.resize(listeners.len(), 0);
-        self.listeners.clear();
-        self.listeners.extend(listeners);
-        self.full.clear();
-        self.between.clear();
-        self.sent.clear();
-        self.marks.clear();
-        self.left.clear();
-    }
-
     /// Whether there never was one.
     pub(crate) const fn is_empty(&self) -> bool {
         self.all.is_empty()
-    }
-
-    /// The end that a host calls `conn`.
-    pub(crate) fn find(&self, host: HostId, conn: Conn) -> Option<StreamEnd> {
-        self.names[host.index()].get(conn).copied()
-    }
-
-    /// Names the acceptor's end.
-    pub(crate) fn name(&mut self, at: StreamEnd, conn: Conn) {
-        let end = self.end_mut(at);
-        end.conn = Some(conn);
-        let host = end.host;
-        self.names[host.index()].insert(conn, at);
-    }
-
-    /// What the end is called by its machine, if there is one that knows it.
-    pub(crate) fn conn(&self, at: StreamEnd) -> Option<Conn> {
-        self.end(at).conn
-    }
-
-    /// Forgets a name: the connection is over.
-    pub(crate) fn forget(&mut self, at: StreamEnd) {
-        let end = self.end_mut(at);
-        let host = end.host;
-        if let Some(conn) = end.conn.take() {
-            self.names[host.index()].remove(conn);
-        }
-    }
-
-    /// Forgets all names of a host: its machine is no more.
-    fn forget_all(&mut self, host: HostId) {
-        let names = std::mem::take(&mut self.names[host.index()]);
-        for (_, &at) in names.iter() {
-            self.end_mut(at).conn = None;
-        }
     }
 
     /// How many bytes an end has written.
@@ -257,9 +257,9 @@ impl Streams {
         self.end(at).sent_len
     }
 
-    /// The port of an end.
-    pub(crate) fn port(&self, at: StreamEnd) -> u16 {
-        self.all[at.stream as usize].ports[usize::from(at.side)]
+    /// The port of an end, if it has one.
+    pub(crate) fn port(&self, at: StreamEnd) -> Option<u16> {
+        self.stream(at).addresses[usize::from(at.side)].port()
     }
 
     /// Notes what leaves an end, if that is asked for.
@@ -271,14 +271,15 @@ impl Streams {
 
     /// The address of an end.
     pub(crate) fn address(&self, at: StreamEnd) -> Peer {
-        self.end(at).host.address(self.port(at))
+        self.stream(at).addresses[usize::from(at.side)]
     }
 
-    /// The connector's end with this address.
+    /// The connector's end with this address, of the newest stream if there are several.
     #[cfg(feature = "turmoil")]
     pub(crate) fn connector_at(&self, peer: Peer) -> Option<StreamEnd> {
-        let ends = (0..self.all.len() as u32).map(|stream| StreamEnd { stream, side: 0 });
-        ends.into_iter().find(|&at| self.address(at) == peer)
+        let streams = (0..).zip(&self.all).filter(|(_, stream)| !stream.over && stream.addresses[0] == peer);
+        let (slot, _) = streams.max_by_key(|(_, stream)| stream.serial)?;
+        Some(StreamEnd { stream: slot, side: 0 })
     }
 
     /// Whether the machine has this end, and has not closed it.
@@ -286,63 +287,45 @@ impl Streams {
         self.end(at).standing == Standing::Open
     }
 
-    /// Whether what arrives at an end is held back there, for it is paused.
-    #[cfg(feature = "turmoil")]
-    pub(crate) fn is_holding(&self, at: StreamEnd) -> bool {
-        self.is_open(at) && self.end(at).paused
-    }
-
-    /// Whether an end holds as much as its peer may send, and is not read.
-    pub(crate) fn is_full(&self, at: StreamEnd) -> bool {
-        self.is_open(at) && self.end(at).held_len as usize >= limits::SEND_BUFFER_LEN
-    }
-
-    /// The ends that are full.
-    pub(crate) fn full(&self) -> impl Iterator<Item = StreamEnd> {
-        self.full.iter().copied().filter(|&at| self.is_full(at))
-    }
-
-    /// How many ends are full at most.
-    pub(crate) const fn full_count(&self) -> usize {
-        self.full.len()
-    }
-
-    /// Notes that more is held at an end that is not read.
-    fn hold(&mut self, at: StreamEnd, order: Order, segment: Segment) {
-        let end = self.end_mut(at);
-        end.held.push((order, segment));
-        if let Segment::Data { len, .. } = segment {
-            end.held_len += len;
-            if self.is_full(at) {
-                let mut full = std::mem::take(&mut self.full);
-                full.retain(|&other| other != at && self.is_full(other));
-                full.push(at);
-                self.full = full;
-            }
-        }
-    }
-
     /// The host of an end.
     pub(crate) fn host(&self, at: StreamEnd) -> HostId {
         self.end(at).host
     }
 
-    /// Which connection between its two hosts this is, from 1.
+    /// Which connection between its two hosts this is, from 0.
     pub(crate) fn number(&self, at: StreamEnd) -> u32 {
-        self.all[at.stream as usize].number
+        self.stream(at).number
+    }
+
+    /// Puts a segment on its way.
+    fn queue(&mut self, order: Order, at: StreamEnd, segment: Segment) {
+        self.stream_mut(at).in_flight += 1;
+        self.sent.push((order, at, segment));
+    }
+
+    /// Notes that a segment has arrived.
+    fn unqueue(&mut self, at: StreamEnd) {
+        let stream = self.stream_mut(at);
+        debug_assert!(stream.in_flight > 0, "nothing arrives twice");
+        stream.in_flight -= 1;
+        if stream.in_flight == 0 && stream.ends[0].standing == Standing::Gone {
+            self.ended.push(at.stream);
+        }
+    }
+
+    fn stream(&self, at: StreamEnd) -> &Stream {
+        &self.all[at.stream as usize]
+    }
+
+    fn stream_mut(&mut self, at: StreamEnd) -> &mut Stream {
+        &mut self.all[at.stream as usize]
     }
 
     fn end(&self, at: StreamEnd) -> &End {
-        &self.all[at.stream as usize].ends[usize::from(at.side)]
+        &self.stream(at).ends[usize::from(at.side)]
     }
 
     fn end_mut(&mut self, at: StreamEnd) -> &mut End {
-        &mut self.all[at.stream as usize].ends[usize::from(at.side)]
-    }
-
-    /// The ends of a host that are not gone.
-    fn ends_of(&self, host: HostId) -> Vec<StreamEnd> {
-        let all = (0..self.all.len() as u32).flat_map(|stream| [0, 1].map(|side| StreamEnd { stream, side }));
-        all.filter(|&at| self.end(at).host == host && self.end(at).standing != Standing::Gone).collect()
+        &mut self.stream_mut(at).ends[usize::from(at.side)]
     }
 }

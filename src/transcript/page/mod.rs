@@ -16,7 +16,7 @@ const DRAW: &str = include_str!("page.js");
 const STEP: &str = include_str!("step.js");
 /// What the page's policy allows to be executed: the hashes of what is above.
 const STYLE_HASH: &str = "sha256-O0lzoKPq5kfjXZDcKKXy5JfRxM5Yl02EYhZQKrWKbBo=";
-const SCRIPT_HASH: &str = "sha256-SpUYCffWDtw/AmiWBBZi9oS42jOXWW4nEU8E1qVklvU=";
+const SCRIPT_HASH: &str = "sha256-SkzU9HcqeJ15g/kvdS2T+fsCjGi5No1VYSbdN2B8iPA=";
 
 #[derive(Serialize)]
 struct Run<'a> {

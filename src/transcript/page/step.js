@@ -13,7 +13,7 @@ function states(until) {
     if (row.kind === 'ended') state.how = row.status === 0 ? 'done' : 'failed';
     if (row.kind === 'down') Object.assign(state, { how: 'down', open: new Set() });
     if (row.kind === 'up') state.how = 'running';
-    if (row.conn) state.open[row.conn.open ? 'add' : 'delete'](`${hosts[row.conn.peer]}${row.conn.number > 1 ? '/' + row.conn.number : ''}`);
+    if (row.conn) state.open[row.conn.open ? 'add' : 'delete'](`${hosts[row.conn.peer]}${row.conn.number > 0 ? '/' + row.conn.number : ''}`);
   }
   for (const flight of flights) {
     if (flight.departs > until) continue;

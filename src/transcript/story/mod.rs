@@ -41,7 +41,7 @@ pub(super) struct Row {
 pub(super) struct Conn {
     /// The host at the other end.
     pub(super) peer: HostId,
-    /// Which connection between the two, from 1.
+    /// Which connection between the two, from 0.
     pub(super) number: u32,
     /// Whether it stands from now on.
     pub(super) open: bool,

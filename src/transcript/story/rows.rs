@@ -152,7 +152,7 @@ impl Reader<'_, '_> {
 
 /// A text with the number of its connection, unless that is the first.
 pub(super) fn named(link: Link, text: &str) -> String {
-    if link.number == 1 { text.to_owned() } else { format!("/{} {text}", link.number) }
+    if link.number == 0 { text.to_owned() } else { format!("/{} {text}", link.number) }
 }
 
 /// Where a fault of hosts is drawn, and how.

@@ -1,0 +1,88 @@
+//! The directions between hosts, of which only those that have packets take memory and time.
+
+use std::time::Duration;
+
+use super::Network;
+use super::link::Link;
+use super::steps::step;
+use crate::host::HostId;
+
+/// What is known of one direction between two hosts.
+#[derive(Debug)]
+pub(super) struct Flow {
+    to: HostId,
+    /// How long a packet takes.
+    pub(super) latency: Duration,
+    /// How many datagrams it has had.
+    pub(super) sent: u64,
+    /// Where the network has its profile; none: it has that of all.
+    pub(super) profile: Option<u32>,
+    /// Where the schedule has the faults of its datagrams, if it has any.
+    pub(super) faults: Option<u32>,
+    /// What it remembers, if a profile wants a memory.
+    pub(super) link: Link,
+}
+
+impl Flow {
+    /// Before the first packet.
+    pub(super) const fn new(to: HostId, latency: Duration, faults: Option<u32>) -> Self {
+        Self { to, latency, sent: 0, profile: None, faults, link: Link::NEW }
+    }
+}
+
+/// All flows that have had a packet, or differ from the others.
+#[derive(Debug, Default)]
+pub(super) struct Flows {
+    /// For each source its flows by destination.
+    by_source: Vec<Vec<Flow>>,
+    /// The sources that have any.
+    sources: Vec<HostId>,
+}
+
+impl Flows {
+    /// Forgets all flows, and keeps their memory.
+    pub(super) fn reset(&mut self, host_count: usize) {
+        for source in self.sources.drain(..) {
+            step();
+            self.by_source[source.index()].clear();
+        }
+        self.by_source.resize_with(host_count, Vec::new);
+    }
+
+    /// A flow, if it is known.
+    pub(super) fn get(&self, from: HostId, to: HostId) -> Option<&Flow> {
+        let flows = self.by_source.get(from.index())?;
+        flows.binary_search_by_key(&to, |flow| flow.to).ok().map(|place| &flows[place])
+    }
+
+    /// A flow, made if it is not known.
+    pub(super) fn at(&mut self, from: HostId, to: HostId, make: impl FnOnce() -> Flow) -> &mut Flow {
+        let flows = &mut self.by_source[from.index()];
+        let place = flows.binary_search_by_key(&to, |flow| flow.to).unwrap_or_else(|place| {
+            if flows.is_empty() {
+                self.sources.push(from);
+            }
+            flows.insert(place, make());
+            place
+        });
+        &mut flows[place]
+    }
+
+    /// How many flows there is memory for.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        self.by_source.iter().map(Vec::capacity).sum()
+    }
+}
+
+impl Network {
+    /// What is known of a flow.
+    pub(super) fn flow(&mut self, from: HostId, to: HostId) -> &mut Flow {
+        self.flows.at(from, to, || Flow::new(to, self.latency, self.schedule.faults_place(from, to)))
+    }
+
+    /// How long a packet takes.
+    pub(super) fn latency(&mut self, from: HostId, to: HostId) -> Duration {
+        if self.has_latencies { self.flow(from, to).latency } else { self.latency }
+    }
+}
