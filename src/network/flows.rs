@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Network;
 use super::link::Link;
-use super::steps::step;
+use crate::steps::step;
 use crate::host::HostId;
 
 /// What is known of one direction between two hosts.

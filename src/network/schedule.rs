@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::steps::step;
+use crate::steps::step;
 use super::windows::Windows;
 use crate::fault::{DatagramFault, FaultPlan, Resolved, ResolvedHost, StreamFault, UnknownHost};
 use crate::host::HostId;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Network;
-use super::steps::step;
+use crate::steps::step;
 use crate::fault::ResolvedHost;
 use crate::host::HostId;
 use crate::time::Instant;

@@ -36,7 +36,10 @@ fn the_first_test_is_short_and_the_one_that_stands_in_the_readme() {
 /// Without what differs from run to run, and from place to place.
 fn fixed(report: &str) -> Vec<&str> {
     let varies = |line: &&str| {
-        line.trim().is_empty() || line.starts_with("  after ") || line.contains("files:") || line.contains("report.txt")
+        line.trim().is_empty()
+            || line.starts_with("  after ")
+            || line.contains("files:")
+            || line.contains("report.txt")
     };
     report.lines().filter(|line| !varies(line)).collect()
 }
@@ -45,6 +48,7 @@ fn fixed(report: &str) -> Vec<&str> {
 fn the_report_is_the_one_that_stands_in_the_readme() {
     let panic = catch_unwind(counter::TEST).expect_err("a lost reply makes the client ask again");
     let report = panic.downcast_ref::<String>().expect("a report is a text");
-    let report = report.replace("the_report_is_the_one_that_stands_in_the_readme", "a_request_is_counted_once");
+    let report =
+        report.replace("the_report_is_the_one_that_stands_in_the_readme", "a_request_is_counted_once");
     assert_eq!(fixed(&report), fixed(blocks("text")[0]), "{report}");
 }

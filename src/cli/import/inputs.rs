@@ -1,8 +1,8 @@
 //! What the user of a system chose, as far as its packets show it.
 
-use super::lanes::Lanes;
+use crate::capture::Lanes;
 use crate::cli::output::quoted;
-use crate::systems::{Options, greet};
+use crate::systems::Options;
 use crate::wire::request_id;
 
 /// The options that the packets of a capture show, each with its value if it has one.

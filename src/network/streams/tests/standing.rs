@@ -3,7 +3,7 @@
 use super::{A, B, LATENCY, Wire};
 use crate::host::HostId;
 use crate::machine::{CloseReason, ConnectError, limits};
-use crate::network::steps::taken;
+use crate::steps::taken;
 use crate::network::{Delivery, Power, StreamEnd};
 use crate::time::Instant;
 
