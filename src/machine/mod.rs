@@ -8,7 +8,7 @@ mod conn;
 mod input;
 mod law;
 #[cfg_attr(
-    not(any(feature = "sim", feature = "net")),
+    not(feature = "sim"),
     allow(dead_code, unused_imports, reason = "what drivers of this crate call has no caller then")
 )]
 mod outbox;
@@ -21,7 +21,7 @@ use std::hash::Hasher;
 pub use conn::{Conn, ConnMap};
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
-#[cfg(any(feature = "sim", feature = "net"))]
+#[cfg(feature = "sim")]
 pub(crate) use outbox::Lead;
 pub use outbox::{Chunk, Effect, Effects, Misuse, Outbox, Outlet, Status};
 pub use peer::{Peer, PeerError, UnixPath};
@@ -59,6 +59,8 @@ pub mod limits {
     pub const MAX_LINGER: Duration = Duration::from_secs(2);
     /// How many bytes a connection that this end has closed discards before it gives up on the peer's end.
     pub const MAX_LINGER_LEN: u64 = 1024 * 1024;
+    /// How long a connection is tried for before it counts as timed out.
+    pub const MAX_CONNECT: Duration = Duration::from_secs(30);
     /// How many inputs pass at most between two looks at the deadline, so that a flood cannot starve a timer.
     pub const MAX_INPUTS_PER_LOOK: u32 = 64;
 }

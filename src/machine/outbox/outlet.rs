@@ -265,6 +265,12 @@ impl Effects {
         self.misuse.take()
     }
 
+    /// Whether the machine has said that it is done.
+    #[cfg(feature = "net")]
+    pub(crate) const fn is_done(&self) -> bool {
+        self.done
+    }
+
     /// Whether a write to a stream was short, and there has been no room since.
     pub(crate) fn is_short(&self, conn: Conn) -> bool {
         matches!(self.slots.get(conn), Some(Slot::Open { short: true, .. }))
