@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::twice::NOT_DETERMINISTIC;
-use super::{Broken, Failure, Search};
-use crate::engine::{Engine, Keep};
+use super::{Broken, Failure, Search, caught};
+use crate::engine::Keep;
 use crate::machine::Law;
+use crate::scenario::Timed;
 
 /// How often a run is made with a plain twin to see whether its machines are determined at all: those that are not may
 /// come out the same by chance.
@@ -15,10 +16,6 @@ impl<'s> Search<'s> {
     /// Makes the failed run again with its log kept, and says which law or property it is about.
     pub(super) fn explain(&mut self, run: u64, broken: Broken) -> Failure {
         let keep = std::mem::replace(&mut self.settings.keep, Keep::Log);
-        // One in which something has panicked is not used again.
-        if broken.what != NOT_DETERMINISTIC {
-            self.engine = Engine::new(self.scenario);
-        }
         let broken = if broken.what == NOT_DETERMINISTIC {
             // The log is that of the second run; made once more, it would be another.
             broken
@@ -44,20 +41,21 @@ impl<'s> Search<'s> {
             recording: transcript.record(),
         };
         self.settings.keep = keep;
-        self.engine = Engine::new(self.scenario);
         failure
     }
 
     /// The generated commands that the last run was given, a line each.
     fn given(&self) -> Vec<String> {
         let names = self.scenario.names();
-        let given = self.engine.generated(&self.settings.plan);
-        given
-            .map(|(number, timed)| {
-                let name = names[timed.host.index()];
-                format!("command {number} at {} {name} {:?}", timed.at, timed.command)
-            })
-            .collect()
+        let spec = self.scenario.spec();
+        // After a panic the engine has them no more. What cannot be generated has panicked before.
+        let generated = caught::catch(|| spec.generate(self.settings.effective_seed())).unwrap_or_default();
+        let numbered = (spec.commands.len() as u32..).zip(&generated);
+        let given = numbered.filter(|(number, _)| self.settings.plan.gives(*number));
+        let line = |(number, timed): (u32, &Timed)| {
+            format!("command {number} at {} {} {:?}", timed.at, names[timed.host.index()], timed.command)
+        };
+        given.map(line).collect()
     }
 
     /// A twin that differs may do so because streams were cut elsewhere (law 4), because it started later (law 5), or

@@ -131,7 +131,7 @@ impl Search<'_> {
         let detail = format!(
             "livelock: what happens from {from_at} to {until_at} happens again and again, {steps} steps every {span} s"
         );
-        let broken = Broken { what: unmet, detail, is_livelock: true };
+        let broken = Broken { is_livelock: true, ..Broken::new(unmet, detail) };
         self.engine.note_circle(kept.records, broken.line());
         Err(broken)
     }

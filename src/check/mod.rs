@@ -16,12 +16,12 @@ mod twice;
 
 use std::ops::Range;
 
-pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Progress};
+pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress};
 pub use measure::{Counts, Measure, Panicked};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
 
-use crate::engine::{Broken, Doing, Ended, Engine, Keep, Outcome, Prepared, Settings};
+use crate::engine::{Broken, Doing, Engine, Keep, Outcome, Prepared, Settings};
 use crate::fault::{FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::scenario::{Demand, Scenario};
@@ -194,6 +194,11 @@ impl<'s> Search<'s> {
         &mut self,
         is_known: Option<&mut dyn FnMut(&Engine<'_>, Instant) -> bool>,
     ) -> Result<Outcome, Broken> {
+        if self.engine.is_spoiled() {
+            let plain_twins = self.engine.plain_twins;
+            self.engine = Engine::new(self.scenario);
+            self.engine.plain_twins = plain_twins;
+        }
         let (engine, settings) = (&mut self.engine, &self.settings);
         let outcome = match caught::catch(|| engine.run_until(settings, is_known)) {
             Ok(outcome) => outcome,
@@ -222,24 +227,21 @@ fn panicked(scenario: &Scenario, doing: Doing, panic: &caught::Caught) -> Broken
     let names = scenario.names();
     let place = panic.place.as_ref().map_or_else(String::new, |place| format!(" (at {place})"));
     let said = format!("{}{place}", panic.said);
+    let no_panic = |detail| Broken::panic(Law::NoPanic.to_string(), detail);
     match doing {
-        Doing::Making(host, at) => {
-            Broken::new(Law::NoPanic.to_string(), format!("at {at} {} was made: {said}", names[host.index()]))
+        Doing::Making(host, at) => no_panic(format!("{}: it was made at {at}: {said}", names[host.index()])),
+        Doing::Handling(host, input, at) => {
+            no_panic(format!("{}: it was handed {input} at {at}: {said}", names[host.index()]))
         }
-        Doing::Handling(host, input, at) => Broken::new(
-            Law::NoPanic.to_string(),
-            format!("at {at} {} was handed {input}: {said}", names[host.index()]),
-        ),
         Doing::Judging(index) => {
             let name = &scenario.properties()[index].name;
-            Broken::new(name, format!("the property itself panicked: {said}"))
+            Broken::panic(name, format!("the property itself panicked: {said}"))
         }
-        Doing::Folding => Broken::new("a fold", format!("a step of it panicked: {said}")),
-        Doing::Nothing => Broken::new(Law::NoPanic.to_string(), said),
+        Doing::Folding(index) => {
+            let name = &scenario.spec().folds[index].name;
+            Broken::panic(name, format!("the property itself panicked: {said}"))
+        }
+        Doing::Generating => Broken::panic("commands", format!("generating them panicked: {said}")),
+        Doing::Nothing => no_panic(said),
     }
-}
-
-/// Whether what is broken is a panic, after which nothing of a run can be relied on.
-fn is_panic(broken: &Broken) -> bool {
-    broken.what == Law::NoPanic.to_string() || broken.detail.contains("itself panicked")
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::relocate::Sends;
 use super::twice::NOT_DETERMINISTIC;
-use super::{Broken, Failure, Search, is_panic};
+use super::{Broken, Failure, Search};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
 use crate::fault::{FaultPlan, Profile};
@@ -159,12 +159,7 @@ impl Attempts<'_, '_> {
         // The plan names the hosts of the scenario, for it is a part of one that was drawn for it.
         self.search.settings.plan = Prepared::new(plan, self.search.scenario).ok()?;
         let broken = self.search.attempt().err()?;
-        if is_panic(&broken) {
-            // A run that was left in its middle leaves nothing that can be used again.
-            self.search.engine = Engine::new(self.search.scenario);
-            return Some(broken);
-        }
-        Some(self.search.blame(broken))
+        Some(if broken.is_panic { broken } else { self.search.blame(broken) })
     }
 
     /// A plan that was made of `best` by taking commands out, with its faults at the datagrams at which they were
@@ -193,7 +188,7 @@ impl Attempts<'_, '_> {
         let keep = std::mem::replace(&mut self.search.settings.keep, Keep::Log);
         let broken = self.attempt(plan);
         self.search.settings.keep = keep;
-        let panicked = broken.is_some_and(|broken| is_panic(&broken));
+        let panicked = broken.is_some_and(|broken| broken.is_panic);
         (!panicked).then(|| Sends::of(self.search.engine.log()))
     }
 

@@ -36,8 +36,7 @@ impl Search<'_> {
             let (one, other) = (said(&first_result), said(&result));
             (one != other).then(|| (None, format!("of the same log; first run {one}, second run {other}")))
         });
-        // An engine in which a machine has panicked is not used again.
-        self.first = Some(if result.is_ok() { first } else { Engine::new(self.scenario) });
+        self.first = Some(first);
         let Some((at, detail)) = difference else { return result };
         self.engine.note_broken(at, format!("{NOT_DETERMINISTIC}: {detail}"));
         Err(Broken::new(NOT_DETERMINISTIC, detail))

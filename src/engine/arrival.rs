@@ -147,8 +147,11 @@ impl World<'_> {
             Delivery::Failed(reason) => {
                 effects.release(conn);
                 streams.forget(at);
-                let link = self.spec.host_at(peer).map(|_| link);
-                (What::ConnectFailed(link, reason), Arrival::ConnectFailed { conn, peer, reason })
+                let what = match self.spec.host_at(peer) {
+                    Some(_) => What::ConnectFailed(link, reason),
+                    None => What::ConnectNowhere { peer, reason },
+                };
+                (what, Arrival::ConnectFailed { conn, peer, reason })
             }
             Delivery::Data { offset, len } => {
                 self.take_stream_bytes(at, len);

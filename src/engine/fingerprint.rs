@@ -14,7 +14,8 @@ impl Engine<'_> {
     /// has happened, nor how much time is left. False if a machine has no fingerprint, or if streams stand in a circle.
     pub(crate) fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
         let mut all = self.hosts.iter().zip(&self.slots);
-        if self.circle.is_some() || !all.all(|(state, slot)| state.fingerprint(slot, now, to)) {
+        let ended = self.reads_states;
+        if self.circle.is_some() || !all.all(|(state, slot)| state.fingerprint(slot, now, to, ended)) {
             return false;
         }
         self.world.fingerprint(now, to);
@@ -23,9 +24,10 @@ impl Engine<'_> {
 }
 
 impl State {
-    fn fingerprint(&self, slot: &Slot<'_>, now: Instant, mut to: &mut dyn Hasher) -> bool {
+    /// `ended` says that what has ended counts too, for a property looks at it.
+    fn fingerprint(&self, slot: &Slot<'_>, now: Instant, mut to: &mut dyn Hasher, ended: bool) -> bool {
         to.write_u8(u8::from(self.is_up));
-        if self.is_up {
+        if self.is_up || ended {
             // By the host's own clock, as it is told the time.
             if !slot.actor.fingerprint(now + self.skew, to) {
                 return false;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::Engine;
+use super::{Engine, Settings};
 use crate::host::HostId;
 use crate::scenario::{Demand, FoldVerdict, Property, Reads, Run};
 use crate::time::Instant;
@@ -14,11 +14,18 @@ pub(crate) struct Broken {
     pub(crate) detail: String,
     /// The run was ended, since it goes round.
     pub(crate) is_livelock: bool,
+    /// The run was left in its middle, since something panicked.
+    pub(crate) is_panic: bool,
 }
 
 impl Broken {
     pub(crate) fn new(what: impl Into<String>, detail: String) -> Self {
-        Self { what: what.into(), detail, is_livelock: false }
+        Self { what: what.into(), detail, is_livelock: false, is_panic: false }
+    }
+
+    /// A panic.
+    pub(crate) fn panic(what: impl Into<String>, detail: String) -> Self {
+        Self { is_panic: true, ..Self::new(what, detail) }
     }
 
     /// Whether it is the same as another time; one of them may have been ended before its end.
@@ -58,8 +65,10 @@ pub(crate) enum Doing {
     Handling(HostId, &'static str, Instant),
     /// The property of this place is judged.
     Judging(usize),
-    /// A fold is stepped.
-    Folding,
+    /// The fold of this place is stepped, or judged at the end.
+    Folding(usize),
+    /// The commands of the run are generated.
+    Generating,
 }
 
 impl<'s> Engine<'s> {
@@ -83,12 +92,15 @@ impl<'s> Engine<'s> {
     }
 
     /// Judges every property of which something has changed; ends the run at the first that does not hold.
-    pub(super) fn judge(&mut self, now: Instant) {
+    pub(super) fn judge(&mut self, settings: &Settings, now: Instant) {
+        let properties = &self.scenario.spec().properties;
+        if !settings.properties || properties.is_empty() {
+            return;
+        }
         let changed = std::mem::take(&mut self.changed);
         if self.ended.is_some() || self.broken.is_some() {
             return;
         }
-        let properties = &self.scenario.spec().properties;
         for (index, property) in properties.iter().enumerate() {
             if let Some(broken) = self.judge_one(index, property, now, changed) {
                 self.fail(now, broken);
@@ -166,6 +178,7 @@ impl<'s> Engine<'s> {
         let reads = run.reads.get();
         self.watches[index].reads = reads;
         self.reads_inputs |= reads.inputs;
+        self.reads_states |= reads.states != 0;
         self.doing = Doing::Nothing;
         seen
     }
@@ -206,8 +219,8 @@ impl<'s> Engine<'s> {
     /// Judges what is judged at the end of a run alone.
     pub(super) fn judge_end(&mut self) {
         let folds = &self.scenario.spec().folds;
-        self.doing = Doing::Folding;
         for (index, fold) in folds.iter().enumerate() {
+            self.doing = Doing::Folding(index);
             for test in &fold.at_end {
                 let verdict = test(&*self.folds[index]);
                 self.note_fold(index, verdict, self.last_at);

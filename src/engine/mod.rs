@@ -255,10 +255,14 @@ pub struct Engine<'s> {
     changed: Reads,
     /// A property has asked how many inputs there were, in this run or one before.
     reads_inputs: bool,
+    /// A property has looked at the state of a host, in this run or one before.
+    reads_states: bool,
     broken: Option<Broken>,
     /// Histories that could not be judged in this run: their names, and why.
     gave_up: Vec<(String, String)>,
     doing: Doing,
+    /// A run was begun and not ended: something has panicked in it.
+    is_running: bool,
     ended: Option<Ended>,
     /// The circle of full streams that stands now.
     circle: Option<Deadlock>,
@@ -298,9 +302,11 @@ impl<'s> Engine<'s> {
             watches: Vec::new(),
             changed: Reads::ALL,
             reads_inputs: false,
+            reads_states: false,
             broken: None,
             gave_up: Vec::new(),
             doing: Doing::Nothing,
+            is_running: false,
             ended: None,
             circle: None,
             inputs: 0,
@@ -375,6 +381,11 @@ impl Engine<'_> {
     /// What it was about when it last left off: in whose code a panic was.
     pub(crate) const fn doing(&self) -> Doing {
         self.doing
+    }
+
+    /// Whether something has panicked in the last run, so that nothing of what it has left can be relied on.
+    pub(crate) const fn is_spoiled(&self) -> bool {
+        self.is_running
     }
 
     /// Whether a property has ever asked how many inputs there were.
@@ -470,12 +481,6 @@ impl Engine<'_> {
         let names = self.scenario.names();
         let _ = plan.try_extend(self.world.network.faults().map(|fault| fault.named(&names)));
         plan
-    }
-
-    /// The generated commands that the last run was to be given, with their numbers.
-    pub(crate) fn generated<'a>(&'a self, plan: &'a Prepared) -> impl Iterator<Item = (u32, &'a Timed)> {
-        let own = self.scenario.spec().commands.len() as u32;
-        (own..).zip(&self.generated).filter(|(number, _)| plan.gives(*number))
     }
 
     /// For each of the plan's faults, in its order, whether it changed something in the last run.

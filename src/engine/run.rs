@@ -1,6 +1,8 @@
 //! Running a scenario: what happens next, and what its machines make of it.
 
+use std::any::Any;
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
 use crate::actor::AnyCommand;
@@ -33,13 +35,11 @@ impl Engine<'_> {
     pub(crate) fn run_until(&mut self, settings: &Settings, mut is_known: Option<IsKnown<'_>>) -> Outcome {
         self.reset(settings);
         let spec = self.scenario.spec();
-        let judges = settings.properties && !spec.properties.is_empty();
         let hosts = (0..spec.hosts.len()).map(|index| HostId(index as u16));
         // A property may look at any host's state from the first input on.
         hosts.clone().for_each(|host| self.make(settings, host, Instant::START));
         for host in hosts {
             self.feed(settings, host, Input::Start { local: spec.peers[host.index()] }, Instant::START);
-            self.after(host, Instant::START, judges);
         }
         while self.ended.is_none() {
             let Some(Reverse(Entry { order, event })) = self.world.queue.pop() else {
@@ -71,7 +71,8 @@ impl Engine<'_> {
                 let is_timer = times_out || event == Event::Timer;
                 self.watch(order, is_timer.then_some(host));
             }
-            self.after(host, now, judges);
+            // What has no input changes something too, as a crash does, and time has gone on.
+            self.judge(settings, now);
             if self.inputs >= spec.max_inputs {
                 self.ended.get_or_insert(Ended::InputLimit);
             }
@@ -85,16 +86,6 @@ impl Engine<'_> {
         self.finish(settings)
     }
 
-    /// Judges what has to be judged after something has happened on a host.
-    fn after(&mut self, host: HostId, now: Instant, judges: bool) {
-        self.end_by_fold(now);
-        if judges {
-            self.judge(now);
-            let slot = &mut self.slots[host.index()];
-            slot.told_before = slot.times.len();
-        }
-    }
-
     /// Judges the whole run, if it came to its end.
     fn finish(&mut self, settings: &Settings) -> Outcome {
         let ended = self.ended.unwrap_or(Ended::Quiet);
@@ -104,6 +95,7 @@ impl Engine<'_> {
                 self.judge_end();
             }
         }
+        self.is_running = false;
         Outcome {
             ended,
             at: self.last_at,
@@ -126,9 +118,11 @@ impl Engine<'_> {
         (self.ended, self.circle) = (None, None);
         (self.inputs, self.inputs_before_calm) = (0, 0);
         self.last_at = Instant::START;
+        self.is_running = true;
+        self.doing = Doing::Generating;
+        self.generated = self.scenario.spec().generate(settings.effective_seed());
         self.doing = Doing::Nothing;
         self.reset_judgement();
-        self.generated = self.scenario.spec().generate(settings.effective_seed());
         self.world.reset(settings, &self.generated);
     }
 
@@ -185,6 +179,10 @@ impl Engine<'_> {
         } else {
             self.set_timer(host, now);
         }
+        self.end_by_fold(now);
+        self.judge(settings, now);
+        let slot = &mut self.slots[host.index()];
+        slot.told_before = slot.times.len();
     }
 
     /// Does what a host's machine has just put out, and steps the folds that look at it.
@@ -207,8 +205,8 @@ impl Engine<'_> {
             self.step_folds(host, now, first_told);
         }
         if folds && !spec.folds.on_state.is_empty() {
-            self.doing = Doing::Folding;
             for (fold, step) in &spec.folds.on_state {
+                self.doing = Doing::Folding(*fold);
                 let verdict = step(&mut *self.folds[*fold], &self.slots[host.index()].actor, now);
                 self.note_fold(*fold, verdict, now);
             }
@@ -225,38 +223,37 @@ impl Engine<'_> {
     /// Steps the folds that look at what a host tells and sends, in the order in which it was put out: events that follow
     /// one another together.
     fn step_folds(&mut self, host: HostId, now: Instant, first_told: usize) {
-        self.doing = Doing::Folding;
         let steps = &self.scenario.spec().hosts[host.index()].folds;
         let actor = &self.slots[host.index()].actor;
+        let (folds, doing) = (&mut self.folds, &mut self.doing);
         let mut verdicts = Vec::new();
-        let (mut begin, mut end) = (first_told, first_told);
-        let sends = if steps.on_send.is_empty() { &[] } else { steps.on_send.as_slice() };
-        let mut told = |range: std::ops::Range<usize>, folds: &mut Vec<Box<dyn std::any::Any>>| {
-            if !range.is_empty() {
-                for (fold, step) in &steps.on_events {
+        let told =
+            |range: Range<usize>, folds: &mut [Box<dyn Any>], doing: &mut Doing, verdicts: &mut Vec<_>| {
+                for (fold, step) in steps.on_events.iter().filter(|_| !range.is_empty()) {
+                    *doing = Doing::Folding(*fold);
                     verdicts.push((*fold, step(&mut *folds[*fold], actor.events(), range.clone(), now)));
                 }
-            }
-        };
-        let mut sent_verdicts = Vec::new();
+            };
+        let (mut begin, mut end) = (first_told, first_told);
         for effect in actor.peek().from(0) {
             match effect {
                 Effect::Event(index) => end = index as usize + 1,
-                Effect::Send { local, peer, bytes } if !sends.is_empty() => {
-                    told(std::mem::replace(&mut begin, end)..end, &mut self.folds);
-                    for (fold, step) in sends {
+                Effect::Send { local, peer, bytes } if !steps.on_send.is_empty() => {
+                    told(std::mem::replace(&mut begin, end)..end, folds, doing, &mut verdicts);
+                    for (fold, step) in &steps.on_send {
+                        *doing = Doing::Folding(*fold);
                         let sent = Sent { local, peer, bytes };
-                        sent_verdicts.push((*fold, step(&mut *self.folds[*fold], sent, now)));
+                        verdicts.push((*fold, step(&mut *folds[*fold], sent, now)));
                     }
                 }
                 _ => {}
             }
         }
-        told(begin..end, &mut self.folds);
-        for (fold, verdict) in verdicts.into_iter().chain(sent_verdicts) {
+        told(begin..end, folds, doing, &mut verdicts);
+        *doing = Doing::Nothing;
+        for (fold, verdict) in verdicts {
             self.note_fold(fold, verdict, now);
         }
-        self.doing = Doing::Nothing;
     }
 
     /// Puts a timer into the queue for the machine's deadline, unless it is there already.
@@ -373,7 +370,7 @@ impl Engine<'_> {
         self.world.record(now, HostId(0), What::Calm);
         for host in (0..self.hosts.len()).map(|index| HostId(index as u16)) {
             let state = &mut self.hosts[host.index()];
-            if state.is_up || self.world.violation.is_some() {
+            if state.is_up || self.ended.is_some() {
                 continue;
             }
             if self.world.statuses[host.index()].is_none() {

@@ -28,7 +28,8 @@ impl Links {
     /// the run's profile and of the scenario, which are for links without one of their own. It is no matter of chance, so
     /// it stays when nothing is drawn, as when a plan is made again.
     #[must_use]
-    pub fn direction(mut self, from: HostId, to: HostId, profile: Profile) -> Self {
+    pub fn direction(mut self, from: impl Into<HostId>, to: impl Into<HostId>, profile: Profile) -> Self {
+        let (from, to) = (from.into(), to.into());
         self.0.retain(|&(a, b, _)| (a, b) != (from, to));
         self.0.push((from, to, profile));
         self
@@ -36,7 +37,8 @@ impl Links {
 
     /// The same, with this profile between two hosts, both ways.
     #[must_use]
-    pub fn between(self, a: HostId, b: HostId, profile: Profile) -> Self {
+    pub fn between(self, a: impl Into<HostId>, b: impl Into<HostId>, profile: Profile) -> Self {
+        let (a, b) = (a.into(), b.into());
         self.direction(a, b, profile).direction(b, a, profile)
     }
 

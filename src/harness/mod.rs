@@ -119,7 +119,7 @@ pub struct Check {
     plan: FaultPlan,
     profiles: Vec<Profile>,
     links: Links,
-    runs: u64,
+    runs: Option<u64>,
     jobs: NonZeroUsize,
     exhaustive: Option<usize>,
     fates: Fates,
@@ -143,7 +143,7 @@ impl Check {
             plan: FaultPlan::default(),
             profiles: Vec::new(),
             links: Links::default(),
-            runs: RUNS,
+            runs: None,
             jobs: NonZeroUsize::MIN,
             exhaustive: None,
             fates: Fates::default(),
@@ -218,7 +218,7 @@ impl Check {
 
     /// How many runs there are; [`RUNS`] unless given. Of an exhaustive check, how many at most; all unless given.
     pub const fn runs(mut self, runs: u64) -> Self {
-        self.runs = runs;
+        self.runs = Some(runs);
         self
     }
 
@@ -231,7 +231,8 @@ impl Check {
         self
     }
 
-    /// Makes every run of at most so many faults instead of random ones: see [`Exhaustive`]. Nothing is drawn then.
+    /// Makes every run of at most so many faults instead of random ones: see [`Exhaustive`]. Nothing is drawn then, and no
+    /// run is made two times; it is done on one thread.
     pub const fn exhaustive(mut self, max_faults: usize) -> Self {
         self.exhaustive = Some(max_faults);
         self
@@ -323,22 +324,24 @@ impl Check {
             }
         }
         let seed = number(SEED)?.unwrap_or(self.seed);
-        let runs = number(RUNS_VARIABLE)?.unwrap_or(self.runs);
+        let runs = number(RUNS_VARIABLE)?.or(self.runs);
         let verdict = match self.exhaustive {
-            Some(max_faults) => self.go_through(max_faults, seed)?,
+            Some(max_faults) => self.go_through(max_faults, seed, runs.unwrap_or(u64::MAX))?,
             None => {
                 let prepared = self.prepared(&self.plan, "the plan")?;
                 let search = || self.search(prepared.clone(), &self.profiles, seed);
-                self.judge(search, runs)
+                self.judge(search, runs.unwrap_or(RUNS))
             }
         };
-        let is_empty = runs == 0 && self.exhaustive.is_none();
-        let lacking = if is_empty { Some("  runs\n".to_owned()) } else { self.lacking(verdict.tally()) };
+        let lacking = self.lacking(verdict.tally());
         Ok(verdict.lacking(lacking))
     }
 
     /// What the runs lack.
     fn lacking(&self, tally: &Tally) -> Option<String> {
+        if tally.runs == 0 {
+            return Some("  runs\n".to_owned());
+        }
         let spec = self.scenario.spec();
         let draws = self.profiles.iter().any(|profile| !profile.is_calm()) || !self.links.all().is_empty();
         let tests = self.exhaustive.is_some()
@@ -401,24 +404,25 @@ impl Check {
     }
 
     /// Makes every run of at most so many faults.
-    fn go_through(&self, max_faults: usize, seed: u64) -> Result<Verdict, CheckError> {
+    fn go_through(&self, max_faults: usize, seed: u64, max_runs: u64) -> Result<Verdict, CheckError> {
         let begun_at = clock();
         let plan = self.with_calm(&self.plan);
         self.prepared(&plan, "the plan")?;
         let exhaustive = Exhaustive::new(&self.scenario, self.fates.clone(), max_faults).with_seed(seed);
+        let exhaustive = if self.laws { exhaustive } else { exhaustive.without_laws() };
         let mut exhaustive = exhaustive
             .with_plan(plan)
             .map_err(|source| CheckError::Host { origin: "the plan".to_owned(), source })?;
-        let max_runs = if self.runs == RUNS { u64::MAX } else { self.runs };
         let explored = exhaustive.run(max_runs, |_| {});
         let wall = begun_at.elapsed();
         let shrunk =
             explored.failure.as_ref().map(|failure| exhaustive.shrink(failure, self.max_shrink_runs));
-        let unfinished = if explored.is_complete || shrunk.is_some() {
-            String::new()
-        } else {
-            format!("  the schedules beyond the first {}\n", count(explored.runs, "run"))
-        };
+        let unfinished = explored.limit.map_or_else(String::new, |limit| {
+            format!(
+                "  the schedules beyond the first {}: the limit is {limit}\n",
+                count(explored.runs, "run")
+            )
+        });
         let tally = Tally { runs: explored.runs, failure: explored.failure, ..explored.tally };
         Ok(self.found(tally, shrunk, wall, unfinished))
     }

@@ -126,6 +126,7 @@ pub(super) struct Trace(Vec<Piece>);
 enum Piece {
     Send { from: Peer, to: Peer, bytes: Vec<u8> },
     Write { conn: Conn, bytes: Vec<u8> },
+    Save { bytes: Vec<u8> },
     Event(String),
     Other(String),
 }
@@ -153,6 +154,7 @@ impl Trace {
                     }
                     self.0.push(Piece::Send { from: local, to: peer, bytes });
                 }
+                (Effect::Save { bytes }, _) => self.0.push(Piece::Save { bytes: bytes.to_vec() }),
                 (Effect::Event(index), _) => {
                     self.0.push(Piece::Event(format!("{:?}", Shown(output.events, index))));
                 }
@@ -166,18 +168,18 @@ impl Trace {
         let most = self.0.len().max(twin.0.len());
         let index = (0..most).find(|&index| self.0.get(index) != twin.0.get(index))?;
         let (ours, its) = (self.0.get(index), twin.0.get(index));
-        let at = match (ours, its) {
-            (Some(Piece::Send { bytes: x, .. }), Some(Piece::Send { bytes: y, .. }))
-            | (Some(Piece::Write { bytes: x, .. }), Some(Piece::Write { bytes: y, .. }))
-                if x != y =>
-            {
-                Some(first_difference(x, y))
-            }
-            _ => None,
+        let decoded = |piece: Option<&Piece>| decode.and_then(|decode| decode(piece?.bytes()?));
+        let texts = match (decoded(ours), decoded(its)) {
+            // What a decoder leaves out is shown as bytes.
+            (x, y) if x == y => [None, None],
+            (x, y) => [x, y],
         };
-        let told = |piece: Option<&Piece>| Told { piece, at, decode }.to_string();
-        let mut text = format!("the machine {}, its twin {}", told(ours), told(its));
-        if let Some(at) = at {
+        let told = |piece, text| Told { piece, text, at: differs_at(ours, its), is_short: false };
+        let [our_text, its_text] = texts;
+        let (ours, mut its) = (told(ours, our_text), told(its, its_text));
+        its.is_short = ours.way() == its.way();
+        let mut text = format!("the machine {ours}, its twin {its}");
+        if let Some(At::Byte(at)) = ours.at {
             // Writing to a string does not fail.
             let _ = write!(text, "; they differ from byte {at} on");
         }
@@ -185,34 +187,88 @@ impl Trace {
     }
 }
 
-/// How many bytes are equal at the beginning of both.
-fn first_difference(x: &[u8], y: &[u8]) -> usize {
-    x.iter().zip(y).take_while(|(a, b)| a == b).count()
+impl Piece {
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Send { bytes, .. } | Self::Write { bytes, .. } | Self::Save { bytes } => Some(bytes),
+            Self::Event(_) | Self::Other(_) => None,
+        }
+    }
 }
 
-/// A piece in words. Of long bytes only those around `at` are shown.
+/// Where two pieces of one kind differ.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Byte(usize),
+    Char(usize),
+}
+
+fn differs_at(ours: Option<&Piece>, its: Option<&Piece>) -> Option<At> {
+    let equal = |(x, y): &(u8, u8)| x == y;
+    match (ours?, its?) {
+        (Piece::Event(x), Piece::Event(y)) | (Piece::Other(x), Piece::Other(y)) => {
+            Some(At::Char(x.chars().zip(y.chars()).take_while(|(x, y)| x == y).count()))
+        }
+        (ours, its) => {
+            let (x, y) = (ours.bytes()?, its.bytes()?);
+            (x != y).then(|| At::Byte(x.iter().copied().zip(y.iter().copied()).take_while(equal).count()))
+        }
+    }
+}
+
+/// A piece in words. Of what is long only that around the first difference is shown.
 struct Told<'a> {
     piece: Option<&'a Piece>,
-    at: Option<usize>,
-    decode: Option<Decode>,
+    /// The message, decoded.
+    text: Option<String>,
+    at: Option<At>,
+    /// Where it went was said before.
+    is_short: bool,
 }
 
 /// How many bytes are shown before the first that differs, and how many from it on.
-const AROUND: (usize, usize) = (8, 24);
-/// How much of an event is shown.
-const MAX_EVENT_CHARS: usize = 120;
+const AROUND: (usize, usize) = (4, 16);
+/// How many characters of a text are shown at most, and how many of them before the first that differs.
+const MAX_CHARS: (usize, usize) = (100, 20);
 
 impl Told<'_> {
-    fn bytes(&self, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(text) = self.decode.and_then(|decode| decode(bytes)) {
-            return f.write_str(&text);
+    /// Where the message went, if it is one.
+    fn way(&self) -> Option<String> {
+        match self.piece? {
+            Piece::Send { from, to, .. } => Some(format!(" from {from} to {to}")),
+            Piece::Write { conn, .. } => Some(format!(" to connection {conn}")),
+            _ => None,
         }
-        let at = self.at.unwrap_or(0);
-        let begin = at.saturating_sub(AROUND.0);
-        let end = bytes.len().min(at + AROUND.1);
-        let (before, after) = (if begin > 0 { "…" } else { "" }, if end < bytes.len() { "…" } else { "" });
-        let shown = bytes.get(begin..end).unwrap_or_default().escape_ascii();
-        write!(f, "{before}\"{shown}\"{after} ({} bytes)", bytes.len())
+    }
+
+    fn message(&self, verb: &str, bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{verb} ")?;
+        if let Some(text) = &self.text {
+            self.excerpt(text, f)?;
+        } else {
+            let at = if let Some(At::Byte(at)) = self.at { at } else { 0 };
+            let begin = at.saturating_sub(AROUND.0).min(bytes.len());
+            let end = bytes.len().min(at + AROUND.1);
+            let (before, after) =
+                (if begin > 0 { "…" } else { "" }, if end < bytes.len() { "…" } else { "" });
+            let shown = bytes[begin..end].escape_ascii();
+            write!(f, "{before}\"{shown}\"{after} ({} bytes)", bytes.len())?;
+        }
+        if self.is_short { Ok(()) } else { f.write_str(&self.way().unwrap_or_default()) }
+    }
+
+    /// A text, or the part of it around what differs.
+    fn excerpt(&self, text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (most, before) = MAX_CHARS;
+        let len = text.chars().count();
+        let begin = match self.at {
+            _ if len <= most => 0,
+            Some(At::Char(at)) => at.saturating_sub(before).min(len - most),
+            _ => 0,
+        };
+        let shown: String = text.chars().skip(begin).take(most).collect();
+        let marks = [begin > 0, begin + most < len].map(|is_cut| if is_cut { "…" } else { "" });
+        write!(f, "{}{shown}{}", marks[0], marks[1])
     }
 }
 
@@ -220,21 +276,17 @@ impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.piece {
             None => f.write_str("did nothing more"),
-            Some(Piece::Send { from, to, bytes }) => {
-                f.write_str("sent ")?;
-                self.bytes(bytes, f)?;
-                write!(f, " from {from} to {to}")
+            Some(Piece::Send { bytes, .. }) => self.message("sent", bytes, f),
+            Some(Piece::Write { bytes, .. }) => self.message("wrote", bytes, f),
+            Some(Piece::Save { bytes }) => self.message("saved", bytes, f),
+            Some(Piece::Event(text)) => {
+                f.write_str("told ")?;
+                self.excerpt(text, f)
             }
-            Some(Piece::Write { conn, bytes }) => {
-                f.write_str("wrote ")?;
-                self.bytes(bytes, f)?;
-                write!(f, " to connection {conn}")
+            Some(Piece::Other(text)) => {
+                f.write_str("put out ")?;
+                self.excerpt(text, f)
             }
-            Some(Piece::Event(text)) => match text.char_indices().nth(MAX_EVENT_CHARS) {
-                Some((end, _)) => write!(f, "told {}…", &text[..end]),
-                None => write!(f, "told {text}"),
-            },
-            Some(Piece::Other(text)) => write!(f, "put out {text}"),
         }
     }
 }

@@ -190,6 +190,10 @@ impl Network {
         if now >= self.calm_at {
             return Departure { n, arrivals: [Some(self.delivery(due_at, from, to)), None], fault: None };
         }
+        if self.calm && faults.is_none() && !self.trail.is_on() {
+            // Nothing can happen to it.
+            return Departure { n, arrivals: [Some(self.delivery(due_at, from, to)), None], fault: None };
+        }
         let fault = self.fate(now, (from, to), (n, faults), payload);
         let arrivals = match fault {
             Some(DatagramFault::Drop) => [None, None],
@@ -256,14 +260,16 @@ impl Network {
         self.delivery(at, from, to)
     }
 
+    #[inline]
     fn delivery(&mut self, at: Instant, from: HostId, to: HostId) -> Order {
         Order::new(at, to, Class::Delivery, from, self.number(from))
     }
 
+    #[inline]
     fn number(&mut self, host: HostId) -> u64 {
-        let number = self.numbers[host.index()];
-        self.numbers[host.index()] += 1;
-        number
+        let next = &mut self.numbers[host.index()];
+        *next += 1;
+        *next - 1
     }
 
     /// Notes that a fault of the schedule changed something.

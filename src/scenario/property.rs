@@ -90,11 +90,6 @@ impl Property {
     pub(crate) fn broken(&self, run: &Run<'_>) -> Option<String> {
         (self.test)(run)
     }
-
-    /// Whether the statement is true of what has happened so far.
-    pub(crate) fn holds(&self, run: &Run<'_>) -> bool {
-        self.broken(run).is_none()
-    }
 }
 
 impl fmt::Debug for Property {

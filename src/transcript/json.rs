@@ -78,9 +78,8 @@ impl Transcript<'_> {
             | What::Pause(at)
             | What::Resume(at)
             | What::Writable(at) => link(at),
-            What::ConnectFailed(at, reason) => {
-                Line { text: Some(reason.to_string()), ..at.map(link).unwrap_or_default() }
-            }
+            What::ConnectFailed(at, reason) => Line { text: Some(reason.to_string()), ..link(at) },
+            What::ConnectNowhere { peer, reason } => text(format!("{peer}: {reason}")),
             What::Closed(at, reason) => Line { text: Some(reason.to_string()), ..link(at) },
             What::Timer | What::Calm | What::Circle => Line::default(),
             What::Command(number) => {

@@ -107,7 +107,14 @@ pub enum What {
     /// A connection stands.
     Connected(Link),
     /// A connection did not come to be.
-    ConnectFailed(Option<Link>, ConnectError),
+    ConnectFailed(Link, ConnectError),
+    /// A connection to an address where there is no host did not come to be.
+    ConnectNowhere {
+        /// The address.
+        peer: Peer,
+        /// Why.
+        reason: ConnectError,
+    },
     /// Bytes left on a stream.
     Write {
         /// The connection.

@@ -58,7 +58,7 @@ pub(super) const fn verb(what: What) -> &'static str {
         What::Calm => "calm",
         What::Connect(_) => "connect",
         What::Connected(_) => "connected",
-        What::ConnectFailed(..) => "connect-failed",
+        What::ConnectFailed(..) | What::ConnectNowhere { .. } => "connect-failed",
         What::Write { .. } => "write",
         What::Read { .. } => "read",
         What::Shutdown(_) => "shutdown",
@@ -135,10 +135,10 @@ impl fmt::Display for Rest<'_, '_> {
             | What::Pause(link)
             | What::Resume(link)
             | What::Writable(link) => write!(f, "{}← {}", Number(link), self.name(link)),
-            What::ConnectFailed(Some(link), reason) => {
+            What::ConnectFailed(link, reason) => {
                 write!(f, "{}← {}: {reason}", Number(link), self.name(link))
             }
-            What::ConnectFailed(None, reason) => write!(f, "nowhere: {reason}"),
+            What::ConnectNowhere { peer, reason } => write!(f, "nowhere ({peer}): {reason}"),
             What::Closed(link, reason) => write!(f, "{}← {}: {reason}", Number(link), self.name(link)),
             What::Timer => Ok(()),
             What::Circle => f.write_str("what follows happens again and again"),

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use lossproof::engine::Ended;
 use lossproof::machine::limits::MAX_INPUTS_PER_LOOK;
-use lossproof::{Input, Instant, Scenario};
+use lossproof::{Input, Instant, Net, Scenario};
 
-use crate::reactor::{React, add, datagram, run};
+use crate::reactor::{React, add, run};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The events of a host whose deadline is at 5 ms, when so many datagrams arrive; and how the run went.
 fn flood(datagrams: u64, max_inputs: u64) -> (String, Ended, u64) {
-    let mut scenario = Scenario::new("flood");
-    scenario.max_inputs = max_inputs;
-    add(&mut scenario, "sink", datagram(1), |deadline, input, now, out| match input {
+    let net = Net::new("flood");
+    net.max_inputs(max_inputs);
+    add(&net, "sink", |deadline, input, now, out| match input {
         Input::Start { .. } => Some(now + Duration::from_millis(5)),
         Input::Timeout => {
             out.event("T".to_owned());
@@ -25,14 +25,14 @@ fn flood(datagrams: u64, max_inputs: u64) -> (String, Ended, u64) {
             deadline
         }
     });
-    let source = add(&mut scenario, "source", datagram(1), |_, input, _, out| {
-        if let Input::Command(datagrams) = input {
+    let source = add(&net, "source", |_, input, _, out| {
+        if let Input::Command(&datagrams) = input {
             (0..datagrams).for_each(|_| out.send("192.168.0.1:1".parse().unwrap(), b"x"));
         }
         None
     });
-    scenario.command(Instant::START, source, datagrams);
-    let (outcome, events, ..) = run(&scenario, "");
+    net.command(Instant::START, source, datagrams);
+    let (outcome, events, ..) = run(&Scenario::from(net), "");
     let told = events.iter().map(|event| event.strip_prefix("0.005 ").unwrap()).collect();
     (told, outcome.ended, outcome.inputs)
 }
@@ -60,10 +60,10 @@ fn a_run_hands_in_no_more_than_its_bound_even_in_a_flood() {
 
 /// How a run of one host ends that must not go beyond 3 s, and what it told.
 fn until_three(react: React) -> (Ended, Vec<String>) {
-    let mut scenario = Scenario::new("clock");
-    scenario.max_time = Instant::from_millis(3_000);
-    add(&mut scenario, "clock", datagram(1), react);
-    let (outcome, events, ..) = run(&scenario, "");
+    let net = Net::new("clock");
+    net.max_time(Duration::from_millis(3_000));
+    add(&net, "clock", react);
+    let (outcome, events, ..) = run(&Scenario::from(net), "");
     (outcome.ended, events)
 }
 

@@ -1,8 +1,8 @@
 //! Once all is calm nothing goes wrong any more.
 
-use lossproof::{Input, Instant, Scenario};
+use lossproof::{Input, Instant, Net, Scenario};
 
-use crate::reactor::{React, add, add_booting, datagram, run};
+use crate::reactor::{React, add, add_booting, run};
 
 /// Sends each command to `b`; 0 ends it.
 const SENDS: React = |_, input, _, out| {
@@ -24,13 +24,13 @@ const TELLS: React = |_, input, _, out| {
 
 /// What `b` hears when `a` sends 1 at 0.9 s, 2 at 1 s and 3 at 1.1 s.
 fn heard(plan: &str) -> (Vec<String>, Vec<String>) {
-    let mut scenario = Scenario::new("calm");
-    let source = add(&mut scenario, "a", datagram(1), SENDS);
-    add(&mut scenario, "b", datagram(1), TELLS);
+    let net = Net::new("calm");
+    let source = add(&net, "a", SENDS);
+    add(&net, "b", TELLS);
     for (number, millis) in [(1, 900), (2, 1_000), (3, 1_100)] {
-        scenario.command(Instant::from_millis(millis), source, number);
+        net.command(Instant::from_millis(millis), source, number);
     }
-    let (_, events, unfired, _) = run(&scenario, plan);
+    let (_, events, unfired, _) = run(&Scenario::from(net), plan);
     (events, unfired)
 }
 
@@ -63,15 +63,13 @@ fn partitions_are_over_and_no_other_begins() {
 
 #[test]
 fn hosts_that_are_down_start_anew_and_those_that_have_ended_do_not() {
-    let mut scenario = Scenario::new("boots");
-    for name in ["a", "b", "c"] {
-        add_booting(&mut scenario, name, SENDS, |boot| format!("boot {}", boot.incarnation));
-    }
-    let (a, c) = (scenario.find("a").unwrap(), scenario.find("c").unwrap());
-    scenario.command(Instant::from_millis(100), c, 0);
-    scenario.command(Instant::from_millis(3_000), a, 7);
+    let net = Net::new("boots");
+    let [a, _, c] = ["a", "b", "c"]
+        .map(|name| add_booting(&net, name, SENDS, |boot| format!("boot {}", boot.incarnation())));
+    net.command(Instant::from_millis(100), c, 0);
+    net.command(Instant::from_millis(3_000), a, 7);
     let plan = "calm 2s; at 1s crash a; at 1s poweroff b; at 1s poweroff c; at 2s crash a; at 3s crash b";
-    let (_, events, unfired, transcript) = run(&scenario, plan);
+    let (_, events, unfired, transcript) = run(&Scenario::from(net), plan);
     let begun = ["0.000 boot 0", "0.000 boot 0", "0.000 boot 0", "2.000 boot 1", "2.000 boot 1"];
     assert_eq!(events, begun);
     assert_eq!(unfired, ["at 2s crash a", "at 3s crash b"]);

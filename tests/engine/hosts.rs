@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use lossproof::fault::FaultKind;
-use lossproof::{Input, Instant, Scenario};
+use lossproof::{Boot, Input, Instant, Net, Scenario};
 
-use crate::reactor::{React, add, add_booting, datagram, run};
+use crate::reactor::{React, add, add_booting, reacting, run};
 
 /// Reacts to commands: 0 ends it, another number is saved.
 const SAVES: React = |_, input, _, out| {
@@ -19,13 +19,13 @@ const SAVES: React = |_, input, _, out| {
 
 /// What the machines of a host find at each boot, when it saves so at these moments.
 fn boots(plan: &str, saves: &[(u64, u64)]) -> Vec<String> {
-    let mut scenario = Scenario::new("disk");
-    add_booting(&mut scenario, "a", SAVES, |boot| format!("boot {} with {:?}", boot.incarnation, boot.disk));
-    let host = scenario.find("a").unwrap();
+    let net = Net::new("disk");
+    let tell = |boot: Boot<'_>| format!("boot {} with {:?}", boot.incarnation(), boot.disk());
+    let host = add_booting(&net, "a", SAVES, tell);
     for &(millis, number) in saves {
-        scenario.command(Instant::from_millis(millis), host, number);
+        net.command(Instant::from_millis(millis), host, number);
     }
-    let (_, events, unfired, _) = run(&scenario, plan);
+    let (_, events, unfired, _) = run(&Scenario::from(net), plan);
     assert!(unfired.is_empty(), "{unfired:?}");
     events
 }
@@ -44,11 +44,11 @@ fn a_disk_survives_whatever_ends_a_machine() {
 
 #[test]
 fn each_machine_has_a_seed_of_its_own() {
-    let mut scenario = Scenario::new("seeds");
+    let net = Net::new("seeds");
     for name in ["a", "b"] {
-        add_booting(&mut scenario, name, SAVES, |boot| format!("{}", boot.seed));
+        add_booting(&net, name, SAVES, |boot| format!("{}", boot.seed()));
     }
-    let (_, events, ..) = run(&scenario, "at 1s crash a; at 2s restart a");
+    let (_, events, ..) = run(&Scenario::from(net), "at 1s crash a; at 2s restart a");
     let mut seeds: Vec<&str> = events.iter().map(|event| event.split_once(' ').unwrap().1).collect();
     seeds.sort_unstable();
     seeds.dedup();
@@ -57,14 +57,15 @@ fn each_machine_has_a_seed_of_its_own() {
 
 #[test]
 fn a_clock_that_jumps_fires_the_timers_that_it_passes() {
-    let mut scenario = Scenario::new("clock");
-    add(&mut scenario, "a", datagram(1), |deadline, input, now, out| {
+    let net = Net::new("clock");
+    add(&net, "a", |deadline, input, now, out| {
         if matches!(input, Input::Start { .. }) {
             return Some(now + Duration::from_secs(10));
         }
         out.event(format!("late by {:?}", deadline.map(|due_at| now.since(due_at)).unwrap()));
         None
     });
+    let scenario = Scenario::from(net);
     let ring = |plan| run(&scenario, plan).1.join(", ");
     assert_eq!(ring(""), "10.000 late by 0ns");
     assert_eq!(ring("at 1s skew a +8999ms"), "1.001 late by 0ns");
@@ -76,7 +77,7 @@ fn a_clock_that_jumps_fires_the_timers_that_it_passes() {
 
 #[test]
 fn a_machine_is_told_to_stop_once_in_each_life() {
-    let mut scenario = Scenario::new("stops");
+    let net = Net::new("stops");
     let goodbye: React = |_, input, _, out| {
         if matches!(input, Input::Stop) {
             out.event("goodbye".to_owned());
@@ -86,8 +87,9 @@ fn a_machine_is_told_to_stop_once_in_each_life() {
         }
         None
     };
-    let host = add(&mut scenario, "a", datagram(1), goodbye);
-    scenario.command(Instant::from_millis(9_000), host, 0);
+    let host = add(&net, "a", goodbye);
+    net.command(Instant::from_millis(9_000), host, 0);
+    let scenario = Scenario::from(net);
     let (outcome, events, unfired, transcript) = run(&scenario, "at 2s stop a");
     assert_eq!((events, unfired), (vec!["2.000 goodbye".to_owned()], vec![]));
     assert_eq!(outcome.fired[FaultKind::Stop as usize], 1);
@@ -107,7 +109,7 @@ fn a_machine_is_told_to_stop_once_in_each_life() {
 
 #[test]
 fn what_a_stop_has_ended_in_order_stays_ended_when_all_is_calm() {
-    let mut scenario = Scenario::new("stops");
+    let net = Net::new("stops");
     let ends: React = |_, input, _, out| {
         match input {
             Input::Start { .. } => out.event("started".to_owned()),
@@ -116,7 +118,8 @@ fn what_a_stop_has_ended_in_order_stays_ended_when_all_is_calm() {
         }
         None
     };
-    add(&mut scenario, "a", datagram(1), ends);
+    add(&net, "a", ends);
+    let scenario = Scenario::from(net);
     let events = |plan| run(&scenario, plan).1;
     assert_eq!(events("at 1s stop a; calm 2s"), ["0.000 started"]);
     assert_eq!(events("at 1s crash a; calm 2s"), ["0.000 started", "2.000 started"]);
@@ -125,8 +128,8 @@ fn what_a_stop_has_ended_in_order_stays_ended_when_all_is_calm() {
 
 #[test]
 fn a_broadcast_counts_once_for_each_receiver() {
-    let mut scenario = Scenario::new("broadcast");
-    let source = add(&mut scenario, "a", datagram(9), |_, input, _, out| {
+    let net = Net::new("broadcast");
+    let source = reacting(net.host("a").udp(9), |_, input, _, out| {
         if matches!(input, Input::Command(_)) {
             out.send("255.255.255.255:9".parse().unwrap(), b"all");
             out.send("192.168.0.3:9".parse().unwrap(), b"c");
@@ -134,12 +137,12 @@ fn a_broadcast_counts_once_for_each_receiver() {
         None
     });
     for (name, port) in [("b", 9), ("c", 9), ("d", 8)] {
-        add(&mut scenario, name, datagram(port), |_, _, _, _| None);
+        reacting(net.host(name).udp(port), |_, _, _, _| None);
     }
-    scenario.command(Instant::START, source, 1);
-    scenario.command(Instant::from_millis(1), source, 1);
+    net.command(Instant::START, source, 1);
+    net.command(Instant::from_millis(1), source, 1);
     let (_, _, unfired, transcript) =
-        run(&scenario, "a>b #1 drop; a>c #1 drop; a>c #2 duplicate; a>d #0 drop");
+        run(&Scenario::from(net), "a>b #1 drop; a>c #1 drop; a>c #2 duplicate; a>d #0 drop");
     assert_eq!(unfired, ["a>d #0 drop"]);
     let lines: Vec<&str> = transcript.lines().filter(|line| !line.contains("command")).collect();
     let expected = [
@@ -163,17 +166,18 @@ fn a_broadcast_counts_once_for_each_receiver() {
 
 #[test]
 fn a_fault_that_changed_nothing_has_not_fired() {
-    let mut scenario = Scenario::new("nothing");
-    let source = add(&mut scenario, "a", datagram(1), |_, input, _, out| {
+    let net = Net::new("nothing");
+    let source = add(&net, "a", |_, input, _, out| {
         if let Input::Command(_) = input {
             out.send("192.168.0.2:1".parse().unwrap(), b"four");
         }
         None
     });
-    add(&mut scenario, "b", datagram(1), |_, _, _, _| None);
+    add(&net, "b", |_, _, _, _| None);
     for millis in [0, 1, 2, 3, 4, 5_000] {
-        scenario.command(Instant::from_millis(millis), source, 0);
+        net.command(Instant::from_millis(millis), source, 0);
     }
+    let scenario = Scenario::from(net);
     let changes_nothing = [
         "a>b #6 drop",
         "a>b #0 flip 4:0x01",
@@ -206,5 +210,5 @@ fn a_fault_that_changed_nothing_has_not_fired() {
 #[test]
 #[should_panic(expected = "a host is named with ASCII letters")]
 fn a_host_has_a_name_that_a_plan_can_hold() {
-    add(&mut Scenario::new("names"), "my host", datagram(1), |_, _, _, _| None);
+    add(&Net::new("names"), "my host", |_, _, _, _| None);
 }

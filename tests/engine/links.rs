@@ -4,21 +4,22 @@ use std::time::Duration;
 
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Links, Profile};
-use lossproof::{Binding, Input, Instant, Scenario};
+use lossproof::scenario::Host;
+use lossproof::{Input, Instant, Net, Scenario};
 use proptest::prelude::*;
 
-use crate::reactor::{React, add, datagram};
+use crate::reactor::{React, Reactor, add, reacting, told};
 
 /// Sends as many bytes as a command says, to `b`.
 const SENDS: React = |_, input, _, out| {
-    if let Input::Command(len) = input {
+    if let Input::Command(&len) = input {
         out.send("192.168.0.2:1".parse().unwrap(), &vec![b'x'; len as usize]);
     }
     None
 };
 /// Sends them to `c`.
 const SENDS_TO_C: React = |_, input, _, out| {
-    if let Input::Command(len) = input {
+    if let Input::Command(&len) = input {
         out.send("192.168.0.3:1".parse().unwrap(), &vec![b'x'; len as usize]);
     }
     None
@@ -32,26 +33,29 @@ const HEARS: React = |_, input, _, out| {
 };
 
 /// A host `a` that sends so many bytes at such times to `b`.
-fn sending(sends: &[(u64, u64)]) -> Scenario<u64, String> {
-    let mut scenario = Scenario::new("sending");
-    let a = add(&mut scenario, "a", datagram(1), SENDS);
-    add(&mut scenario, "b", datagram(1), HEARS);
+fn sending(sends: &[(u64, u64)]) -> Net {
+    let net = Net::new("sending");
+    let a = add(&net, "a", SENDS);
+    add(&net, "b", HEARS);
     for &(millis, len) in sends {
-        scenario.command(Instant::from_millis(millis), a, len);
+        net.command(Instant::from_millis(millis), a, len);
     }
-    scenario
+    net
+}
+
+/// The two hosts of [`sending`].
+fn ends(net: &Net) -> [Host<Reactor>; 2] {
+    ["a", "b"].map(|name| net.find(name))
 }
 
 /// The faults of a run, and what was heard when.
-fn run(scenario: &Scenario<u64, String>, plan: &str, profile: Profile) -> (Vec<String>, Vec<String>) {
-    let names = scenario.names();
-    let prepared = Prepared::new(&plan.parse().unwrap(), &names).unwrap();
+fn run(scenario: &Scenario, plan: &str, profile: Profile) -> (Vec<String>, Vec<String>) {
+    let prepared = Prepared::new(&plan.parse().unwrap(), scenario).unwrap();
     let settings = Settings { seed: 7, plan: prepared, profile, ..Settings::default() };
-    let mut engine = Engine::default();
-    engine.run(scenario, &settings);
-    let plan = engine.plan(scenario, &settings);
-    let heard = engine.events().iter().map(|happened| format!("{} {}", happened.at, happened.event));
-    (plan.faults().iter().map(ToString::to_string).collect(), heard.collect())
+    let mut engine = Engine::new(scenario);
+    engine.run(&settings);
+    let plan = engine.plan(&settings);
+    (plan.faults().iter().map(ToString::to_string).collect(), told(&engine))
 }
 
 /// A byte a millisecond, behind a queue of so many bytes.
@@ -62,7 +66,7 @@ fn slow(queue_len: u32) -> Profile {
 #[test]
 fn what_is_sent_faster_than_it_passes_waits_and_then_is_lost() {
     // With headers, 50 bytes each.
-    let scenario = sending(&[(0, 22), (0, 22), (0, 22), (0, 22), (50, 22), (1_000, 22)]);
+    let scenario = Scenario::from(sending(&[(0, 22), (0, 22), (0, 22), (0, 22), (50, 22), (1_000, 22)]));
     let (faults, heard) = run(&scenario, "", slow(150));
     let delays = ["a>b #0 delay 50ms", "a>b #1 delay 100ms", "a>b #2 delay 150ms", "a>b #3 drop"];
     assert_eq!(faults[..4], delays);
@@ -75,7 +79,7 @@ fn what_is_sent_faster_than_it_passes_waits_and_then_is_lost() {
 
 #[test]
 fn what_a_plan_does_to_a_packet_takes_the_same_room() {
-    let scenario = sending(&[(0, 22), (0, 22), (0, 22)]);
+    let scenario = Scenario::from(sending(&[(0, 22), (0, 22), (0, 22)]));
     let (faults, _) = run(&scenario, "a>b #1 duplicate", slow(150));
     assert_eq!(faults, ["a>b #1 duplicate", "a>b #0 delay 50ms", "a>b #2 delay 150ms"]);
 }
@@ -83,7 +87,7 @@ fn what_a_plan_does_to_a_packet_takes_the_same_room() {
 #[test]
 fn a_datagram_that_is_too_long_is_lost_and_takes_no_room() {
     let profile = Profile { mtu: Some(50), ..slow(150) };
-    let (faults, heard) = run(&sending(&[(0, 22), (0, 23), (0, 22)]), "", profile);
+    let (faults, heard) = run(&Scenario::from(sending(&[(0, 22), (0, 23), (0, 22)])), "", profile);
     assert_eq!(faults, ["a>b #0 delay 50ms", "a>b #1 drop", "a>b #2 delay 100ms"]);
     assert_eq!(heard, ["0.055 22", "0.105 22"]);
 }
@@ -92,7 +96,7 @@ fn a_datagram_that_is_too_long_is_lost_and_takes_no_room() {
 fn less_than_half_a_millisecond_is_not_worth_a_fault() {
     // 50 bytes take 0.4 ms: the second waits 0.8 in all, the third 1.2.
     let profile = Profile { bandwidth: Some(Bandwidth::kilobits(1_000, 10_000)), ..Profile::CALM };
-    let (faults, _) = run(&sending(&[(0, 22), (0, 22), (0, 22)]), "", profile);
+    let (faults, _) = run(&Scenario::from(sending(&[(0, 22), (0, 22), (0, 22)])), "", profile);
     assert_eq!(faults, ["a>b #1 delay 1ms", "a>b #2 delay 1ms"]);
 }
 
@@ -101,7 +105,7 @@ fn later_packets_overtake_one_that_is_put_out_of_order() {
     let sends: Vec<_> = (0..40).map(|n| (10 * n, n)).collect();
     let profile =
         Profile { reorder: Chance::percent(20), reorder_by: Duration::from_millis(25), ..Profile::CALM };
-    let (faults, heard) = run(&sending(&sends), "", profile);
+    let (faults, heard) = run(&Scenario::from(sending(&sends)), "", profile);
     let order: Vec<u64> = heard.iter().map(|line| line.split_once(' ').unwrap().1.parse().unwrap()).collect();
     assert_eq!(order.len(), 40);
     assert!(faults.len() > 3 && faults.iter().all(|fault| fault.ends_with("delay 25ms")), "{faults:?}");
@@ -111,7 +115,7 @@ fn later_packets_overtake_one_that_is_put_out_of_order() {
 
 #[test]
 fn the_latency_is_the_profiles_unless_the_plan_has_one() {
-    let scenario = sending(&[(0, 1)]);
+    let scenario = Scenario::from(sending(&[(0, 1)]));
     let profile = Profile { latency: Duration::from_millis(260), ..Profile::CALM };
     assert_eq!(run(&scenario, "", profile).1, ["0.260 1"]);
     assert_eq!(run(&scenario, "link 20ms", profile).1, ["0.020 1"]);
@@ -120,12 +124,15 @@ fn the_latency_is_the_profiles_unless_the_plan_has_one() {
 
 #[test]
 fn a_direction_can_have_a_latency_of_its_own() {
-    let mut scenario = sending(&[(0, 1)]);
-    let (a, b) = (scenario.find("a").unwrap(), scenario.find("b").unwrap());
-    scenario.set_latency(a, b, Duration::from_millis(80));
-    scenario.set_latency(b, a, Duration::from_millis(20));
-    assert_eq!(run(&scenario, "", Profile::CALM).1, ["0.080 1"]);
-    scenario.set_latency(a, b, Duration::from_millis(30));
+    let sending_over = |spans: &[u64]| {
+        let net = sending(&[(0, 1)]);
+        let [a, b] = ends(&net);
+        spans.iter().for_each(|span| net.link_latency(a, b, Duration::from_millis(*span)));
+        net.link_latency(b, a, Duration::from_millis(20));
+        Scenario::from(net)
+    };
+    assert_eq!(run(&sending_over(&[80]), "", Profile::CALM).1, ["0.080 1"]);
+    let scenario = sending_over(&[80, 30]);
     assert_eq!(run(&scenario, "", Profile::CALM).1, ["0.030 1"], "what is said last holds");
     assert_eq!(run(&scenario, "link 2ms", Profile::CALM).1, ["0.002 1"]);
     assert_eq!(run(&scenario, "", Profile::LAN).1, ["0.001 1"]);
@@ -133,39 +140,39 @@ fn a_direction_can_have_a_latency_of_its_own() {
 
 #[test]
 fn a_refusal_comes_back_the_other_way() {
-    let mut scenario = Scenario::new("refused");
-    add(&mut scenario, "b", datagram(1), HEARS);
-    let nobody = "192.168.0.1:2".parse().unwrap();
-    let a =
-        add(&mut scenario, "a", Binding::Datagram { port: 1, connect: Some(nobody) }, |_, input, _, out| {
-            match input {
-                Input::Start { .. } => out.send("192.168.0.1:2".parse().unwrap(), b"?"),
-                Input::Unreachable { .. } => out.event("refused".to_owned()),
-                _ => {}
-            }
-            None
-        });
-    let b = scenario.find("b").unwrap();
-    scenario.set_latency(a, b, Duration::from_millis(30));
-    scenario.set_latency(b, a, Duration::from_millis(7));
-    assert_eq!(run(&scenario, "", Profile::CALM).1, ["0.037 refused"]);
+    let net = Net::new("refused");
+    // Its first address is that of a listener, where no datagram is taken.
+    let b = reacting(net.host("b").listen(2), HEARS);
+    let a = reacting(net.host("a").udp(1).connected(b), |_, input, _, out| {
+        match input {
+            Input::Start { .. } => out.send("192.168.0.1:2".parse().unwrap(), b"?"),
+            Input::Unreachable { peer, local } => out.event(format!("{peer} refused {local}")),
+            _ => {}
+        }
+        None
+    });
+    net.link_latency(a, b, Duration::from_millis(30));
+    net.link_latency(b, a, Duration::from_millis(7));
+    let (_, told) = run(&Scenario::from(net), "", Profile::CALM);
+    assert_eq!(told, ["0.037 192.168.0.1:2 refused 192.168.0.2:1"]);
 }
 
 #[test]
 fn a_direction_can_have_a_profile_of_its_own() {
-    let mut scenario = sending(&[(0, 22), (0, 22)]);
-    let (a, b) = (scenario.find("a").unwrap(), scenario.find("b").unwrap());
-    let c = add(&mut scenario, "c", datagram(1), SENDS);
-    let d = add(&mut scenario, "d", datagram(1), SENDS_TO_C);
+    let net = sending(&[(0, 22), (0, 22)]);
+    let [a, b] = ends(&net);
+    let c = add(&net, "c", SENDS);
+    let d = add(&net, "d", SENDS_TO_C);
     for host in [c, d, d] {
-        scenario.command(Instant::START, host, 22);
+        net.command(Instant::START, host, 22);
     }
     let lost = Profile { loss: Chance::ALWAYS, ..Profile::CALM };
     let links = Links::default().direction(a, b, lost).between(c, d, slow(1_000)).direction(a, b, slow(60));
     let settings = Settings { profile: lost, links, ..Settings::default() };
-    let mut engine = Engine::default();
-    engine.run(&scenario, &settings);
-    let plan = engine.plan(&scenario, &settings).to_string();
+    let scenario = Scenario::from(net);
+    let mut engine = Engine::new(&scenario);
+    engine.run(&settings);
+    let plan = engine.plan(&settings).to_string();
     let faults: Vec<&str> = plan.split("; ").skip(2).collect();
     let expected =
         ["a>b #0 delay 50ms", "a>b #1 drop", "c>b #0 drop", "d>c #0 delay 50ms", "d>c #1 delay 100ms"];
@@ -175,24 +182,26 @@ fn a_direction_can_have_a_profile_of_its_own() {
 #[test]
 #[should_panic(expected = "a link is between hosts of the scenario")]
 fn a_link_to_a_host_of_another_scenario_is_refused() {
-    let mut larger = sending(&[]);
-    let c = add(&mut larger, "c", datagram(1), SENDS);
-    let links = Links::default().between(larger.find("a").unwrap(), c, slow(1));
-    Engine::default().run(&sending(&[]), &Settings { links, ..Settings::default() });
+    let larger = sending(&[]);
+    let c = add(&larger, "c", SENDS);
+    let links = Links::default().between(larger.find::<Reactor>("a"), c, slow(1));
+    let scenario = Scenario::from(sending(&[]));
+    Engine::new(&scenario).run(&Settings { links, ..Settings::default() });
 }
 
 #[test]
 fn a_link_takes_the_latency_of_its_profile() {
-    let mut scenario = sending(&[(0, 22)]);
-    let (a, b) = (scenario.find("a").unwrap(), scenario.find("b").unwrap());
-    let c = add(&mut scenario, "c", datagram(1), SENDS);
-    scenario.command(Instant::START, c, 22);
-    scenario.set_latency(a, b, Duration::from_millis(7));
+    let net = sending(&[(0, 22)]);
+    let [a, b] = ends(&net);
+    let c = add(&net, "c", SENDS);
+    net.command(Instant::START, c, 22);
+    net.link_latency(a, b, Duration::from_millis(7));
+    let scenario = Scenario::from(net);
     let arrivals = |plan: &str, profile, links| {
-        let plan = Prepared::new(&plan.parse().unwrap(), &scenario.names()).unwrap();
-        let mut engine = Engine::default();
-        engine.run(&scenario, &Settings { plan, profile, links, ..Settings::default() });
-        let transcript = engine.transcript(&scenario, &scenario.names()).to_string();
+        let plan = Prepared::new(&plan.parse().unwrap(), &scenario).unwrap();
+        let mut engine = Engine::new(&scenario);
+        engine.run(&Settings { plan, profile, links, ..Settings::default() });
+        let transcript = engine.transcript().to_string();
         let mut lines: Vec<String> =
             transcript.lines().filter(|line| line.contains("recv")).map(str::to_owned).collect();
         for line in &mut lines {
@@ -213,11 +222,11 @@ fn a_link_takes_the_latency_of_its_profile() {
     }
     // As far away as anything can be.
     assert_eq!(arrivals("", long(u64::MAX), links(260)), ["0.260  b"]);
-    let mut engine = Engine::default();
+    let mut engine = Engine::new(&scenario);
     let never =
         Settings { profile: Profile { latency: Duration::MAX, ..Profile::CALM }, ..Settings::default() };
-    engine.run(&scenario, &never);
-    assert_eq!(engine.plan(&scenario, &never).to_string(), "v2; seed 0; link 18446744073709551615ns");
+    engine.run(&never);
+    assert_eq!(engine.plan(&never).to_string(), "v2; seed 0; link 18446744073709551615ns");
 }
 
 /// The faults of one flow.
@@ -239,17 +248,16 @@ fn stormy() -> Profile {
 #[test]
 fn one_flow_does_not_disturb_another() {
     let sends: Vec<_> = (0..200).map(|n| (5 * n, n % 50)).collect();
-    let alone = run(&sending(&sends), "", stormy()).0;
-    let mut scenario = sending(&sends);
-    let b = scenario.find("b").unwrap();
-    add(&mut scenario, "c", datagram(1), SENDS);
-    let d = add(&mut scenario, "d", datagram(1), SENDS_TO_C);
-    let c = scenario.find("c").unwrap();
+    let alone = run(&Scenario::from(sending(&sends)), "", stormy()).0;
+    let net = sending(&sends);
+    let [_, b] = ends(&net);
+    let c = add(&net, "c", SENDS);
+    let d = add(&net, "d", SENDS_TO_C);
     for n in 0..300 {
-        scenario.command(Instant::from_millis(3 * n), if n % 2 == 0 { c } else { d }, n % 40);
-        scenario.command(Instant::from_millis(4 * n), b, 1);
+        net.command(Instant::from_millis(3 * n), if n % 2 == 0 { c } else { d }, n % 40);
+        net.command(Instant::from_millis(4 * n), b, 1);
     }
-    let among_others = run(&scenario, "", stormy()).0;
+    let among_others = run(&Scenario::from(net), "", stormy()).0;
     assert_eq!(of_flow("a>b", &among_others), alone);
     assert!(alone.iter().filter(|fault| fault.ends_with("drop")).count() > 20, "{alone:?}");
     assert!(among_others.len() > alone.len() + 50);
@@ -258,7 +266,7 @@ fn one_flow_does_not_disturb_another() {
 #[test]
 fn what_a_plan_does_to_a_packet_does_not_move_the_bursts() {
     let sends: Vec<_> = (0..100).map(|n| (5 * n, 1)).collect();
-    let scenario = sending(&sends);
+    let scenario = Scenario::from(sending(&sends));
     let profile = Profile { bandwidth: None, ..stormy() };
     let (drawn, _) = run(&scenario, "", profile);
     // A datagram that the partition stops has a number, and the chain goes on over it.
@@ -285,16 +293,17 @@ proptest! {
         bits in 1_u64..2_000_000,
         queue_len in 0_u32..3_000,
     ) {
-        let mut scenario = Scenario::new("sending");
-        let a = add(&mut scenario, "a", datagram(1), SENDS);
-        add(&mut scenario, "b", datagram(1), HEARS);
+        let net = Net::new("sending");
+        let a = add(&net, "a", SENDS);
+        add(&net, "b", HEARS);
         let mut sends = sends;
         sends.sort_by_key(|&(millis, _)| millis);
         for (index, &(millis, len)) in sends.iter().enumerate() {
             // The length names the packet.
-            scenario.command(Instant::from_millis(millis), a, len * 64 + index as u64);
+            net.command(Instant::from_millis(millis), a, len * 64 + index as u64);
         }
-        scenario.max_time = Instant::FAR_FUTURE;
+        net.max_time(Duration::from_secs(1_000_000));
+        let scenario = Scenario::from(net);
         let profile = Profile { bandwidth: Some(Bandwidth::bits(bits, queue_len)), ..Profile::CALM };
         let (faults, heard) = run(&scenario, "", profile);
         let order: Vec<u64> =

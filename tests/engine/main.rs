@@ -4,5 +4,6 @@ mod bounds;
 mod calm;
 mod hosts;
 mod links;
+mod pairs;
 mod reactor;
 mod replay;

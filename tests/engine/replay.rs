@@ -1,68 +1,58 @@
 //! A run is a function of scenario, seed and plan, and every run can be made again from its plan.
 
-use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use lossproof::engine::{Engine, Keep, Prepared, Settings};
 use lossproof::fault::{Bandwidth, Bursts, Chance, FaultPlan, Profile, strategy};
-use lossproof::systems::select_echo::SelectEcho;
-use lossproof::systems::tcp_sixteen::TcpSixteen;
-use lossproof::systems::udp_remote::UdpRemote;
-use lossproof::systems::{Options, System};
-use lossproof::{Input, Instant, Scenario};
+use lossproof::{Input, Instant, Net, Scenario};
 use proptest::prelude::*;
 
-use crate::reactor::{add, datagram};
+use crate::pairs;
+use crate::reactor::add;
 
 /// A run: its transcript, and its plan.
-fn make<S: System>(
-    engine: &mut Engine<S::Command, S::Event>,
-    options: &Options,
-    plan: &FaultPlan,
-    profile: Profile,
-    seed: u64,
-) -> (String, FaultPlan) {
-    let scenario = S::scenario(options);
-    let names = scenario.names();
-    let plan = Prepared::new(plan, &names).unwrap();
-    let settings = Settings { seed, plan, profile, ..Settings::default() };
-    engine.run(&scenario, &settings);
-    (engine.transcript(&scenario, &names).to_string(), engine.plan(&scenario, &settings))
+fn make(engine: &mut Engine<'_>, plan: &FaultPlan, profile: Profile, seed: u64) -> (String, FaultPlan) {
+    let plan = Prepared::new(plan, engine.scenario()).unwrap();
+    let settings = Settings { seed, plan, profile, properties: false, ..Settings::default() };
+    engine.run(&settings);
+    (engine.transcript().to_string(), engine.plan(&settings))
 }
 
 /// A run once, again, in an engine that has run before, and from its own plan: it is always the same.
-fn is_made_again<S: System>(
-    options: &Options,
+fn is_made_again(
+    net: impl Fn() -> Net,
     plan: &FaultPlan,
     profile: Profile,
     seed: u64,
 ) -> Result<(), TestCaseError> {
-    let fresh = &mut Engine::default();
-    let (transcript, whole) = make::<S>(fresh, options, plan, profile, seed);
-    let again = make::<S>(&mut Engine::default(), options, plan, profile, seed);
+    let scenario = Scenario::from(net());
+    let (transcript, whole) = make(&mut Engine::new(&scenario), plan, profile, seed);
+    let again = make(&mut Engine::new(&scenario), plan, profile, seed);
     prop_assert_eq!(&again, &(transcript.clone(), whole.clone()));
 
-    let used = &mut Engine::default();
-    make::<S>(used, options, &"at 12ms crash server; at 20ms restart server".parse().unwrap(), profile, seed);
-    make::<S>(used, options, &FaultPlan::default(), Profile { loss: Chance::ALWAYS, ..profile }, !seed);
-    prop_assert_eq!(&make::<S>(used, options, plan, profile, seed).0, &transcript);
+    let used = &mut Engine::new(&scenario);
+    make(used, &"at 12ms crash server; at 20ms restart server".parse().unwrap(), profile, seed);
+    make(used, &FaultPlan::default(), Profile { loss: Chance::ALWAYS, ..profile }, !seed);
+    prop_assert_eq!(&make(used, plan, profile, seed).0, &transcript);
 
-    // Broken off at every event, with all that is in flight then.
-    for events in 0..12 {
-        let scenario = S::scenario(options);
-        used.run_observed(&scenario, &Settings { seed, profile, ..Settings::default() }, |view| {
-            if view.events.len() > events {
-                ControlFlow::Break(String::new())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
-        prop_assert_eq!(&make::<S>(used, options, plan, profile, seed).0, &transcript);
+    // Broken off after so many inputs, with all that is in flight then.
+    let broken_off = net().without_properties();
+    let most = Arc::new(AtomicU64::new(0));
+    let bound = Arc::clone(&most);
+    broken_off.always("so many inputs", move |run| run.inputs() < bound.load(Relaxed));
+    let scenario = Scenario::from(broken_off);
+    let used = &mut Engine::new(&scenario);
+    for inputs in [1, 2, 3, 4, 6, 8, 11, 15, 20, 30] {
+        most.store(inputs, Relaxed);
+        used.run(&Settings { seed, profile, ..Settings::default() });
+        prop_assert_eq!(&make(used, plan, profile, seed).0, &transcript);
     }
 
     // As text, as a user would paste it, and with another seed that does not count.
     let pasted: FaultPlan = whole.to_string().parse().unwrap();
-    let replayed = make::<S>(used, options, &pasted, Profile::default(), seed.wrapping_add(1));
+    let replayed = make(used, &pasted, Profile::default(), seed.wrapping_add(1));
     prop_assert_eq!(replayed, (transcript, whole));
     Ok(())
 }
@@ -104,39 +94,30 @@ proptest! {
 
     #[test]
     fn runs_with_datagrams_are_made_again(
-        seed: u64, profile in profile(), ids: bool, plan in strategy::plan(&["server", "client"], 4),
+        seed: u64, profile in profile(), plan in strategy::plan(&["server", "client"], 4),
     ) {
-        let options = Options { ids, drop: Chance::percent(20), ..Options::default() };
-        is_made_again::<UdpRemote>(&options, &plan, profile, seed)?;
+        is_made_again(pairs::datagrams, &plan, profile, seed)?;
     }
 
     #[test]
     fn runs_with_streams_are_made_again(
-        seed: u64, profile in profile(), plan in strategy::plan(&["server", "client"], 4),
+        seed: u64, profile in profile(), conns in 1_u64..4, plan in strategy::plan(&["server", "client"], 4),
     ) {
-        is_made_again::<TcpSixteen>(&Options::default(), &plan, profile, seed)?;
-    }
-
-    #[test]
-    fn runs_with_several_streams_are_made_again(
-        seed: u64, profile in profile(), plan in strategy::plan(&["server", "client"], 4),
-    ) {
-        is_made_again::<SelectEcho>(&Options::default(), &plan, profile, seed)?;
+        is_made_again(|| pairs::streams(conns), &plan, profile, seed)?;
     }
 }
 
 #[test]
 fn what_is_kept_changes_nothing_of_a_run() {
-    let options = Options { ids: true, ..Options::default() };
-    let scenario = UdpRemote::scenario(&options);
+    let scenario = Scenario::from(pairs::datagrams());
     let profile = Profile { loss: Chance::percent(40), ..Profile::default() };
-    let mut engine = Engine::default();
+    let mut engine = Engine::new(&scenario);
     for seed in 0..50 {
         let outcomes = [Keep::Outcome, Keep::Events, Keep::Log].map(|keep| {
             let laws = [None, Settings::default().laws];
             laws.map(|laws| {
                 let settings = Settings { seed, profile, keep, laws, ..Settings::default() };
-                (engine.run(&scenario, &settings), engine.plan(&scenario, &settings))
+                (engine.run(&settings), engine.plan(&settings))
             })
         });
         let first = &outcomes[0][0];
@@ -146,26 +127,26 @@ fn what_is_kept_changes_nothing_of_a_run() {
 
 #[test]
 fn what_a_host_sends_itself_crosses_no_network() {
-    let mut scenario = Scenario::new("loopback");
-    let host = add(&mut scenario, "a", datagram(1), |_, input, _, out| {
+    let net = Net::new("loopback");
+    let host = add(&net, "a", |_, input, _, out| {
         if let Input::Command(_) = input {
             out.send("192.168.0.1:1".parse().unwrap(), b"to itself");
             out.send("192.168.0.2:1".parse().unwrap(), b"to another");
         }
         None
     });
-    (0..50).for_each(|millis| scenario.command(Instant::from_millis(millis), host, millis));
-    add(&mut scenario, "b", datagram(1), |_, _, _, _| None);
+    (0..50).for_each(|millis| net.command(Instant::from_millis(millis), host, millis));
+    add(&net, "b", |_, _, _, _| None);
     let profile = Profile { loss: Chance::percent(50), ..Profile::default() };
     let settings = Settings { profile, ..Settings::default() };
-    let mut engine = Engine::default();
-    engine.run(&scenario, &settings);
-    let names = scenario.names();
-    let transcript = engine.transcript(&scenario, &names).to_string();
+    let scenario = Scenario::from(net);
+    let mut engine = Engine::new(&scenario);
+    engine.run(&settings);
+    let transcript = engine.transcript().to_string();
     let faults = transcript.matches("  fault ").count();
-    let plan = engine.plan(&scenario, &settings);
+    let plan = engine.plan(&settings);
     assert!(faults > 0 && plan.len() == faults, "{plan}\n{transcript}");
-    let plan = Prepared::new(&plan, &names).unwrap();
-    engine.run(&scenario, &Settings { plan, ..Settings::default() });
-    assert_eq!(engine.transcript(&scenario, &names).to_string(), transcript);
+    let plan = Prepared::new(&plan, &scenario).unwrap();
+    engine.run(&Settings { plan, ..Settings::default() });
+    assert_eq!(engine.transcript().to_string(), transcript);
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use lossproof::check::{Property, Search};
+use lossproof::Scenario;
+use lossproof::check::Search;
 use lossproof::engine::{Ended, MAX_UNREAD, Prepared};
 use lossproof::fault::Profile;
 use lossproof::machine::limits::SEND_BUFFER_LEN;
 
-use crate::script::{B, C, Do, run_with, scenario};
+use crate::script::{B, C, Do, net, run_with};
 
 /// More than fits.
 const TOO_MUCH: usize = SEND_BUFFER_LEN + 1;
@@ -82,9 +83,10 @@ fn a_slow_reader_is_no_deadlock() {
 fn what_never_happens_is_told_with_who_waits_for_whom() {
     // No circle, and yet nothing is left to happen.
     let script = [(0, "a", Do::Connect(B)), (20, "b", Do::Pause(0)), (20, "a", Do::Fill(0, TOO_MUCH))];
-    let scenario = scenario(&script);
-    let hope = [Property::eventually_within("b hears", Duration::from_secs(9), |_| false)];
-    let mut search = Search::new(&scenario, &hope, Prepared::default(), Profile::default(), 0);
+    let net = net(&script);
+    net.eventually_within("b hears", Duration::from_secs(9), |_| false);
+    let scenario = Scenario::from(net);
+    let mut search = Search::new(&scenario, Prepared::default(), Profile::default(), 0);
     let failure = search.runs(0..1).failure.expect("it does not happen");
     let detail = "it has not happened, and nothing is left to happen at 0.020; \
                   a waits for b to read 65536 bytes (a>b)";

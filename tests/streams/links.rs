@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use lossproof::Scenario;
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::{Bandwidth, Bursts, Chance, Fault, FaultPlan, Links, Profile, StreamFault};
 use proptest::prelude::*;
 
-use crate::script::{B, C, Do, scenario};
+use crate::script::{B, C, Do, ends, net};
 
 /// The faults of a run, and its transcript.
 fn run(plan: &FaultPlan, profile: Profile, script: &[(u64, &str, Do)]) -> (FaultPlan, String) {
@@ -19,22 +20,22 @@ fn run_with(
     (profile, back): (Profile, Option<Profile>),
     script: &[(u64, &str, Do)],
 ) -> (FaultPlan, String) {
-    let mut scenario = scenario(script);
-    let [a, b] = ["a", "b"].map(|name| scenario.find(name).unwrap());
+    let net = net(script);
+    let [a, b] = ends(&net);
     // What goes to and fro is not equally long on its way.
-    scenario.set_latency(b, a, Duration::from_millis(7));
+    net.link_latency(b, a, Duration::from_millis(7));
     let links = back.map_or_else(Links::default, |back| Links::default().direction(b, a, back));
-    let names = scenario.names();
+    let scenario = Scenario::from(net);
     let settings = Settings {
         seed: 7,
-        plan: Prepared::new(plan, &names).unwrap(),
+        plan: Prepared::new(plan, &scenario).unwrap(),
         profile,
         links,
         ..Settings::default()
     };
-    let mut engine = Engine::default();
-    engine.run(&scenario, &settings);
-    (engine.plan(&scenario, &settings), engine.transcript(&scenario, &names).to_string())
+    let mut engine = Engine::new(&scenario);
+    engine.run(&settings);
+    (engine.plan(&settings), engine.transcript().to_string())
 }
 
 fn drawn(profile: Profile, script: &[(u64, &str, Do)]) -> String {
@@ -137,20 +138,20 @@ fn what_is_put_out_of_order_holds_up_what_follows() {
 /// A handshake, room in the buffer and a reset take the way there and the way back.
 #[test]
 fn the_ways_there_and_back_can_be_of_different_length() {
-    let mut scenario = scenario(&[
+    let net = net(&[
         OPEN,
         (100, "a", Do::Fill(0, 65_537)),
         (200, "b", Do::Write(0, "x")),
         (300, "b", Do::Write(0, "x")),
     ]);
-    let [a, b] = ["a", "b"].map(|name| scenario.find(name).unwrap());
-    scenario.set_latency(a, b, Duration::from_millis(30));
-    scenario.set_latency(b, a, Duration::from_millis(7));
-    let names = scenario.names();
-    let plan = Prepared::new(&"b>a @1 reset".parse().unwrap(), &names).unwrap();
-    let mut engine = Engine::default();
-    engine.run(&scenario, &Settings { plan, ..Settings::default() });
-    let transcript = engine.transcript(&scenario, &names).to_string();
+    let [a, b] = ends(&net);
+    net.link_latency(a, b, Duration::from_millis(30));
+    net.link_latency(b, a, Duration::from_millis(7));
+    let scenario = Scenario::from(net);
+    let plan = Prepared::new(&"b>a @1 reset".parse().unwrap(), &scenario).unwrap();
+    let mut engine = Engine::new(&scenario);
+    engine.run(&Settings { plan, ..Settings::default() });
+    let transcript = engine.transcript().to_string();
     for line in [
         "0.037  a  connected",
         "0.067  b  connected",

@@ -53,8 +53,8 @@ fn there_is_no_such_host() {
     expect(
         &transcript,
         r"
-        0.000  a  connect-failed nowhere: host unreachable
-        0.001  a  connect-failed nowhere: host unreachable
+        0.000  a  connect-failed nowhere (192.168.0.9:7): host unreachable
+        0.001  a  connect-failed nowhere (10.0.0.1:7): host unreachable
     ",
     );
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use lossproof::engine::{Ended, Engine, Prepared, Settings};
 use lossproof::fault::{Chance, FaultKind, FaultPlan, Profile, strategy};
 use lossproof::machine::{CloseReason, Conn};
-use lossproof::{Binding, Cuts, Input, Instant, Machine, Outbox, Peer, Promises, Scenario, Status};
+use lossproof::scenario::Host;
+use lossproof::{Cuts, Input, Instant, Machine, Net, Outbox, Peer, Promises, Scenario, Status};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -134,7 +135,7 @@ impl Machine for Teller {
 
     fn handle(&mut self, input: Input<'_, Do>, _now: Instant, out: &mut Outbox<Told>) {
         match input {
-            Input::Command(action) => self.obey(action, out),
+            Input::Command(action) => self.obey(*action, out),
             Input::Connected { conn, peer, local } => {
                 let end = (self.incarnation, local, peer);
                 let dialed = self.lines.iter_mut().find(|line| line.conn == conn);
@@ -168,33 +169,30 @@ impl Machine for Teller {
             _ => {}
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
 /// Two hosts that listen and dial each other.
-fn scenario(commands: &[(u64, usize, Do)]) -> Scenario<Do, Told> {
-    let mut scenario = Scenario::new("tellers");
-    scenario.max_time = Instant::from_millis(3_600_000);
+fn net(commands: &[(u64, usize, Do)]) -> (Net, [Host<Teller>; 2]) {
+    let net = Net::new("tellers");
+    net.max_time(Duration::from_hours(1));
     // A stream that is cut at every byte has an input for each.
-    scenario.max_inputs = 100_000_000;
-    let promises = Promises { cuts: Cuts::EventsTell, max_messages: 64, ..Promises::default() };
-    for (name, other) in [("a", "192.168.0.2:7"), ("b", "192.168.0.1:7")] {
-        let other = other.parse().unwrap();
-        scenario.host_promising(name, Binding::Listener { port: 7 }, promises, move |boot| {
-            Box::new(Teller { incarnation: boot.incarnation, other, lines: Vec::new() })
-        });
-    }
-    let hosts = ["a", "b"].map(|name| scenario.find(name).unwrap());
+    net.max_inputs(100_000_000);
+    let promises = Promises::DEFAULT.cuts(Cuts::EventsTell).max_messages(64);
+    let places = ["a", "b"].map(|name| net.host(name).listen(7).promises(promises));
+    let ids = [places[1].id(), places[0].id()];
+    let hosts = places.into_iter().zip(ids).map(|(place, other)| {
+        place.machine(move |boot| Teller {
+            incarnation: boot.incarnation(),
+            other: boot.peer(other),
+            lines: Vec::new(),
+        })
+    });
+    let hosts: [_; 2] = hosts.collect::<Vec<_>>().try_into().unwrap();
     for &(millis, host, action) in commands {
-        scenario.command(Instant::from_millis(millis), hosts[host], action);
+        net.command(Instant::from_millis(millis), hosts[host], action);
     }
-    for host in hosts {
-        scenario.command(Instant::from_millis(30_000), host, Do::Finish);
-    }
-    scenario
+    hosts.into_iter().for_each(|host| net.command(Instant::from_millis(30_000), host, Do::Finish));
+    (net, hosts)
 }
 
 /// The story of one end.
@@ -269,24 +267,21 @@ impl Stories {
 
 /// Runs it, and holds what both hosts were told to what the contract promises.
 fn tell(commands: &[(u64, usize, Do)], plan: &FaultPlan, profile: Profile) {
-    let scenario = scenario(commands);
-    let names = scenario.names();
-    let plan_of = Prepared::new(plan, &names).unwrap();
+    let (net, hosts) = net(commands);
+    let scenario = Scenario::from(net);
+    let plan_of = Prepared::new(plan, &scenario).unwrap();
     let settings = Settings { plan: plan_of, profile, seed: 7, ..Settings::default() };
-    let mut engine = Engine::default();
-    let outcome = engine.run(&scenario, &settings);
-    let transcript = || engine.transcript(&scenario, &names).to_string();
+    let mut engine = Engine::new(&scenario);
+    let outcome = engine.run(&settings);
+    let transcript = || engine.transcript().to_string();
     assert_eq!(outcome.ended, Ended::Quiet, "{}", transcript());
 
-    let hosts = ["a", "b"].map(|name| scenario.find(name).unwrap());
     // A machine that dies leaves its connections without an end, and what it dialed without an answer.
     let kills = [FaultKind::Crash, FaultKind::Poweroff];
     let may_die = plan.faults().iter().any(|fault| kills.contains(&fault.kind()));
     let stories = hosts.map(|host| {
         let mut stories = Stories::default();
-        for happened in engine.events().iter().filter(|happened| happened.host == host) {
-            stories.take(&happened.event);
-        }
+        engine.view().events(host).iter().for_each(|told| stories.take(told));
         if !may_die {
             let open: Vec<_> = stories.ends.iter().filter(|(_, story)| story.closed.is_none()).collect();
             assert!(open.is_empty(), "never closed: {open:?}\n{}", transcript());

@@ -3,7 +3,8 @@
 use lossproof::engine::{Engine, Outcome, Prepared, Settings};
 use lossproof::fault::FaultPlan;
 use lossproof::machine::Conn;
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Promises, Scenario, Status};
+use lossproof::scenario::Host;
+use lossproof::{Input, Instant, Machine, Net, Outbox, Promises, Scenario, Status};
 
 /// The address of `b`, which listens.
 pub(crate) const B: &str = "192.168.0.2:7";
@@ -27,7 +28,7 @@ pub(crate) enum Do {
 
 /// Does what it is told; of short writes it tells how much fitted.
 #[derive(Default)]
-struct Puppet {
+pub(crate) struct Puppet {
     conns: Vec<Conn>,
     dialed: Vec<Conn>,
 }
@@ -39,61 +40,60 @@ impl Machine for Puppet {
     fn handle(&mut self, input: Input<'_, Do>, _now: Instant, out: &mut Outbox<String>) {
         match input {
             Input::Connected { conn, .. } if !self.dialed.contains(&conn) => self.conns.push(conn),
-            Input::Command(Do::Connect(peer)) => {
+            Input::Command(&Do::Connect(peer)) => {
                 let conn = out.connect(peer.parse().unwrap());
                 self.dialed.push(conn);
                 self.conns.push(conn);
             }
-            Input::Command(Do::Write(which, text)) => {
+            Input::Command(&Do::Write(which, text)) => {
                 assert_eq!(out.write(self.conns[which], text.as_bytes()), text.len());
             }
-            Input::Command(Do::Fill(which, len)) => {
+            Input::Command(&Do::Fill(which, len)) => {
                 let fits_len = out.write(self.conns[which], &vec![b'x'; len]);
                 if fits_len < len {
                     out.event(format!("{fits_len} of {len} bytes fit"));
                 }
             }
-            Input::Command(Do::Shutdown(which)) => out.shutdown(self.conns[which]),
-            Input::Command(Do::Close(which)) => out.close(self.conns[which]),
-            Input::Command(Do::Abort(which)) => out.abort(self.conns[which]),
-            Input::Command(Do::Pause(which)) => out.pause(self.conns[which]),
-            Input::Command(Do::Resume(which)) => out.resume(self.conns[which]),
-            Input::Command(Do::Done) => out.done(Status::Success),
+            Input::Command(&Do::Shutdown(which)) => out.shutdown(self.conns[which]),
+            Input::Command(&Do::Close(which)) => out.close(self.conns[which]),
+            Input::Command(&Do::Abort(which)) => out.abort(self.conns[which]),
+            Input::Command(&Do::Pause(which)) => out.pause(self.conns[which]),
+            Input::Command(&Do::Resume(which)) => out.resume(self.conns[which]),
+            Input::Command(&Do::Done) => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 
 /// The hosts `a`, which dials, and `b` and `c`, which listen, with 5 ms from host to host.
-pub(crate) fn scenario(script: &[(u64, &str, Do)]) -> Scenario<Do, String> {
-    let mut scenario = Scenario::<Do, String>::new("puppets");
-    scenario.show = |event, f| f.write_str(event);
-    let listener = Binding::Listener { port: 7 };
-    let promises = Promises { max_bytes: 4 * 1024 * 1024, ..Promises::default() };
-    for (name, binding) in [("a", Binding::Dialer), ("b", listener), ("c", listener)] {
-        scenario.host_promising(name, binding, promises, |_| Box::new(Puppet::default()));
+pub(crate) fn net(script: &[(u64, &str, Do)]) -> Net {
+    let net = Net::new("puppets");
+    for place in [net.host("a"), net.host("b").listen(7), net.host("c").listen(7)] {
+        let promises = Promises::DEFAULT.max_bytes(4 * 1024 * 1024);
+        let host = place.promises(promises).machine(|_| Puppet::default());
+        net.show(host, |event, f| f.write_str(event));
     }
     for &(millis, host, action) in script {
-        scenario.command(Instant::from_millis(millis), scenario.find(host).unwrap(), action);
+        net.command(Instant::from_millis(millis), net.find::<Puppet>(host), action);
     }
-    scenario
+    net
+}
+
+/// The first two hosts.
+pub(crate) fn ends(net: &Net) -> [Host<Puppet>; 2] {
+    ["a", "b"].map(|name| net.find(name))
 }
 
 /// A run of these hosts.
 pub(crate) fn run_with(plan: &str, script: &[(u64, &str, Do)]) -> (Outcome, Vec<String>, String) {
-    let scenario = scenario(script);
+    let scenario = Scenario::from(net(script));
     let plan: FaultPlan = plan.parse().unwrap();
+    let settings = Settings { plan: Prepared::new(&plan, &scenario).unwrap(), ..Settings::default() };
+    let mut engine = Engine::new(&scenario);
+    let outcome = engine.run(&settings);
     let names = scenario.names();
-    let settings = Settings { plan: Prepared::new(&plan, &names).unwrap(), ..Settings::default() };
-    let mut engine = Engine::default();
-    let outcome = engine.run(&scenario, &settings);
     let unfired = engine.unfired().map(|fault| fault.named(&names).to_string()).collect();
-    let transcript = engine.transcript(&scenario, &names).to_string();
-    (outcome, unfired, transcript)
+    (outcome, unfired, engine.transcript().to_string())
 }
 
 /// The transcript of a run, without the commands.

@@ -14,6 +14,7 @@ mod fates;
 mod states;
 mod tree;
 
+use std::fmt;
 use std::ops::ControlFlow;
 
 pub use fates::{Fates, FatesError};
@@ -21,9 +22,18 @@ pub use fates::{Fates, FatesError};
 use super::{Broken, Failure, Search, Shrunk, Tally};
 use crate::engine::{Engine, Prepared, Sent};
 use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
+use crate::number::count;
 use crate::scenario::{Demand, Property, Scenario};
 use states::States;
-use tree::{Level, Tree};
+use tree::{Level, Room, Tree};
+
+/// How many runs are kept from which others can branch off, unless told otherwise: some 600 MB.
+pub const MAX_BRANCHES: usize = 1 << 22;
+/// How many sends of the runs of one level are kept, at which others can branch off, unless told otherwise: some 600 MB.
+pub const MAX_SENDS: usize = 1 << 24;
+
+/// A run has a number of 32 bits.
+const MAX_NODES: usize = u32::MAX as usize;
 
 /// How many runs pass between two reports of progress.
 const RUNS_PER_REPORT: u64 = 1024;
@@ -49,6 +59,29 @@ pub struct Exhaustive<'s> {
     fates: Fates,
     max_faults: usize,
     merges: bool,
+    room: Room,
+}
+
+/// What ended a search before all schedules were gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// So many runs were to be made at most.
+    Runs(u64),
+    /// So many runs are kept from which others can branch off ([`MAX_BRANCHES`]).
+    Branches(usize),
+    /// So many sends of the runs of one level are kept, at which others can branch off ([`MAX_SENDS`]).
+    Sends(usize),
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runs(most) => f.write_str(&count(*most, "run")),
+            Self::Branches(most) => write!(f, "{} kept to branch off from", count(*most as u64, "run")),
+            Self::Sends(most) => write!(f, "{} kept to branch off at", count(*most as u64, "send")),
+        }
+    }
 }
 
 /// What came of an [`Exhaustive`] search.
@@ -65,8 +98,10 @@ pub struct Explored {
     pub states: u64,
     /// How many runs had no fault, one fault, and so on.
     pub by_faults: Vec<u64>,
-    /// Whether all schedules were gone through. If not, the bound on runs was reached, or something does not hold.
+    /// Whether all schedules were gone through. If not, a limit was reached, or something does not hold.
     pub is_complete: bool,
+    /// The limit that was reached, if that ended it.
+    pub limit: Option<Limit>,
     /// The sums over the runs that came to their end.
     pub tally: Tally,
     /// The first run in which something does not hold: none has fewer faults. [`Search::shrink`] takes it.
@@ -98,7 +133,8 @@ impl<'s> Exhaustive<'s> {
     pub fn new(scenario: &'s Scenario, fates: Fates, max_faults: usize) -> Self {
         let search = Search::new(scenario, Prepared::default(), Profile::default(), 0);
         let fates = fates.distinct();
-        Self { search, plan: FaultPlan::default(), fates, max_faults, merges: true }
+        let room = Room { branches: MAX_BRANCHES, sends: MAX_SENDS };
+        Self { search, plan: FaultPlan::default(), fates, max_faults, merges: true, room }
     }
 
     /// The same in a world with a plan: its seed, its link, and its faults, which are in every schedule and do not count.
@@ -115,6 +151,21 @@ impl<'s> Exhaustive<'s> {
     #[must_use]
     pub const fn with_seed(mut self, seed: u64) -> Self {
         self.search.settings.seed = seed;
+        self
+    }
+
+    /// The same without the laws: faster, and it finds only what breaks a property.
+    #[must_use]
+    pub fn without_laws(mut self) -> Self {
+        self.search = self.search.without_laws();
+        self
+    }
+
+    /// The same with so much room in memory: for runs from which others can branch off, [`MAX_BRANCHES`] unless given,
+    /// and for the sends of those of one level, [`MAX_SENDS`] unless given. A search that needs more ends, and says so.
+    #[must_use]
+    pub const fn max_kept(mut self, branches: usize, sends: usize) -> Self {
+        self.room = Room { branches: if branches < MAX_NODES { branches } else { MAX_NODES }, sends };
         self
     }
 
@@ -160,6 +211,7 @@ impl<'s> Exhaustive<'s> {
             states: 0,
             by_faults: vec![0; self.max_faults + 1],
             is_complete: false,
+            limit: None,
             tally: self.search.no_runs(),
             failure: None,
         };
@@ -234,6 +286,7 @@ impl<'s> Exhaustive<'s> {
         level: &mut Level,
     ) -> ControlFlow<()> {
         if walk.runs_left() == 0 {
+            walk.explored.limit = Some(Limit::Runs(walk.max_runs));
             return ControlFlow::Break(());
         }
         let run = walk.explored.runs;
@@ -271,9 +324,16 @@ impl<'s> Exhaustive<'s> {
         if can_branch {
             let sends = engine.sends();
             let children = walk.count(sends, &self.fates, &self.search.settings.plan);
-            let run = walk.tree.push(parent, decisions.last().copied(), children, tail);
+            let node = (parent, decisions.last().copied());
+            let Some(run) = walk.tree.push(node, children, tail, self.room) else {
+                walk.explored.limit = Some(Limit::Branches(self.room.branches));
+                return ControlFlow::Break(());
+            };
             walk.states.keep(run, &walk.offsets, tail.map_or(0, |seen| seen.behind));
-            level.push(run, sends, children);
+            if !level.push(run, sends, children, self.room) {
+                walk.explored.limit = Some(Limit::Sends(self.room.sends));
+                return ControlFlow::Break(());
+            }
         }
         ControlFlow::Continue(())
     }
@@ -293,7 +353,6 @@ impl<'s> Exhaustive<'s> {
             Err(again) if again.what == broken.what => again,
             _ => broken,
         };
-        self.search.engine = Engine::new(self.search.scenario);
         let failure = self.search.explain(run, broken);
         self.search.settings.plan = before;
         failure

@@ -23,6 +23,13 @@ struct Node {
     tail: Option<Seen>,
 }
 
+/// How much of a search is kept in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) branches: usize,
+    pub(super) sends: usize,
+}
+
 /// The runs of one level, with what they sent.
 #[derive(Debug, Default)]
 pub(super) struct Level {
@@ -34,10 +41,15 @@ pub(super) struct Level {
 }
 
 impl Level {
-    pub(super) fn push(&mut self, run: u32, sends: &[Sent], children: u32) {
+    /// Adds a run; false if there is no room for its sends.
+    pub(super) fn push(&mut self, run: u32, sends: &[Sent], children: u32, room: Room) -> bool {
+        if sends.len() > room.sends.saturating_sub(self.sends.len()) {
+            return false;
+        }
         self.sends.extend_from_slice(sends);
         self.runs.push((run, self.sends.len()));
         self.children += u64::from(children);
+        true
     }
 
     /// The runs, each with its sends.
@@ -48,17 +60,20 @@ impl Level {
 }
 
 impl Tree {
-    /// Adds a run; gives its number.
+    /// Adds a run; gives its number, or none if there is no room for it.
     pub(super) fn push(
         &mut self,
-        parent: u32,
-        fault: Option<Resolved>,
+        (parent, fault): (u32, Option<Resolved>),
         children: u32,
         tail: Option<Seen>,
-    ) -> u32 {
-        let run = self.nodes.len() as u32;
+        room: Room,
+    ) -> Option<u32> {
+        let run = self.nodes.len();
+        if run >= room.branches {
+            return None;
+        }
         self.nodes.push(Node { parent, fault, first_child: None, children, tail });
-        run
+        Some(run as u32)
     }
 
     /// Notes that the children of a run are those that are added next.

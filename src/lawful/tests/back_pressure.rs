@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 
 use super::broken;
 use crate::lawful::{Lawful, Promises};
-use crate::machine::{CloseReason, Conn, Effect, Input, Law, Machine, Outbox, Peer, Status};
+use crate::machine::{CloseReason, Conn, Effect, Input, Law, Machine, Outbox, Outlet, Peer, Status};
 use crate::time::Instant;
 
 /// How a machine handles a stream. All of these are right.
@@ -115,7 +115,7 @@ impl Machine for Holder {
                 self.flush(out);
             }
             Input::Writable { .. } => self.flush(out),
-            Input::Timeout if self.give_up_at.is_some_and(|at| at <= now) => {
+            Input::Timeout => {
                 self.give_up_at = None;
                 out.done(Status::Failure);
             }
@@ -143,9 +143,9 @@ enum Turn {
 /// Plays the world; the law that was broken, if one was, and how many bytes were written.
 fn play(ways: Ways, hasty: bool, rooms: [u32; 2], stream: &[u8], turns: &[Turn]) -> (Option<Law>, usize) {
     let peer: Peer = "127.0.0.1:1060".parse().unwrap();
-    let promises = Promises { max_messages: 10_000, ..Promises::default() };
+    let promises = Promises::DEFAULT.max_messages(10_000);
     let mut lawful = Lawful::new(Holder::new(ways, hasty), Holder::new(ways, hasty), promises);
-    let mut out = Outbox::default();
+    let mut out = Outlet::new();
     let mut now = Instant::START;
     let conns = rooms.map(|room| out.accept(room));
     let (mut rest, mut paused, mut eof, mut over, mut written) = (stream, false, false, false, 0);
@@ -154,7 +154,7 @@ fn play(ways: Ways, hasty: bool, rooms: [u32; 2], stream: &[u8], turns: &[Turn])
     let mut turns = turns.iter();
     loop {
         for input in std::mem::take(&mut inputs) {
-            lawful.handle(input, now, &mut out);
+            out.feed(&mut lawful, input, now);
             if let Some((law, _)) = broken(&out) {
                 return (Some(law), written);
             }
@@ -194,7 +194,7 @@ fn play(ways: Ways, hasty: bool, rooms: [u32; 2], stream: &[u8], turns: &[Turn])
     }
     if !lawful.machine().conns.is_empty() && lawful.deadline().is_none_or(|due_at| due_at > now) && !over {
         out.release(conns[0]);
-        lawful.handle(Input::Closed { conn: conns[0], reason: CloseReason::Reset }, now, &mut out);
+        out.feed(&mut lawful, Input::Closed { conn: conns[0], reason: CloseReason::Reset }, now);
     }
     (broken(&out).map(|(law, _)| law), written)
 }
@@ -269,7 +269,7 @@ impl Machine for Nibbler {
                 out.pause(conn);
             }
             Input::Datagram { .. } => out.resume(Conn { index: 0, generation: 0 }),
-            Input::Timeout if self.idle_at.is_some_and(|at| at <= now) => {
+            Input::Timeout => {
                 self.idle_at = None;
                 out.event("idle");
             }
@@ -285,15 +285,15 @@ impl Machine for Nibbler {
 /// Gives a nibbler a text whole, then what `then` has; what was said of it.
 fn nibble(
     text: &[u8],
-    then: impl Fn(&mut Lawful<Nibbler>, Peer, &mut Outbox<&'static str>),
+    then: impl Fn(&mut Lawful<Nibbler>, Peer, &mut Outlet<&'static str>),
 ) -> Option<(Law, String)> {
     let peer: Peer = "127.0.0.1:1060".parse().unwrap();
     let mut lawful = Lawful::new(Nibbler::default(), Nibbler::default(), Promises::default());
-    let mut out = Outbox::default();
+    let mut out = Outlet::new();
     let conn = out.accept(text.len() as u32);
-    lawful.handle(Input::Start { local: peer }, Instant::START, &mut out);
-    lawful.handle(Input::Connected { conn, peer, local: peer }, Instant::START, &mut out);
-    lawful.handle(Input::Received { conn, bytes: text }, Instant::START, &mut out);
+    out.feed(&mut lawful, Input::Start { local: peer }, Instant::START);
+    out.feed(&mut lawful, Input::Connected { conn, peer, local: peer }, Instant::START);
+    out.feed(&mut lawful, Input::Received { conn, bytes: text }, Instant::START);
     then(&mut lawful, peer, &mut out);
     broken(&out)
 }
@@ -303,7 +303,7 @@ fn a_twin_that_is_behind_keeps_the_room_that_it_has_left() {
     for text in ["a text of some length", "one that ends what it says\n"] {
         let said = nibble(text.as_bytes(), |lawful, peer, out| {
             for _ in 0..10 {
-                lawful.handle(Input::Datagram { peer, bytes: b"" }, Instant::START, out);
+                out.feed(lawful, Input::Datagram { peer, local: peer, bytes: b"" }, Instant::START);
             }
         });
         assert_eq!(said, None, "{text:?}");
@@ -313,10 +313,10 @@ fn a_twin_that_is_behind_keeps_the_room_that_it_has_left() {
 #[test]
 fn a_twin_that_is_behind_is_not_held_to_other_timers() {
     let said = nibble(b"a text of some length", |lawful, peer, out| {
-        lawful.handle(Input::Datagram { peer, bytes: b"" }, Instant::from_millis(500), out);
-        lawful.handle(Input::Timeout, Instant::from_millis(1_000), out);
+        out.feed(lawful, Input::Datagram { peer, local: peer, bytes: b"" }, Instant::from_millis(500));
+        out.feed(lawful, Input::Timeout, Instant::from_millis(1_000));
         for _ in 0..10 {
-            lawful.handle(Input::Datagram { peer, bytes: b"" }, Instant::from_millis(1_100), out);
+            out.feed(lawful, Input::Datagram { peer, local: peer, bytes: b"" }, Instant::from_millis(1_100));
         }
     });
     assert_eq!(said, None);
@@ -328,8 +328,8 @@ fn a_twin_that_has_still_to_read_when_all_is_over_is_not_compared() {
         let conn = Conn { index: 0, generation: 0 };
         out.release(conn);
         let reason = CloseReason::Reset;
-        lawful.handle(Input::Closed { conn, reason }, Instant::from_millis(1), out);
-        lawful.handle(Input::Timeout, Instant::from_millis(1_000), out);
+        out.feed(lawful, Input::Closed { conn, reason }, Instant::from_millis(1));
+        out.feed(lawful, Input::Timeout, Instant::from_millis(1_000));
     });
     assert_eq!(said, None);
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::broken;
-use crate::lawful::{Cuts, Lawful, Promises};
-use crate::machine::{CloseReason, Conn, Input, Law, Machine, Outbox, Peer, Status};
+use crate::lawful::{Cuts, Decode, Lawful, Moments, Promises};
+use crate::machine::{CloseReason, Conn, Input, Law, Machine, Outbox, Outlet, Peer, Status};
 use crate::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -13,10 +13,6 @@ const SECOND: Duration = Duration::from_secs(1);
 /// What may be wrong with the machine of these tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flaw {
-    /// An early timeout makes it tick.
-    EarlyTick,
-    /// An early timeout puts its deadline off.
-    EarlyDelay,
     /// A late timeout leaves a deadline in the past.
     PastDeadline,
     /// Each read is a line.
@@ -74,7 +70,7 @@ impl Sample {
         }
         while let Some(end) = self.line.iter().position(|&byte| byte == b'\n') {
             let line: Vec<u8> = self.line.drain(..=end).collect();
-            out.write(conn, &line);
+            assert_eq!(out.write(conn, &line), line.len());
         }
     }
 
@@ -100,28 +96,23 @@ impl Machine for Sample {
     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<String>) {
         match input {
             Input::Start { .. } => self.tick_at = Some(self.next_tick(now, now)),
-            Input::Timeout => match (self.tick_at, self.flaw) {
-                (Some(due_at), _) if due_at <= now => {
-                    out.event("tick".to_owned());
-                    self.tick_at = Some(self.next_tick(due_at, now));
-                }
-                (_, Some(Flaw::EarlyTick)) => out.event("tick".to_owned()),
-                (_, Some(Flaw::EarlyDelay)) => self.tick_at = Some(now + SECOND),
-                _ => {}
-            },
+            Input::Timeout => {
+                out.event("tick".to_owned());
+                self.tick_at = self.tick_at.map(|due_at| self.next_tick(due_at, now));
+            }
             Input::Datagram { peer, .. } => self.answer(peer, now, out),
             Input::Received { conn, bytes } => self.read(conn, bytes, out),
             Input::Eof { conn } => {
                 if self.flaw == Some(Flaw::CountsReads) {
-                    out.write(conn, &[self.reads as u8]);
+                    assert_eq!(out.write(conn, &[self.reads as u8]), 1);
                 }
                 out.shutdown(conn);
                 if self.flaw == Some(Flaw::WritesAfterShutdown) {
-                    out.write(conn, b"one thing more");
+                    assert_eq!(out.write(conn, b"one thing more"), 0);
                 }
             }
             Input::Closed { conn, .. } if self.flaw == Some(Flaw::WritesAfterClosed) => {
-                out.write(conn, b"still there?");
+                assert_eq!(out.write(conn, b"still there?"), 0);
             }
             Input::Stop => {
                 out.done(Status::Success);
@@ -143,44 +134,42 @@ fn sample(flaw: Option<Flaw>) -> Sample {
 }
 
 fn lawful(flaw: Option<Flaw>, cuts: Cuts) -> Lawful<Sample> {
-    Lawful::new(sample(flaw), sample(flaw), Promises { cuts, ..Promises::default() })
+    Lawful::new(sample(flaw), sample(flaw), Promises::DEFAULT.cuts(cuts))
 }
 
 /// Gives a machine one thing of each kind; the law that it breaks first.
 fn law_of(mut lawful: Lawful<Sample>) -> Option<Law> {
     let peer: Peer = "127.0.0.1:1060".parse().unwrap();
-    let mut out = Outbox::default();
+    let mut out = Outlet::new();
     let at = Instant::from_millis;
-    lawful.handle(Input::Start { local: peer }, at(0), &mut out);
-    lawful.handle(Input::Datagram { peer, bytes: b"?" }, at(10), &mut out);
-    lawful.handle(Input::Timeout, at(1_000), &mut out);
-    lawful.handle(Input::Timeout, at(4_500), &mut out);
+    out.feed(&mut lawful, Input::Start { local: peer }, at(0));
+    out.feed(&mut lawful, Input::Datagram { peer, local: peer, bytes: b"?" }, at(10));
+    out.feed(&mut lawful, Input::Timeout, at(1_000));
+    out.feed(&mut lawful, Input::Timeout, at(4_500));
     let conn = out.accept(1_000);
-    lawful.handle(Input::Connected { conn, peer, local: peer }, at(4_600), &mut out);
+    out.feed(&mut lawful, Input::Connected { conn, peer, local: peer }, at(4_600));
     for line in ["Beautiful is better than?\nSimple is", " better than?\n", "x\n"] {
-        lawful.handle(Input::Received { conn, bytes: line.as_bytes() }, at(4_700), &mut out);
+        out.feed(&mut lawful, Input::Received { conn, bytes: line.as_bytes() }, at(4_700));
     }
-    lawful.handle(Input::Eof { conn }, at(4_800), &mut out);
+    out.feed(&mut lawful, Input::Eof { conn }, at(4_800));
     out.release(conn);
-    lawful.handle(Input::Closed { conn, reason: CloseReason::Finished }, at(4_900), &mut out);
-    lawful.handle(Input::Stop, at(5_000), &mut out);
+    out.feed(&mut lawful, Input::Closed { conn, reason: CloseReason::Finished }, at(4_900));
+    out.feed(&mut lawful, Input::Stop, at(5_000));
     broken(&out).map(|(law, _)| law)
 }
 
 #[test]
 fn each_law_is_held_and_named() {
     let table = [
-        (Flaw::EarlyTick, Law::EarlyTimeout),
-        (Flaw::EarlyDelay, Law::EarlyTimeout),
         (Flaw::PastDeadline, Law::TimerAdvances),
         (Flaw::ReadsAreLines, Law::CutsDoNotMatter),
         (Flaw::CountsReads, Law::CutsDoNotMatter),
         (Flaw::TellsReads, Law::CutsDoNotMatter),
         (Flaw::SendsTime, Law::ShiftedInTime),
         (Flaw::WholeSeconds, Law::ShiftedInTime),
-        (Flaw::Many(17, 1), Law::BoundedOutput),
-        (Flaw::Many(2, 64 * 1024 + 1), Law::BoundedOutput),
-        (Flaw::Dials(17), Law::BoundedOutput),
+        (Flaw::Many(1_025, 1), Law::BoundedOutput),
+        (Flaw::Many(17, 62_000), Law::BoundedOutput),
+        (Flaw::Dials(1_025), Law::BoundedOutput),
         (Flaw::WritesAfterShutdown, Law::SilentAfterTheEnd),
         (Flaw::WritesAfterClosed, Law::SilentAfterTheEnd),
         (Flaw::SendsAfterDone, Law::SilentAfterTheEnd),
@@ -193,7 +182,7 @@ fn each_law_is_held_and_named() {
 
 #[test]
 fn what_reaches_the_bounds_breaks_no_law() {
-    for flaw in [Flaw::Many(16, 8 * 1024), Flaw::Dials(16)] {
+    for flaw in [Flaw::Many(1_024, 1_024), Flaw::Dials(1_024)] {
         assert_eq!(law_of(lawful(Some(flaw), Cuts::Free)), None, "{flaw:?}");
     }
 }
@@ -201,12 +190,12 @@ fn what_reaches_the_bounds_breaks_no_law() {
 #[test]
 fn time_that_goes_back_is_named() {
     let mut lawful = lawful(None, Cuts::Free);
-    let mut out = Outbox::default();
+    let mut out = Outlet::new();
     let local = "127.0.0.1:1060".parse().unwrap();
-    lawful.handle(Input::Start { local }, Instant::from_nanos(5), &mut out);
-    lawful.handle(Input::Timeout, Instant::from_nanos(5), &mut out);
+    out.feed(&mut lawful, Input::Start { local }, Instant::from_nanos(5));
+    out.feed(&mut lawful, Input::Command(&()), Instant::from_nanos(5));
     assert_eq!(broken(&out), None);
-    lawful.handle(Input::Timeout, Instant::from_nanos(4), &mut out);
+    out.feed(&mut lawful, Input::Command(&()), Instant::from_nanos(4));
     let detail = "an input came at 0.000000004, after one at 0.000000005".to_owned();
     assert_eq!(broken(&out), Some((Law::TimeGoesOn, detail)));
 }
@@ -215,7 +204,7 @@ fn time_that_goes_back_is_named() {
 fn a_plain_twin_without_a_shift_sees_what_is_not_determined_and_nothing_else() {
     let plain = |flaw| lawful(Some(flaw), Cuts::Free).plain().with_shift(Duration::ZERO);
     assert_eq!(law_of(plain(Flaw::Global)), Some(Law::SameInputsSameOutputs));
-    for flaw in [Flaw::EarlyTick, Flaw::ReadsAreLines, Flaw::CountsReads, Flaw::SendsTime] {
+    for flaw in [Flaw::ReadsAreLines, Flaw::CountsReads, Flaw::SendsTime] {
         assert_eq!(law_of(plain(flaw)), None, "{flaw:?}");
     }
     // A twin that starts later differs too; that alone does not tell why.
@@ -238,19 +227,172 @@ fn where_cuts_matter_only_the_other_laws_are_held() {
         assert_eq!(law_of(lawful(Some(flaw), Cuts::Matter)), None, "{flaw:?}");
     }
     assert_eq!(law_of(lawful(Some(Flaw::SendsTime), Cuts::Matter)), Some(Law::ShiftedInTime));
-    assert_eq!(law_of(lawful(Some(Flaw::EarlyTick), Cuts::Matter)), Some(Law::EarlyTimeout));
 }
 
 #[test]
 fn without_a_twin_the_laws_of_the_machine_alone_are_held() {
     let alone = |flaw| {
-        let promises = Promises { repeatable: false, ..Promises::default() };
+        let promises = Promises::DEFAULT.not_repeatable();
         law_of(Lawful::new(sample(Some(flaw)), sample(Some(flaw)), promises))
     };
-    for flaw in [Flaw::EarlyTick, Flaw::ReadsAreLines, Flaw::SendsTime, Flaw::Global] {
+    for flaw in [Flaw::ReadsAreLines, Flaw::SendsTime, Flaw::Global] {
         assert_eq!(alone(flaw), None, "{flaw:?}");
     }
     assert_eq!(alone(Flaw::PastDeadline), Some(Law::TimerAdvances));
-    assert_eq!(alone(Flaw::Many(17, 1)), Some(Law::BoundedOutput));
+    assert_eq!(alone(Flaw::Many(1_025, 1)), Some(Law::BoundedOutput));
     assert_eq!(alone(Flaw::SendsAfterDone), Some(Law::SilentAfterTheEnd));
+}
+
+/// Sends the moment as eight bytes, behind a count that is wrong once it is `broken`.
+struct Clock {
+    is_broken: bool,
+    sent: u8,
+}
+
+static WRONG: AtomicU64 = AtomicU64::new(0);
+
+impl Machine for Clock {
+    type Command = ();
+    type Event = ();
+
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<()>) {
+        if let Input::Datagram { .. } = input {
+            self.sent += 1;
+            let count = if self.is_broken { WRONG.fetch_add(1, Ordering::Relaxed) as u8 } else { self.sent };
+            let moment = now.since_start().as_nanos() as u64;
+            out.reply(&[&[count][..], &moment.to_be_bytes()].concat());
+        }
+    }
+}
+
+/// Blanks the moment of a clock's message.
+fn blank(message: &mut [u8]) {
+    message[1..].fill(0);
+}
+
+fn law_of_clock(is_broken: bool, promises: Promises) -> Option<Law> {
+    let clock = || Clock { is_broken, sent: 0 };
+    let mut lawful = Lawful::new(clock(), clock(), promises);
+    let peer: Peer = "127.0.0.1:1060".parse().unwrap();
+    let mut out = Outlet::new();
+    for millis in [10, 20] {
+        out.feed(
+            &mut lawful,
+            Input::Datagram { peer, local: peer, bytes: b"?" },
+            Instant::from_millis(millis),
+        );
+    }
+    broken(&out).map(|(law, _)| law)
+}
+
+/// What law 5 asks of all, a protocol with time stamps cannot keep: it says where they are, and keeps the rest.
+#[test]
+fn moments_in_messages_are_allowed_where_they_are_declared_and_all_else_is_compared() {
+    let blanked = Promises::DEFAULT.moments(Moments::Blanked(blank));
+    assert_eq!(law_of_clock(false, Promises::DEFAULT), Some(Law::ShiftedInTime));
+    assert_eq!(law_of_clock(false, blanked), None);
+    assert_eq!(law_of_clock(true, blanked), Some(Law::ShiftedInTime), "the count is no moment");
+}
+
+/// Without a shift the moments are the same, so that law 6 is still held.
+#[test]
+fn where_moments_are_anywhere_law_5_alone_is_given_up() {
+    let anywhere = Promises::DEFAULT.moments(Moments::Anywhere);
+    assert_eq!(law_of_clock(false, anywhere), None);
+    assert_eq!(law_of_clock(true, anywhere), Some(Law::SameInputsSameOutputs));
+    let with = |flaw| law_of(Lawful::new(sample(Some(flaw)), sample(Some(flaw)), anywhere));
+    assert_eq!(with(Flaw::SendsTime), None);
+    assert_eq!(with(Flaw::WholeSeconds), None);
+    assert_eq!(with(Flaw::ReadsAreLines), Some(Law::CutsDoNotMatter));
+    assert_eq!(with(Flaw::PastDeadline), Some(Law::TimerAdvances));
+}
+
+/// Says what it is given, and at one place the moment.
+struct Saying(fn(Instant, Peer, &mut Outbox<String>));
+
+impl Machine for Saying {
+    type Command = ();
+    type Event = String;
+
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<String>) {
+        if let Input::Datagram { peer, .. } = input {
+            self.0(now, peer, out);
+        }
+    }
+}
+
+/// What is said of a machine that puts this out, with messages decoded in this way.
+fn said(decode: Option<Decode>, put: fn(Instant, Peer, &mut Outbox<String>)) -> String {
+    let mut lawful = Lawful::new(Saying(put), Saying(put), Promises::DEFAULT);
+    lawful.judge.twin.decode = decode;
+    let peer: Peer = "[2001:db8:1111:2222:3333:4444:5555:6666]:60000".parse().unwrap();
+    let mut out = Outlet::new();
+    out.feed(
+        &mut lawful,
+        Input::Datagram { peer, local: peer, bytes: b"" },
+        Instant::from_nanos(100_000_001),
+    );
+    let (law, detail) = broken(&out).expect("the moment differs");
+    assert_eq!(law, Law::ShiftedInTime);
+    assert!(detail.chars().count() < 400, "{} characters: {detail}", detail.chars().count());
+    detail
+}
+
+/// A message with a moment in its middle, and much before and after it.
+fn long(now: Instant) -> Vec<u8> {
+    [&[0xfe; 4_000][..], &now.since_start().as_nanos().to_be_bytes(), &[0xfe; 4_000]].concat()
+}
+
+/// Thousands of bytes are told as those around the first that differs.
+#[test]
+fn what_differs_is_told_by_its_first_byte_and_in_short() {
+    let short = said(None, |now, peer, out| {
+        out.send(peer, b"the same");
+        out.send_fmt(peer, format_args!("at {}", now.since_start().as_secs()));
+    });
+    assert_eq!(
+        short,
+        "at 0.100000001 the machine sent \"at 0\" (4 bytes) from 0.0.0.0:0 to 127.0.0.1:1, its twin sent \"at 3600\" \
+         (7 bytes); they differ from byte 3 on"
+            .replace("0.0.0.0:0", "[::]:0")
+            .replace("127.0.0.1:1,", "[2001:db8:1111:2222:3333:4444:5555:6666]:60000,")
+    );
+    let sent = said(None, |now, peer, out| out.send(peer, &long(now)));
+    assert!(sent.contains("sent …\"\\xfe\\xfe") || sent.contains("sent …\"\\x00"), "{sent}");
+    assert!(sent.contains("(8016 bytes)") && sent.ends_with("; they differ from byte 4010 on"), "{sent}");
+    let saved = said(None, |now, _, out| out.save(&long(now)));
+    assert!(saved.contains("the machine saved …\"") && saved.contains("(8016 bytes)"), "{saved}");
+}
+
+#[test]
+fn an_event_that_differs_is_told_around_what_differs() {
+    let told = said(None, |now, _, out| {
+        out.event(format!("{}{now}{}", "before ".repeat(500), "after ".repeat(500)))
+    });
+    assert!(
+        told.contains("told …") && told.contains("before 0.100") && told.contains("before 3600.117"),
+        "{told}"
+    );
+    let nothing = said(None, |now, _, out| {
+        if now > Instant::from_millis(3_600_000) {
+            out.event("it is late".to_owned());
+        }
+    });
+    assert_eq!(nothing, "at 0.100000001 the machine did nothing more, its twin told \"it is late\"");
+}
+
+/// A reader of reports knows messages by their names, not by their bytes.
+#[test]
+fn messages_that_differ_are_told_decoded() {
+    let decode: Decode = |bytes| {
+        let moment = bytes.get(4_008..4_016)?;
+        let moment = u64::from_be_bytes(moment.try_into().ok()?);
+        Some(format!("Tick({moment}){}", " and padding".repeat(100)))
+    };
+    let told = said(Some(decode), |now, peer, out| out.send(peer, &long(now)));
+    assert!(told.starts_with("at 0.100000001 the machine sent Tick(100000001) and"), "{told}");
+    assert!(told.contains("its twin sent Tick(3600117000001) and"), "{told}");
+    // One that says the same of both hides what is to be seen.
+    let blind = said(Some(|_| Some("Tick".to_owned())), |now, peer, out| out.send(peer, &long(now)));
+    assert!(blind.contains("(8016 bytes)") && !blind.contains("Tick"), "{blind}");
 }

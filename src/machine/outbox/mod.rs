@@ -3,7 +3,7 @@
 mod effect;
 mod outlet;
 mod slots;
-#[cfg(test)]
+#[cfg(all(test, feature = "sim"))]
 mod tests;
 
 use std::fmt::{self, Write as _};

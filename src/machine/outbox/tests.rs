@@ -1,11 +1,12 @@
 //! What an outbox keeps, and what it refuses.
 
 use super::*;
-use crate::machine::Law;
+use crate::machine::{Input, Law, Machine};
+use crate::time::Instant;
 
 /// The effects as text, one after another.
 fn list<E: fmt::Debug>(out: &Outbox<E>) -> String {
-    let effects = out.effects().map(|effect| match effect {
+    let effects = out.effects.from(0).map(|effect| match effect {
         Effect::Send { bytes, .. } => format!("send {}", bytes.escape_ascii()),
         Effect::Connect { conn, .. } => format!("connect {conn}"),
         Effect::Write { conn, bytes } => format!("write {conn} {}", bytes.escape_ascii()),
@@ -15,7 +16,7 @@ fn list<E: fmt::Debug>(out: &Outbox<E>) -> String {
         Effect::Pause { conn } => format!("pause {conn}"),
         Effect::Resume { conn } => format!("resume {conn}"),
         Effect::Save { bytes } => format!("save {}", bytes.escape_ascii()),
-        Effect::Event(event) => format!("event {event:?}"),
+        Effect::Event(index) => format!("event {:?}", out.events[index as usize]),
         Effect::Done(status) => format!("done {}", status.code()),
         Effect::Violation(violation) => format!("violation {}", violation.law.number()),
     });
@@ -28,7 +29,7 @@ fn peer() -> Peer {
 
 /// An outbox with one open stream.
 fn open(free_len: u32) -> (Outbox<u32>, Conn) {
-    let mut out = Outbox::default();
+    let mut out = Outbox::new();
     let conn = out.accept(free_len);
     (out, conn)
 }
@@ -38,7 +39,7 @@ fn everything_stays_in_one_order() {
     let (mut out, conn) = open(100);
     out.event(1);
     out.send(peer(), b"a");
-    out.write(conn, b"b");
+    assert_eq!(out.write(conn, b"b"), 1);
     out.send_fmt(peer(), format_args!("{}-{}", 1, 2));
     let dialed = out.connect(peer());
     out.pause(conn);
@@ -54,13 +55,8 @@ fn everything_stays_in_one_order() {
     assert_eq!((list(&out).as_str(), out.len()), (expected, 13));
     assert_eq!(out.take_misuse(), None);
 
-    let mut events = Vec::new();
-    out.drain(|effect| {
-        if let Effect::Event(event) = effect {
-            events.push(event);
-        }
-    });
-    assert_eq!((events, out.is_empty()), (vec![1, 2], true));
+    out.clear();
+    assert!(out.is_empty());
 }
 
 #[test]
@@ -94,7 +90,7 @@ fn a_chunk_is_put_once_and_goes_to_many() {
 
 #[test]
 fn an_index_is_used_again_with_the_next_generation_the_smallest_first() {
-    let mut out = Outbox::<u32>::default();
+    let mut out = Outbox::<u32>::new();
     let names = [0; 3].map(|_| out.accept(1).to_string());
     assert_eq!(names, ["0.0", "1.0", "2.0"]);
     let old = [0, 1, 2].map(|index| Conn { index, generation: 0 });
@@ -119,10 +115,10 @@ fn an_index_is_used_again_with_the_next_generation_the_smallest_first() {
 fn nothing_is_written_to_a_stream_that_is_not_open() {
     type End = fn(&mut Outbox<u32>, Conn);
     let ways: [(&str, End); 4] = [
-        ("shutdown", Outbox::shutdown),
-        ("close", Outbox::close),
-        ("abort", Outbox::abort),
-        ("release", Outbox::release),
+        ("shutdown", |out, conn| out.shutdown(conn)),
+        ("close", |out, conn| out.close(conn)),
+        ("abort", |out, conn| out.abort(conn)),
+        ("release", |out, conn| out.release(conn)),
     ];
     for (way, end) in ways {
         let (mut out, conn) = open(10);
@@ -132,7 +128,7 @@ fn nothing_is_written_to_a_stream_that_is_not_open() {
         assert_eq!(out.take_misuse(), Some(Misuse::NotOpen(conn)), "{way}");
         assert_eq!(out.take_misuse(), None, "{way}");
     }
-    let mut out = Outbox::<u32>::default();
+    let mut out = Outbox::<u32>::new();
     let dialing = out.connect(peer());
     assert_eq!(out.write(dialing, b"x"), 0);
     assert_eq!(out.take_misuse(), Some(Misuse::NotOpen(dialing)));
@@ -163,8 +159,8 @@ fn nothing_comes_after_done_but_a_report_of_it() {
         |out, _| out.send(peer(), b"x"),
         |out, _| _ = out.connect(peer()),
         |out, conn| _ = out.write(conn, b"x"),
-        Outbox::close,
-        Outbox::pause,
+        |out, conn| out.close(conn),
+        |out, conn| out.pause(conn),
         |out, _| out.save(b"x"),
         |out, _| out.event(1),
         |out, _| out.done(Status::Success),
@@ -187,7 +183,7 @@ fn reset_forgets_everything() {
     out.release(conn);
     out.accept(3);
     out.send(peer(), b"x");
-    out.write(conn, b"misuse");
+    assert_eq!(out.write(conn, b"misuse"), 0);
     out.done(Status::Success);
     out.reset();
     assert_eq!((out.is_empty(), out.take_misuse()), (true, None));
@@ -200,19 +196,20 @@ fn the_rooms_of_another_are_taken_over_and_a_lead_is_given_back() {
     let (mut ahead, both) = open(10);
     let shut = ahead.accept(10);
     let level = ahead.accept(10);
-    let mut behind = Outbox::<u32>::default();
-    behind.mirror_streams(&ahead);
-    ahead.write(both, b"0123456");
+    let mut behind = Outbox::<u32>::new();
+    behind.mirror_streams(&mut ahead);
+    assert_eq!(ahead.write(both, b"0123456"), 7);
     ahead.shutdown(shut);
-    behind.write(both, b"01");
-    behind.write(shut, b"0123");
-    behind.write(level, b"0");
-    ahead.write(level, b"0");
+    assert_eq!(
+        [(both, 2), (shut, 4), (level, 1)].map(|(conn, len)| behind.write(conn, &[0; 4][..len])),
+        [2, 4, 1]
+    );
+    assert_eq!(ahead.write(level, b"0"), 1);
     let mut leads = Vec::new();
     behind.leads_over(&ahead, &mut leads);
     assert_eq!(leads.len(), 2);
     ahead.credit(both, 4);
-    behind.mirror_streams(&ahead);
+    behind.mirror_streams(&mut ahead);
     leads.drain(..).for_each(|lead| behind.give_lead(lead));
     let rooms = [both, shut, level].map(|conn| behind.write(conn, &[0; 20]));
     assert_eq!(rooms, [12, 6, 9]);
@@ -221,35 +218,180 @@ fn the_rooms_of_another_are_taken_over_and_a_lead_is_given_back() {
 #[cfg(feature = "net")]
 #[test]
 fn only_writes_that_follow_one_another_to_one_stream_are_merged() {
-    let mut out = Outbox::<u8>::default();
+    let mut out = Outbox::<u8>::new();
     let (first, second) = (out.accept(100), out.accept(100));
-    out.write(first, b"ab");
-    out.write(first, b"cd");
-    out.write(second, b"ef");
-    out.write(first, b"gh");
+    for (conn, bytes) in [(first, b"ab"), (first, b"cd"), (second, b"ef"), (first, b"gh")] {
+        assert_eq!(out.write(conn, bytes), 2);
+    }
     out.event(7);
-    out.write(first, b"ij");
+    assert_eq!(out.write(first, b"ij"), 2);
     let chunk = out.put(b"kl");
-    out.write_chunk(first, chunk);
-    out.write_chunk(first, chunk);
+    assert_eq!(out.write_chunk(first, chunk) + out.write_chunk(first, chunk), 4);
     out.merge_writes();
-    let mut left = Vec::new();
-    out.drain(|effect| match effect {
-        Effect::Write { conn, bytes } => left.push((Some(conn), bytes.to_vec())),
-        Effect::Event(event) => left.push((None, vec![event])),
-        other => panic!("{other:?}"),
-    });
-    let written = |conn, bytes: &[u8]| (Some(conn), bytes.to_vec());
-    let event = (None, vec![7]);
-    assert_eq!(
-        left,
-        [
-            written(first, b"abcd"),
-            written(second, b"ef"),
-            written(first, b"gh"),
-            event,
-            written(first, b"ijkl"),
-            written(first, b"kl"),
-        ]
-    );
+    let left = "write 0.0 abcd, write 1.0 ef, write 0.0 gh, event 7, write 0.0 ijkl, write 0.0 kl";
+    assert_eq!(list(&out), left);
+}
+
+/// A host with an IPv4 and an IPv6 socket.
+fn two_sockets() -> Outbox<u32> {
+    let mut out = Outbox::new();
+    out.open(&["127.0.0.1:9".parse().unwrap(), "[::1]:9".parse().unwrap()]);
+    out
+}
+
+#[test]
+fn a_datagram_leaves_from_the_first_socket_of_its_family() {
+    let mut out = two_sockets();
+    let v6: Peer = "[::1]:7".parse().unwrap();
+    out.send(peer(), b"four");
+    out.send(v6, b"six");
+    let locals: Vec<String> = out
+        .effects
+        .from(0)
+        .map(|effect| match effect {
+            Effect::Send { local, peer, .. } => format!("{local} to {peer}"),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(locals, ["127.0.0.1:9 to 127.0.0.1:1060", "[::1]:9 to [::1]:7"]);
+    let unix: Peer = "unix:/tmp/x".parse().unwrap();
+    out.send(unix, b"nowhere to leave from");
+    assert_eq!((out.len(), out.take_misuse()), (2, Some(Misuse::NoSocket(unix))));
+}
+
+#[test]
+fn a_host_without_a_datagram_socket_sends_none() {
+    let mut out = Outbox::<u32>::new();
+    out.open(&[]);
+    out.send(peer(), b"from port 0?");
+    assert_eq!((list(&out).as_str(), out.take_misuse()), ("", Some(Misuse::NoSocket(peer()))));
+}
+
+#[test]
+fn only_an_own_address_of_the_same_family_can_be_sent_from() {
+    let own: Peer = "[::1]:9".parse().unwrap();
+    let v6: Peer = "[::1]:7".parse().unwrap();
+    let (other, v4): (Peer, Peer) = ("[::1]:10".parse().unwrap(), "127.0.0.1:9".parse().unwrap());
+    for (local, to, misuse) in [
+        (own, v6, None),
+        (v4, peer(), None),
+        (other, v6, Some(Misuse::NotLocal(other))),
+        (v4, v6, Some(Misuse::NotLocal(v4))),
+    ] {
+        let mut out = two_sockets();
+        out.send_from(local, to, b"x");
+        assert_eq!(
+            (out.len(), out.take_misuse()),
+            (usize::from(misuse.is_none()), misuse),
+            "{local} to {to}"
+        );
+    }
+}
+
+#[test]
+fn a_datagram_has_at_most_what_ip_carries() {
+    let v6: Peer = "[::1]:7".parse().unwrap();
+    let unix: Peer = "unix:/tmp/x".parse().unwrap();
+    for (to, max_len) in [(peer(), 65_507), (unix, 65_507), (v6, 65_527)] {
+        let mut out = Outbox::<u32>::new();
+        out.send(to, &vec![0; max_len]);
+        assert_eq!((out.len(), out.take_misuse()), (1, None), "{to}");
+        out.send(to, &vec![0; max_len + 1]);
+        assert_eq!((out.len(), out.take_misuse()), (1, Some(Misuse::TooLong(max_len + 1))), "{to}");
+    }
+}
+
+#[test]
+fn a_reply_needs_a_datagram() {
+    let mut out = two_sockets();
+    out.reply(b"?");
+    assert_eq!((out.len(), out.take_misuse()), (0, Some(Misuse::NothingToAnswer)));
+}
+
+#[test]
+fn a_shutdown_while_dialing_waits_for_the_connection() {
+    let mut out = Outbox::<u32>::new();
+    let conn = out.connect(peer());
+    out.shutdown(conn);
+    out.shutdown(conn);
+    assert_eq!((list(&out).as_str(), out.take_misuse()), ("connect 0.0, shutdown 0.0", None));
+    assert!(out.connected(conn, 9), "it was not given up");
+    assert_eq!((out.write(conn, b"x"), out.take_misuse()), (0, Some(Misuse::NotOpen(conn))));
+}
+
+/// Answers, and wants to be woken at a moment.
+struct Sleeper(Option<Instant>);
+
+impl Machine for Sleeper {
+    type Command = ();
+    type Event = &'static str;
+
+    fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<&'static str>) {
+        match input {
+            Input::Datagram { .. } => out.reply(b"here"),
+            Input::Timeout => {
+                self.0 = None;
+                out.event("awake");
+            }
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.0
+    }
+}
+
+#[test]
+fn a_timeout_that_is_not_due_is_not_handed_in() {
+    let due_at = Instant::from_millis(5);
+    for (deadline, at, told) in [
+        (Some(due_at), Instant::from_nanos(4_999_999), false),
+        (Some(due_at), due_at, true),
+        (Some(due_at), Instant::from_millis(6), true),
+        (None, due_at, false),
+    ] {
+        let mut out = Outlet::new();
+        let mut sleeper = Sleeper(deadline);
+        out.feed(&mut sleeper, Input::Timeout, at);
+        assert_eq!(
+            (out.is_empty(), sleeper.0.is_none()),
+            (!told, told || deadline.is_none()),
+            "{deadline:?} at {at}"
+        );
+    }
+}
+
+#[test]
+fn what_is_drained_is_handed_out_once_and_in_order() {
+    let (near, local): (Peer, Peer) = (peer(), "127.0.0.1:9".parse().unwrap());
+    let mut out = Outlet::new();
+    let mut sleeper = Sleeper(Some(Instant::START));
+    out.feed(&mut sleeper, Input::Datagram { peer: near, local, bytes: b"?" }, Instant::START);
+    out.feed(&mut sleeper, Input::Timeout, Instant::START);
+    let mut seen = Vec::new();
+    out.drain(|effect| seen.push(format!("{effect:?}")));
+    assert_eq!(seen.len(), 2);
+    assert!(seen[0].starts_with("Send") && seen[1] == "Event(\"awake\")", "{seen:?}");
+    assert!(out.is_empty() && out.effects().len() == 0);
+    out.drain(|effect| panic!("{effect:?}"));
+}
+
+#[test]
+fn a_reply_answers_the_datagram_of_this_input_alone() {
+    struct Late;
+    impl Machine for Late {
+        type Command = ();
+        type Event = ();
+        fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<()>) {
+            if matches!(input, Input::Stop) {
+                out.reply(b"too late");
+            }
+        }
+    }
+    let (near, local): (Peer, Peer) = (peer(), "127.0.0.1:9".parse().unwrap());
+    let mut out = Outlet::new();
+    out.feed(&mut Late, Input::Datagram { peer: near, local, bytes: b"?" }, Instant::START);
+    out.feed(&mut Late, Input::Stop, Instant::START);
+    assert_eq!((out.is_empty(), out.take_misuse()), (true, Some(Misuse::NothingToAnswer)));
 }

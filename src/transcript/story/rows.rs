@@ -81,6 +81,7 @@ impl Reader<'_, '_> {
             }
             What::Unreachable { .. }
             | What::ConnectFailed(..)
+            | What::ConnectNowhere { .. }
             | What::Pause(_)
             | What::Resume(_)
             | What::Writable(_)

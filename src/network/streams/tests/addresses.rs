@@ -119,7 +119,7 @@ fn nobody_has_this_address() {
     let conn = wire.conn();
     let mut at = None;
     wire.act(|network| {
-        at = Some(network.connect(Instant::START, B, conn, B.address(0), None, HostId(9).address(7)));
+        at = Some(network.connect(Instant::START, B, conn, B.v4(0), None, HostId(9).v4(7)));
     });
     let failed = Delivery::Failed(ConnectError::Unreachable);
     assert_eq!(wire.run(), [(Instant::START, at.unwrap(), failed)]);

@@ -36,7 +36,7 @@ pub(super) struct Wire {
 impl Wire {
     /// All hosts but the first listen at one port.
     pub(super) fn new(host_count: usize, plan: &str) -> Self {
-        let listens = |host: HostId| if host == A { Vec::new() } else { vec![host.address(PORT)] };
+        let listens = |host: HostId| if host == A { Vec::new() } else { vec![host.v4(PORT)] };
         Self::listening((0..host_count).map(|host| listens(HostId(host as u16))).collect(), plan)
     }
 
@@ -68,7 +68,7 @@ impl Wire {
 
     pub(super) fn connect(&mut self, now: Instant, from: HostId, to: HostId) -> StreamEnd {
         let conn = self.conn();
-        let at = self.network.connect(now, from, conn, from.address(0), Some(to), to.address(PORT));
+        let at = self.network.connect(now, from, conn, from.v4(0), Some(to), to.v4(PORT));
         self.enqueue();
         at
     }
