@@ -12,6 +12,7 @@ pub mod greet;
 pub mod greeter;
 pub mod hello_tcp;
 pub mod hello_udp;
+pub mod http;
 mod options;
 pub mod select_echo;
 pub mod suffix_echo;

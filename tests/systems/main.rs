@@ -7,6 +7,7 @@ mod greet;
 mod greeter;
 mod hello_tcp;
 mod hello_udp;
+mod http;
 mod select_echo;
 mod suffix_echo;
 mod tcp_chat;
