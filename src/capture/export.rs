@@ -67,8 +67,7 @@ pub fn left_out(transcript: &Transcript<'_>) -> usize {
 /// The addresses of all hosts: the first one that each has, and then what else its packets have.
 fn names(transcript: &Transcript<'_>) -> Vec<(IpAddr, HostId)> {
     let hosts = (0..transcript.names().len() as u16).map(HostId);
-    let mut names: Vec<(IpAddr, HostId)> =
-        hosts.filter_map(|host| Some((host.v4(0).ip()?, host))).collect();
+    let mut names: Vec<(IpAddr, HostId)> = hosts.filter_map(|host| Some((host.v4(0).ip()?, host))).collect();
     let mut others = BTreeSet::new();
     for (_, packet) in transcript.log.packets() {
         // What is sent where there is no host goes to its sender's.

@@ -25,9 +25,9 @@ mod frame;
 mod read;
 mod streams;
 
-#[cfg(feature = "cli")]
-pub(crate) use explain::{Lanes, beside, found, listed, seen};
 pub use explain::{ExplainError, Explained, Flow, explain};
+#[cfg(feature = "cli")]
+pub(crate) use explain::{Lanes, found, listed, seen};
 pub use export::{export, left_out};
 pub use read::{Capture, CaptureError, Frame, Payload, read};
 

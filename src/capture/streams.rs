@@ -118,8 +118,7 @@ impl Stream {
         let end = self.ends[side];
         // The handshake takes a number, and so does the end.
         let next = number(side, 1 + end.sent_len + u64::from(end.has_ended));
-        let [ours, theirs] =
-            [side, 1 - side].map(|end| self.addresses[end].port().unwrap_or_default());
+        let [ours, theirs] = [side, 1 - side].map(|end| self.addresses[end].port().unwrap_or_default());
         let mut header = TcpHeader::new(ours, theirs, next, WINDOW);
         header.ack = true;
         header.acknowledgment_number = number(1 - side, 1 + end.taken_len + u64::from(end.heard_out));

@@ -67,9 +67,7 @@ pub(super) fn target(reach: &Reach, addr: Option<&str>) -> Result<Target, CliErr
 fn numeric(reach: &Reach, text: &str) -> Result<Peer, CliError> {
     let peer = text.parse().map_err(|error| CliError::Address(format!("{error}")))?;
     match peer {
-        Peer::Unix(_) if !reach.unix => {
-            Err(CliError::NoUnix { system: reach.system, addr: text.to_owned() })
-        }
+        Peer::Unix(_) if !reach.unix => Err(CliError::NoUnix { system: reach.system, addr: text.to_owned() }),
         Peer::V6 { .. } if reach.broadcasts => {
             let why = format!("'{text}' is IPv6, which has no broadcast: write IPV4:PORT");
             Err(CliError::Address(why))

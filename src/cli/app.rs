@@ -19,7 +19,7 @@ use crate::systems::{About, Options, Typed};
 pub struct App {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
-    net: Box<dyn Fn(&Options) -> Net>,
+    net: Box<dyn Fn(&Options) -> Net + Send + Sync>,
     pub(super) server: &'static str,
     pub(super) client: &'static str,
     pub(super) terminal: Terminal,
@@ -40,7 +40,11 @@ impl App {
     ///
     /// `serve` runs the net's host `server`, `call` its host `client`, each as it is in the net, on real sockets: those
     /// of the net, at other addresses. A machine gets these by [`Boot::peer`](crate::Boot::peer).
-    pub fn new(name: &'static str, about: &'static str, net: impl Fn() -> Net + 'static) -> Self {
+    pub fn new(
+        name: &'static str,
+        about: &'static str,
+        net: impl Fn() -> Net + Send + Sync + 'static,
+    ) -> Self {
         Self {
             name,
             about,
@@ -57,6 +61,11 @@ impl App {
     pub(super) fn of(about: About, net: fn(&Options) -> Net) -> Self {
         let base = Self::new(about.name, about.summary, || Net::new(""));
         Self { net: Box::new(net), known: Some(about), ..base }
+    }
+
+    /// The same with a formula for how large a share of runs the client succeeds in.
+    pub(super) fn share(self, share: fn(&Options, Chance) -> Option<f64>) -> Self {
+        Self { share, ..self }
     }
 
     /// Which host `serve` runs, and `call` calls.
@@ -86,8 +95,9 @@ impl App {
     /// Whether the client takes the next line after this event. It then gets none before, so that what is typed ahead
     /// waits outside of it, however much it is.
     #[must_use]
-    pub fn wants_line<R: Role>(mut self, wants: impl Fn(&R::Event) -> bool + 'static) -> Self {
-        self.terminal.wants_line = Some(Box::new(move |events, index| event::<R>(events, index).is_some_and(&wants)));
+    pub fn wants_line<R: Role>(mut self, wants: impl Fn(&R::Event) -> bool + Send + Sync + 'static) -> Self {
+        self.terminal.wants_line =
+            Some(Box::new(move |events, index| event::<R>(events, index).is_some_and(&wants)));
         self
     }
 
@@ -96,7 +106,7 @@ impl App {
     #[must_use]
     pub fn print<R: Role>(
         mut self,
-        print: impl Fn(&R::Event, &mut dyn fmt::Write) -> fmt::Result + 'static,
+        print: impl Fn(&R::Event, &mut dyn fmt::Write) -> fmt::Result + Send + Sync + 'static,
     ) -> Self {
         let write = move |events: &dyn Events, index, to: &mut dyn fmt::Write| {
             event::<R>(events, index).map_or(Ok(()), |event| print(event, to))
@@ -107,7 +117,10 @@ impl App {
 
     /// What of an event of the client goes to a file of the user's choice, by `call --output FILE`.
     #[must_use]
-    pub fn file<R: Role>(mut self, file: impl for<'e> Fn(&'e R::Event) -> Option<&'e [u8]> + 'static) -> Self {
+    pub fn file<R: Role>(
+        mut self,
+        file: impl for<'e> Fn(&'e R::Event) -> Option<&'e [u8]> + Send + Sync + 'static,
+    ) -> Self {
         let body = move |events: &dyn Events, index| Some(file(event::<R>(events, index)?)?.to_vec());
         self.terminal.file = Some(Box::new(body));
         self
@@ -162,9 +175,9 @@ pub(super) struct Typing {
     pub(super) line: Arc<dyn Fn(Typed) -> Option<Box<dyn AnyCommand>> + Send + Sync>,
 }
 
-type Wants = Box<dyn Fn(&dyn Events, usize) -> bool>;
-type Print = Box<dyn Fn(&dyn Events, usize, &mut dyn fmt::Write) -> fmt::Result>;
-type Body = Box<dyn Fn(&dyn Events, usize) -> Option<Vec<u8>>>;
+type Wants = Box<dyn Fn(&dyn Events, usize) -> bool + Send + Sync>;
+type Print = Box<dyn Fn(&dyn Events, usize, &mut dyn fmt::Write) -> fmt::Result + Send + Sync>;
+type Body = Box<dyn Fn(&dyn Events, usize) -> Option<Vec<u8>> + Send + Sync>;
 
 /// What passes between a terminal and a machine.
 #[derive(Default)]
@@ -202,9 +215,9 @@ impl Terminal {
         self.file.as_ref().and_then(|file| file(events, index))
     }
 
-    /// Whether a line is wanted after one of these events.
-    pub(super) fn wants_line(&self, events: &dyn Events, mut range: Range<usize>) -> bool {
-        self.wants_line.as_ref().is_some_and(|wants| range.any(|index| wants(events, index)))
+    /// Whether a line is wanted after an event.
+    pub(super) fn wants_line(&self, events: &dyn Events, index: usize) -> bool {
+        self.wants_line.as_ref().is_some_and(|wants| wants(events, index))
     }
 
     /// Looks whether commands are for the machine that gets them.
@@ -214,7 +227,12 @@ impl Terminal {
     pub(super) fn check(&self, scenario: &Scenario, host: HostId) {
         let spec = &scenario.spec().hosts[host.index()];
         if let Some(Typing { role: (id, name), .. }) = &self.typed {
-            assert!(*id == spec.role.0, "{} is a {}, not a {name}, for which lines are typed", spec.name, spec.role.1);
+            assert!(
+                *id == spec.role.0,
+                "{} is a {}, not a {name}, for which lines are typed",
+                spec.name,
+                spec.role.1
+            );
         }
     }
 }

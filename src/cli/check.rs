@@ -185,9 +185,7 @@ pub(super) fn laws(scenario: &Scenario) -> Vec<String> {
     let promises: Vec<_> = scenario.spec().hosts.iter().map(|host| host.promises).collect();
     let held = |law: &Law| match law {
         Law::CutsDoNotMatter => promises.iter().any(|promises| promises.cuts != Cuts::Matter),
-        Law::ShiftedInTime => {
-            promises.iter().any(|promises| !matches!(promises.moments, Moments::Anywhere))
-        }
+        Law::ShiftedInTime => promises.iter().any(|promises| !matches!(promises.moments, Moments::Anywhere)),
         Law::SameInputsSameOutputs => promises.iter().any(|promises| promises.is_repeatable),
         _ => true,
     };

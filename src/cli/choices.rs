@@ -53,7 +53,7 @@ pub(super) struct SystemArgs {
     /// How long a client is held, in seconds or as a span (greeter) [default: 0]
     #[arg(long, value_name = "S", allow_hyphen_values = true, value_parser = value::seconds, help_heading = SINGLE)]
     hold: Option<Duration>,
-    /// How many bytes the client sends at least (tcp-deadlock) [default: 1048576]
+    /// How many bytes the client sends at least (tcp-deadlock) [default: 163840]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::bytes, help_heading = SINGLE)]
     bytes: Option<u64>,
     /// What the server says (greet) [default: the original's text]
@@ -101,9 +101,7 @@ pub(super) fn add(command: Command, program: &Program) -> Command {
     let bugs = added.iter().any(|arg| arg.get_long() == Some("bug"));
     let command = command.args(added);
     if bugs {
-        command.mut_arg("bug", |arg| {
-            arg.value_parser(value::text(program.bugs())).hide_possible_values(true)
-        })
+        command.mut_arg("bug", |arg| arg.value_parser(value::text(program.bugs())).hide_possible_values(true))
     } else {
         command
     }
@@ -172,8 +170,7 @@ impl SystemArgs {
             not_to_sender: self.not_to_sender,
             timeout: self.timeout.unwrap_or(default.timeout),
             time_scale: self.time_scale.unwrap_or(default.time_scale),
-            fallbacks: Vec::new(),
-            local_time: default.local_time,
+            ..default
         })
     }
 

@@ -7,7 +7,6 @@ use super::lookup::LookupError;
 use super::output::program;
 use super::sweep::SweepError;
 use crate::check::FatesError;
-#[cfg(feature = "net")]
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
 use crate::scenario::UnknownCommand;
@@ -55,6 +54,9 @@ pub(super) enum CliError {
     /// Several machines cannot serve clients that meet in one.
     #[error("one machine serves all clients of {0}; leave --workers out")]
     OneServer(&'static str),
+    /// Several machines have no state in common.
+    #[error("one machine has the state of --state; leave --workers out")]
+    OneState,
     /// The system does not take this option.
     #[error("{system} has no option --{option}; '{} call --help' says whose it is", program())]
     OptionOfAnother {
@@ -134,11 +136,9 @@ pub(super) enum CliError {
     #[error("--width: {0}")]
     Narrow(#[from] TooNarrow),
     /// Turmoil cannot do this.
-    #[cfg(feature = "net")]
     #[error("--engine turmoil: {0}")]
     Simulate(#[from] SimulateError),
     /// The real network failed.
-    #[cfg(feature = "net")]
     #[error("{0}")]
     Drive(Box<DriveError>),
     /// The result could not be written.
@@ -146,7 +146,6 @@ pub(super) enum CliError {
     Write(#[from] io::Error),
 }
 
-#[cfg(feature = "net")]
 impl From<DriveError> for CliError {
     fn from(error: DriveError) -> Self {
         Self::Drive(Box::new(error))
@@ -157,7 +156,6 @@ impl CliError {
     /// The exit status: 2 for what the user can word better, else 1.
     pub(super) const fn code(&self) -> u8 {
         match self {
-            #[cfg(feature = "net")]
             Self::Drive(_) | Self::Simulate(SimulateError::Drive(_)) => 1,
             Self::Sweep(SweepError::Panicked { .. })
             | Self::Write(_)

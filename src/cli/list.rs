@@ -35,8 +35,7 @@ struct BugLine {
 
 /// Shows the systems, or their bugs.
 pub(super) fn run(program: &Program, args: &ListArgs) -> Result<Status, CliError> {
-    let text =
-        if args.options.bugs { bugs(program, args.format) } else { systems(program, args.format)? };
+    let text = if args.options.bugs { bugs(program, args.format) } else { systems(program, args.format)? };
     output::print(&text)?;
     Ok(Status::Success)
 }

@@ -24,6 +24,7 @@ mod app;
 mod args;
 mod check;
 mod choices;
+mod endpoints;
 mod error;
 mod exhaustive;
 mod import;
@@ -35,13 +36,11 @@ mod manual;
 mod output;
 mod program;
 mod progress;
-#[cfg(feature = "net")]
 mod real;
 mod report;
 mod sim;
 mod sweep;
 mod systems;
-#[cfg(feature = "net")]
 mod terminal;
 mod tool;
 mod usage;
@@ -57,6 +56,7 @@ pub use app::App;
 use args::{Manual, Run, Tool};
 use error::CliError;
 use program::{Asked, Program};
+pub use systems::systems;
 
 use crate::machine::Status;
 pub use crate::systems::Typed;
@@ -109,12 +109,8 @@ fn obey(program: &Program, asked: Asked) -> Result<Status, CliError> {
         Asked::Run(Run::Sweep(args)) => sweep::run(program.find(&args.system)?, &args),
         Asked::Run(Run::Merge(args)) => sweep::merge(&args),
         Asked::Run(Run::Import(args)) => import::run(program, program.find(&args.system)?, &args),
-        #[cfg(feature = "net")]
         Asked::Run(Run::Serve(args)) => real::serve(program.find(&args.real.system)?, &args),
-        #[cfg(feature = "net")]
         Asked::Run(Run::Call(args)) => real::call(program.find(&args.system)?, &args),
-        #[cfg(not(feature = "net"))]
-        Asked::Run(_) => unimplemented!(),
         Asked::Tool(Tool::Ip(args)) => ip::run(&args),
         Asked::Tool(Tool::Lookup(args)) => lookup::run(&args),
         Asked::Manual(Manual::Completions(args)) => manual::completions(program, &args),

@@ -38,7 +38,7 @@ pub(super) enum Asked {
 impl Program {
     /// The one that ships with this crate: it has its systems, and tools.
     pub(super) fn own() -> Self {
-        Self { name: OWN_NAME.to_owned(), apps: systems::all().into(), is_own: true }
+        Self { name: OWN_NAME.to_owned(), apps: systems::systems().into(), is_own: true }
     }
 
     /// A stranger's.
@@ -167,7 +167,7 @@ impl Program {
 
     /// Whether an example makes sense here.
     fn can_do(&self, example: &str) -> bool {
-        let mut others = systems::all().into_iter().map(|app| app.name).filter(|name| *name != EXAMPLE);
+        let mut others = systems::systems().into_iter().map(|app| app.name).filter(|name| *name != EXAMPLE);
         let mut options = example.split_whitespace().filter_map(|word| word.strip_prefix("--"));
         let names = self.names();
         others.all(|name| names.contains(&name) || !example.contains(name))

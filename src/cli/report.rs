@@ -267,7 +267,11 @@ impl Report {
         item(f, "ended", &ended.join(", "))?;
         if self.cut_off > 0 {
             let runs = count(self.cut_off, "run");
-            item(f, "cut off", &format!("{runs}, by max_inputs: what would have come after it is not tested"))?;
+            item(
+                f,
+                "cut off",
+                &format!("{runs}, by max_inputs: what would have come after it is not tested"),
+            )?;
         }
         for NotJudged { what, why, runs } in &self.not_judged {
             item(f, "unjudged", &format!("{what}: {why} ({})", count(*runs, "run")))?;

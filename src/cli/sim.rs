@@ -9,7 +9,6 @@ use super::output::{self, Tint};
 use super::world::World;
 use crate::capture;
 use crate::check::Search;
-#[cfg(feature = "net")]
 use crate::drive;
 use crate::engine::Settings;
 use crate::fault::{Fault, FaultPlan};
@@ -67,9 +66,6 @@ pub(super) fn simulate<T>(
     let world = World::new(app, &options, bug, plan)?;
     match args.engine {
         EngineKind::Event => on_events(world, args, show),
-        #[cfg(not(feature = "net"))]
-        EngineKind::Turmoil => unimplemented!(),
-        #[cfg(feature = "net")]
         EngineKind::Turmoil => on_turmoil(world, args, show),
     }
 }
@@ -94,7 +90,6 @@ fn on_events<T>(
     Ok(Ran { world, shown, unfired, statuses: engine.statuses().to_vec(), broken })
 }
 
-#[cfg(feature = "net")]
 fn on_turmoil<T>(
     world: World,
     args: &SimArgs,
@@ -106,7 +101,7 @@ fn on_turmoil<T>(
     let simulated = drive::simulate(&scenario, &settings)?;
     // What was drawn is not kept there: the same words draw it again.
     let replay = || replay(args, &words(args, &world.plan));
-    let shown = show(&simulated.transcript(&scenario), &replay)?;
+    let shown = show(&simulated.transcript(), &replay)?;
     let unfired = simulated.unfired.iter().map(|fault| fault.named(&scenario.names())).collect();
     let broken = simulated.log.broken_texts().first().cloned();
     Ok(Ran { world, shown, unfired, statuses: simulated.statuses, broken })

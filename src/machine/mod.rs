@@ -59,8 +59,6 @@ pub mod limits {
     pub const MAX_LINGER: Duration = Duration::from_secs(2);
     /// How many bytes a connection that this end has closed discards before it gives up on the peer's end.
     pub const MAX_LINGER_LEN: u64 = 1024 * 1024;
-    /// How long a connection is tried for before it counts as timed out.
-    pub const MAX_CONNECT: Duration = Duration::from_secs(30);
     /// How many inputs pass at most between two looks at the deadline, so that a flood cannot starve a timer.
     pub const MAX_INPUTS_PER_LOOK: u32 = 64;
 }

@@ -239,7 +239,8 @@ impl Scenario {
     /// What carries messages to a host: what its sockets are of, the first first.
     pub(crate) fn transports(&self, host: HostId) -> Vec<Transport> {
         let spec = &self.0.hosts[host.index()];
-        let kinds = [(spec.datagrams.is_empty(), Transport::Udp), (spec.listeners.is_empty(), Transport::Tcp)];
+        let kinds =
+            [(spec.datagrams.is_empty(), Transport::Udp), (spec.listeners.is_empty(), Transport::Tcp)];
         kinds.into_iter().filter(|(none, _)| !none).map(|(_, kind)| kind).collect()
     }
 

@@ -61,7 +61,8 @@ impl Agreement {
         for (at, flow, side, thing) in things {
             let seen_lane = &seen.flows[flow][side];
             let made_lanes = made.flows.get(flow);
-            let made_at = made_lanes.and_then(|made| moment(seen_lane, made, side, common[flow][side], thing));
+            let made_at =
+                made_lanes.and_then(|made| moment(seen_lane, made, side, common[flow][side], thing));
             let slack = TOLERANCE + at / DRIFT;
             if made_at.is_none_or(|made_at| made_at.abs_diff(at) > slack) {
                 agreement.parts_at = at;

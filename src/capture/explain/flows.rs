@@ -149,7 +149,7 @@ pub(crate) fn listed(flows: &[Flow]) -> String {
 }
 
 /// What there is instead of what was looked for.
-pub(crate) fn beside(flows: &[Flow], others: usize) -> String {
+pub(super) fn beside(flows: &[Flow], others: usize) -> String {
     match (flows, others) {
         ([], 0) => ": it is empty".to_owned(),
         ([], others) => format!(": its {others} packets are no whole UDP and no TCP"),

@@ -12,7 +12,7 @@ use crate::host::HostId;
 use crate::scenario::{Scenario, Transport};
 
 pub use flows::Flow;
-pub(crate) use flows::{beside, listed};
+pub(crate) use flows::listed;
 pub(crate) use lanes::Lanes;
 
 /// What explains a capture: the run that agrees with it longest.
@@ -43,7 +43,7 @@ impl Explained {
 #[non_exhaustive]
 pub enum ExplainError {
     /// There is nothing in it of what the server's sockets take.
-    #[error("there is no {} flow in the capture{}", flows::kinds(.transports), beside(.there, *.others))]
+    #[error("there is no {} flow in the capture{}", flows::kinds(.transports), flows::beside(.there, *.others))]
     NoFlow {
         /// What carries messages to the server.
         transports: Vec<Transport>,

@@ -2,7 +2,7 @@
 
 use crate::capture::Lanes;
 use crate::cli::output::quoted;
-use crate::systems::Options;
+use crate::systems::{Options, greet};
 use crate::wire::request_id;
 
 /// The options that the packets of a capture show, each with its value if it has one.

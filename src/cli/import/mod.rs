@@ -127,12 +127,7 @@ fn read(path: &Path) -> Result<Capture, ImportError> {
 ///
 /// # Errors
 /// If it is of another system.
-fn exported(
-    program: &Program,
-    app: &App,
-    line: &str,
-    frames: &[Frame],
-) -> Result<Option<SimArgs>, CliError> {
+fn exported(program: &Program, app: &App, line: &str, frames: &[Frame]) -> Result<Option<SimArgs>, CliError> {
     let Some(sim) = parsed(program, line) else { return Ok(None) };
     if sim.system != app.name {
         return Err(ImportError::OtherSystem(output::one_line(&sim.system)).into());
