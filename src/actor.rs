@@ -68,7 +68,7 @@ fn wrong_command(any: &dyn AnyCommand) -> ! {
 /// A list of events of one type.
 pub(crate) trait Events: Any {
     /// How many there are.
-    #[cfg_attr(not(feature = "net"), allow(dead_code, reason = "only drivers ask"))]
+    #[cfg(feature = "net")]
     fn len(&self) -> usize;
     /// Writes one as `Debug` has it.
     fn show(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result;
@@ -77,6 +77,7 @@ pub(crate) trait Events: Any {
 }
 
 impl<E: PartialEq + Debug + 'static> Events for Vec<E> {
+    #[cfg(feature = "net")]
     fn len(&self) -> usize {
         self.len()
     }

@@ -32,6 +32,8 @@ pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use judge::{Broken, Doing, Watch};
+#[cfg(feature = "turmoil")]
+pub(crate) use arrival::Arrival;
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
 
@@ -253,6 +255,10 @@ pub struct Engine<'s> {
     watches: Vec<Watch>,
     /// What properties may see that has changed since they were judged last.
     changed: Reads,
+    /// Whether properties are judged in this run.
+    judges: bool,
+    /// When they were judged last.
+    judged_at: Option<Instant>,
     /// A property has asked how many inputs there were, in this run or one before.
     reads_inputs: bool,
     /// A property has looked at the state of a host, in this run or one before.
@@ -301,6 +307,8 @@ impl<'s> Engine<'s> {
             folds: spec.folds.iter().map(|fold| (fold.init)()).collect(),
             watches: Vec::new(),
             changed: Reads::ALL,
+            judges: false,
+            judged_at: None,
             reads_inputs: false,
             reads_states: false,
             broken: None,

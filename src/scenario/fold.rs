@@ -57,6 +57,12 @@ pub(crate) struct HostFolds {
     pub(crate) on_send: Vec<(usize, OnSend)>,
 }
 
+impl HostFolds {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.on_events.is_empty() && self.on_state.is_empty() && self.on_send.is_empty()
+    }
+}
+
 /// All of a fold but its steps.
 pub(crate) struct FoldSpec {
     pub(crate) name: String,

@@ -8,6 +8,9 @@ mod greeter;
 mod hello_tcp;
 mod hello_udp;
 mod http;
+#[cfg(feature = "turmoil")]
+mod parity;
+mod profiles;
 mod select_echo;
 mod suffix_echo;
 mod tcp_chat;

@@ -21,7 +21,7 @@ use crate::drive::driver::{self, Core, Port, clock};
 use crate::drive::net::{Packet, Pending};
 use crate::drive::sockets::{Raw, Sockets};
 use crate::drive::{DriveError, Endpoint};
-use crate::engine::{Entry, Event, Settings, World};
+use crate::engine::{Arrival, Entry, Event, Settings, World};
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
 use crate::machine::{Effect, Input, Peer};
@@ -40,8 +40,7 @@ pub(super) async fn drive_host(
 ) -> Result<(), DriveError> {
     let own = &spec.hosts[host.index()];
     let bind = |local: Peer| Peer::from((any, local.port().unwrap_or(0)));
-    let datagram =
-        |local| Endpoint::Datagram { bind: bind(wire(local)), connect: None, broadcast: any.is_ipv4() };
+    let datagram = |local| Endpoint::Datagram { bind: bind(wire(local)), connect: None, broadcast: any.is_ipv4() };
     let datagrams = own.datagrams.iter().map(|socket| datagram(socket.local));
     let listeners = own.listeners.iter().map(|local| Endpoint::listener(bind(*local)));
     let endpoints: Vec<Endpoint> = datagrams.chain(listeners).collect();
@@ -241,12 +240,14 @@ impl Gate {
             let arrival = shared.world.open(order, event, power, core.effects());
             drop(shared);
             self.carry(&[]);
+            if let Some(Arrival::Command(number)) = arrival {
+                // Taken out meanwhile, for what is handed in borrows from it.
+                let commands = Commands { own: self.commands.own, generated: Rc::clone(&self.commands.generated) };
+                return Some(self.feed(core, Input::Command(commands.get(number))));
+            }
             if let Some(arrival) = arrival {
                 let bytes = std::mem::take(&mut self.shared.borrow_mut().world.inbound);
-                // Taken out meanwhile, for what is handed in borrows from it.
-                let commands =
-                    Commands { own: self.commands.own, generated: Rc::clone(&self.commands.generated) };
-                let fed = self.feed(core, arrival.input(&bytes, |number| commands.get(number)));
+                let fed = self.feed(core, arrival.input(&bytes));
                 self.shared.borrow_mut().world.inbound = bytes;
                 return Some(fed);
             }
