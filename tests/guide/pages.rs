@@ -102,8 +102,8 @@ pub(crate) fn run((name, test): Test) -> std::thread::Result<()> {
 pub(crate) fn report(test: Test) -> String {
     let panic = run(test).expect_err("it fails");
     let report = panic.downcast_ref::<String>().expect("a report is a text");
-    let line = |line: &str| match (line.strip_prefix("  files: "), line.find("target/lossproof/")) {
-        (Some(_), Some(at)) => format!("  files: {}\n", &line[at..]),
+    let line = |line: &str| match (line.strip_prefix("  files: "), line.rfind("/lossproof/")) {
+        (Some(_), Some(at)) => format!("  files: target{}\n", &line[at..]),
         // The guide takes the crate without the feature for captures.
         _ => format!("{}\n", line.replace("capture.pcapng ", "")),
     };

@@ -3,10 +3,12 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 
+#[path = "transfer/fixed/file_transfer.rs"]
+#[expect(unreachable_pub, reason = "in the reader's library they are reached")]
+mod file_transfer;
+
 mod program {
-    #[path = "../transfer/fixed/file_transfer.rs"]
-    #[expect(unreachable_pub, reason = "in the reader's library they are reached")]
-    mod file_transfer;
+    use super::file_transfer;
     include!("chapters/program.rs");
 
     pub(super) fn run() -> ExitCode {

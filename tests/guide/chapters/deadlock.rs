@@ -88,5 +88,5 @@ fn all_of_it_comes_back() {
     net.eventually_within("all of it comes back", Duration::from_secs(60), move |run| {
         run.events(client).iter().sum::<usize>() == 300_000
     });
-    Check::new(net).without_laws().runs(1).assert();
+    Check::new(net).runs(1).assert();
 }
