@@ -182,10 +182,15 @@ impl<'s> Exhaustive<'s> {
         let with_inputs = self.plan.calm.is_some() || self.search.scenario.properties().iter().any(converges);
         let mut walk = self.walk(max_runs, with_inputs);
         let mut is_complete = self.go_through(&mut walk, &mut progress).is_continue();
-        // Where the number of inputs can make a difference, states merge only if it is the same.
-        if walk.explored.failure.is_none() && !with_inputs && self.depends_on_inputs(&walk) {
-            walk = self.walk(max_runs, true);
-            is_complete = self.go_through(&mut walk, &mut progress).is_continue();
+        // Where the number of inputs can make a difference, states merge only if it is the same. Also where something was
+        // found: what was broken off before may have failed with fewer faults.
+        if !with_inputs && self.depends_on_inputs(&walk) {
+            let mut again = self.walk(max_runs, true);
+            let all = self.go_through(&mut again, &mut progress).is_continue();
+            // Less is merged, so a limit may come before what was found.
+            if all || again.explored.failure.is_some() || walk.explored.failure.is_none() {
+                (walk, is_complete) = (again, all);
+            }
         }
         let mut explored = walk.explored;
         explored.states = walk.states.len() as u64;
@@ -223,6 +228,7 @@ impl<'s> Exhaustive<'s> {
             offsets: Vec::new(),
             most_inputs: 0,
             most_behind: 0,
+            reads_inputs: false,
         }
     }
 
@@ -234,7 +240,7 @@ impl<'s> Exhaustive<'s> {
     fn depends_on_inputs(&self, walk: &Walk) -> bool {
         let max_inputs = self.search.scenario.spec().max_inputs;
         let may_end = walk.most_inputs.saturating_add(walk.most_behind) >= max_inputs;
-        walk.explored.merged > 0 && (may_end || self.search.engine.reads_inputs())
+        walk.explored.merged > 0 && (may_end || walk.reads_inputs)
     }
 
     /// All levels of the tree, each from the one before.
@@ -305,6 +311,7 @@ impl<'s> Exhaustive<'s> {
             tail.is_some()
         };
         let result = self.search.attempt_until(if looks { Some(&mut is_known) } else { None });
+        walk.reads_inputs |= self.search.engine.reads_inputs();
         let outcome = match result {
             Ok(outcome) => outcome,
             Err(broken) => {
@@ -372,6 +379,8 @@ struct Walk {
     /// How many inputs more a run had had, at most, than the one whose state it came to, and that one than the one whose
     /// state it came to, and so on.
     most_behind: u64,
+    /// A property has asked how many there were.
+    reads_inputs: bool,
 }
 
 impl Walk {
