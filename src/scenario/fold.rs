@@ -63,6 +63,19 @@ impl HostFolds {
     }
 }
 
+impl HostFolds {
+    /// Takes out the steps of the fold of this number; those behind it have a lower one then.
+    pub(crate) fn remove(&mut self, fold: usize) {
+        fn renumber<T>(steps: &mut Vec<(usize, T)>, fold: usize) {
+            steps.retain(|(of, _)| *of != fold);
+            steps.iter_mut().filter(|(of, _)| *of > fold).for_each(|(of, _)| *of -= 1);
+        }
+        renumber(&mut self.on_events, fold);
+        renumber(&mut self.on_state, fold);
+        renumber(&mut self.on_send, fold);
+    }
+}
+
 /// All of a fold but its steps.
 pub(crate) struct FoldSpec {
     pub(crate) name: String,

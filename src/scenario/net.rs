@@ -88,7 +88,7 @@ impl From<Net> for Scenario {
 }
 
 /// Where a host is, for those that ask for it by its name.
-fn first(id: HostId, host: &HostSpec) -> Peer {
+pub(super) fn first(id: HostId, host: &HostSpec) -> Peer {
     host.first().unwrap_or_else(|| id.v4(0))
 }
 
@@ -153,50 +153,6 @@ impl Net {
             spec.hosts.len() as u16 - 1
         });
         Place { net: self, id: HostId(index) }
-    }
-
-    /// The handle of a host that somebody else has made.
-    ///
-    /// # Panics
-    /// If there is none of this name, or it plays another role.
-    pub fn find<R: Role>(&self, name: &str) -> Host<R> {
-        self.with(|spec| {
-            let index = spec.hosts.iter().position(|host| host.name == name);
-            let index = index.unwrap_or_else(|| panic!("no host is called {name}"));
-            let (id, host) = (HostId(index as u16), &spec.hosts[index]);
-            let (of, kind) = host.role;
-            assert!(of == TypeId::of::<R>(), "{name} is a {kind}, not a {}", type_name::<R>());
-            Host { id, net: spec.net, peer: first(id, host), role: PhantomData }
-        })
-    }
-
-    /// Has another machine play a role: it takes the same commands and tells the same events.
-    ///
-    /// # Panics
-    /// If the host is of another net.
-    pub fn replace<M, W>(&self, host: Host<M>, make: impl Fn(Boot<'_>) -> W + Send + Sync + 'static)
-    where
-        M: Machine,
-        W: Machine<Command = M::Command, Event = M::Event>,
-    {
-        self.with_host(host, |spec| spec.kind = Some(Box::new(Made(Box::new(make)))));
-    }
-
-    /// Puts a machine around the one that plays a role.
-    ///
-    /// # Panics
-    /// If the host is of another net, or its machine was replaced before.
-    pub fn wrap<M, W>(&self, host: Host<M>, wrap: impl Fn(Boot<'_>, M) -> W + Send + Sync + 'static)
-    where
-        M: Machine,
-        W: Machine<Command = M::Command, Event = M::Event>,
-    {
-        self.with_host(host, |spec| {
-            let kind: Option<Box<dyn Any>> = spec.kind.take().map(|kind| kind as _);
-            let made = kind.and_then(|kind| kind.downcast::<Made<M>>().ok());
-            let made = made.unwrap_or_else(|| panic!("{} has no {} any more", spec.name, type_name::<M>()));
-            spec.kind = Some(Box::new(Made::<W>(Box::new(move |boot| wrap(boot, (made.0)(boot))))));
-        });
     }
 
     /// How long a packet takes from host to host, where [`Net::link_latency`] says nothing else.
@@ -377,17 +333,6 @@ impl Net {
     /// Begins a property that judges operations by a sequential model of what they do: see [`History`].
     pub fn history<M: Model>(&self, name: impl Into<String>, model: M) -> History<'_, M> {
         History::new(self, name.into(), model)
-    }
-
-    /// The same net with nothing to hold: to say something else of hosts that somebody else has made.
-    #[must_use]
-    pub fn without_properties(self) -> Self {
-        self.with(|spec| {
-            spec.properties.clear();
-            spec.folds.clear();
-            spec.hosts.iter_mut().for_each(|host| host.folds = HostFolds::default());
-        });
-        self
     }
 }
 
