@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::greet::Greet;
+use lossproof_fuzz::targets::Greet;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<Greet>(input));

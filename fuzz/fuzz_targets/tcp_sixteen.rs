@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::tcp_sixteen::TcpSixteen;
+use lossproof_fuzz::targets::TcpSixteen;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<TcpSixteen>(input));

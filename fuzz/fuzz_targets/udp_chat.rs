@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::udp_chat::UdpChat;
+use lossproof_fuzz::targets::UdpChat;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<UdpChat>(input));

@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::udp_local::UdpLocal;
+use lossproof_fuzz::targets::UdpLocal;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<UdpLocal>(input));

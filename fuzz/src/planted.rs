@@ -2,7 +2,10 @@
 
 use std::cell::Cell;
 
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::{Net, specimens};
+
+use super::systems::Trial;
 
 /// The variable with the name of a bug, of those that `lossproof list --bugs` tells.
 const BUG: &str = "LOSSPROOF_BUG";
@@ -17,12 +20,10 @@ pub fn choose(bug: Option<&'static str>) {
     CHOSEN.set(bug);
 }
 
-/// Chooses the bug that is asked for; says whether the system is to be run: if a bug is asked for, only one that has it
-/// is.
-pub(super) fn plant<S: System>(options: &mut Options) -> bool {
-    let Some(name) = CHOSEN.get() else { return true };
-    let Some(bug) = S::ABOUT.bugs.iter().find(|bug| bug.name == name) else { return false };
-    options.bug = Some(bug.name);
-    options.ids |= bug.ids;
-    true
+/// The system with the bug that is asked for; none, if one is asked for that it has not.
+pub(super) fn planted<S: Trial>(options: &mut Options) -> Option<Net> {
+    let Some(name) = CHOSEN.get() else { return Some(S::net(options)) };
+    let specimen = specimens::find(S::ABOUT.name, name)?;
+    options.ids |= specimen.ids;
+    Some(specimen.net(options))
 }

@@ -3,13 +3,13 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use lossproof::Instant;
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::fault::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, Profile, StreamFault};
-use lossproof::systems::{Kind, Options, SERVER, Transport};
+use lossproof::systems::{Kind, Options, Transport};
+use lossproof::{Instant, Scenario};
 
-use super::planted::plant;
+use super::planted::planted;
 use super::systems::Trial;
 use super::targets::SYSTEMS;
 
@@ -39,21 +39,22 @@ pub(super) fn run<S: Trial>(options: u8, records: &[u8]) {
         bytes: 4096,
         ..Options::default()
     };
-    if !plant::<S>(&mut options) {
-        return;
-    }
-    let scenario = S::scenario(&options);
-    let mut properties = S::properties(&options);
-    let names = scenario.names();
-    let plan = plan(records, &names, S::ABOUT.transport_with(&options));
+    let Some(net) = planted::<S>(&mut options) else { return };
+    let scenario = Scenario::from(net);
+    let plan = plan(records, &scenario.names(), S::ABOUT.transport_with(&options));
     let is_change = |fault: &Fault| matches!(fault.kind(), FaultKind::Flip | FaultKind::Truncate);
-    if plan.faults().iter().any(is_change) {
-        properties.retain(|property| !S::NOT_WITH_CHANGED_BYTES.contains(&property.name.as_str()));
-    }
-    let prepared = Prepared::new(&plan, &names).expect("the plan is of these hosts");
-    let mut search = Search::new(&scenario, &properties, prepared, Profile::default(), 0);
+    let scenario = if plan.faults().iter().any(is_change) {
+        let Some(net) = planted::<S>(&mut options) else { return };
+        let is_known = S::NOT_WITH_CHANGED_BYTES.iter().all(|name| net.forgive(name));
+        assert!(is_known, "every system has the properties that it is exempt from");
+        Scenario::from(net)
+    } else {
+        scenario
+    };
+    let prepared = Prepared::new(&plan, &scenario).expect("the plan is of these hosts");
+    let mut search = Search::new(&scenario, prepared, Profile::default(), 0);
     if let Err(broken) = search.once(0) {
-        let transcript = search.engine().transcript(&scenario, &names);
+        let transcript = search.engine().transcript();
         panic!("{} {options:?}\n{broken}\n{plan}\n{transcript}", S::ABOUT.name);
     }
 }
@@ -85,7 +86,7 @@ fn fault(
     let host = || names[first].to_owned();
     // A client that is switched off does not end in time, and one that starts again asks again: the properties are about
     // one life of a client, so only the server has several.
-    let server = || names[SERVER.index()].to_owned();
+    let server = || names[0].to_owned();
     let flow = Flow::new(names[first], names[second]);
     let number = u16::from_be_bytes([high, low]);
     let amount = u16::from_be_bytes([more, most]);

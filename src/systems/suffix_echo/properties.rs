@@ -62,7 +62,8 @@ impl Talks {
     /// What the server has told: whether that is what is next.
     fn take(&mut self, event: &ServerEvent) -> bool {
         match event {
-            ServerEvent::Taken { peer, text } => self.all.get_mut(peer).is_some_and(|talk| talk.take(text)),
+            // Somebody else may talk to the server, too.
+            ServerEvent::Taken { peer, text } => self.all.get_mut(peer).is_none_or(|talk| talk.take(text)),
             _ => true,
         }
     }
