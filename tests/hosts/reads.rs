@@ -1,5 +1,4 @@
 //! A property is judged again only when something that it has read has changed. That must never be seen.
-#![cfg(feature = "proptest")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
