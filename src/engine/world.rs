@@ -104,9 +104,24 @@ impl<'s> World<'s> {
     }
 
     /// Does one thing that a host's machine wants done.
+    #[inline]
     pub(crate) fn apply(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
         match effect {
             Effect::Send { local, peer, bytes } => self.send(host, (local, peer), bytes, now),
+            Effect::Write { conn, bytes } => self.write(host, conn, bytes, now),
+            Effect::Event(index) => {
+                if self.keep >= Keep::Events {
+                    self.record(now, host, What::Event(index));
+                    self.told.push((now, host, index));
+                }
+            }
+            other => self.apply_other(host, other, now, disk),
+        }
+    }
+
+    /// Does what machines want less often.
+    fn apply_other(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
+        match effect {
             Effect::Connect { conn, peer } => {
                 let (local, to) = (self.spec.dials_from(host, peer), self.spec.host_at(peer));
                 let at = self.network.connect(now, host, conn, local, to, peer);
@@ -117,17 +132,13 @@ impl<'s> World<'s> {
                 self.pipes.resize_with(self.pipes.len().max(at.stream as usize + 1), Default::default);
                 self.pipes[at.stream as usize].iter_mut().for_each(VecDeque::clear);
             }
-            Effect::Write { conn, bytes } => self.write(host, conn, bytes, now),
             Effect::Save { bytes } => {
                 disk.clear();
                 disk.extend_from_slice(bytes);
                 self.record(now, host, What::Save(bytes.len() as u32));
             }
-            Effect::Event(index) => {
-                if self.keep >= Keep::Events {
-                    self.record(now, host, What::Event(index));
-                    self.told.push((now, host, index));
-                }
+            Effect::Send { .. } | Effect::Write { .. } | Effect::Event(_) => {
+                self.apply(host, effect, now, disk)
             }
             Effect::Done(status) => {
                 self.statuses[host.index()] = Some(status);
@@ -199,6 +210,13 @@ impl<'s> World<'s> {
         bytes: &[u8],
         now: Instant,
     ) {
+        if self.keep != Keep::Log
+            && let Some((n, order)) = self.network.pass(now, host, to)
+        {
+            let flight = self.flights.store((host, n, local, peer), bytes);
+            self.queue.push(Reverse(Entry { order, event: Event::Datagram(flight) }));
+            return;
+        }
         let departure = self.network.datagram(now, host, to, bytes);
         let n = departure.n;
         if self.keep == Keep::Log {
@@ -211,9 +229,12 @@ impl<'s> World<'s> {
         if let Some(fault) = departure.fault {
             self.record(now, host, What::Fault(Resolved::Datagram { from: host, to, n, fault }));
         }
-        for order in departure.arrivals.into_iter().flatten() {
+        for order in departure.arrivals {
+            let Some(order) = order else { break };
             let flight = self.flights.store((host, n, local, peer), bytes);
-            departure.alter(self.flights.bytes_mut(flight));
+            if departure.fault.is_some() {
+                departure.alter(self.flights.bytes_mut(flight));
+            }
             self.queue.push(Reverse(Entry { order, event: Event::Datagram(flight) }));
         }
     }
@@ -256,7 +277,15 @@ impl<'s> World<'s> {
     }
 
     /// Puts the segments that the network has sent into the queue.
+    #[inline]
     pub(crate) fn enqueue_segments(&mut self) {
+        let streams = &self.network.streams;
+        if !(streams.sent.is_empty() && streams.left.is_empty()) {
+            self.enqueue_sent();
+        }
+    }
+
+    fn enqueue_sent(&mut self) {
         for (order, at, segment) in self.network.streams.sent.drain(..) {
             let place = self.segments.store((at, segment));
             self.queue.push(Reverse(Entry { order, event: Event::Stream(place) }));

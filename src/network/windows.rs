@@ -80,10 +80,15 @@ impl Windows {
 
 impl Network {
     /// If nothing passes from one host to another at `now`: until when, or `FAR_FUTURE` if for ever.
+    #[inline]
     pub(super) fn blocked_until(&mut self, from: HostId, to: HostId, now: Instant) -> Option<Instant> {
         if self.schedule.windows.flow_count() == 0 {
             return None;
         }
+        self.blocked_by_window(from, to, now)
+    }
+
+    fn blocked_by_window(&mut self, from: HostId, to: HostId, now: Instant) -> Option<Instant> {
         let place = self.schedule.windows.place(from, to)?;
         let schedule = std::sync::Arc::clone(&self.schedule);
         let windows = &schedule.windows.flows[place].1;

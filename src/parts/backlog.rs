@@ -10,15 +10,15 @@ use crate::machine::{Chunk, Conn, Effects};
 /// when too much waits is the owner's decision.
 ///
 /// ```
-/// use lossproof::Outbox;
+/// use lossproof::machine::Outlet;
 /// use lossproof::parts::backlog::Backlog;
 ///
-/// let mut out = Outbox::<()>::default();
-/// let conn = out.accept(4); // room for four bytes
+/// let mut outlet = Outlet::<()>::new();
+/// let conn = outlet.accept(4); // room for four bytes
 /// let mut backlog = Backlog::new(3);
-/// assert_eq!(backlog.write(conn, b"seven..", &mut out), Ok(()));
+/// assert_eq!(backlog.write(conn, b"seven..", outlet.outbox()), Ok(()));
 /// assert_eq!(backlog.len(), 3);
-/// assert!(backlog.write(conn, b"!", &mut out).is_err());
+/// assert!(backlog.write(conn, b"!", outlet.outbox()).is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backlog {
@@ -111,9 +111,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::machine::Effect;
+    use crate::machine::{Effect, Outlet};
 
-    fn written(out: &mut Outbox<()>) -> Vec<u8> {
+    fn written(out: &mut Outlet<()>) -> Vec<u8> {
         let mut all = Vec::new();
         out.drain(|effect| match effect {
             Effect::Write { bytes, .. } => all.extend_from_slice(bytes),
@@ -124,34 +124,34 @@ mod tests {
 
     #[test]
     fn the_bound_is_kept_and_one_byte_beyond_overflows() {
-        let mut out = Outbox::default();
+        let mut out = Outlet::new();
         let conn = out.accept(2);
         let mut backlog = Backlog::new(5);
-        assert_eq!(backlog.write(conn, b"1234567", &mut out), Ok(()));
+        assert_eq!(backlog.write(conn, b"1234567", out.outbox()), Ok(()));
         assert_eq!((backlog.len(), written(&mut out)), (5, b"12".to_vec()));
-        assert_eq!(backlog.write(conn, b"8", &mut out), Err(Overflow { max_len: 5 }));
+        assert_eq!(backlog.write(conn, b"8", out.outbox()), Err(Overflow { max_len: 5 }));
         assert_eq!((backlog.len(), written(&mut out)), (5, Vec::new()));
-        assert_eq!(backlog.write(conn, b"", &mut out), Ok(()));
+        assert_eq!(backlog.write(conn, b"", out.outbox()), Ok(()));
 
         let conn = out.accept(2);
         let mut backlog = Backlog::new(5);
-        let chunk = out.put(b"12345678");
-        assert_eq!(backlog.write_chunk(conn, chunk, b"12345678", &mut out), Err(Overflow { max_len: 5 }));
+        let chunk = out.outbox().put(b"12345678");
+        assert_eq!(backlog.write_chunk(conn, chunk, b"12345678", out.outbox()), Err(Overflow { max_len: 5 }));
         assert!(backlog.is_empty());
     }
 
     #[test]
     fn room_goes_to_what_waits_before_what_is_new() {
-        let mut out = Outbox::default();
+        let mut out = Outlet::new();
         let conn = out.accept(2);
         let mut backlog = Backlog::new(64);
-        backlog.write(conn, b"abcd", &mut out).unwrap();
+        backlog.write(conn, b"abcd", out.outbox()).unwrap();
         assert!(out.credit(conn, 100), "a short write is told of room");
-        backlog.write(conn, b"ef", &mut out).unwrap();
+        backlog.write(conn, b"ef", out.outbox()).unwrap();
         assert_eq!(written(&mut out), b"ab");
-        assert!(backlog.flush(conn, &mut out));
+        assert!(backlog.flush(conn, out.outbox()));
         assert_eq!(written(&mut out), b"cdef");
-        backlog.write(conn, b"gh", &mut out).unwrap();
+        backlog.write(conn, b"gh", out.outbox()).unwrap();
         assert_eq!(written(&mut out), b"gh");
     }
 
@@ -179,28 +179,28 @@ mod tests {
         #[test]
         fn it_is_a_queue_behind_a_send_buffer(steps in steps(), room in 0..30_u32) {
             const MAX_LEN: usize = 25;
-            let (mut out, mut backlog) = (Outbox::default(), Backlog::new(MAX_LEN));
+            let (mut out, mut backlog) = (Outlet::new(), Backlog::new(MAX_LEN));
             let conn = out.accept(room);
             let (mut room_len, mut accepted, mut got) = (room as usize, Vec::new(), Vec::new());
             for step in steps {
                 match step {
                     Step::Write(bytes) | Step::WriteChunk(bytes) if accepted.len() + bytes.len() > room_len + MAX_LEN => {
-                        prop_assert!(backlog.write(conn, &bytes, &mut out).is_err());
+                        prop_assert!(backlog.write(conn, &bytes, out.outbox()).is_err());
                         break;
                     }
                     Step::Write(bytes) => {
-                        prop_assert_eq!(backlog.write(conn, &bytes, &mut out), Ok(()));
+                        prop_assert_eq!(backlog.write(conn, &bytes, out.outbox()), Ok(()));
                         accepted.extend(bytes);
                     }
                     Step::WriteChunk(bytes) => {
-                        let chunk = out.put(&bytes);
-                        prop_assert_eq!(backlog.write_chunk(conn, chunk, &bytes, &mut out), Ok(()));
+                        let chunk = out.outbox().put(&bytes);
+                        prop_assert_eq!(backlog.write_chunk(conn, chunk, &bytes, out.outbox()), Ok(()));
                         accepted.extend(bytes);
                     }
                     Step::Room(len) => {
                         room_len += len as usize;
                         out.credit(conn, len);
-                        prop_assert_eq!(backlog.flush(conn, &mut out), accepted.len() <= room_len);
+                        prop_assert_eq!(backlog.flush(conn, out.outbox()), accepted.len() <= room_len);
                     }
                 }
                 prop_assert!(out.effects().len() <= Backlog::MAX_FLUSH_WRITES);

@@ -11,17 +11,17 @@ pub const MAX_HELD_LEN: usize = limits::MAX_READ_LEN;
 /// given to one [`write`](Holdback::write), and loses nothing.
 ///
 /// ```
-/// use lossproof::Outbox;
+/// use lossproof::machine::Outlet;
 /// use lossproof::parts::holdback::Holdback;
 ///
-/// let mut out = Outbox::<()>::default();
-/// let conn = out.accept(4);
+/// let mut outlet = Outlet::<()>::new();
+/// let conn = outlet.accept(4);
 /// let mut held = Holdback::default();
-/// assert_eq!(held.write(conn, b"echo!", &mut out), 4);
+/// assert_eq!(held.write(conn, b"echo!", outlet.outbox()), 4);
 /// assert!(!held.is_empty()); // the last byte waits, and the stream is paused
 ///
-/// assert!(out.credit(conn, 4)); // there is room again, and so the machine is given `Writable`
-/// assert_eq!(held.flush(conn, &mut out), b"!");
+/// assert!(outlet.credit(conn, 4)); // there is room again, and so the machine is given `Writable`
+/// assert_eq!(held.flush(conn, outlet.outbox()), b"!");
 /// assert!(held.is_empty()); // the stream is resumed
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,9 +69,9 @@ impl Holdback {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Effect;
+    use crate::machine::{Effect, Outlet};
 
-    fn kinds(out: &mut Outbox<()>) -> String {
+    fn kinds(out: &mut Outlet<()>) -> String {
         let mut kinds = Vec::new();
         out.drain(|effect| {
             kinds.push(match effect {
@@ -86,28 +86,28 @@ mod tests {
 
     #[test]
     fn what_fits_is_written_and_one_byte_more_is_kept() {
-        let mut out = Outbox::default();
+        let mut out = Outlet::new();
         let conn = out.accept(3);
         let mut held = Holdback::default();
-        assert_eq!((held.write(conn, b"abc", &mut out), held.is_empty()), (3, true));
+        assert_eq!((held.write(conn, b"abc", out.outbox()), held.is_empty()), (3, true));
         assert_eq!(kinds(&mut out), "write abc");
         out.credit(conn, 3);
-        assert_eq!((held.write(conn, b"defg", &mut out), held.is_empty()), (3, false));
+        assert_eq!((held.write(conn, b"defg", out.outbox()), held.is_empty()), (3, false));
         assert_eq!(kinds(&mut out), "write def, pause");
     }
 
     #[test]
     fn it_is_resumed_when_the_last_byte_is_written_and_not_before() {
-        let mut out = Outbox::default();
+        let mut out = Outlet::new();
         let conn = out.accept(0);
         let mut held = Holdback::default();
-        assert_eq!(held.write(conn, b"abcd", &mut out), 0);
+        assert_eq!(held.write(conn, b"abcd", out.outbox()), 0);
         out.credit(conn, 3);
-        assert_eq!((held.flush(conn, &mut out), held.is_empty()), (b"abc".to_vec(), false));
+        assert_eq!((held.flush(conn, out.outbox()), held.is_empty()), (b"abc".to_vec(), false));
         assert_eq!(kinds(&mut out), "pause, write abc");
         out.credit(conn, 1);
-        assert_eq!((held.flush(conn, &mut out), held.is_empty()), (b"d".to_vec(), true));
+        assert_eq!((held.flush(conn, out.outbox()), held.is_empty()), (b"d".to_vec(), true));
         assert_eq!(kinds(&mut out), "write d, resume");
-        assert_eq!((held.flush(conn, &mut out).len(), kinds(&mut out).as_str()), (0, ""));
+        assert_eq!((held.flush(conn, out.outbox()).len(), kinds(&mut out).as_str()), (0, ""));
     }
 }

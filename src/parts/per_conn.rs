@@ -11,8 +11,8 @@ use crate::time::Instant;
 /// were one connection in the world.
 ///
 /// A child is made when its connection stands, is given what concerns it, with its own timeouts, and is dropped after
-/// its `Closed`. It ends by closing its connection; [`done`](crate::machine::Effects::done) would end the whole server. `Start`, `Command`
-/// and `Stop` are the server's own and reach no child.
+/// its `Closed`. It ends by closing its connection; [`done`](crate::machine::Effects::done) would end the whole server.
+/// `Start`, `Command` and `Stop` are the server's own and reach no child.
 ///
 /// ```
 /// use lossproof::parts::per_conn::PerConn;
@@ -66,7 +66,7 @@ impl<M: Machine> PerConn<M> {
 
     fn feed(&mut self, conn: Conn, input: Input<'_, M::Command>, now: Instant, out: &mut Outbox<M::Event>) {
         let Some(child) = self.children.get_mut(conn) else { return };
-        child.machine.handle(input, now, out);
+        out.pass_on(&mut child.machine, input, now);
         let due_at = child.machine.deadline();
         self.deadlines.change(conn, child.due_at, due_at);
         child.due_at = due_at;
@@ -132,7 +132,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::machine::{CloseReason, Effect};
+    use crate::machine::{CloseReason, Effect, Outlet};
 
     /// Says "late" a second after it was connected to, unless it heard something before.
     struct Impatient(Option<Instant>);
@@ -145,7 +145,7 @@ mod tests {
             match input {
                 Input::Connected { .. } => self.0 = Some(now + Duration::from_secs(1)),
                 Input::Received { .. } => self.0 = None,
-                Input::Timeout if self.0.is_some_and(|due_at| due_at <= now) => {
+                Input::Timeout => {
                     self.0 = None;
                     out.event(Conn { index: 7, generation: 0 });
                 }
@@ -161,26 +161,26 @@ mod tests {
     #[test]
     fn children_have_their_own_deadlines_and_go_with_their_connections() {
         let mut server = PerConn::new(|_| Impatient(None));
-        let mut out = Outbox::default();
+        let mut out = Outlet::new();
         let peer = "127.0.0.1:1".parse().unwrap();
         let conns = [0, 1, 2].map(|millis| {
             let conn = out.accept(100);
             let input = Input::Connected { conn, peer, local: peer };
-            server.handle(input, Instant::from_millis(millis), &mut out);
+            out.feed(&mut server, input, Instant::from_millis(millis));
             conn
         });
         assert_eq!((server.deadline(), server.len()), (Some(Instant::from_millis(1_000)), 3));
 
         let heard = Input::Received { conn: conns[0], bytes: b"x" };
-        server.handle(heard, Instant::from_millis(10), &mut out);
+        out.feed(&mut server, heard, Instant::from_millis(10));
         assert_eq!(server.deadline(), Some(Instant::from_millis(1_001)));
 
-        server.handle(Input::Timeout, Instant::from_millis(1_001), &mut out);
+        out.feed(&mut server, Input::Timeout, Instant::from_millis(1_001));
         assert_eq!(out.effects().filter(|effect| matches!(effect, Effect::Event(_))).count(), 1);
         assert_eq!(server.deadline(), Some(Instant::from_millis(1_002)));
 
         let closed = Input::Closed { conn: conns[2], reason: CloseReason::Reset };
-        server.handle(closed, Instant::from_millis(1_001), &mut out);
+        out.feed(&mut server, closed, Instant::from_millis(1_001));
         assert_eq!((server.deadline(), server.len()), (None, 2));
     }
 }

@@ -5,15 +5,15 @@ use crate::machine::{Conn, Effects};
 /// How far a text has been written. The text itself stays with the caller, who may have one for many streams.
 ///
 /// ```
-/// use lossproof::Outbox;
+/// use lossproof::machine::Outlet;
 /// use lossproof::parts::speech::Speech;
 ///
-/// let mut out = Outbox::<()>::default();
-/// let conn = out.accept(6); // a send buffer with room for six bytes
+/// let mut outlet = Outlet::<()>::new();
+/// let conn = outlet.accept(6); // a send buffer with room for six bytes
 /// let mut speech = Speech::default();
-/// assert!(!speech.go_on(&[b"Hi ", b"there"], conn, &mut out));
-/// out.credit(conn, 2);
-/// assert!(speech.go_on(&[b"Hi ", b"there"], conn, &mut out));
+/// assert!(!speech.go_on(&[b"Hi ", b"there"], conn, outlet.outbox()));
+/// outlet.credit(conn, 2);
+/// assert!(speech.go_on(&[b"Hi ", b"there"], conn, outlet.outbox()));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Speech {
@@ -44,18 +44,18 @@ impl Speech {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::Effect;
+    use crate::machine::{Effect, Outlet};
 
     const PIECES: [&[u8]; 3] = [b"Thank ", b"", b"you"];
 
     #[test]
     fn it_goes_on_where_it_stopped_whatever_the_room() {
         for room_len in 1..=10 {
-            let mut out = Outbox::<()>::default();
+            let mut out = Outlet::<()>::new();
             let conn = out.accept(room_len);
             let (mut speech, mut said, mut rounds) = (Speech::default(), Vec::new(), 0);
             loop {
-                let is_over = speech.go_on(&PIECES, conn, &mut out);
+                let is_over = speech.go_on(&PIECES, conn, out.outbox());
                 out.drain(|effect| match effect {
                     Effect::Write { bytes, .. } => said.extend_from_slice(bytes),
                     other => panic!("{other:?}"),

@@ -1,28 +1,26 @@
-//! Bugs of hello-tcp.
+//! A bug of hello-tcp.
 
-use super::{Bug, planted};
-use crate::machine::{BoxedMachine, Input, Machine};
-use crate::systems::hello_tcp::{Event, Server};
+use super::{Specimen, planted};
+use crate::machine::{Input, Machine};
+use crate::systems::hello_tcp::{self, Server, ServerEvent};
 
 /// The server goes on thinking about a name when its connection is gone, and answers it: a write to a descriptor that is
 /// closed, or worse, that is somebody else's by now.
 const ANSWERS_THE_DEAD: &str = "answers-the-dead";
 
 /// All of them.
-pub(in crate::systems) const ALL: &[Bug] = &[Bug::new(
+pub(super) const ALL: &[Specimen] = &[Specimen::new(
+    (hello_tcp::ABOUT.name, hello_tcp::net),
     ANSWERS_THE_DEAD,
     "a name is answered although its connection is gone",
     "client-1>server @6 reset",
+    |net, _| net.wrap(net.find::<Server>("server"), |_, right| answers_the_dead(right)),
 )];
 
-/// The server with the chosen bug, if there is one.
-pub(in crate::systems) fn server(bug: Option<&str>, right: Server) -> BoxedMachine<(), Event> {
-    if bug != Some(ANSWERS_THE_DEAD) {
-        return Box::new(right);
-    }
+fn answers_the_dead(right: Server) -> impl Machine<Command = (), Event = ServerEvent> {
     planted(right, |right, input, now, out| {
         if !matches!(input, Input::Closed { .. }) {
-            right.handle(input, now, out);
+            out.pass_on(right, input, now);
         }
         right.deadline()
     })

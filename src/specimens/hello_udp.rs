@@ -1,81 +1,88 @@
 //! Bugs of hello-udp.
 
-use super::{Bug, planted};
-use crate::machine::{BoxedMachine, Effect, Input, Machine, Outbox};
-use crate::systems::hello_udp::{Client, Event};
+use super::{Specimen, planted};
+use crate::machine::{Effect, Input, Machine, Outlet};
+use crate::scenario::{Host, Net};
+use crate::systems::Options;
+use crate::systems::hello_udp::{self, Client, ClientEvent};
 
 /// The client counts an answer that comes again as one more.
 const COUNTS_DOUBLES: &str = "counts-doubles";
-/// The client takes every timeout for the one that it waits for. `select` may say so early, and condition variables do.
-const TRUSTS_EVERY_TIMEOUT: &str = "trusts-every-timeout";
 /// The client keeps each try until it is answered, and sends all that it keeps: a queue without a bound. Resolvers and
 /// message queues that were cut off for long have flooded their servers so.
 const KEEPS_EVERY_TRY: &str = "keeps-every-try";
 
 /// All of them.
-pub(in crate::systems) const ALL: &[Bug] = &[
-    Bug::doubled(COUNTS_DOUBLES, "an answer that comes twice counts twice", "client>server #0 duplicate"),
-    Bug::new(TRUSTS_EVERY_TIMEOUT, "a timeout that comes early is taken for the one that is due", ""),
-    Bug::new(
+pub(super) const ALL: &[Specimen] = &[
+    specimen(
+        COUNTS_DOUBLES,
+        "an answer that comes twice counts twice",
+        "client>server #0 duplicate",
+        |net, _| net.wrap(client(net), |_, right| counts_doubles(right)),
+    )
+    .doubled(),
+    specimen(
         KEEPS_EVERY_TRY,
         "each try is queued until it is answered, and the whole queue is sent",
         "client>server #0 drop",
+        |net, _| net.wrap(client(net), |_, right| keeps_every_try(right)),
     ),
 ];
 
-/// The client with the chosen bug, if there is one.
-pub(in crate::systems) fn client(bug: Option<&str>, right: Client) -> BoxedMachine<(), Event> {
-    match bug {
-        Some(COUNTS_DOUBLES) => counts_doubles(right),
-        Some(TRUSTS_EVERY_TIMEOUT) => planted(right, |right, input, now, out| {
-            let now = match input {
-                Input::Timeout => right.deadline().map_or(now, |due_at| due_at.max(now)),
-                _ => now,
-            };
-            right.handle(input, now, out);
-            right.deadline()
-        }),
-        Some(KEEPS_EVERY_TRY) => keeps_every_try(right),
-        _ => Box::new(right),
-    }
+const fn specimen(
+    name: &'static str,
+    what: &'static str,
+    plan: &'static str,
+    plant: fn(&Net, &Options),
+) -> Specimen {
+    Specimen::new((hello_udp::ABOUT.name, hello_udp::net), name, what, plan, plant)
 }
 
-fn counts_doubles(right: Client) -> BoxedMachine<(), Event> {
-    let mut last = None;
+fn client(net: &Net) -> Host<Client> {
+    net.find("client")
+}
+
+fn counts_doubles(right: Client) -> impl Machine<Command = (), Event = ClientEvent> {
+    let (mut put_out, mut last) = (Outlet::new(), None);
     planted(right, move |right, input, now, out| {
         match (&last, input) {
-            (Some(Event::Answered { name, text }), Input::Datagram { bytes, .. })
+            (Some(answered @ ClientEvent::Answered { text, .. }), Input::Datagram { bytes, .. })
                 if text.as_bytes() == bytes =>
             {
-                out.event(Event::Answered { name: *name, text: text.clone() });
+                out.event(ClientEvent::clone(answered));
             }
             _ => {
-                let before = out.effects().len();
-                right.handle(input, now, out);
-                for effect in out.effects().skip(before) {
-                    if let Effect::Event(answered @ Event::Answered { .. }) = effect {
-                        last = Some(answered.clone());
+                put_out.feed(right, input, now);
+                put_out.drain(|effect| match effect {
+                    Effect::Send { peer, bytes, .. } => out.send(peer, bytes),
+                    Effect::Event(event) => {
+                        if let ClientEvent::Answered { .. } = event {
+                            last = Some(event.clone());
+                        }
+                        out.event(event);
                     }
-                }
+                    Effect::Done(status) => out.done(status),
+                    _ => {}
+                });
             }
         }
         right.deadline()
     })
 }
 
-fn keeps_every_try(right: Client) -> BoxedMachine<(), Event> {
-    let (mut sent, mut queue) = (Outbox::default(), Vec::new());
+fn keeps_every_try(right: Client) -> impl Machine<Command = (), Event = ClientEvent> {
+    let (mut put_out, mut queue) = (Outlet::new(), Vec::new());
     planted(right, move |right, input, now, out| {
-        right.handle(input, now, &mut sent);
-        sent.drain(|effect| match effect {
-            Effect::Send { peer, bytes } => {
+        put_out.feed(right, input, now);
+        put_out.drain(|effect| match effect {
+            Effect::Send { peer, bytes, .. } => {
                 queue.push(bytes.to_vec());
                 for bytes in &queue {
                     out.send(peer, bytes);
                 }
             }
             Effect::Event(event) => {
-                if let Event::Answered { .. } = event {
+                if let ClientEvent::Answered { .. } = event {
                     queue.clear();
                 }
                 out.event(event);

@@ -3,6 +3,14 @@
 //! A specimen wraps or replaces a role of a system from outside: the systems know nothing of them. Most are the right
 //! machine with something planted into it, some a small machine of their own where that says more.
 
+mod greet;
+mod hello_tcp;
+mod hello_udp;
+mod tcp_chat;
+mod tcp_deadlock;
+mod tcp_sixteen;
+mod udp_chat;
+mod udp_local;
 mod udp_remote;
 
 use std::any::Any;
@@ -75,7 +83,17 @@ impl Specimen {
 }
 
 /// All of them, by system.
-const ALL: &[&[Specimen]] = &[udp_remote::ALL];
+const ALL: &[&[Specimen]] = &[
+    greet::ALL,
+    hello_tcp::ALL,
+    hello_udp::ALL,
+    tcp_chat::ALL,
+    tcp_deadlock::ALL,
+    tcp_sixteen::ALL,
+    udp_chat::ALL,
+    udp_local::ALL,
+    udp_remote::ALL,
+];
 
 /// All specimens, by system.
 pub fn all() -> impl Iterator<Item = &'static Specimen> {

@@ -3,10 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::Bug;
-use crate::machine::{BoxedMachine, Conn, Input, Machine, Outbox, Peer, Status};
+use super::Specimen;
+use crate::machine::{Conn, Input, Machine, Outbox, Peer, Status};
+use crate::scenario::Net;
 use crate::systems::Options;
-use crate::systems::tcp_sixteen::{Event, FAREWELL, HELLO, Server};
+use crate::systems::tcp_sixteen::{self, Client, ClientEvent, FAREWELL, HELLO, Server, ServerEvent};
 use crate::time::Instant;
 use crate::wire::exact::Exact;
 
@@ -19,33 +20,44 @@ const TAKES_ONE_READ_FOR_ALL: &str = "takes-one-read-for-all";
 const REMEMBERS_THE_LAST_CALL: &str = "remembers-the-last-call";
 
 /// All of them.
-pub(in crate::systems) const ALL: &[Bug] = &[
-    Bug::new(READS_ONE_BYTE_SHORT, "the client reads fifteen bytes", ""),
-    Bug::new(TAKES_ONE_READ_FOR_ALL, "the client takes what one read brings for the whole answer", ""),
-    Bug::planned(
+pub(super) const ALL: &[Specimen] = &[
+    specimen(READS_ONE_BYTE_SHORT, "the client reads fifteen bytes", "", |net, options| {
+        hasty(net, options, FAREWELL.len() - 1..=FAREWELL.len() - 1);
+    }),
+    specimen(
+        TAKES_ONE_READ_FOR_ALL,
+        "the client takes what one read brings for the whole answer",
+        "",
+        |net, options| hasty(net, options, 1..=FAREWELL.len()),
+    ),
+    specimen(
         REMEMBERS_THE_LAST_CALL,
         "what was read of a connection that broke is taken for the begin of the next",
         "client>server @7 reset; at 1s restart client",
-    ),
+        |net, _| {
+            let server = net.find::<Server>("server");
+            net.replace(server, |_| Remembering { message: Exact::new(HELLO.len()) });
+        },
+    )
+    .planned(),
 ];
 
-/// The client with the chosen bug, if that is one of the client's.
-pub(in crate::systems) fn client(options: &Options, server: Peer) -> Option<BoxedMachine<(), Event>> {
-    let enough = match options.bug? {
-        READS_ONE_BYTE_SHORT => FAREWELL.len() - 1..=FAREWELL.len() - 1,
-        TAKES_ONE_READ_FOR_ALL => 1..=FAREWELL.len(),
-        _ => return None,
-    };
-    let (timeout, got) = (options.timeout, Vec::new());
-    Some(Box::new(Hasty { server, timeout, enough, got, conn: None, give_up_at: None }))
+const fn specimen(
+    name: &'static str,
+    what: &'static str,
+    plan: &'static str,
+    plant: fn(&Net, &Options),
+) -> Specimen {
+    Specimen::new((tcp_sixteen::ABOUT.name, tcp_sixteen::net), name, what, plan, plant)
 }
 
-/// The server with the chosen bug, if that is one of the server's.
-pub(in crate::systems) fn server(bug: Option<&str>) -> BoxedMachine<(), Event> {
-    match bug {
-        Some(REMEMBERS_THE_LAST_CALL) => Box::new(Remembering { message: Exact::new(HELLO.len()) }),
-        _ => Box::<Server>::default(),
-    }
+/// Has the client take so many bytes for the whole answer: at least, and at most.
+fn hasty(net: &Net, options: &Options, enough: RangeInclusive<usize>) {
+    let (server, timeout) = (net.find::<Server>("server"), options.timeout);
+    net.replace(net.find::<Client>("client"), move |boot| {
+        let (server, enough) = (boot.peer(server), enough.clone());
+        Hasty { server, timeout, enough, got: Vec::new(), conn: None, give_up_at: None }
+    });
 }
 
 /// A client that does not wait for all of its answer.
@@ -61,7 +73,7 @@ struct Hasty {
 }
 
 impl Hasty {
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.give_up_at = None;
         out.event(event);
         out.done(status);
@@ -70,38 +82,38 @@ impl Hasty {
 
 impl Machine for Hasty {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match input {
             Input::Start { .. } => {
                 self.conn = Some(out.connect(self.server));
                 self.give_up_at = Some(now + self.timeout);
             }
             Input::Connected { conn, local, .. } => {
-                out.event(Event::Assigned(local));
-                out.write(conn, HELLO);
+                out.event(ClientEvent::Assigned(local));
+                let _fits_len = out.write(conn, HELLO);
                 self.give_up_at = Some(now + self.timeout);
             }
             Input::ConnectFailed { peer, reason, .. } => {
-                self.end(Event::NoConnection(peer, reason), Status::Failure, out);
+                self.end(ClientEvent::NoConnection(peer, reason), Status::Failure, out);
             }
             Input::Received { conn, bytes } => {
                 self.got.extend_from_slice(bytes);
                 if self.got.len() >= *self.enough.start() {
                     self.got.truncate(*self.enough.end());
                     out.close(conn);
-                    self.end(Event::ServerSaid(self.got.clone()), Status::Success, out);
+                    self.end(ClientEvent::ServerSaid(self.got.clone()), Status::Success, out);
                 }
             }
             Input::Eof { .. } | Input::Closed { .. } if self.give_up_at.is_some() => {
-                self.end(Event::Reset(self.server), Status::Failure, out);
+                self.end(ClientEvent::Reset(self.server), Status::Failure, out);
             }
-            Input::Timeout if self.give_up_at.is_some_and(|at| at <= now) => {
+            Input::Timeout => {
                 if let Some(conn) = self.conn {
                     out.abort(conn);
                 }
-                self.end(Event::NoAnswer(self.timeout), Status::Failure, out);
+                self.end(ClientEvent::NoAnswer(self.timeout), Status::Failure, out);
             }
             _ => {}
         }
@@ -119,27 +131,23 @@ struct Remembering {
 
 impl Machine for Remembering {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { local } => out.event(Event::Listening(local)),
-            Input::Connected { peer, local, .. } => out.event(Event::Accepted { peer, local }),
+            Input::Start { local } => out.event(ServerEvent::Listening(local)),
+            Input::Connected { peer, local, .. } => out.event(ServerEvent::Accepted { peer, local }),
             Input::Received { conn, bytes } => {
                 let _surplus = self.message.push(bytes);
                 if let Some(sixteen) = self.message.message() {
-                    out.event(Event::Incoming(sixteen.to_vec()));
+                    out.event(ServerEvent::Incoming(sixteen.to_vec()));
                     self.message.restart(HELLO.len());
-                    out.write(conn, FAREWELL);
+                    let _fits_len = out.write(conn, FAREWELL);
                     out.close(conn);
                 }
             }
             Input::Eof { conn } => out.close(conn),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }

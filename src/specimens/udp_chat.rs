@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Bug, planted};
-use crate::machine::{BoxedMachine, Input, Machine};
+use super::{Specimen, planted};
+use crate::machine::{Input, Machine};
+use crate::scenario::{Host, Net};
 use crate::systems::Options;
-use crate::systems::udp_chat::{Client, Command, EXPIRY, Event, Server};
+use crate::systems::udp_chat::{self, Client, ClientEvent, EXPIRY, Server};
 
 /// The server compares by `>=` where `>` is meant, so who pings exactly in time is too late. Clocks are in milliseconds:
 /// it is a span that is one shorter.
@@ -17,51 +18,64 @@ const EXPIRES_WHEN_DATA_COMES: &str = "expires-when-data-comes";
 const HEARTBEAT_STOPS: &str = "heartbeat-stops";
 
 /// All of them.
-pub(in crate::systems) const ALL: &[Bug] = &[
-    Bug::new(
+pub(super) const ALL: &[Specimen] = &[
+    specimen(
         EXPIRES_AT_THE_LIMIT,
         "a member expires at the last moment in which it should be alive",
         "client-1>server #2 drop",
+        |net, options| {
+            let expiry = options.scaled(EXPIRY).saturating_sub(Duration::from_millis(1));
+            let to_speaker = !options.not_to_sender;
+            net.replace(server(net), move |_| Server::new(expiry, to_speaker));
+        },
     ),
-    Bug::new(
+    specimen(
         EXPIRES_WHEN_DATA_COMES,
         "members expire only when something is heard",
         "client-2>server #4 drop",
+        |net, _| {
+            net.wrap(server(net), |_, right| {
+                planted(right, |right, input, now, out| {
+                    if !matches!(input, Input::Timeout) {
+                        out.pass_on(right, input, now);
+                    }
+                    None
+                })
+            });
+        },
     ),
-    Bug::planned(
+    specimen(
         HEARTBEAT_STOPS,
         "the heartbeat stops for good when a ping is refused",
         "at 4s crash server",
-    ),
+        |net, _| {
+            for name in ["client-1", "client-2", "client-3"] {
+                net.wrap(net.find::<Client>(name), |_, right| heartbeat_stops(right));
+            }
+        },
+    )
+    .planned(),
 ];
 
-/// The server with the chosen bug, if that is one of the server's.
-pub(in crate::systems) fn server(options: &Options) -> Option<BoxedMachine<Command, Event>> {
-    let (expiry, to_speaker) = (options.scaled(EXPIRY), !options.not_to_sender);
-    Some(match options.bug? {
-        EXPIRES_AT_THE_LIMIT => {
-            Box::new(Server::new(expiry.saturating_sub(Duration::from_millis(1)), to_speaker))
-        }
-        EXPIRES_WHEN_DATA_COMES => planted(Server::new(expiry, to_speaker), |right, input, now, out| {
-            if !matches!(input, Input::Timeout) {
-                right.handle(input, now, out);
-            }
-            None
-        }),
-        _ => return None,
-    })
+const fn specimen(
+    name: &'static str,
+    what: &'static str,
+    plan: &'static str,
+    plant: fn(&Net, &Options),
+) -> Specimen {
+    Specimen::new((udp_chat::ABOUT.name, udp_chat::net), name, what, plan, plant)
 }
 
-/// The client with the chosen bug, if that is one of the client's.
-pub(in crate::systems) fn client(bug: Option<&str>, right: Client) -> BoxedMachine<Command, Event> {
-    if bug != Some(HEARTBEAT_STOPS) {
-        return Box::new(right);
-    }
+fn server(net: &Net) -> Host<Server> {
+    net.find("server")
+}
+
+fn heartbeat_stops(right: Client) -> impl Machine<Command = udp_chat::Command, Event = ClientEvent> {
     let mut has_stopped = false;
     planted(right, move |right, input, now, out| {
         has_stopped |= matches!(input, Input::Unreachable { .. });
         if !has_stopped || !matches!(input, Input::Timeout) {
-            right.handle(input, now, out);
+            out.pass_on(right, input, now);
         }
         right.deadline().filter(|_| !has_stopped)
     })

@@ -1,9 +1,10 @@
 //! Bugs of udp-local.
 
-use super::{Bug, planted};
-use crate::machine::{BoxedMachine, Input, Machine, Peer};
+use super::{Specimen, planted};
+use crate::machine::{Input, Machine};
+use crate::scenario::{Host, Net};
 use crate::systems::Options;
-use crate::systems::udp_local::{Client, Event};
+use crate::systems::udp_local::{self, Client, Server};
 
 /// The client takes a reply from anybody: the original's `recvfrom` without a look at the address.
 const TAKES_ANY_SOURCE: &str = "takes-any-source";
@@ -11,28 +12,39 @@ const TAKES_ANY_SOURCE: &str = "takes-any-source";
 const READS_THE_CLOCK: &str = "reads-the-clock";
 
 /// All of them.
-pub(in crate::systems) const ALL: &[Bug] = &[
-    Bug::new(TAKES_ANY_SOURCE, "a reply is taken from anybody", ""),
-    Bug::new(READS_THE_CLOCK, "the client tells a time that it has read from the system's clock", ""),
+pub(super) const ALL: &[Specimen] = &[
+    specimen(TAKES_ANY_SOURCE, "a reply is taken from anybody", takes_any_source),
+    specimen(
+        READS_THE_CLOCK,
+        "the client tells a time that it has read from the system's clock",
+        |net, options| {
+            let (server, timeout) = (net.find::<Server>("server"), options.timeout);
+            net.replace(client(net), move |boot| Client::new(boot.peer(server), &clock(), timeout));
+        },
+    ),
 ];
 
-/// The client with the chosen bug, if there is one.
-pub(in crate::systems) fn client(options: &Options, server: Peer) -> Option<BoxedMachine<(), Event>> {
-    Some(match options.bug? {
-        TAKES_ANY_SOURCE => {
-            let right = Client::new(server, &options.local_time, options.timeout);
-            planted(right, move |right, input, now, out| {
-                let input = match input {
-                    Input::Datagram { bytes, .. } => Input::Datagram { peer: server, bytes },
-                    input => input,
-                };
-                right.handle(input, now, out);
-                right.deadline()
-            })
-        }
-        READS_THE_CLOCK => Box::new(Client::new(server, &clock(), options.timeout)),
-        _ => return None,
-    })
+const fn specimen(name: &'static str, what: &'static str, plant: fn(&Net, &Options)) -> Specimen {
+    Specimen::new((udp_local::ABOUT.name, udp_local::net), name, what, "", plant)
+}
+
+fn client(net: &Net) -> Host<Client> {
+    net.find("client")
+}
+
+fn takes_any_source(net: &Net, _: &Options) {
+    let server = net.find::<Server>("server");
+    net.wrap(client(net), move |boot, right| {
+        let server = boot.peer(server);
+        planted(right, move |right, input, now, out| {
+            let input = match input {
+                Input::Datagram { local, bytes, .. } => Input::Datagram { peer: server, local, bytes },
+                input => input,
+            };
+            out.pass_on(right, input, now);
+            right.deadline()
+        })
+    });
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the bug")]

@@ -11,21 +11,25 @@ use std::fmt;
 use std::time::Duration;
 
 use super::escaped::{Escaped, Lines};
-use super::{AFTERWARDS, About, Options, SERVER, System, Transport, bugs};
-use crate::check::Property;
-use crate::host::HostId;
+use super::{AFTERWARDS, About, Options, Transport};
 use crate::lawful::Promises;
 use crate::machine::{
-    Boot, BoxedMachine, CloseReason, Conn, ConnMap, ConnectError, Input, Machine, Outbox, Peer, Status,
-    limits,
+    CloseReason, Conn, ConnMap, ConnectError, Input, Machine, Outbox, Peer, Status, limits,
 };
 use crate::parts::speech::Speech;
-use crate::scenario::{Binding, Scenario};
+use crate::scenario::Net;
 use crate::time::Instant;
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct Greet;
+/// What is to be known beside the machines.
+pub const ABOUT: About = About {
+    options: &["text"],
+    ..About::new(
+        "greet",
+        9999,
+        Transport::Tcp,
+        "a text is read to its end before it is decoded, so no character is cut in two",
+    )
+};
 
 /// What the server says unless it is told otherwise; the end of the line comes after it.
 pub const TEXT: &str = "欢迎访问菜鸟教程!";
@@ -34,32 +38,40 @@ pub const LINE_END: &str = "\r\n";
 /// The longest text that the client takes, its end of line included, in bytes.
 pub const MAX_TEXT_LEN: usize = 64 * 1024;
 
-/// How many clients there are in the scenario.
-const CLIENTS: u16 = 2;
-
-/// What either role tells the application.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A client has connected to the server.
+/// What the server tells the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerEvent {
+    /// A client has connected.
     Accepted(Peer),
-    /// The client has read this to its end.
+}
+
+/// What a client tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// It has read this to its end.
     Heard(Vec<u8>),
-    /// The client's server has closed without a word.
+    /// Its server has closed without a word.
     NoText(Peer),
-    /// The client's server says more than the client takes.
+    /// Its server says more than it takes.
     TooLong,
-    /// The client's connection was reset before its end.
+    /// Its connection was reset before its end.
     Reset(Peer),
-    /// The client could not connect.
+    /// It could not connect.
     NoConnection(Peer, ConnectError),
-    /// The client had not the whole text in this time.
+    /// It had not the whole text in this time.
     NoAnswer(Duration),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Accepted(peer) = self;
+        write!(f, "连接地址: {peer}")
+    }
+}
+
+impl fmt::Display for ClientEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accepted(peer) => write!(f, "连接地址: {peer}"),
             Self::Heard(text) => Lines(text).fmt(f),
             Self::NoText(peer) => write!(f, "{peer} closed without a text"),
             Self::TooLong => write!(f, "the text has more than {MAX_TEXT_LEN} bytes"),
@@ -89,7 +101,7 @@ impl Server {
         Self { text, unfinished: ConnMap::default() }
     }
 
-    fn go_on(&mut self, mut speech: Speech, conn: Conn, out: &mut Outbox<Event>) {
+    fn go_on(&mut self, mut speech: Speech, conn: Conn, out: &mut Outbox<ServerEvent>) {
         if speech.go_on(&[self.text.as_bytes()], conn, out) {
             out.close(conn);
         } else {
@@ -100,12 +112,12 @@ impl Server {
 
 impl Machine for Server {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
             Input::Connected { conn, peer, .. } => {
-                out.event(Event::Accepted(peer));
+                out.event(ServerEvent::Accepted(peer));
                 self.go_on(Speech::default(), conn, out);
             }
             Input::Writable { conn } => {
@@ -118,10 +130,6 @@ impl Machine for Server {
             // What a client says is nothing to the server.
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 
@@ -151,7 +159,7 @@ impl Client {
         Self { server, timeout, state: State::Idle }
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = State::Over;
         out.event(event);
         out.done(status);
@@ -160,9 +168,9 @@ impl Client {
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&mut self.state, input) {
             (State::Idle, Input::Start { .. }) => {
                 let conn = out.connect(self.server);
@@ -172,12 +180,12 @@ impl Machine for Client {
                 self.state = State::Reading { conn, text: Vec::new(), give_up_at: now + self.timeout };
             }
             (State::Connecting { .. }, Input::ConnectFailed { peer, reason, .. }) => {
-                self.end(Event::NoConnection(peer, reason), Status::Failure, out);
+                self.end(ClientEvent::NoConnection(peer, reason), Status::Failure, out);
             }
             (State::Reading { conn, text, .. }, Input::Received { bytes, .. }) => {
                 if text.len() + bytes.len() > MAX_TEXT_LEN {
                     out.abort(*conn);
-                    self.end(Event::TooLong, Status::Failure, out);
+                    self.end(ClientEvent::TooLong, Status::Failure, out);
                 } else {
                     text.extend_from_slice(bytes);
                 }
@@ -186,20 +194,17 @@ impl Machine for Client {
                 let text = std::mem::take(text);
                 out.close(*conn);
                 if text.is_empty() {
-                    self.end(Event::NoText(self.server), Status::Failure, out);
+                    self.end(ClientEvent::NoText(self.server), Status::Failure, out);
                 } else {
-                    self.end(Event::Heard(text), Status::Success, out);
+                    self.end(ClientEvent::Heard(text), Status::Success, out);
                 }
             }
             (State::Reading { .. }, Input::Closed { reason: CloseReason::Reset, .. }) => {
-                self.end(Event::Reset(self.server), Status::Failure, out);
+                self.end(ClientEvent::Reset(self.server), Status::Failure, out);
             }
-            (
-                State::Connecting { conn, give_up_at } | State::Reading { conn, give_up_at, .. },
-                Input::Timeout,
-            ) if *give_up_at <= now => {
+            (State::Connecting { conn, .. } | State::Reading { conn, .. }, Input::Timeout) => {
                 out.abort(*conn);
-                self.end(Event::NoAnswer(self.timeout), Status::Failure, out);
+                self.end(ClientEvent::NoAnswer(self.timeout), Status::Failure, out);
             }
             (_, Input::Stop) => {
                 self.state = State::Over;
@@ -217,77 +222,65 @@ impl Machine for Client {
     }
 }
 
-impl System for Greet {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        options: &["text"],
-        bugs: bugs::greet::ALL,
-        ..About::new(
-            "greet",
-            9999,
-            Transport::Tcp,
-            "a text is read to its end before it is decoded, so no character is cut in two",
-        )
-    };
-
-    fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server::new(text(options)))
+/// A server and two clients of it.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    let (most, timeout, text) = (options.timeout * 2, options.timeout, text(options));
+    net.max_time(most + AFTERWARDS);
+    let promises = Promises::DEFAULT.max_messages(1).max_bytes(limits::SEND_BUFFER_LEN);
+    let said = text.clone();
+    let server =
+        net.host("server").listen(ABOUT.port).promises(promises).machine(move |_| Server::new(said.clone()));
+    let clients = ["client-1", "client-2"].map(|name| {
+        let place = net.host(name).promises(promises.max_bytes(0));
+        place.machine(move |boot| Client::new(boot.peer(server), timeout))
+    });
+    net.show(server, |event, f| write!(f, "{}", Escaped(event.to_string().as_bytes())));
+    for client in clients {
+        net.show(client, |event, f| write!(f, "{}", Escaped(event.to_string().as_bytes())));
     }
 
-    fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        bugs::greet::client(options.bug, Client::new(server, options.timeout))
+    let mut whole = net.fold("what a client prints is the whole text", || ());
+    for client in clients {
+        let text = text.clone();
+        whole = whole.on(client, move |(), event, _| match event {
+            ClientEvent::Heard(heard) if heard != text.as_bytes() => {
+                Err(format!("{} heard '{}'", client.peer(), Escaped(heard)))
+            }
+            _ => Ok(()),
+        });
     }
-
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + options.timeout * 2 + AFTERWARDS;
-        scenario.show = |event: &Event, f| write!(f, "{}", Escaped(event.to_string().as_bytes()));
-        let of_server = options.clone();
-        let promises = Promises { max_messages: 1, max_bytes: limits::SEND_BUFFER_LEN, ..Promises::DEFAULT };
-        let binding = Binding::Listener { port: Self::ABOUT.port };
-        let server =
-            scenario.host_promising("server", binding, promises, move |boot| Self::server(&of_server, boot));
-        let (peer, promises) = (scenario.peer(server), Promises { max_bytes: 0, ..promises });
-        for number in 1..=CLIENTS {
-            let options = options.clone();
-            let name = format!("client-{number}");
-            scenario.host_promising(name, Binding::Dialer, promises, move |boot| {
-                Self::client(&options, peer, boot)
-            });
-        }
-        scenario
+    let name = "a client hears only what the server has said to it";
+    let mut counts = net.fold(name, Counts::default).on(server, |counts, ServerEvent::Accepted(_), _| {
+        counts.said += 1;
+        true
+    });
+    for client in clients {
+        counts = counts.on(client, |counts: &mut Counts, event, _| {
+            counts.heard += u64::from(matches!(event, ClientEvent::Heard(_)));
+            let Counts { said, heard } = *counts;
+            if heard <= said {
+                Ok(())
+            } else {
+                Err(format!("it was said {said} times and heard {heard} times"))
+            }
+        });
     }
-
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        let most = options.timeout * 2;
-        let text = text(options);
-        vec![
-            Property::always("what a client prints is the whole text", move |view| {
-                view.events.iter().all(|happened| match &happened.event {
-                    Event::Heard(heard) => heard == text.as_bytes(),
-                    _ => true,
-                })
-            }),
-            Property::always("a client hears only what the server has said to it", |view| {
-                let said = view.of(SERVER).filter(|event| matches!(event, Event::Accepted(_))).count();
-                let heard = view.events.iter().filter(|happened| matches!(happened.event, Event::Heard(_)));
-                heard.count() <= said
-            }),
-            Property::always("a client succeeds exactly when it has heard", |view| {
-                clients().all(|client| {
-                    let heard = matches!(view.of(client).last(), Some(Event::Heard(_)));
-                    view.status(client).is_none_or(|status| (status == Status::Success) == heard)
-                })
-            }),
-            Property::eventually_within("every client ends", most, |view| {
-                clients().all(|client| view.status(client).is_some())
-            }),
-        ]
-    }
+    net.always("a client succeeds exactly when it has heard", move |run| {
+        clients.iter().all(|client| {
+            let heard = matches!(run.events(*client).last(), Some(ClientEvent::Heard(_)));
+            run.status(*client).is_none_or(|status| (status == Status::Success) == heard)
+        })
+    });
+    net.eventually_within("every client ends", most, move |run| {
+        clients.iter().all(|client| run.status(*client).is_some())
+    });
+    net
 }
 
-/// The clients of the scenario.
-fn clients() -> impl Iterator<Item = HostId> {
-    (1..=CLIENTS).map(HostId)
+/// How often the text was said, and heard.
+#[derive(Clone, Copy, Default, Hash)]
+struct Counts {
+    said: u64,
+    heard: u64,
 }

@@ -13,19 +13,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport, bugs};
-use crate::check::Property;
-use crate::host::FIRST_EPHEMERAL_PORT;
+use super::{AFTERWARDS, About, Options, Transport};
 use crate::lawful::Promises;
-use crate::machine::{Boot, BoxedMachine, Input, Machine, Outbox, Peer, Status};
+use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::parts::backoff::{Backoff, Waits};
-use crate::scenario::{Binding, Scenario};
+use crate::scenario::Net;
 use crate::time::Instant;
-use crate::transcript::Happened;
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct HelloUdp;
+/// What is to be known beside the machines.
+pub const ABOUT: About =
+    About::new("hello-udp", 9999, Transport::Udp, "each name is greeted, and asked for again until it is");
 
 /// The names that the client sends, one after another.
 pub const NAMES: [&str; 3] = ["Michael", "Tracy", "Sarah"];
@@ -36,21 +33,26 @@ pub const MAX_ANSWER_LEN: usize = MAX_NAME_LEN + "Hello, !".len();
 /// How often the client sends a name.
 pub const TRIES: u32 = 4;
 
-/// What either role tells the application.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server is bound here.
+/// What the server tells the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerEvent {
+    /// It is bound here.
     Listening(Peer),
-    /// The server has received a name.
+    /// It has received a name.
     Received(Peer),
-    /// The client has sent a name. A terminal does not show it.
+}
+
+/// What the client tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// It has sent a name. A terminal does not show it.
     Asked {
         /// Which of the [`NAMES`].
         name: usize,
         /// How often it was sent before.
         retries: u32,
     },
-    /// The server has answered the client.
+    /// The server has answered.
     Answered {
         /// The name that it greets.
         name: usize,
@@ -61,11 +63,18 @@ pub enum Event {
     NoAnswer(Duration),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(local) => write!(f, "Bind UDP on {}...", local.port().unwrap_or(0)),
             Self::Received(peer) => write!(f, "Received from {peer}."),
+        }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Asked { name, retries } => write!(f, "Asked for {}, try {}", NAMES[*name], retries + 1),
             Self::Answered { text, .. } => f.write_str(text),
             Self::NoAnswer(span) => write!(f, "no answer within {} seconds", span.as_secs_f64()),
@@ -79,23 +88,19 @@ pub struct Server;
 
 impl Machine for Server {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { local } => out.event(Event::Listening(local)),
-            Input::Datagram { peer, bytes } => {
-                out.event(Event::Received(peer));
+            Input::Start { local } => out.event(ServerEvent::Listening(local)),
+            Input::Datagram { peer, bytes, .. } => {
+                out.event(ServerEvent::Received(peer));
                 let name = &bytes[..bytes.len().min(MAX_NAME_LEN)];
-                out.send(peer, &[b"Hello, ", name, b"!"].concat());
+                out.reply(&[b"Hello, ", name, b"!"].concat());
             }
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 
@@ -129,20 +134,20 @@ impl Client {
     }
 
     /// Sends a name, for the first time or again, and waits; or gives up if all tries are used.
-    fn ask(&mut self, name: usize, mut waits: Waits, now: Instant, out: &mut Outbox<Event>) {
+    fn ask(&mut self, name: usize, mut waits: Waits, now: Instant, out: &mut Outbox<ClientEvent>) {
         let retries = TRIES - waits.len() as u32;
         let Some(wait) = waits.next() else {
             self.state = State::Over;
-            out.event(Event::NoAnswer(self.timeout));
+            out.event(ClientEvent::NoAnswer(self.timeout));
             out.done(Status::Failure);
             return;
         };
         out.send(self.server, NAMES[name].as_bytes());
-        out.event(Event::Asked { name, retries });
+        out.event(ClientEvent::Asked { name, retries });
         self.state = State::Waiting { name, waits, resend_at: now + wait };
     }
 
-    fn begin(&mut self, name: usize, now: Instant, out: &mut Outbox<Event>) {
+    fn begin(&mut self, name: usize, now: Instant, out: &mut Outbox<ClientEvent>) {
         if name < NAMES.len() {
             self.ask(name, schedule(self.timeout).waits(0), now, out);
         } else {
@@ -154,21 +159,21 @@ impl Client {
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&self.state, input) {
             (State::Idle, Input::Start { .. }) => self.begin(0, now, out),
-            (State::Waiting { name, .. }, Input::Datagram { peer, bytes }) if peer == self.server => {
+            (State::Waiting { name, .. }, Input::Datagram { peer, bytes, .. }) if peer == self.server => {
                 let name = *name;
                 // Anything else is an answer to a name before, or none at all.
                 if bytes == greeting(name).as_bytes() {
                     let text = String::from_utf8_lossy(bytes).into_owned();
-                    out.event(Event::Answered { name, text });
+                    out.event(ClientEvent::Answered { name, text });
                     self.begin(name + 1, now, out);
                 }
             }
-            (State::Waiting { name, waits, resend_at }, Input::Timeout) if *resend_at <= now => {
+            (State::Waiting { name, waits, .. }, Input::Timeout) => {
                 let (name, waits) = (*name, waits.clone());
                 self.ask(name, waits, now, out);
             }
@@ -200,105 +205,102 @@ fn schedule(timeout: Duration) -> Backoff {
     Backoff::new(tenth, 3, tenth.saturating_mul(3), TRIES).unwrap_or(Backoff::CLASSIC)
 }
 
-impl System for HelloUdp {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        bugs: bugs::hello_udp::ALL,
-        ..About::new(
-            "hello-udp",
-            9999,
-            Transport::Udp,
-            "each name is greeted, and asked for again until it is",
-        )
-    };
+/// A server and a client of it.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    let timeout = options.timeout;
+    let most = timeout * NAMES.len() as u32;
+    net.max_time(most + AFTERWARDS);
+    let one = |max_bytes| Promises::DEFAULT.max_messages(1).max_bytes(max_bytes);
+    let server = net.host("server").udp(ABOUT.port).promises(one(MAX_ANSWER_LEN)).machine(|_| Server);
+    let client = net
+        .host("client")
+        .udp(0)
+        .promises(one(NAMES.iter().map(|name| name.len()).max().unwrap_or(0)))
+        .machine(move |boot| Client::new(boot.peer(server), timeout));
+    net.show(server, fmt::Display::fmt);
+    net.show(client, fmt::Display::fmt);
 
-    fn server(_: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server)
-    }
-
-    fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        bugs::hello_udp::client(options.bug, Client::new(server, options.timeout))
-    }
-
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + options.timeout * NAMES.len() as u32 + AFTERWARDS;
-        scenario.show = <Event as fmt::Display>::fmt;
-        let one = |max_bytes| Promises { max_messages: 1, max_bytes, ..Promises::default() };
-        let binding = Binding::Datagram { port: Self::ABOUT.port, connect: None };
-        let of_server = one(MAX_ANSWER_LEN);
-        let server = scenario.host_promising("server", binding, of_server, |_| Box::new(Server));
-        let (peer, options) = (scenario.peer(server), options.clone());
-        let binding = Binding::Datagram { port: FIRST_EPHEMERAL_PORT, connect: None };
-        let of_client = one(NAMES.iter().map(|name| name.len()).max().unwrap_or(0));
-        scenario.host_promising("client", binding, of_client, move |boot| Self::client(&options, peer, boot));
-        scenario
-    }
-
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        let timeout = options.timeout;
-        vec![
-            Property::always(
-                "a name is greeted by its own greeting, once, before the next is asked for",
-                |view| {
-                    let events: Vec<&Event> = view.of(CLIENT).collect();
-                    events.windows(2).all(|pair| match pair {
-                        [before, Event::Answered { name, text }] => {
-                            *text == greeting(*name) && before.asks_for(*name)
-                        }
-                        // Somebody may have started the client again.
-                        [_, Event::Asked { name: 0, retries: 0 }] => true,
-                        [before, Event::Asked { name, retries: 0 }] => before.answers(name - 1),
-                        [before, Event::Asked { name, .. }] => before.asks_for(*name),
-                        _ => true,
-                    })
-                },
-            ),
-            Property::always("every greeting has cost the server one request", |view| {
-                let answers = view.of(CLIENT).filter(|event| matches!(event, Event::Answered { .. })).count();
-                answers <= view.of(SERVER).filter(|event| matches!(event, Event::Received(_))).count()
-            }),
-            Property::always(
-                "a name is sent no more than four times, and not waited for beyond the timeout",
-                move |view| waits_are_bounded(view.events, timeout),
-            ),
-            Property::eventually_within(
-                "the client ends when all waits are over",
-                timeout * NAMES.len() as u32,
-                |view| view.status(CLIENT).is_some(),
-            ),
-        ]
-    }
-
-    /// The original's client prints answers alone.
-    fn print(event: &Event, to: &mut dyn fmt::Write) -> fmt::Result {
-        match event {
-            Event::Asked { .. } => Ok(()),
-            event => writeln!(to, "{event}"),
-        }
-    }
-}
-
-impl Event {
-    fn asks_for(&self, of: usize) -> bool {
-        matches!(self, Self::Asked { name, .. } if *name == of)
-    }
-
-    fn answers(&self, of: usize) -> bool {
-        matches!(self, Self::Answered { name, .. } if *name == of)
-    }
-}
-
-/// Whether the client has kept its schedule so far.
-fn waits_are_bounded(events: &[Happened<Event>], timeout: Duration) -> bool {
-    let mut asked_at = Instant::START;
-    events.iter().filter(|happened| happened.host == CLIENT).all(|happened| match happened.event {
-        Event::Asked { retries: 0, .. } => {
-            asked_at = happened.at;
+    net.fold("a name is greeted by its own greeting, once, before the next is asked for", || None)
+        .on(client, |last, event, _| follows(last, event));
+    net.fold("every greeting has cost the server one request", Counts::default)
+        .on(server, |counts, event, _| {
+            counts.requests += u64::from(matches!(event, ServerEvent::Received(_)));
             true
-        }
-        Event::Asked { retries, .. } => retries < TRIES && happened.at.since(asked_at) < timeout,
-        _ => happened.at.since(asked_at) <= timeout,
+        })
+        .on(client, |counts: &mut Counts, event, _| {
+            counts.greetings += u64::from(matches!(event, ClientEvent::Answered { .. }));
+            let Counts { requests, greetings } = *counts;
+            if greetings <= requests {
+                Ok(())
+            } else {
+                Err(format!("{greetings} greetings came, and {requests} requests"))
+            }
+        });
+    net.fold("a name is sent no more than four times, and not waited for beyond the timeout", || {
+        Instant::START
     })
+    .on(client, move |asked_at, event, at| {
+        if let ClientEvent::Asked { retries: 0, .. } = event {
+            *asked_at = at;
+        }
+        let waited = at.since(*asked_at);
+        let is_in_time = match event {
+            ClientEvent::Asked { retries, .. } => *retries < TRIES && (*retries == 0 || waited < timeout),
+            _ => waited <= timeout,
+        };
+        if is_in_time {
+            Ok(())
+        } else {
+            Err(format!("{waited:?} after it had asked the client told: {event}"))
+        }
+    });
+    net.eventually_within("the client ends when all waits are over", most, move |run| {
+        run.status(client).is_some()
+    });
+    net
+}
+
+/// How many of each there were.
+#[derive(Clone, Copy, Default, Hash)]
+struct Counts {
+    requests: u64,
+    greetings: u64,
+}
+
+/// What a client told last, but for its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Told {
+    Asked(usize),
+    Answered(usize),
+}
+
+/// Whether a client may tell this after what it told last.
+fn follows(last: &mut Option<Told>, event: &ClientEvent) -> Result<(), String> {
+    let before = *last;
+    let (told, follows) = match event {
+        ClientEvent::Answered { name, text } => {
+            (Told::Answered(*name), before == Some(Told::Asked(*name)) && *text == greeting(*name))
+        }
+        // Somebody may have started the client again.
+        ClientEvent::Asked { name: 0, retries: 0 } => (Told::Asked(0), true),
+        ClientEvent::Asked { name, retries: 0 } => {
+            (Told::Asked(*name), before == Some(Told::Answered(name - 1)))
+        }
+        ClientEvent::Asked { name, .. } => (Told::Asked(*name), before == Some(Told::Asked(*name))),
+        ClientEvent::NoAnswer(_) => return Ok(()),
+    };
+    *last = Some(told);
+    if follows { Ok(()) } else { Err(format!("'{event}' came after {before:?}")) }
+}
+
+/// Writes what a terminal shows of an event of the client: answers alone, as the original's.
+///
+/// # Errors
+/// As `to` fails.
+pub fn print_client(event: &ClientEvent, to: &mut dyn fmt::Write) -> fmt::Result {
+    match event {
+        ClientEvent::Asked { .. } => Ok(()),
+        event => writeln!(to, "{event}"),
+    }
 }

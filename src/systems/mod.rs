@@ -8,7 +8,20 @@
 
 mod altered;
 mod escaped;
+pub mod greet;
+pub mod greeter;
+pub mod hello_tcp;
+pub mod hello_udp;
+pub mod http;
 mod options;
+pub mod select_echo;
+pub mod suffix_echo;
+pub mod tcp_chat;
+pub mod tcp_deadlock;
+pub mod tcp_sixteen;
+pub mod udp_broadcast;
+pub mod udp_chat;
+pub mod udp_local;
 pub mod udp_remote;
 
 use std::fmt::{self, Display};

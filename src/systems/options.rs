@@ -38,6 +38,8 @@ pub struct Options {
     pub path: String,
     /// Further addresses of the server, tried in order where one before cannot be reached (http).
     pub fallbacks: Vec<Peer>,
+    /// Where the datagram goes, if not to everybody (udp-broadcast).
+    pub broadcast_to: Option<Peer>,
     /// Whether what a member says goes to the others only (udp-chat).
     pub not_to_sender: bool,
     /// How long a client waits for an answer where the protocol does not say.
@@ -49,8 +51,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// How many bytes tcp-deadlock's client sends unless told otherwise: more than all buffers on the way hold.
-    pub const BYTES: u64 = 1024 * 1024;
+    /// How many bytes tcp-deadlock's client sends unless told otherwise: more than all buffers there and back hold.
+    pub const BYTES: u64 = 160 * 1024;
 
     /// One of the protocol's own delays, scaled.
     ///
@@ -84,6 +86,7 @@ impl Default for Options {
             host: "server".to_owned(),
             path: "/".to_owned(),
             fallbacks: Vec::new(),
+            broadcast_to: None,
             not_to_sender: false,
             timeout: Duration::from_secs(5),
             time_scale: 1.0,

@@ -11,58 +11,68 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport, bugs};
-use crate::check::Property;
-use crate::machine::{
-    Boot, BoxedMachine, CloseReason, Conn, ConnectError, Input, Machine, Outbox, Peer, Status,
-};
+use super::{AFTERWARDS, About, Options, Transport};
+use crate::machine::{CloseReason, Conn, ConnectError, Input, Machine, Outbox, Peer, Status};
 use crate::parts::per_conn::PerConn;
-use crate::scenario::{Binding, Scenario};
+use crate::scenario::Net;
 use crate::time::Instant;
 use crate::wire::exact::{EarlyEnd, Exact};
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct TcpSixteen;
+/// What is to be known beside the machines.
+pub const ABOUT: About = About::new(
+    "tcp-sixteen",
+    1060,
+    Transport::Tcp,
+    "both sides read exactly sixteen bytes, however the stream is cut",
+);
 
 /// What the client says.
 pub const HELLO: &[u8; 16] = b"Hi there, server";
 /// What the server says.
 pub const FAREWELL: &[u8; 16] = b"Farewell, client";
 
-/// What either role tells the application.
+/// What the server tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server is bound here.
+pub enum ServerEvent {
+    /// It is bound here.
     Listening(Peer),
-    /// The server is ready for the next client.
+    /// It is ready for the next client.
     WaitingToAccept,
-    /// A client has connected to the server.
+    /// A client has connected.
     Accepted {
         /// The client's address.
         peer: Peer,
         /// The server's own address of this connection.
         local: Peer,
     },
-    /// The server has read a client's sixteen bytes.
+    /// It has read a client's sixteen bytes.
     Incoming(Vec<u8>),
-    /// The server has answered and closed.
+    /// It has answered and closed.
     Replied,
-    /// A stream ended before its sixteen bytes were there.
+    /// A client's stream ended before its sixteen bytes were there.
     EndedEarly(EarlyEnd),
-    /// A stream was reset before its sixteen bytes were there.
+    /// A client's stream was reset before its sixteen bytes were there.
     Reset(Peer),
-    /// The client's end of the connection has this address.
+}
+
+/// What the client tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// Its end of the connection has this address.
     Assigned(Peer),
-    /// The client has read the server's sixteen bytes.
+    /// It has read the server's sixteen bytes.
     ServerSaid(Vec<u8>),
-    /// The client could not connect.
+    /// The stream ended before its sixteen bytes were there.
+    EndedEarly(EarlyEnd),
+    /// The stream was reset before its sixteen bytes were there.
+    Reset(Peer),
+    /// It could not connect.
     NoConnection(Peer, ConnectError),
-    /// The client had no answer in this time.
+    /// It had no answer in this time.
     NoAnswer(Duration),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(local) => write!(f, "Listening at {local}"),
@@ -78,8 +88,17 @@ impl fmt::Display for Event {
             Self::Replied => f.write_str("  Reply sent, socket closed"),
             Self::EndedEarly(early) => early.fmt(f),
             Self::Reset(peer) => write!(f, "the connection with {peer} was reset"),
+        }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Assigned(local) => write!(f, "Client has been assigned socket name {local}"),
             Self::ServerSaid(message) => write!(f, "The server said b'{}'", message.escape_ascii()),
+            Self::EndedEarly(early) => early.fmt(f),
+            Self::Reset(peer) => write!(f, "the connection with {peer} was reset"),
             Self::NoConnection(peer, reason) => write!(f, "cannot connect to {peer}: {reason}"),
             Self::NoAnswer(span) => write!(f, "no answer within {} seconds", span.as_secs_f64()),
         }
@@ -89,7 +108,7 @@ impl fmt::Display for Event {
 /// Serves each connection by a [`Call`] of its own, so that an idle client keeps nobody waiting.
 #[derive(Debug)]
 pub struct Server {
-    calls: PerConn<Call, fn(Peer) -> Call>,
+    calls: PerConn<Call>,
 }
 
 impl Default for Server {
@@ -100,16 +119,16 @@ impl Default for Server {
 
 impl Machine for Server {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
             Input::Start { local } => {
-                out.event(Event::Listening(local));
-                out.event(Event::WaitingToAccept);
+                out.event(ServerEvent::Listening(local));
+                out.event(ServerEvent::WaitingToAccept);
             }
             Input::Stop => out.done(Status::Success),
-            input => self.calls.handle(input, now, out),
+            input => out.pass_on(&mut self.calls, input, now),
         }
     }
 
@@ -140,45 +159,42 @@ impl Call {
         Self { peer, message: Some(Exact::new(HELLO.len())) }
     }
 
-    fn end(&mut self, event: Event, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ServerEvent, out: &mut Outbox<ServerEvent>) {
         self.message = None;
         out.event(event);
-        out.event(Event::WaitingToAccept);
+        out.event(ServerEvent::WaitingToAccept);
     }
 }
 
 impl Machine for Call {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         let Some(message) = &mut self.message else { return };
         match input {
-            Input::Connected { peer, local, .. } => out.event(Event::Accepted { peer, local }),
+            Input::Connected { peer, local, .. } => out.event(ServerEvent::Accepted { peer, local }),
             Input::Received { conn, bytes } => {
                 // What comes after the sixteen bytes is nobody's message.
                 let _surplus = message.push(bytes);
                 if let Some(sixteen) = message.message() {
-                    out.event(Event::Incoming(sixteen.to_vec()));
-                    out.write(conn, FAREWELL);
+                    out.event(ServerEvent::Incoming(sixteen.to_vec()));
+                    // It fits: nothing was written before.
+                    let _fits_len = out.write(conn, FAREWELL);
                     out.close(conn);
-                    self.end(Event::Replied, out);
+                    self.end(ServerEvent::Replied, out);
                 }
             }
             Input::Eof { conn } => {
                 let early = message.finish().err();
                 out.close(conn);
                 if let Some(early) = early {
-                    self.end(Event::EndedEarly(early), out);
+                    self.end(ServerEvent::EndedEarly(early), out);
                 }
             }
-            Input::Closed { .. } => self.end(Event::Reset(self.peer), out),
+            Input::Closed { .. } => self.end(ServerEvent::Reset(self.peer), out),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 
     fn fingerprint(&self, _now: Instant, mut to: &mut dyn Hasher) -> bool {
@@ -213,7 +229,7 @@ impl Client {
         Self { server, timeout, state: State::Idle }
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = State::Over;
         out.event(event);
         out.done(status);
@@ -222,27 +238,28 @@ impl Client {
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&mut self.state, input) {
             (State::Idle, Input::Start { .. }) => {
                 let conn = out.connect(self.server);
                 self.state = State::Connecting { conn, give_up_at: now + self.timeout };
             }
             (State::Connecting { .. }, Input::Connected { conn, local, .. }) => {
-                out.event(Event::Assigned(local));
-                out.write(conn, HELLO);
+                out.event(ClientEvent::Assigned(local));
+                // It fits: nothing was written before.
+                let _fits_len = out.write(conn, HELLO);
                 let reply = Exact::new(FAREWELL.len());
                 self.state = State::Reading { conn, reply, give_up_at: now + self.timeout };
             }
             (State::Connecting { .. }, Input::ConnectFailed { peer, reason, .. }) => {
-                self.end(Event::NoConnection(peer, reason), Status::Failure, out);
+                self.end(ClientEvent::NoConnection(peer, reason), Status::Failure, out);
             }
             (State::Reading { conn, reply, .. }, Input::Received { bytes, .. }) => {
                 let _surplus = reply.push(bytes);
                 if let Some(sixteen) = reply.message() {
-                    let said = Event::ServerSaid(sixteen.to_vec());
+                    let said = ClientEvent::ServerSaid(sixteen.to_vec());
                     out.close(*conn);
                     self.end(said, Status::Success, out);
                 }
@@ -250,18 +267,15 @@ impl Machine for Client {
             (State::Reading { conn, reply, .. }, Input::Eof { .. }) => {
                 if let Err(early) = reply.finish() {
                     out.close(*conn);
-                    self.end(Event::EndedEarly(early), Status::Failure, out);
+                    self.end(ClientEvent::EndedEarly(early), Status::Failure, out);
                 }
             }
             (State::Reading { .. }, Input::Closed { reason: CloseReason::Reset, .. }) => {
-                self.end(Event::Reset(self.server), Status::Failure, out);
+                self.end(ClientEvent::Reset(self.server), Status::Failure, out);
             }
-            (
-                State::Connecting { conn, give_up_at } | State::Reading { conn, give_up_at, .. },
-                Input::Timeout,
-            ) if *give_up_at <= now => {
+            (State::Connecting { conn, .. } | State::Reading { conn, .. }, Input::Timeout) => {
                 out.abort(*conn);
-                self.end(Event::NoAnswer(self.timeout), Status::Failure, out);
+                self.end(ClientEvent::NoAnswer(self.timeout), Status::Failure, out);
             }
             (_, Input::Stop) => {
                 self.state = State::Over;
@@ -291,59 +305,35 @@ impl Machine for Client {
     }
 }
 
-impl System for TcpSixteen {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        bugs: bugs::tcp_sixteen::ALL,
-        ..About::new(
-            "tcp-sixteen",
-            1060,
-            Transport::Tcp,
-            "both sides read exactly sixteen bytes, however the stream is cut",
-        )
-    };
+/// A server and a client of it.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    let (timeout, most) = (options.timeout, options.timeout * 2);
+    net.max_time(most + AFTERWARDS);
+    let server = net.host("server").listen(ABOUT.port).machine(|_| Server::default());
+    let client = net.host("client").machine(move |boot| Client::new(boot.peer(server), timeout));
+    net.show(server, |event, f| f.write_str(event.to_string().replace("\n  ", "; ").trim_start()));
+    net.show(client, fmt::Display::fmt);
 
-    fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        bugs::tcp_sixteen::server(options.bug)
-    }
-
-    fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        bugs::tcp_sixteen::client(options, server)
-            .unwrap_or_else(|| Box::new(Client::new(server, options.timeout)))
-    }
-
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + options.timeout * 2 + AFTERWARDS;
-        scenario.show = |event: &Event, f| f.write_str(event.to_string().replace("\n  ", "; ").trim_start());
-        let binding = Binding::Listener { port: Self::ABOUT.port };
-        let (of_server, of_client) = (options.clone(), options.clone());
-        let server = scenario.host("server", binding, move |boot| Self::server(&of_server, boot));
-        let peer = scenario.peer(server);
-        scenario.host("client", Binding::Dialer, move |boot| Self::client(&of_client, peer, boot));
-        scenario
-    }
-
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        let most = options.timeout * 2;
-        vec![
-            Property::always("what is read is what was said, whole", |view| {
-                let of_server = view.of(SERVER).all(|event| match event {
-                    Event::Incoming(message) => message == HELLO,
-                    _ => true,
-                });
-                of_server
-                    && view.of(CLIENT).all(|event| match event {
-                        Event::ServerSaid(message) => message == FAREWELL,
-                        _ => true,
-                    })
-            }),
-            Property::always("the client hears the farewell only after the server has read", |view| {
-                let heard = view.of(CLIENT).any(|event| matches!(event, Event::ServerSaid(_)));
-                !heard || view.of(SERVER).any(|event| matches!(event, Event::Incoming(_)))
-            }),
-            Property::eventually_within("the client ends", most, |view| view.status(CLIENT).is_some()),
-        ]
-    }
+    net.fold("what is read is what was said, whole", || ())
+        .on(server, |(), event, _| match event {
+            ServerEvent::Incoming(message) => message == HELLO,
+            _ => true,
+        })
+        .on(client, |(), event, _| match event {
+            ClientEvent::ServerSaid(message) => message == FAREWELL,
+            _ => true,
+        });
+    // How many clients were read from and have not heard the farewell.
+    net.fold("the client hears the farewell only after the server has read", || 0_u32)
+        .on(server, |unheard, event, _| {
+            *unheard += u32::from(matches!(event, ServerEvent::Incoming(_)));
+            true
+        })
+        .on(client, |unheard, event, _| {
+            let heard = u32::from(matches!(event, ClientEvent::ServerSaid(_)));
+            unheard.checked_sub(heard).map(|left| *unheard = left).is_some()
+        });
+    net.eventually_within("the client ends", most, move |run| run.status(client).is_some());
+    net
 }

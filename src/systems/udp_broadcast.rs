@@ -16,48 +16,61 @@ use std::time::Duration;
 
 use super::altered::is_at_most_altered;
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
-use crate::HostId;
-use crate::check::Property;
-use crate::host::FIRST_EPHEMERAL_PORT;
+use super::{AFTERWARDS, About, Options, Transport};
 use crate::lawful::Promises;
-use crate::machine::{Boot, BoxedMachine, Input, Machine, Outbox, Peer, Status};
-use crate::scenario::{Binding, Scenario};
+use crate::machine::{Input, Machine, Outbox, Peer, Status};
+use crate::scenario::Net;
 use crate::time::Instant;
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct UdpBroadcast;
+/// What is to be known beside the machines.
+pub const ABOUT: About = About {
+    broadcasts: true,
+    one_server: true,
+    ..About::new(
+        "udp-broadcast",
+        1060,
+        Transport::Udp,
+        "one datagram to everybody on the network, whoever listens",
+    )
+};
 
 /// What the client says to everybody.
 pub const MESSAGE: &[u8; 19] = b"Broadcast datagram!";
 
-/// The listeners of a simulated run.
-const LISTENERS: [HostId; 3] = [SERVER, HostId(2), HostId(3)];
-
-/// What either role tells the application.
+/// What a server tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server is bound here.
+pub enum ServerEvent {
+    /// It is bound here.
     Listening(Peer),
-    /// The server has heard something.
+    /// It has heard something.
     Heard {
         /// From whom.
         peer: Peer,
         /// What.
         text: Vec<u8>,
     },
-    /// The client has sent its datagram to this address. A terminal does not show it.
+}
+
+/// What the client tells the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// It has sent its datagram to this address. A terminal does not show it.
     Sent(Peer),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(local) => write!(f, "Listening for datagrams at {local}"),
             Self::Heard { peer, text } => write!(f, "The client at {peer} says: '{}'", Escaped(text)),
-            Self::Sent(to) => write!(f, "Sent to {to}"),
         }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Sent(to) = self;
+        write!(f, "Sent to {to}")
     }
 }
 
@@ -67,19 +80,17 @@ pub struct Server;
 
 impl Machine for Server {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { local } => out.event(Event::Listening(local)),
-            Input::Datagram { peer, bytes } => out.event(Event::Heard { peer, text: bytes.to_vec() }),
+            Input::Start { local } => out.event(ServerEvent::Listening(local)),
+            Input::Datagram { peer, bytes, .. } => {
+                out.event(ServerEvent::Heard { peer, text: bytes.to_vec() })
+            }
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 
     fn fingerprint(&self, _now: Instant, _to: &mut dyn Hasher) -> bool {
@@ -102,18 +113,14 @@ impl Client {
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ClientEvent>) {
         if let Input::Start { .. } = input {
             out.send(self.to, MESSAGE);
-            out.event(Event::Sent(self.to));
+            out.event(ClientEvent::Sent(self.to));
             out.done(Status::Success);
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 
     fn fingerprint(&self, _now: Instant, _to: &mut dyn Hasher) -> bool {
@@ -121,77 +128,65 @@ impl Machine for Client {
     }
 }
 
-impl System for UdpBroadcast {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        broadcasts: true,
-        one_server: true,
-        ..About::new(
-            "udp-broadcast",
-            1060,
-            Transport::Udp,
-            "one datagram to everybody on the network, whoever listens",
-        )
-    };
+/// Three servers, and a client.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    net.max_time(AFTERWARDS);
+    let silent = Promises::DEFAULT.max_messages(0).max_bytes(0);
+    let once = Promises::DEFAULT.max_messages(1).max_bytes(MESSAGE.len());
+    let everybody = Peer::V4 { ip: Ipv4Addr::BROADCAST, port: ABOUT.port };
+    let to = options.broadcast_to.unwrap_or(everybody);
+    let server = |name: &str| net.host(name).udp(ABOUT.port).promises(silent).machine(|_| Server);
+    let first = server("server");
+    let client = net.host("client").udp(0).promises(once).machine(move |_| Client::new(to));
+    let servers = [first, server("server-2"), server("server-3")];
+    servers.iter().for_each(|server| net.show(*server, fmt::Display::fmt));
+    net.show(client, fmt::Display::fmt);
 
-    fn server(_: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server)
+    let (mut heard, from) =
+        (net.fold("what a listener hears is the broadcast, and comes from the client", || ()), client.peer());
+    for server in servers {
+        heard = heard.on(server, move |(), event, _| match event {
+            ServerEvent::Heard { peer, text } if *peer != from || !is_at_most_altered(text, MESSAGE) => {
+                Err(format!("'{}' came from {peer}", Escaped(text)))
+            }
+            _ => Ok(()),
+        });
     }
+    // The network may double a datagram once.
+    let name = "a listener hears a broadcast no more than twice, and none that was not sent";
+    let mut count = net.fold(name, Counts::default).on(client, |counts, ClientEvent::Sent(_), _| {
+        counts.sent += 1;
+        true
+    });
+    for (index, server) in servers.into_iter().enumerate() {
+        count = count.on(server, move |counts: &mut Counts, event, _| {
+            counts.heard[index] += u32::from(matches!(event, ServerEvent::Heard { .. }));
+            let (heard, sent) = (counts.heard[index], counts.sent);
+            if heard <= 2 * sent {
+                Ok(())
+            } else {
+                Err(format!("it was sent {sent} times and heard {heard} times"))
+            }
+        });
+    }
+    net.eventually_within("the client ends at once", Duration::ZERO, move |run| {
+        run.status(client) == Some(Status::Success)
+    });
+    net
+}
 
-    fn client(_: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Client::new(server))
-    }
+/// How often there was a broadcast.
+#[derive(Default, Hash)]
+struct Counts {
+    sent: u32,
+    heard: [u32; 3],
+}
 
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + AFTERWARDS;
-        scenario.show = <Event as fmt::Display>::fmt;
-        let silent = Promises { max_messages: 0, max_bytes: 0, ..Promises::default() };
-        let once = Promises { max_messages: 1, max_bytes: MESSAGE.len(), ..Promises::default() };
-        let port = Self::ABOUT.port;
-        let listener = Binding::Datagram { port, connect: None };
-        let dialer = Binding::Datagram { port: FIRST_EPHEMERAL_PORT, connect: None };
-        let everybody: Peer = (Ipv4Addr::BROADCAST.into(), port).into();
-        let options = options.clone();
-        scenario.host_promising("server", listener, silent, |_| Box::new(Server));
-        scenario.host_promising("client", dialer, once, move |boot| Self::client(&options, everybody, boot));
-        scenario.host_promising("server-2", listener, silent, |_| Box::new(Server));
-        scenario.host_promising("server-3", listener, silent, |_| Box::new(Server));
-        scenario
-    }
-
-    fn properties(_: &Options) -> Vec<Property<Event>> {
-        vec![
-            Property::always("what a listener hears is the broadcast, and comes from the client", |view| {
-                let client = CLIENT.address(FIRST_EPHEMERAL_PORT);
-                LISTENERS.into_iter().flat_map(|listener| view.of(listener)).all(|event| match event {
-                    Event::Heard { peer, text } => *peer == client && is_at_most_altered(text, MESSAGE),
-                    _ => true,
-                })
-            }),
-            // The network may double a datagram once.
-            Property::always(
-                "a listener hears a broadcast no more than twice, and none that was not sent",
-                |view| {
-                    let sent = view.of(CLIENT).filter(|event| matches!(event, Event::Sent(_))).count();
-                    LISTENERS.into_iter().all(|listener| {
-                        let heard = view.of(listener).filter(|event| matches!(event, Event::Heard { .. }));
-                        heard.count() <= 2 * sent
-                    })
-                },
-            ),
-            Property::eventually_within("the client ends at once", Duration::ZERO, |view| {
-                view.status(CLIENT) == Some(Status::Success)
-            }),
-        ]
-    }
-
-    /// The original's client prints nothing.
-    fn print(event: &Event, to: &mut dyn fmt::Write) -> fmt::Result {
-        match event {
-            Event::Sent(_) => Ok(()),
-            event => writeln!(to, "{event}"),
-        }
-    }
+/// Writes what a terminal shows of an event of the client: nothing, as the original's.
+///
+/// # Errors
+/// None.
+pub fn print_client(_: &ClientEvent, _: &mut dyn fmt::Write) -> fmt::Result {
+    Ok(())
 }

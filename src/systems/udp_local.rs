@@ -8,37 +8,41 @@
 //! The client asks once, takes one reply from its server alone, and waits for it within bounds. In a simulated run a
 //! stranger answers it too, and sooner. (Rows S01 to S08.)
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport, bugs};
-use crate::check::Property;
-use crate::host::FIRST_EPHEMERAL_PORT;
-use crate::machine::{Boot, BoxedMachine, Input, Machine, Outbox, Peer, Status};
-use crate::scenario::{Binding, Scenario};
+use super::{AFTERWARDS, About, Options, Transport};
+use crate::machine::{Input, Machine, Outbox, Peer, Status};
+use crate::scenario::Net;
 use crate::time::Instant;
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct UdpLocal;
+/// What is to be known beside the machines.
+pub const ABOUT: About =
+    About::new("udp-local", 1060, Transport::Udp, "every datagram is answered with its length");
 
-/// What either role tells the application.
+/// What the server tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server is bound here.
+pub enum ServerEvent {
+    /// It is bound here.
     Listening(Peer),
-    /// A client has said something to the server.
+    /// A client has said something.
     Asked {
         /// Who.
         peer: Peer,
         /// What.
         text: Vec<u8>,
     },
-    /// The client's socket has this address.
+}
+
+/// What the client tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// Its socket has this address.
     Assigned(Peer),
-    /// The server has answered the client.
+    /// The server has answered.
     Replied {
         /// From where.
         peer: Peer,
@@ -49,11 +53,18 @@ pub enum Event {
     NoReply(Duration),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(local) => write!(f, "Listening at {local}"),
             Self::Asked { peer, text } => write!(f, "The client at {peer} says '{}'", Escaped(text)),
+        }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Assigned(local) => write!(f, "The OS assigned me the address {local}"),
             Self::Replied { peer, text } => write!(f, "The server {peer} replied '{}'", Escaped(text)),
             Self::NoReply(span) => write!(f, "No reply within {} seconds", span.as_secs_f64()),
@@ -67,22 +78,18 @@ pub struct Server;
 
 impl Machine for Server {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { local } => out.event(Event::Listening(local)),
-            Input::Datagram { peer, bytes } => {
-                out.event(Event::Asked { peer, text: bytes.to_vec() });
-                out.send_fmt(peer, format_args!("Your data was {} bytes long", bytes.len()));
+            Input::Start { local } => out.event(ServerEvent::Listening(local)),
+            Input::Datagram { peer, bytes, .. } => {
+                out.event(ServerEvent::Asked { peer, text: bytes.to_vec() });
+                out.reply_fmt(format_args!("Your data was {} bytes long", bytes.len()));
             }
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 
     fn fingerprint(&self, _now: Instant, _to: &mut dyn Hasher) -> bool {
@@ -115,7 +122,7 @@ impl Client {
         Self { server, message: format!("The time is {local_time}"), timeout, state: State::Idle }
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = State::Over;
         out.event(event);
         out.done(status);
@@ -124,20 +131,20 @@ impl Client {
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&self.state, input) {
             (State::Idle, Input::Start { local }) => {
                 out.send(self.server, self.message.as_bytes());
-                out.event(Event::Assigned(local));
+                out.event(ClientEvent::Assigned(local));
                 self.state = State::Waiting { give_up_at: now + self.timeout };
             }
-            (State::Waiting { .. }, Input::Datagram { peer, bytes }) if peer == self.server => {
-                self.end(Event::Replied { peer, text: bytes.to_vec() }, Status::Success, out);
+            (State::Waiting { .. }, Input::Datagram { peer, bytes, .. }) if peer == self.server => {
+                self.end(ClientEvent::Replied { peer, text: bytes.to_vec() }, Status::Success, out);
             }
-            (State::Waiting { give_up_at }, Input::Timeout) if *give_up_at <= now => {
-                self.end(Event::NoReply(self.timeout), Status::Failure, out);
+            (State::Waiting { .. }, Input::Timeout) => {
+                self.end(ClientEvent::NoReply(self.timeout), Status::Failure, out);
             }
             (_, Input::Stop) => {
                 self.state = State::Over;
@@ -172,75 +179,53 @@ struct Stranger {
 
 impl Machine for Stranger {
     type Command = ();
-    type Event = Event;
+    type Event = ();
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<()>) {
         if let Input::Start { .. } = input {
             out.send(self.client, b"Your data was lost");
             out.done(Status::Success);
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
-impl System for UdpLocal {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        bugs: bugs::udp_local::ALL,
-        ..About::new("udp-local", 1060, Transport::Udp, "every datagram is answered with its length")
-    };
+/// A server, a client of it, and a stranger.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    let timeout = options.timeout;
+    net.max_time(timeout + AFTERWARDS);
+    let server = net.host("server").udp(ABOUT.port).machine(|_| Server);
+    let local_time = options.local_time.clone();
+    let client =
+        net.host("client").udp(0).machine(move |boot| Client::new(boot.peer(server), &local_time, timeout));
+    net.host("stranger").udp(0).machine(move |boot| Stranger { client: boot.peer(client) });
+    net.show(server, fmt::Display::fmt);
+    net.show(client, fmt::Display::fmt);
 
-    fn server(_: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server)
-    }
-
-    fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        bugs::udp_local::client(options, server)
-            .unwrap_or_else(|| Box::new(Client::new(server, &options.local_time, options.timeout)))
-    }
-
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + options.timeout + AFTERWARDS;
-        scenario.show = <Event as fmt::Display>::fmt;
-        let binding = Binding::Datagram { port: Self::ABOUT.port, connect: None };
-        let server = scenario.host("server", binding, |_| Box::new(Server));
-        let (peer, options) = (scenario.peer(server), options.clone());
-        let binding = Binding::Datagram { port: FIRST_EPHEMERAL_PORT, connect: None };
-        let client = scenario.host("client", binding, move |boot| Self::client(&options, peer, boot));
-        let client = scenario.peer(client);
-        scenario.host("stranger", binding, move |_| Box::new(Stranger { client }));
-        scenario
-    }
-
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        let timeout = options.timeout;
-        vec![
-            Property::always("a reply tells the length of what the server was asked", |view| {
-                let asked: Vec<String> = view.of(SERVER).filter_map(Event::reply_due).collect();
-                view.of(CLIENT).all(|event| match event {
-                    Event::Replied { text, .. } => asked.iter().any(|reply| reply.as_bytes() == text),
-                    _ => true,
-                })
-            }),
-            Property::never("the client takes a second reply", |view| {
-                view.of(CLIENT).filter(|event| matches!(event, Event::Replied { .. })).count() > 1
-            }),
-            Property::eventually_within("the client ends", timeout, |view| view.status(CLIENT).is_some()),
-        ]
-    }
+    net.fold("a reply tells the length of what the server was asked", BTreeSet::new)
+        .on(server, |owed, event, _| {
+            if let ServerEvent::Asked { text, .. } = event {
+                owed.insert(reply(text.len()).into_bytes());
+            }
+            true
+        })
+        .on(client, |owed: &mut BTreeSet<Vec<u8>>, event, _| match event {
+            ClientEvent::Replied { text, .. } if !owed.contains(text) => {
+                Err(format!("the client took '{}', which no request asked for", Escaped(text)))
+            }
+            _ => Ok(()),
+        });
+    net.never("the client takes a second reply", move |run| {
+        // One that was started anew takes one of its own.
+        let own =
+            run.events(client).iter().rev().take_while(|event| !matches!(event, ClientEvent::Assigned(_)));
+        own.filter(|event| matches!(event, ClientEvent::Replied { .. })).count() > 1
+    });
+    net.eventually_within("the client ends", timeout, move |run| run.status(client).is_some());
+    net
 }
 
-impl Event {
-    /// What the server owes for this, if anything.
-    fn reply_due(&self) -> Option<String> {
-        match self {
-            Self::Asked { text, .. } => Some(format!("Your data was {} bytes long", text.len())),
-            _ => None,
-        }
-    }
+/// What answers so many bytes.
+fn reply(len: usize) -> String {
+    format!("Your data was {len} bytes long")
 }

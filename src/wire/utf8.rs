@@ -18,7 +18,7 @@ const MAX_CHAR_LEN: usize = 4;
 /// assert_eq!(utf8.push(b"\xa0\xff!\xe4"), "你\u{fffd}!");
 /// assert_eq!(utf8.finish(), "\u{fffd}"); // the last character was never complete
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Utf8 {
     /// The beginning of a character of which more is to come.
     begun: Vec<u8>,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use lossproof::machine::{CloseReason, Conn, Effect};
-use lossproof::systems::tcp_chat::{Command, Event, MAX_QUEUE_LEN, PATIENCE, Server};
-use lossproof::{Input, Instant, Machine, Outbox};
+use lossproof::machine::{CloseReason, Conn, Effect, Outlet};
+use lossproof::systems::tcp_chat::{MAX_QUEUE_LEN, PATIENCE, Server, ServerEvent};
+use lossproof::{Input, Instant, Machine};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -277,7 +277,7 @@ fn whole_len(bytes: &[u8]) -> usize {
 /// The machine with a world around it: streams with room, that deliver nothing while they are paused.
 struct Real {
     server: Server,
-    out: Outbox<Event>,
+    out: Outlet<ServerEvent>,
     now: Instant,
     members: Vec<RealMember>,
     told: Told,
@@ -296,7 +296,7 @@ struct RealMember {
 
 impl Real {
     fn new() -> Self {
-        let (server, out) = (Server::new(PATIENCE), Outbox::default());
+        let (server, out) = (Server::new(PATIENCE), Outlet::new());
         Self { server, out, now: Instant::START, members: Vec::new(), told: Told::default() }
     }
 
@@ -319,8 +319,8 @@ impl Real {
         self.members.iter_mut().find(|member| member.conn == conn)
     }
 
-    fn give(&mut self, input: Input<'_, Command>) {
-        self.server.handle(input, self.now, &mut self.out);
+    fn give(&mut self, input: Input<'_, ()>) {
+        self.out.feed(&mut self.server, input, self.now);
         assert_eq!(self.out.take_misuse(), None);
         let mut over = Vec::new();
         let (members, told) = (&mut self.members, &mut self.told);
@@ -330,8 +330,8 @@ impl Real {
                 member.flying_len += bytes.len() as u32;
                 told.tell(member.port, bytes);
             }
-            Effect::Event(Event::Said { speaker, text }) => told.said.push((speaker.to_string(), text)),
-            Effect::Event(Event::Dropped(peer)) => told.dropped.push(peer.port().unwrap()),
+            Effect::Event(ServerEvent::Said { speaker, text }) => told.said.push((speaker.to_string(), text)),
+            Effect::Event(ServerEvent::Dropped(peer)) => told.dropped.push(peer.port().unwrap()),
             Effect::Event(_) => {}
             Effect::Pause { conn } => set_paused(members, conn, true),
             Effect::Resume { conn } => set_paused(members, conn, false),

@@ -1,12 +1,16 @@
 //! greet in simulation.
 
-use lossproof::machine::{CloseReason, Effect, limits};
+use lossproof::machine::{CloseReason, Effect, Outlet, limits};
 use lossproof::systems::Options;
-use lossproof::systems::greet::{Client, Event, Greet, MAX_TEXT_LEN, Server, TEXT};
-use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
+use lossproof::systems::greet::{self, Client, ClientEvent, MAX_TEXT_LEN, Server, ServerEvent, TEXT};
+use lossproof::{Input, Instant, Net, Peer, Status};
 use proptest::prelude::*;
 
 use crate::support::{assert_held, assert_run, config, plan_of_others, stormy};
+
+fn net() -> Net {
+    greet::net(&Options::default())
+}
 
 fn saying(text: &str) -> Options {
     Options { text: Some(text.to_owned()), ..Options::default() }
@@ -20,27 +24,27 @@ fn peer() -> Peer {
 #[test]
 fn a_text_that_comes_in_pieces_is_decoded_whole() {
     let plan = "server>client-1 cut every 8 bytes; server>client-1 @10 stall 2s; server>client-2 @9 reset";
-    assert_run::<Greet>("greet", &Options::default(), plan);
+    assert_run("greet", net(), plan);
 }
 
 #[test]
 fn a_crash_and_a_partition_are_no_hang() {
     let plan = "at 12ms crash server; at 3ms partition server|client-2; at 1s restart server; at 2s heal";
-    assert_run::<Greet>("greet-crash", &Options::default(), plan);
+    assert_run("greet-crash", net(), plan);
 }
 
 #[test]
 fn its_properties_hold_in_a_storm() {
-    assert_held::<Greet>(&Options::default(), "", stormy(), 2_000);
-    assert_held::<Greet>(&saying("x"), "server>client-1 cut every 1 byte", stormy(), 1_000);
+    assert_held(net(), "", stormy(), 2_000);
+    assert_held(greet::net(&saying("x")), "server>client-1 cut every 1 byte", stormy(), 1_000);
 }
 
 proptest! {
     #![proptest_config(config(300))]
 
     #[test]
-    fn its_properties_hold_under_any_plan(plan in plan_of_others::<Greet>(&Options::default())) {
-        assert_held::<Greet>(&Options::default(), &plan.to_string(), stormy(), 2);
+    fn its_properties_hold_under_any_plan(plan in plan_of_others(net())) {
+        assert_held(net(), &plan.to_string(), stormy(), 2);
     }
 }
 
@@ -57,7 +61,7 @@ mod parity {
 
         #[test]
         fn it_is_the_same_in_both_worlds(plan in stream_plan(&clients_both_ways(2), 28, 6), seed in any::<u64>()) {
-            assert_parity::<Greet>(&Options::default(), &plan, stormy(), seed);
+            assert_parity(net(), &plan, stormy(), seed);
         }
     }
 
@@ -70,7 +74,7 @@ mod parity {
             "server>client-1 cut every 1 byte; at 16ms skew client-1 +3s",
             "server>client-1 @0 stall 9s",
         ] {
-            assert_parity::<Greet>(&Options::default(), &plan.parse().unwrap(), Profile::default(), 1);
+            assert_parity(net(), &plan.parse().unwrap(), Profile::default(), 1);
         }
     }
 }
@@ -80,12 +84,12 @@ mod parity {
 fn a_long_text_waits_for_room() {
     let text = "长".repeat(30);
     let mut server = Server::new(text.clone());
-    let mut out = Outbox::default();
+    let mut out = Outlet::new();
     let (slow, gone) = (out.accept(7), out.accept(7));
     for conn in [slow, gone] {
-        server.handle(Input::Connected { conn, peer: peer(), local: peer() }, Instant::START, &mut out);
+        out.feed(&mut server, Input::Connected { conn, peer: peer(), local: peer() }, Instant::START);
     }
-    server.handle(Input::Closed { conn: gone, reason: CloseReason::Reset }, Instant::START, &mut out);
+    out.feed(&mut server, Input::Closed { conn: gone, reason: CloseReason::Reset }, Instant::START);
     let (mut said, mut closed) = (Vec::new(), false);
     while !closed {
         out.drain(|effect| match effect {
@@ -97,17 +101,17 @@ fn a_long_text_waits_for_room() {
             _ => {}
         });
         if out.credit(slow, 7) {
-            server.handle(Input::Writable { conn: slow }, Instant::START, &mut out);
+            out.feed(&mut server, Input::Writable { conn: slow }, Instant::START);
         }
     }
     assert_eq!(String::from_utf8(said).unwrap(), text);
 }
 
 /// What a client makes of these bytes and the end.
-fn heard(len: usize) -> Vec<(Event, Status)> {
+fn heard(len: usize) -> Vec<(ClientEvent, Status)> {
     let mut client = Client::new(peer(), std::time::Duration::from_secs(5));
-    let mut out = Outbox::default();
-    client.handle(Input::Start { local: peer() }, Instant::START, &mut out);
+    let mut out = Outlet::new();
+    out.feed(&mut client, Input::Start { local: peer() }, Instant::START);
     let mut conn = None;
     out.drain(|effect| {
         if let Effect::Connect { conn: dialed, .. } = effect {
@@ -116,11 +120,11 @@ fn heard(len: usize) -> Vec<(Event, Status)> {
     });
     let conn = conn.unwrap();
     out.connected(conn, limits::SEND_BUFFER_LEN as u32);
-    client.handle(Input::Connected { conn, peer: peer(), local: peer() }, Instant::START, &mut out);
+    out.feed(&mut client, Input::Connected { conn, peer: peer(), local: peer() }, Instant::START);
     for slice in vec![b'x'; len].chunks(1000) {
-        client.handle(Input::Received { conn, bytes: slice }, Instant::START, &mut out);
+        out.feed(&mut client, Input::Received { conn, bytes: slice }, Instant::START);
     }
-    client.handle(Input::Eof { conn }, Instant::START, &mut out);
+    out.feed(&mut client, Input::Eof { conn }, Instant::START);
     let (mut told, mut ended) = (Vec::new(), Vec::new());
     out.drain(|effect| match effect {
         Effect::Event(event) => told.push(event),
@@ -133,17 +137,17 @@ fn heard(len: usize) -> Vec<(Event, Status)> {
 /// S49: its bound.
 #[test]
 fn a_text_may_have_its_full_length_and_not_one_byte_more() {
-    assert_eq!(heard(MAX_TEXT_LEN), [(Event::Heard(vec![b'x'; MAX_TEXT_LEN]), Status::Success)]);
-    assert_eq!(heard(MAX_TEXT_LEN + 1), [(Event::TooLong, Status::Failure)]);
-    assert_eq!(heard(0), [(Event::NoText(peer()), Status::Failure)]);
+    assert_eq!(heard(MAX_TEXT_LEN), [(ClientEvent::Heard(vec![b'x'; MAX_TEXT_LEN]), Status::Success)]);
+    assert_eq!(heard(MAX_TEXT_LEN + 1), [(ClientEvent::TooLong, Status::Failure)]);
+    assert_eq!(heard(0), [(ClientEvent::NoText(peer()), Status::Failure)]);
 }
 
 /// S48, S49.
 #[test]
 fn what_is_printed_is_the_text_with_its_bad_bytes_replaced() {
-    let shown = |text: &[u8]| Event::Heard(text.to_vec()).to_string();
+    let shown = |text: &[u8]| ClientEvent::Heard(text.to_vec()).to_string();
     assert_eq!(shown(format!("{TEXT}\r\n").as_bytes()), TEXT);
     assert_eq!(shown(b"a\xff\r\n"), "a\u{fffd}");
     assert_eq!(shown(b"two\nlines"), "two\nlines");
-    assert_eq!(Event::Accepted(peer()).to_string(), "连接地址: 127.0.0.1:9999");
+    assert_eq!(ServerEvent::Accepted(peer()).to_string(), "连接地址: 127.0.0.1:9999");
 }

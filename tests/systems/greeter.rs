@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use lossproof::machine::{CloseReason, Conn, Effect, limits};
-use lossproof::systems::greeter::{Event, Greeter, MAX_WAITING, StreamServer, TEXT};
-use lossproof::systems::{Kind, Options, System};
-use lossproof::{Input, Instant, Machine, Outbox, Peer};
+use lossproof::engine::{Engine, Settings};
+use lossproof::machine::{CloseReason, Conn, Effect, Outlet, limits};
+use lossproof::systems::greeter::{
+    self, ClientEvent, MAX_WAITING, ServerEvent, StreamServer, TEXT, print_server,
+};
+use lossproof::systems::{Kind, Options};
+use lossproof::{Input, Instant, Machine, Peer, Scenario};
 use proptest::prelude::*;
 
 use crate::support::{assert_held, assert_run, config, plan_of_others, stormy};
@@ -28,14 +31,14 @@ fn forms() -> [Options; 4] {
 #[test]
 fn one_at_a_time_each_waits_for_the_one_before() {
     let plan = "server>client-1 @9 reset; server>client-2 @0 stall 300ms";
-    assert_run::<Greeter>("greeter-sync", &holding(Kind::Sync), plan);
+    assert_run("greeter-sync", greeter::net(&holding(Kind::Sync)), plan);
 }
 
 /// S32, S34: all are thanked at once, and a stall of one is nothing to the others.
 #[test]
 fn all_together_nobody_waits() {
     let plan = "server>client-1 @5 stall 2s; at 30ms crash server";
-    assert_run::<Greeter>("greeter-concurrent", &holding(Kind::Concurrent), plan);
+    assert_run("greeter-concurrent", greeter::net(&holding(Kind::Concurrent)), plan);
 }
 
 /// C15.
@@ -43,13 +46,13 @@ fn all_together_nobody_waits() {
 fn datagrams_are_thanked_for_whatever_is_in_them() {
     let plan = "client-1>server #0 truncate 0; client-2>server #0 duplicate; client-3>server #0 drop; \
                 server>client-2 #0 delay 40ms";
-    assert_run::<Greeter>("greeter-datagram", &datagrams(), plan);
+    assert_run("greeter-datagram", greeter::net(&datagrams()), plan);
 }
 
 #[test]
 fn its_properties_hold_in_a_storm() {
     for options in forms() {
-        assert_held::<Greeter>(&options, "", stormy(), 1_000);
+        assert_held(greeter::net(&options), "", stormy(), 1_000);
     }
 }
 
@@ -59,9 +62,9 @@ proptest! {
     #[test]
     fn its_properties_hold_under_any_plan(
         (options, plan) in prop::sample::select(forms().to_vec())
-            .prop_flat_map(|options| (Just(options.clone()), plan_of_others::<Greeter>(&options))),
+            .prop_flat_map(|options| (Just(options.clone()), plan_of_others(greeter::net(&options)))),
     ) {
-        assert_held::<Greeter>(&options, &plan.to_string(), stormy(), 2);
+        assert_held(greeter::net(&options), &plan.to_string(), stormy(), 2);
     }
 }
 
@@ -82,7 +85,7 @@ mod parity {
             kind in prop_oneof![Just(Kind::Sync), Just(Kind::Concurrent)],
             seed in any::<u64>(),
         ) {
-            assert_parity::<Greeter>(&holding(kind), &plan, stormy(), seed);
+            assert_parity(greeter::net(&holding(kind)), &plan, stormy(), seed);
         }
 
         #[test]
@@ -90,7 +93,7 @@ mod parity {
             plan in datagram_plan(&clients_both_ways(3), 2, 6),
             seed in any::<u64>(),
         ) {
-            assert_parity::<Greeter>(&datagrams(), &plan, stormy(), seed);
+            assert_parity(greeter::net(&datagrams()), &plan, stormy(), seed);
         }
     }
 
@@ -103,7 +106,7 @@ mod parity {
             "at 100ms skew server +10s",
         ] {
             for options in [holding(Kind::Sync), holding(Kind::Concurrent)] {
-                assert_parity::<Greeter>(&options, &plan.parse().unwrap(), Profile::default(), 1);
+                assert_parity(greeter::net(&options), &plan.parse().unwrap(), Profile::default(), 1);
             }
         }
     }
@@ -112,16 +115,16 @@ mod parity {
 /// A server that a test feeds by hand.
 struct Fed {
     server: StreamServer,
-    out: Outbox<Event>,
+    out: Outlet<ServerEvent>,
 }
 
 impl Fed {
     fn new(kind: Kind, hold: Duration) -> Self {
-        Self { server: StreamServer::new(kind, hold), out: Outbox::default() }
+        Self { server: StreamServer::new(kind, hold), out: Outlet::new() }
     }
 
     fn feed(&mut self, input: Input<'_, ()>, millis: u64) -> Vec<String> {
-        self.server.handle(input, Instant::from_millis(millis), &mut self.out);
+        self.out.feed(&mut self.server, input, Instant::from_millis(millis));
         let mut seen = Vec::new();
         self.out.drain(|effect| match effect {
             Effect::Write { conn, bytes } => {
@@ -212,25 +215,29 @@ fn so_many_may_wait_and_not_one_more() {
 #[test]
 fn a_terminal_shows_only_who_has_connected() {
     let peer: Peer = "[::1]:50000".parse().unwrap();
-    let printed = |event: &Event| {
+    let printed = |event: &ServerEvent| {
         let mut text = String::new();
-        Greeter::print(event, &mut text).unwrap();
+        print_server(event, &mut text).unwrap();
         text
     };
-    assert_eq!(printed(&Event::Connected(peer)), "Got connection from [::1]:50000\n");
-    assert_eq!(printed(&Event::Listening(peer)) + &printed(&Event::LetGo(peer)), "");
-    assert_eq!(printed(&Event::Heard(b"Thank\xff".to_vec())), "Thank\\xff\n");
+    assert_eq!(printed(&ServerEvent::Connected(peer)), "Got connection from [::1]:50000\n");
+    assert_eq!(printed(&ServerEvent::Listening(peer)) + &printed(&ServerEvent::LetGo(peer)), "");
+    assert_eq!(ClientEvent::Heard(b"Thank\xff".to_vec()).to_string(), "Thank\\xff");
 }
 
 /// S34: `--time-scale` is for the hold, too.
 #[test]
 fn the_hold_is_scaled() {
     let options = Options { time_scale: 0.5, ..holding(Kind::Sync) };
-    let boot = lossproof::Boot { incarnation: 0, seed: 0, disk: &[] };
-    let mut server = Greeter::server(&options, boot);
-    let mut out = Outbox::default();
-    let conn = out.accept(100);
-    let peer = "127.0.0.1:1".parse().unwrap();
-    server.handle(Input::Connected { conn, peer, local: peer }, Instant::START, &mut out);
-    assert_eq!(server.deadline(), Some(Instant::from_millis(500)));
+    let net = greeter::net(&options);
+    let server = net.find::<StreamServer>("server");
+    let scenario = Scenario::from(net);
+    let mut engine = Engine::new(&scenario);
+    engine.run(&Settings::default());
+    let run = engine.view();
+    let mut told = run.events(server).iter().zip(run.times(server));
+    let mut when = |is_it: fn(&ServerEvent) -> bool| told.find(|(event, _)| is_it(event)).map(|(_, at)| *at);
+    let connected_at = when(|event| matches!(event, ServerEvent::Connected(_))).unwrap();
+    let let_go_at = when(|event| matches!(event, ServerEvent::LetGo(_))).unwrap();
+    assert_eq!(let_go_at.since(connected_at), Duration::from_millis(500));
 }

@@ -3,13 +3,19 @@
 use lossproof::fault::Flow;
 use lossproof::fault::strategy::stream_plan;
 use lossproof::machine::limits::MAX_READ_LEN;
-use lossproof::machine::{CloseReason, Conn, Effect};
+use lossproof::machine::{CloseReason, Conn, Effect, Outlet};
 use lossproof::systems::Options;
-use lossproof::systems::hello_tcp::{Client, Event, HelloTcp, MAX_NAME_LEN, PAUSE, Server, WELCOME};
-use lossproof::{Input, Instant, Machine, Outbox, Peer};
+use lossproof::systems::hello_tcp::{
+    self, Client, ClientEvent, MAX_NAME_LEN, PAUSE, Server, ServerEvent, WELCOME,
+};
+use lossproof::{Input, Instant, Machine, Net, Peer};
 use proptest::prelude::*;
 
 use crate::support::{assert_held, assert_snapshot, config, run, stormy};
+
+fn net() -> Net {
+    hello_tcp::net(&Options::default())
+}
 
 fn flows() -> Vec<Flow> {
     let pairs =
@@ -19,7 +25,7 @@ fn flows() -> Vec<Flow> {
 
 /// A run without what opens connections, and without pauses.
 fn assert_talk(name: &str, plan: &str) {
-    let (text, _) = run::<HelloTcp>(&Options::default(), plan);
+    let (text, _) = run(net(), plan);
     let left_out = [" connect ", " connected ", " pause ", " resume "];
     let lines = text.split_inclusive('\n').filter(|line| !left_out.iter().any(|verb| line.contains(verb)));
     assert_snapshot(name, plan, &lines.collect::<String>());
@@ -40,10 +46,10 @@ fn a_server_that_crashes_is_no_hang() {
 /// S55.
 #[test]
 fn its_properties_hold_in_a_storm() {
-    assert_held::<HelloTcp>(&Options::default(), "", stormy(), 500);
+    assert_held(net(), "", stormy(), 500);
     let plan = "client-1>server cut every 2 bytes; server>client-2 cut every 3 bytes";
-    assert_held::<HelloTcp>(&Options::default(), plan, stormy(), 200);
-    assert_held::<HelloTcp>(&Options { time_scale: 0.01, ..Options::default() }, "", stormy(), 200);
+    assert_held(net(), plan, stormy(), 200);
+    assert_held(hello_tcp::net(&Options { time_scale: 0.01, ..Options::default() }), "", stormy(), 200);
 }
 
 /// S61.
@@ -51,7 +57,7 @@ fn its_properties_hold_in_a_storm() {
 fn its_properties_hold_wherever_it_is_reset() {
     for offset in 0..23 {
         let plan = format!("client-1>server @{offset} reset; server>client-2 @{} reset", offset * 2);
-        assert_held::<HelloTcp>(&Options::default(), &plan, stormy(), 5);
+        assert_held(net(), &plan, stormy(), 5);
     }
 }
 
@@ -59,7 +65,7 @@ fn its_properties_hold_wherever_it_is_reset() {
 fn its_properties_hold_when_it_crashes() {
     for millis in [12, 21, 500, 1_026, 1_031, 3_040, 3_500] {
         let plan = format!("at {millis}ms crash server; at 4s restart server");
-        assert_held::<HelloTcp>(&Options::default(), &plan, stormy(), 20);
+        assert_held(net(), &plan, stormy(), 20);
     }
 }
 
@@ -69,7 +75,7 @@ proptest! {
     /// S55, S56.
     #[test]
     fn its_properties_hold_whatever_is_cut_and_stalled(plan in stream_plan(&flows(), 50, 8)) {
-        assert_held::<HelloTcp>(&Options::default(), &plan.to_string(), stormy(), 1);
+        assert_held(net(), &plan.to_string(), stormy(), 1);
     }
 }
 
@@ -86,7 +92,7 @@ mod on_turmoil {
         #[test]
         fn hello_tcp_is_the_same_in_both_worlds(plan in stream_plan(&flows(), 50, 6)) {
             let options = Options { time_scale: 0.05, ..Options::default() };
-            assert_parity::<HelloTcp>(&options, &plan, Profile::default(), 7);
+            assert_parity(hello_tcp::net(&options), &plan, Profile::default(), 7);
         }
     }
 
@@ -97,7 +103,7 @@ mod on_turmoil {
             "client-1>server @7 reset; server>client-2 @10 cut",
             "client-1>server cut every 1 byte; server>client-2 cut every 2 bytes",
         ] {
-            assert_parity::<HelloTcp>(&Options::default(), &plan.parse().unwrap(), Profile::default(), 1);
+            assert_parity(net(), &plan.parse().unwrap(), Profile::default(), 1);
         }
     }
 }
@@ -108,14 +114,35 @@ fn peer() -> Peer {
     "127.0.0.1:50000".parse().unwrap()
 }
 
+/// What an event is listed as, if at all.
+trait Line {
+    fn line(&self) -> Option<String>;
+}
+
+impl Line for ServerEvent {
+    fn line(&self) -> Option<String> {
+        match self {
+            Self::Heard { name, .. } => Some(format!("heard {} bytes", name.len())),
+            Self::Greeted { .. } => None,
+            event => Some(event.to_string()),
+        }
+    }
+}
+
+impl Line for ClientEvent {
+    fn line(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
 /// Hands an input in and lists what comes of it.
-fn handle<M: Machine<Command = (), Event = Event>>(
+fn handle<M: Machine<Command = (), Event: Line>>(
     machine: &mut M,
     input: Input<'_, ()>,
     millis: u64,
-    out: &mut Outbox<Event>,
+    out: &mut Outlet<M::Event>,
 ) -> Vec<String> {
-    machine.handle(input, Instant::from_millis(millis), out);
+    out.feed(machine, input, Instant::from_millis(millis));
     let mut lines = Vec::new();
     out.drain(|effect| match effect {
         Effect::Write { bytes, .. } if bytes.len() > 100 => {
@@ -125,17 +152,15 @@ fn handle<M: Machine<Command = (), Event = Event>>(
         Effect::Pause { .. } => lines.push("pause".to_owned()),
         Effect::Resume { .. } => lines.push("resume".to_owned()),
         Effect::Close { .. } => lines.push("close".to_owned()),
-        Effect::Event(Event::Heard { name, .. }) => lines.push(format!("heard {} bytes", name.len())),
-        Effect::Event(Event::Greeted { .. }) => {}
-        Effect::Event(event) => lines.push(event.to_string()),
+        Effect::Event(event) => lines.extend(event.line()),
         Effect::Done(status) => lines.push(format!("done {}", status.code())),
         _ => {}
     });
     lines
 }
 
-fn connected(free_len: u32) -> (Server, Outbox<Event>, Conn) {
-    let (mut server, mut out) = (Server::new(PAUSE), Outbox::default());
+fn connected(free_len: u32) -> (Server, Outlet<ServerEvent>, Conn) {
+    let (mut server, mut out) = (Server::new(PAUSE), Outlet::new());
     let conn = out.accept(free_len);
     assert_eq!(
         handle(&mut server, Input::Start { local: peer() }, 0, &mut out),
@@ -236,9 +261,9 @@ fn a_client_that_does_not_read_is_not_read_from() {
     assert_eq!(handle(&mut server, Input::Writable { conn }, 9_001, &mut out), ["write !", "resume"]);
 }
 
-fn welcomed() -> (Client, Outbox<Event>, Conn) {
-    let (mut client, mut out) = (Client::new(peer(), Options::default().timeout), Outbox::default());
-    client.handle(Input::Start { local: peer() }, Instant::START, &mut out);
+fn welcomed() -> (Client, Outlet<ClientEvent>, Conn) {
+    let (mut client, mut out) = (Client::new(peer(), Options::default().timeout), Outlet::new());
+    out.feed(&mut client, Input::Start { local: peer() }, Instant::START);
     let connect = out.effects().find_map(|effect| match effect {
         Effect::Connect { conn, .. } => Some(conn),
         _ => None,

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use lossproof::machine::{Conn, Effect, limits};
+use lossproof::machine::{Conn, Effect, Outlet, limits};
 use lossproof::systems::Options;
-use lossproof::systems::http::{Client, Event, Http, LARGE, MAX_INTERIM, MAX_WAITS, PAGE, Server};
+use lossproof::systems::http::{
+    self, Client, ClientEvent, LARGE, MAX_INTERIM, MAX_WAITS, PAGE, Server, ServerEvent, fits_request,
+};
 use lossproof::wire::http::{BodyError, HeadError, MAX_BODY_LEN, MAX_HEAD_LEN};
-use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
+use lossproof::{Input, Instant, Machine, Net, Peer, Status};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -18,8 +20,8 @@ const PATHS: [&str; 9] =
 const LONG_PATH: &str = "/large";
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-fn asking(path: &str) -> Options {
-    Options { path: path.to_owned(), ..Options::default() }
+fn asking(path: &str) -> Net {
+    http::net(&Options { path: path.to_owned(), ..Options::default() })
 }
 
 /// S51, S52, S54: chunks, cut inside of a size and stalled inside of the data.
@@ -27,28 +29,28 @@ fn asking(path: &str) -> Options {
 fn a_chunked_body_comes_in_pieces() {
     let plan = "client>server @20 cut; server>client @48 cut; server>client @70 stall 2s; \
                 server>client @137 stall 200ms";
-    assert_run::<Http>("http-chunked", &asking("/chunked"), plan);
+    assert_run("http-chunked", asking("/chunked"), plan);
 }
 
 /// S54: the server dies on its way through a page that does not fit into a send buffer.
 #[test]
 fn a_body_is_short_when_its_server_crashes() {
     let plan = "server>client @200 cut; at 22ms crash server; at 1s restart server";
-    assert_run::<Http>("http-crash", &asking(LONG_PATH), plan);
+    assert_run("http-crash", asking(LONG_PATH), plan);
 }
 
 /// S53.
 #[test]
 fn a_response_without_a_blank_line_is_told() {
     let plan = "at 3ms partition client|server; at 700ms heal; server>client @17 cut";
-    assert_run::<Http>("http-no-head", &asking("/no-head"), plan);
+    assert_run("http-no-head", asking("/no-head"), plan);
 }
 
 #[test]
 fn its_properties_hold_in_a_storm() {
     for path in PATHS.into_iter().chain([LONG_PATH]) {
-        assert_held::<Http>(&asking(path), "", stormy(), 200);
-        assert_held::<Http>(&asking(path), "at 22ms crash server", stormy(), 50);
+        assert_held(asking(path), "", stormy(), 200);
+        assert_held(asking(path), "at 22ms crash server", stormy(), 50);
     }
 }
 
@@ -58,9 +60,9 @@ proptest! {
     #[test]
     fn its_properties_hold_under_any_plan(
         path in select(&PATHS[..]),
-        plan in plan_of_others::<Http>(&Options::default()),
+        plan in plan_of_others(asking("/")),
     ) {
-        assert_held::<Http>(&asking(path), &plan.to_string(), stormy(), 2);
+        assert_held(asking(path), &plan.to_string(), stormy(), 2);
     }
 }
 
@@ -86,7 +88,7 @@ mod parity {
             plan in stream_plan(&both_ways(), 160, 6).prop_filter("turmoil holds 64 segments", is_coarse),
             seed in any::<u64>(),
         ) {
-            assert_parity::<Http>(&asking(path), &plan, stormy(), seed);
+            assert_parity(asking(path), &plan, stormy(), seed);
         }
     }
 
@@ -100,7 +102,7 @@ mod parity {
             ("/", "at 0ms partition server>client"),
             ("/chunked", "server>client cut every 4 bytes; at 18ms skew client +3s"),
         ] {
-            assert_parity::<Http>(&asking(path), &plan.parse().unwrap(), Profile::default(), 1);
+            assert_parity(asking(path), &plan.parse().unwrap(), Profile::default(), 1);
         }
     }
 }
@@ -108,7 +110,7 @@ mod parity {
 /// A client that a test feeds by hand.
 struct Fed {
     client: Client,
-    out: Outbox<Event>,
+    out: Outlet<ClientEvent>,
     now: Instant,
     conn: Option<Conn>,
 }
@@ -123,7 +125,7 @@ fn server() -> Peer {
 impl Fed {
     fn new(fallbacks: &[Peer]) -> Self {
         let client = Client::new(server(), fallbacks, "example.org", "/", TIMEOUT);
-        Self { client, out: Outbox::default(), now: Instant::START, conn: None }
+        Self { client, out: Outlet::new(), now: Instant::START, conn: None }
     }
 
     /// One that is connected, and has asked.
@@ -141,7 +143,7 @@ impl Fed {
     }
 
     fn feed(&mut self, input: Input<'_, ()>) -> Seen {
-        self.client.handle(input, self.now, &mut self.out);
+        self.out.feed(&mut self.client, input, self.now);
         assert_eq!(self.out.take_misuse(), None);
         let (mut seen, mut conn) = (Vec::new(), self.conn);
         self.out.drain(|effect| match effect {
@@ -177,6 +179,26 @@ fn the_request_is_exactly_this() {
     assert_eq!(fed.connect(), ["GET / HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n"]);
 }
 
+/// What is to stand in one place of the request cannot begin a line of its own.
+#[test]
+fn a_request_takes_nothing_that_would_break_its_lines() {
+    for bad in ["", "x\r\nEvil: 1", "x\ny", "x\r", "a b", "a\tb", "\0", "\u{7f}", "/caf\u{e9}"] {
+        assert!(!fits_request(bad), "{bad:?}");
+        for (host, path) in [(bad, "/"), ("example.org", bad)] {
+            let make = || Client::new(server(), &[], host, path, TIMEOUT);
+            let panic = std::panic::catch_unwind(make).map(|_| ()).unwrap_err();
+            let said = panic.downcast::<String>().unwrap();
+            assert!(said.starts_with("a request cannot name the ") && !said.contains('\n'), "{said}");
+            let options = Options { host: host.to_owned(), path: path.to_owned(), ..Options::default() };
+            assert!(std::panic::catch_unwind(|| http::net(&options)).is_err());
+        }
+    }
+    for good in ["/", "*", "[::1]:80", "/?a=%20b#~"] {
+        assert!(fits_request(good), "{good}");
+        Client::new(server(), &[], good, good, TIMEOUT);
+    }
+}
+
 /// S52: the body ends where the head says, whatever comes behind it.
 #[test]
 fn the_end_of_the_body_is_the_end() {
@@ -194,12 +216,15 @@ fn a_response_that_cannot_be_read_is_told() {
     let too_long = BodyError::TooLong(MAX_BODY_LEN);
     let head = |lines: &str| format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n");
     for (response, event) in [
-        (head(&format!("Content-Length: {}", MAX_BODY_LEN + 1)), Event::BadBody(too_long.clone())),
-        (head("Content-Length: 1\r\nContent-Length: 2"), Event::BadHead(BodyError::TwoLengths(1, 2).into())),
-        ("x".repeat(MAX_HEAD_LEN + 1), Event::BadHead(HeadError::TooLong)),
+        (head(&format!("Content-Length: {}", MAX_BODY_LEN + 1)), ClientEvent::BadBody(too_long.clone())),
+        (
+            head("Content-Length: 1\r\nContent-Length: 2"),
+            ClientEvent::BadHead(BodyError::TwoLengths(1, 2).into()),
+        ),
+        ("x".repeat(MAX_HEAD_LEN + 1), ClientEvent::BadHead(HeadError::TooLong)),
         (
             head("Transfer-Encoding: chunked") + "x",
-            Event::BadBody(lossproof::wire::http::ChunkedError::NoSize.into()),
+            ClientEvent::BadBody(lossproof::wire::http::ChunkedError::NoSize.into()),
         ),
     ] {
         let seen = Fed::connected().receive(response.as_bytes());
@@ -286,11 +311,11 @@ fn every_wait_is_bounded() {
 
 /// What the scripted server answers to this, and whether it closes then.
 fn served(request: &[u8]) -> (Vec<u8>, bool) {
-    let (mut server, mut out) = (Server::default(), Outbox::default());
+    let (mut server, mut out) = (Server::default(), Outlet::new());
     let peer: Peer = "127.0.0.1:50000".parse().unwrap();
     let conn = out.accept(limits::SEND_BUFFER_LEN as u32);
-    server.handle(Input::Connected { conn, peer, local: peer }, Instant::START, &mut out);
-    server.handle(Input::Received { conn, bytes: request }, Instant::START, &mut out);
+    out.feed(&mut server, Input::Connected { conn, peer, local: peer }, Instant::START);
+    out.feed(&mut server, Input::Received { conn, bytes: request }, Instant::START);
     let (mut said, mut closed) = (Vec::new(), false);
     loop {
         let mut written_len = 0;
@@ -305,7 +330,7 @@ fn served(request: &[u8]) -> (Vec<u8>, bool) {
         if written_len == 0 || !out.credit(conn, written_len as u32) {
             return (said, closed);
         }
-        server.handle(Input::Writable { conn }, Instant::START, &mut out);
+        out.feed(&mut server, Input::Writable { conn }, Instant::START);
     }
 }
 
@@ -329,7 +354,7 @@ fn the_scripted_server_bears_any_request() {
 fn stop_ends_both_roles() {
     let mut fed = Fed::connected();
     assert_eq!(fed.feed(Input::Stop), ["done 0"]);
-    let (mut server, mut out) = (Server::default(), Outbox::default());
-    server.handle(Input::Stop, Instant::START, &mut out);
+    let (mut server, mut out) = (Server::default(), Outlet::<ServerEvent>::new());
+    out.feed(&mut server, Input::Stop, Instant::START);
     assert!(out.effects().any(|effect| effect == Effect::Done(Status::Success)));
 }

@@ -28,7 +28,7 @@ proptest! {
         drop in 0_u32..60,
     ) {
         let options = Options { ids, drop: Chance::percent(drop), ..Options::default() };
-        assert_parity::<UdpRemote>(&options, &plan, Profile::default(), 7);
+        assert_parity(udp_remote::net(&options), &plan, Profile::default(), 7);
     }
 
     #[test]
@@ -40,21 +40,21 @@ proptest! {
         });
         plan.calm = Some(Instant::from_millis(millis));
         let profile = Profile { loss: Chance::percent(30), ..Profile::default() };
-        assert_parity::<UdpRemote>(&Options::default(), &plan, profile, 7);
-        assert_parity::<TcpSixteen>(&Options::default(), &plan, profile, 7);
+        assert_parity(udp_remote::net(&Options::default()), &plan, profile, 7);
+        assert_parity(tcp_sixteen::net(&Options::default()), &plan, profile, 7);
     }
 
     #[test]
     fn tcp_sixteen_is_the_same_in_both_worlds(plan in stream_plan(&both_ways(), 17, 6)) {
-        assert_parity::<TcpSixteen>(&Options::default(), &plan, Profile::default(), 7);
+        assert_parity(tcp_sixteen::net(&Options::default()), &plan, Profile::default(), 7);
     }
 
     #[test]
     fn random_loss_is_the_same_in_both_worlds(seed in any::<u64>(), profile in profile()) {
         let none = FaultPlan::default();
-        assert_parity::<UdpLocal>(&Options::default(), &none, profile, seed);
-        assert_parity::<UdpRemote>(&Options { ids: true, ..Options::default() }, &none, profile, seed);
-        assert_parity::<TcpSixteen>(&Options::default(), &none, profile, seed);
+        assert_parity(udp_local::net(&Options::default()), &none, profile, seed);
+        assert_parity(udp_remote::net(&Options { ids: true, ..Options::default() }), &none, profile, seed);
+        assert_parity(tcp_sixteen::net(&Options::default()), &none, profile, seed);
     }
 }
 
@@ -93,10 +93,10 @@ fn a_stop_is_the_same_in_both_worlds() {
         "at 5ms skew client +1s; at 5ms stop client; calm 6ms; at 7ms stop server",
     ] {
         let plan = plan.parse().unwrap();
-        assert_parity::<UdpRemote>(&Options::default(), &plan, Profile::default(), 7);
-        assert_parity::<TcpSixteen>(&Options::default(), &plan, Profile::default(), 7);
-        assert_parity::<Http>(&Options::default(), &plan, Profile::default(), 7);
-        assert_parity::<UdpLocal>(&Options::default(), &plan, Profile::default(), 7);
+        assert_parity(udp_remote::net(&Options::default()), &plan, Profile::default(), 7);
+        assert_parity(tcp_sixteen::net(&Options::default()), &plan, Profile::default(), 7);
+        assert_parity(http::net(&Options::default()), &plan, Profile::default(), 7);
+        assert_parity(udp_local::net(&Options::default()), &plan, Profile::default(), 7);
     }
     // Who goes on hears of it once.
     let twice = "at 1ms stop a; at 2ms stop a; at 3ms stop caller".parse().unwrap();
@@ -108,8 +108,8 @@ fn a_stop_is_the_same_in_both_worlds() {
 fn a_named_network_is_the_same_in_both_worlds() {
     for (_, profile) in Profile::NAMED {
         let none = FaultPlan::default();
-        assert_parity::<UdpRemote>(&Options { ids: true, ..Options::default() }, &none, profile, 3);
-        assert_parity::<TcpSixteen>(&Options::default(), &none, profile, 3);
+        assert_parity(udp_remote::net(&Options { ids: true, ..Options::default() }), &none, profile, 3);
+        assert_parity(tcp_sixteen::net(&Options::default()), &none, profile, 3);
     }
     let between_ticks = Profile { latency: Duration::from_micros(1_500), ..Profile::LAN };
     let scenario = broadcast();
@@ -237,7 +237,7 @@ fn partitions_skews_and_resets_are_the_same_in_both_worlds() {
         "at 150ms skew client +1s; client>server #0 drop",
         "link 20ms; client>server #1 delay 400ms; server>client #0 delay 1s",
     ] {
-        assert_parity::<UdpRemote>(&options, &plan.parse().unwrap(), Profile::default(), 1);
+        assert_parity(udp_remote::net(&options), &plan.parse().unwrap(), Profile::default(), 1);
     }
     for plan in [
         "at 12ms partition client|server; at 3s heal",
@@ -250,7 +250,7 @@ fn partitions_skews_and_resets_are_the_same_in_both_worlds() {
         "at 1s skew client +10s; client>server @5 stall 2s",
         "link 1ms; client>server cut every 1 byte; server>client cut every 3 bytes",
     ] {
-        assert_parity::<TcpSixteen>(&options, &plan.parse().unwrap(), Profile::default(), 1);
+        assert_parity(tcp_sixteen::net(&options), &plan.parse().unwrap(), Profile::default(), 1);
     }
 }
 

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use lossproof::engine::{Ended, Engine, Settings};
 use lossproof::fault::Flow;
 use lossproof::fault::strategy::stream_plan;
 use lossproof::machine::limits::{MAX_READ_LEN, SEND_BUFFER_LEN};
-use lossproof::machine::{CloseReason, Conn, Effect};
-use lossproof::systems::select_echo::{Event, IDLE, SelectEcho, Server};
-use lossproof::systems::{Options, SERVER, System};
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario};
+use lossproof::machine::{CloseReason, Conn, Effect, Outlet};
+use lossproof::systems::Options;
+use lossproof::systems::select_echo::{self, ClientEvent, IDLE, Server, ServerEvent};
+use lossproof::{Cuts, Input, Instant, Machine, Net, Outbox, Peer, Promises, Scenario};
 use proptest::prelude::*;
 
 use crate::support::{assert_held, assert_snapshot, config, run, stormy};
+
+fn net() -> Net {
+    select_echo::net(&Options::default())
+}
 
 /// The flows of the client's four connections, both ways.
 fn flows() -> Vec<Flow> {
@@ -20,7 +25,7 @@ fn flows() -> Vec<Flow> {
 
 /// What both roles tell in a run, and the faults; without the line that stands after each event of the server's.
 fn assert_told(name: &str, plan: &str) {
-    let (text, _) = run::<SelectEcho>(&Options::default(), plan);
+    let (text, _) = run(net(), plan);
     let is_told = |line: &&str| [" event ", " fault ", " done "].iter().any(|verb| line.contains(verb));
     let lines = text.split_inclusive('\n').filter(is_told);
     let shown: String = lines.filter(|line| !line.contains(" waiting for next event")).collect();
@@ -47,9 +52,9 @@ fn a_server_that_crashes_is_no_hang() {
 /// S36, S46.
 #[test]
 fn its_properties_hold_in_a_storm() {
-    assert_held::<SelectEcho>(&Options::default(), "", stormy(), 250);
+    assert_held(net(), "", stormy(), 250);
     let plan = "client>server cut every 3 bytes; server>client/1 cut every 5 bytes; client>server/3 cut every 7 bytes";
-    assert_held::<SelectEcho>(&Options::default(), plan, stormy(), 150);
+    assert_held(net(), plan, stormy(), 150);
 }
 
 proptest! {
@@ -58,7 +63,7 @@ proptest! {
     /// S36, S46.
     #[test]
     fn its_properties_hold_whatever_is_cut_and_stalled(plan in stream_plan(&flows(), 85, 8)) {
-        assert_held::<SelectEcho>(&Options::default(), &plan.to_string(), stormy(), 1);
+        assert_held(net(), &plan.to_string(), stormy(), 1);
     }
 }
 
@@ -66,7 +71,7 @@ proptest! {
 fn its_properties_hold_wherever_it_is_reset() {
     for offset in (0..85).step_by(7) {
         for conn in ["client>server", "server>client/3"] {
-            assert_held::<SelectEcho>(&Options::default(), &format!("{conn} @{offset} reset"), stormy(), 5);
+            assert_held(net(), &format!("{conn} @{offset} reset"), stormy(), 5);
         }
     }
 }
@@ -75,7 +80,7 @@ fn its_properties_hold_wherever_it_is_reset() {
 fn its_properties_hold_when_it_crashes() {
     for millis in [1, 11, 16, 21, 30, 40, 60] {
         let plan = format!("at {millis}ms crash server; at 1s restart server");
-        assert_held::<SelectEcho>(&Options::default(), &plan, stormy(), 20);
+        assert_held(net(), &plan, stormy(), 20);
     }
 }
 
@@ -92,7 +97,7 @@ mod on_turmoil {
         #[test]
         fn select_echo_is_the_same_in_both_worlds(plan in stream_plan(&flows(), 85, 6)) {
             let options = Options { time_scale: 0.05, ..Options::default() };
-            assert_parity::<SelectEcho>(&options, &plan, Profile::default(), 7);
+            assert_parity(select_echo::net(&options), &plan, Profile::default(), 7);
         }
     }
 
@@ -103,7 +108,7 @@ mod on_turmoil {
             "client>server/2 @5 reset; server>client/1 @3 stall 1s",
             "client>server cut every 1 byte; server>client/3 cut every 2 bytes",
         ] {
-            assert_parity::<SelectEcho>(&Options::default(), &plan.parse().unwrap(), Profile::default(), 1);
+            assert_parity(net(), &plan.parse().unwrap(), Profile::default(), 1);
         }
     }
 }
@@ -124,7 +129,7 @@ fn letter(index: usize) -> u8 {
 }
 
 impl SlowReader {
-    fn send(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn send(&mut self, conn: Conn, out: &mut Outbox<ClientEvent>) {
         let letters: Vec<u8> = (self.sent_len..SLOW_LEN).map(letter).collect();
         self.sent_len += out.write(conn, &letters);
         if self.sent_len == SLOW_LEN {
@@ -135,9 +140,9 @@ impl SlowReader {
 
 impl Machine for SlowReader {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match input {
             Input::Start { .. } => self.conn = Some(out.connect(self.server)),
             Input::Connected { conn, .. } => {
@@ -146,12 +151,12 @@ impl Machine for SlowReader {
                 self.send(conn, out);
             }
             Input::Writable { conn } => self.send(conn, out),
-            Input::Timeout if self.reads_at.is_some_and(|at| at <= now) => {
+            Input::Timeout => {
                 self.reads_at = None;
                 out.resume(self.conn.unwrap());
             }
             Input::Received { bytes, .. } => {
-                out.event(Event::Received { peer: self.server, text: bytes.to_vec() });
+                out.event(ClientEvent::Received { peer: self.server, text: bytes.to_vec() });
             }
             Input::Eof { conn } => out.close(conn),
             _ => {}
@@ -166,36 +171,34 @@ impl Machine for SlowReader {
 /// S36, S43, S45. Both sides' streams are full meanwhile, and yet it is no deadlock, for the reader is only slow.
 #[test]
 fn a_slow_reader_loses_nothing_and_what_is_queued_comes_before_the_end() {
-    let mut scenario = Scenario::new("slow");
-    let binding = Binding::Listener { port: 10001 };
-    let server =
-        scenario.host_promising("server", binding, Server::PROMISES, |_| Box::new(Server::new(IDLE)));
-    let peer = scenario.peer(server);
-    let promises =
-        lossproof::Promises { cuts: lossproof::Cuts::EventsTell, ..lossproof::Promises::default() };
-    let client = scenario.host_promising("client", Binding::Dialer, promises, move |_| {
-        Box::new(SlowReader { server: peer, conn: None, sent_len: 0, reads_at: None })
+    let net = Net::new("slow");
+    let server = net.host("server").listen(10001).promises(Server::PROMISES);
+    let server = server.machine(|_| Server::new(IDLE));
+    let client = net.host("client").promises(Promises::DEFAULT.cuts(Cuts::EventsTell));
+    let client = client.machine(move |boot| SlowReader {
+        server: boot.peer(server),
+        conn: None,
+        sent_len: 0,
+        reads_at: None,
     });
-    let mut engine = lossproof::engine::Engine::default();
-    let outcome = engine.run(&scenario, &lossproof::engine::Settings::default());
-    assert_eq!(outcome.ended, lossproof::engine::Ended::Quiet, "{:?}", engine.violation());
-    let texts = |host, pick: fn(&Event) -> Option<&Vec<u8>>| -> Vec<u8> {
-        let of_host = engine.events().iter().filter(|happened| happened.host == host);
-        of_host.filter_map(|happened| pick(&happened.event)).flatten().copied().collect()
-    };
-    let back = texts(client, |event| match event {
-        Event::Received { text, .. } => Some(text),
-        _ => None,
+    let scenario = Scenario::from(net);
+    let mut engine = Engine::new(&scenario);
+    let outcome = engine.run(&Settings::default());
+    assert_eq!(outcome.ended, Ended::Quiet, "{:?}", engine.violation());
+    let run = engine.view();
+    let back = run.events(client).iter().flat_map(|event| match event {
+        ClientEvent::Received { text, .. } => text.as_slice(),
+        _ => &[],
     });
+    let back: Vec<u8> = back.copied().collect();
     assert_eq!(back.len(), SLOW_LEN);
     assert!(back.iter().enumerate().all(|(index, byte)| *byte == letter(index)));
     // It read no further than what it could not write, until the reader did.
-    let heard_before: usize = engine
-        .events()
-        .iter()
-        .filter(|happened| happened.host == SERVER && happened.at < Instant::from_millis(15_000))
-        .map(|happened| match &happened.event {
-            Event::Heard { text, .. } => text.len(),
+    let told = run.events(server).iter().zip(run.times(server));
+    let heard_before: usize = told
+        .take_while(|(_, at)| **at < Instant::from_millis(15_000))
+        .map(|(event, _)| match event {
+            ServerEvent::Heard { text, .. } => text.len(),
             _ => 0,
         })
         .sum();
@@ -204,16 +207,21 @@ fn a_slow_reader_loses_nothing_and_what_is_queued_comes_before_the_end() {
 
 // The server by itself
 
-fn handle(server: &mut Server, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) -> Vec<String> {
-    server.handle(input, now, out);
+fn handle(
+    server: &mut Server,
+    input: Input<'_, ()>,
+    now: Instant,
+    out: &mut Outlet<ServerEvent>,
+) -> Vec<String> {
+    out.feed(server, input, now);
     let mut lines = Vec::new();
     out.drain(|effect| match effect {
         Effect::Write { bytes, .. } => lines.push(format!("write {} bytes", bytes.len())),
         Effect::Pause { .. } => lines.push("pause".to_owned()),
         Effect::Resume { .. } => lines.push("resume".to_owned()),
         Effect::Close { .. } => lines.push("close".to_owned()),
-        Effect::Event(Event::Heard { text, .. }) => lines.push(format!("heard {} bytes", text.len())),
-        Effect::Event(Event::Echoed { text, .. }) => lines.push(format!("echoed {} bytes", text.len())),
+        Effect::Event(ServerEvent::Heard { text, .. }) => lines.push(format!("heard {} bytes", text.len())),
+        Effect::Event(ServerEvent::Echoed { text, .. }) => lines.push(format!("echoed {} bytes", text.len())),
         Effect::Event(event) => lines.push(event.to_string()),
         Effect::Done(status) => lines.push(format!("done {}", status.code())),
         _ => {}
@@ -221,8 +229,8 @@ fn handle(server: &mut Server, input: Input<'_, ()>, now: Instant, out: &mut Out
     lines
 }
 
-fn connected(free_len: usize) -> (Server, Outbox<Event>, Conn) {
-    let (mut server, mut out) = (Server::new(IDLE), Outbox::default());
+fn connected(free_len: usize) -> (Server, Outlet<ServerEvent>, Conn) {
+    let (mut server, mut out) = (Server::new(IDLE), Outlet::new());
     let conn = out.accept(free_len as u32);
     let peer: Peer = "127.0.0.1:50000".parse().unwrap();
     let start = handle(&mut server, Input::Start { local: peer }, Instant::START, &mut out);
@@ -285,6 +293,5 @@ fn ends_and_resets_name_their_own_connection() {
 
 #[test]
 fn the_scenario_is_that_of_the_system() {
-    let scenario = SelectEcho::scenario(&Options::default());
-    assert_eq!(scenario.names(), ["server", "client"]);
+    assert_eq!(Scenario::from(net()).names(), ["server", "client"]);
 }

@@ -1,18 +1,25 @@
 //! suffix-echo in simulation, and its machines by hand.
 
-use lossproof::fault::strategy::plan;
-use lossproof::machine::{CloseReason, Conn, Effect};
-use lossproof::systems::suffix_echo::{
-    Client, Command, Event, MAX_LINE_LEN, MAX_TAKEN_LEN, MAX_WAITING_LEN, SUFFIX, Server, SuffixEcho,
-};
-use lossproof::systems::{Options, System, Typed};
-use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
-use proptest::prelude::*;
+use std::fmt;
 use std::time::Duration;
+
+use lossproof::fault::strategy::plan;
+use lossproof::machine::{CloseReason, Conn, Effect, Outlet};
+use lossproof::systems::suffix_echo::{
+    self, Client, Command, MAX_LINE_LEN, MAX_TAKEN_LEN, MAX_WAITING_LEN, SUFFIX, Server, print_client,
+    print_server,
+};
+use lossproof::systems::{Options, Typed};
+use lossproof::{Input, Instant, Machine, Net, Peer, Status};
+use proptest::prelude::*;
 
 use crate::support::{assert_held, assert_run, assert_snapshot, config, run, stormy};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+fn net() -> Net {
+    suffix_echo::net(&Options::default())
+}
 
 fn peer(text: &str) -> Peer {
     text.parse().unwrap()
@@ -21,7 +28,8 @@ fn peer(text: &str) -> Peer {
 /// A machine with one connection that stands, and what it puts out.
 struct One<M: Machine> {
     machine: M,
-    out: Outbox<Event>,
+    out: Outlet<M::Event>,
+    print: fn(&M::Event, &mut dyn fmt::Write) -> fmt::Result,
     conn: Conn,
     now: Instant,
     written: Vec<u8>,
@@ -31,12 +39,18 @@ struct One<M: Machine> {
     acts: Vec<&'static str>,
 }
 
-impl<M: Machine<Command = Command, Event = Event>> One<M> {
-    fn new(machine: M, conn: Conn, out: Outbox<Event>) -> Self {
+impl<M: Machine> One<M> {
+    fn new(
+        machine: M,
+        conn: Conn,
+        out: Outlet<M::Event>,
+        print: fn(&M::Event, &mut dyn fmt::Write) -> fmt::Result,
+    ) -> Self {
         let now = Instant::START;
         Self {
             machine,
             out,
+            print,
             conn,
             now,
             written: Vec::new(),
@@ -46,12 +60,12 @@ impl<M: Machine<Command = Command, Event = Event>> One<M> {
         }
     }
 
-    fn give(&mut self, input: Input<'_, Command>) {
-        self.machine.handle(input, self.now, &mut self.out);
+    fn give(&mut self, input: Input<'_, M::Command>) {
+        self.out.feed(&mut self.machine, input, self.now);
         assert_eq!(self.out.take_misuse(), None);
         self.out.drain(|effect| match effect {
             Effect::Write { bytes, .. } => self.written.extend_from_slice(bytes),
-            Effect::Event(event) => SuffixEcho::print(&event, &mut self.shown).unwrap(),
+            Effect::Event(event) => (self.print)(&event, &mut self.shown).unwrap(),
             Effect::Done(status) => self.done = Some(status),
             Effect::Pause { .. } => self.acts.push("pause"),
             Effect::Resume { .. } => self.acts.push("resume"),
@@ -75,9 +89,9 @@ impl<M: Machine<Command = Command, Event = Event>> One<M> {
 }
 
 fn server(room: u32) -> One<Server> {
-    let mut out = Outbox::default();
+    let mut out = Outlet::new();
     let conn = out.accept(room);
-    let mut one = One::new(Server::default(), conn, out);
+    let mut one = One::new(Server::default(), conn, out, print_server);
     let (peer, local) = (peer("127.0.0.1:50000"), peer("127.0.0.1:8888"));
     one.give(Input::Connected { conn, peer, local });
     one
@@ -86,29 +100,30 @@ fn server(room: u32) -> One<Server> {
 /// A client at its first prompt.
 fn client(room: u32) -> One<Client> {
     let (server, local) = (peer("127.0.0.1:8888"), peer("127.0.0.1:50000"));
-    let (mut machine, mut out) = (Client::new(server, TIMEOUT), Outbox::default());
-    machine.handle(Input::Start { local: peer("127.0.0.1:0") }, Instant::START, &mut out);
+    let (mut machine, mut out) = (Client::new(server, TIMEOUT), Outlet::new());
+    out.feed(&mut machine, Input::Start { local: peer("127.0.0.1:0") }, Instant::START);
     let conn = match out.effects().next() {
         Some(Effect::Connect { conn, .. }) => conn,
         other => panic!("{other:?}"),
     };
     out.drain(|_| ());
     assert!(out.connected(conn, room));
-    let mut one = One::new(machine, conn, out);
+    let mut one = One::new(machine, conn, out, print_client);
     one.give(Input::Connected { conn, peer: server, local });
     assert_eq!(std::mem::take(&mut one.shown), "你要发送的数据:");
     one
 }
 
-fn send(line: &str) -> Input<'static, Command> {
-    Input::Command(Command::Send(line.as_bytes().to_vec()))
+/// Has a client send a line.
+fn send(client: &mut One<Client>, line: &str) {
+    client.give(Input::Command(&Command::Send(line.as_bytes().to_vec())));
 }
 
 /// S87, S89, S92.
 #[test]
 fn a_character_and_a_reply_are_cut_and_stalled() {
     let plan = "client>server @2 stall 300ms; server>client @4 stall 1s; client>server @1200 cut";
-    let (transcript, _) = run::<SuffixEcho>(&Options::default(), plan);
+    let (transcript, _) = run(net(), plan);
     // What is read is what was written; the reads, and what is asked, are left out to keep it short.
     let is_kept = |line: &&str| ![" read ", " command "].iter().any(|what| line.contains(what));
     let kept: Vec<&str> = transcript.lines().filter(is_kept).collect();
@@ -119,12 +134,12 @@ fn a_character_and_a_reply_are_cut_and_stalled() {
 #[test]
 fn a_server_that_crashes_is_noticed_at_the_prompt() {
     let plan = "at 13s crash server; at 14s restart server";
-    assert_run::<SuffixEcho>("suffix-echo-crash", &Options::default(), plan);
+    assert_run("suffix-echo-crash", net(), plan);
 }
 
 #[test]
 fn its_properties_hold_in_a_storm() {
-    assert_held::<SuffixEcho>(&Options::default(), "", stormy(), 200);
+    assert_held(net(), "", stormy(), 200);
     for plan in [
         "client>server cut every 1 byte; server>client cut every 7 bytes",
         "client>server @8 reset",
@@ -134,7 +149,7 @@ fn its_properties_hold_in_a_storm() {
         "at 6s partition server>client; at 8s heal",
         "at 12s poweroff server; at 20s restart server",
     ] {
-        assert_held::<SuffixEcho>(&Options::default(), plan, stormy(), 20);
+        assert_held(net(), plan, stormy(), 20);
     }
 }
 
@@ -143,7 +158,7 @@ proptest! {
 
     #[test]
     fn its_properties_hold_under_any_plan(plan in plan(&["server", "client"], 8)) {
-        assert_held::<SuffixEcho>(&Options::default(), &plan.to_string(), stormy(), 2);
+        assert_held(net(), &plan.to_string(), stormy(), 2);
     }
 }
 
@@ -206,7 +221,7 @@ fn a_client_that_does_not_read_is_paused() {
 fn the_client_takes_the_whole_reply_and_no_more() {
     let mut client = client(u32::MAX);
     let line = "长".repeat(2000);
-    client.give(send(&line));
+    send(&mut client, &line);
     assert_eq!((client.written.as_slice(), client.shown.as_str()), (line.as_bytes(), ""));
     let mut reply = Vec::new();
     for taken in line.as_bytes().chunks(1000) {
@@ -223,7 +238,7 @@ fn the_client_takes_the_whole_reply_and_no_more() {
     assert_eq!(std::mem::take(&mut client.shown), shown);
     // What comes unasked is no reply to the next line.
     client.receive(b"surplus");
-    client.give(send("hi"));
+    send(&mut client, "hi");
     client.receive("hi 我收到了".as_bytes());
     assert_eq!(client.shown, "hi 我收到了\n你要发送的数据:");
 }
@@ -232,7 +247,7 @@ fn the_client_takes_the_whole_reply_and_no_more() {
 #[test]
 fn an_empty_line_is_asked_for_again() {
     let mut client = client(u32::MAX);
-    client.give(send(""));
+    send(&mut client, "");
     assert_eq!((client.written.len(), client.shown.as_str(), client.done), (0, "你要发送的数据:", None));
     assert_eq!(client.machine.deadline(), None);
 }
@@ -256,7 +271,7 @@ fn the_end_of_the_server_is_noticed() {
         ),
     ] {
         let mut waiting = client(u32::MAX);
-        waiting.give(send("hello"));
+        send(&mut waiting, "hello");
         waiting.receive("hello 我收到".as_bytes());
         waiting.give(input);
         assert_eq!((waiting.shown.as_str(), waiting.done), (shown, Some(Status::Failure)));
@@ -267,7 +282,7 @@ fn the_end_of_the_server_is_noticed() {
 #[test]
 fn a_reply_that_does_not_come_or_is_none_ends_the_client() {
     let mut client_of = client(u32::MAX);
-    client_of.give(send("hello"));
+    send(&mut client_of, "hello");
     client_of.now = Instant::from_nanos(4_999_999_999);
     client_of.give(Input::Timeout);
     assert_eq!(client_of.done, None);
@@ -280,7 +295,7 @@ fn a_reply_that_does_not_come_or_is_none_ends_the_client() {
     assert_eq!(client_of.acts, ["abort"]);
 
     let mut client = client(u32::MAX);
-    client.give(send("hello"));
+    send(&mut client, "hello");
     client.receive(b"help");
     assert_eq!(
         (client.shown.as_str(), client.done),
@@ -291,12 +306,12 @@ fn a_reply_that_does_not_come_or_is_none_ends_the_client() {
 #[test]
 fn a_line_at_the_bound_is_sent_and_one_byte_more_is_not() {
     let mut at_bound = client(1000);
-    at_bound.give(send(&"x".repeat(MAX_LINE_LEN)));
+    send(&mut at_bound, &"x".repeat(MAX_LINE_LEN));
     assert_eq!((at_bound.written.len(), at_bound.shown.as_str()), (1000, ""));
     at_bound.room(u32::MAX / 2);
     assert_eq!(at_bound.written.len(), MAX_LINE_LEN);
     let mut beyond = client(1000);
-    beyond.give(send(&"x".repeat(MAX_LINE_LEN + 1)));
+    send(&mut beyond, &"x".repeat(MAX_LINE_LEN + 1));
     assert_eq!((beyond.written.len(), beyond.done), (0, None));
     assert_eq!(beyond.shown, "a line has at most 65536 bytes, not 65537\n你要发送的数据:");
 }
@@ -305,7 +320,7 @@ fn a_line_at_the_bound_is_sent_and_one_byte_more_is_not() {
 #[test]
 fn the_end_of_the_input_leaves_with_success() {
     let mut client = client(u32::MAX);
-    client.give(Input::Command(SuffixEcho::typed(Typed::End).unwrap()));
+    client.give(Input::Command(&suffix_echo::typed(Typed::End)));
     assert_eq!(client.done, Some(Status::Success));
 }
 
@@ -323,7 +338,7 @@ mod parity {
         fn it_is_the_same_in_both_worlds(mut plan in stream_plan(&both_ways(), 1300, 6)) {
             // Turmoil holds 64 segments of a stream, and the long line would be cut into more.
             plan.retain(|fault| !matches!(fault, Fault::CutEvery { .. }));
-            assert_parity::<SuffixEcho>(&Options::default(), &plan, Profile::default(), 7);
+            assert_parity(net(), &plan, Profile::default(), 7);
         }
     }
 
@@ -336,7 +351,7 @@ mod parity {
             "at 6s partition server>client; at 8s heal",
             "at 1ms partition client|server",
         ] {
-            assert_parity::<SuffixEcho>(&Options::default(), &plan.parse().unwrap(), stormy(), 1);
+            assert_parity(net(), &plan.parse().unwrap(), stormy(), 1);
         }
     }
 }

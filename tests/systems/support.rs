@@ -3,32 +3,31 @@
 //! Snapshots are in `snapshots/`. After a change that is meant, `INSTA_UPDATE=always cargo test --test systems` writes
 //! them anew.
 
-use lossproof::Instant;
 use lossproof::check::Search;
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::{Chance, Fault, FaultPlan, Flow, HostFault, Profile, StreamFault, strategy};
-use lossproof::systems::{Options, System};
+use lossproof::{Instant, Scenario};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 /// How many lines a reviewer reads with attention.
 const MAX_LINES: usize = 40;
 
-/// One run with this plan, as text and as JSON lines.
-pub(crate) fn run<S: System>(options: &Options, plan: &str) -> (String, String) {
-    let scenario = S::scenario(options);
-    let names = scenario.names();
-    let plan = Prepared::new(&plan.parse().unwrap(), &names).unwrap();
-    let mut engine = Engine::default();
-    engine.run(&scenario, &Settings { seed: 7, plan, ..Settings::default() });
+/// One run with this plan, as text and as JSON lines. Each of these takes a net, or a scenario.
+pub(crate) fn run(scenario: impl Into<Scenario>, plan: &str) -> (String, String) {
+    let scenario = scenario.into();
+    let plan = Prepared::new(&plan.parse().unwrap(), &scenario).unwrap();
+    let mut engine = Engine::new(&scenario);
+    // What a transcript shows need not hold.
+    engine.run(&Settings { seed: 7, plan, properties: false, ..Settings::default() });
     assert_eq!(engine.unfired().count(), 0, "a fault that never fired shows nothing");
-    let transcript = engine.transcript(&scenario, &names);
+    let transcript = engine.transcript();
     (transcript.to_string(), transcript.json_lines())
 }
 
 /// Compares the transcript of a run with the one in `snapshots/`.
-pub(crate) fn assert_run<S: System>(name: &str, options: &Options, plan: &str) {
-    assert_snapshot(name, plan, &run::<S>(options, plan).0);
+pub(crate) fn assert_run(name: &str, scenario: impl Into<Scenario>, plan: &str) {
+    assert_snapshot(name, plan, &run(scenario, plan).0);
 }
 
 /// Compares a transcript with the one in `snapshots/`, headed by its plan.
@@ -42,11 +41,11 @@ pub(crate) fn assert_snapshot(name: &str, plan: &str, transcript: &str) {
     settings.bind(|| insta::assert_snapshot!(name, transcript));
 }
 
-/// Searches for a run that breaks one of the system's properties or a law, and wants none.
-pub(crate) fn assert_held<S: System>(options: &Options, plan: &str, profile: Profile, runs: u64) {
-    let (scenario, properties) = (S::scenario(options), S::properties(options));
-    let plan = Prepared::new(&plan.parse().unwrap(), &scenario.names()).unwrap();
-    let tally = Search::new(&scenario, &properties, plan, profile, 0).runs(0..runs);
+/// Searches for a run that breaks one of the scenario's properties or a law, and wants none.
+pub(crate) fn assert_held(scenario: impl Into<Scenario>, plan: &str, profile: Profile, runs: u64) {
+    let scenario = scenario.into();
+    let plan = Prepared::new(&plan.parse().unwrap(), &scenario).unwrap();
+    let tally = Search::new(&scenario, plan, profile, 0).runs(0..runs);
     if let Some(failure) = tally.failure {
         panic!("{}: {}\n{}\n{}", failure.broken, failure.detail, failure.plan, failure.transcript);
     }
@@ -72,8 +71,8 @@ pub(crate) fn clients_both_ways(count: usize) -> Vec<Flow> {
 
 /// Any plan for a scenario, but none in which a client crashes or is restarted: what it promises, it promises for a client
 /// that goes on. A crash of the server and a reset fall where short dialogues are, more often than not.
-pub(crate) fn plan_of_others<S: System>(options: &Options) -> impl Strategy<Value = FaultPlan> + use<S> {
-    let scenario = S::scenario(options);
+pub(crate) fn plan_of_others(scenario: impl Into<Scenario>) -> impl Strategy<Value = FaultPlan> {
+    let scenario = scenario.into();
     let names: Vec<String> = scenario.names().into_iter().map(str::to_owned).collect();
     let (server, clients) = (names[0].clone(), names[1..].to_vec());
     let reset = (prop::sample::select(clients), 0..60_u64);
@@ -115,44 +114,29 @@ pub(crate) fn config(cases: u32) -> Config {
     Config { cases, failure_persistence: None, ..Config::default() }
 }
 
-/// Runs a system in the event engine and on turmoil, and holds that both say the same.
-#[cfg(feature = "turmoil")]
-pub(crate) fn assert_parity<S: System>(options: &Options, plan: &FaultPlan, profile: Profile, seed: u64) {
-    assert_scenario_parity(&std::rc::Rc::new(S::scenario(options)), plan, profile, seed);
-}
-
 /// Runs a scenario in the event engine and on turmoil, and holds that both say the same, which is given back.
 #[cfg(feature = "turmoil")]
-pub(crate) fn assert_scenario_parity<C, E>(
-    scenario: &std::rc::Rc<lossproof::Scenario<C, E>>,
+pub(crate) fn assert_parity(
+    scenario: impl Into<Scenario>,
     plan: &FaultPlan,
     profile: Profile,
     seed: u64,
-) -> String
-where
-    C: Clone + 'static,
-    E: PartialEq + std::fmt::Debug + 'static,
-{
-    let plan = Prepared::new(plan, &scenario.names()).unwrap();
-    assert_settings_parity(scenario, &Settings { seed, plan, profile, ..Settings::default() })
+) -> String {
+    let scenario = scenario.into();
+    let plan = Prepared::new(plan, &scenario).unwrap();
+    assert_settings_parity(&scenario, &Settings { seed, plan, profile, ..Settings::default() })
 }
 
 /// Runs a scenario in the event engine and on turmoil, and holds that both say the same, which is given back.
 #[cfg(feature = "turmoil")]
-pub(crate) fn assert_settings_parity<C, E>(
-    scenario: &std::rc::Rc<lossproof::Scenario<C, E>>,
-    settings: &Settings,
-) -> String
-where
-    C: Clone + 'static,
-    E: PartialEq + std::fmt::Debug + 'static,
-{
-    let names = scenario.names();
-    let mut engine = Engine::default();
-    let outcome = engine.run(scenario, settings);
-    let in_engine = engine.transcript(scenario, &names).to_string();
-    let simulated = lossproof::drive::simulate(scenario, settings).unwrap();
-    let on_turmoil = simulated.transcript(scenario, &names).to_string();
+pub(crate) fn assert_settings_parity(scenario: &Scenario, settings: &Settings) -> String {
+    // On turmoil nothing is judged.
+    let settings = Settings { properties: false, ..settings.clone() };
+    let mut engine = Engine::new(scenario);
+    let outcome = engine.run(&settings);
+    let in_engine = engine.transcript().to_string();
+    let simulated = lossproof::drive::simulate(scenario, &settings).unwrap();
+    let on_turmoil = simulated.transcript().to_string();
     assert_eq!(in_engine, on_turmoil);
     assert_eq!((outcome, engine.statuses()), (simulated.outcome, simulated.statuses.as_slice()));
     in_engine

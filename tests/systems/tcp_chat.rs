@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use lossproof::check::View;
 use lossproof::engine::{Ended, Engine, Prepared, Settings};
 use lossproof::fault::strategy::{plan, stream_plan};
-use lossproof::machine::{CloseReason, Conn, Effect};
+use lossproof::machine::{CloseReason, Conn, Effect, Outlet};
 use lossproof::systems::tcp_chat::{
-    Client, Command, Event, MAX_MEMBERS, MAX_MESSAGE_LEN, MAX_QUEUE_LEN, MAX_UNSENT_LEN, PATIENCE, Server,
-    TcpChat,
+    self, Client, ClientEvent, Command, MAX_MEMBERS, MAX_MESSAGE_LEN, MAX_QUEUE_LEN, MAX_UNSENT_LEN,
+    PATIENCE, Server, ServerEvent,
 };
-use lossproof::systems::{Options, System, Typed};
-use lossproof::{Binding, HostId, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
-
+use lossproof::systems::{Options, Typed};
+use lossproof::{Host, Input, Instant, Lawful, Machine, Net, Peer, Run, Scenario, Status};
 use proptest::prelude::*;
 
 use crate::support::{assert_held, assert_snapshot, config, run, stormy};
+
+fn net() -> Net {
+    tcp_chat::net(&Options::default())
+}
 
 /// The clients of the scenario, each on its own way to and from the server.
 fn flows() -> Vec<lossproof::fault::Flow> {
@@ -29,7 +31,7 @@ fn flows() -> Vec<lossproof::fault::Flow> {
 #[test]
 fn a_line_that_stalls_is_told_in_two_parts() {
     let plan = "client-2>server @6 stall 120ms; server>client-1 @24 cut; at 200ms crash client-3";
-    let (transcript, _) = run::<TcpChat>(&Options::default(), plan);
+    let (transcript, _) = run(net(), plan);
     // The server and one member show it all: what happens, and what goes wrong.
     let is_shown = |line: &&str| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -44,7 +46,7 @@ fn a_line_that_stalls_is_told_in_two_parts() {
 /// S71, S72: who is reset leaves silently, and the others hear on.
 #[test]
 fn its_properties_hold_in_a_storm() {
-    assert_held::<TcpChat>(&Options::default(), "", stormy(), 600);
+    assert_held(net(), "", stormy(), 600);
     for plan in [
         "client-1>server cut every 1 byte; server>client-2 cut every 2 bytes; client-3>server @2 stall 200ms",
         "client-1>server @9 reset; server>client-2 @40 reset",
@@ -54,7 +56,7 @@ fn its_properties_hold_in_a_storm() {
         "at 105ms poweroff client-2; at 6s restart client-2",
         "at 130ms partition server>client-1; at 500ms heal; server>client-3 cut every 3 bytes",
     ] {
-        assert_held::<TcpChat>(&Options::default(), plan, stormy(), 40);
+        assert_held(net(), plan, stormy(), 40);
     }
 }
 
@@ -63,49 +65,43 @@ proptest! {
 
     #[test]
     fn its_properties_hold_under_any_plan(plan in plan(&["server", "client-1", "client-2", "client-3"], 8)) {
-        assert_held::<TcpChat>(&Options::default(), &plan.to_string(), stormy(), 2);
+        assert_held(net(), &plan.to_string(), stormy(), 2);
     }
 }
 
-/// Three members, who say so much at these times, and of whom nobody leaves; the hosts, the server first.
-fn members_who_stay(said: &[(usize, u64)]) -> (Scenario<Command, Event>, Vec<HostId>) {
-    let mut scenario = Scenario::new("members who stay");
-    let listener = Binding::Listener { port: 9001 };
-    let server = scenario.host_promising("server", listener, Server::PROMISES, |boot| {
-        TcpChat::server(&Options::default(), boot)
+/// Three members, who say so much at these times, and of whom nobody leaves; the server is with them.
+fn members_who_stay(said: &[(usize, u64)]) -> (Net, Host<Server>, [Host<Client>; 3]) {
+    let net = Net::new("members who stay");
+    let server = net.host("server").listen(9001).promises(Server::PROMISES);
+    let server = server.machine(|_| Server::new(PATIENCE));
+    let members = [1, 2, 3].map(|number| {
+        let member = net.host(format!("client-{number}")).promises(Client::PROMISES);
+        member.machine(move |boot| Client::new(boot.peer(server), Duration::from_secs(5)))
     });
-    let (peer, mut hosts) = (scenario.peer(server), vec![server]);
-    for number in 1..=3 {
-        let name = format!("client-{number}");
-        hosts.push(scenario.host_promising(name, Binding::Dialer, Client::PROMISES, move |boot| {
-            TcpChat::client(&Options::default(), peer, boot)
-        }));
-    }
     for (index, (member, millis)) in said.iter().enumerate() {
         let line = format!("{index}{}", "你".repeat(index)).into_bytes();
-        scenario.command(Instant::from_millis(*millis), hosts[*member], Command::Say(line));
+        net.command(Instant::from_millis(*millis), members[*member], Command::Say(line));
     }
-    (scenario, hosts)
+    (net, server, members)
 }
 
 /// What a member has heard, and what the server told from its joining on; `None` if it is there no more.
-fn heard_and_told(host: HostId, server: HostId, view: &View<'_, Event>) -> Option<(Peer, String, String)> {
-    let member = view.of(host).find_map(|event| match event {
-        Event::Connected(member) => Some(*member),
+fn heard_and_told(host: Host<Client>, server: Host<Server>, run: &Run<'_>) -> Option<(Peer, String, String)> {
+    let member = run.events(host).iter().find_map(|event| match event {
+        ClientEvent::Connected(member) => Some(*member),
         _ => None,
     })?;
-    let is_over =
-        |event: &Event| matches!(event, Event::Left(peer) | Event::Dropped(peer) if *peer == member);
-    if view.status(host).is_some() || view.of(server).any(is_over) {
+    let is_over = |event: &ServerEvent| matches!(event, ServerEvent::Left(peer) | ServerEvent::Dropped(peer) if *peer == member);
+    if run.status(host).is_some() || run.events(server).iter().any(is_over) {
         return None;
     }
-    let heard = view.of(host).filter_map(|event| match event {
-        Event::Heard(text) => Some(text.as_str()),
+    let heard = run.events(host).iter().filter_map(|event| match event {
+        ClientEvent::Heard(text) => Some(text.as_str()),
         _ => None,
     });
-    let there = view.of(server).skip_while(|event| **event != Event::Joined(member));
+    let there = run.events(server).iter().skip_while(|event| **event != ServerEvent::Joined(member));
     let told = there.filter_map(|event| match event {
-        Event::Said { speaker, text } => Some(format!("{speaker}\n{text}")),
+        ServerEvent::Said { speaker, text } => Some(format!("{speaker}\n{text}")),
         _ => None,
     });
     Some((member, heard.collect(), told.collect()))
@@ -117,26 +113,26 @@ proptest! {
     /// S67, S70: every member that stays hears every message, in one order and each speaker's in the speaker's.
     #[test]
     fn who_stays_hears_all(
-        said in prop::collection::vec((1..=3_usize, 20..400_u64), 0..12),
+        said in prop::collection::vec((0..3_usize, 20..400_u64), 0..12),
         plan in stream_plan(&flows(), 200, 6),
         seed in any::<u64>(),
     ) {
-        let (scenario, hosts) = members_who_stay(&said);
-        let plan = Prepared::new(&plan, &scenario.names()).unwrap();
-        let mut engine = Engine::default();
-        let settings = Settings { seed, plan, profile: stormy(), ..Settings::default() };
-        let outcome = engine.run(&scenario, &settings);
+        let (net, server, members) = members_who_stay(&said);
+        let scenario = Scenario::from(net);
+        let plan = Prepared::new(&plan, &scenario).unwrap();
+        let mut engine = Engine::new(&scenario);
+        let outcome = engine.run(&Settings { seed, plan, profile: stormy(), ..Settings::default() });
         prop_assert_eq!(outcome.ended, Ended::Quiet);
-        let view =
-            View { now: outcome.at, inputs: outcome.inputs, events: engine.events(), statuses: engine.statuses() };
-        for (number, host) in hosts.iter().enumerate().skip(1) {
-            let Some((member, heard, told)) = heard_and_told(*host, hosts[0], &view) else { continue };
+        let run = engine.view();
+        for (number, host) in members.into_iter().enumerate() {
+            let Some((member, heard, told)) = heard_and_told(host, server, &run) else { continue };
             prop_assert_eq!(heard, told);
-            let is_line = |event: &&Event| {
-                matches!(event, Event::Said { speaker, text } if *speaker == member && text.ends_with('\n'))
+            let is_line = |event: &&ServerEvent| {
+                matches!(event, ServerEvent::Said { speaker, text } if *speaker == member && text.ends_with('\n'))
             };
             let spoken = said.iter().filter(|(speaker, _)| *speaker == number).count();
-            prop_assert_eq!(view.of(hosts[0]).filter(is_line).count(), spoken, "who stays has said all");
+            let told_on = run.events(server).iter().filter(is_line).count();
+            prop_assert_eq!(told_on, spoken, "who stays has said all");
         }
     }
 }
@@ -144,26 +140,21 @@ proptest! {
 /// S69, S76: whatever stalls, every client comes to its end.
 #[test]
 fn every_client_ends() {
-    use lossproof::check::Property;
-    let mut scenario = TcpChat::scenario(&Options::default());
-    scenario.max_time = Instant::from_millis(300_000);
-    let ended = Property::eventually_within("every client ends", Duration::from_mins(5), |view| {
-        view.statuses[1..].iter().all(Option::is_some)
-    });
     for plan in ["", "at 300ms crash server", "server>client-1 @30 reset; client-2>server @3 reset"] {
-        let plan = lossproof::engine::Prepared::new(&plan.parse().unwrap(), &scenario.names()).unwrap();
-        let properties = std::slice::from_ref(&ended);
-        let tally = lossproof::check::Search::new(&scenario, properties, plan, stormy(), 0).runs(0..100);
-        if let Some(failure) = tally.failure {
-            panic!("{}: {}\n{}", failure.broken, failure.plan, failure.transcript);
-        }
+        let net = net().without_properties();
+        net.max_time(Duration::from_mins(5));
+        let members = ["client-1", "client-2", "client-3"].map(|member| net.find::<Client>(member));
+        net.eventually_within("every client ends", Duration::from_mins(5), move |run| {
+            members.iter().all(|member| run.status(*member).is_some())
+        });
+        assert_held(net, plan, stormy(), 100);
     }
 }
 
 /// A server by hand, with what it tells each member.
 struct Room {
     server: Server,
-    out: Outbox<Event>,
+    out: Outlet<ServerEvent>,
     now: Instant,
     told: Vec<(Conn, String)>,
     events: Vec<String>,
@@ -174,7 +165,7 @@ impl Room {
     fn new() -> Self {
         Self {
             server: Server::new(PATIENCE),
-            out: Outbox::default(),
+            out: Outlet::new(),
             now: Instant::START,
             told: Vec::new(),
             events: Vec::new(),
@@ -182,8 +173,8 @@ impl Room {
         }
     }
 
-    fn give(&mut self, input: Input<'_, Command>) {
-        self.server.handle(input, self.now, &mut self.out);
+    fn give(&mut self, input: Input<'_, ()>) {
+        self.out.feed(&mut self.server, input, self.now);
         assert_eq!(self.out.take_misuse(), None);
         self.out.drain(|effect| match effect {
             Effect::Write { conn, bytes } => {
@@ -393,17 +384,17 @@ fn one_member_more_than_the_bound_is_turned_away() {
 #[test]
 fn a_flood_of_lines_is_within_the_promises_and_does_not_depend_on_the_reads() {
     let server = || Server::new(PATIENCE);
-    let mut lawful = lossproof::Lawful::new(server(), server(), Server::PROMISES);
-    let (mut out, mut conns) = (Outbox::<Event>::default(), Vec::new());
+    let mut lawful = Lawful::new(server(), server(), Server::PROMISES);
+    let (mut out, mut conns) = (Outlet::<ServerEvent>::new(), Vec::new());
     for port in 1..=5 {
         let conn = out.accept(64 * 1024);
         let (peer, local) = (format!("127.0.0.1:{port}").parse().unwrap(), "127.0.0.1:9001".parse().unwrap());
-        lawful.handle(Input::Connected { conn, peer, local }, Instant::START, &mut out);
+        out.feed(&mut lawful, Input::Connected { conn, peer, local }, Instant::START);
         conns.push(conn);
     }
     let said = b"\n".repeat(64 * 1024);
     let mut now = Instant::START;
-    lawful.handle(Input::Received { conn: conns[0], bytes: &said }, now, &mut out);
+    out.feed(&mut lawful, Input::Received { conn: conns[0], bytes: &said }, now);
     for _ in 0..40 {
         now += Duration::from_millis(10);
         let mut written = vec![0; conns.len()];
@@ -414,7 +405,7 @@ fn a_flood_of_lines_is_within_the_promises_and_does_not_depend_on_the_reads() {
         });
         for (conn, len) in conns.iter().zip(written) {
             if out.credit(*conn, len) {
-                lawful.handle(Input::Writable { conn: *conn }, now, &mut out);
+                out.feed(&mut lawful, Input::Writable { conn: *conn }, now);
             }
         }
     }
@@ -424,11 +415,11 @@ fn a_flood_of_lines_is_within_the_promises_and_does_not_depend_on_the_reads() {
 
 struct Talker {
     client: Client,
-    out: Outbox<Event>,
+    out: Outlet<ClientEvent>,
     conn: Conn,
     now: Instant,
     written: Vec<u8>,
-    events: Vec<Event>,
+    events: Vec<ClientEvent>,
     shown: String,
     shut: bool,
     done: Option<Status>,
@@ -438,8 +429,8 @@ impl Talker {
     /// A client that is connected.
     fn new(room: u32) -> Self {
         let server: Peer = "127.0.0.1:9001".parse().unwrap();
-        let (mut client, mut out) = (Client::new(server, Duration::from_secs(5)), Outbox::default());
-        client.handle(Input::Start { local: "127.0.0.1:0".parse().unwrap() }, Instant::START, &mut out);
+        let (mut client, mut out) = (Client::new(server, Duration::from_secs(5)), Outlet::new());
+        out.feed(&mut client, Input::Start { local: "127.0.0.1:0".parse().unwrap() }, Instant::START);
         let conn = match out.effects().next() {
             Some(Effect::Connect { conn, .. }) => conn,
             other => panic!("{other:?}"),
@@ -462,12 +453,12 @@ impl Talker {
     }
 
     fn give(&mut self, input: Input<'_, Command>) {
-        self.client.handle(input, self.now, &mut self.out);
+        self.out.feed(&mut self.client, input, self.now);
         assert_eq!(self.out.take_misuse(), None);
         self.out.drain(|effect| match effect {
             Effect::Write { bytes, .. } => self.written.extend_from_slice(bytes),
             Effect::Event(event) => {
-                TcpChat::print(&event, &mut self.shown).unwrap();
+                tcp_chat::print_client(&event, &mut self.shown).unwrap();
                 self.events.push(event);
             }
             Effect::Done(status) => self.done = Some(status),
@@ -479,12 +470,12 @@ impl Talker {
 
     fn type_line(&mut self, line: &str) {
         let typed = Typed::Line(line.as_bytes().to_vec());
-        self.give(Input::Command(TcpChat::typed(typed).unwrap()));
+        self.give(Input::Command(&tcp_chat::typed(typed)));
     }
 
     /// How many lines have been asked for.
     fn wanted(&self) -> usize {
-        self.events.iter().filter(|event| TcpChat::wants_line(event)).count()
+        self.events.iter().filter(|event| tcp_chat::wants_line(event)).count()
     }
 }
 
@@ -525,7 +516,7 @@ fn the_client_leaves_at_the_end_of_its_input() {
     {
         let mut client = Talker::new(room);
         client.type_line("bye");
-        client.give(Input::Command(TcpChat::typed(Typed::End).unwrap()));
+        client.give(Input::Command(&tcp_chat::typed(Typed::End)));
         assert_eq!(client.client.deadline(), Some(Instant::from_millis(5_000)));
         client.now = Instant::from_millis(5_000);
         client.give(Input::Timeout);
@@ -567,7 +558,7 @@ mod parity {
         fn it_is_the_same_in_both_worlds(mut plan in stream_plan(&flows(), 120, 8)) {
             // Turmoil holds 64 segments of a stream: what is told at one moment must not be cut into more.
             plan.retain(|fault| !matches!(fault, Fault::CutEvery { len, .. } if len.get() < 3));
-            assert_parity::<TcpChat>(&Options::default(), &plan, Profile::default(), 7);
+            assert_parity(net(), &plan, Profile::default(), 7);
         }
     }
 
@@ -578,7 +569,7 @@ mod parity {
             "at 130ms partition server>client-1; at 500ms heal; client-3>server @5 stall 1s",
             "at 1ms partition client-2|server",
         ] {
-            assert_parity::<TcpChat>(&Options::default(), &plan.parse().unwrap(), stormy(), 1);
+            assert_parity(net(), &plan.parse().unwrap(), stormy(), 1);
         }
     }
 }

@@ -1,22 +1,26 @@
 //! tcp-sixteen in simulation.
 
-use lossproof::systems::Options;
-use lossproof::systems::tcp_sixteen::TcpSixteen;
+use lossproof::Net;
+use lossproof::systems::{Options, tcp_sixteen};
 
 use crate::support::{assert_held, assert_run, assert_snapshot, run, stormy};
+
+fn net() -> Net {
+    tcp_sixteen::net(&Options::default())
+}
 
 /// S21.
 #[test]
 fn cuts_and_a_stall_change_nothing() {
     let plan = "client>server @3 cut; client>server @9 stall 2s; server>client cut every 5 bytes";
-    assert_run::<TcpSixteen>("tcp-sixteen", &Options::default(), plan);
+    assert_run("tcp-sixteen", net(), plan);
 }
 
 /// S24.
 #[test]
 fn a_reset_in_the_middle_is_told() {
     let plan = "client>server @3 reset";
-    let (text, json) = run::<TcpSixteen>(&Options::default(), plan);
+    let (text, json) = run(net(), plan);
     assert_snapshot("tcp-sixteen-reset", plan, &text);
     assert_snapshot("tcp-sixteen-reset-json", plan, &json);
 }
@@ -24,10 +28,10 @@ fn a_reset_in_the_middle_is_told() {
 #[test]
 fn a_server_that_crashes_is_no_hang() {
     let plan = "at 12ms crash server; at 3s restart server";
-    assert_run::<TcpSixteen>("tcp-sixteen-crash", &Options::default(), plan);
+    assert_run("tcp-sixteen-crash", net(), plan);
 }
 
 #[test]
 fn its_properties_hold_in_a_storm() {
-    assert_held::<TcpSixteen>(&Options::default(), "", stormy(), 5_000);
+    assert_held(net(), "", stormy(), 5_000);
 }

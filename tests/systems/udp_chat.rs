@@ -4,21 +4,26 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use lossproof::fault::{Chance, Profile, strategy};
-use lossproof::machine::Effect;
+use lossproof::machine::{Effect, Outlet};
 use lossproof::systems::udp_chat::{
-    Client, Command, Event, MAX_MEMBERS, MAX_SAID_LEN, MAX_TOLD_LEN, Note, Server, UdpChat,
+    self, Client, ClientEvent, Command, MAX_MEMBERS, MAX_SAID_LEN, MAX_TOLD_LEN, Note, Server, ServerEvent,
+    print_client, print_server, typed, wants_line,
 };
-use lossproof::systems::{Options, System, Typed};
-use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
+use lossproof::systems::{Options, Typed};
+use lossproof::{Input, Instant, Machine, Net, Peer, Status};
 use proptest::prelude::*;
 
 use crate::support::{assert_held, assert_snapshot, config, run, stormy};
+
+fn net() -> Net {
+    udp_chat::net(&Options::default())
+}
 
 const EXPIRY: Duration = Duration::from_secs(10);
 
 /// One run, of which only some lines are kept.
 fn assert_lines(name: &str, plan: &str, keep: impl Fn(f64, &str) -> bool) {
-    let text = run::<UdpChat>(&Options::default(), plan).0;
+    let text = run(net(), plan).0;
     let kept = text.lines().filter(|line| {
         let (at, rest) = line.split_once("  ").expect("a line begins with its time");
         keep(at.parse().expect("a time is a number"), rest)
@@ -52,11 +57,11 @@ fn a_partition_and_a_crash_are_outlived() {
 #[test]
 fn its_properties_hold_in_a_storm() {
     let corrupt = Profile { corrupt: Chance::percent(5), ..stormy() };
-    assert_held::<UdpChat>(&Options::default(), "", corrupt, 400);
+    assert_held(net(), "", corrupt, 400);
     let options = Options { not_to_sender: true, ..Options::default() };
     let plan = "at 7s crash server; at 8s restart server; at 12s poweroff client-3; at 15s restart client-3; \
                 at 16s skew server +3s; at 3s skew client-1 +2s";
-    assert_held::<UdpChat>(&options, plan, corrupt, 300);
+    assert_held(udp_chat::net(&options), plan, corrupt, 300);
 }
 
 proptest! {
@@ -68,7 +73,7 @@ proptest! {
         not_to_sender in any::<bool>(),
     ) {
         let options = Options { not_to_sender, ..Options::default() };
-        assert_held::<UdpChat>(&options, &plan.to_string(), stormy(), 1);
+        assert_held(udp_chat::net(&options), &plan.to_string(), stormy(), 1);
     }
 }
 
@@ -93,15 +98,15 @@ mod on_turmoil {
             not_to_sender in any::<bool>(),
         ) {
             let options = Options { not_to_sender, ..Options::default() };
-            assert_parity::<UdpChat>(&options, &plan, Profile::default(), 7);
+            assert_parity(udp_chat::net(&options), &plan, Profile::default(), 7);
         }
     }
 
     #[test]
     fn storms_and_partitions_are_the_same_in_both_worlds() {
-        assert_parity::<UdpChat>(&Options::default(), &"".parse().unwrap(), stormy(), 3);
+        assert_parity(net(), &"".parse().unwrap(), stormy(), 3);
         let plan = "at 1s partition client-2|server; at 13s heal; at 6s skew server +2s".parse().unwrap();
-        assert_parity::<UdpChat>(&Options::default(), &plan, Profile::default(), 1);
+        assert_parity(net(), &plan, Profile::default(), 1);
     }
 }
 
@@ -114,31 +119,31 @@ fn peer(port: usize) -> Peer {
 /// A server to which datagrams are handed by hand.
 struct Bench {
     server: Server,
-    out: Outbox<Event>,
+    out: Outlet<ServerEvent>,
 }
 
 impl Bench {
     fn new(to_speaker: bool) -> Self {
-        let mut bench = Self { server: Server::new(EXPIRY, to_speaker), out: Outbox::default() };
+        let mut bench = Self { server: Server::new(EXPIRY, to_speaker), out: Outlet::new() };
         bench.give(Input::Start { local: peer(9001) }, 0);
         bench
     }
 
     /// What one input makes the server note and send.
-    fn give(&mut self, input: Input<'_, Command>, millis: u64) -> (Vec<Note>, Vec<(Peer, Vec<u8>)>) {
-        self.server.handle(input, Instant::from_millis(millis), &mut self.out);
+    fn give(&mut self, input: Input<'_, ()>, millis: u64) -> (Vec<Note>, Vec<(Peer, Vec<u8>)>) {
+        self.out.feed(&mut self.server, input, Instant::from_millis(millis));
         let (mut notes, mut sent) = (Vec::new(), Vec::new());
         self.out.drain(|effect| match effect {
-            Effect::Send { peer, bytes } => sent.push((peer, bytes.to_vec())),
-            Effect::Event(Event::Noted { note, .. }) => notes.push(note),
-            Effect::Event(Event::Listening(_)) => {}
+            Effect::Send { peer, bytes, .. } => sent.push((peer, bytes.to_vec())),
+            Effect::Event(ServerEvent::Noted { note, .. }) => notes.push(note),
+            Effect::Event(ServerEvent::Listening(_)) => {}
             other => panic!("{other:?}"),
         });
         (notes, sent)
     }
 
     fn hear(&mut self, port: usize, bytes: &[u8], millis: u64) -> (Vec<Note>, Vec<(Peer, Vec<u8>)>) {
-        self.give(Input::Datagram { peer: peer(port), bytes }, millis)
+        self.give(Input::Datagram { peer: peer(port), local: peer(9001), bytes }, millis)
     }
 
     /// What a member is told when this is said.
@@ -179,6 +184,29 @@ fn what_is_said_goes_to_all_members_with_the_speakers_address() {
     }
 }
 
+/// A member that pings another of the server's addresses is told from there.
+#[test]
+fn a_member_hears_from_the_address_that_it_pings() {
+    let mut bench = Bench::new(true);
+    let other: Peer = "192.0.2.2:9001".parse().unwrap();
+    let mut told_from = |input| {
+        bench.out.feed(&mut bench.server, input, Instant::from_millis(1));
+        let mut from = Vec::new();
+        bench.out.drain(|effect| {
+            if let Effect::Send { local, peer, .. } = effect {
+                from.push((local, peer));
+            }
+        });
+        from
+    };
+    told_from(Input::Datagram { peer: peer(1), local: peer(9001), bytes: b"#ping#" });
+    told_from(Input::Datagram { peer: peer(2), local: other, bytes: b"#ping#" });
+    let both = [(peer(9001), peer(1)), (other, peer(2))];
+    assert_eq!(told_from(Input::Datagram { peer: peer(3), local: other, bytes: b"hello" }), both);
+    told_from(Input::Datagram { peer: peer(1), local: other, bytes: b"#ping#" });
+    assert_eq!(told_from(Input::Datagram { peer: peer(3), local: peer(9001), bytes: b"hello" })[0].0, other);
+}
+
 /// S80. The bound, and one nanosecond and one millisecond beyond it.
 #[test]
 fn a_member_expires_after_its_last_moment_and_by_the_timer() {
@@ -194,9 +222,9 @@ fn a_member_expires_after_its_last_moment_and_by_the_timer() {
     assert_eq!(bench.server.deadline(), Some(Instant::from_millis(10_701)));
 
     // Data that comes before the timer finds nobody who is dead.
-    let input = Input::Datagram { peer: peer(9), bytes: b"x" };
-    let mut out = Outbox::default();
-    bench.server.handle(input, Instant::from_millis(10_700) + Duration::from_nanos(1), &mut out);
+    let input = Input::Datagram { peer: peer(9), local: peer(9001), bytes: b"x" };
+    let mut out = Outlet::new();
+    out.feed(&mut bench.server, input, Instant::from_millis(10_700) + Duration::from_nanos(1));
     assert!(out.effects().all(|effect| !matches!(effect, Effect::Send { .. })));
     assert_eq!(bench.server.deadline(), None);
 }
@@ -238,7 +266,7 @@ fn the_longest_address_and_the_worst_text_are_within_the_promise() {
     let longest: Peer = SocketAddr::V6(longest).into();
     let mut bench = Bench::new(true);
     bench.hear(1, b"#ping#", 0);
-    let (_, sent) = bench.give(Input::Datagram { peer: longest, bytes: &[0xff; 1024] }, 0);
+    let (_, sent) = bench.give(Input::Datagram { peer: longest, local: peer(9001), bytes: &[0xff; 1024] }, 0);
     assert_eq!(sent[0].1.len(), MAX_TOLD_LEN);
 }
 
@@ -261,8 +289,8 @@ fn one_member_too_many_is_refused_until_there_is_room() {
 
 /// A client, and what one input makes it send and tell.
 fn step(client: &mut Client, input: Input<'_, Command>, millis: u64) -> (String, Option<Status>) {
-    let mut out = Outbox::default();
-    client.handle(input, Instant::from_millis(millis), &mut out);
+    let mut out = Outlet::new();
+    out.feed(client, input, Instant::from_millis(millis));
     let (mut did, mut status) = (Vec::new(), None);
     out.drain(|effect| match effect {
         Effect::Send { bytes, .. } => did.push(format!("> {}", bytes.escape_ascii())),
@@ -280,8 +308,8 @@ fn started() -> Client {
     client
 }
 
-fn say(line: &[u8]) -> Input<'static, Command> {
-    Input::Command(UdpChat::typed(Typed::Line(line.to_vec())).unwrap())
+fn say(line: &[u8]) -> Command {
+    typed(Typed::Line(line.to_vec()))
 }
 
 /// S81.
@@ -291,7 +319,7 @@ fn the_client_pings_at_once_and_every_five_seconds() {
     for beat in 1..4 {
         assert_eq!(client.deadline(), Some(Instant::from_millis(5_000 * beat)));
         assert_eq!(step(&mut client, Input::Timeout, 5_000 * beat - 1).0, "");
-        assert_eq!(step(&mut client, say(b"hi"), 5_000 * beat - 1).0, "> hi, Ready");
+        assert_eq!(step(&mut client, Input::Command(&say(b"hi")), 5_000 * beat - 1).0, "> hi, Ready");
         assert_eq!(step(&mut client, Input::Timeout, 5_000 * beat).0, "> #ping#, Pinging");
     }
 }
@@ -299,9 +327,8 @@ fn the_client_pings_at_once_and_every_five_seconds() {
 /// S82.
 #[test]
 fn quit_the_end_of_the_input_and_a_signal_leave_with_success() {
-    let quits =
-        [say(b"/quit"), say(b" /quit \r"), Input::Command(UdpChat::typed(Typed::End).unwrap()), Input::Stop];
-    for quit in quits {
+    let commands = [say(b"/quit"), say(b" /quit \r"), typed(Typed::End)];
+    for quit in commands.iter().map(Input::Command).chain([Input::Stop]) {
         let mut client = started();
         assert_eq!(step(&mut client, quit, 1), ("> /quit".to_owned(), Some(Status::Success)));
         assert_eq!(client.deadline(), None);
@@ -314,25 +341,25 @@ fn a_line_is_sent_up_to_its_bound_and_the_answer_is_heard_whole() {
     let mut client = started();
     for (typed_len, sent_len) in [(1023, 1023), (1024, 1024), (1025, 1024)] {
         let sent = format!("> {}, Ready", "x".repeat(sent_len));
-        assert_eq!(step(&mut client, say(&vec![b'x'; typed_len]), 1).0, sent);
+        assert_eq!(step(&mut client, Input::Command(&say(&vec![b'x'; typed_len])), 1).0, sent);
     }
     let told = [b"192.0.2.1:7\n".as_slice(), &[b'x'; 3 * MAX_SAID_LEN]].concat();
-    let heard = Input::Datagram { peer: peer(9001), bytes: &told };
-    assert_eq!(step(&mut client, heard, 2).0, format!("{:?}", Event::Heard(told.clone())));
-    let stranger = Input::Datagram { peer: peer(9002), bytes: b"listen to me" };
+    let heard = Input::Datagram { peer: peer(9001), local: peer(9001), bytes: &told };
+    assert_eq!(step(&mut client, heard, 2).0, format!("{:?}", ClientEvent::Heard(told.clone())));
+    let stranger = Input::Datagram { peer: peer(9002), local: peer(9001), bytes: b"listen to me" };
     assert_eq!(step(&mut client, stranger, 3).0, "");
 }
 
 /// The first refusal ends a client that has heard nothing; later it takes two pings in a row.
 #[test]
 fn a_server_that_is_gone_is_told_from_one_that_starts_again() {
-    let refused = || Input::Unreachable { peer: peer(9001) };
-    let gone = || (format!("{:?}", Event::NobodyListens(peer(9001))), Some(Status::Failure));
+    let refused = || Input::Unreachable { peer: peer(9001), local: peer(50_000) };
+    let gone = || (format!("{:?}", ClientEvent::NobodyListens(peer(9001))), Some(Status::Failure));
     let mut client = started();
     assert_eq!(step(&mut client, refused(), 1), gone());
 
     let mut client = started();
-    step(&mut client, Input::Datagram { peer: peer(9001), bytes: b"x" }, 1);
+    step(&mut client, Input::Datagram { peer: peer(9001), local: peer(9001), bytes: b"x" }, 1);
     assert_eq!(step(&mut client, refused(), 2), (String::new(), None));
     // The next ping arrives, and so does that after it.
     for beat in 1..3 {
@@ -342,22 +369,30 @@ fn a_server_that_is_gone_is_told_from_one_that_starts_again() {
     assert_eq!(step(&mut client, refused(), 10_002), (String::new(), None));
     step(&mut client, Input::Timeout, 15_000);
     assert_eq!(step(&mut client, refused(), 15_001), gone());
-    let line = Event::NobodyListens(peer(9001)).to_string();
+    let line = ClientEvent::NobodyListens(peer(9001)).to_string();
     assert_eq!(line, "cannot connect to 192.0.2.1:9001: connection refused");
 }
 
 /// What a terminal shows: notes and what is heard, not what only the application needs to know.
 #[test]
 fn a_terminal_shows_what_is_heard() {
-    let printed = |event: &Event| {
+    let printed = |event: &ClientEvent| {
         let mut text = String::new();
-        UdpChat::print(event, &mut text).unwrap();
+        print_client(event, &mut text).unwrap();
         text
     };
-    assert_eq!(printed(&Event::Heard(b"192.0.2.1:7\nhi \xff".to_vec())), "192.0.2.1:7\nhi \u{fffd}\n");
-    assert_eq!((printed(&Event::Ready), printed(&Event::Pinging)), (String::new(), String::new()));
-    let note = |note| Event::Noted { up: Duration::ZERO, note };
-    assert_eq!(printed(&note(Note::Pinged(peer(1)))), "");
-    assert_eq!(printed(&note(Note::Expired(peer(1)))), "192.0.2.1:1 has expired\n");
-    assert!(UdpChat::wants_line(&Event::Ready) && !UdpChat::wants_line(&Event::Heard(vec![])));
+    let heard = ClientEvent::Heard(b"192.0.2.1:7\nhi \xff".to_vec());
+    assert_eq!(printed(&heard), "192.0.2.1:7\nhi \u{fffd}\n");
+    assert_eq!(
+        (printed(&ClientEvent::Ready), printed(&ClientEvent::Pinging)),
+        (String::new(), String::new())
+    );
+    let noted = |note| {
+        let mut text = String::new();
+        print_server(&ServerEvent::Noted { up: Duration::ZERO, note }, &mut text).unwrap();
+        text
+    };
+    assert_eq!(noted(Note::Pinged(peer(1))), "");
+    assert_eq!(noted(Note::Expired(peer(1))), "192.0.2.1:1 has expired\n");
+    assert!(wants_line(&ClientEvent::Ready) && !wants_line(&heard));
 }

@@ -119,7 +119,7 @@ pub enum Effect<'a, E> {
 }
 
 /// An [`Effect`] as it is kept: what is large is in the outbox's lists, at these places.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Send(u32, Chunk),
     Connect(Conn, u32),
@@ -149,7 +149,7 @@ pub(super) struct Lists<'a> {
 
 impl Step {
     /// The effect, with its event as `event` finds it by its place.
-    #[inline]
+    #[inline(always)]
     pub(super) fn view<'a, F>(&self, lists: Lists<'a>, event: impl FnOnce(u32) -> F) -> Effect<'a, F> {
         let bytes = |chunk: Chunk| &lists.arena[chunk.range()];
         let way = |index: u32| lists.ways[index as usize];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, HELLO, TEXT};
+use super::{ClientEvent, HELLO, TEXT};
 use crate::machine::{CloseReason, Conn, ConnectError, Input, Machine, Outbox, Peer, Status};
 use crate::time::Instant;
 use crate::wire::exact::Exact;
@@ -33,7 +33,7 @@ impl StreamClient {
         Self { server, timeout, state: StreamState::Idle }
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = StreamState::Over;
         out.event(event);
         out.done(status);
@@ -42,9 +42,9 @@ impl StreamClient {
 
 impl Machine for StreamClient {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&mut self.state, input) {
             (StreamState::Idle, Input::Start { .. }) => {
                 let conn = out.connect(self.server);
@@ -55,12 +55,12 @@ impl Machine for StreamClient {
                 self.state = StreamState::Reading { conn, text, give_up_at: now + self.timeout };
             }
             (StreamState::Connecting { .. }, Input::ConnectFailed { peer, reason, .. }) => {
-                self.end(Event::NoConnection(peer, reason), Status::Failure, out);
+                self.end(ClientEvent::NoConnection(peer, reason), Status::Failure, out);
             }
             (StreamState::Reading { conn, text, .. }, Input::Received { bytes, .. }) => {
                 let _surplus = text.push(bytes);
                 if let Some(text) = text.message() {
-                    let heard = Event::Heard(text.to_vec());
+                    let heard = ClientEvent::Heard(text.to_vec());
                     out.close(*conn);
                     self.end(heard, Status::Success, out);
                 }
@@ -68,18 +68,15 @@ impl Machine for StreamClient {
             (StreamState::Reading { conn, text, .. }, Input::Eof { .. }) => {
                 if let Err(early) = text.finish() {
                     out.close(*conn);
-                    self.end(Event::EndedEarly(early), Status::Failure, out);
+                    self.end(ClientEvent::EndedEarly(early), Status::Failure, out);
                 }
             }
             (StreamState::Reading { .. }, Input::Closed { reason: CloseReason::Reset, .. }) => {
-                self.end(Event::Reset(self.server), Status::Failure, out);
+                self.end(ClientEvent::Reset(self.server), Status::Failure, out);
             }
-            (
-                StreamState::Connecting { conn, give_up_at } | StreamState::Reading { conn, give_up_at, .. },
-                Input::Timeout,
-            ) if *give_up_at <= now => {
+            (StreamState::Connecting { conn, .. } | StreamState::Reading { conn, .. }, Input::Timeout) => {
                 out.abort(*conn);
-                self.end(Event::NoAnswer(self.timeout), Status::Failure, out);
+                self.end(ClientEvent::NoAnswer(self.timeout), Status::Failure, out);
             }
             (_, Input::Stop) => {
                 self.state = StreamState::Over;
@@ -123,7 +120,7 @@ impl DatagramClient {
         Self { server, timeout, state: DatagramState::Idle }
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = DatagramState::Over;
         out.event(event);
         out.done(status);
@@ -132,22 +129,22 @@ impl DatagramClient {
 
 impl Machine for DatagramClient {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&self.state, input) {
             (DatagramState::Idle, Input::Start { .. }) => {
                 out.send(self.server, HELLO);
                 self.state = DatagramState::Waiting { give_up_at: now + self.timeout };
             }
-            (DatagramState::Waiting { .. }, Input::Datagram { peer, bytes }) if peer == self.server => {
-                self.end(Event::Heard(bytes.to_vec()), Status::Success, out);
+            (DatagramState::Waiting { .. }, Input::Datagram { peer, bytes, .. }) if peer == self.server => {
+                self.end(ClientEvent::Heard(bytes.to_vec()), Status::Success, out);
             }
-            (DatagramState::Waiting { .. }, Input::Unreachable { peer }) if peer == self.server => {
-                self.end(Event::NoConnection(peer, ConnectError::Refused), Status::Failure, out);
+            (DatagramState::Waiting { .. }, Input::Unreachable { peer, .. }) if peer == self.server => {
+                self.end(ClientEvent::NoConnection(peer, ConnectError::Refused), Status::Failure, out);
             }
-            (DatagramState::Waiting { give_up_at }, Input::Timeout) if *give_up_at <= now => {
-                self.end(Event::NoAnswer(self.timeout), Status::Failure, out);
+            (DatagramState::Waiting { .. }, Input::Timeout) => {
+                self.end(ClientEvent::NoAnswer(self.timeout), Status::Failure, out);
             }
             (_, Input::Stop) => {
                 self.state = DatagramState::Over;

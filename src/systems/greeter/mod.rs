@@ -19,57 +19,72 @@ pub use client::{DatagramClient, StreamClient};
 pub use server::{DatagramServer, MAX_WAITING, StreamServer};
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, Kind, Options, SERVER, System, Transport};
-use crate::check::Property;
-use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
+use super::{AFTERWARDS, About, Kind, Options, Transport};
 use crate::lawful::Promises;
-use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status};
-use crate::scenario::{Binding, Scenario};
-use crate::time::Instant;
+use crate::machine::{ConnectError, Peer, Status};
+use crate::scenario::{Host, Net, Role};
 use crate::wire::exact::EarlyEnd;
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct Greeter;
+/// What is to be known beside the machines.
+pub const ABOUT: About = About {
+    datagram_form: true,
+    unix: true,
+    options: &["datagram", "kind", "hold"],
+    ..About::new(
+        "greeter",
+        12345,
+        Transport::Tcp,
+        "one text to everybody who connects, handled one at a time or all together",
+    )
+};
 
 /// What the server says.
 pub const TEXT: &[u8; 24] = b"Thank you for connecting";
 /// What the datagram client says, for the server to have something to answer.
 pub const HELLO: &[u8; 5] = b"Hello";
 
-/// How many clients there are in the scenario.
-const CLIENTS: u16 = 3;
-
-/// What either role tells the application.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server is bound here. The original does not print it.
+/// What a server tells the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerEvent {
+    /// It is bound here. The original does not print it.
     Listening(Peer),
-    /// The server begins to handle a client.
+    /// It begins to handle a client.
     Connected(Peer),
-    /// The server has done with a client. The original does not print it.
+    /// It has done with a client. The original does not print it.
     LetGo(Peer),
     /// As many clients wait as can; this one was reset.
     TurnedAway(Peer),
-    /// The client has heard this.
+}
+
+/// What a client tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// It has heard this.
     Heard(Vec<u8>),
-    /// The client's stream ended before the text was there.
+    /// Its stream ended before the text was there.
     EndedEarly(EarlyEnd),
-    /// The client's stream was reset before the text was there.
+    /// Its stream was reset before the text was there.
     Reset(Peer),
-    /// The client could not connect.
+    /// It could not connect.
     NoConnection(Peer, ConnectError),
-    /// The client had no answer in this time.
+    /// It had no answer in this time.
     NoAnswer(Duration),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(local) => write!(f, "Listening at {local}"),
             Self::Connected(peer) => write!(f, "Got connection from {peer}"),
             Self::LetGo(peer) => write!(f, "Done with {peer}"),
             Self::TurnedAway(peer) => write!(f, "Too many wait: turned {peer} away"),
+        }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Heard(text) => write!(f, "{}", Escaped(text)),
             Self::EndedEarly(early) => early.fmt(f),
             Self::Reset(peer) => write!(f, "the connection with {peer} was reset"),
@@ -79,121 +94,109 @@ impl fmt::Display for Event {
     }
 }
 
-impl System for Greeter {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        datagram_form: true,
-        unix: true,
-        options: &["datagram", "kind", "hold"],
-        ..About::new(
-            "greeter",
-            12345,
-            Transport::Tcp,
-            "one text to everybody who connects, handled one at a time or all together",
-        )
-    };
-
-    fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        if options.datagram {
-            Box::new(DatagramServer)
-        } else {
-            Box::new(StreamServer::new(options.kind, options.scaled(options.hold)))
-        }
+/// A server and three clients of it: a [`StreamServer`] and [`StreamClient`]s, or a [`DatagramServer`] and
+/// [`DatagramClient`]s.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    let (timeout, kind, hold) = (options.timeout, options.kind, options.scaled(options.hold));
+    net.max_time(timeout * 2 + AFTERWARDS);
+    let promises = Promises::DEFAULT.max_messages(1).max_bytes(TEXT.len());
+    let server = net.host("server").promises(promises);
+    if options.datagram {
+        let server = server.udp(ABOUT.port).machine(|_| DatagramServer);
+        let clients = CLIENTS.map(|name| {
+            let place = net.host(name).udp(0).promises(promises);
+            place.machine(move |boot| DatagramClient::new(boot.peer(server), timeout))
+        });
+        hold_of_all(&net, timeout * 2, server, clients);
+    } else {
+        let server = server.listen(ABOUT.port).machine(move |_| StreamServer::new(kind, hold));
+        let clients = CLIENTS.map(|name| {
+            let place = net.host(name).promises(promises);
+            place.machine(move |boot| StreamClient::new(boot.peer(server), timeout))
+        });
+        hold_of_all(&net, timeout * 2, server, clients);
+        hold_of_streams(&net, kind, server, clients);
     }
+    net
+}
 
-    fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        if options.datagram {
-            Box::new(DatagramClient::new(server, options.timeout))
-        } else {
-            Box::new(StreamClient::new(server, options.timeout))
-        }
+/// The clients of a simulated run.
+const CLIENTS: [&str; 3] = ["client-1", "client-2", "client-3"];
+
+/// What holds in every run, whatever carries the text.
+fn hold_of_all<S, C>(net: &Net, most: Duration, server: Host<S>, clients: [Host<C>; 3])
+where
+    S: Role<Event = ServerEvent>,
+    C: Role<Event = ClientEvent>,
+{
+    net.show(server, fmt::Display::fmt);
+    clients.iter().for_each(|client| net.show(*client, fmt::Display::fmt));
+    let name = "a client hears only after the server has begun to handle it";
+    let mut counts = net.fold(name, Counts::default).on(server, |counts, event, _| {
+        counts.handled += u32::from(matches!(event, ServerEvent::Connected(_)));
+        true
+    });
+    for (index, client) in clients.into_iter().enumerate() {
+        counts = counts.on(client, move |counts: &mut Counts, event, _| {
+            // One that was started anew may have the answer to the one before.
+            counts.has_heard[index] = matches!(event, ClientEvent::Heard(_));
+            let heard = counts.has_heard.iter().map(|has_heard| u32::from(*has_heard)).sum();
+            if counts.handled >= heard {
+                Ok(())
+            } else {
+                Err(format!("{heard} have heard, and {} were handled", counts.handled))
+            }
+        });
     }
+    net.always("a client succeeds exactly when it has heard", move |run| {
+        clients.iter().all(|client| {
+            let heard = matches!(run.events(*client).last(), Some(ClientEvent::Heard(_)));
+            run.status(*client).is_none_or(|status| (status == Status::Success) == heard)
+        })
+    });
+    net.eventually_within("every client ends", most, move |run| {
+        clients.iter().all(|client| run.status(*client).is_some())
+    });
+}
 
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + options.timeout * 2 + AFTERWARDS;
-        scenario.show = <Event as fmt::Display>::fmt;
-        let promises = Promises { max_messages: 1, max_bytes: TEXT.len(), ..Promises::DEFAULT };
-        let port = Self::ABOUT.port;
-        let [at_server, at_client] = if options.datagram {
-            let datagram = |port| Binding::Datagram { port, connect: None };
-            [port, FIRST_EPHEMERAL_PORT].map(datagram)
-        } else {
-            [Binding::Listener { port }, Binding::Dialer]
-        };
-        let of_server = options.clone();
-        let server = scenario
-            .host_promising("server", at_server, promises, move |boot| Self::server(&of_server, boot));
-        let peer = scenario.peer(server);
-        for number in 1..=CLIENTS {
-            let options = options.clone();
-            scenario.host_promising(format!("client-{number}"), at_client, promises, move |boot| {
-                Self::client(&options, peer, boot)
-            });
-        }
-        scenario
+/// What holds in every run on streams. A datagram may be changed on its way; a stream's bytes are not.
+fn hold_of_streams(net: &Net, kind: Kind, server: Host<StreamServer>, clients: [Host<StreamClient>; 3]) {
+    let mut whole = net.fold("what a client hears is the text, whole", || ());
+    for client in clients {
+        whole = whole.on(client, |(), event, _| match event {
+            ClientEvent::Heard(text) if text != TEXT => Err(format!("a client heard '{}'", Escaped(text))),
+            _ => Ok(()),
+        });
     }
-
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        let most = options.timeout * 2;
-        let mut properties = vec![
-            Property::always("a client hears only after the server has begun to handle it", |view| {
-                let handled = view.of(SERVER).filter(|event| matches!(event, Event::Connected(_))).count();
-                clients().filter(|client| has_heard(view.of(*client))).count() <= handled
-            }),
-            Property::always("a client succeeds exactly when it has heard", |view| {
-                clients().all(|client| {
-                    let heard = has_heard(view.of(client));
-                    view.status(client).is_none_or(|status| (status == Status::Success) == heard)
-                })
-            }),
-            Property::eventually_within("every client ends", most, |view| {
-                clients().all(|client| view.status(client).is_some())
-            }),
-        ];
-        if !options.datagram {
-            // A datagram may be changed on its way; a stream's bytes are not.
-            properties.push(Property::always("what a client hears is the text, whole", |view| {
-                view.events.iter().all(|happened| match &happened.event {
-                    Event::Heard(text) => text == TEXT,
-                    _ => true,
-                })
-            }));
-        }
-        if options.kind == Kind::Sync && !options.datagram {
-            properties.push(Property::never("two clients are handled at one time", |view| {
-                handled_at_once(view.of(SERVER)) > 1
-            }));
-        }
-        properties
-    }
-
-    /// Nothing of what the original does not print.
-    fn print(event: &Event, to: &mut dyn fmt::Write) -> fmt::Result {
-        match event {
-            Event::Listening(_) | Event::LetGo(_) => Ok(()),
-            event => writeln!(to, "{event}"),
-        }
+    if kind == Kind::Sync {
+        net.fold("no two clients are handled at one time", || 0_u32).on(server, |handled, event, _| {
+            match event {
+                // It has started anew.
+                ServerEvent::Listening(_) => *handled = 0,
+                ServerEvent::Connected(_) => *handled += 1,
+                ServerEvent::LetGo(_) => *handled = handled.saturating_sub(1),
+                ServerEvent::TurnedAway(_) => {}
+            }
+            if *handled <= 1 { Ok(()) } else { Err(format!("{handled} are handled")) }
+        });
     }
 }
 
-/// The clients of the scenario.
-fn clients() -> impl Iterator<Item = HostId> {
-    (1..=CLIENTS).map(HostId)
+/// How often the server has begun to handle a client, and whether each client has heard it.
+#[derive(Default, Hash)]
+struct Counts {
+    handled: u32,
+    has_heard: [bool; 3],
 }
 
-/// Whether the last that a client told is that it heard the server.
-fn has_heard<'a>(told: impl Iterator<Item = &'a Event>) -> bool {
-    matches!(told.last(), Some(Event::Heard(_)))
-}
-
-/// How many clients are handled now by the server that was started last.
-fn handled_at_once<'a>(told: impl Iterator<Item = &'a Event>) -> usize {
-    told.fold(0, |handled, event| match event {
-        Event::Listening(_) => 0,
-        Event::Connected(_) => handled + 1,
-        Event::LetGo(_) => handled - 1,
-        _ => handled,
-    })
+/// Writes what a terminal shows of an event of a server: nothing of what the original does not print.
+///
+/// # Errors
+/// As `to` fails.
+pub fn print_server(event: &ServerEvent, to: &mut dyn fmt::Write) -> fmt::Result {
+    match event {
+        ServerEvent::Listening(_) | ServerEvent::LetGo(_) => Ok(()),
+        event => writeln!(to, "{event}"),
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::{Event, TEXT};
+use super::{ServerEvent, TEXT};
 use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer, Status, limits};
 use crate::systems::Kind;
 use crate::time::Instant;
@@ -42,15 +42,15 @@ impl StreamServer {
     }
 
     /// Begins the handlers whose turn has come.
-    fn begin(&mut self, now: Instant, out: &mut Outbox<Event>) {
+    fn begin(&mut self, now: Instant, out: &mut Outbox<ServerEvent>) {
         while (self.kind == Kind::Concurrent || self.handled.is_empty())
             && let Some((conn, peer)) = self.waiting.pop_front()
         {
-            out.event(Event::Connected(peer));
-            out.write(conn, TEXT);
+            out.event(ServerEvent::Connected(peer));
+            let _fits_len = out.write(conn, TEXT);
             if self.hold.is_zero() {
                 out.close(conn);
-                out.event(Event::LetGo(peer));
+                out.event(ServerEvent::LetGo(peer));
             } else {
                 let due_at = now + self.hold;
                 self.handled.insert(conn, (peer, due_at));
@@ -60,29 +60,29 @@ impl StreamServer {
     }
 
     /// Ends a handler, if there is one for this connection.
-    fn let_go(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn let_go(&mut self, conn: Conn, out: &mut Outbox<ServerEvent>) {
         if let Some((peer, due_at)) = self.handled.remove(conn) {
             self.deadlines.remove(&(due_at, conn));
             out.close(conn);
-            out.event(Event::LetGo(peer));
+            out.event(ServerEvent::LetGo(peer));
         }
     }
 }
 
 impl Machine for StreamServer {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { local } => out.event(Event::Listening(local)),
+            Input::Start { local } => out.event(ServerEvent::Listening(local)),
             Input::Connected { conn, peer, .. } if self.waiting.len() < MAX_WAITING => {
                 self.waiting.push_back((conn, peer));
                 self.begin(now, out);
             }
             Input::Connected { conn, peer, .. } => {
                 out.abort(conn);
-                out.event(Event::TurnedAway(peer));
+                out.event(ServerEvent::TurnedAway(peer));
             }
             Input::Closed { conn, .. } => {
                 self.waiting.retain(|(waiting, _)| *waiting != conn);
@@ -115,21 +115,17 @@ pub struct DatagramServer;
 
 impl Machine for DatagramServer {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { local } => out.event(Event::Listening(local)),
+            Input::Start { local } => out.event(ServerEvent::Listening(local)),
             Input::Datagram { peer, .. } => {
-                out.event(Event::Connected(peer));
-                out.send(peer, TEXT);
+                out.event(ServerEvent::Connected(peer));
+                out.reply(TEXT);
             }
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }

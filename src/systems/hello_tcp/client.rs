@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{END, EXIT, Event, HELLO, WELCOME};
+use super::{ClientEvent, END, EXIT, HELLO, WELCOME};
 use crate::lawful::Promises;
 use crate::machine::{CloseReason, Conn, Input, Machine, Outbox, Peer, Status};
 use crate::time::Instant;
@@ -85,47 +85,52 @@ impl Greeting {
 
 impl Client {
     /// What it promises: one name, or the word that ends it.
-    pub const PROMISES: Promises = Promises { max_messages: 1, max_bytes: MAX_NAME_LEN, ..Promises::DEFAULT };
+    pub const PROMISES: Promises = Promises::DEFAULT.max_messages(1).max_bytes(MAX_NAME_LEN);
 
     /// A client of the server that waits so long to be connected, and again for each thing that the server says.
     pub fn new(server: Peer, timeout: Duration) -> Self {
         Self { server, timeout, state: State::Idle }
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    /// Whether it has come to its end, and not been stopped before.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = State::Over;
         out.event(event);
         out.done(status);
     }
 
     /// Says the name of this number, or goodbye after the last.
-    fn say(&mut self, conn: Conn, number: usize, now: Instant, out: &mut Outbox<Event>) {
+    fn say(&mut self, conn: Conn, number: usize, now: Instant, out: &mut Outbox<ClientEvent>) {
         // An empty buffer has room for it: all that was said before was answered.
         if let Some(name) = NAMES.get(number) {
-            out.write(conn, name.as_bytes());
+            let _fits_len = out.write(conn, name.as_bytes());
             let give_up_at = now + self.timeout;
             self.state = State::Greeting { conn, greeting: Greeting::of(number), give_up_at };
         } else {
-            out.write(conn, EXIT);
+            let _fits_len = out.write(conn, EXIT);
             out.close(conn);
             self.state = State::Over;
             out.done(Status::Success);
         }
     }
 
-    fn received(&mut self, bytes: &[u8], now: Instant, out: &mut Outbox<Event>) {
+    fn received(&mut self, bytes: &[u8], now: Instant, out: &mut Outbox<ClientEvent>) {
         for &byte in bytes {
             match &mut self.state {
                 State::Welcome { conn, welcome, .. } => {
                     let _taken = welcome.push(&[byte]);
                     match welcome.message() {
                         Some(text) if text == WELCOME => {
-                            out.event(Event::Said(text.to_vec()));
+                            out.event(ClientEvent::Said(text.to_vec()));
                             let conn = *conn;
                             self.say(conn, 0, now, out);
                         }
                         Some(text) => {
-                            let unexpected = Event::Unexpected(text.to_vec());
+                            let unexpected = ClientEvent::Unexpected(text.to_vec());
                             self.end(unexpected, Status::Failure, out);
                         }
                         None => {}
@@ -137,7 +142,7 @@ impl Client {
         }
     }
 
-    fn greeted(&mut self, byte: u8, now: Instant, out: &mut Outbox<Event>) {
+    fn greeted(&mut self, byte: u8, now: Instant, out: &mut Outbox<ClientEvent>) {
         let State::Greeting { conn, greeting, give_up_at } = &mut self.state else { return };
         let heard = greeting.push(byte);
         if matches!(heard, Heard::NothingYet) {
@@ -146,16 +151,16 @@ impl Client {
         let (conn, number, text) = (*conn, greeting.number, std::mem::take(&mut greeting.text));
         *give_up_at = now + self.timeout;
         match heard {
-            Heard::Nonsense => self.end(Event::Unexpected(text), Status::Failure, out),
-            Heard::Part | Heard::NothingYet => out.event(Event::Said(text)),
+            Heard::Nonsense => self.end(ClientEvent::Unexpected(text), Status::Failure, out),
+            Heard::Part | Heard::NothingYet => out.event(ClientEvent::Said(text)),
             Heard::Whole => {
-                out.event(Event::Said(text));
+                out.event(ClientEvent::Said(text));
                 self.say(conn, number + 1, now, out);
             }
         }
     }
 
-    fn ended(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn ended(&mut self, conn: Conn, out: &mut Outbox<ClientEvent>) {
         let early = match &self.state {
             State::Welcome { welcome, .. } => welcome.finish().err(),
             State::Greeting { greeting, .. } => {
@@ -165,16 +170,16 @@ impl Client {
         };
         if let Some(early) = early {
             out.close(conn);
-            self.end(Event::EndedEarly(early), Status::Failure, out);
+            self.end(ClientEvent::EndedEarly(early), Status::Failure, out);
         }
     }
 }
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&self.state, input) {
             (State::Idle, Input::Start { .. }) => {
                 let conn = out.connect(self.server);
@@ -185,27 +190,22 @@ impl Machine for Client {
                 self.state = State::Welcome { conn, welcome, give_up_at: now + self.timeout };
             }
             (State::Connecting { .. }, Input::ConnectFailed { peer, reason, .. }) => {
-                self.end(Event::NoConnection(peer, reason), Status::Failure, out);
+                self.end(ClientEvent::NoConnection(peer, reason), Status::Failure, out);
             }
             (_, Input::Received { bytes, .. }) => self.received(bytes, now, out),
             (_, Input::Eof { conn }) => self.ended(conn, out),
             (
                 State::Welcome { .. } | State::Greeting { .. },
                 Input::Closed { reason: CloseReason::Reset, .. },
-            ) => self.end(Event::Reset(self.server), Status::Failure, out),
+            ) => self.end(ClientEvent::Reset(self.server), Status::Failure, out),
             (
-                State::Connecting { conn, give_up_at }
-                | State::Welcome { conn, give_up_at, .. }
-                | State::Greeting { conn, give_up_at, .. },
+                State::Connecting { conn, .. } | State::Welcome { conn, .. } | State::Greeting { conn, .. },
                 Input::Timeout,
-            ) if *give_up_at <= now => {
+            ) => {
                 out.abort(*conn);
-                self.end(Event::NoAnswer(self.timeout), Status::Failure, out);
+                self.end(ClientEvent::NoAnswer(self.timeout), Status::Failure, out);
             }
-            (_, Input::Stop) => {
-                self.state = State::Over;
-                out.done(Status::Success);
-            }
+            (_, Input::Stop) => out.done(Status::Success),
             _ => {}
         }
     }

@@ -13,6 +13,7 @@
 mod client;
 mod server;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -20,17 +21,21 @@ pub use client::{Client, NAMES};
 pub use server::{Call, MAX_NAME_LEN, Server};
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, Options, SERVER, System, Transport, bugs};
-use crate::check::{Property, View};
-use crate::host::HostId;
-use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status};
-use crate::scenario::{Binding, Scenario};
-use crate::time::Instant;
+use super::{AFTERWARDS, About, Options, Transport};
+use crate::machine::{ConnectError, Peer, Status};
+use crate::scenario::{Host, Net};
 use crate::wire::exact::EarlyEnd;
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct HelloTcp;
+/// What is to be known beside the machines.
+pub const ABOUT: About = About {
+    unix: true,
+    ..About::new(
+        "hello-tcp",
+        9999,
+        Transport::Tcp,
+        "a server thinks a second about each name, and no client waits for another's",
+    )
+};
 
 /// How long the server thinks about what it has read.
 pub const PAUSE: Duration = Duration::from_secs(1);
@@ -43,24 +48,24 @@ pub const EXIT: &[u8; 4] = b"exit";
 const HELLO: &[u8] = b"Hello, ";
 /// What stands after it.
 const END: u8 = b'!';
-/// The clients of a scenario.
-const CLIENTS: [HostId; 2] = [HostId(1), HostId(2)];
+/// How many clients there are.
+const CLIENTS: usize = 2;
 
-/// What either role tells the application.
+/// What the server tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server is ready for clients.
+pub enum ServerEvent {
+    /// It is ready for clients.
     WaitingForConnection,
-    /// A client has connected to the server.
+    /// A client has connected.
     Accepted(Peer),
-    /// The server begins to think about what it has read. The original prints nothing.
+    /// It begins to think about what it has read. The original prints nothing.
     Heard {
         /// From whom.
         peer: Peer,
         /// What one read brought.
         name: Vec<u8>,
     },
-    /// The server greets a name. The original prints nothing.
+    /// It greets a name. The original prints nothing.
     Greeted {
         /// Whose.
         peer: Peer,
@@ -69,23 +74,28 @@ pub enum Event {
         /// How long it has thought about it, by its own clock.
         after: Duration,
     },
-    /// A connection of the server is over.
+    /// A connection is over.
     Gone(Peer),
-    /// The server has said this to the client.
+}
+
+/// What the client tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// The server has said this.
     Said(Vec<u8>),
-    /// The server has said this to the client, and it answers nothing.
+    /// The server has said this, and it answers nothing.
     Unexpected(Vec<u8>),
     /// The server's stream ended before what was to come was whole.
     EndedEarly(EarlyEnd),
-    /// The client's connection was reset.
+    /// The connection was reset.
     Reset(Peer),
-    /// The client could not connect.
+    /// It could not connect.
     NoConnection(Peer, ConnectError),
-    /// The client had no answer in this time.
+    /// It had no answer in this time.
     NoAnswer(Duration),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WaitingForConnection => f.write_str("Waiting for connection..."),
@@ -93,6 +103,13 @@ impl fmt::Display for Event {
             Self::Heard { name, .. } => write!(f, "heard '{}'", Escaped(name)),
             Self::Greeted { name, .. } => write!(f, "greeted '{}'", Escaped(name)),
             Self::Gone(peer) => write!(f, "Connection from {peer} closed."),
+        }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Said(text) => Escaped(text).fmt(f),
             Self::Unexpected(text) => write!(f, "the server said '{}', which is no answer", Escaped(text)),
             Self::EndedEarly(early) => early.fmt(f),
@@ -103,129 +120,120 @@ impl fmt::Display for Event {
     }
 }
 
-/// By when the clients of a simulated run have ended: each waits to be connected, to be welcomed, and then for a greeting
-/// of each letter at most.
+/// What a terminal shows of the server.
+///
+/// # Errors
+/// If `to` fails.
+pub fn print_server(event: &ServerEvent, to: &mut dyn fmt::Write) -> fmt::Result {
+    match event {
+        ServerEvent::Heard { .. } | ServerEvent::Greeted { .. } => Ok(()),
+        event => writeln!(to, "{event}"),
+    }
+}
+
+/// By when the clients have ended: each waits to be connected, to be welcomed, and then for a greeting of each letter at
+/// most.
 fn most(options: &Options) -> Duration {
     let letters: usize = NAMES.iter().map(|name| name.len()).sum();
     options.timeout * (2 + letters) as u32
 }
 
-/// Whether every greeting is of the name that was heard last from there, and no sooner than after the pause: by the
-/// server's own clock, which a fault may have set forward.
-fn greetings_take_their_time(view: &View<'_, Event>, pause: Duration) -> bool {
-    let mut unanswered: Vec<(Peer, &[u8])> = Vec::new();
-    view.of(SERVER).all(|event| match event {
-        Event::Heard { peer, name } => {
-            let is_next = unanswered.iter().all(|(other, _)| other != peer);
-            unanswered.push((*peer, name));
-            is_next
-        }
-        Event::Greeted { peer, name, after } => {
-            let heard = unanswered.iter().position(|(other, _)| other == peer);
-            let heard = heard.map(|index| unanswered.swap_remove(index));
-            heard.is_some_and(|(_, heard)| heard == name && *after >= pause)
-        }
-        _ => true,
-    })
+/// A server and its clients.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    let (pause, timeout, most) = (options.scaled(PAUSE), options.timeout, most(options));
+    net.max_time(most + pause * 2 + AFTERWARDS);
+    let server = net.host("server").listen(ABOUT.port).promises(Server::PROMISES);
+    let server = server.machine(move |_| Server::new(pause));
+    net.show(server, fmt::Display::fmt);
+    let clients: [Host<Client>; CLIENTS] = std::array::from_fn(|index| {
+        let client = net.host(format!("client-{}", index + 1)).promises(Client::PROMISES);
+        client.machine(move |boot| Client::new(boot.peer(server), timeout))
+    });
+    for client in clients {
+        net.show(client, fmt::Display::fmt);
+    }
+
+    server_properties(&net, server, pause);
+    client_properties(&net, clients);
+    net.eventually_within("the clients end", most, move |run| {
+        clients.iter().all(|client| run.status(*client).is_some())
+    });
+    net
 }
 
-/// The names in what a client was told, one after another; `None` if there is anything but a welcome and greetings.
-fn greeted(view: &View<'_, Event>, client: HostId) -> Option<Vec<u8>> {
-    let mut said = view.of(client).filter_map(|event| match event {
-        Event::Said(text) => Some(text.as_slice()),
+fn server_properties(net: &Net, server: Host<Server>, pause: Duration) {
+    // What was heard and is not greeted yet. What the pause is goes by the server's own clock, which a fault may have
+    // set forward.
+    net.fold("each greeting is of the name that was heard, and not before its pause is over", BTreeMap::new)
+        .on(server, move |unanswered: &mut BTreeMap<Peer, Vec<u8>>, event, _| match event {
+            ServerEvent::Heard { peer, name } => unanswered.insert(*peer, name.clone()).is_none(),
+            ServerEvent::Greeted { peer, name, after } => {
+                unanswered.remove(peer).is_some_and(|heard| heard == *name && *after >= pause)
+            }
+            ServerEvent::Gone(peer) => {
+                unanswered.remove(peer);
+                true
+            }
+            ServerEvent::WaitingForConnection => {
+                // It has started anew.
+                unanswered.clear();
+                true
+            }
+            ServerEvent::Accepted(_) => true,
+        });
+    net.fold("a connection is over once, after it was accepted", BTreeSet::new).on(
+        server,
+        |open, event, _| match event {
+            ServerEvent::Accepted(peer) => open.insert(*peer),
+            ServerEvent::Gone(peer) => open.remove(peer),
+            ServerEvent::WaitingForConnection => {
+                open.clear();
+                true
+            }
+            ServerEvent::Heard { .. } | ServerEvent::Greeted { .. } => true,
+        },
+    );
+}
+
+fn client_properties(net: &Net, clients: [Host<Client>; CLIENTS]) {
+    // How much of its names each client was greeted by, once it was welcomed.
+    let mut in_order = net.fold("the clients are greeted by their names, in order", || [None; CLIENTS]);
+    for (index, client) in clients.into_iter().enumerate() {
+        in_order = in_order.on(client, move |greeted: &mut [Option<usize>; CLIENTS], event, _| {
+            let ClientEvent::Said(text) = event else { return true };
+            if text == WELCOME {
+                // Whoever starts anew is welcomed again.
+                greeted[index] = Some(0);
+                return true;
+            }
+            let (Some(before), Some(name)) = (&mut greeted[index], greeting_of(text)) else { return false };
+            let is_next = NAMES.concat().as_bytes()[*before..].starts_with(name);
+            *before += name.len();
+            is_next
+        });
+    }
+    net.always("who succeeds was greeted by all of its names", move |run| {
+        clients.iter().all(|client| {
+            let succeeds = run.status(*client) == Some(Status::Success);
+            let is_stopped = run.state(*client).is_some_and(|client| !client.is_over());
+            !succeeds || is_stopped || greeted(run.events(*client)) == NAMES.concat().as_bytes()
+        })
+    });
+}
+
+/// The names in what a client was told since it was welcomed, one after another.
+fn greeted(events: &[ClientEvent]) -> Vec<u8> {
+    let is_welcome = |event: &ClientEvent| matches!(event, ClientEvent::Said(text) if text == WELCOME);
+    let welcomed = events.iter().rposition(is_welcome).unwrap_or(events.len());
+    let names = events[welcomed..].iter().filter_map(|event| match event {
+        ClientEvent::Said(text) => greeting_of(text),
         _ => None,
     });
-    let is_welcome = said.next().is_none_or(|text| text == WELCOME);
-    let names: Option<Vec<&[u8]>> =
-        said.map(|text| text.strip_prefix(HELLO).and_then(|rest| rest.strip_suffix(&[END]))).collect();
-    names.filter(|_| is_welcome).map(|names| names.concat())
+    names.flatten().copied().collect()
 }
 
-impl System for HelloTcp {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        unix: true,
-        bugs: bugs::hello_tcp::ALL,
-        ..About::new(
-            "hello-tcp",
-            9999,
-            Transport::Tcp,
-            "a server thinks a second about each name, and no client waits for another's",
-        )
-    };
-
-    fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        bugs::hello_tcp::server(options.bug, Server::new(options.scaled(PAUSE)))
-    }
-
-    fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Client::new(server, options.timeout))
-    }
-
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let pause = options.scaled(PAUSE);
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + most(options) + pause * 2 + AFTERWARDS;
-        scenario.show = |event: &Event, f| write!(f, "{event}");
-        let binding = Binding::Listener { port: Self::ABOUT.port };
-        let of_server = options.clone();
-        let server = scenario
-            .host_promising("server", binding, Server::PROMISES, move |boot| Self::server(&of_server, boot));
-        let (peer, timeout) = (scenario.peer(server), options.timeout);
-        for client in CLIENTS {
-            let name = format!("client-{}", client.index());
-            scenario.host_promising(name, Binding::Dialer, Client::PROMISES, move |_| {
-                Box::new(Client::new(peer, timeout))
-            });
-        }
-        scenario
-    }
-
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        let pause = options.scaled(PAUSE);
-        let names = NAMES.concat();
-        let all = names.clone();
-        vec![
-            Property::always(
-                "each greeting is of the name that was heard, and not before its pause is over",
-                move |view| greetings_take_their_time(view, pause),
-            ),
-            Property::always("the clients are greeted by their names, in order", move |view| {
-                CLIENTS.iter().all(|client| {
-                    greeted(view, *client).is_some_and(|greeted| names.as_bytes().starts_with(&greeted))
-                })
-            }),
-            Property::always("who succeeds was greeted by all of its names", move |view| {
-                CLIENTS.iter().all(|client| {
-                    view.status(*client) != Some(Status::Success)
-                        || greeted(view, *client).is_some_and(|greeted| greeted == all.as_bytes())
-                })
-            }),
-            Property::always("a connection is over once, after it was accepted", |view| {
-                let mut open: Vec<Peer> = Vec::new();
-                view.of(SERVER).all(|event| match event {
-                    Event::Accepted(peer) => {
-                        open.push(*peer);
-                        true
-                    }
-                    Event::Gone(peer) => {
-                        let known = open.iter().position(|other| other == peer);
-                        known.map(|index| open.swap_remove(index)).is_some()
-                    }
-                    _ => true,
-                })
-            }),
-            Property::eventually_within("the clients end", most(options), |view| {
-                CLIENTS.iter().all(|client| view.status(*client).is_some())
-            }),
-        ]
-    }
-
-    fn print(event: &Event, to: &mut dyn fmt::Write) -> fmt::Result {
-        match event {
-            Event::Heard { .. } | Event::Greeted { .. } => Ok(()),
-            event => writeln!(to, "{event}"),
-        }
-    }
+/// The name in a greeting.
+fn greeting_of(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(HELLO).and_then(|rest| rest.strip_suffix(&[END]))
 }

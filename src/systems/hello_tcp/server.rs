@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
-use super::{END, EXIT, Event, HELLO, WELCOME};
+use super::{END, EXIT, HELLO, ServerEvent, WELCOME};
 use crate::lawful::{Cuts, Promises};
 use crate::machine::{Conn, Input, Machine, Outbox, Peer, Status};
 use crate::parts::per_conn::PerConn;
@@ -19,33 +19,31 @@ const MAX_AT_ONCE: usize = 16;
 /// Serves each connection by a [`Call`] of its own.
 #[derive(Debug)]
 pub struct Server {
-    calls: PerConn<Call, Box<dyn FnMut(Peer) -> Call>>,
+    calls: PerConn<Call>,
 }
 
 impl Server {
     /// What it promises: a greeting for each connection whose pause ends; what a read brings is a message.
-    pub const PROMISES: Promises = Promises {
-        max_messages: MAX_AT_ONCE,
-        max_bytes: MAX_AT_ONCE * MAX_GREETING_LEN,
-        cuts: Cuts::Matter,
-        ..Promises::DEFAULT
-    };
+    pub const PROMISES: Promises = Promises::DEFAULT
+        .max_messages(MAX_AT_ONCE)
+        .max_bytes(MAX_AT_ONCE * MAX_GREETING_LEN)
+        .cuts(Cuts::Matter);
 
     /// A server that thinks for so long about each name.
     pub fn new(pause: Duration) -> Self {
-        Self { calls: PerConn::new(Box::new(move |peer| Call::new(peer, pause))) }
+        Self { calls: PerConn::new(move |peer| Call::new(peer, pause)) }
     }
 }
 
 impl Machine for Server {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { .. } => out.event(Event::WaitingForConnection),
+            Input::Start { .. } => out.event(ServerEvent::WaitingForConnection),
             Input::Stop => out.done(Status::Success),
-            input => self.calls.handle(input, now, out),
+            input => out.pass_on(&mut self.calls, input, now),
         }
     }
 
@@ -88,26 +86,33 @@ impl Call {
     }
 
     /// Begins to think about the next name, or listens again if there is none.
-    fn think(&mut self, conn: Conn, mut name: Vec<u8>, now: Instant, out: &mut Outbox<Event>) {
+    fn think(&mut self, conn: Conn, mut name: Vec<u8>, now: Instant, out: &mut Outbox<ServerEvent>) {
         if name.is_empty() {
             self.state = State::Listening;
             out.resume(conn);
             return;
         }
         let unread = name.split_off(name.len().min(MAX_NAME_LEN));
-        out.event(Event::Heard { peer: self.peer, name: name.clone() });
+        out.event(ServerEvent::Heard { peer: self.peer, name: name.clone() });
         self.state = State::Thinking { conn, name, unread, heard_at: now };
     }
 
     /// What it has come to, unless that is to close.
-    fn greet(&self, name: Vec<u8>, after: Duration, out: &mut Outbox<Event>) -> Option<Vec<u8>> {
+    fn greet(&self, name: Vec<u8>, after: Duration, out: &mut Outbox<ServerEvent>) -> Option<Vec<u8>> {
         let greeting = (name != EXIT).then(|| [HELLO, &name, &[END]].concat())?;
-        out.event(Event::Greeted { peer: self.peer, name, after });
+        out.event(ServerEvent::Greeted { peer: self.peer, name, after });
         Some(greeting)
     }
 
     /// Writes what fits of a greeting.
-    fn send(&mut self, conn: Conn, greeting: &[u8], unread: Vec<u8>, now: Instant, out: &mut Outbox<Event>) {
+    fn send(
+        &mut self,
+        conn: Conn,
+        greeting: &[u8],
+        unread: Vec<u8>,
+        now: Instant,
+        out: &mut Outbox<ServerEvent>,
+    ) {
         let fits_len = out.write(conn, greeting);
         if fits_len < greeting.len() {
             self.state = State::Holding { conn, unsent: greeting[fits_len..].to_vec(), unread };
@@ -116,25 +121,26 @@ impl Call {
         }
     }
 
-    fn close(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn close(&mut self, conn: Conn, out: &mut Outbox<ServerEvent>) {
         self.state = State::Over;
         out.close(conn);
-        out.event(Event::Gone(self.peer));
+        out.event(ServerEvent::Gone(self.peer));
     }
 }
 
 impl Machine for Call {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match (mem::replace(&mut self.state, State::Over), input) {
             (State::Over, _) => {}
-            (_, Input::Closed { .. }) => out.event(Event::Gone(self.peer)),
+            (_, Input::Closed { .. }) => out.event(ServerEvent::Gone(self.peer)),
             (State::Listening, Input::Connected { conn, peer, .. }) => {
                 self.state = State::Listening;
-                out.event(Event::Accepted(peer));
-                out.write(conn, WELCOME);
+                out.event(ServerEvent::Accepted(peer));
+                // It fits: nothing was written before.
+                let _fits_len = out.write(conn, WELCOME);
             }
             (State::Listening, Input::Received { conn, bytes }) => {
                 out.pause(conn);
@@ -143,9 +149,7 @@ impl Machine for Call {
             (State::Listening, Input::Eof { conn }) => {
                 self.state = State::Ending { conn, close_at: now + self.pause };
             }
-            (State::Thinking { conn, name, unread, heard_at }, Input::Timeout)
-                if heard_at + self.pause <= now =>
-            {
+            (State::Thinking { conn, name, unread, heard_at }, Input::Timeout) => {
                 match self.greet(name, now.since(heard_at), out) {
                     Some(greeting) => self.send(conn, &greeting, unread, now, out),
                     None => self.close(conn, out),
@@ -154,7 +158,7 @@ impl Machine for Call {
             (State::Holding { conn, unsent, unread }, Input::Writable { .. }) => {
                 self.send(conn, &unsent, unread, now, out);
             }
-            (State::Ending { conn, close_at }, Input::Timeout) if close_at <= now => self.close(conn, out),
+            (State::Ending { conn, .. }, Input::Timeout) => self.close(conn, out),
             (state, _) => self.state = state,
         }
     }

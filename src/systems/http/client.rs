@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Event;
+use super::{ClientEvent, check};
 use crate::machine::{CloseReason, Conn, ConnectError, Input, Machine, Outbox, Peer, Status};
 use crate::parts::speech::Speech;
 use crate::time::Instant;
@@ -59,34 +59,38 @@ enum Part {
 /// What is left to do when some bytes have been read.
 enum Next {
     GoOn,
-    End(Event, Status),
+    End(ClientEvent, Status),
 }
 
 impl Client {
     /// A client that asks `host` for `path`, at `server` or at the next of the other addresses, and waits so long to be
     /// connected to each, and again for each next piece of the answer.
+    ///
+    /// # Panics
+    /// If `host` or `path` does not [fit](super::fits_request).
     pub fn new(server: Peer, fallbacks: &[Peer], host: &str, path: &str, timeout: Duration) -> Self {
+        check(host, path);
         let addresses = [&[server], fallbacks].concat();
         Self { addresses, request: request(host, path), timeout, state: State::Idle }
     }
 
-    fn connect(&mut self, address: usize, now: Instant, out: &mut Outbox<Event>) {
+    fn connect(&mut self, address: usize, now: Instant, out: &mut Outbox<ClientEvent>) {
         let conn = out.connect(self.addresses[address]);
         self.state = State::Connecting { address, conn, give_up_at: now + self.timeout };
     }
 
     /// Tries the next address, if there is one.
-    fn failed(&mut self, address: usize, reason: ConnectError, now: Instant, out: &mut Outbox<Event>) {
+    fn failed(&mut self, address: usize, reason: ConnectError, now: Instant, out: &mut Outbox<ClientEvent>) {
         let peer = self.addresses[address];
         if address + 1 < self.addresses.len() {
-            out.event(Event::TryingNext(peer, reason));
+            out.event(ClientEvent::TryingNext(peer, reason));
             self.connect(address + 1, now, out);
         } else {
-            self.end(Event::NoConnection(peer, reason), Status::Failure, out);
+            self.end(ClientEvent::NoConnection(peer, reason), Status::Failure, out);
         }
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         if let State::Reading { call, .. } = &self.state {
             out.close(call.conn);
         }
@@ -95,19 +99,23 @@ impl Client {
         out.done(status);
     }
 
-    fn timed_out(&mut self, now: Instant, out: &mut Outbox<Event>) {
+    fn timed_out(&mut self, now: Instant, out: &mut Outbox<ClientEvent>) {
         match self.state {
-            State::Connecting { address, conn, give_up_at } if give_up_at <= now => {
+            State::Connecting { address, conn, .. } => {
                 out.abort(conn);
                 self.failed(address, ConnectError::TimedOut, now, out);
             }
-            State::Reading { call, give_up_at, .. } if give_up_at <= now => {
+            State::Reading { call, .. } => {
                 out.abort(call.conn);
-                let event = if now < call.at_latest { Event::NoAnswer(self.timeout) } else { Event::TooSlow };
+                let event = if now < call.at_latest {
+                    ClientEvent::NoAnswer(self.timeout)
+                } else {
+                    ClientEvent::TooSlow
+                };
                 self.state = State::Over;
                 self.end(event, Status::Failure, out);
             }
-            _ => {}
+            State::Idle | State::Over => {}
         }
     }
 }
@@ -123,7 +131,7 @@ impl Part {
     }
 
     /// Takes what came.
-    fn push(&mut self, mut bytes: &[u8], out: &mut Outbox<Event>) -> Next {
+    fn push(&mut self, mut bytes: &[u8], out: &mut Outbox<ClientEvent>) -> Next {
         loop {
             let whole = match self {
                 Self::Head { reader, interim } => match read_head(reader, *interim, &mut bytes, out) {
@@ -139,7 +147,7 @@ impl Part {
             return match whole {
                 Ok(false) => Next::GoOn,
                 Ok(true) => self.finish(),
-                Err(error) => Next::End(Event::BadBody(error), Status::Failure),
+                Err(error) => Next::End(ClientEvent::BadBody(error), Status::Failure),
             };
         }
     }
@@ -147,10 +155,10 @@ impl Part {
     /// What there is, now that nothing more belongs to it.
     fn finish(&mut self) -> Next {
         match std::mem::replace(self, Self::head(0)) {
-            Self::Head { reader, .. } => Next::End(Event::NoBlankLine(reader.len()), Status::Failure),
+            Self::Head { reader, .. } => Next::End(ClientEvent::NoBlankLine(reader.len()), Status::Failure),
             Self::Body(body) => match body.finish() {
-                Ok(body) => Next::End(Event::Body(body), Status::Success),
-                Err(error) => Next::End(Event::BadBody(error), Status::Failure),
+                Ok(body) => Next::End(ClientEvent::Body(body), Status::Success),
+                Err(error) => Next::End(ClientEvent::BadBody(error), Status::Failure),
             },
         }
     }
@@ -161,8 +169,8 @@ fn read_head(
     reader: &mut HeadReader,
     interim: u32,
     bytes: &mut &[u8],
-    out: &mut Outbox<Event>,
-) -> Result<Option<Part>, Box<Event>> {
+    out: &mut Outbox<ClientEvent>,
+) -> Result<Option<Part>, Box<ClientEvent>> {
     let head_len = reader.push(bytes).map_err(bad_head)?;
     *bytes = &bytes[head_len..];
     let Some(head) = reader.head() else { return Ok(None) };
@@ -171,23 +179,24 @@ fn read_head(
         return if interim < MAX_INTERIM {
             Ok(Some(Part::head(interim + 1)))
         } else {
-            Err(Box::new(Event::NoFinal))
+            Err(Box::new(ClientEvent::NoFinal))
         };
     }
-    out.event(Event::Head(head.to_vec()));
-    let body = Body::new(response.framing, MAX_BODY_LEN).map_err(|error| Box::new(Event::BadBody(error)))?;
+    out.event(ClientEvent::Head(head.to_vec()));
+    let body =
+        Body::new(response.framing, MAX_BODY_LEN).map_err(|error| Box::new(ClientEvent::BadBody(error)))?;
     Ok(Some(Part::Body(body)))
 }
 
-fn bad_head(error: HeadError) -> Box<Event> {
-    Box::new(Event::BadHead(error))
+fn bad_head(error: HeadError) -> Box<ClientEvent> {
+    Box::new(ClientEvent::BadHead(error))
 }
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&mut self.state, input) {
             (State::Idle, Input::Start { .. }) => self.connect(0, now, out),
             (State::Connecting { .. }, Input::Connected { conn, peer, .. }) => {
@@ -219,7 +228,7 @@ impl Machine for Client {
                 }
             }
             (State::Reading { call, .. }, Input::Closed { reason: CloseReason::Reset, .. }) => {
-                let event = Event::Reset(call.peer);
+                let event = ClientEvent::Reset(call.peer);
                 self.state = State::Over;
                 self.end(event, Status::Failure, out);
             }

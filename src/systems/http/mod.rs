@@ -24,24 +24,30 @@ pub use client::{Client, MAX_INTERIM, MAX_WAITS};
 pub use server::{LARGE, PAGE, Server};
 
 use super::escaped::{Escaped, Lines};
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
-use crate::check::Property;
+use super::{AFTERWARDS, About, Options, Transport};
 use crate::lawful::Promises;
-use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status, limits};
-use crate::scenario::{Binding, Scenario};
-use crate::time::Instant;
+use crate::machine::{ConnectError, Peer, Status, limits};
+use crate::scenario::Net;
 use crate::wire::http::{BodyError, HeadError};
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct Http;
+/// What is to be known beside the machines.
+pub const ABOUT: About = About {
+    takes_names: true,
+    options: &["host", "path", "output"],
+    ..About::new(
+        "http",
+        80,
+        Transport::Tcp,
+        "a page is read to where its head says that it ends, and saved only whole",
+    )
+};
 
-/// What either role tells the application.
+/// What the server tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server is bound here. A terminal does not show it.
+pub enum ServerEvent {
+    /// It is bound here. A terminal does not show it.
     Listening(Peer),
-    /// A client has asked the server for a page.
+    /// A client has asked for a page.
     Asked {
         /// Who.
         peer: Peer,
@@ -50,13 +56,18 @@ pub enum Event {
     },
     /// What a client said, if anything, is no request for a page.
     NoRequest(Peer),
-    /// The client cannot connect to this address, and tries the next one. A terminal does not show it.
+}
+
+/// What the client tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// It cannot connect to this address, and tries the next one. A terminal does not show it.
     TryingNext(Peer, ConnectError),
-    /// The client cannot connect to the last of its addresses.
+    /// It cannot connect to the last of its addresses.
     NoConnection(Peer, ConnectError),
-    /// The client has read the head of the response, which this is.
+    /// It has read the head of the response, which this is.
     Head(Vec<u8>),
-    /// The client has read the whole body, which this is.
+    /// It has read the whole body, which this is.
     Body(Vec<u8>),
     /// The stream ended after so many bytes, and there was no head.
     NoBlankLine(usize),
@@ -68,18 +79,25 @@ pub enum Event {
     BadBody(BodyError),
     /// The connection was reset before the end of the body.
     Reset(Peer),
-    /// Nothing came to the client for this time.
+    /// Nothing came for this time.
     NoAnswer(Duration),
     /// The answer came piece by piece, and took too long.
     TooSlow,
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(local) => write!(f, "Listening at {local}"),
             Self::Asked { peer, path } => write!(f, "{peer} asks for {path}"),
             Self::NoRequest(peer) => write!(f, "{peer} asks for no page"),
+        }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::TryingNext(peer, reason) => {
                 write!(f, "cannot connect to {peer}: {reason}; trying the next address")
             }
@@ -99,92 +117,122 @@ impl fmt::Display for Event {
     }
 }
 
-impl System for Http {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        takes_names: true,
-        options: &["host", "path", "output"],
-        ..About::new(
-            "http",
-            80,
-            Transport::Tcp,
-            "a page is read to where its head says that it ends, and saved only whole",
-        )
-    };
+/// A server and a client of it.
+///
+/// # Panics
+/// If the request's host or path does not [fit](fits_request).
+pub fn net(options: &Options) -> Net {
+    let Options { fallbacks, host, path, timeout, .. } = options.clone();
+    // Here, and not in the first run.
+    check(&host, &path);
+    let net = Net::new(ABOUT.name);
+    net.max_time(longest(options) + AFTERWARDS);
+    // A byte of the largest page may come alone, and is then two inputs: its arrival, and the room that it leaves.
+    net.max_inputs(4 * LARGE.len() as u64);
+    // The head and the body of a page.
+    let promises = Promises::DEFAULT.max_messages(2).max_bytes(limits::SEND_BUFFER_LEN);
+    let server = net.host("server").listen(ABOUT.port).promises(promises).machine(|_| Server::default());
+    let client = net
+        .host("client")
+        .promises(promises.max_messages(1))
+        .machine(move |boot| Client::new(boot.peer(server), &fallbacks, &host, &path, timeout));
+    net.show(server, |event, f| write!(f, "{}", Escaped(event.to_string().as_bytes())));
+    net.show(client, |event, f| write!(f, "{}", Escaped(event.to_string().as_bytes())));
 
-    fn server(_: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server::default())
-    }
-
-    fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        let Options { fallbacks, host, path, timeout, .. } = options;
-        Box::new(Client::new(server, fallbacks, host, path, *timeout))
-    }
-
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + longest(options) + AFTERWARDS;
-        // A byte of the largest page may come alone, and is then two inputs: its arrival, and the room that it leaves.
-        scenario.max_inputs = 4 * LARGE.len() as u64;
-        scenario.show = |event: &Event, f| write!(f, "{}", Escaped(event.to_string().as_bytes()));
-        // The head and the body of a page.
-        let promises = Promises { max_messages: 2, max_bytes: limits::SEND_BUFFER_LEN, ..Promises::DEFAULT };
-        let binding = Binding::Listener { port: Self::ABOUT.port };
-        let server = scenario.host_promising("server", binding, promises, |_| Box::new(Server::default()));
-        let promises = Promises { max_messages: 1, ..promises };
-        let (peer, options) = (scenario.peer(server), options.clone());
-        scenario.host_promising("client", Binding::Dialer, promises, move |boot| {
-            Self::client(&options, peer, boot)
+    let body = server::page(&options.path).body;
+    net.fold("what is saved is the page, whole", || ()).on(client, move |(), event, _| match (event, body) {
+        (ClientEvent::Body(saved), Some(body)) if saved == body => Ok(()),
+        (ClientEvent::Body(saved), _) => Err(format!("{} bytes are saved", saved.len())),
+        _ => Ok(()),
+    });
+    net.never("the client succeeds without a body, or fails with one", move |run| {
+        // A head may be told in the very moment in which the client ends.
+        let without = match run.events(client).last() {
+            None | Some(ClientEvent::Head(_)) => return false,
+            Some(event) => file(event).is_none(),
+        };
+        let ended = if without { Status::Success } else { Status::Failure };
+        run.status(client) == Some(ended)
+    });
+    let path = options.path.clone();
+    net.fold("a head comes only after the server was asked for this page", Counts::default)
+        .on(server, move |counts, event, _| {
+            counts.asked +=
+                u64::from(matches!(event, ServerEvent::Asked { path: asked, .. } if *asked == path));
+            true
+        })
+        .on(client, |counts: &mut Counts, event, _| {
+            counts.heads += u64::from(matches!(event, ClientEvent::Head(_)));
+            let Counts { asked, heads } = *counts;
+            if heads <= asked {
+                Ok(())
+            } else {
+                Err(format!("{heads} heads came, and it was asked {asked} times"))
+            }
         });
-        scenario
-    }
+    net.eventually_within("the client ends", longest(options), move |run| run.status(client).is_some());
+    net
+}
 
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        let path = options.path.clone();
-        let body = server::page(&path).body;
-        vec![
-            Property::always("what is saved is the page, whole", move |view| {
-                view.of(CLIENT).all(|event| match event {
-                    Event::Body(saved) => body.is_some_and(|body| saved == body),
-                    _ => true,
-                })
-            }),
-            Property::never("the client succeeds without a body, or fails with one", |view| {
-                // A head may be told in the very moment in which the client ends.
-                let without = match view.of(CLIENT).last() {
-                    None | Some(Event::Head(_)) => return false,
-                    Some(event) => Self::file(event).is_none(),
-                };
-                let ended = if without { Status::Success } else { Status::Failure };
-                view.status(CLIENT) == Some(ended)
-            }),
-            Property::always("a head comes only after the server was asked for this page", move |view| {
-                let asked =
-                    |event: &Event| matches!(event, Event::Asked { path: asked, .. } if *asked == path);
-                let heads = view.of(CLIENT).filter(|event| matches!(event, Event::Head(_))).count();
-                heads <= view.of(SERVER).filter(|event| asked(event)).count()
-            }),
-            Property::eventually_within("the client ends", longest(options), |view| {
-                view.status(CLIENT).is_some()
-            }),
-        ]
-    }
+/// How often a page was asked for, and answered.
+#[derive(Clone, Copy, Default, Hash)]
+struct Counts {
+    asked: u64,
+    heads: u64,
+}
 
-    /// All but where the server is bound, which is said already, and an address that failed while there are others.
-    fn print(event: &Event, to: &mut dyn fmt::Write) -> fmt::Result {
-        match event {
-            Event::Listening(_) | Event::TryingNext(..) => Ok(()),
-            event => writeln!(to, "{event}"),
-        }
+/// Writes what a terminal shows of an event of the server: all but where it is bound, which is said already.
+///
+/// # Errors
+/// As `to` fails.
+pub fn print_server(event: &ServerEvent, to: &mut dyn fmt::Write) -> fmt::Result {
+    match event {
+        ServerEvent::Listening(_) => Ok(()),
+        event => writeln!(to, "{event}"),
     }
+}
 
-    fn file(event: &Event) -> Option<&[u8]> {
-        match event {
-            Event::Body(body) => Some(body),
-            _ => None,
-        }
+/// Writes what a terminal shows of an event of the client: all but an address that failed while there are others.
+///
+/// # Errors
+/// As `to` fails.
+pub fn print_client(event: &ClientEvent, to: &mut dyn fmt::Write) -> fmt::Result {
+    match event {
+        ClientEvent::TryingNext(..) => Ok(()),
+        event => writeln!(to, "{event}"),
     }
+}
+
+/// What of an event of the client goes to a file of the user's choice.
+pub fn file(event: &ClientEvent) -> Option<&[u8]> {
+    match event {
+        ClientEvent::Body(body) => Some(body),
+        _ => None,
+    }
+}
+
+/// Whether a text can be the host or the path of a request: printable ASCII without blanks, as in a URL. Anything else
+/// would end the place where it stands, and a line break begin a line of its own.
+///
+/// ```
+/// use lossproof::systems::http::fits_request;
+///
+/// assert!(fits_request("/index.html?page=1"));
+/// assert!(!fits_request("/ HTTP/1.1\r\nCookie: stolen"));
+/// ```
+pub fn fits_request(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn check(host: &str, path: &str) {
+    assert!(
+        fits_request(host),
+        "a request cannot name the host {host:?}: use printable ASCII without blanks"
+    );
+    assert!(
+        fits_request(path),
+        "a request cannot name the path {path:?}: use printable ASCII without blanks"
+    );
 }
 
 /// How long the client lives at most.

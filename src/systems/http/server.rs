@@ -1,6 +1,6 @@
 //! The scripted server: a few pages, each of which says otherwise where its body ends.
 
-use super::Event;
+use super::ServerEvent;
 use crate::machine::{Conn, Input, Machine, Outbox, Peer, Status};
 use crate::parts::per_conn::PerConn;
 use crate::parts::speech::Speech;
@@ -97,7 +97,7 @@ pub(super) fn page(path: &str) -> &'static Page {
 /// Serves each connection by a machine of its own: one request, one page, and the end.
 #[derive(Debug)]
 pub struct Server {
-    calls: PerConn<Call, fn(Peer) -> Call>,
+    calls: PerConn<Call>,
 }
 
 impl Default for Server {
@@ -108,11 +108,11 @@ impl Default for Server {
 
 impl Machine for Server {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { local } => out.event(Event::Listening(local)),
+            Input::Start { local } => out.event(ServerEvent::Listening(local)),
             Input::Stop => out.done(Status::Success),
             input => self.calls.handle(input, now, out),
         }
@@ -142,7 +142,7 @@ enum State {
 }
 
 impl Call {
-    fn go_on(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn go_on(&mut self, conn: Conn, out: &mut Outbox<ServerEvent>) {
         if let State::Answering { page, speech } = &mut self.state
             && speech.go_on(&[page.head, page.rest], conn, out)
         {
@@ -152,18 +152,18 @@ impl Call {
     }
 
     /// What is to be answered to what has come, once that is clear.
-    fn answer(&mut self, bytes: &[u8], out: &mut Outbox<Event>) -> Option<&'static Page> {
+    fn answer(&mut self, bytes: &[u8], out: &mut Outbox<ServerEvent>) -> Option<&'static Page> {
         let State::Reading(reader) = &mut self.state else { return None };
         // What comes behind the head is nobody's.
         let read = reader.push(bytes).and_then(|_| reader.head().map(Request::parse).transpose());
         let page = match read {
             Ok(None) => return None,
             Ok(Some(request)) if request.method == "GET" => {
-                out.event(Event::Asked { peer: self.peer, path: request.path.to_owned() });
+                out.event(ServerEvent::Asked { peer: self.peer, path: request.path.to_owned() });
                 page(request.path)
             }
             Ok(Some(_)) | Err(_) => {
-                out.event(Event::NoRequest(self.peer));
+                out.event(ServerEvent::NoRequest(self.peer));
                 &BAD_REQUEST
             }
         };
@@ -173,9 +173,9 @@ impl Call {
 
 impl Machine for Call {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
             Input::Received { conn, bytes } => {
                 if let Some(page) = self.answer(bytes, out) {
@@ -185,19 +185,15 @@ impl Machine for Call {
             }
             Input::Writable { conn } => self.go_on(conn, out),
             Input::Eof { conn } if matches!(self.state, State::Reading(_)) => {
-                out.event(Event::NoRequest(self.peer));
+                out.event(ServerEvent::NoRequest(self.peer));
                 out.close(conn);
                 self.state = State::Over;
             }
             Input::Closed { .. } if matches!(self.state, State::Reading(_)) => {
-                out.event(Event::NoRequest(self.peer));
+                out.event(ServerEvent::NoRequest(self.peer));
                 self.state = State::Over;
             }
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }

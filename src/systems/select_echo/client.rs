@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Event;
+use super::ClientEvent;
 use crate::lawful::Promises;
 use crate::machine::{CloseReason, Conn, Input, Machine, Outbox, Peer, Status};
 use crate::time::Instant;
@@ -55,24 +55,24 @@ enum State {
 impl Client {
     /// What it promises: a message for each connection.
     pub const PROMISES: Promises =
-        Promises { max_messages: SOCKETS, max_bytes: SOCKETS * MAX_MESSAGE_LEN, ..Promises::DEFAULT };
+        Promises::DEFAULT.max_messages(SOCKETS).max_bytes(SOCKETS * MAX_MESSAGE_LEN);
 
     /// A client of the server that waits so long to be connected, and again for each reply.
     pub fn new(server: Peer, timeout: Duration) -> Self {
         Self { server, timeout, conns: Vec::new(), state: State::Idle }
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = State::Over;
         out.event(event);
         out.done(status);
     }
 
     /// Says the messages of a round, or ends after the last.
-    fn begin_round(&mut self, number: usize, now: Instant, out: &mut Outbox<Event>) {
+    fn begin_round(&mut self, number: usize, now: Instant, out: &mut Outbox<ClientEvent>) {
         if number == MESSAGES.len() {
             for conn in &self.conns {
-                out.event(Event::ClosingSocket(self.server));
+                out.event(ClientEvent::ClosingSocket(self.server));
                 out.close(*conn);
             }
             self.state = State::Over;
@@ -82,14 +82,14 @@ impl Client {
         for (socket, conn) in self.conns.iter().enumerate() {
             let text = message(number, socket);
             // An empty buffer has room for it: all that was said before was answered.
-            out.write(*conn, text.as_bytes());
-            out.event(Event::Sending { peer: self.server, text });
+            let _fits_len = out.write(*conn, text.as_bytes());
+            out.event(ClientEvent::Sending { peer: self.server, text });
         }
         let replies = std::array::from_fn(|socket| Exact::new(message(number, socket).len()));
         self.state = State::Round { number, replies, told: 0, give_up_at: now + self.timeout };
     }
 
-    fn received(&mut self, conn: Conn, bytes: &[u8], now: Instant, out: &mut Outbox<Event>) {
+    fn received(&mut self, conn: Conn, bytes: &[u8], now: Instant, out: &mut Outbox<ClientEvent>) {
         let Some(socket) = self.conns.iter().position(|known| *known == conn) else { return };
         let mut rest = bytes;
         while let State::Round { number, replies, told, give_up_at } = &mut self.state {
@@ -101,7 +101,7 @@ impl Client {
             }
             let told_before = *told;
             while let Some(reply) = replies.get(*told).and_then(Exact::message) {
-                out.event(Event::Received { peer: self.server, text: reply.to_vec() });
+                out.event(ClientEvent::Received { peer: self.server, text: reply.to_vec() });
                 *told += 1;
             }
             if *told > told_before {
@@ -114,7 +114,7 @@ impl Client {
         }
     }
 
-    fn ended(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn ended(&mut self, conn: Conn, out: &mut Outbox<ClientEvent>) {
         let Some(socket) = self.conns.iter().position(|known| *known == conn) else { return };
         let next = match &self.state {
             State::Connecting { .. } => Exact::new(message(0, socket).len()),
@@ -129,20 +129,20 @@ impl Client {
             State::Idle | State::Over => return,
         };
         if let Err(early) = next.finish() {
-            out.event(Event::ClosingSocket(self.server));
-            self.end(Event::EndedEarly(early), Status::Failure, out);
+            out.event(ClientEvent::ClosingSocket(self.server));
+            self.end(ClientEvent::EndedEarly(early), Status::Failure, out);
         }
     }
 }
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&mut self.state, input) {
             (State::Idle, Input::Start { .. }) => {
-                out.event(Event::Connecting);
+                out.event(ClientEvent::Connecting);
                 self.conns = (0..SOCKETS).map(|_| out.connect(self.server)).collect();
                 self.state = State::Connecting { connected: 0, give_up_at: now + self.timeout };
             }
@@ -153,21 +153,19 @@ impl Machine for Client {
                 }
             }
             (State::Connecting { .. }, Input::ConnectFailed { peer, reason, .. }) => {
-                self.end(Event::NoConnection(peer, reason), Status::Failure, out);
+                self.end(ClientEvent::NoConnection(peer, reason), Status::Failure, out);
             }
             (State::Round { .. }, Input::Received { conn, bytes }) => self.received(conn, bytes, now, out),
             (_, Input::Eof { conn }) => self.ended(conn, out),
             (
                 State::Connecting { .. } | State::Round { .. },
                 Input::Closed { reason: CloseReason::Reset, .. },
-            ) => self.end(Event::Reset(self.server), Status::Failure, out),
-            (State::Connecting { give_up_at, .. } | State::Round { give_up_at, .. }, Input::Timeout)
-                if *give_up_at <= now =>
-            {
+            ) => self.end(ClientEvent::Reset(self.server), Status::Failure, out),
+            (State::Connecting { .. } | State::Round { .. }, Input::Timeout) => {
                 for conn in &self.conns {
                     out.abort(*conn);
                 }
-                self.end(Event::NoAnswer(self.timeout), Status::Failure, out);
+                self.end(ClientEvent::NoAnswer(self.timeout), Status::Failure, out);
             }
             (_, Input::Stop) => {
                 self.state = State::Over;

@@ -19,38 +19,43 @@ pub use client::{Client, MESSAGES, SOCKETS};
 pub use server::Server;
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, CLIENT, Options, SERVER, System, Transport};
-use crate::check::{Property, View};
-use crate::machine::{Boot, BoxedMachine, ConnectError, Peer, Status};
-use crate::scenario::{Binding, Scenario};
-use crate::time::Instant;
+use super::{AFTERWARDS, About, Options, Transport};
+use crate::machine::{ConnectError, Peer};
+use crate::scenario::{Host, Net};
 use crate::wire::exact::EarlyEnd;
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct SelectEcho;
+/// What is to be known beside the machines.
+pub const ABOUT: About = About {
+    unix: true,
+    ..About::new(
+        "select-echo",
+        10001,
+        Transport::Tcp,
+        "one loop echoes on many connections; slow readers slow only themselves",
+    )
+};
 
 /// After how long without any event the server ends.
 pub const IDLE: Duration = Duration::from_secs(20);
 
-/// What either role tells the application.
+/// What the server tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server has nothing to do for now.
+pub enum ServerEvent {
+    /// It has nothing to do for now.
     Waiting {
         /// How long it has been up then, by its own clock.
         up: Duration,
     },
-    /// A client has connected to the server.
+    /// A client has connected.
     Connection(Peer),
-    /// The server has read this from a client.
+    /// It has read this from a client.
     Heard {
         /// Whom.
         peer: Peer,
         /// What one read brought.
         text: Vec<u8>,
     },
-    /// The server has written this to a client.
+    /// It has written this to a client.
     Echoed {
         /// Whom.
         peer: Peer,
@@ -59,7 +64,7 @@ pub enum Event {
     },
     /// Nothing is left to be written to a client.
     QueueEmpty(Peer),
-    /// A client will say no more, and the server closes its connection.
+    /// A client will say no more, and its connection is closed.
     Closing(Peer),
     /// A connection was reset.
     Exception(Peer),
@@ -68,35 +73,40 @@ pub enum Event {
         /// How long it had been up then, by its own clock.
         up: Duration,
     },
-    /// The client begins.
+}
+
+/// What the client tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// It begins.
     Connecting,
-    /// The client sends a message.
+    /// It sends a message.
     Sending {
         /// The address of the server.
         peer: Peer,
         /// The message.
         text: String,
     },
-    /// The client has got a whole reply.
+    /// It has got a whole reply.
     Received {
         /// The address of the server.
         peer: Peer,
         /// The reply.
         text: Vec<u8>,
     },
-    /// The client closes one of its connections.
+    /// It closes one of its connections.
     ClosingSocket(Peer),
-    /// A connection of the client ended before the reply was whole.
+    /// A connection ended before the reply was whole.
     EndedEarly(EarlyEnd),
-    /// A connection of the client was reset.
+    /// A connection was reset.
     Reset(Peer),
-    /// The client could not connect.
+    /// It could not connect.
     NoConnection(Peer, ConnectError),
-    /// The client had no answer in this time.
+    /// It had no answer in this time.
     NoAnswer(Duration),
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting { .. } => f.write_str("waiting for next event"),
@@ -107,6 +117,13 @@ impl fmt::Display for Event {
             Self::Closing(peer) => write!(f, " closing {peer}"),
             Self::Exception(peer) => write!(f, " exception condition on {peer}"),
             Self::TimedOut { .. } => f.write_str("Time out !"),
+        }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Connecting => f.write_str("Connect to the server"),
             Self::Sending { peer, text } => write!(f, "{peer} sending {text}"),
             Self::Received { peer, text } => write!(f, "{peer} received {}", Escaped(text)),
@@ -119,105 +136,89 @@ impl fmt::Display for Event {
     }
 }
 
-/// By when the client of a simulated run has ended: it waits to be connected, and then for each reply.
+/// By when the client has ended: it waits to be connected, and then for each reply.
 fn most(options: &Options) -> Duration {
     options.timeout * (1 + MESSAGES.len() * SOCKETS) as u32
 }
 
-/// Whether what the server has said to each client is the begin of what it has heard from it.
-fn echoes_are_true(view: &View<'_, Event>) -> bool {
-    let mut unanswered: BTreeMap<Peer, VecDeque<u8>> = BTreeMap::new();
-    view.of(SERVER).all(|event| match event {
-        Event::Heard { peer, text } => {
-            unanswered.entry(*peer).or_default().extend(text);
-            true
-        }
-        Event::Echoed { peer, text } => {
-            let heard = unanswered.entry(*peer).or_default();
-            text.len() <= heard.len() && heard.drain(..text.len()).eq(text.iter().copied())
-        }
-        _ => true,
-    })
+/// A server and a client of it.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    let (idle, timeout, most) = (options.scaled(IDLE), options.timeout, most(options));
+    net.max_time(most + idle + AFTERWARDS);
+    let server = net.host("server").listen(ABOUT.port).promises(Server::PROMISES);
+    let server = server.machine(move |_| Server::new(idle));
+    let client = net.host("client").promises(Client::PROMISES);
+    let client = client.machine(move |boot| Client::new(boot.peer(server), timeout));
+    net.show(server, |event, f| f.write_str(event.to_string().trim_start()));
+    net.show(client, |event, f| f.write_str(event.to_string().trim_start()));
+
+    server_properties(&net, server, idle);
+    client_properties(&net, client);
+    net.eventually_within("the client ends", most, move |run| run.status(client).is_some());
+    net
 }
 
-impl System for SelectEcho {
-    type Command = ();
-    type Event = Event;
-    const ABOUT: About = About {
-        unix: true,
-        ..About::new(
-            "select-echo",
-            10001,
-            Transport::Tcp,
-            "one loop echoes on many connections; slow readers slow only themselves",
-        )
-    };
+fn server_properties(net: &Net, server: Host<Server>, idle: Duration) {
+    net.fold("each client hears what it has said, in order and nothing else", BTreeMap::new).on(
+        server,
+        |unanswered: &mut BTreeMap<Peer, VecDeque<u8>>, event, _| match event {
+            ServerEvent::Connection(peer) => {
+                unanswered.insert(*peer, VecDeque::new());
+                true
+            }
+            ServerEvent::Heard { peer, text } => {
+                unanswered.entry(*peer).or_default().extend(text);
+                true
+            }
+            ServerEvent::Echoed { peer, text } => {
+                let heard = unanswered.entry(*peer).or_default();
+                text.len() <= heard.len() && heard.drain(..text.len()).eq(text.iter().copied())
+            }
+            _ => true,
+        },
+    );
+    // Since when it waits, by its own clock, which a fault may set forward.
+    net.fold("the server ends only after so long without any event", || None).on(
+        server,
+        move |waits_since: &mut Option<Duration>, event, _| {
+            let since = waits_since.take();
+            match event {
+                ServerEvent::Waiting { up } => *waits_since = Some(*up),
+                ServerEvent::TimedOut { up } => return since.is_some_and(|since| *up >= since + idle),
+                _ => {}
+            }
+            true
+        },
+    );
+}
 
-    fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Server::new(options.scaled(IDLE)))
-    }
-
-    fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<(), Event> {
-        Box::new(Client::new(server, options.timeout))
-    }
-
-    fn scenario(options: &Options) -> Scenario<(), Event> {
-        let idle = options.scaled(IDLE);
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + most(options) + idle + AFTERWARDS;
-        scenario.show = |event: &Event, f| f.write_str(event.to_string().trim_start());
-        let binding = Binding::Listener { port: Self::ABOUT.port };
-        let server = scenario
-            .host_promising("server", binding, Server::PROMISES, move |_| Box::new(Server::new(idle)));
-        let (peer, timeout) = (scenario.peer(server), options.timeout);
-        scenario.host_promising("client", Binding::Dialer, Client::PROMISES, move |_| {
-            Box::new(Client::new(peer, timeout))
-        });
-        scenario
-    }
-
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        let idle = options.scaled(IDLE);
-        vec![
-            Property::always(
-                "each client hears what it has said, in order and nothing else",
-                echoes_are_true,
-            ),
-            Property::always("each reply is the whole message that it answers", |view| {
-                let said = view.of(CLIENT).filter_map(|event| match event {
-                    Event::Sending { text, .. } => Some(text.as_bytes()),
-                    _ => None,
-                });
-                let heard = view.of(CLIENT).filter_map(|event| match event {
-                    Event::Received { text, .. } => Some(text.as_slice()),
-                    _ => None,
-                });
-                let said: Vec<_> = said.collect();
-                heard.enumerate().all(|(index, text)| said.get(index) == Some(&text))
-            }),
-            Property::always("who closes all its connections has all replies", |view| {
-                let count = |is: fn(&Event) -> bool| view.of(CLIENT).filter(|event| is(event)).count();
-                let closed = count(|event| matches!(event, Event::ClosingSocket(_)));
-                let replies = count(|event| matches!(event, Event::Received { .. }));
-                let is_done = view.status(CLIENT) == Some(Status::Success) && closed == SOCKETS;
-                !is_done || replies == MESSAGES.len() * SOCKETS
-            }),
-            Property::always("the server ends only after so long without any event", move |view| {
-                // By its own clock, which a fault may set forward.
-                let mut waits_since = None;
-                view.of(SERVER).all(|event| {
-                    let since = waits_since.take();
-                    match event {
-                        Event::Waiting { up } => waits_since = Some(*up),
-                        Event::TimedOut { up } => return since.is_some_and(|since| *up >= since + idle),
-                        _ => {}
-                    }
-                    true
-                })
-            }),
-            Property::eventually_within("the client ends", most(options), |view| {
-                view.status(CLIENT).is_some()
-            }),
-        ]
-    }
+fn client_properties(net: &Net, client: Host<Client>) {
+    net.fold("each reply is the whole message that it answers", VecDeque::new).on(
+        client,
+        |unanswered: &mut VecDeque<String>, event, _| {
+            match event {
+                ClientEvent::Connecting => unanswered.clear(),
+                ClientEvent::Sending { text, .. } => unanswered.push_back(text.clone()),
+                ClientEvent::Received { text, .. } => {
+                    return unanswered.pop_front().is_some_and(|said| said.as_bytes() == text);
+                }
+                _ => {}
+            }
+            true
+        },
+    );
+    // How many connections are closed, and how many replies there were.
+    net.fold("who closes all its connections has all replies", || (0, 0)).on(
+        client,
+        |(closed, replies), event, _| {
+            match event {
+                ClientEvent::Connecting => (*closed, *replies) = (0, 0),
+                ClientEvent::ClosingSocket(_) => *closed += 1,
+                ClientEvent::Received { .. } => *replies += 1,
+                _ => {}
+            }
+            *closed < SOCKETS || *replies == MESSAGES.len() * SOCKETS
+        },
+    );
 }

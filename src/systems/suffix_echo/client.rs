@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Command, Event, Reply};
+use super::{ClientEvent, Command, Reply};
 use crate::lawful::Promises;
 use crate::machine::{CloseReason, Conn, Input, Machine, Outbox, Peer, Status, limits};
 use crate::parts::backlog::Backlog;
@@ -35,37 +35,34 @@ enum State {
 
 impl Client {
     /// What it promises: a line at a time.
-    pub const PROMISES: Promises = Promises {
-        max_messages: Backlog::MAX_FLUSH_WRITES,
-        max_bytes: limits::SEND_BUFFER_LEN,
-        ..Promises::DEFAULT
-    };
+    pub const PROMISES: Promises =
+        Promises::DEFAULT.max_messages(Backlog::MAX_FLUSH_WRITES).max_bytes(limits::SEND_BUFFER_LEN);
 
     /// A client of the server that waits so long to be connected, and again for each reply.
     pub const fn new(server: Peer, timeout: Duration) -> Self {
         Self { server, timeout, state: State::Idle }
     }
 
-    fn ask(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn ask(&mut self, conn: Conn, out: &mut Outbox<ClientEvent>) {
         self.state = State::Asking { conn };
-        out.event(Event::Prompt);
+        out.event(ClientEvent::Prompt);
     }
 
-    fn send(&mut self, conn: Conn, line: Vec<u8>, now: Instant, out: &mut Outbox<Event>) {
+    fn send(&mut self, conn: Conn, line: &[u8], now: Instant, out: &mut Outbox<ClientEvent>) {
         let mut unsent = Backlog::new(MAX_LINE_LEN);
         if line.len() > MAX_LINE_LEN {
-            out.event(Event::TooLong(line.len()));
+            out.event(ClientEvent::TooLong(line.len()));
         }
         // A line that is too long does not fit, and one of no bytes has no reply.
-        if line.is_empty() || line.len() > MAX_LINE_LEN || unsent.write(conn, &line, out).is_err() {
+        if line.is_empty() || line.len() > MAX_LINE_LEN || unsent.write(conn, line, out).is_err() {
             return self.ask(conn, out);
         }
-        out.event(Event::Sent(line.clone()));
+        out.event(ClientEvent::Sent(line.to_vec()));
         let reply = Reply::new(line);
         self.state = State::Waiting { conn, reply, unsent, give_up_at: now + self.timeout };
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = State::Over;
         out.event(event);
         out.done(status);
@@ -74,37 +71,37 @@ impl Client {
 
 impl Machine for Client {
     type Command = Command;
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&mut self.state, input) {
             (State::Idle, Input::Start { .. }) => {
                 let conn = out.connect(self.server);
                 self.state = State::Connecting { conn, give_up_at: now + self.timeout };
             }
             (State::Connecting { .. }, Input::Connected { conn, local, .. }) => {
-                out.event(Event::Connected(local));
+                out.event(ClientEvent::Connected(local));
                 self.ask(conn, out);
             }
             (State::Connecting { .. }, Input::ConnectFailed { peer, reason, .. }) => {
-                self.end(Event::NoConnection(peer, reason), Status::Failure, out);
+                self.end(ClientEvent::NoConnection(peer, reason), Status::Failure, out);
             }
             (&mut State::Asking { conn }, Input::Command(Command::Send(line))) => {
                 self.send(conn, line, now, out);
             }
             (State::Asking { .. }, Input::Eof { .. } | Input::Closed { .. }) => {
-                self.end(Event::Gone(self.server), Status::Failure, out);
+                self.end(ClientEvent::Gone(self.server), Status::Failure, out);
             }
             (State::Waiting { conn, reply, .. }, Input::Received { bytes, .. }) => {
                 let conn = *conn;
                 match reply.push(bytes) {
                     Ok(false) => {}
                     Ok(true) => {
-                        out.event(Event::Replied(reply.bytes().to_vec()));
+                        out.event(ClientEvent::Replied(reply.bytes().to_vec()));
                         self.ask(conn, out);
                     }
                     Err(_) => {
-                        let event = Event::NoEcho(String::from_utf8_lossy(reply.bytes()).into_owned());
+                        let event = ClientEvent::NoEcho(String::from_utf8_lossy(reply.bytes()).into_owned());
                         out.close(conn);
                         self.end(event, Status::Failure, out);
                     }
@@ -112,17 +109,14 @@ impl Machine for Client {
             }
             (State::Waiting { unsent, .. }, Input::Writable { conn }) => _ = unsent.flush(conn, out),
             (State::Waiting { .. }, Input::Eof { .. }) => {
-                self.end(Event::GoneInReply(self.server), Status::Failure, out);
+                self.end(ClientEvent::GoneInReply(self.server), Status::Failure, out);
             }
             (State::Waiting { .. }, Input::Closed { reason: CloseReason::Reset, .. }) => {
-                self.end(Event::Reset(self.server), Status::Failure, out);
+                self.end(ClientEvent::Reset(self.server), Status::Failure, out);
             }
-            (
-                &mut (State::Connecting { conn, give_up_at } | State::Waiting { conn, give_up_at, .. }),
-                Input::Timeout,
-            ) if give_up_at <= now => {
+            (&mut (State::Connecting { conn, .. } | State::Waiting { conn, .. }), Input::Timeout) => {
                 out.abort(conn);
-                self.end(Event::NoAnswer(self.timeout), Status::Failure, out);
+                self.end(ClientEvent::NoAnswer(self.timeout), Status::Failure, out);
             }
             (State::Over, _) => {}
             (_, Input::Stop | Input::Command(Command::Leave)) => {

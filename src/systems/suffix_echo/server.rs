@@ -1,6 +1,6 @@
 //! The server of suffix-echo.
 
-use super::{Command, Event, SUFFIX};
+use super::{SUFFIX, ServerEvent};
 use crate::lawful::{Cuts, Promises};
 use crate::machine::{Conn, Input, Machine, Outbox, Peer, Status, limits};
 use crate::parts::backlog::Backlog;
@@ -19,17 +19,13 @@ pub const MAX_WAITING_LEN: usize = limits::MAX_READ_LEN + MAX_ANSWERS * SUFFIX.l
 /// Serves each connection by a [`Talk`] of its own.
 #[derive(Debug)]
 pub struct Server {
-    talks: PerConn<Talk, fn(Peer) -> Talk>,
+    talks: PerConn<Talk>,
 }
 
 impl Server {
     /// What it promises: it answers each read.
-    pub const PROMISES: Promises = Promises {
-        max_messages: MAX_ANSWERS,
-        max_bytes: limits::SEND_BUFFER_LEN,
-        cuts: Cuts::Matter,
-        ..Promises::DEFAULT
-    };
+    pub const PROMISES: Promises =
+        Promises::DEFAULT.max_messages(MAX_ANSWERS).max_bytes(limits::SEND_BUFFER_LEN).cuts(Cuts::Matter);
 }
 
 impl Default for Server {
@@ -39,13 +35,13 @@ impl Default for Server {
 }
 
 impl Machine for Server {
-    type Command = Command;
-    type Event = Event;
+    type Command = ();
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
             Input::Stop => out.done(Status::Success),
-            input => self.talks.handle(input, now, out),
+            input => out.pass_on(&mut self.talks, input, now),
         }
     }
 
@@ -75,7 +71,7 @@ impl Talk {
         Self { peer, answers: Backlog::new(MAX_WAITING_LEN), taken: Utf8::new(), is_over: false }
     }
 
-    fn answer(&mut self, conn: Conn, bytes: &[u8], out: &mut Outbox<Event>) {
+    fn answer(&mut self, conn: Conn, bytes: &[u8], out: &mut Outbox<ServerEvent>) {
         let mut fits = true;
         for taken in bytes.chunks(MAX_TAKEN_LEN) {
             let text = self.taken.push(taken);
@@ -91,32 +87,32 @@ impl Talk {
         }
     }
 
-    fn flush(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn flush(&mut self, conn: Conn, out: &mut Outbox<ServerEvent>) {
         if self.answers.flush(conn, out) {
             out.resume(conn);
         }
     }
 
-    fn tell(&self, text: String, out: &mut Outbox<Event>) {
+    fn tell(&self, text: String, out: &mut Outbox<ServerEvent>) {
         if !text.is_empty() {
-            out.event(Event::Taken { peer: self.peer, text });
+            out.event(ServerEvent::Taken { peer: self.peer, text });
         }
     }
 
-    fn end(&mut self, out: &mut Outbox<Event>) {
+    fn end(&mut self, out: &mut Outbox<ServerEvent>) {
         self.is_over = true;
-        out.event(Event::Ended(self.peer));
+        out.event(ServerEvent::Ended(self.peer));
     }
 }
 
 impl Machine for Talk {
-    type Command = Command;
-    type Event = Event;
+    type Command = ();
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, Command>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
             _ if self.is_over => {}
-            Input::Connected { peer, .. } => out.event(Event::Accepted(peer)),
+            Input::Connected { peer, .. } => out.event(ServerEvent::Accepted(peer)),
             Input::Received { conn, bytes } => self.answer(conn, bytes, out),
             Input::Writable { conn } => self.flush(conn, out),
             Input::Eof { conn } => {
@@ -128,9 +124,5 @@ impl Machine for Talk {
             Input::Closed { .. } => self.end(out),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Command, Event, QUIT};
+use super::{ClientEvent, Command, QUIT};
 use crate::lawful::{Cuts, Promises};
 use crate::machine::{Conn, Input, Machine, Outbox, Peer, Status, limits};
 use crate::parts::backlog::Backlog;
@@ -41,58 +41,56 @@ enum State {
 
 impl Client {
     /// What it promises: what it hears, it tells as it comes.
-    pub const PROMISES: Promises = Promises {
-        max_messages: Backlog::MAX_FLUSH_WRITES,
-        max_bytes: limits::SEND_BUFFER_LEN,
-        cuts: Cuts::EventsTell,
-        ..Promises::DEFAULT
-    };
+    pub const PROMISES: Promises = Promises::DEFAULT
+        .max_messages(Backlog::MAX_FLUSH_WRITES)
+        .max_bytes(limits::SEND_BUFFER_LEN)
+        .cuts(Cuts::EventsTell);
 
     /// A client of the server that waits so long to be connected, and again for the end when it leaves.
     pub const fn new(server: Peer, timeout: Duration) -> Self {
         Self { server, timeout, unsent: Backlog::new(MAX_UNSENT_LEN), heard: Utf8::new(), state: State::Idle }
     }
 
-    fn say(&mut self, conn: Conn, mut line: Vec<u8>, now: Instant, out: &mut Outbox<Event>) {
+    fn say(&mut self, conn: Conn, line: &[u8], now: Instant, out: &mut Outbox<ClientEvent>) {
         let quits = line.trim_ascii() == QUIT;
-        line.push(b'\n');
+        let line = [line, b"\n"].concat();
         if self.unsent.len() + line.len() > MAX_UNSENT_LEN {
-            out.event(Event::Unsaid(self.server));
+            out.event(ClientEvent::Unsaid(self.server));
         } else {
-            out.event(Event::Saying(String::from_utf8_lossy(&line).into_owned()));
+            out.event(ClientEvent::Saying(String::from_utf8_lossy(&line).into_owned()));
             // There is room for all of it, as was just seen.
             let _ = self.unsent.write(conn, &line, out);
         }
         if quits {
             self.leave(conn, now, out);
         } else if self.unsent.is_empty() {
-            out.event(Event::HandedOver);
+            out.event(ClientEvent::HandedOver);
         }
     }
 
-    fn leave(&mut self, conn: Conn, now: Instant, out: &mut Outbox<Event>) {
+    fn leave(&mut self, conn: Conn, now: Instant, out: &mut Outbox<ClientEvent>) {
         self.state = State::Leaving { conn, give_up_at: now + self.timeout };
         if self.unsent.is_empty() {
             out.shutdown(conn);
         }
     }
 
-    fn flush(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn flush(&mut self, conn: Conn, out: &mut Outbox<ClientEvent>) {
         let is_out = self.unsent.flush(conn, out);
         match self.state {
-            State::Talking { .. } if is_out => out.event(Event::HandedOver),
+            State::Talking { .. } if is_out => out.event(ClientEvent::HandedOver),
             State::Leaving { .. } if is_out => out.shutdown(conn),
             _ => {}
         }
     }
 
-    fn hear(text: String, out: &mut Outbox<Event>) {
+    fn hear(text: String, out: &mut Outbox<ClientEvent>) {
         if !text.is_empty() {
-            out.event(Event::Heard(text));
+            out.event(ClientEvent::Heard(text));
         }
     }
 
-    fn end(&mut self, status: Status, out: &mut Outbox<Event>) {
+    fn end(&mut self, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = State::Over;
         out.done(status);
     }
@@ -100,9 +98,9 @@ impl Client {
 
 impl Machine for Client {
     type Command = Command;
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&self.state, input) {
             (State::Idle, Input::Start { .. }) => {
                 let conn = out.connect(self.server);
@@ -110,11 +108,11 @@ impl Machine for Client {
             }
             (State::Connecting { .. }, Input::Connected { conn, local, .. }) => {
                 self.state = State::Talking { conn };
-                out.event(Event::Connected(local));
-                out.event(Event::HandedOver);
+                out.event(ClientEvent::Connected(local));
+                out.event(ClientEvent::HandedOver);
             }
             (State::Connecting { .. }, Input::ConnectFailed { peer, reason, .. }) => {
-                out.event(Event::NoConnection(peer, reason));
+                out.event(ClientEvent::NoConnection(peer, reason));
                 self.end(Status::Failure, out);
             }
             (State::Connecting { conn, .. }, Input::Command(Command::Leave)) => {
@@ -135,18 +133,18 @@ impl Machine for Client {
             (State::Talking { .. } | State::Leaving { .. }, Input::Closed { .. }) => {
                 self.end(Status::Success, out);
             }
-            (&State::Connecting { conn, give_up_at }, Input::Timeout) if give_up_at <= now => {
+            (&State::Connecting { conn, .. }, Input::Timeout) => {
                 out.abort(conn);
-                out.event(Event::NoAnswer(self.timeout));
+                out.event(ClientEvent::NoAnswer(self.timeout));
                 self.end(Status::Failure, out);
             }
-            (&State::Leaving { conn, give_up_at }, Input::Timeout) if give_up_at <= now => {
+            (&State::Leaving { conn, .. }, Input::Timeout) => {
                 if self.unsent.is_empty() {
                     // All is said and out: a server that leaves its side open has nothing more to tell.
                     self.end(Status::Success, out);
                 } else {
                     out.abort(conn);
-                    out.event(Event::NoAnswer(self.timeout));
+                    out.event(ClientEvent::NoAnswer(self.timeout));
                     self.end(Status::Failure, out);
                 }
             }

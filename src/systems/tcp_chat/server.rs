@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{Command, Event, QUIT};
+use super::{QUIT, ServerEvent};
 use crate::lawful::Promises;
 use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer, Status, limits};
 use crate::parts::backlog::Backlog;
@@ -67,26 +67,24 @@ enum Ear {
 
 impl Server {
     /// What it promises: each message goes to each member, and no further than its send buffer.
-    pub const PROMISES: Promises = Promises {
-        max_messages: MAX_MEMBERS * MAX_MESSAGES_PER_INPUT + Backlog::MAX_FLUSH_WRITES,
-        max_bytes: MAX_MEMBERS * limits::SEND_BUFFER_LEN,
-        ..Promises::DEFAULT
-    };
+    pub const PROMISES: Promises = Promises::DEFAULT
+        .max_messages(MAX_MEMBERS * MAX_MESSAGES_PER_INPUT + Backlog::MAX_FLUSH_WRITES)
+        .max_bytes(MAX_MEMBERS * limits::SEND_BUFFER_LEN);
 
     /// A server without members that waits so long for the rest of a line.
     pub fn new(patience: Duration) -> Self {
         Self { patience, members: ConnMap::default(), tails: Deadlines::default(), told: String::new() }
     }
 
-    fn join(&mut self, conn: Conn, peer: Peer, out: &mut Outbox<Event>) {
+    fn join(&mut self, conn: Conn, peer: Peer, out: &mut Outbox<ServerEvent>) {
         if self.members.len() == MAX_MEMBERS {
-            out.event(Event::Full(peer));
+            out.event(ServerEvent::Full(peer));
             out.close(conn);
             return;
         }
         let (lines, queue) = (Lines::new(MAX_MESSAGE_LEN), Backlog::new(MAX_QUEUE_LEN));
         self.members.insert(conn, Member { peer, lines, queue, ear: Ear::Open { speaks_at: None } });
-        out.event(Event::Joined(peer));
+        out.event(ServerEvent::Joined(peer));
     }
 
     /// Listens to a member so from now on.
@@ -106,7 +104,7 @@ impl Server {
     }
 
     /// Takes what a member has sent, message by message, as long as it takes what it is told.
-    fn hear(&mut self, conn: Conn, bytes: &[u8], now: Instant, out: &mut Outbox<Event>) {
+    fn hear(&mut self, conn: Conn, bytes: &[u8], now: Instant, out: &mut Outbox<ServerEvent>) {
         let mut rest = bytes;
         while let Some(member) = self.members.get_mut(conn) {
             if !member.queue.is_empty() {
@@ -124,7 +122,7 @@ impl Server {
     }
 
     /// Text without a newline has been there long enough.
-    fn take_tails(&mut self, now: Instant, out: &mut Outbox<Event>) {
+    fn take_tails(&mut self, now: Instant, out: &mut Outbox<ServerEvent>) {
         for conn in self.tails.due(now) {
             let Some(member) = self.members.get_mut(conn) else { continue };
             if !member.queue.is_empty() {
@@ -141,7 +139,7 @@ impl Server {
     }
 
     /// Writes what waits for a member. Once all of it is on its way the member may speak again, or leave.
-    fn flush(&mut self, conn: Conn, now: Instant, out: &mut Outbox<Event>) {
+    fn flush(&mut self, conn: Conn, now: Instant, out: &mut Outbox<ServerEvent>) {
         let Some(member) = self.members.get_mut(conn) else { return };
         if !member.queue.flush(conn, out) {
             return;
@@ -158,7 +156,7 @@ impl Server {
     }
 
     /// Lets a member go that has said all, once what is left of it is told and it has been told all.
-    fn leave(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn leave(&mut self, conn: Conn, out: &mut Outbox<ServerEvent>) {
         if let Some(member) = self.members.get_mut(conn)
             && member.queue.is_empty()
             && let Some(message) = member.lines.finish()
@@ -171,15 +169,15 @@ impl Server {
     }
 
     /// Closes the connection of a member that leaves in good order.
-    fn part(&mut self, conn: Conn, out: &mut Outbox<Event>) {
+    fn part(&mut self, conn: Conn, out: &mut Outbox<ServerEvent>) {
         if let Some(member) = self.remove(conn) {
-            out.event(Event::Left(member.peer));
+            out.event(ServerEvent::Left(member.peer));
             out.close(conn);
         }
     }
 
     /// Takes one message of a member, who has been told all before it.
-    fn take(&mut self, conn: Conn, message: &[u8], out: &mut Outbox<Event>) {
+    fn take(&mut self, conn: Conn, message: &[u8], out: &mut Outbox<ServerEvent>) {
         if message.trim_ascii() == QUIT {
             self.part(conn, out);
         } else if let Some(member) = self.members.get(conn) {
@@ -188,11 +186,11 @@ impl Server {
     }
 
     /// Tells all members what one of them has said, and drops those for whom too much waits.
-    fn tell(&mut self, speaker: Peer, text: &str, out: &mut Outbox<Event>) {
+    fn tell(&mut self, speaker: Peer, text: &str, out: &mut Outbox<ServerEvent>) {
         self.told.clear();
         // Writing to a string does not fail.
         let _ = write!(self.told, "{speaker}\n{text}");
-        out.event(Event::Said { speaker, text: text.to_owned() });
+        out.event(ServerEvent::Said { speaker, text: text.to_owned() });
         let (bytes, chunk) = (self.told.as_bytes(), out.put(self.told.as_bytes()));
         let mut slow = Vec::new();
         for (conn, member) in self.members.iter_mut() {
@@ -202,7 +200,7 @@ impl Server {
         }
         for conn in slow {
             if let Some(member) = self.remove(conn) {
-                out.event(Event::Dropped(member.peer));
+                out.event(ServerEvent::Dropped(member.peer));
                 out.abort(conn);
             }
         }
@@ -220,10 +218,10 @@ impl Member {
 }
 
 impl Machine for Server {
-    type Command = Command;
-    type Event = Event;
+    type Command = ();
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
             Input::Connected { conn, peer, .. } => self.join(conn, peer, out),
             Input::Received { conn, bytes } => self.hear(conn, bytes, now, out),
@@ -234,7 +232,7 @@ impl Machine for Server {
             Input::Writable { conn } => self.flush(conn, now, out),
             Input::Closed { conn, .. } => {
                 if let Some(member) = self.remove(conn) {
-                    out.event(Event::Left(member.peer));
+                    out.event(ServerEvent::Left(member.peer));
                 }
             }
             Input::Timeout => self.take_tails(now, out),

@@ -1,11 +1,10 @@
-//! The client, in its right way and in the original's.
+//! The client.
 
 use std::time::Duration;
 
-use super::{Event, TEXT, WRITES_BEFORE_READING};
+use super::{ClientEvent, TEXT};
 use crate::lawful::Promises;
 use crate::machine::{CloseReason, Conn, Input, Machine, Outbox, Peer, Status, limits};
-use crate::systems::Options;
 use crate::time::Instant;
 use crate::wire::exact::EarlyEnd;
 
@@ -54,8 +53,6 @@ pub struct Client {
     /// How many bytes it sends: whole texts.
     whole_len: u64,
     timeout: Duration,
-    /// The original's way.
-    writes_before_reading: bool,
     state: State,
 }
 
@@ -73,43 +70,38 @@ enum State {
 
 impl Client {
     /// What it promises: whole blocks of texts into one send buffer, and a rest before and after them.
-    pub const PROMISES: Promises = Promises {
-        max_messages: limits::SEND_BUFFER_LEN / MAX_WRITE_LEN + 1,
-        max_bytes: limits::SEND_BUFFER_LEN,
-        ..Promises::DEFAULT
-    };
+    pub const PROMISES: Promises = Promises::DEFAULT
+        .max_messages(limits::SEND_BUFFER_LEN / MAX_WRITE_LEN + 1)
+        .max_bytes(limits::SEND_BUFFER_LEN);
 
     /// A client of the server that sends at least so many bytes, and gives up where nothing can be written or read for
-    /// `options.timeout`.
-    pub fn new(server: Peer, bytes: u64, options: &Options) -> Self {
+    /// so long.
+    pub fn new(server: Peer, bytes: u64, timeout: Duration) -> Self {
         let text_len = TEXT.len() as u64;
-        Self {
-            server,
-            whole_len: bytes.div_ceil(text_len).saturating_mul(text_len),
-            timeout: options.timeout,
-            writes_before_reading: options.bug == Some(WRITES_BEFORE_READING),
-            state: State::Idle,
-        }
+        let whole_len = bytes.div_ceil(text_len).saturating_mul(text_len);
+        Self { server, whole_len, timeout, state: State::Idle }
     }
 
-    fn end(&mut self, event: Event, status: Status, out: &mut Outbox<Event>) {
+    /// Whether it has talked to the end, and not been stopped before.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    fn end(&mut self, event: ClientEvent, status: Status, out: &mut Outbox<ClientEvent>) {
         self.state = State::Over;
         out.event(event);
         out.done(status);
     }
 
-    fn connected(&mut self, conn: Conn, now: Instant, out: &mut Outbox<Event>) {
-        out.event(Event::Sending(self.whole_len));
-        if self.writes_before_reading {
-            out.pause(conn);
-        }
+    /// Says what it will send.
+    pub(crate) fn connected(&mut self, conn: Conn, now: Instant, out: &mut Outbox<ClientEvent>) {
+        out.event(ClientEvent::Sending(self.whole_len));
         let give_up_at = now + self.timeout;
         self.state = State::Talking { conn, sent_len: 0, received_len: 0, give_up_at };
-        self.send(now, out);
     }
 
     /// Writes as much as fits.
-    fn send(&mut self, now: Instant, out: &mut Outbox<Event>) {
+    pub(crate) fn send(&mut self, now: Instant, out: &mut Outbox<ClientEvent>) {
         let State::Talking { conn, sent_len, give_up_at, .. } = &mut self.state else { return };
         *give_up_at = now + self.timeout;
         while *sent_len < self.whole_len {
@@ -123,12 +115,9 @@ impl Client {
             }
         }
         out.shutdown(*conn);
-        if self.writes_before_reading {
-            out.resume(*conn);
-        }
     }
 
-    fn received(&mut self, bytes: &[u8], now: Instant, out: &mut Outbox<Event>) {
+    fn received(&mut self, bytes: &[u8], now: Instant, out: &mut Outbox<ClientEvent>) {
         let State::Talking { conn, sent_len, received_len, give_up_at } = &mut self.state else { return };
         *give_up_at = now + self.timeout;
         // Nobody answers what was not sent yet.
@@ -138,53 +127,50 @@ impl Client {
         if right_len < bytes.len() {
             let (conn, at) = (*conn, *received_len);
             out.abort(conn);
-            self.end(Event::Wrong(at), Status::Failure, out);
+            self.end(ClientEvent::Wrong(at), Status::Failure, out);
         }
     }
 
-    fn eof(&mut self, out: &mut Outbox<Event>) {
+    fn eof(&mut self, out: &mut Outbox<ClientEvent>) {
         let State::Talking { conn, sent_len, received_len, .. } = self.state else { return };
         out.close(conn);
         if received_len == self.whole_len {
-            self.end(Event::Finished { sent_len, received_len }, Status::Success, out);
+            self.end(ClientEvent::Finished { sent_len, received_len }, Status::Success, out);
         } else {
             let early = EarlyEnd { want_len: self.whole_len as usize, got_len: received_len as usize };
-            self.end(Event::EndedEarly(early), Status::Failure, out);
+            self.end(ClientEvent::EndedEarly(early), Status::Failure, out);
         }
     }
 }
 
 impl Machine for Client {
     type Command = ();
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&self.state, input) {
             (State::Idle, Input::Start { .. }) => {
                 let conn = out.connect(self.server);
                 self.state = State::Connecting { conn, give_up_at: now + self.timeout };
             }
-            (State::Connecting { .. }, Input::Connected { conn, .. }) => self.connected(conn, now, out),
+            (State::Connecting { .. }, Input::Connected { conn, .. }) => {
+                self.connected(conn, now, out);
+                self.send(now, out);
+            }
             (State::Connecting { .. }, Input::ConnectFailed { peer, reason, .. }) => {
-                self.end(Event::NoConnection(peer, reason), Status::Failure, out);
+                self.end(ClientEvent::NoConnection(peer, reason), Status::Failure, out);
             }
             (State::Talking { .. }, Input::Writable { .. }) => self.send(now, out),
             (State::Talking { .. }, Input::Received { bytes, .. }) => self.received(bytes, now, out),
             (State::Talking { .. }, Input::Eof { .. }) => self.eof(out),
             (State::Talking { .. }, Input::Closed { reason: CloseReason::Reset, .. }) => {
-                self.end(Event::Reset(self.server), Status::Failure, out);
+                self.end(ClientEvent::Reset(self.server), Status::Failure, out);
             }
-            (
-                State::Connecting { conn, give_up_at } | State::Talking { conn, give_up_at, .. },
-                Input::Timeout,
-            ) if *give_up_at <= now => {
+            (State::Connecting { conn, .. } | State::Talking { conn, .. }, Input::Timeout) => {
                 out.abort(*conn);
-                self.end(Event::NoAnswer(self.timeout), Status::Failure, out);
+                self.end(ClientEvent::NoAnswer(self.timeout), Status::Failure, out);
             }
-            (_, Input::Stop) => {
-                self.state = State::Over;
-                out.done(Status::Success);
-            }
+            (_, Input::Stop) => out.done(Status::Success),
             _ => {}
         }
     }

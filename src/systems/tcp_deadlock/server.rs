@@ -1,6 +1,6 @@
 //! The server: every byte comes back in upper case.
 
-use super::Event;
+use super::ServerEvent;
 use crate::lawful::Promises;
 use crate::machine::{Input, Machine, Outbox, Peer, Status, limits};
 use crate::parts::holdback::Holdback;
@@ -10,13 +10,12 @@ use crate::time::Instant;
 /// Serves each connection by a [`Call`] of its own.
 #[derive(Debug)]
 pub struct Server {
-    calls: PerConn<Call, fn(Peer) -> Call>,
+    calls: PerConn<Call>,
 }
 
 impl Server {
     /// What it promises: one write for each read, or for each time that there is room again.
-    pub const PROMISES: Promises =
-        Promises { max_messages: 1, max_bytes: limits::MAX_READ_LEN, ..Promises::DEFAULT };
+    pub const PROMISES: Promises = Promises::DEFAULT.max_messages(1).max_bytes(limits::MAX_READ_LEN);
 }
 
 impl Default for Server {
@@ -27,13 +26,13 @@ impl Default for Server {
 
 impl Machine for Server {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Start { local } => out.event(Event::Listening(local)),
+            Input::Start { local } => out.event(ServerEvent::Listening(local)),
             Input::Stop => out.done(Status::Success),
-            input => self.calls.handle(input, now, out),
+            input => out.pass_on(&mut self.calls, input, now),
         }
     }
 
@@ -68,12 +67,12 @@ impl Call {
 
 impl Machine for Call {
     type Command = ();
-    type Event = Event;
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
             _ if self.is_over => {}
-            Input::Connected { peer, .. } => out.event(Event::Accepted(peer)),
+            Input::Connected { peer, .. } => out.event(ServerEvent::Accepted(peer)),
             Input::Received { conn, bytes } => {
                 // Each byte is answered by itself, so a read longer than the original's 1024 bytes is several of them.
                 self.len += bytes.len() as u64;
@@ -83,17 +82,13 @@ impl Machine for Call {
             Input::Eof { conn } => {
                 self.is_over = true;
                 out.close(conn);
-                out.event(Event::Processed { peer: self.peer, len: self.len });
+                out.event(ServerEvent::Processed { peer: self.peer, len: self.len });
             }
             Input::Closed { .. } => {
                 self.is_over = true;
-                out.event(Event::Reset(self.peer));
+                out.event(ServerEvent::Reset(self.peer));
             }
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }

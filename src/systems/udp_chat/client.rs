@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::{Command, Event, MAX_SAID_LEN, PING, QUIT};
+use super::{ClientEvent, Command, MAX_SAID_LEN, PING, QUIT};
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::parts::heartbeat::Heartbeat;
 use crate::time::Instant;
@@ -48,12 +48,12 @@ impl Client {
         Self { server, ping_every, state: State::Idle }
     }
 
-    fn ping(&self, out: &mut Outbox<Event>) {
+    fn ping(&self, out: &mut Outbox<ClientEvent>) {
         out.send(self.server, PING.as_bytes());
-        out.event(Event::Pinging);
+        out.event(ClientEvent::Pinging);
     }
 
-    fn leave(&mut self, out: &mut Outbox<Event>) {
+    fn leave(&mut self, out: &mut Outbox<ClientEvent>) {
         if let State::Chatting { .. } = self.state {
             out.send(self.server, QUIT.as_bytes());
         }
@@ -61,22 +61,22 @@ impl Client {
         out.done(Status::Success);
     }
 
-    fn say(&mut self, line: &[u8], out: &mut Outbox<Event>) {
+    fn say(&mut self, line: &[u8], out: &mut Outbox<ClientEvent>) {
         if line.trim_ascii() == QUIT.as_bytes() {
             self.leave(out);
         } else {
             // More would be cut off at the server.
             out.send(self.server, &line[..line.len().min(MAX_SAID_LEN)]);
-            out.event(Event::Ready);
+            out.event(ClientEvent::Ready);
         }
     }
 }
 
 impl Machine for Client {
     type Command = Command;
-    type Event = Event;
+    type Event = ClientEvent;
 
-    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<ClientEvent>) {
         match (&mut self.state, input) {
             (State::Idle, Input::Start { .. }) => {
                 let mut heartbeat = Heartbeat::new(self.ping_every, now);
@@ -84,27 +84,29 @@ impl Machine for Client {
                 let refusals = Refusals { before: true, last: false };
                 self.state = State::Chatting { heartbeat, refusals };
                 self.ping(out);
-                out.event(Event::Ready);
+                out.event(ClientEvent::Ready);
             }
-            (State::Chatting { heartbeat, refusals }, Input::Timeout) if heartbeat.due_at() <= now => {
+            (State::Chatting { heartbeat, refusals }, Input::Timeout) => {
                 heartbeat.beat(now);
                 *refusals = Refusals { before: refusals.last, last: false };
                 self.ping(out);
             }
-            (State::Chatting { refusals, .. }, Input::Datagram { peer, bytes }) if peer == self.server => {
+            (State::Chatting { refusals, .. }, Input::Datagram { peer, bytes, .. })
+                if peer == self.server =>
+            {
                 *refusals = Refusals { before: false, last: false };
-                out.event(Event::Heard(bytes.to_vec()));
+                out.event(ClientEvent::Heard(bytes.to_vec()));
             }
             (State::Chatting { refusals, .. }, Input::Unreachable { .. }) => {
                 if refusals.before {
                     self.state = State::Over;
-                    out.event(Event::NobodyListens(self.server));
+                    out.event(ClientEvent::NobodyListens(self.server));
                     out.done(Status::Failure);
                 } else {
                     refusals.last = true;
                 }
             }
-            (State::Chatting { .. }, Input::Command(Command::Say(line))) => self.say(&line, out),
+            (State::Chatting { .. }, Input::Command(Command::Say(line))) => self.say(line, out),
             (_, Input::Command(Command::Leave) | Input::Stop) => self.leave(out),
             _ => {}
         }

@@ -22,18 +22,25 @@ pub use client::Client;
 pub use server::Server;
 
 use super::escaped::Escaped;
-use super::{AFTERWARDS, About, Options, System, Transport, Typed, bugs};
-use crate::HostId;
-use crate::check::Property;
-use crate::host::FIRST_EPHEMERAL_PORT;
+use super::{AFTERWARDS, About, Options, Transport, Typed};
 use crate::lawful::Promises;
-use crate::machine::{Boot, BoxedMachine, Peer};
-use crate::scenario::{Binding, Scenario};
+use crate::machine::Peer;
+use crate::scenario::Net;
 use crate::time::Instant;
 
-/// The system.
-#[derive(Clone, Copy, Debug)]
-pub struct UdpChat;
+/// What is to be known beside the machines.
+pub const ABOUT: About = About {
+    client_connects: true,
+    interactive: true,
+    one_server: true,
+    options: &["not-to-sender"],
+    ..About::new(
+        "udp-chat",
+        9001,
+        Transport::Udp,
+        "what one says all members hear; who stops pinging is none any more",
+    )
+};
 
 /// What makes its source a member, or keeps it one.
 pub const PING: &str = "#ping#";
@@ -61,25 +68,30 @@ pub enum Command {
     Leave,
 }
 
-/// What either role tells the application.
+/// What the server tells the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The server is bound here. A terminal does not show it.
+pub enum ServerEvent {
+    /// It is bound here. A terminal does not show it.
     Listening(Peer),
-    /// Something has happened at the server.
+    /// Something has happened.
     Noted {
         /// How long the server had been up then, by its own clock.
         up: Duration,
         /// What.
         note: Note,
     },
-    /// The client pings. A terminal does not show it.
+}
+
+/// What a client tells the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEvent {
+    /// It pings. A terminal does not show it.
     Pinging,
-    /// The client takes the next line. A terminal does not show it.
+    /// It takes the next line. A terminal does not show it.
     Ready,
-    /// The client was told what somebody said: the address, a line feed, and the text.
+    /// It was told what somebody said: the address, a line feed, and the text.
     Heard(Vec<u8>),
-    /// Nobody listens at the server's address, and the client has given up.
+    /// Nobody listens at the server's address, and it has given up.
     NobodyListens(Peer),
 }
 
@@ -107,11 +119,18 @@ pub enum Note {
     },
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening(local) => write!(f, "Listening at {local}"),
             Self::Noted { note, .. } => note.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for ClientEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::Pinging => f.write_str("Pinging"),
             Self::Ready => f.write_str("Ready for a line"),
             Self::Heard(told) => f.write_str(&String::from_utf8_lossy(told)),
@@ -135,99 +154,82 @@ impl fmt::Display for Note {
     }
 }
 
-/// The clients of a simulated run.
-const CLIENTS: [HostId; 3] = [HostId(1), HostId(2), HostId(3)];
-
 /// What is typed at the clients of a simulated run: after how long, at which, what.
-const SCRIPT: [(Duration, HostId, &str); 8] = [
-    (Duration::from_secs(1), CLIENTS[0], "hello"),
-    (Duration::from_secs(1), CLIENTS[1], "is anybody here?"),
-    (Duration::from_secs(8), CLIENTS[2], "  yes  "),
-    (Duration::from_secs(12), CLIENTS[1], QUIT),
-    (Duration::from_secs(14), CLIENTS[0], "who is left?"),
-    (Duration::from_secs(16), CLIENTS[2], "I am"),
-    (Duration::from_secs(22), CLIENTS[0], QUIT),
-    (Duration::from_secs(23), CLIENTS[2], "alone at last"),
+const SCRIPT: [(Duration, usize, &str); 8] = [
+    (Duration::from_secs(1), 0, "hello"),
+    (Duration::from_secs(1), 1, "is anybody here?"),
+    (Duration::from_secs(8), 2, "  yes  "),
+    (Duration::from_secs(12), 1, QUIT),
+    (Duration::from_secs(14), 0, "who is left?"),
+    (Duration::from_secs(16), 2, "I am"),
+    (Duration::from_secs(22), 0, QUIT),
+    (Duration::from_secs(23), 2, "alone at last"),
 ];
 /// When the input of the last client ends.
 const END: Duration = Duration::from_secs(24);
 
-impl System for UdpChat {
-    type Command = Command;
-    type Event = Event;
-    const ABOUT: About = About {
-        client_connects: true,
-        interactive: true,
-        one_server: true,
-        options: &["not-to-sender"],
-        bugs: bugs::udp_chat::ALL,
-        ..About::new(
-            "udp-chat",
-            9001,
-            Transport::Udp,
-            "what one says all members hear; who stops pinging is none any more",
-        )
-    };
-
-    fn server(options: &Options, _: Boot<'_>) -> BoxedMachine<Command, Event> {
-        bugs::udp_chat::server(options)
-            .unwrap_or_else(|| Box::new(Server::new(options.scaled(EXPIRY), !options.not_to_sender)))
+/// A server and three clients of it, which chat.
+pub fn net(options: &Options) -> Net {
+    let net = Net::new(ABOUT.name);
+    net.max_time(options.scaled(END) + AFTERWARDS);
+    let of_server = Promises::DEFAULT.max_messages(MAX_MEMBERS).max_bytes(MAX_MEMBERS * MAX_TOLD_LEN);
+    let of_client = Promises::DEFAULT.max_messages(1).max_bytes(MAX_SAID_LEN);
+    let (expiry, ping_every, to_speaker) =
+        (options.scaled(EXPIRY), options.scaled(PING_EVERY), !options.not_to_sender);
+    let server = net
+        .host("server")
+        .udp(ABOUT.port)
+        .promises(of_server)
+        .machine(move |_| Server::new(expiry, to_speaker));
+    let clients = ["client-1", "client-2", "client-3"].map(|name| {
+        let place = net.host(name).udp(0).connected(server).promises(of_client);
+        place.machine(move |boot| Client::new(boot.peer(server), ping_every))
+    });
+    net.show(server, |event, f| f.write_str(&event.to_string().replace('\n', "⏎")));
+    for client in clients {
+        net.show(client, |event, f| f.write_str(&event.to_string().replace('\n', "⏎")));
     }
-
-    fn client(options: &Options, server: Peer, _: Boot<'_>) -> BoxedMachine<Command, Event> {
-        bugs::udp_chat::client(options.bug, Client::new(server, options.scaled(PING_EVERY)))
+    for (after, client, line) in SCRIPT {
+        let at = Instant::START + options.scaled(after);
+        net.command(at, clients[client], Command::Say(line.as_bytes().to_vec()));
     }
+    net.command(Instant::START + options.scaled(END), clients[2], Command::Leave);
+    properties::of_server(&net, server, expiry, to_speaker);
+    properties::of_clients(&net, server, clients, ping_every, to_speaker);
+    net
+}
 
-    fn scenario(options: &Options) -> Scenario<Command, Event> {
-        let mut scenario = Scenario::new(Self::ABOUT.name);
-        scenario.max_time = Instant::START + options.scaled(END) + AFTERWARDS;
-        scenario.show = |event: &Event, f| f.write_str(&event.to_string().replace('\n', "⏎"));
-        let of_server = Promises {
-            max_messages: MAX_MEMBERS,
-            max_bytes: MAX_MEMBERS * MAX_TOLD_LEN,
-            ..Promises::default()
-        };
-        let of_client = Promises { max_messages: 1, max_bytes: MAX_SAID_LEN, ..Promises::default() };
-        let chosen = options.clone();
-        let binding = Binding::Datagram { port: Self::ABOUT.port, connect: None };
-        let server =
-            scenario.host_promising("server", binding, of_server, move |boot| Self::server(&chosen, boot));
-        let peer = scenario.peer(server);
-        for name in ["client-1", "client-2", "client-3"] {
-            let chosen = options.clone();
-            let binding = Binding::Datagram { port: FIRST_EPHEMERAL_PORT, connect: Some(peer) };
-            scenario.host_promising(name, binding, of_client, move |boot| Self::client(&chosen, peer, boot));
-        }
-        for (after, client, line) in SCRIPT {
-            let at = Instant::START + options.scaled(after);
-            scenario.command(at, client, Command::Say(line.as_bytes().to_vec()));
-        }
-        scenario.command(Instant::START + options.scaled(END), CLIENTS[2], Command::Leave);
-        scenario
+/// What a client is asked when this was typed.
+pub fn typed(typed: Typed) -> Command {
+    match typed {
+        Typed::Line(line) => Command::Say(line),
+        Typed::End => Command::Leave,
     }
+}
 
-    fn properties(options: &Options) -> Vec<Property<Event>> {
-        properties::all(options)
+/// Whether a client takes the next line after this event.
+pub fn wants_line(event: &ClientEvent) -> bool {
+    *event == ClientEvent::Ready
+}
+
+/// Writes what a terminal shows of an event of the server.
+///
+/// # Errors
+/// As `to` fails.
+pub fn print_server(event: &ServerEvent, to: &mut dyn fmt::Write) -> fmt::Result {
+    match event {
+        ServerEvent::Listening(_) | ServerEvent::Noted { note: Note::Pinged(_), .. } => Ok(()),
+        event => writeln!(to, "{event}"),
     }
+}
 
-    fn typed(typed: Typed) -> Option<Command> {
-        Some(match typed {
-            Typed::Line(line) => Command::Say(line),
-            Typed::End => Command::Leave,
-        })
-    }
-
-    fn wants_line(event: &Event) -> bool {
-        *event == Event::Ready
-    }
-
-    fn print(event: &Event, to: &mut dyn fmt::Write) -> fmt::Result {
-        match event {
-            Event::Listening(_)
-            | Event::Pinging
-            | Event::Ready
-            | Event::Noted { note: Note::Pinged(_), .. } => Ok(()),
-            event => writeln!(to, "{event}"),
-        }
+/// Writes what a terminal shows of an event of a client.
+///
+/// # Errors
+/// As `to` fails.
+pub fn print_client(event: &ClientEvent, to: &mut dyn fmt::Write) -> fmt::Result {
+    match event {
+        ClientEvent::Pinging | ClientEvent::Ready => Ok(()),
+        event => writeln!(to, "{event}"),
     }
 }

@@ -1,140 +1,194 @@
 //! What is true of every run of the scenario.
 //!
-//! Each is judged after every event, so it looks at the newest one alone, in the light of those before. That nobody is
-//! dropped too early goes by the server's own clock, so that it stays true where a fault sets that clock forward.
+//! That nobody is dropped too early goes by the server's own clock, so that it stays true where a fault sets that clock
+//! forward.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{CLIENTS, EXPIRY, Event, Note, PING_EVERY};
-use crate::check::Property;
-use crate::host::FIRST_EPHEMERAL_PORT;
+use super::{Client, ClientEvent, Note, Server, ServerEvent};
 use crate::machine::Peer;
+use crate::scenario::{Host, Net};
 use crate::systems::altered::is_at_most_altered;
-use crate::systems::{Options, SERVER};
+use crate::systems::escaped::Escaped;
 use crate::time::Instant;
-use crate::transcript::Happened;
 
-/// All of them.
-pub(super) fn all(options: &Options) -> Vec<Property<Event>> {
-    let expiry = options.scaled(EXPIRY);
-    let ping_every = options.scaled(PING_EVERY);
-    let to_speaker = !options.not_to_sender;
-    vec![
-        Property::always("no live member is expired", move |view| {
-            newest_note(view.events).is_none_or(|(newest, note, members)| match note {
-                Note::Expired(peer) => members.age(*peer, newest.up).is_some_and(|age| age > expiry),
-                _ => true,
-            })
-        }),
-        Property::always("no dead member is kept beyond one event, or a millisecond", move |view| {
-            newest_note(view.events).is_none_or(|(newest, note, members)| match note {
-                Note::Expired(peer) => members.last(*peer).is_some_and(|last| {
-                    // A clock that is set forward ends a wait no later.
-                    newest.at.since(last.at) <= expiry + Duration::from_millis(1)
-                }),
-                _ => members.0.iter().all(|(_, last)| newest.up.saturating_sub(last.up) <= expiry),
-            })
-        }),
-        Property::always("who pings joins if it is no member, and only who is one leaves", |view| {
-            newest_note(view.events).is_none_or(|(_, note, members)| match note {
-                Note::Joined(peer) | Note::Refused(peer) => members.last(*peer).is_none(),
-                Note::Pinged(peer) | Note::Left(peer) => members.last(*peer).is_some(),
-                Note::Expired(_) | Note::Said { .. } => true,
-            })
-        }),
-        Property::always("what is said goes to every member, and to nobody else", move |view| {
-            newest_note(view.events).is_none_or(|(_, note, members)| match note {
-                Note::Said { peer, told, .. } => *told == members.hearers(*peer, to_speaker).count(),
-                _ => true,
-            })
-        }),
-        Property::always("who speaks or hears has pinged in the last five seconds", move |view| {
-            let Some((newest, before)) = view.events.split_last() else { return true };
-            let is_it = |host| newest.host == host && newest.event != Event::Pinging;
-            !CLIENTS.into_iter().any(is_it)
-                || before.iter().rev().any(|happened| {
-                    (happened.host, &happened.event) == (newest.host, &Event::Pinging)
-                        && newest.at.since(happened.at) <= ping_every
-                })
-        }),
-        Property::always("a member hears what was said while it was one", move |view| {
-            let Some(newest) = view.events.last() else { return true };
-            match &newest.event {
-                Event::Heard(heard) if CLIENTS.contains(&newest.host) => {
-                    let hearer = newest.host.address(FIRST_EPHEMERAL_PORT);
-                    was_said(view.events, heard, hearer, to_speaker)
+/// What holds of what the server tells.
+pub(super) fn of_server(net: &Net, server: Host<Server>, expiry: Duration, to_speaker: bool) {
+    let judge = |name, judge: Judge| of_notes(net, server, name, judge);
+    judge(
+        "no live member is expired",
+        Box::new(move |members, when, note| match note {
+            Note::Expired(peer) => match members.last(*peer) {
+                Some(last) if when.up.saturating_sub(last.up) > expiry => Ok(()),
+                Some(last) => {
+                    let age = when.up.saturating_sub(last.up);
+                    Err(format!("{peer} has expired {age:?} after its last ping"))
                 }
-                _ => true,
+                None => Err(format!("{peer} has expired and was no member")),
+            },
+            _ => Ok(()),
+        }),
+    );
+    judge(
+        "no dead member is kept beyond one event, or a millisecond",
+        Box::new(move |members, when, note| match note {
+            Note::Expired(peer) => members.last(*peer).map_or_else(
+                || Err(format!("{peer} has expired and was no member")),
+                |last| {
+                    // A clock that is set forward ends a wait no later.
+                    let age = when.at.since(last.at);
+                    let is_in_time = age <= expiry + Duration::from_millis(1);
+                    if is_in_time { Ok(()) } else { Err(format!("{peer} has expired after {age:?}")) }
+                },
+            ),
+            _ => {
+                let age = |last: &When| when.up.saturating_sub(last.up);
+                let dead = members.0.iter().find(|(_, last)| age(last) > expiry);
+                dead.map_or(Ok(()), |(peer, last)| {
+                    Err(format!("{peer} is a member {:?} after its last ping", age(last)))
+                })
             }
         }),
-    ]
+    );
+    judge(
+        "who pings joins if it is no member, and only who is one leaves",
+        Box::new(|members, _, note| {
+            let (peer, is_to_be_one) = match note {
+                Note::Joined(peer) | Note::Refused(peer) => (peer, false),
+                Note::Pinged(peer) | Note::Left(peer) => (peer, true),
+                Note::Expired(_) | Note::Said { .. } => return Ok(()),
+            };
+            match (members.last(*peer).is_some(), is_to_be_one) {
+                (true, false) => Err(format!("'{note}', and it was one before")),
+                (false, true) => Err(format!("'{note}', and it was none before")),
+                _ => Ok(()),
+            }
+        }),
+    );
+    judge(
+        "what is said goes to every member, and to nobody else",
+        Box::new(move |members, _, note| match note {
+            Note::Said { peer, told, .. } => {
+                let hearers = members.hearers(*peer, to_speaker).count();
+                if *told == hearers { Ok(()) } else { Err(format!("'{note}', and it is for {hearers}")) }
+            }
+            _ => Ok(()),
+        }),
+    );
+}
+
+/// What holds of what the clients tell.
+pub(super) fn of_clients(
+    net: &Net,
+    server: Host<Server>,
+    clients: [Host<Client>; 3],
+    ping_every: Duration,
+    to_speaker: bool,
+) {
+    // When each client pinged last.
+    let pings = || [None::<Instant>; 3];
+    let mut pinged = net.fold("who speaks or hears has pinged in the last five seconds", pings);
+    for (index, client) in clients.into_iter().enumerate() {
+        pinged = pinged.on(client, move |pings, event, at| {
+            if *event == ClientEvent::Pinging {
+                pings[index] = Some(at);
+            }
+            match pings[index].map(|last_at| at.since(last_at)) {
+                Some(age) if age <= ping_every => Ok(()),
+                Some(age) => Err(format!("{} told {age:?} after its last ping: {event:?}", client.peer())),
+                None => Err(format!("{} told before its first ping: {event:?}", client.peer())),
+            }
+        });
+    }
+    let mut heard = net.fold("a member hears what was said while it was one", Spoken::default).on(
+        server,
+        move |spoken, event, at| {
+            spoken.follow(event, at, to_speaker);
+            true
+        },
+    );
+    for client in clients {
+        heard = heard.on(client, move |spoken: &mut Spoken, event, _| match event {
+            ClientEvent::Heard(heard) if !spoken.was_told(client.peer(), heard) => {
+                Err(format!("{} has heard '{}', which was not said to it", client.peer(), Escaped(heard)))
+            }
+            _ => Ok(()),
+        });
+    }
+}
+
+/// Judges a note, in the light of the members before it.
+type Judge = Box<dyn Fn(&Members, When, &Note) -> Result<(), String> + Send + Sync>;
+
+fn of_notes(net: &Net, server: Host<Server>, name: &str, judge: Judge) {
+    net.fold(name, Members::default).on(server, move |members, event, at| {
+        let judged = match event {
+            ServerEvent::Noted { up, note } => judge(members, When { up: *up, at }, note),
+            ServerEvent::Listening(_) => Ok(()),
+        };
+        members.follow(event, at);
+        judged
+    });
 }
 
 /// When something was noted: by the server's own clock, and by that of the run.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Hash)]
 struct When {
     up: Duration,
     at: Instant,
 }
 
 /// The members by what the server has told, each with its last ping.
-#[derive(Default)]
-struct Members(Vec<(Peer, When)>);
+#[derive(Default, Hash)]
+struct Members(BTreeMap<Peer, When>);
 
 impl Members {
-    fn follow(&mut self, happened: &Happened<Event>) {
-        match &happened.event {
-            Event::Listening(_) => self.0.clear(),
-            Event::Noted { up, note: Note::Joined(peer) | Note::Pinged(peer) } => {
-                self.0.retain(|(of, _)| of != peer);
-                self.0.push((*peer, When { up: *up, at: happened.at }));
+    fn follow(&mut self, event: &ServerEvent, at: Instant) {
+        match event {
+            // It has started anew and knows nobody.
+            ServerEvent::Listening(_) => self.0.clear(),
+            ServerEvent::Noted { up, note: Note::Joined(peer) | Note::Pinged(peer) } => {
+                self.0.insert(*peer, When { up: *up, at });
             }
-            Event::Noted { note: Note::Left(peer) | Note::Expired(peer), .. } => {
-                self.0.retain(|(of, _)| of != peer);
+            ServerEvent::Noted { note: Note::Left(peer) | Note::Expired(peer), .. } => {
+                self.0.remove(peer);
             }
-            _ => {}
+            ServerEvent::Noted { note: Note::Refused(_) | Note::Said { .. }, .. } => {}
         }
     }
 
     fn last(&self, peer: Peer) -> Option<When> {
-        self.0.iter().find(|(of, _)| *of == peer).map(|(_, last)| *last)
-    }
-
-    fn age(&self, peer: Peer, up: Duration) -> Option<Duration> {
-        self.last(peer).map(|last| up.saturating_sub(last.up))
+        self.0.get(&peer).copied()
     }
 
     fn hearers(&self, speaker: Peer, to_speaker: bool) -> impl Iterator<Item = Peer> {
-        let members = self.0.iter().map(|(peer, _)| *peer);
-        members.filter(move |peer| to_speaker || *peer != speaker)
+        self.0.keys().copied().filter(move |peer| to_speaker || *peer != speaker)
     }
 }
 
-/// What the server has just told, if it was the server, and the members until then.
-fn newest_note(events: &[Happened<Event>]) -> Option<(When, &Note, Members)> {
-    let (newest, before) = events.split_last()?;
-    match &newest.event {
-        Event::Noted { up, note } => {
-            let mut members = Members::default();
-            let of_server = before.iter().filter(|happened| happened.host == SERVER);
-            of_server.for_each(|happened| members.follow(happened));
-            Some((When { up: *up, at: newest.at }, note, members))
-        }
-        _ => None,
-    }
+/// What the server has told to whom.
+#[derive(Default, Hash)]
+struct Spoken {
+    members: Members,
+    told: BTreeMap<Peer, BTreeSet<Vec<u8>>>,
 }
 
-/// Whether the server has sent this to that member, up to one change on the way.
-fn was_said(events: &[Happened<Event>], heard: &[u8], hearer: Peer, to_speaker: bool) -> bool {
-    let mut members = Members::default();
-    events.iter().filter(|happened| happened.host == SERVER).any(|happened| {
-        members.follow(happened);
-        match &happened.event {
-            Event::Noted { note: Note::Said { peer, text, .. }, .. } => {
-                is_at_most_altered(heard, format!("{peer}\n{text}").as_bytes())
-                    && members.hearers(*peer, to_speaker).any(|member| member == hearer)
+impl Spoken {
+    fn follow(&mut self, event: &ServerEvent, at: Instant, to_speaker: bool) {
+        self.members.follow(event, at);
+        if let ServerEvent::Noted { note: Note::Said { peer, text, .. }, .. } = event {
+            let told = format!("{peer}\n{text}").into_bytes();
+            for member in self.members.hearers(*peer, to_speaker) {
+                self.told.entry(member).or_default().insert(told.clone());
             }
-            _ => false,
         }
-    })
+    }
+
+    /// Whether the server has told this to that member, up to one change on the way.
+    fn was_told(&self, member: Peer, heard: &[u8]) -> bool {
+        self.told.get(&member).is_some_and(|told| {
+            told.contains(heard) || told.iter().any(|told| is_at_most_altered(heard, told))
+        })
+    }
 }

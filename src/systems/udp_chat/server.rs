@@ -1,9 +1,10 @@
 //! Who is there, and who hears what.
 
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::{Command, Event, MAX_MEMBERS, MAX_SAID_LEN, Note, PING, QUIT};
+use super::{MAX_MEMBERS, MAX_SAID_LEN, Note, PING, QUIT, ServerEvent};
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::parts::expiring_set::{ExpiringSet, Refreshed};
 use crate::time::Instant;
@@ -12,6 +13,8 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub struct Server {
     members: ExpiringSet<Peer>,
+    /// The address to which each member's last ping came: a member whose socket is connected hears nothing from another.
+    locals: BTreeMap<Peer, Peer>,
     /// Whether who says something is told it, too.
     to_speaker: bool,
     started_at: Instant,
@@ -21,22 +24,24 @@ impl Server {
     /// A server whose members are such for `expiry` after their last ping. Who says something is told it too, if
     /// `to_speaker`.
     pub fn new(expiry: Duration, to_speaker: bool) -> Self {
-        Self { members: ExpiringSet::new(expiry, MAX_MEMBERS), to_speaker, started_at: Instant::START }
+        let members = ExpiringSet::new(expiry, MAX_MEMBERS);
+        Self { members, locals: BTreeMap::new(), to_speaker, started_at: Instant::START }
     }
 
-    fn note(&self, note: Note, now: Instant, out: &mut Outbox<Event>) {
-        out.event(Event::Noted { up: now.since(self.started_at), note });
+    fn note(&self, note: Note, now: Instant, out: &mut Outbox<ServerEvent>) {
+        out.event(ServerEvent::Noted { up: now.since(self.started_at), note });
     }
 
     /// Drops who has been silent for too long. Done before anything else at a moment, so that nobody is told of what
     /// was said after its time.
-    fn expire(&mut self, now: Instant, out: &mut Outbox<Event>) {
+    fn expire(&mut self, now: Instant, out: &mut Outbox<ServerEvent>) {
         while let Some(peer) = self.members.pop_expired(now) {
+            self.locals.remove(&peer);
             self.note(Note::Expired(peer), now, out);
         }
     }
 
-    fn hear(&mut self, peer: Peer, bytes: &[u8], now: Instant, out: &mut Outbox<Event>) {
+    fn hear(&mut self, peer: Peer, local: Peer, bytes: &[u8], now: Instant, out: &mut Outbox<ServerEvent>) {
         let said = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_SAID_LEN)]);
         match said.trim() {
             PING => {
@@ -45,10 +50,14 @@ impl Server {
                     Refreshed::Prolonged => Note::Pinged,
                     Refreshed::Full => Note::Refused,
                 };
+                if self.members.contains(peer) {
+                    self.locals.insert(peer, local);
+                }
                 self.note(note(peer), now, out);
             }
             QUIT => {
                 if self.members.remove(peer) {
+                    self.locals.remove(&peer);
                     self.note(Note::Left(peer), now, out);
                 }
             }
@@ -56,11 +65,12 @@ impl Server {
         }
     }
 
-    fn tell(&self, speaker: Peer, text: &str, now: Instant, out: &mut Outbox<Event>) {
+    fn tell(&self, speaker: Peer, text: &str, now: Instant, out: &mut Outbox<ServerEvent>) {
         let chunk = out.put_fmt(format_args!("{speaker}\n{text}"));
         let mut told = 0;
-        for member in self.members.iter().filter(|member| self.to_speaker || *member != speaker) {
-            out.send_chunk(member, chunk);
+        for (member, local) in self.locals.iter().filter(|(member, _)| self.to_speaker || **member != speaker)
+        {
+            out.send_chunk_from(*local, *member, chunk);
             told += 1;
         }
         self.note(Note::Said { peer: speaker, text: text.to_owned(), told }, now, out);
@@ -68,22 +78,20 @@ impl Server {
 }
 
 impl Machine for Server {
-    type Command = Command;
-    type Event = Event;
+    type Command = ();
+    type Event = ServerEvent;
 
-    fn handle(&mut self, input: Input<'_, Command>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
             Input::Start { local } => {
                 self.started_at = now;
-                out.event(Event::Listening(local));
+                out.event(ServerEvent::Listening(local));
             }
-            Input::Datagram { peer, bytes } => {
+            Input::Datagram { peer, local, bytes } => {
                 self.expire(now, out);
-                self.hear(peer, bytes, now, out);
+                self.hear(peer, local, bytes, now, out);
             }
-            Input::Timeout if self.members.deadline().is_some_and(|due_at| due_at <= now) => {
-                self.expire(now, out);
-            }
+            Input::Timeout => self.expire(now, out),
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
@@ -97,6 +105,7 @@ impl Machine for Server {
         // What it notes has the time for which it has been up.
         now.since(self.started_at).hash(&mut to);
         self.members.fingerprint(now, to);
+        self.locals.hash(&mut to);
         true
     }
 }
