@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use lossproof::drive::{Endpoint, Setup};
 use lossproof::{Input, Outbox, Peer, Status};
 
-use crate::support::{Driven, Puppet, V4, V6, accept, plain_tcp, plain_udp, receive};
+use crate::support::{Driven, Puppet, V4, V6, accept, plain_tcp, plain_udp, receive_text};
 
 /// Says back what comes, with the socket that it came to; dials at its start, and says there what it hears on streams.
 fn switchboard(to: Peer) -> Puppet<(), String, impl FnMut(Input<'_, ()>, &mut Outbox<String>)> {
@@ -41,13 +41,13 @@ fn two_datagram_sockets_a_listener_and_a_dial_are_one_machine() {
         Endpoint::datagram(V6.into()),
         Endpoint::datagram(V4.into()),
     ];
-    let mut driven = Driven::start(Setup::new(sockets), move || switchboard(to));
+    let mut driven = Driven::start_with(Setup::new(sockets), move || switchboard(to));
     let [listener, first, sixth, other] = driven.locals[..] else { panic!("{:?}", driven.locals) };
     let mut dialed = accept(&target);
     for (bind, server) in [(V4, first), (V6, sixth), (V4, other), (V4, first)] {
         let client = plain_udp(bind);
         client.send_to(b"hello", server.inet().unwrap()).unwrap();
-        assert_eq!(receive(&client), (format!("hello to {server}"), server.inet().unwrap()));
+        assert_eq!(receive_text(&client), (format!("hello to {server}"), server.inet().unwrap()));
     }
     plain_tcp(listener).write_all(b"passed on").unwrap();
     let mut passed = [0; 9];
@@ -66,7 +66,7 @@ fn each_datagram_leaves_by_the_socket_that_has_its_address() {
     let client = plain_udp(V4);
     let to = Peer::from(client.local_addr().unwrap());
     let sockets = [Endpoint::datagram(V4.into()), Endpoint::datagram(V4.into())];
-    let driven = Driven::<()>::start(Setup::new(sockets), move || {
+    let driven = Driven::<()>::start_with(Setup::new(sockets), move || {
         Puppet::new(move |_: Input<'_, ()>, out: &mut Outbox<()>| {
             let [first, second] = out.sockets()[..] else { panic!("two sockets") };
             out.send_from(second, to, b"second");
@@ -82,7 +82,7 @@ fn each_datagram_leaves_by_the_socket_that_has_its_address() {
     });
     let [first, second] = driven.locals[..] else { panic!("{:?}", driven.locals) };
     assert_eq!(driven.join().0.unwrap(), Status::Success);
-    let mut got: Vec<_> = (0..4).map(|_| receive(&client)).collect();
+    let mut got: Vec<_> = (0..4).map(|_| receive_text(&client)).collect();
     got.sort();
     let from = |text: &str, peer: Peer| (text.to_owned(), peer.inet().unwrap());
     let expected = [
@@ -98,7 +98,7 @@ fn each_datagram_leaves_by_the_socket_that_has_its_address() {
 #[test]
 fn the_longest_datagrams_pass() {
     for (bind, len) in [(V4, 65_507), (V6, 65_527)] {
-        let driven = Driven::<usize>::start(Setup::new(Endpoint::datagram(bind.into())), move || {
+        let driven = Driven::<usize>::start_with(Setup::new(Endpoint::datagram(bind.into())), move || {
             Puppet::new(move |input: Input<'_, ()>, out: &mut Outbox<usize>| match input {
                 Input::Start { local } => out.send(local, &vec![7; len]),
                 Input::Datagram { bytes, .. } => {
@@ -119,7 +119,7 @@ fn a_command_may_hold_a_channel() {
     use std::sync::mpsc;
     let (commands, receiver) = tokio::sync::mpsc::channel::<mpsc::Sender<u32>>(1);
     let setup = Setup { commands: Some(receiver), ..Setup::dialer() };
-    let driven = Driven::<()>::start(setup, || {
+    let driven = Driven::<()>::start_with(setup, || {
         Puppet::new(|input: Input<'_, mpsc::Sender<u32>>, out: &mut Outbox<()>| {
             if let Input::Command(answer) = input {
                 answer.send(7).unwrap();

@@ -15,7 +15,7 @@ const MUCH: usize = 16 * 1024 * 1024;
 
 /// Writes much to whoever connects, and is done at the first slice that it hears.
 fn flooder() -> Driven<usize> {
-    Driven::start(Setup::new(Endpoint::listener(V4.into())), || {
+    Driven::start_with(Setup::new(Endpoint::listener(V4.into())), || {
         let mut written = 0;
         Puppet::new(move |input: Input<'_, ()>, out: &mut Outbox<usize>| match input {
             Input::Connected { conn, .. } | Input::Writable { conn } => loop {
@@ -67,7 +67,7 @@ fn and_no_longer_than_that() {
 #[test]
 fn with_nothing_on_its_way_the_end_is_at_once() {
     let begin = clock();
-    let driven = Driven::<()>::start(Setup::new(Endpoint::listener(V4.into())), || {
+    let driven = Driven::<()>::start_with(Setup::new(Endpoint::listener(V4.into())), || {
         Puppet::new(|input: Input<'_, ()>, out: &mut Outbox<()>| {
             if let Input::Eof { .. } = input {
                 out.done(Status::Success);
@@ -106,7 +106,7 @@ fn a_shutdown_while_dialing_is_carried_out_once_the_stream_stands() {
     let plans = [None, Some("client>server @0 stall 50ms")];
     for plan in plans {
         let setup = with_plan(Setup::dialer(), plan);
-        let driven = Driven::start(setup, move || impatient(to));
+        let driven = Driven::start_with(setup, move || impatient(to));
         let mut stream = accept(&listener);
         assert_eq!(stream.read(&mut [0; 8]).unwrap(), 0, "the end comes, and nothing before it");
         stream.write_all(b"you first").unwrap();
@@ -151,7 +151,8 @@ fn a_connect_to_a_silent_host_times_out() {
     std::thread::sleep(Duration::from_millis(100));
     let mut told = Vec::new();
     // A paused clock goes on by itself as soon as nothing else does.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let machine = Puppet::new(move |input: Input<'_, ()>, out: &mut Outbox<ConnectError>| match input {
         Input::Start { .. } => _ = out.connect(addr.into()),
         Input::ConnectFailed { reason, .. } => {

@@ -79,7 +79,8 @@ fn several_sockets_of_one_host_are_the_same_in_both_worlds() {
 #[test]
 fn a_datagram_that_nobody_takes_holds_nothing_up() {
     let net = Net::new("nobody");
-    let server = net.host("server").udp(7).machine(|_| Puppet::new(|_: Input<'_, ()>, _: &mut Outbox<()>| {}));
+    let server =
+        net.host("server").udp(7).machine(|_| Puppet::new(|_: Input<'_, ()>, _: &mut Outbox<()>| {}));
     net.host("client").udp(0).machine(move |boot| {
         let to = boot.peer(server);
         Puppet::new(move |input: Input<'_, ()>, out: &mut Outbox<()>| {
