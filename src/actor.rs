@@ -67,6 +67,9 @@ fn wrong_command(any: &dyn AnyCommand) -> ! {
 
 /// A list of events of one type.
 pub(crate) trait Events: Any {
+    /// How many there are.
+    #[cfg(feature = "net")]
+    fn len(&self) -> usize;
     /// Writes one as `Debug` has it.
     fn show(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result;
     /// Whether one here is the same as one there.
@@ -74,6 +77,11 @@ pub(crate) trait Events: Any {
 }
 
 impl<E: PartialEq + Debug + 'static> Events for Vec<E> {
+    #[cfg(feature = "net")]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
     fn show(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self[index].fmt(f)
     }
@@ -142,9 +150,6 @@ pub(crate) trait Actor {
 /// What a host of a scenario runs: it makes an actor for each engine. The actor borrows the factory.
 pub(crate) trait Kind: Any + Send + Sync {
     fn spawn(&self) -> Box<dyn Actor + '_>;
-
-    /// A machine by itself: a [`BoxedMachine`] of the commands and events of the role.
-    fn make(&self, boot: Boot<'_>) -> Box<dyn Any>;
 }
 
 /// How machines of one type are made. Called for each start and restart, and twice where the laws are checked, so it
@@ -157,11 +162,6 @@ pub(crate) struct Made<M>(pub(crate) Factory<M>);
 impl<M: Machine> Kind for Made<M> {
     fn spawn(&self) -> Box<dyn Actor + '_> {
         Box::new(Edge { make: Some(&*self.0), machine: None, out: Outlet::new() })
-    }
-
-    fn make(&self, boot: Boot<'_>) -> Box<dyn Any> {
-        let machine: BoxedMachine<M::Command, M::Event> = Box::new((self.0)(boot));
-        Box::new(machine)
     }
 }
 

@@ -83,7 +83,7 @@ fn hears(text: &[u8]) {
         out.feed(&mut client, Input::Datagram { peer: from, local: peer(1), bytes: text }, Instant::START);
         let mut heard = Vec::new();
         out.drain(|effect| heard.push(format!("{effect:?}")));
-        let expected: Effect<'_, ClientEvent> = Effect::Event(ClientEvent::Heard(text.to_vec()));
+        let expected = Effect::Event(ClientEvent::Heard(text.to_vec()));
         let expected = if from == peer(9) { vec![format!("{expected:?}")] } else { Vec::new() };
         assert_eq!(heard, expected, "from {from}");
     }

@@ -20,10 +20,10 @@ pub fn choose(bug: Option<&'static str>) {
     CHOSEN.set(bug);
 }
 
-/// The system with the bug that is asked for; none, if one is asked for that it has not.
-pub(super) fn planted<S: Trial>(options: &mut Options) -> Option<Net> {
-    let Some(name) = CHOSEN.get() else { return Some(S::net(options)) };
-    let specimen = specimens::find(S::ABOUT.name, name)?;
-    options.ids |= specimen.ids;
-    Some(specimen.net(options))
+/// The system with the bug that is asked for. If one is, only a system that has it is to be run.
+pub(super) fn planted(trial: &Trial, options: &Options) -> Option<Net> {
+    match CHOSEN.get() {
+        None => Some((trial.net)(options)),
+        Some(bug) => Some(specimens::find(trial.about.name, bug)?.net(options)),
+    }
 }

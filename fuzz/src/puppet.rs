@@ -65,7 +65,7 @@ impl<C, E> Puppet<C, E> {
                 }
                 Step::Open if self.server.is_none() || self.is_stream => {
                     if let Some(server) = self.server {
-                        out.connect(server);
+                        let _its_name_comes_with_it = out.connect(server);
                     }
                     self.state = State::Opening;
                     return;
@@ -91,9 +91,7 @@ impl<C, E> Puppet<C, E> {
         let end = &mut self.ends[index];
         match step {
             // What does not fit is not said.
-            Step::Say(bytes) if end.can_write => {
-                let _fits_len = out.write(end.conn, bytes);
-            }
+            Step::Say(bytes) if end.can_write => _ = out.write(end.conn, bytes),
             Step::Shutdown if end.can_write => {
                 out.shutdown(end.conn);
                 end.can_write = false;

@@ -5,100 +5,80 @@ use std::sync::Arc;
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::fault::Profile;
+use lossproof::host::FIRST_EPHEMERAL_PORT;
 use lossproof::machine::limits;
 use lossproof::systems::{About, Options, Transport, Typed};
-use lossproof::{HostId, Instant, Machine, Net, Promises, Scenario};
+use lossproof::{Instant, Machine, Net, Promises, Scenario};
 
 use super::planted::planted;
 use super::puppet::Puppet;
 use super::script::{Script, Step};
 
-/// A system on trial. Its lists name those of its properties that compare what one side tells with what the other does,
-/// so that they cannot hold where somebody takes part who tells nothing and says what he likes. All others do.
-pub trait Trial {
-    /// What plays the server.
-    type Server: Machine;
-    /// What is to be known of it.
-    const ABOUT: About;
-    /// What its clients are called, where lines are typed at them.
-    const CLIENTS: &[&str] = &[];
+/// A system on trial. Four lists name those of its properties that cannot hold in some of its trials: where somebody takes
+/// part who tells nothing and says what he likes, none can that compares what one side tells with what the other does.
+/// All others do.
+#[derive(Debug)]
+pub struct Trial {
+    pub(super) about: About,
+    pub(super) net: fn(&Options) -> Net,
+    /// Adds somebody who calls its server.
+    pub(super) guest: fn(&Net, &Script, bool),
+    /// Has somebody else play its server.
+    pub(super) impostor: fn(&Net, &Script, bool),
+    /// Types something at one of its clients, if that is possible.
+    pub(super) type_at: fn(&Net, Instant, usize, &Typed),
     /// With somebody more among the clients.
-    const NOT_WITH_A_GUEST: &[&str] = &[];
+    pub(super) not_with_a_guest: &'static [&'static str],
     /// With somebody else in the place of the server.
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &[];
+    pub(super) not_with_an_impostor: &'static [&'static str],
     /// With lines typed that are anything: it takes them for none with the reply's own words in it.
-    const NOT_WITH_ANY_LINE: &[&str] = &[];
+    pub(super) not_with_any_line: &'static [&'static str],
     /// Where datagrams are changed on their way: it takes each text for what was said, as its protocol has no checksum.
-    const NOT_WITH_CHANGED_BYTES: &[&str] = &[];
-
-    /// The system with these options.
-    fn net(options: &Options) -> Net;
-
-    /// Its server.
-    fn server(net: &Net, _: &Options) -> HostId {
-        net.find::<Self::Server>("server").id()
-    }
-
-    /// Has somebody else stand in the place of the server.
-    fn impose(net: &Net, _: &Options, play: &Play) {
-        play.instead_of::<Self::Server>(net);
-    }
-
-    /// Has something typed at a client.
-    fn type_at(_net: &Net, _client: &str, _at: Instant, _typed: Typed) {}
+    pub(super) not_with_changed_bytes: &'static [&'static str],
 }
 
-/// What somebody plays in the place of a server.
-#[derive(Clone, Debug)]
-pub struct Play {
-    steps: Arc<[Step]>,
-    is_stream: bool,
-}
-
-impl Play {
-    /// Has it play the role of this server.
-    pub(super) fn instead_of<M: Machine>(&self, net: &Net) {
-        let (host, play) = (net.find::<M>("server"), self.clone());
-        net.promises(host, anything());
-        net.replace(host, move |_| Puppet::new(Arc::clone(&play.steps), None, play.is_stream));
+impl Trial {
+    /// A system with a server of this type, which is exempt from nothing.
+    pub(super) const fn of<S: Machine>(about: About, net: fn(&Options) -> Net) -> Self {
+        Self {
+            about,
+            net,
+            guest: guest::<S>,
+            impostor: impostor::<S>,
+            type_at: |_, _, _, _| {},
+            not_with_a_guest: &[],
+            not_with_an_impostor: &[],
+            not_with_any_line: &[],
+            not_with_changed_bytes: &[],
+        }
     }
 }
 
 /// Whatever somebody does to a system, the laws hold, and all properties but the exempt ones. The input is a script.
-pub fn holds<S: Trial>(input: &[u8]) {
-    let mut script = Script::read(input);
-    let Some(net) = planted::<S>(&mut script.options) else { return };
-    let play = Play {
-        steps: script.steps.as_slice().into(),
-        is_stream: S::ABOUT.transport_with(&script.options) == Transport::Tcp,
-    };
+pub fn holds(trial: &Trial, input: &[u8]) {
+    let script = Script::read(input);
+    let Some(net) = planted(trial, &script.options) else { return };
+    let is_stream = trial.about.transport_with(&script.options) == Transport::Tcp;
     // Who answers nobody has no place to stand in.
-    let exempt = if script.is_impostor && !S::ABOUT.broadcasts {
-        S::impose(&net, &script.options, &play);
-        S::NOT_WITH_AN_IMPOSTOR
+    let exempt = if script.is_impostor && !trial.about.broadcasts {
+        (trial.impostor)(&net, &script, is_stream);
+        trial.not_with_an_impostor
     } else {
-        guest(&net, S::server(&net, &script.options), &play);
-        S::NOT_WITH_A_GUEST
+        (trial.guest)(&net, &script, is_stream);
+        trial.not_with_a_guest
     };
     for (after, client, typed) in &script.typed {
-        if let Some(client) = S::CLIENTS.get(client % S::CLIENTS.len().max(1)) {
-            S::type_at(&net, client, Instant::START + *after, typed.clone());
-        }
+        (trial.type_at)(&net, Instant::START + *after, *client, typed);
     }
-    let of_lines = if script.typed.is_empty() { &[] } else { S::NOT_WITH_ANY_LINE };
-    for name in exempt.iter().chain(of_lines) {
-        // Not every form of a system has every property.
-        let _ = net.forgive(name);
-    }
-    judge(&Scenario::from(net), &script);
+    let of_lines = if script.typed.is_empty() { &[] } else { trial.not_with_any_line };
+    judge(&without(net, &[exempt, of_lines].concat()), &script);
 }
 
-/// The exempt names that no property has: none, or the exemption is out of date.
-pub(super) fn unknown<S: Trial>() -> Vec<&'static str> {
-    let is_unknown = |name: &&&str| !S::net(&Options::default()).forgive(name);
-    let exempt =
-        [S::NOT_WITH_A_GUEST, S::NOT_WITH_AN_IMPOSTOR, S::NOT_WITH_ANY_LINE, S::NOT_WITH_CHANGED_BYTES];
-    exempt.into_iter().flatten().filter(is_unknown).copied().collect()
+/// What becomes of a net without those of these properties that it has: some depend on options.
+pub(super) fn without(net: Net, exempt: &[&str]) -> Scenario {
+    let leave_out =
+        |net: Net, name: &&str| if net.has_property(name) { net.without_property(name) } else { net };
+    exempt.iter().fold(net, leave_out).into()
 }
 
 fn judge(scenario: &Scenario, script: &Script) {
@@ -109,13 +89,22 @@ fn judge(scenario: &Scenario, script: &Script) {
     }
 }
 
-/// Adds one host more, who calls the server.
-fn guest(net: &Net, server: HostId, play: &Play) {
-    let (place, play) = (net.host("guest").promises(anything()), play.clone());
-    let place = if play.is_stream { place } else { place.udp(0) };
-    place.machine(move |boot| {
-        Puppet::<(), ()>::new(Arc::clone(&play.steps), Some(boot.peer(server)), play.is_stream)
-    });
+/// One host more, who calls the server.
+pub(super) fn guest<S: Machine>(net: &Net, script: &Script, is_stream: bool) {
+    let (server, steps) = (net.find::<S>("server"), steps(script));
+    let place = net.host("guest").promises(anything());
+    let place = if is_stream { place } else { place.udp(FIRST_EPHEMERAL_PORT) };
+    place.machine(move |boot| Puppet::<(), ()>::new(Arc::clone(&steps), Some(boot.peer(server)), is_stream));
+}
+
+pub(super) fn impostor<S: Machine>(net: &Net, script: &Script, is_stream: bool) {
+    let (server, steps) = (net.find::<S>("server"), steps(script));
+    net.promises(server, anything());
+    net.replace(server, move |_| Puppet::<S::Command, S::Event>::new(Arc::clone(&steps), None, is_stream));
+}
+
+fn steps(script: &Script) -> Arc<[Step]> {
+    script.steps.as_slice().into()
 }
 
 fn anything() -> Promises {

@@ -1,13 +1,11 @@
 //! The targets by name, and what each system is exempt from.
 
 use lossproof::systems::{
-    About, Options, Typed, greet, greeter, hello_tcp, hello_udp, http as web, select_echo, suffix_echo,
-    tcp_chat, tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
+    Options, greet, greeter, hello_tcp, hello_udp, http as http_client, select_echo, suffix_echo, tcp_chat,
+    tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
 };
-use lossproof::{HostId, Instant, Net};
 
-use super::schedule::run;
-use super::systems::{Play, Trial, holds, unknown};
+use super::systems::{Trial, guest, holds, impostor};
 use super::{chat, http, plan, schedule, transcript, wire};
 
 /// A property of all inputs: it panics where it does not hold.
@@ -18,11 +16,11 @@ pub const TARGETS: [(&str, Target); 26] = [
     ("chat_datagram", chat::chat_datagram),
     ("exact", wire::exact),
     ("frame", wire::frame),
-    ("greet", holds::<Greet>),
-    ("greeter", holds::<Greeter>),
-    ("hello_tcp", holds::<HelloTcp>),
-    ("hello_udp", holds::<HelloUdp>),
-    ("http", holds::<Http>),
+    ("greet", |input| holds(&GREET, input)),
+    ("greeter", |input| holds(&GREETER, input)),
+    ("hello_tcp", |input| holds(&HELLO_TCP, input)),
+    ("hello_udp", |input| holds(&HELLO_UDP, input)),
+    ("http", |input| holds(&HTTP, input)),
     ("http_body", http::http_body),
     ("http_head", http::http_head),
     ("lines", wire::lines),
@@ -30,301 +28,178 @@ pub const TARGETS: [(&str, Target); 26] = [
     ("plan_text", plan::plan_text),
     ("request_id", wire::request_id),
     ("schedule", schedule::schedule),
-    ("select_echo", holds::<SelectEcho>),
-    ("suffix_echo", holds::<SuffixEcho>),
-    ("tcp_chat", holds::<TcpChat>),
-    ("tcp_deadlock", holds::<TcpDeadlock>),
-    ("tcp_sixteen", holds::<TcpSixteen>),
+    ("select_echo", |input| holds(&SELECT_ECHO, input)),
+    ("suffix_echo", |input| holds(&SUFFIX_ECHO, input)),
+    ("tcp_chat", |input| holds(&TCP_CHAT, input)),
+    ("tcp_deadlock", |input| holds(&TCP_DEADLOCK, input)),
+    ("tcp_sixteen", |input| holds(&TCP_SIXTEEN, input)),
     ("transcript_json", transcript::transcript_json),
-    ("udp_broadcast", holds::<UdpBroadcast>),
-    ("udp_chat", holds::<UdpChat>),
-    ("udp_local", holds::<UdpLocal>),
-    ("udp_remote", holds::<UdpRemote>),
+    ("udp_broadcast", |input| holds(&UDP_BROADCAST, input)),
+    ("udp_chat", |input| holds(&UDP_CHAT, input)),
+    ("udp_local", |input| holds(&UDP_LOCAL, input)),
+    ("udp_remote", |input| holds(&UDP_REMOTE, input)),
     ("utf8", wire::utf8),
 ];
 
-/// What can be done to a system without knowing which it is.
-pub(super) struct Known {
-    name: &'static str,
-    /// Runs it with a plan of these bytes.
-    pub(super) run: fn(u8, &[u8]),
-    unknown: fn() -> Vec<&'static str>,
-}
-
-const fn known<S: Trial>() -> Known {
-    Known { name: S::ABOUT.name, run: run::<S>, unknown: unknown::<S> }
-}
-
 /// The systems by which [`schedule`] counts. Their order stays, or the corpus means something else.
-pub(super) const SYSTEMS: [Known; 14] = [
-    known::<Greet>(),
-    known::<Greeter>(),
-    known::<HelloTcp>(),
-    known::<HelloUdp>(),
-    known::<Http>(),
-    known::<SelectEcho>(),
-    known::<SuffixEcho>(),
-    known::<TcpChat>(),
-    known::<TcpDeadlock>(),
-    known::<TcpSixteen>(),
-    known::<UdpBroadcast>(),
-    known::<UdpChat>(),
-    known::<UdpLocal>(),
-    known::<UdpRemote>(),
+pub(super) static SYSTEMS: [&Trial; 14] = [
+    &GREET,
+    &GREETER,
+    &HELLO_TCP,
+    &HELLO_UDP,
+    &HTTP,
+    &SELECT_ECHO,
+    &SUFFIX_ECHO,
+    &TCP_CHAT,
+    &TCP_DEADLOCK,
+    &TCP_SIXTEEN,
+    &UDP_BROADCAST,
+    &UDP_CHAT,
+    &UDP_LOCAL,
+    &UDP_REMOTE,
 ];
 
 /// The first byte of an input of [`schedule`](schedule::schedule) that is for the system of this name.
 pub fn first_byte(system: &str) -> Option<u8> {
-    SYSTEMS.iter().position(|known| known.name == system).map(|index| index as u8)
+    SYSTEMS.iter().position(|trial| trial.about.name == system).map(|index| index as u8)
 }
 
 /// The names of exempt properties that no property has.
 pub fn outdated_exemptions() -> Vec<&'static str> {
-    SYSTEMS.iter().flat_map(|known| (known.unknown)()).collect()
+    let unknown = |trial: &&Trial| {
+        let net = (trial.net)(&Options::default());
+        let exempt = [
+            trial.not_with_a_guest,
+            trial.not_with_an_impostor,
+            trial.not_with_any_line,
+            trial.not_with_changed_bytes,
+        ];
+        exempt.concat().into_iter().filter(move |name| !net.has_property(name))
+    };
+    SYSTEMS.iter().flat_map(unknown).collect()
 }
 
-/// The system `greet`.
-#[derive(Debug)]
-pub struct Greet;
+/// The trial of greet.
+pub static GREET: Trial = Trial {
+    not_with_an_impostor: &[
+        "what a client prints is the whole text",
+        "a client hears only what the server has said to it",
+    ],
+    ..Trial::of::<greet::Server>(greet::ABOUT, greet::net)
+};
 
-impl Trial for Greet {
-    type Server = greet::Server;
-    const ABOUT: About = greet::ABOUT;
-    const NOT_WITH_AN_IMPOSTOR: &[&str] =
-        &["what a client prints is the whole text", "a client hears only what the server has said to it"];
-
-    fn net(options: &Options) -> Net {
-        greet::net(options)
-    }
-}
-
-/// The system `greeter`.
-#[derive(Debug)]
-pub struct Greeter;
-
-impl Trial for Greeter {
-    type Server = greeter::StreamServer;
-    const ABOUT: About = greeter::ABOUT;
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &[
+/// The trial of greeter.
+pub static GREETER: Trial = Trial {
+    not_with_an_impostor: &[
         "a client hears only after the server has begun to handle it",
         "what a client hears is the text, whole",
-    ];
+    ],
+    guest: |net, script, is_stream| match is_stream {
+        true => guest::<greeter::StreamServer>(net, script, is_stream),
+        false => guest::<greeter::DatagramServer>(net, script, is_stream),
+    },
+    impostor: |net, script, is_stream| match is_stream {
+        true => impostor::<greeter::StreamServer>(net, script, is_stream),
+        false => impostor::<greeter::DatagramServer>(net, script, is_stream),
+    },
+    ..Trial::of::<greeter::StreamServer>(greeter::ABOUT, greeter::net)
+};
 
-    fn net(options: &Options) -> Net {
-        greeter::net(options)
-    }
+/// The trial of hello-tcp.
+pub static HELLO_TCP: Trial = Trial::of::<hello_tcp::Server>(hello_tcp::ABOUT, hello_tcp::net);
 
-    fn server(net: &Net, options: &Options) -> HostId {
-        if options.datagram {
-            net.find::<greeter::DatagramServer>("server").id()
-        } else {
-            net.find::<greeter::StreamServer>("server").id()
-        }
-    }
+/// The trial of hello-udp.
+pub static HELLO_UDP: Trial = Trial {
+    not_with_an_impostor: &["every greeting has cost the server one request"],
+    ..Trial::of::<hello_udp::Server>(hello_udp::ABOUT, hello_udp::net)
+};
 
-    fn impose(net: &Net, options: &Options, play: &Play) {
-        if options.datagram {
-            play.instead_of::<greeter::DatagramServer>(net);
-        } else {
-            play.instead_of::<greeter::StreamServer>(net);
-        }
-    }
-}
+/// The trial of http.
+pub static HTTP: Trial = Trial {
+    not_with_an_impostor: &[
+        "what is saved is the page, whole",
+        "a head comes only after the server was asked for this page",
+    ],
+    ..Trial::of::<http_client::Server>(http_client::ABOUT, http_client::net)
+};
 
-/// The system `hello_tcp`.
-#[derive(Debug)]
-pub struct HelloTcp;
+/// The trial of select-echo.
+pub static SELECT_ECHO: Trial = Trial {
+    not_with_an_impostor: &["each reply is the whole message that it answers"],
+    ..Trial::of::<select_echo::Server>(select_echo::ABOUT, select_echo::net)
+};
 
-impl Trial for HelloTcp {
-    type Server = hello_tcp::Server;
-    const ABOUT: About = hello_tcp::ABOUT;
-
-    fn net(options: &Options) -> Net {
-        hello_tcp::net(options)
-    }
-}
-
-/// The system `hello_udp`.
-#[derive(Debug)]
-pub struct HelloUdp;
-
-impl Trial for HelloUdp {
-    type Server = hello_udp::Server;
-    const ABOUT: About = hello_udp::ABOUT;
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &["every greeting has cost the server one request"];
-
-    fn net(options: &Options) -> Net {
-        hello_udp::net(options)
-    }
-}
-
-/// The system `http`.
-#[derive(Debug)]
-pub struct Http;
-
-impl Trial for Http {
-    type Server = web::Server;
-    const ABOUT: About = web::ABOUT;
-    const NOT_WITH_AN_IMPOSTOR: &[&str] =
-        &["what is saved is the page, whole", "a head comes only after the server was asked for this page"];
-
-    fn net(options: &Options) -> Net {
-        web::net(options)
-    }
-}
-
-/// The system `select_echo`.
-#[derive(Debug)]
-pub struct SelectEcho;
-
-impl Trial for SelectEcho {
-    type Server = select_echo::Server;
-    const ABOUT: About = select_echo::ABOUT;
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &["each reply is the whole message that it answers"];
-
-    fn net(options: &Options) -> Net {
-        select_echo::net(options)
-    }
-}
-
-/// The system `suffix_echo`.
-#[derive(Debug)]
-pub struct SuffixEcho;
-
-impl Trial for SuffixEcho {
-    type Server = suffix_echo::Server;
-    const ABOUT: About = suffix_echo::ABOUT;
-    const CLIENTS: &[&str] = &["client"];
-    const NOT_WITH_ANY_LINE: &[&str] = &["what comes back without the suffixes is what was sent"];
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &[
+/// The trial of suffix-echo.
+pub static SUFFIX_ECHO: Trial = Trial {
+    type_at: |net, at, _, typed| {
+        net.command(at, net.find::<suffix_echo::Client>("client"), suffix_echo::typed(typed.clone()));
+    },
+    not_with_any_line: &["what comes back without the suffixes is what was sent"],
+    not_with_an_impostor: &[
         "what comes back without the suffixes is what was sent",
         "a reply comes only when the server has taken all that was sent",
-    ];
+    ],
+    ..Trial::of::<suffix_echo::Server>(suffix_echo::ABOUT, suffix_echo::net)
+};
 
-    fn net(options: &Options) -> Net {
-        suffix_echo::net(options)
-    }
+/// The trial of tcp-chat.
+pub static TCP_CHAT: Trial = Trial {
+    type_at: |net, at, client, typed| {
+        let names = ["client-1", "client-2", "client-3"];
+        let client = net.find::<tcp_chat::Client>(names[client % names.len()]);
+        net.command(at, client, tcp_chat::typed(typed.clone()));
+    },
+    not_with_an_impostor: &["a member hears all that is said while it is there, whole and in one order"],
+    ..Trial::of::<tcp_chat::Server>(tcp_chat::ABOUT, tcp_chat::net)
+};
 
-    fn type_at(net: &Net, client: &str, at: Instant, typed: Typed) {
-        net.command(at, net.find::<suffix_echo::Client>(client), suffix_echo::typed(typed));
-    }
-}
+/// The trial of tcp-deadlock.
+pub static TCP_DEADLOCK: Trial = Trial {
+    not_with_a_guest: &["the server processes no more than was sent"],
+    not_with_an_impostor: &["the client gets back something else than it has sent"],
+    ..Trial::of::<tcp_deadlock::Server>(tcp_deadlock::ABOUT, tcp_deadlock::net)
+};
 
-/// The system `tcp_chat`.
-#[derive(Debug)]
-pub struct TcpChat;
-
-impl Trial for TcpChat {
-    type Server = tcp_chat::Server;
-    const ABOUT: About = tcp_chat::ABOUT;
-    const CLIENTS: &[&str] = &["client-1", "client-2", "client-3"];
-    const NOT_WITH_AN_IMPOSTOR: &[&str] =
-        &["a member hears all that is said while it is there, whole and in one order"];
-
-    fn net(options: &Options) -> Net {
-        tcp_chat::net(options)
-    }
-
-    fn type_at(net: &Net, client: &str, at: Instant, typed: Typed) {
-        net.command(at, net.find::<tcp_chat::Client>(client), tcp_chat::typed(typed));
-    }
-}
-
-/// The system `tcp_deadlock`.
-#[derive(Debug)]
-pub struct TcpDeadlock;
-
-impl Trial for TcpDeadlock {
-    type Server = tcp_deadlock::Server;
-    const ABOUT: About = tcp_deadlock::ABOUT;
-    const NOT_WITH_A_GUEST: &[&str] = &["the server processes no more than was sent"];
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &["the client gets back something else than it has sent"];
-
-    fn net(options: &Options) -> Net {
-        tcp_deadlock::net(options)
-    }
-}
-
-/// The system `tcp_sixteen`.
-#[derive(Debug)]
-pub struct TcpSixteen;
-
-impl Trial for TcpSixteen {
-    type Server = tcp_sixteen::Server;
-    const ABOUT: About = tcp_sixteen::ABOUT;
-    const NOT_WITH_A_GUEST: &[&str] = &["what is read is what was said, whole"];
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &[
+/// The trial of tcp-sixteen.
+pub static TCP_SIXTEEN: Trial = Trial {
+    not_with_a_guest: &["what is read is what was said, whole"],
+    not_with_an_impostor: &[
         "what is read is what was said, whole",
         "the client hears the farewell only after the server has read",
-    ];
+    ],
+    ..Trial::of::<tcp_sixteen::Server>(tcp_sixteen::ABOUT, tcp_sixteen::net)
+};
 
-    fn net(options: &Options) -> Net {
-        tcp_sixteen::net(options)
-    }
-}
-
-/// The system `udp_broadcast`.
-#[derive(Debug)]
-pub struct UdpBroadcast;
-
-impl Trial for UdpBroadcast {
-    type Server = udp_broadcast::Server;
-    const ABOUT: About = udp_broadcast::ABOUT;
-    const NOT_WITH_A_GUEST: &[&str] = &[
+/// The trial of udp-broadcast.
+pub static UDP_BROADCAST: Trial = Trial {
+    not_with_a_guest: &[
         "what a listener hears is the broadcast, and comes from the client",
         "a listener hears a broadcast no more than twice, and none that was not sent",
-    ];
+    ],
+    ..Trial::of::<udp_broadcast::Server>(udp_broadcast::ABOUT, udp_broadcast::net)
+};
 
-    fn net(options: &Options) -> Net {
-        udp_broadcast::net(options)
-    }
-}
+/// The trial of udp-chat.
+pub static UDP_CHAT: Trial = Trial {
+    type_at: |net, at, client, typed| {
+        let names = ["client-1", "client-2", "client-3"];
+        let client = net.find::<udp_chat::Client>(names[client % names.len()]);
+        net.command(at, client, udp_chat::typed(typed.clone()));
+    },
+    not_with_an_impostor: &["a member hears what was said while it was one"],
+    ..Trial::of::<udp_chat::Server>(udp_chat::ABOUT, udp_chat::net)
+};
 
-/// The system `udp_chat`.
-#[derive(Debug)]
-pub struct UdpChat;
+/// The trial of udp-local.
+pub static UDP_LOCAL: Trial = Trial {
+    not_with_changed_bytes: &["a reply tells the length of what the server was asked"],
+    not_with_an_impostor: &["a reply tells the length of what the server was asked"],
+    ..Trial::of::<udp_local::Server>(udp_local::ABOUT, udp_local::net)
+};
 
-impl Trial for UdpChat {
-    type Server = udp_chat::Server;
-    const ABOUT: About = udp_chat::ABOUT;
-    const CLIENTS: &[&str] = &["client-1", "client-2", "client-3"];
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &["a member hears what was said while it was one"];
-
-    fn net(options: &Options) -> Net {
-        udp_chat::net(options)
-    }
-
-    fn type_at(net: &Net, client: &str, at: Instant, typed: Typed) {
-        net.command(at, net.find::<udp_chat::Client>(client), udp_chat::typed(typed));
-    }
-}
-
-/// The system `udp_local`.
-#[derive(Debug)]
-pub struct UdpLocal;
-
-impl Trial for UdpLocal {
-    type Server = udp_local::Server;
-    const ABOUT: About = udp_local::ABOUT;
-    const NOT_WITH_CHANGED_BYTES: &[&str] = &["a reply tells the length of what the server was asked"];
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &["a reply tells the length of what the server was asked"];
-
-    fn net(options: &Options) -> Net {
-        udp_local::net(options)
-    }
-}
-
-/// The system `udp_remote`.
-#[derive(Debug)]
-pub struct UdpRemote;
-
-impl Trial for UdpRemote {
-    type Server = udp_remote::Server;
-    const ABOUT: About = udp_remote::ABOUT;
-    const NOT_WITH_CHANGED_BYTES: &[&str] = &["a reply answers the request it is for"];
-    const NOT_WITH_AN_IMPOSTOR: &[&str] = &["a reply answers the request it is for"];
-
-    fn net(options: &Options) -> Net {
-        udp_remote::net(options)
-    }
-}
+/// The trial of udp-remote.
+pub static UDP_REMOTE: Trial = Trial {
+    not_with_changed_bytes: &["a reply answers the request it is for"],
+    not_with_an_impostor: &["a reply answers the request it is for"],
+    ..Trial::of::<udp_remote::Server>(udp_remote::ABOUT, udp_remote::net)
+};

@@ -19,9 +19,7 @@ impl Machine for Source {
 
     fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<String>) {
         match input {
-            Input::Start { .. } if self.is_stream => {
-                out.connect(self.sink);
-            }
+            Input::Start { .. } if self.is_stream => _ = out.connect(self.sink),
             Input::Start { .. } => {
                 for slice in &self.slices {
                     out.send(self.sink, slice);
@@ -64,11 +62,9 @@ pub fn transcript_json(input: &[u8]) {
     let Some((kind, rest)) = input.split_first() else { return };
     let is_stream = *kind == b's';
     let slices: Vec<Vec<u8>> = cut(rest).slices.into_iter().map(<[u8]>::to_vec).collect();
-    let (net, sink) = net(&slices, is_stream);
-    let scenario = Scenario::from(net);
+    let (scenario, sink) = scenario(&slices, is_stream);
     let mut engine = Engine::new(&scenario);
-    let settings = Settings { laws: None, ..Settings::default() };
-    engine.run(&settings);
+    engine.run(&Settings { laws: None, ..Settings::default() });
     let names = scenario.names();
     let transcript = engine.transcript();
 
@@ -104,15 +100,15 @@ pub fn transcript_json(input: &[u8]) {
     assert!(lines_of(&lines, "event").map(|line| line["text"].as_str().unwrap().to_owned()).eq(events));
 }
 
-fn net(slices: &[Vec<u8>], is_stream: bool) -> (Net, Host<Sink>) {
+fn scenario(slices: &[Vec<u8>], is_stream: bool) -> (Scenario, Host<Sink>) {
     let net = Net::new("transcript");
-    let (at_sink, at_source) = (net.host("sink"), net.host("source"));
-    let (at_sink, at_source) =
-        if is_stream { (at_sink.listen(7), at_source) } else { (at_sink.udp(7), at_source.udp(8)) };
-    let sink = at_sink.machine(|_| Sink);
+    let sink = net.host("sink");
+    let sink = if is_stream { sink.listen(7) } else { sink.udp(7) }.machine(|_| Sink);
+    let source = net.host("source");
+    let source = if is_stream { source } else { source.udp(8) };
     let slices = slices.to_vec();
-    at_source.machine(move |boot| Source { sink: boot.peer(sink), slices: slices.clone(), is_stream });
-    (net, sink)
+    source.machine(move |boot| Source { sink: boot.peer(sink), slices: slices.clone(), is_stream });
+    (net.into(), sink)
 }
 
 fn lines_of<'a>(lines: &'a [Value], what: &'a str) -> impl Iterator<Item = &'a Value> {

@@ -9,7 +9,6 @@ mod flows;
 mod link;
 mod order;
 mod schedule;
-mod steps;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -171,11 +170,6 @@ impl Network {
         }
         let all = || self.profiles.iter().chain([&self.profile]);
         (self.has_memory, self.calm) = (all().any(Profile::has_memory), all().all(Profile::is_calm));
-    }
-
-    /// How many hosts there are.
-    pub(crate) const fn host_count(&self) -> usize {
-        self.host_count
     }
 
     /// Sends one datagram where nothing can happen to it: its number, and when and in which order it arrives. `None` where

@@ -61,18 +61,16 @@ impl HostFolds {
     pub(crate) fn is_empty(&self) -> bool {
         self.on_events.is_empty() && self.on_state.is_empty() && self.on_send.is_empty()
     }
-}
 
-impl HostFolds {
-    /// Takes out the steps of the fold of this number; those behind it have a lower one then.
-    pub(crate) fn remove(&mut self, fold: usize) {
-        fn renumber<T>(steps: &mut Vec<(usize, T)>, fold: usize) {
-            steps.retain(|(of, _)| *of != fold);
-            steps.iter_mut().filter(|(of, _)| *of > fold).for_each(|(of, _)| *of -= 1);
+    /// Takes out the steps of a fold, whose number those after it move up to.
+    pub(super) fn forget(&mut self, index: usize) {
+        fn forget<S>(steps: &mut Vec<(usize, S)>, index: usize) {
+            steps.retain(|(of, _)| *of != index);
+            steps.iter_mut().filter(|(of, _)| *of > index).for_each(|(of, _)| *of -= 1);
         }
-        renumber(&mut self.on_events, fold);
-        renumber(&mut self.on_state, fold);
-        renumber(&mut self.on_send, fold);
+        forget(&mut self.on_events, index);
+        forget(&mut self.on_state, index);
+        forget(&mut self.on_send, index);
     }
 }
 
@@ -119,6 +117,7 @@ pub struct Fold<'n, S> {
 
 impl<'n, S: Hash + 'static> Fold<'n, S> {
     pub(super) fn new(net: &'n Net, name: String, init: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        assert!(!net.has_property(&name), "two properties are called {name:?}");
         let index = net.with(|spec| {
             spec.folds.push(FoldSpec {
                 name,

@@ -8,7 +8,7 @@ use super::{Host, HostFolds, Role};
 use crate::actor::Made;
 use crate::host::{Boot, HostId};
 use crate::lawful::Promises;
-use crate::machine::{BoxedMachine, Machine};
+use crate::machine::Machine;
 
 impl Net {
     /// The handle of a host that somebody else has made.
@@ -55,17 +55,6 @@ impl Net {
         });
     }
 
-    /// Makes one of the machines that play a role, to be fed by hand.
-    ///
-    /// # Panics
-    /// If the host is of another net.
-    pub fn make<R: Role>(&self, host: Host<R>, boot: Boot<'_>) -> BoxedMachine<R::Command, R::Event> {
-        let mut made = None;
-        self.with_host(host, |spec| made = spec.kind.as_ref().map(|kind| kind.make(boot)));
-        let made = made.and_then(|made| made.downcast().ok());
-        *made.expect("whatever plays a role takes the role's commands and tells its events")
-    }
-
     /// What the machine of a host promises, in place of what its [`Place`] said: for another that plays its role.
     ///
     /// # Panics
@@ -74,18 +63,31 @@ impl Net {
         self.with_host(host, |spec| spec.promises = promises);
     }
 
-    /// Takes out what is to hold by this name: for hosts of which it is not true. Says whether there was such a thing.
-    #[must_use = "a name that there is not is a mistake, more often than not"]
-    pub fn forgive(&self, name: &str) -> bool {
+    /// Whether something of this name is to hold.
+    pub fn has_property(&self, name: &str) -> bool {
         self.with(|spec| {
-            let before = spec.properties.len() + spec.folds.len();
-            spec.properties.retain(|property| property.name != name);
-            while let Some(index) = spec.folds.iter().position(|fold| fold.name == name) {
-                spec.folds.remove(index);
-                spec.hosts.iter_mut().for_each(|host| host.folds.remove(index));
-            }
-            spec.properties.len() + spec.folds.len() < before
+            spec.properties.iter().any(|other| other.name == name)
+                || spec.folds.iter().any(|other| other.name == name)
         })
+    }
+
+    /// The same net without one of its properties: one that need not hold where somebody else plays a role.
+    ///
+    /// # Panics
+    /// If no property has this name.
+    #[must_use]
+    pub fn without_property(self, name: &str) -> Self {
+        self.with(|spec| {
+            if let Some(index) = spec.properties.iter().position(|property| property.name == name) {
+                spec.properties.remove(index);
+                return;
+            }
+            let index = spec.folds.iter().position(|fold| fold.name == name);
+            let index = index.unwrap_or_else(|| panic!("no property is called {name:?}"));
+            spec.folds.remove(index);
+            spec.hosts.iter_mut().for_each(|host| host.folds.forget(index));
+        });
+        self
     }
 
     /// The same net with nothing to hold: to say something else of hosts that somebody else has made.

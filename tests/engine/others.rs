@@ -1,10 +1,10 @@
-//! Nets that somebody else has made: what is taken out of them, put into them, and made by hand.
+//! Nets that somebody else has made: what is taken out of them, put into them.
 
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::fault::Profile;
-use lossproof::machine::{Law, Outlet};
-use lossproof::{Boot, Input, Instant, Machine, Net, Outbox, Peer, Promises, Scenario};
+use lossproof::machine::Law;
+use lossproof::{Input, Instant, Machine, Net, Outbox, Promises, Scenario};
 
 /// Sends so many datagrams at its start, and tells how many it was to send.
 struct Sender(usize);
@@ -39,20 +39,15 @@ fn broken(net: Net) -> Option<String> {
 }
 
 #[test]
-fn what_is_forgiven_is_not_held_and_all_else_is() {
-    let forgiving = |names: &[&str]| {
-        let net = net();
-        assert!(names.iter().all(|name| net.forgive(name)));
-        broken(net)
-    };
+fn what_is_taken_out_is_not_judged_and_all_else_is() {
+    let without = |names: &[&str]| broken(names.iter().fold(net(), |net, name| net.without_property(name)));
     assert!(["first", "second"].contains(&broken(net()).unwrap().as_str()));
-    assert_eq!(forgiving(&["first"]).as_deref(), Some("second"));
-    assert_eq!(forgiving(&["second"]).as_deref(), Some("first"));
-    assert_eq!(forgiving(&["first", "second"]).as_deref(), Some("third"));
-    assert_eq!(forgiving(&["third", "second", "first"]), None);
-    let net = net();
-    assert!(!net.forgive("fourth"));
-    assert!(net.forgive("first") && !net.forgive("first"));
+    assert_eq!(without(&["first"]).as_deref(), Some("second"));
+    assert_eq!(without(&["second"]).as_deref(), Some("first"));
+    assert_eq!(without(&["first", "second"]).as_deref(), Some("third"));
+    assert_eq!(without(&["third", "second", "first"]), None);
+    assert!(net().has_property("first") && !net().has_property("fourth"));
+    assert!(!net().without_property("first").has_property("first"));
 }
 
 #[test]
@@ -69,20 +64,4 @@ fn another_machine_may_promise_something_else() {
     let law = Some(Law::BoundedOutput.to_string());
     assert_eq!((sending(1, None), sending(2, None)), (None, law.clone()));
     assert_eq!((sending(2, Some(2)), sending(3, Some(2))), (None, law));
-}
-
-#[test]
-fn what_plays_a_role_can_be_made_by_hand() {
-    let local: Peer = "127.0.0.1:1".parse().unwrap();
-    let sent = |net: &Net| {
-        let mut machine = net.make(net.find::<Sender>("a"), Boot::alone(0));
-        let mut out = Outlet::new();
-        out.feed(&mut machine, Input::Start { local }, Instant::START);
-        // And its event.
-        out.effects().len() - 1
-    };
-    let net = net();
-    assert_eq!(sent(&net), 1);
-    net.wrap(net.find::<Sender>("a"), |_, right| Sender(right.0 + 2));
-    assert_eq!(sent(&net), 3);
 }

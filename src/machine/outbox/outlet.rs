@@ -289,12 +289,14 @@ impl Effects {
         self.steps.len()
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
     pub(crate) const fn take_misuse(&mut self) -> Option<Misuse> {
         self.misuse.take()
+    }
+
+    /// Whether the machine has said that it is done.
+    #[cfg(feature = "net")]
+    pub(crate) const fn is_done(&self) -> bool {
+        self.done
     }
 
     /// Whether a write to a stream was short, and there has been no room since.
