@@ -67,6 +67,9 @@ fn wrong_command(any: &dyn AnyCommand) -> ! {
 
 /// A list of events of one type.
 pub(crate) trait Events: Any {
+    /// How many there are.
+    #[cfg(feature = "net")]
+    fn len(&self) -> usize;
     /// Writes one as `Debug` has it.
     fn show(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result;
     /// Whether one here is the same as one there.
@@ -74,6 +77,11 @@ pub(crate) trait Events: Any {
 }
 
 impl<E: PartialEq + Debug + 'static> Events for Vec<E> {
+    #[cfg(feature = "net")]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
     fn show(&self, index: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self[index].fmt(f)
     }

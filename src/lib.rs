@@ -102,6 +102,7 @@
 //! sockets, files, threads or clocks. `ARCHITECTURE.md` says why.
 
 #[cfg(any(feature = "sim", feature = "net"))]
+#[cfg_attr(not(feature = "sim"), allow(dead_code, reason = "scenarios use the rest"))]
 mod actor;
 #[cfg(feature = "capture")]
 pub mod capture;
@@ -118,6 +119,7 @@ pub mod fault;
 #[cfg(feature = "sim")]
 pub mod harness;
 #[cfg(any(feature = "sim", feature = "net"))]
+#[cfg_attr(not(feature = "sim"), allow(dead_code, reason = "scenarios use the rest"))]
 pub mod host;
 #[cfg(feature = "sim")]
 mod lawful;
@@ -136,6 +138,8 @@ pub mod scenario;
 mod seed;
 #[cfg(feature = "specimens")]
 pub mod specimens;
+#[cfg(feature = "sim")]
+mod steps;
 #[cfg(feature = "systems")]
 pub mod systems;
 mod time;

@@ -1,17 +1,16 @@
 //! Generated commands: they differ from run to run, shrink together with the faults, and come again by one line.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use lossproof::check::{Property, Search};
+use lossproof::check::Search;
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::{FaultPlan, Profile};
-use lossproof::harness::Check;
-use lossproof::{Binding, HostId, Input, Instant, Machine, Outbox, Peer, Scenario};
+use lossproof::scenario::{Commands, Host};
+use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Peer, Scenario};
 
 /// What the client is asked: to set the server's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Ask {
     Set(u8),
     /// Nothing comes of it.
@@ -23,16 +22,12 @@ struct Client(Peer);
 
 impl Machine for Client {
     type Command = Ask;
-    type Event = u8;
+    type Event = ();
 
-    fn handle(&mut self, input: Input<'_, Ask>, _now: Instant, out: &mut Outbox<u8>) {
+    fn handle(&mut self, input: Input<'_, Ask>, _now: Instant, out: &mut Outbox<()>) {
         if let Input::Command(Ask::Set(value)) = input {
-            out.send(self.0, &[value]);
+            out.send(self.0, &[*value]);
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 
@@ -40,45 +35,38 @@ impl Machine for Client {
 struct Server;
 
 impl Machine for Server {
-    type Command = Ask;
+    type Command = ();
     type Event = u8;
 
-    fn handle(&mut self, input: Input<'_, Ask>, _now: Instant, out: &mut Outbox<u8>) {
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<u8>) {
         if let Input::Datagram { bytes: &[value], .. } = input {
             out.event(value);
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
 /// Values that grow, every 10 ms, with idle commands between.
-fn growing(client: HostId, seed: u64) -> Vec<(Instant, HostId, Ask)> {
-    let command = |n: u64| {
+fn growing(client: Host<Client>, seed: u64, commands: &mut Commands) {
+    for n in 0..8 + seed % 8 {
         let ask = if (seed >> (n % 64)) & 1 == 0 { Ask::Set(n as u8 + 1) } else { Ask::Idle };
-        (Instant::from_millis(10 * (n + 1)), client, ask)
-    };
-    (0..8 + seed % 8).map(command).collect()
+        commands.give(Instant::from_millis(10 * (n + 1)), client, ask);
+    }
 }
 
-/// A server and a client, with one command of the scenario's own before those that are generated.
-fn scenario() -> Scenario<Ask, u8> {
-    let mut scenario = Scenario::new("values");
-    let server = scenario.host("server", Binding::Datagram { port: 1, connect: None }, |_| Box::new(Server));
-    let server = scenario.peer(server);
-    let bound = Binding::Datagram { port: 2, connect: None };
-    let client = scenario.host("client", bound, move |_| Box::new(Client(server)));
-    scenario.command(Instant::START, client, Ask::Idle);
-    scenario.generate(move |seed| growing(client, seed));
-    scenario
+/// A server and a client, with one command of the net's own before those that are generated.
+fn net() -> (Net, Host<Client>) {
+    let net = Net::new("values");
+    net.show_commands();
+    let server = net.host("server").udp(1).machine(|_| Server);
+    let client = net.host("client").udp(2).machine(move |boot| Client(boot.peer(server)));
+    net.command(Instant::START, client, Ask::Idle);
+    net.generate(move |seed, commands| growing(client, seed, commands));
+    net.never("an old value replaces a new one", move |run| !run.events(server).is_sorted());
+    (net, client)
 }
 
-fn in_order() -> [Property<u8>; 1] {
-    [Property::never("an old value replaces a new one", |view| {
-        view.events.windows(2).any(|two| two[0].event > two[1].event)
-    })]
+fn scenario() -> Scenario {
+    Scenario::from(net().0)
 }
 
 fn late() -> Profile {
@@ -87,18 +75,18 @@ fn late() -> Profile {
 
 /// What the one run of a plan breaks.
 fn broken_by(plan: &FaultPlan) -> Option<String> {
-    let (scenario, properties) = (scenario(), in_order());
+    let scenario = scenario();
     let mut plan = plan.clone();
     plan.seed = plan.seed.or(Some(0));
-    let prepared = Prepared::new(&plan, &scenario.names()).expect("it is for these hosts");
-    let tally = Search::new(&scenario, &properties, prepared, Profile::default(), 0).runs(0..1);
+    let prepared = Prepared::new(&plan, &scenario).expect("it is for these hosts");
+    let tally = Search::new(&scenario, prepared, Profile::default(), 0).runs(0..1);
     tally.failure.map(|failure| failure.broken)
 }
 
 #[test]
 fn commands_shrink_together_with_the_faults() {
-    let (scenario, properties) = (scenario(), in_order());
-    let mut search = Search::new(&scenario, &properties, Prepared::default(), late(), 7);
+    let scenario = scenario();
+    let mut search = Search::new(&scenario, Prepared::default(), late(), 7);
     let failure = search.runs(0..100).failure.expect("nothing keeps them in order");
     assert!(failure.commands.len() >= 8 && failure.plan.len() > 1, "{failure:?}");
     assert_eq!(failure.plan.commands, None, "all are given");
@@ -136,9 +124,10 @@ fn without_faults(plan: &FaultPlan) -> FaultPlan {
 /// A failure that comes of the machines' seeds or of the faults alone needs no commands, and so no seed.
 #[test]
 fn commands_that_are_not_needed_all_go() {
-    let scenario = scenario();
-    let properties = [Property::eventually_within("never", Duration::from_secs(1), |_| false)];
-    let mut search = Search::new(&scenario, &properties, Prepared::default(), late(), 7);
+    let net = net().0.without_properties();
+    net.eventually_within("never", Duration::from_secs(1), |_| false);
+    let scenario = Scenario::from(net);
+    let mut search = Search::new(&scenario, Prepared::default(), late(), 7);
     let failure = search.runs(0..1).failure.expect("it cannot hold");
     let shrunk = search.shrink(&failure, 10_000);
     assert_eq!(shrunk.failure.plan.to_string(), "v2; commands none");
@@ -148,10 +137,10 @@ fn commands_that_are_not_needed_all_go() {
 #[test]
 fn each_seed_has_its_commands_and_always_the_same() {
     let scenario = scenario();
-    let mut engine = Engine::default();
+    let mut engine = Engine::new(&scenario);
     let mut transcript = |seed| {
-        engine.run(&scenario, &Settings { seed, ..Settings::default() });
-        engine.transcript(&scenario, &scenario.names()).to_string()
+        engine.run(&Settings { seed, ..Settings::default() });
+        engine.transcript().to_string()
     };
     let all: BTreeSet<String> = (0..8).map(&mut transcript).collect();
     assert_eq!(all.len(), 8);
@@ -169,10 +158,10 @@ fn a_plan_chooses_among_the_generated_commands() {
     let scenario = scenario();
     let given = |plan: &str| {
         let plan: FaultPlan = plan.parse().expect("a plan");
-        let plan = Prepared::new(&plan, &scenario.names()).expect("it is for these hosts");
-        let mut engine = Engine::default();
-        engine.run(&scenario, &Settings { plan, ..Settings::default() });
-        engine.transcript(&scenario, &scenario.names()).json_lines()
+        let plan = Prepared::new(&plan, &scenario).expect("it is for these hosts");
+        let mut engine = Engine::new(&scenario);
+        engine.run(&Settings { plan, ..Settings::default() });
+        engine.transcript().json_lines()
     };
     let some = given("seed 0; commands 3");
     let lines: Vec<&str> = some.lines().filter(|line| line.contains("\"command\"")).collect();
@@ -195,7 +184,7 @@ fn a_list_that_does_not_fit_is_refused_in_one_line() {
     assert_eq!(refusal("seed 0; commands 1,9"), Err(beyond.to_owned()));
     let own = "the plan gives command 0, but with seed 0 the scenario generates 1 to 8";
     assert_eq!(refusal("seed 0; commands 0"), Err(own.to_owned()));
-    let none = Scenario::<Ask, u8>::new("none").check_commands(&"commands 0".parse().expect("a plan"));
+    let none = Scenario::from(Net::new("none")).check_commands(&"commands 0".parse().expect("a plan"));
     let said = "the plan lists commands, but this scenario generates none: leave 'commands' out";
     assert_eq!(none.map_err(|error| error.to_string()), Err(said.to_owned()));
 }
@@ -205,15 +194,15 @@ fn a_list_that_does_not_fit_is_refused_in_one_line() {
 fn a_strategy_makes_commands_of_the_seed() {
     use proptest::collection::vec;
     use proptest::prelude::*;
-    let mut scenario = scenario();
-    let client = scenario.find("client").expect("it is there");
-    let command = (0..100_u64, any::<u8>())
-        .prop_map(move |(at, value)| (Instant::from_millis(at), client, Ask::Set(value)));
-    scenario.generate_from(vec(command, 0..6));
-    let mut engine = Engine::default();
+    let (net, client) = net();
+    let command =
+        (0..100_u64, any::<u8>()).prop_map(|(at, value)| (Instant::from_millis(at), Ask::Set(value)));
+    net.generate_from(client, vec(command, 0..6));
+    let scenario = Scenario::from(net);
+    let mut engine = Engine::new(&scenario);
     let mut transcript = |seed| {
-        engine.run(&scenario, &Settings { seed, ..Settings::default() });
-        engine.transcript(&scenario, &scenario.names()).to_string()
+        engine.run(&Settings { seed, ..Settings::default() });
+        engine.transcript().to_string()
     };
     assert_eq!(transcript(5), transcript(5));
     assert!((0..20).map(transcript).collect::<BTreeSet<_>>().len() > 10);
@@ -222,10 +211,8 @@ fn a_strategy_makes_commands_of_the_seed() {
 /// The whole way of a user: the report names the commands, and its line makes the run again.
 #[test]
 fn a_report_has_the_commands_and_a_line_with_them() {
-    let (scenario, properties) = (scenario(), in_order());
-    let check = Check::new("values_stay_in_order", &scenario, &properties).profile(late()).runs(100);
-    let panic = catch_unwind(AssertUnwindSafe(|| check.assert())).expect_err("nothing keeps them in order");
-    let report = panic.downcast_ref::<String>().expect("a report");
+    let verdict = Check::new(scenario()).profile(late()).runs(100).verdict().expect("it can be made");
+    let report = verdict.to_string();
     assert!(report.contains("  minimal: 1 fault, 2 commands, "), "{report}");
     assert!(report.contains(" commands, ") && report.contains(" client Set("), "{report}");
     let line = report.lines().find(|line| line.contains("LOSSPROOF_REPLAY=")).expect("a line");
@@ -237,18 +224,14 @@ fn a_report_has_the_commands_and_a_line_with_them() {
 #[cfg(feature = "turmoil")]
 #[test]
 fn turmoil_gives_the_same_commands() {
-    let scenario = std::rc::Rc::new(scenario());
-    let names = scenario.names();
+    let scenario = scenario();
     for plan in ["seed 3", "seed 3; commands 2,5; client>server #0 delay 30ms"] {
         let plan: FaultPlan = plan.parse().expect("a plan");
-        let plan = Prepared::new(&plan, &names).expect("it is for these hosts");
+        let plan = Prepared::new(&plan, &scenario).expect("it is for these hosts");
         let settings = Settings { plan, ..Settings::default() };
-        let mut engine = Engine::default();
-        engine.run(&scenario, &settings);
+        let mut engine = Engine::new(&scenario);
+        engine.run(&settings);
         let simulated = lossproof::drive::simulate(&scenario, &settings).expect("turmoil can do it");
-        assert_eq!(
-            simulated.transcript(&scenario, &names).to_string(),
-            engine.transcript(&scenario, &names).to_string()
-        );
+        assert_eq!(simulated.transcript().to_string(), engine.transcript().to_string());
     }
 }

@@ -3,10 +3,11 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use lossproof::check::{Exhaustive, Failure, Fates, Property, Search};
+use lossproof::check::{Exhaustive, Failure, Fates, Search};
 use lossproof::engine::Prepared;
 use lossproof::fault::{Chance, Profile};
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
+use lossproof::scenario::Host;
+use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario, Status};
 
 /// How politely one goes about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +45,13 @@ impl Machine for Polite {
     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<u32>) {
         match input {
             Input::Start { .. } => self.ask(now, out),
-            Input::Datagram { .. } => {
-                (self.wins_at, self.asks_at) = (None, Some(now + Duration::from_millis(100)));
-            }
-            Input::Timeout if self.asks_at.is_some_and(|at| at <= now) => self.ask(now, out),
-            Input::Timeout if self.wins_at.is_some_and(|at| at <= now) => {
+            Input::Timeout if self.asks_at.is_some() => self.ask(now, out),
+            Input::Timeout => {
                 self.wins_at = None;
                 out.done(Status::Success);
+            }
+            Input::Datagram { .. } => {
+                (self.wins_at, self.asks_at) = (None, Some(now + Duration::from_millis(100)));
             }
             _ => {}
         }
@@ -67,33 +68,40 @@ impl Machine for Polite {
     }
 }
 
-fn scenario(manner: Manner) -> Scenario<(), u32> {
-    let mut scenario = Scenario::new("politeness");
-    scenario.max_time = Instant::from_millis(20_000);
-    let bound = Binding::Datagram { port: 1, connect: None };
-    for (name, other) in [("a", "192.168.0.2:1"), ("b", "192.168.0.1:1")] {
-        let other = other.parse().expect("an address");
-        scenario.host(name, bound, move |_| Box::new(Polite { manner, other, wins_at: None, asks_at: None }));
-    }
-    scenario
+fn net(manner: Manner) -> (Net, [Host<Polite>; 2]) {
+    let net = Net::new("politeness");
+    net.max_time(Duration::from_secs(20));
+    let (a, b) = (net.host("a").udp(1), net.host("b").udp(1));
+    let (at_a, at_b) = (a.id(), b.id());
+    let polite = move |other| Polite { manner, other, wins_at: None, asks_at: None };
+    let a = a.machine(move |boot| polite(boot.peer(at_b)));
+    let b = b.machine(move |boot| polite(boot.peer(at_a)));
+    (net, [a, b])
 }
 
-fn somebody_goes() -> [Property<u32>; 1] {
+fn somebody_goes(manner: Manner) -> Scenario {
+    let (net, [a, b]) = net(manner);
     let within = Duration::from_mins(1);
-    [Property::eventually_within("somebody goes", within, |view| view.statuses.iter().any(Option::is_some))]
+    net.eventually_within("somebody goes", within, move |run| {
+        run.status(a).is_some() || run.status(b).is_some()
+    });
+    Scenario::from(net)
 }
 
 /// What the first of some runs comes to that fails.
-fn failure(manner: Manner, plan: &str, profile: Profile, properties: &[Property<u32>]) -> Option<Failure> {
-    let scenario = scenario(manner);
-    let plan = Prepared::new(&plan.parse().expect("a plan"), &scenario.names()).expect("for these hosts");
-    Search::new(&scenario, properties, plan, profile, 7).runs(0..20).failure
+fn failure_of(scenario: &Scenario, plan: &str, profile: Profile) -> Option<Failure> {
+    let plan = Prepared::new(&plan.parse().expect("a plan"), scenario).expect("for these hosts");
+    Search::new(scenario, plan, profile, 7).runs(0..20).failure
+}
+
+/// What it comes to if somebody is to go.
+fn failure(manner: Manner, plan: &str) -> Option<Failure> {
+    failure_of(&somebody_goes(manner), plan, Profile::default())
 }
 
 #[test]
 fn what_repeats_is_named_and_shown_once() {
-    let failure =
-        failure(Manner::Silent, "", Profile::default(), &somebody_goes()).expect("both are too polite");
+    let failure = failure(Manner::Silent, "").expect("both are too polite");
     assert_eq!((failure.broken.as_str(), failure.run), ("somebody goes", 0));
     let (what, times) = failure.detail.split_once(" happens again and again, ").expect("a livelock");
     assert!(what.starts_with("livelock: what happens from 0.") && times == "4 steps every 0.105 s", "{what}");
@@ -111,23 +119,24 @@ fn what_repeats_is_named_and_shown_once() {
 /// Events may be what a demand counts, so they are waited for; in the end there were none that met it.
 #[test]
 fn a_circle_with_events_is_one_only_if_the_demand_stays_unmet() {
-    let told = failure(Manner::Tells, "", Profile::default(), &somebody_goes()).expect("both are too polite");
+    let told = failure(Manner::Tells, "").expect("both are too polite");
     assert!(told.detail.starts_with("livelock: "), "{}", told.detail);
     let counted = |times, within| {
+        let (net, [a, b]) = net(Manner::Tells);
         let within = Duration::from_secs(within);
-        [Property::eventually_within("they ask", within, move |view| view.events.len() >= times)]
+        net.eventually_within("they ask", within, move |run| {
+            run.events(a).len() + run.events(b).len() >= times
+        });
+        failure_of(&Scenario::from(net), "", Profile::default())
     };
-    assert_eq!(failure(Manner::Tells, "", Profile::default(), &counted(100, 60)), None);
+    assert_eq!(counted(100, 60), None);
     // Here it is the bound that is too short.
-    let short =
-        failure(Manner::Tells, "", Profile::default(), &counted(100, 1)).expect("there is no time for it");
-    assert_eq!(short.detail, "not within 1 s");
+    assert_eq!(counted(100, 1).expect("there is no time for it").detail, "not within 1 s");
 }
 
 #[test]
 fn without_a_fingerprint_a_run_goes_on_to_its_limit() {
-    let failure =
-        failure(Manner::Unknown, "", Profile::default(), &somebody_goes()).expect("both are too polite");
+    let failure = failure(Manner::Unknown, "").expect("both are too polite");
     let over = "it has not happened, and the scenario's time is over at 19.955";
     assert_eq!(failure.detail, over);
     assert!(!failure.transcript.contains("circle"));
@@ -136,30 +145,25 @@ fn without_a_fingerprint_a_run_goes_on_to_its_limit() {
 /// A fault that is still to come may end it.
 #[test]
 fn what_a_fault_of_the_plan_ends_is_no_livelock() {
-    assert_eq!(failure(Manner::Silent, "a>b #9 drop", Profile::default(), &somebody_goes()), None);
-    assert_eq!(
-        failure(Manner::Silent, "at 5s partition a|b; at 6s heal", Profile::default(), &somebody_goes()),
-        None
-    );
-    assert_eq!(failure(Manner::Silent, "at 9s crash a", Profile::default(), &somebody_goes()), None);
+    assert_eq!(failure(Manner::Silent, "a>b #9 drop"), None);
+    assert_eq!(failure(Manner::Silent, "at 5s partition a|b; at 6s heal"), None);
+    assert_eq!(failure(Manner::Silent, "at 9s crash a"), None);
     // One that hits both changes nothing, nor does one that is over.
     for plan in ["a>b #9 delay 1ms; b>a #9 delay 1ms", "at 1ms partition a|b; at 2ms heal"] {
-        let failure = failure(Manner::Silent, plan, Profile::default(), &somebody_goes()).expect(plan);
+        let failure = failure(Manner::Silent, plan).expect(plan);
         assert!(failure.detail.starts_with("livelock: "), "{}", failure.detail);
     }
     // Once it is calm no fault comes.
-    let calm = failure(Manner::Silent, "calm 300ms; a>b #9 drop", Profile::default(), &somebody_goes())
-        .expect("it is calm");
+    let calm = failure(Manner::Silent, "calm 300ms; a>b #9 drop").expect("it is calm");
     assert!(calm.detail.starts_with("livelock: "), "{}", calm.detail);
 }
 
 /// While faults are drawn nothing can be said; the plan that is left tells.
 #[test]
 fn a_failure_that_was_drawn_is_named_once_it_is_a_plan() {
-    let scenario = scenario(Manner::Silent);
-    let properties = somebody_goes();
+    let scenario = somebody_goes(Manner::Silent);
     let rare = Profile { loss: "0.01%".parse().expect("a probability"), ..Profile::default() };
-    let mut search = Search::new(&scenario, &properties, Prepared::default(), rare, 7);
+    let mut search = Search::new(&scenario, Prepared::default(), rare, 7);
     let failure = search.runs(0..100).failure.expect("both are too polite");
     assert!(failure.detail.starts_with("it has not happened, and "), "{}", failure.detail);
     let shrunk = search.shrink(&failure, 1_000);
@@ -167,16 +171,15 @@ fn a_failure_that_was_drawn_is_named_once_it_is_a_plan() {
     assert!(shrunk.failure.detail.starts_with("livelock: "), "{}", shrunk.failure.detail);
     // Drawn up to a moment, it is named from then on.
     let lossy = Profile { loss: Chance::percent(1), ..Profile::default() };
-    let calm =
-        self::failure(Manner::Silent, "calm 200ms", lossy, &properties).expect("one at least goes round");
+    let calm = failure_of(&scenario, "calm 200ms", lossy).expect("one at least goes round");
     assert!(calm.detail.starts_with("livelock: what happens from 0.2"), "{}", calm.detail);
 }
 
 /// A search that does not look for livelocks has its failures explained with them, and nobody else is blamed.
 #[test]
 fn an_exhaustive_search_names_it_too() {
-    let (scenario, properties) = (scenario(Manner::Silent), somebody_goes());
-    let explored = Exhaustive::new(&scenario, &properties, Fates::default(), 0).run(10, |_| ());
+    let scenario = somebody_goes(Manner::Silent);
+    let explored = Exhaustive::new(&scenario, Fates::default(), 0).run(10, |_| ());
     let failure = explored.failure.expect("both are too polite");
     assert_eq!(failure.broken, "somebody goes");
     assert!(failure.detail.starts_with("livelock: "), "{}", failure.detail);

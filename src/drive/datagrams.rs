@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::task::{Context, Poll, Waker, ready};
 
 use tracing::{debug, trace};
@@ -11,7 +11,7 @@ use tracing::{debug, trace};
 use super::DriveError;
 use super::error::needs_broadcast;
 use super::inbox::Inbox;
-use super::net::{DatagramSocket, Net};
+use super::net::{Binding, DatagramSocket, Net, Packet};
 use super::sockets::Raw;
 use crate::machine::Peer;
 
@@ -21,14 +21,15 @@ const MAX_UNSENT: usize = 1024;
 /// A datagram socket.
 pub(super) struct Datagrams<D> {
     socket: D,
-    /// What the last call has received.
-    pub(super) inbox: Inbox,
-    unsent: VecDeque<(Peer, Vec<u8>)>,
+    local: Peer,
+    /// What waits for the socket: from where, to whom, and the payload.
+    unsent: VecDeque<(Peer, Peer, Vec<u8>)>,
     /// How many refusals sending has found that were not told yet.
     refusals: u32,
     /// A datagram that could not be sent, where that is no loss but a mistake.
     failure: Option<DriveError>,
-    is_connected: bool,
+    /// The only peer that it hears, if it is connected.
+    connected: Option<Peer>,
     /// Whether it may send broadcasts.
     broadcast: bool,
 }
@@ -36,30 +37,30 @@ pub(super) struct Datagrams<D> {
 impl<D: DatagramSocket> Datagrams<D> {
     /// Opens a socket.
     pub(super) async fn open<N: Net<Datagrams = D>>(
-        bind: Peer,
+        binding: Binding,
         connect: Option<Peer>,
-        broadcast: bool,
-        shared: bool,
     ) -> Result<Self, DriveError> {
         let failed = |action, peer| move |source| DriveError::Open { action, peer: Box::new(peer), source };
-        let mut socket = N::bind(bind, broadcast, shared).await.map_err(failed("bind", bind))?;
+        let bind = binding.local;
+        let mut socket = N::bind(binding).await.map_err(failed("bind", bind))?;
         if let Some(to) = connect {
             socket.connect(to).await.map_err(failed("connect to", to))?;
         }
+        let local = socket.local_addr().map_err(failed("bind", bind))?;
         Ok(Self {
             socket,
-            inbox: Inbox::new(D::MAX_BATCH),
+            local,
             unsent: VecDeque::new(),
             refusals: 0,
             failure: None,
-            is_connected: connect.is_some(),
-            broadcast,
+            connected: connect,
+            broadcast: binding.broadcast,
         })
     }
 
     /// Where it is bound.
-    pub(super) fn local(&self) -> Option<Peer> {
-        self.socket.local_addr().ok()
+    pub(super) const fn local(&self) -> Peer {
+        self.local
     }
 
     /// Whether no datagram waits for the socket.
@@ -73,14 +74,14 @@ impl<D: DatagramSocket> Datagrams<D> {
     }
 
     /// Sends datagrams, or keeps what the socket does not take now. True if [`Datagrams::poll`] has something to do.
-    pub(super) fn send<'a>(&mut self, mut datagrams: impl Iterator<Item = (Peer, &'a [u8])> + Clone) -> bool {
+    pub(super) fn send<'a>(&mut self, mut datagrams: impl Iterator<Item = Packet<'a>> + Clone) -> bool {
         if self.unsent.is_empty() {
             // The waker that counts is registered by `poll`, if anything is left for it.
             let _ = self.offer(&mut Context::from_waker(Waker::noop()), &mut datagrams);
         }
-        for (peer, bytes) in datagrams {
+        for Packet { local, peer, bytes } in datagrams {
             if self.unsent.len() < MAX_UNSENT {
-                self.unsent.push_back((peer, bytes.to_vec()));
+                self.unsent.push_back((local, peer, bytes.to_vec()));
             } else {
                 debug!(%peer, len = bytes.len(), "send failed: too many datagrams wait");
             }
@@ -93,14 +94,14 @@ impl<D: DatagramSocket> Datagrams<D> {
     fn offer<'a>(
         &mut self,
         cx: &mut Context<'_>,
-        left: &mut (impl Iterator<Item = (Peer, &'a [u8])> + Clone),
+        left: &mut (impl Iterator<Item = Packet<'a>> + Clone),
     ) -> Poll<()> {
         let mut is_second_try = false;
         loop {
             let error = match ready!(self.socket.poll_send(cx, left.clone())) {
                 Ok(0) => return Poll::Ready(()),
                 Ok(sent) => {
-                    for (peer, bytes) in left.by_ref().take(sent) {
+                    for Packet { peer, bytes, .. } in left.by_ref().take(sent) {
                         trace!(%peer, len = bytes.len(), "sent");
                     }
                     is_second_try = false;
@@ -109,15 +110,15 @@ impl<D: DatagramSocket> Datagrams<D> {
                 Err(error) => error,
             };
             let first = left.clone().next();
-            let is_mistake = first.is_some_and(|(peer, _)| is_mistake(self.broadcast, peer, &error));
+            let is_mistake = first.is_some_and(|packet| is_mistake(self.broadcast, packet.peer, &error));
             if !is_second_try && !is_mistake && is_refusal(&error) {
                 // The refusal of a datagram before: this one has not been sent yet.
-                self.refusals += 1;
+                self.refusals += u32::from(self.connected.is_some());
                 is_second_try = true;
                 continue;
             }
             is_second_try = false;
-            let Some((peer, _)) = left.next() else { return Poll::Ready(()) };
+            let Some(Packet { peer, .. }) = left.next() else { return Poll::Ready(()) };
             debug!(%peer, %error, "send failed");
             if is_mistake {
                 self.failure.get_or_insert(DriveError::Send { peer: Box::new(peer), source: error });
@@ -125,11 +126,11 @@ impl<D: DatagramSocket> Datagrams<D> {
         }
     }
 
-    /// Sends what waits, then receives: [`Raw::Datagrams`] says that something is in the inbox.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Raw, DriveError>> {
+    /// Sends what waits, then receives into the inbox: [`Raw::Datagrams`] says that something is there.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<Result<Raw, DriveError>> {
         if !self.unsent.is_empty() {
             let mut unsent = mem::take(&mut self.unsent);
-            let mut left = unsent.iter().map(|(peer, bytes)| (*peer, bytes.as_slice()));
+            let mut left = unsent.iter().map(|&(local, peer, ref bytes)| Packet { local, peer, bytes });
             let _ = self.offer(cx, &mut left);
             let sent = unsent.len() - left.len();
             unsent.drain(..sent);
@@ -138,15 +139,18 @@ impl<D: DatagramSocket> Datagrams<D> {
         if let Some(failure) = self.take_failure() {
             return Poll::Ready(Err(failure));
         }
-        if self.refusals > 0 {
+        let refused = self.connected.map(|peer| Raw::Refused { peer, local: self.local });
+        if self.refusals > 0
+            && let Some(refused) = refused
+        {
             self.refusals -= 1;
-            return Poll::Ready(Ok(Raw::Refused));
+            return Poll::Ready(Ok(refused));
         }
-        self.inbox.clear();
-        match ready!(self.socket.poll_recv(cx, &mut self.inbox)) {
-            Ok(()) => Poll::Ready(Ok(Raw::Datagrams)),
-            Err(error) if self.is_connected && is_refusal(&error) => Poll::Ready(Ok(Raw::Refused)),
-            Err(error) => Poll::Ready(Err(DriveError::Socket(error))),
+        inbox.clear();
+        match (ready!(self.socket.poll_recv(cx, inbox)), refused) {
+            (Ok(()), _) => Poll::Ready(Ok(Raw::Datagrams)),
+            (Err(error), Some(refused)) if is_refusal(&error) => Poll::Ready(Ok(refused)),
+            (Err(error), _) => Poll::Ready(Err(DriveError::Socket(error))),
         }
     }
 }
@@ -161,6 +165,6 @@ fn is_refusal(error: &io::Error) -> bool {
 /// Whether a datagram that was refused is a broadcast. The broadcast address of one network only the system knows, and
 /// shows it where the socket lacks the option.
 fn is_mistake(may_broadcast: bool, peer: Peer, error: &io::Error) -> bool {
-    let Some(SocketAddr::V4(addr)) = peer.inet() else { return false };
-    *addr.ip() == Ipv4Addr::BROADCAST || (!may_broadcast && needs_broadcast(error))
+    let Peer::V4 { ip, .. } = peer else { return false };
+    ip == Ipv4Addr::BROADCAST || (!may_broadcast && needs_broadcast(error))
 }

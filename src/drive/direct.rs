@@ -4,59 +4,68 @@ mod incoming;
 
 use std::future::poll_fn;
 use std::iter;
+use std::mem::{Discriminant, discriminant};
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::driver::{Alarm, Core, Port, after, clock, elapsed};
 use super::links::{Link, Links, Over};
-use super::net::Net;
+use super::net::Packet;
 use super::outgoing::{Outgoing, Release};
 use super::sockets::Sockets;
+use super::store::Store;
+use super::system::System;
 use super::{DriveError, Endpoint};
-use crate::machine::{CloseReason, Conn, Effect, Input, Machine, Peer, Status, Violation, limits};
+use crate::actor::AnyCommand;
+use crate::machine::{CloseReason, Conn, Effect, Effects, Input, Misuse, Peer, Status, Violation, limits};
 use crate::time::Instant;
 
-/// How long streams get to end in good order after the machine is done.
-const MAX_FINISH: Duration = Duration::from_millis(300);
-
 /// The port to real sockets.
-pub(super) struct Direct<N: Net, F> {
-    sockets: Sockets<N>,
+pub(super) struct Direct {
+    sockets: Sockets<System>,
     begin: tokio::time::Instant,
     links: Links,
     outgoing: Option<Outgoing>,
-    connected: Option<Peer>,
-    event: F,
+    store: Option<Store>,
+    /// The kinds of misuse that were warned of.
+    warned: Vec<Discriminant<Misuse>>,
 }
 
-impl<N: Net, F> Direct<N, F> {
-    /// Opens the sockets. `event` is called with everything that the machine tells.
+/// What came of what a machine has put out.
+#[derive(Default)]
+struct Settled {
+    done: Option<Status>,
+    broken: Option<Violation>,
+}
+
+impl Direct {
+    /// Opens the sockets.
     pub(super) async fn open(
-        endpoint: Endpoint,
+        endpoints: &[Endpoint],
         shared: bool,
         outgoing: Option<Outgoing>,
-        event: F,
+        store: Option<Store>,
     ) -> Result<Self, DriveError> {
-        let connected = match endpoint {
-            Endpoint::Datagram { connect, .. } => connect,
-            _ => None,
-        };
         Ok(Self {
-            sockets: Sockets::open(endpoint, shared).await?,
+            sockets: Sockets::open(endpoints, shared).await?,
             begin: clock(),
             links: Links::default(),
             outgoing,
-            connected,
-            event,
+            store,
+            warned: Vec::new(),
         })
     }
 
-    /// The address that is bound, if one is.
-    pub(super) fn local(&self) -> Option<Peer> {
-        self.sockets.local()
+    /// The addresses that are bound, in the order of the endpoints.
+    pub(super) fn locals(&self) -> Vec<Peer> {
+        self.sockets.locals()
+    }
+
+    /// Those of the datagram sockets.
+    pub(super) fn datagram_locals(&self) -> Vec<Peer> {
+        self.sockets.datagram_locals()
     }
 
     fn elapsed(&self) -> Instant {
@@ -77,15 +86,12 @@ impl<N: Net, F> Direct<N, F> {
     }
 
     /// Does one thing that the machine wants done.
-    fn apply<E>(&mut self, effect: Effect<'_, E>, now: Instant) -> Result<Option<Status>, Violation>
-    where
-        F: FnMut(E),
-    {
+    fn apply(&mut self, effect: Effect<'_, u32>, now: Instant, settled: &mut Settled) {
         match effect {
             // Without a plan all have been sent at once.
-            Effect::Send { peer, bytes } => {
+            Effect::Send { local, peer, bytes } => {
                 if let Some(outgoing) = &mut self.outgoing {
-                    outgoing.send(now, peer, bytes);
+                    outgoing.send(now, Packet { local, peer, bytes });
                 }
             }
             Effect::Connect { conn, peer } => {
@@ -105,13 +111,11 @@ impl<N: Net, F> Direct<N, F> {
             Effect::Abort { conn } => self.end(conn, CloseReason::Aborted),
             Effect::Pause { conn } => self.pause(conn, true),
             Effect::Resume { conn } => self.pause(conn, false),
-            // A process that ends keeps nothing for the next one here; whoever needs that keeps a file.
-            Effect::Save { .. } => {}
-            Effect::Event(event) => (self.event)(event),
-            Effect::Done(status) => return Ok(Some(status)),
-            Effect::Violation(violation) => return Err(violation),
+            // Saves are done between the others, events are told after all.
+            Effect::Save { .. } | Effect::Event(_) => {}
+            Effect::Done(status) => settled.done = Some(status),
+            Effect::Violation(violation) => _ = settled.broken.get_or_insert(violation),
         }
-        Ok(None)
     }
 
     fn pause(&mut self, conn: Conn, paused: bool) {
@@ -121,11 +125,15 @@ impl<N: Net, F> Direct<N, F> {
     }
 
     fn shutdown(&mut self, conn: Conn, now: Instant) {
-        if let Some(id) = self.links.id(conn) {
-            match &mut self.outgoing {
-                None => self.sockets.shutdown(id),
-                Some(outgoing) => outgoing.shutdown(now, id),
-            }
+        let Some(link) = self.links.get_mut(conn) else { return };
+        let id = link.id;
+        if !link.connected {
+            link.shut_once_connected = true;
+            return;
+        }
+        match &mut self.outgoing {
+            None => self.sockets.shutdown(id),
+            Some(outgoing) => outgoing.shutdown(now, id),
         }
     }
 
@@ -142,34 +150,49 @@ impl<N: Net, F> Direct<N, F> {
         }
     }
 
-    /// Does what the machine has put out: datagrams go in as few calls as the system allows, what is written to streams
-    /// waits for [`Port::rest`], when more may have gathered.
-    fn settle<M: Machine>(&mut self, core: &mut Core<M>, now: Instant) -> Result<(), DriveError>
-    where
-        F: FnMut(M::Event),
-    {
-        if self.outgoing.is_none() && self.sockets.has_datagrams() {
-            self.sockets.send(core.out.effects().filter_map(|effect| match effect {
-                Effect::Send { peer, bytes } => Some((peer, bytes)),
-                _ => None,
-            }));
+    /// Does all of what the machine has put out, in order but for its datagrams: what lies between two saves goes in as
+    /// few calls as the system allows. What is written to streams waits for [`Port::rest`], when more may have gathered.
+    fn carry_out(
+        &mut self,
+        effects: &Effects,
+        now: Instant,
+        settled: &mut Settled,
+    ) -> Result<(), DriveError> {
+        let is_save = |effect| matches!(effect, Effect::Save { .. });
+        let mut begin = 0;
+        loop {
+            let rest = effects.from(begin);
+            let count = rest.clone().position(is_save).unwrap_or(rest.len());
+            let part = rest.clone().take(count);
+            if self.outgoing.is_none() {
+                self.sockets.send(part.clone().filter_map(|effect| match effect {
+                    Effect::Send { local, peer, bytes } => Some(Packet { local, peer, bytes }),
+                    _ => None,
+                }));
+            }
+            part.for_each(|effect| self.apply(effect, now, settled));
+            begin += count + 1;
+            let Some(Effect::Save { bytes }) = rest.clone().nth(count) else { return Ok(()) };
+            self.store.as_ref().ok_or(DriveError::NoStore)?.save(bytes)?;
         }
-        let mut broken = None;
-        core.out.merge_writes();
-        core.out.drain(|effect| match self.apply(effect, now) {
-            Ok(Some(status)) => core.done = Some(status),
-            Ok(None) => {}
-            Err(violation) => broken = broken.take().or(Some(violation)),
-        });
-        self.release(now);
-        broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
+    }
+
+    /// Warns of what a machine has put out that cannot be done, once for each kind.
+    fn warn(&mut self, misuse: Misuse) {
+        let kind = discriminant(&misuse);
+        if !self.warned.contains(&kind) {
+            self.warned.push(kind);
+            warn!("the machine breaks law 9: {misuse}");
+        }
     }
 
     /// Lets go what a fault plan has held back until now.
     fn release(&mut self, now: Instant) {
         while let Some(release) = self.outgoing.as_mut().and_then(|outgoing| outgoing.release(now)) {
             match release {
-                Release::Send(peer, bytes) => self.sockets.send(iter::once((peer, bytes.as_slice()))),
+                Release::Send(local, peer, bytes) => {
+                    self.sockets.send(iter::once(Packet { local, peer, bytes: &bytes }));
+                }
                 Release::Write(id, bytes) => {
                     self.sockets.write(id, &bytes);
                     // Each piece by itself, so that a cut is one.
@@ -202,7 +225,7 @@ impl<N: Net, F> Direct<N, F> {
     }
 }
 
-impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
+impl Port for Direct {
     fn now(&self) -> Instant {
         self.elapsed()
     }
@@ -211,22 +234,38 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
         after(self.begin, at.since_start())
     }
 
-    fn feed(&mut self, core: &mut Core<M>, input: Input<'_, M::Command>) -> Result<(), DriveError> {
+    fn feed(&mut self, core: &mut Core<'_>, input: Input<'_, dyn AnyCommand>) -> Result<(), DriveError> {
         if core.done.is_some() {
             return Ok(());
         }
         let now = self.elapsed();
-        core.machine.handle(input, now, &mut core.out);
+        core.handle(input, now);
         self.settle(core, now)
     }
 
-    fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>> {
+    fn settle(&mut self, core: &mut Core<'_>, now: Instant) -> Result<(), DriveError> {
+        let effects = core.effects();
+        if let Some(misuse) = effects.take_misuse() {
+            self.warn(misuse);
+        }
+        effects.merge_writes();
+        let mut settled = Settled::default();
+        let carried_out = self.carry_out(effects, now, &mut settled);
+        effects.clear();
+        core.done = core.done.or(settled.done);
+        core.tell();
+        carried_out?;
+        self.release(now);
+        settled.broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
+    }
+
+    fn poll_input(&mut self, core: &mut Core<'_>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>> {
         loop {
             let now = self.elapsed();
             self.release(now);
             self.expire_lingers(now);
             if let Some(Over { conn, reason }) = self.links.next_over() {
-                core.out.release(conn);
+                core.effects().release(conn);
                 match reason {
                     Some(reason) => {
                         return Poll::Ready(self.feed(core, Input::Closed { conn, reason }).map(|()| 1));
@@ -254,7 +293,7 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
         self.sockets.flush_all();
     }
 
-    async fn finish(&mut self, core: &mut Core<M>) -> Result<(), DriveError> {
+    async fn finish(&mut self, core: &mut Core<'_>) -> Result<(), DriveError> {
         let now = self.elapsed();
         self.sockets.stop_listening();
         for conn in self.links.all() {
@@ -262,10 +301,11 @@ impl<N: Net, M: Machine, F: FnMut(M::Event)> Port<M> for Direct<N, F> {
         }
         self.release(now);
         let mut alarm = Alarm::default();
-        let mut until = pin!(tokio::time::sleep(MAX_FINISH));
+        // What a plan holds back, and datagrams that the system does not take, have the same bound as streams.
+        let mut until = pin!(tokio::time::sleep(limits::MAX_LINGER));
         while !self.is_finished() {
             self.sockets.flush_all();
-            let wake_at = Port::<M>::wake_at(self).map(|at| Port::<M>::runtime_at(self, at));
+            let wake_at = self.wake_at().map(|at| self.runtime_at(at));
             tokio::select! {
                 biased;
                 ended = poll_fn(|cx| match self.poll_input(core, cx) {

@@ -9,28 +9,57 @@
 //! What a machine wants done is done at once after each input, by the [`Port`].
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::sync::mpsc::Receiver;
 use tokio::time::{Sleep, sleep_until};
 use tracing::{info, trace};
 
 use super::DriveError;
-use crate::machine::{Input, Machine, Outbox, Status, limits};
+use super::driven::Driven;
+use crate::actor::AnyCommand;
+use crate::machine::{Effects, Input, Status, limits};
 use crate::time::Instant;
 
-/// A machine with its outbox, and how it ended.
-pub(super) struct Core<M: Machine> {
-    pub(super) machine: M,
-    pub(super) out: Outbox<M::Event>,
+/// What is driven, and how far it has come.
+pub(super) struct Core<'d> {
+    driven: &'d mut dyn Driven,
+    deadline: Option<Instant>,
     pub(super) done: Option<Status>,
+}
+
+impl<'d> Core<'d> {
+    fn new(driven: &'d mut dyn Driven) -> Self {
+        Self { driven, deadline: None, done: None }
+    }
+
+    /// Hands one input in.
+    pub(super) fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) {
+        self.deadline = self.driven.handle(input, now).deadline;
+    }
+
+    /// What is to be done, and the streams.
+    pub(super) fn effects(&mut self) -> &mut Effects {
+        self.driven.effects()
+    }
+
+    /// Tells what the machine has told. Everything else that it has put out is done by then.
+    pub(super) fn tell(&mut self) {
+        self.driven.tell();
+    }
+
+    /// Hands in the next command of the application, if there is one.
+    fn poll_command(&mut self, now: &dyn Fn() -> Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let Poll::Ready(turn) = self.driven.poll_command(now, cx) else { return Poll::Pending };
+        self.deadline = turn.deadline;
+        Poll::Ready(())
+    }
 }
 
 /// What stands between a machine and its sockets: it turns what happens on them into inputs, and what the machine puts
 /// out into calls. One is for real sockets, one for turmoil's, where a fault plan decides what arrives when.
-pub(super) trait Port<M: Machine> {
+pub(super) trait Port {
     /// The moment on the machine's clock.
     fn now(&self) -> Instant;
 
@@ -38,11 +67,14 @@ pub(super) trait Port<M: Machine> {
     fn runtime_at(&self, at: Instant) -> tokio::time::Instant;
 
     /// Hands one input in and does what it causes.
-    fn feed(&mut self, core: &mut Core<M>, input: Input<'_, M::Command>) -> Result<(), DriveError>;
+    fn feed(&mut self, core: &mut Core<'_>, input: Input<'_, dyn AnyCommand>) -> Result<(), DriveError>;
+
+    /// Does what the machine has put out at this moment.
+    fn settle(&mut self, core: &mut Core<'_>, now: Instant) -> Result<(), DriveError>;
 
     /// Hands in the next input that is due, or several that have come together, and says how many; or registers to be
     /// woken for it. It is also ready, without an input, when [`Port::wake_at`] may have become earlier.
-    fn poll_input(&mut self, core: &mut Core<M>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>>;
+    fn poll_input(&mut self, core: &mut Core<'_>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>>;
 
     /// When it wants to be asked for inputs again, though nothing happens on the sockets.
     fn wake_at(&self) -> Option<Instant>;
@@ -54,19 +86,17 @@ pub(super) trait Port<M: Machine> {
     fn rest(&mut self, deadline: Option<Instant>);
 
     /// Brings everything that is on its way to its end, within bounds.
-    async fn finish(&mut self, core: &mut Core<M>) -> Result<(), DriveError>;
+    async fn finish(&mut self, core: &mut Core<'_>) -> Result<(), DriveError>;
 }
 
-/// Drives a machine until it is done. `commands` is what the application asks of it.
-pub(super) async fn drive<M: Machine, P: Port<M>>(
-    machine: M,
+/// Drives a machine until it is done.
+pub(super) async fn drive<P: Port>(
+    driven: &mut dyn Driven,
     port: &mut P,
-    start: Input<'_, M::Command>,
-    mut commands: Option<Receiver<M::Command>>,
-    stop: impl Future<Output = ()>,
+    start: Input<'_, dyn AnyCommand>,
+    mut stop: Pin<&mut dyn Future<Output = ()>>,
 ) -> Result<Status, DriveError> {
-    let mut core = Core { machine, out: Outbox::default(), done: None };
-    let mut stop = pin!(stop);
+    let mut core = Core::new(driven);
     let mut stopping = false;
     let mut alarm = Alarm::default();
     port.feed(&mut core, start)?;
@@ -76,9 +106,8 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
             port.finish(&mut core).await?;
             return Ok(status);
         }
-        let deadline = core.machine.deadline();
-        port.rest(deadline);
-        let wake_at = deadline.into_iter().chain(port.wake_at()).min().filter(|_| !port.is_behind());
+        port.rest(core.deadline);
+        let wake_at = core.deadline.into_iter().chain(port.wake_at()).min().filter(|_| !port.is_behind());
         let wake_at = wake_at.map(|at| port.runtime_at(at));
         tokio::select! {
             biased;
@@ -87,11 +116,11 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
                 info!("asked to stop");
                 port.feed(&mut core, Input::Stop)?;
             }
-            fed = poll_fn(|cx| poll_inputs(port, &mut core, &mut commands, cx)) => fed?,
+            fed = poll_fn(|cx| poll_inputs(port, &mut core, cx)) => fed?,
             () = alarm.until(wake_at) => {}
         }
         let ready = core.done.is_none() && !port.is_behind();
-        let due = ready && core.machine.deadline().is_some_and(|due_at| due_at <= port.now());
+        let due = ready && core.deadline.is_some_and(|due_at| due_at <= port.now());
         if due {
             port.feed(&mut core, Input::Timeout)?;
         }
@@ -99,16 +128,16 @@ pub(super) async fn drive<M: Machine, P: Port<M>>(
 }
 
 /// Hands in one command at most, and what else is due, up to the bound.
-fn poll_inputs<M: Machine, P: Port<M>>(
+fn poll_inputs<P: Port>(
     port: &mut P,
-    core: &mut Core<M>,
-    commands: &mut Option<Receiver<M::Command>>,
+    core: &mut Core<'_>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), DriveError>> {
     let mut fed = 0;
-    if let Poll::Ready(command) = poll_command(commands, cx) {
+    if core.poll_command(&|| port.now(), cx).is_ready() {
         trace!("asked by the application");
-        port.feed(core, Input::Command(command))?;
+        let now = port.now();
+        port.settle(core, now)?;
         fed = 1;
     }
     while fed < limits::MAX_INPUTS_PER_LOOK && core.done.is_none() {
@@ -120,19 +149,6 @@ fn poll_inputs<M: Machine, P: Port<M>>(
         }
     }
     Poll::Ready(Ok(()))
-}
-
-/// The next command. Once nobody is left to give one, there is none any more.
-fn poll_command<C>(commands: &mut Option<Receiver<C>>, cx: &mut Context<'_>) -> Poll<C> {
-    let Some(receiver) = commands else { return Poll::Pending };
-    match receiver.poll_recv(cx) {
-        Poll::Ready(Some(command)) => Poll::Ready(command),
-        Poll::Ready(None) => {
-            *commands = None;
-            Poll::Pending
-        }
-        Poll::Pending => Poll::Pending,
-    }
 }
 
 /// A timer that is set anew only if it must ring earlier: deadlines are taken back and put off far more often than they

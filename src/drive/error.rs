@@ -1,12 +1,15 @@
 //! What can keep a machine from running on real sockets, in one plain line each.
 
 use std::io;
+use std::path::PathBuf;
 
+#[cfg(feature = "sim")]
 use crate::fault::{FaultKind, UnknownHost};
 use crate::machine::{Peer, Violation};
 
 /// Why a machine could not be driven.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DriveError {
     /// The socket could not be opened.
     #[error("cannot {action} {peer}: {}", opening(.peer, .source))]
@@ -35,10 +38,25 @@ pub enum DriveError {
     /// The machine broke a law.
     #[error("{0}")]
     Broken(Violation),
+    /// The machine saves its state, and nobody has said where to.
+    #[error("the machine saves its state and has nowhere to: give its setup a store")]
+    NoStore,
+    /// The file with the machine's state could not be read or written.
+    #[error("cannot {action} {}: {}", .path.display(), storing(.source))]
+    Store {
+        /// What was tried: "read" or "write".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The plan names a host that is neither this process nor the others.
+    #[cfg(feature = "sim")]
     #[error(transparent)]
     UnknownHost(#[from] UnknownHost),
     /// The plan has a fault that real sockets cannot have.
+    #[cfg(feature = "sim")]
     #[error("real sockets cannot have the fault '{}'; take it out of the plan", .0.name())]
     NotOnSockets(FaultKind),
 }
@@ -76,6 +94,18 @@ fn sending(error: &io::Error) -> String {
         _ if needs_broadcast(error) => {
             "permission denied; a broadcast needs the socket's broadcast option".to_owned()
         }
+        _ => lower(error),
+    }
+}
+
+/// Why a state could not be read or written, in words that help.
+fn storing(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such directory; make it first".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; choose a path that may be written to".to_owned()
+        }
+        io::ErrorKind::IsADirectory => "that is a directory; name a file in it".to_owned(),
         _ => lower(error),
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::task::{Poll, ready};
 
+use super::net::Packet;
 use crate::machine::{Peer, limits};
 
 /// From one datagram's room to the next. Not a power of two, for then the beginnings of all would compete for the same
@@ -14,7 +15,14 @@ const STRIDE: usize = limits::MAX_READ_LEN + 3 * 64;
 pub(super) struct Inbox {
     /// Room for each, at its place. The system gives a page when it is written to, so what never comes takes none.
     bytes: Box<[u8]>,
-    came: Vec<(Peer, usize)>,
+    came: Vec<Came>,
+}
+
+/// Where a datagram came from and to, and how long it is.
+pub(super) struct Came {
+    pub(super) peer: Peer,
+    pub(super) local: Peer,
+    pub(super) len: usize,
 }
 
 impl Inbox {
@@ -28,20 +36,20 @@ impl Inbox {
         self.came.clear();
     }
 
-    /// The rooms, each as long as a datagram can be, and where to note from whom and how long it is what came into the
-    /// first ones.
-    pub(super) fn rooms(&mut self) -> (impl Iterator<Item = &mut [u8]>, &mut Vec<(Peer, usize)>) {
+    /// The rooms, each as long as a datagram can be, and where to note what came into the first ones.
+    pub(super) fn rooms(&mut self) -> (impl Iterator<Item = &mut [u8]>, &mut Vec<Came>) {
         let rooms = self.bytes.chunks_exact_mut(STRIDE).map(|room| &mut room[..limits::MAX_READ_LEN]);
         (rooms, &mut self.came)
     }
 
-    /// Receives one datagram into the first room.
+    /// Receives one datagram, which came to this address, into the first room.
     pub(super) fn poll_one(
         &mut self,
+        local: Peer,
         recv: impl FnOnce(&mut [u8]) -> Poll<io::Result<(usize, Peer)>>,
     ) -> Poll<io::Result<()>> {
-        let (len, from) = ready!(recv(&mut self.bytes[..limits::MAX_READ_LEN]))?;
-        self.came.push((from, len));
+        let (len, peer) = ready!(recv(&mut self.bytes[..limits::MAX_READ_LEN]))?;
+        self.came.push(Came { peer, local, len });
         Poll::Ready(Ok(()))
     }
 
@@ -51,8 +59,12 @@ impl Inbox {
     }
 
     /// What has been received, in order.
-    pub(super) fn datagrams(&self) -> impl Iterator<Item = (Peer, &[u8])> {
+    pub(super) fn datagrams(&self) -> impl Iterator<Item = Packet<'_>> {
         let rooms = self.bytes.chunks_exact(STRIDE);
-        self.came.iter().zip(rooms).map(|(&(from, len), room)| (from, &room[..len]))
+        self.came.iter().zip(rooms).map(|(&Came { peer, local, len }, room)| Packet {
+            local,
+            peer,
+            bytes: &room[..len],
+        })
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Link {
     pub(super) peer: Peer,
     /// The machine has been told that it stands.
     pub(super) connected: bool,
+    /// The machine has ended this direction before the stream stood.
+    pub(super) shut_once_connected: bool,
     /// Both ends of it, as far as they have come.
     pub(super) eof: bool,
     pub(super) shut_down: bool,
@@ -51,7 +53,15 @@ impl Links {
             self.conns.resize(id as usize + 1, None);
         }
         self.conns[id as usize] = Some(conn);
-        let link = Link { id, peer, connected, eof: false, shut_down: false, lingering: None };
+        let link = Link {
+            id,
+            peer,
+            connected,
+            shut_once_connected: false,
+            eof: false,
+            shut_down: false,
+            lingering: None,
+        };
         self.open.insert(conn, link);
     }
 

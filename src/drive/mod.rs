@@ -1,21 +1,32 @@
 //! The async driver: the same machines on real sockets and on turmoil's simulated network.
 //!
-//! [`run`] drives one machine on the operating system's sockets. `simulate` (feature `turmoil`) runs a whole scenario on
-//! turmoil, each host driven by the same loop over turmoil's sockets.
+//! [`run`] drives one machine on the operating system's sockets, as many as its [`Setup`] has. `simulate` (feature
+//! `turmoil`) runs a whole scenario on turmoil, each host driven by the same loop over turmoil's sockets.
+//!
+//! The loop and the ports know nothing of a machine's type: it stands behind an edge, and they are compiled once.
 
 mod datagrams;
 mod direct;
+mod driven;
 mod driver;
 mod error;
+#[cfg(feature = "sim")]
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what calls it"))]
+mod hosted;
 mod inbox;
 mod links;
 mod listener;
 mod net;
+#[cfg(feature = "sim")]
+mod outgoing;
+#[cfg(not(feature = "sim"))]
+#[path = "outgoing/none.rs"]
 mod outgoing;
 mod ready;
 #[cfg(feature = "turmoil")]
 mod simulated;
 mod sockets;
+mod store;
 mod stream;
 mod system;
 mod unix;
@@ -23,29 +34,37 @@ mod workers;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
+use std::pin::{Pin, pin};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::Receiver;
 use tracing::info;
 
 pub use error::DriveError;
+#[cfg(feature = "cli")]
+pub(crate) use hosted::{run_host, run_host_workers};
+#[cfg(feature = "sim")]
 pub use outgoing::LocalFaults;
 #[cfg(feature = "turmoil")]
 pub use simulated::{MAX_TURMOIL_HOSTS, SimulateError, Simulated, simulate};
+pub use store::Store;
 pub use workers::run_workers;
 
 use crate::machine::{Input, Machine, Peer, Status};
 use direct::Direct;
+use driven::{Driven, Typed};
 use outgoing::Outgoing;
 
-/// The socket that a machine on the real network gets before it starts.
+/// A socket that a machine on the real network gets before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Endpoint {
     /// A datagram socket.
     Datagram {
-        /// Where it is bound; port 0 for one that the system chooses. The file of a Unix socket is there as long as the
-        /// machine runs; one that a crash has left behind is replaced.
+        /// Where it is bound; port 0 for one that the system chooses. A wildcard address (`0.0.0.0`, `[::]`) stands for
+        /// all of the family: each datagram tells which one it came to, and is answered from there. The file of a Unix
+        /// socket is there as long as the machine runs; one that a crash has left behind is replaced.
         bind: Peer,
         /// The peer that it is connected to, if it is: the system then drops what comes from elsewhere, and tells of
         /// refusals.
@@ -59,61 +78,147 @@ pub enum Endpoint {
         /// machine runs; one that a crash has left behind is replaced.
         bind: Peer,
     },
-    /// None: the machine opens streams itself.
-    Dialer,
 }
 
 impl Endpoint {
+    /// A datagram socket that is not connected, and sends no broadcasts.
+    pub const fn datagram(bind: Peer) -> Self {
+        Self::Datagram { bind, connect: None, broadcast: false }
+    }
+
+    /// A listening stream socket.
+    pub const fn listener(bind: Peer) -> Self {
+        Self::Listener { bind }
+    }
+
+    /// Where it is bound.
+    pub const fn bind(&self) -> Peer {
+        match *self {
+            Self::Datagram { bind, .. } | Self::Listener { bind } => bind,
+        }
+    }
+
     /// The same, bound elsewhere.
     const fn at(self, bind: Peer) -> Self {
         match self {
             Self::Datagram { connect, broadcast, .. } => Self::Datagram { bind, connect, broadcast },
             Self::Listener { .. } => Self::Listener { bind },
-            Self::Dialer => Self::Dialer,
         }
     }
 }
 
+impl From<Endpoint> for Vec<Endpoint> {
+    fn from(endpoint: Endpoint) -> Self {
+        vec![endpoint]
+    }
+}
+
 /// What a machine on real sockets gets.
+///
+/// ```
+/// use lossproof::drive::{Endpoint, Setup};
+///
+/// // One machine with two datagram sockets and a listener. It can dial, too.
+/// let sockets = [
+///     Endpoint::datagram("0.0.0.0:1060".parse()?),
+///     Endpoint::datagram("[::]:1060".parse()?),
+///     Endpoint::listener("127.0.0.1:1061".parse()?),
+/// ];
+/// let setup = Setup::<()>::new(sockets);
+/// assert_eq!(setup.sockets.len(), 3);
+/// # Ok::<(), lossproof::machine::PeerError>(())
+/// ```
 #[derive(Debug)]
 pub struct Setup<C> {
-    /// Its socket.
-    pub endpoint: Endpoint,
-    /// Whether others may be bound to the same address (`SO_REUSEPORT`): the system then spreads the peers over them, and
-    /// each peer of a datagram socket, and each stream, stays with one. Not for Unix sockets.
+    /// Its sockets, in the order in which they are opened: where several could send a datagram, the first does. An IPv6
+    /// wildcard takes IPv4 as well, unless another of them is for IPv4.
+    pub sockets: Vec<Endpoint>,
+    /// Whether others may be bound to the same addresses (`SO_REUSEPORT`): the system then spreads the peers over them,
+    /// and each peer of a datagram socket, and each stream, stays with one. Not for Unix sockets.
     pub shared: bool,
     /// What becomes of what it sends, if a plan is to decide that.
+    #[cfg(feature = "sim")]
     pub faults: Option<LocalFaults>,
     /// What the application asks of the machine while it runs, each handed in as [`Input::Command`] unless the machine is
     /// done. When the senders are gone nothing more is asked, and the run goes on.
     pub commands: Option<Receiver<C>>,
+    /// Where it is kept what the machine saves.
+    pub store: Option<Store>,
 }
 
 impl<C> Setup<C> {
-    /// A socket without faults and commands.
-    pub const fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, shared: false, faults: None, commands: None }
+    /// Sockets without faults, commands and store. One [`Endpoint`] will do, too.
+    pub fn new(sockets: impl Into<Vec<Endpoint>>) -> Self {
+        Self {
+            sockets: sockets.into(),
+            shared: false,
+            #[cfg(feature = "sim")]
+            faults: None,
+            commands: None,
+            store: None,
+        }
+    }
+
+    /// No sockets: the machine opens streams itself.
+    pub fn dialer() -> Self {
+        Self::new([])
+    }
+
+    /// Takes what depends on the type of commands apart from the rest.
+    fn split(self) -> (Option<Receiver<C>>, Means) {
+        let Self { sockets, shared, commands, store, .. } = self;
+        let means = Means {
+            sockets,
+            shared,
+            #[cfg(feature = "sim")]
+            faults: self.faults,
+            store,
+        };
+        (commands, means)
     }
 }
+
+/// What a [`Setup`] has beside commands.
+struct Means {
+    sockets: Vec<Endpoint>,
+    shared: bool,
+    #[cfg(feature = "sim")]
+    faults: Option<LocalFaults>,
+    store: Option<Store>,
+}
+
+impl Means {
+    fn outgoing(&self) -> Result<Option<Outgoing>, DriveError> {
+        #[cfg(feature = "sim")]
+        return self.faults.as_ref().map(Outgoing::new).transpose();
+        #[cfg(not(feature = "sim"))]
+        Ok(None)
+    }
+}
+
+/// Who is told the addresses that are bound.
+type Opened<'a> = Box<dyn FnOnce(&[Peer]) + 'a>;
 
 /// Drives a machine on real sockets until it is done, and blocks meanwhile. Ctrl-C and SIGTERM become
 /// [`Input::Stop`].
 ///
-/// `opened` is told the address before anything comes in; `event` everything that the machine tells.
+/// `opened` is told the addresses that are bound, in the order of the setup's sockets, before anything comes in; `event`
+/// everything that the machine tells, after all else that it put out with it is done.
+///
+/// A machine that is done has [`limits::MAX_LINGER`](crate::machine::limits::MAX_LINGER) for what is still on its way out,
+/// and for its peers to end their streams; with neither, the run ends at once.
 ///
 /// # Errors
-/// If the sockets cannot be opened or fail, the plan cannot be applied, or a [`Lawful`](crate::Lawful) machine breaks a
-/// law. What peers do is never an error.
+/// If the sockets cannot be opened or fail, the plan cannot be applied, the machine saves and there is no store or it
+/// fails, or a [`Lawful`](crate::Lawful) machine breaks a law. What peers do is never an error.
 pub fn run<M: Machine>(
     machine: M,
     setup: Setup<M::Command>,
-    opened: impl FnOnce(Peer),
+    opened: impl FnOnce(&[Peer]),
     event: impl FnMut(M::Event),
 ) -> Result<Status, DriveError> {
-    runtime()?.block_on(async {
-        let stop = stop_signal().map_err(DriveError::Start)?;
-        run_until(machine, setup, opened, event, stop).await
-    })
+    let (commands, means) = setup.split();
+    run_driven(&mut Typed::new(machine, commands, event), means, Box::new(opened))
 }
 
 /// Drives a machine on real sockets until it is done, on the current tokio runtime. When `stop` ends, the machine gets
@@ -124,17 +229,40 @@ pub fn run<M: Machine>(
 pub async fn run_until<M: Machine>(
     machine: M,
     setup: Setup<M::Command>,
-    opened: impl FnOnce(Peer),
+    opened: impl FnOnce(&[Peer]),
     event: impl FnMut(M::Event),
     stop: impl Future<Output = ()>,
 ) -> Result<Status, DriveError> {
-    let Setup { endpoint, shared, faults, commands } = setup;
-    let outgoing = faults.as_ref().map(Outgoing::new).transpose()?;
-    let mut port = Direct::<system::System, _>::open(endpoint, shared, outgoing, event).await?;
-    let local = port.local().unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0).into());
-    info!(%local, "opened");
-    opened(local);
-    driver::drive(machine, &mut port, Input::Start { local }, commands, stop).await
+    let (commands, means) = setup.split();
+    let mut driven = Typed::new(machine, commands, event);
+    drive_until(&mut driven, means, Box::new(opened), pin!(stop)).await
+}
+
+/// Drives until the machine is done or a signal comes, and blocks meanwhile.
+fn run_driven(driven: &mut dyn Driven, means: Means, opened: Opened<'_>) -> Result<Status, DriveError> {
+    runtime()?.block_on(async {
+        let stop = stop_signal().map_err(DriveError::Start)?;
+        drive_until(driven, means, opened, pin!(stop)).await
+    })
+}
+
+async fn drive_until(
+    driven: &mut dyn Driven,
+    means: Means,
+    opened: Opened<'_>,
+    stop: Pin<&mut dyn Future<Output = ()>>,
+) -> Result<Status, DriveError> {
+    let outgoing = means.outgoing()?;
+    let Means { sockets, shared, store, .. } = means;
+    let mut port = Direct::open(&sockets, shared, outgoing, store).await?;
+    let (locals, datagrams) = (port.locals(), port.datagram_locals());
+    info!(?locals, "opened");
+    opened(&locals);
+    driven.effects().open(&datagrams);
+    // As in simulation, datagram sockets go first.
+    let nowhere = Peer::V4 { ip: Ipv4Addr::UNSPECIFIED, port: 0 };
+    let local = datagrams.first().or(locals.first()).copied().unwrap_or(nowhere);
+    driver::drive(driven, &mut port, Input::Start { local }, stop).await
 }
 
 /// A runtime on this thread alone: what comes in, what it causes and what goes out need no other.

@@ -11,6 +11,27 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::inbox::Inbox;
 use crate::machine::Peer;
 
+/// A datagram between this end and another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packet<'a> {
+    /// This end's address.
+    pub(super) local: Peer,
+    pub(super) peer: Peer,
+    pub(super) bytes: &'a [u8],
+}
+
+/// How a datagram socket is opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Binding {
+    pub(super) local: Peer,
+    /// It may send to everybody.
+    pub(super) broadcast: bool,
+    /// Others may bind the same address and get their part of what comes.
+    pub(super) shared: bool,
+    /// It takes IPv6 alone, for the machine has another socket for IPv4.
+    pub(super) only_v6: bool,
+}
+
 /// A future that is kept beside others of its kind.
 pub(super) type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -20,14 +41,13 @@ pub(super) trait Net: 'static {
     type Listener: Listen<Stream = Self::Stream>;
     type Stream: Stream;
 
-    /// Opens a datagram socket; with `broadcast` it may send to everybody, with `shared` others may bind the same
-    /// address and get their part of what comes.
-    fn bind(local: Peer, broadcast: bool, shared: bool) -> impl Future<Output = io::Result<Self::Datagrams>>;
+    /// Opens a datagram socket.
+    fn bind(binding: Binding) -> impl Future<Output = io::Result<Self::Datagrams>>;
 
-    /// Opens a listening stream socket; `shared` as above.
-    fn listen(local: Peer, shared: bool) -> impl Future<Output = io::Result<Self::Listener>>;
+    /// Opens a listening stream socket.
+    fn listen(binding: Binding) -> impl Future<Output = io::Result<Self::Listener>>;
 
-    /// Opens a stream.
+    /// Opens a stream, or gives up after [`limits::MAX_CONNECT`](crate::machine::limits::MAX_CONNECT).
     fn connect(peer: Peer) -> Pending<io::Result<Self::Stream>>;
 }
 
@@ -44,12 +64,12 @@ pub(super) trait DatagramSocket {
     /// Receives one datagram, and as many more as have come, into the inbox.
     fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>>;
 
-    /// Sends the first of these datagrams, and as many more as one call takes; says how many it has sent. An error is
-    /// about the first, which was not sent.
+    /// Sends the first of these datagrams, each from its own address, and as many more as one call takes; says how many
+    /// it has sent. An error is about the first, which was not sent.
     fn poll_send<'a>(
         &mut self,
         cx: &mut Context<'_>,
-        datagrams: impl Iterator<Item = (Peer, &'a [u8])> + Clone,
+        datagrams: impl Iterator<Item = Packet<'a>> + Clone,
     ) -> Poll<io::Result<usize>>;
 }
 

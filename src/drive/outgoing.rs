@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DriveError;
+use super::net::Packet;
 use crate::fault::{FaultPlan, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::machine::{Conn, Peer};
@@ -30,7 +31,8 @@ const PEER: HostId = HostId(1);
 
 /// Something that may leave now.
 pub(super) enum Release {
-    Send(Peer, Vec<u8>),
+    /// From an address of this process to another.
+    Send(Peer, Peer, Vec<u8>),
     Write(u32, Vec<u8>),
     Shutdown(u32),
     Reset(u32),
@@ -80,19 +82,20 @@ impl Outgoing {
         Ok(Self { network, held: BTreeMap::new(), streams: BTreeMap::new() })
     }
 
-    pub(super) fn send(&mut self, now: Instant, peer: Peer, bytes: &[u8]) {
+    pub(super) fn send(&mut self, now: Instant, packet: Packet<'_>) {
+        let Packet { local, peer, bytes } = packet;
         let departure = self.network.datagram(now, OWN, PEER, bytes);
         for order in departure.arrivals.into_iter().flatten() {
             let mut payload = bytes.to_vec();
             departure.alter(&mut payload);
-            self.held.insert(order, Release::Send(peer, payload));
+            self.held.insert(order, Release::Send(local, peer, payload));
         }
     }
 
     /// A stream stands: its connection counts from now on.
     pub(super) fn opened(&mut self, now: Instant, id: u32, conn: Conn, peer: Peer) {
-        let peer = PEER.address(peer.port().unwrap_or(0));
-        let at = self.network.connect(now, OWN, conn, OWN.address(0), Some(PEER), peer);
+        let (local, peer) = (OWN.v4(0), PEER.v4(peer.port().unwrap_or(0)));
+        let at = self.network.connect(now, OWN, conn, local, Some(PEER), peer);
         self.network.opened(at);
         self.streams.insert(id, at);
         self.network.streams.sent.clear();

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use super::datagrams::Datagrams;
 use super::inbox::Inbox;
 use super::listener::Listener;
-use super::net::{Net, Stream as _};
+use super::net::{Binding, DatagramSocket as _, Net, Packet, Stream as _};
 use super::ready::{Ready, SocketWaker};
 use super::stream::{Socket, Spare, Stream};
 use super::{DriveError, Endpoint};
@@ -21,10 +21,10 @@ use crate::machine::{Peer, limits};
 pub(super) enum Raw {
     /// Datagrams are in the inbox that [`Sockets::lend_inbox`] lends.
     Datagrams,
-    /// A datagram of the connected socket was refused.
-    Refused,
-    /// A stream was accepted.
-    Accepted { id: u32, peer: Peer },
+    /// A datagram of a connected socket was refused.
+    Refused { peer: Peer, local: Peer },
+    /// A stream was accepted, at this address if it is known.
+    Accepted { id: u32, peer: Peer, local: Option<Peer> },
     /// A stream that was asked for stands, or does not.
     Dialed { id: u32, result: io::Result<()> },
     /// So many bytes of a stream are in the buffer that [`Sockets::lend`] lends.
@@ -39,14 +39,20 @@ pub(super) enum Raw {
     Broken { id: u32 },
 }
 
-/// The ids of the sockets that are no streams.
-const DATAGRAMS: u32 = u32::MAX;
-const LISTENER: u32 = u32::MAX - 1;
+/// The ids of sockets that are no streams begin here, in the order in which they were opened.
+const FIRST_FIXED: u32 = 1 << 31;
+
+/// A socket that a machine has from its start.
+enum Fixed<N: Net> {
+    Datagrams(Box<Datagrams<N::Datagrams>>),
+    Listener(Listener<N::Listener>),
+    /// It accepts nothing more.
+    Closed,
+}
 
 /// All sockets of one machine.
 pub(super) struct Sockets<N: Net> {
-    datagrams: Option<(Datagrams<N::Datagrams>, SocketWaker)>,
-    listener: Option<(Listener<N::Listener>, SocketWaker)>,
+    fixed: Vec<(Fixed<N>, SocketWaker)>,
     streams: Vec<Option<Stream<N::Stream>>>,
     vacant: Vec<u32>,
     ready: Arc<Ready>,
@@ -59,31 +65,39 @@ pub(super) struct Sockets<N: Net> {
     /// What calls from outside have caused, to be reported first.
     caused: VecDeque<Raw>,
     buf: Box<[u8]>,
+    /// What a datagram socket has received last.
+    inbox: Inbox,
     spare: Spare,
 }
 
 impl<N: Net> Sockets<N> {
-    /// Opens what a machine gets before it starts. With `shared` others may be bound to the same address.
-    pub(super) async fn open(endpoint: Endpoint, shared: bool) -> Result<Self, DriveError> {
+    /// Opens what a machine gets before it starts. With `shared` others may be bound to the same addresses.
+    pub(super) async fn open(endpoints: &[Endpoint], shared: bool) -> Result<Self, DriveError> {
         let ready = Arc::default();
-        let (mut datagrams, mut listener, mut look) = (None, None, VecDeque::new());
-        match endpoint {
-            Endpoint::Datagram { bind, connect, broadcast } => {
-                let opened = Datagrams::open::<N>(bind, connect, broadcast, shared).await?;
-                datagrams = Some((opened, SocketWaker::new(DATAGRAMS, &ready)));
-                look.push_back(DATAGRAMS);
-            }
-            Endpoint::Listener { bind } => {
-                let open = |source| DriveError::Open { action: "listen on", peer: Box::new(bind), source };
-                let opened = N::listen(bind, shared).await.map_err(open)?;
-                listener = Some((Listener::new(opened), SocketWaker::new(LISTENER, &ready)));
-                look.push_back(LISTENER);
-            }
-            Endpoint::Dialer => {}
+        let (mut fixed, mut look, mut has_datagrams) = (Vec::new(), VecDeque::new(), false);
+        // One IPv6 socket takes both families, unless the machine has one for the other.
+        let has_v4 = endpoints.iter().any(|endpoint| matches!(endpoint.bind(), Peer::V4 { .. }));
+        for (id, &endpoint) in (FIRST_FIXED..).zip(endpoints) {
+            let local = endpoint.bind();
+            let only_v6 = has_v4 && matches!(local, Peer::V6 { .. });
+            let binding = Binding { local, broadcast: false, shared, only_v6 };
+            let socket = match endpoint {
+                Endpoint::Datagram { connect, broadcast, .. } => {
+                    has_datagrams = true;
+                    let opened = Datagrams::open::<N>(Binding { broadcast, ..binding }, connect).await?;
+                    Fixed::Datagrams(Box::new(opened))
+                }
+                Endpoint::Listener { .. } => {
+                    let open =
+                        |source| DriveError::Open { action: "listen on", peer: Box::new(local), source };
+                    Fixed::Listener(Listener::new(N::listen(binding).await.map_err(open)?))
+                }
+            };
+            fixed.push((socket, SocketWaker::new(id, &ready)));
+            look.push_back(id);
         }
         Ok(Self {
-            datagrams,
-            listener,
+            fixed,
             streams: Vec::new(),
             vacant: Vec::new(),
             ready,
@@ -92,19 +106,31 @@ impl<N: Net> Sockets<N> {
             dirty: Vec::new(),
             caused: VecDeque::new(),
             buf: vec![0; limits::MAX_READ_LEN].into_boxed_slice(),
+            inbox: if has_datagrams { Inbox::new(N::Datagrams::MAX_BATCH) } else { Inbox::default() },
             spare: Spare::default(),
         })
     }
 
-    /// The address that is bound, if one is.
-    pub(super) fn local(&self) -> Option<Peer> {
-        let bound = self.datagrams.as_ref().and_then(|(socket, _)| socket.local());
-        bound.or_else(|| self.listener.as_ref().and_then(|(socket, _)| socket.local()))
+    /// The addresses that are bound, in the order in which they were.
+    pub(super) fn locals(&self) -> Vec<Peer> {
+        let local = |(socket, _): &(Fixed<N>, _)| match socket {
+            Fixed::Datagrams(socket) => Some(socket.local()),
+            Fixed::Listener(listener) => listener.local(),
+            Fixed::Closed => None,
+        };
+        self.fixed.iter().filter_map(local).collect()
     }
 
-    /// Whether there is a datagram socket.
-    pub(super) const fn has_datagrams(&self) -> bool {
-        self.datagrams.is_some()
+    /// The addresses of the datagram sockets, in the same order.
+    pub(super) fn datagram_locals(&self) -> Vec<Peer> {
+        self.datagrams().map(Datagrams::local).collect()
+    }
+
+    fn datagrams(&self) -> impl Iterator<Item = &Datagrams<N::Datagrams>> {
+        self.fixed.iter().filter_map(|(socket, _)| match socket {
+            Fixed::Datagrams(socket) => Some(&**socket),
+            Fixed::Listener(_) | Fixed::Closed => None,
+        })
     }
 
     /// Lends the buffer in which what a stream brought last is, to be given back before anything else comes in.
@@ -119,33 +145,41 @@ impl<N: Net> Sockets<N> {
 
     /// Lends the datagrams that came in last, to be given back before anything else comes in.
     pub(super) fn lend_inbox(&mut self) -> Inbox {
-        self.datagrams.as_mut().map(|(datagrams, _)| mem::take(&mut datagrams.inbox)).unwrap_or_default()
+        mem::take(&mut self.inbox)
     }
 
     /// Takes the inbox back.
     pub(super) fn take_back_inbox(&mut self, inbox: Inbox) {
-        if let Some((datagrams, _)) = &mut self.datagrams {
-            datagrams.inbox = inbox;
-        }
+        self.inbox = inbox;
     }
 
     /// Accepts nothing more.
     pub(super) fn stop_listening(&mut self) {
-        self.listener = None;
+        for (socket, _) in &mut self.fixed {
+            if let Fixed::Listener(_) = socket {
+                *socket = Fixed::Closed;
+            }
+        }
     }
 
-    /// Sends datagrams, or keeps them until the socket takes them.
-    pub(super) fn send<'a>(&mut self, datagrams: impl Iterator<Item = (Peer, &'a [u8])> + Clone) {
-        if let Some((socket, _)) = &mut self.datagrams
-            && socket.send(datagrams)
-        {
-            self.look.push_back(DATAGRAMS);
+    /// Sends datagrams, each by the socket that has its address, or keeps them until that one takes them.
+    pub(super) fn send<'a>(&mut self, datagrams: impl Iterator<Item = Packet<'a>> + Clone) {
+        for (id, (socket, _)) in (FIRST_FIXED..).zip(&mut self.fixed) {
+            if let Fixed::Datagrams(socket) = socket {
+                let local = socket.local();
+                if socket.send(datagrams.clone().filter(|packet| local.covers(&packet.local))) {
+                    self.look.push_back(id);
+                }
+            }
         }
     }
 
     /// Why a broadcast could not be sent, if that has happened.
     pub(super) fn take_failure(&mut self) -> Option<DriveError> {
-        self.datagrams.as_mut().and_then(|(socket, _)| socket.take_failure())
+        self.fixed.iter_mut().find_map(|(socket, _)| match socket {
+            Fixed::Datagrams(socket) => socket.take_failure(),
+            Fixed::Listener(_) | Fixed::Closed => None,
+        })
     }
 
     /// Begins to open a stream.
@@ -206,13 +240,6 @@ impl<N: Net> Sockets<N> {
         drop(self.take(id));
     }
 
-    /// This end's address of a stream that was accepted. The system has to be asked only where the listener takes
-    /// streams at several.
-    pub(super) fn accepted_local(&self, id: u32) -> io::Result<Peer> {
-        let local = self.listener.as_ref().and_then(|(listener, _)| listener.only_local());
-        local.map_or_else(|| self.stream_local(id), Ok)
-    }
-
     /// This end's address of a stream that stands.
     pub(super) fn stream_local(&self, id: u32) -> io::Result<Peer> {
         let socket = self.streams.get(id as usize).and_then(|stream| stream.as_ref()?.socket.open());
@@ -226,7 +253,7 @@ impl<N: Net> Sockets<N> {
 
     /// Whether no datagram waits for the socket.
     pub(super) fn is_flushed(&self) -> bool {
-        self.datagrams.as_ref().is_none_or(|(socket, _)| socket.is_flushed())
+        self.datagrams().all(Datagrams::is_flushed)
     }
 
     /// Writes as much of all streams as the system takes now: everything that has gathered for one in one call.
@@ -287,8 +314,7 @@ impl<N: Net> Sockets<N> {
         self.ready.take(&mut self.look);
         while let Some(id) = self.look.pop_front() {
             let raw = match id {
-                DATAGRAMS => self.poll_datagrams(),
-                LISTENER => self.poll_accept().map(Ok),
+                FIRST_FIXED.. => self.poll_fixed((id - FIRST_FIXED) as usize),
                 id => self.poll_stream(id).map(Ok),
             };
             if let Some(raw) = raw {
@@ -300,17 +326,18 @@ impl<N: Net> Sockets<N> {
         Poll::Pending
     }
 
-    fn poll_datagrams(&mut self) -> Option<Result<Raw, DriveError>> {
-        let (socket, waker) = self.datagrams.as_mut()?;
+    fn poll_fixed(&mut self, index: usize) -> Option<Result<Raw, DriveError>> {
+        let (socket, waker) = self.fixed.get_mut(index)?;
         waker.taken();
-        ready(socket.poll(&mut waker.context()))
-    }
-
-    fn poll_accept(&mut self) -> Option<Raw> {
-        let (listener, waker) = self.listener.as_mut()?;
-        waker.taken();
-        let (socket, peer) = ready(listener.poll(&mut waker.context()))?;
-        Some(Raw::Accepted { id: self.insert(Socket::Open(socket)), peer })
+        match socket {
+            Fixed::Datagrams(socket) => ready(socket.poll(&mut waker.context(), &mut self.inbox)),
+            Fixed::Listener(listener) => {
+                let (stream, peer) = ready(listener.poll(&mut waker.context()))?;
+                let local = listener.only_local();
+                Some(Ok(Raw::Accepted { id: self.insert(Socket::Open(stream)), peer, local }))
+            }
+            Fixed::Closed => None,
+        }
     }
 
     /// Writes what is left and reads one slice.
@@ -348,7 +375,7 @@ impl Raw {
             | Self::Wrote { id, .. }
             | Self::ShutDown { id }
             | Self::Broken { id } => Some(id),
-            Self::Datagrams | Self::Refused => None,
+            Self::Datagrams | Self::Refused { .. } => None,
         }
     }
 }

@@ -7,13 +7,14 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 
 use super::inbox::Inbox;
-use super::net::{self, DatagramSocket, Listen, Net, Pending};
+use super::net::{self, Binding, DatagramSocket, Listen, Net, Packet, Pending};
 use super::unix;
-use crate::machine::Peer;
+use crate::machine::{Peer, limits};
 use udp::Udp;
 
 /// The operating system's sockets.
@@ -43,33 +44,37 @@ impl Net for System {
     type Listener = Listener;
     type Stream = Stream;
 
-    async fn bind(local: Peer, broadcast: bool, shared: bool) -> io::Result<Datagram> {
-        match local {
-            Peer::Inet(addr) => Udp::bind(addr, broadcast, shared).map(|udp| Datagram::Inet(Box::new(udp))),
-            Peer::Unix(_) if shared => Err(not_shared()),
-            Peer::Unix(path) => unix::Datagram::bind(path).map(|socket| Datagram::Unix(Box::new(socket))),
+    async fn bind(binding: Binding) -> io::Result<Datagram> {
+        match (binding.local, binding.local.inet()) {
+            (_, Some(addr)) => Udp::bind(addr, binding).map(|udp| Datagram::Inet(Box::new(udp))),
+            (Peer::Unix(path), None) if !binding.shared => {
+                unix::Datagram::bind(path).map(|socket| Datagram::Unix(Box::new(socket)))
+            }
+            _ => Err(not_shared()),
         }
     }
 
-    async fn listen(local: Peer, shared: bool) -> io::Result<Listener> {
-        match local {
-            Peer::Inet(addr) => listen(addr, shared).map(Listener::Inet),
-            Peer::Unix(_) if shared => Err(not_shared()),
-            Peer::Unix(path) => unix::Listener::bind(path).map(Listener::Unix),
+    async fn listen(binding: Binding) -> io::Result<Listener> {
+        match (binding.local, binding.local.inet()) {
+            (_, Some(addr)) => listen(addr, binding).map(Listener::Inet),
+            (Peer::Unix(path), None) if !binding.shared => unix::Listener::bind(path).map(Listener::Unix),
+            _ => Err(not_shared()),
         }
     }
 
     fn connect(peer: Peer) -> Pending<io::Result<Stream>> {
-        Box::pin(async move {
-            match peer {
-                Peer::Inet(addr) => {
-                    let stream = TcpStream::connect(addr).await?;
-                    // What a machine writes is a message: it does not wait for more.
-                    stream.set_nodelay(true)?;
-                    Ok(Stream::Inet(stream))
-                }
-                Peer::Unix(path) => unix::connect(path).await.map(Stream::Unix),
+        let connect = async move {
+            if let Peer::Unix(path) = peer {
+                return unix::connect(path).await.map(Stream::Unix);
             }
+            let stream = TcpStream::connect(peer.inet().ok_or_else(other_family)?).await?;
+            // What a machine writes is a message: it does not wait for more.
+            stream.set_nodelay(true)?;
+            Ok(Stream::Inet(stream))
+        };
+        Box::pin(async {
+            let connected = tokio::time::timeout(limits::MAX_CONNECT, connect).await;
+            connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
         })
     }
 }
@@ -79,15 +84,15 @@ impl DatagramSocket for Datagram {
 
     fn local_addr(&self) -> io::Result<Peer> {
         match self {
-            Self::Inet(udp) => udp.local_addr(),
+            Self::Inet(udp) => Ok(udp.local_addr()),
             Self::Unix(socket) => Ok(socket.local()),
         }
     }
 
     async fn connect(&mut self, peer: Peer) -> io::Result<()> {
-        match (self, peer) {
-            (Self::Inet(udp), Peer::Inet(addr)) => udp.connect(addr).await,
-            (Self::Unix(socket), Peer::Unix(path)) => socket.connect(path),
+        match (self, peer, peer.inet()) {
+            (Self::Inet(udp), _, Some(addr)) => udp.connect(addr).await,
+            (Self::Unix(socket), Peer::Unix(path), _) => socket.connect(path),
             _ => Err(other_family()),
         }
     }
@@ -95,23 +100,23 @@ impl DatagramSocket for Datagram {
     fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>> {
         match self {
             Self::Inet(udp) => udp.poll_recv(cx, inbox),
-            Self::Unix(socket) => inbox.poll_one(|room| socket.poll_recv(cx, room)),
+            Self::Unix(socket) => inbox.poll_one(socket.local(), |room| socket.poll_recv(cx, room)),
         }
     }
 
     fn poll_send<'a>(
         &mut self,
         cx: &mut Context<'_>,
-        datagrams: impl Iterator<Item = (Peer, &'a [u8])> + Clone,
+        datagrams: impl Iterator<Item = Packet<'a>> + Clone,
     ) -> Poll<io::Result<usize>> {
         let mut datagrams = datagrams.peekable();
         match (self, datagrams.peek()) {
             (_, None) => Poll::Ready(Ok(0)),
-            (Self::Inet(udp), Some((Peer::Inet(_), _))) => {
-                udp.poll_send(cx, &datagrams.map_while(|(peer, bytes)| Some((peer.inet()?, bytes))))
-            }
-            (Self::Unix(socket), Some(&(Peer::Unix(path), bytes))) => {
+            (Self::Unix(socket), Some(&Packet { peer: Peer::Unix(path), bytes, .. })) => {
                 socket.poll_send(cx, bytes, path).map_ok(|()| 1)
+            }
+            (Self::Inet(udp), Some(Packet { peer: Peer::V4 { .. } | Peer::V6 { .. }, .. })) => {
+                udp.poll_send(cx, &datagrams)
             }
             _ => Poll::Ready(Err(other_family())),
         }
@@ -126,15 +131,18 @@ fn other_family() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the socket and its peer must be of one family")
 }
 
-fn listen(local: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+fn listen(local: SocketAddr, binding: Binding) -> io::Result<TcpListener> {
     let socket = match local {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     // A restart at once works although connections of the run before are in TIME_WAIT.
     socket.set_reuseaddr(true)?;
-    if shared {
+    if binding.shared {
         socket.set_reuseport(true)?;
+    }
+    if binding.only_v6 {
+        SockRef::from(&socket).set_only_v6(true)?;
     }
     // Linux hands it on to every stream that is accepted.
     socket.set_nodelay(true)?;
@@ -147,7 +155,7 @@ impl Listen for Listener {
 
     fn local_addr(&self) -> io::Result<Peer> {
         match self {
-            Self::Inet(socket) => socket.local_addr().map(Peer::Inet),
+            Self::Inet(socket) => socket.local_addr().map(Peer::from),
             Self::Unix(socket) => Ok(socket.local()),
         }
     }
@@ -171,7 +179,7 @@ impl Listen for Listener {
 impl net::Stream for Stream {
     fn local_addr(&self) -> io::Result<Peer> {
         match self {
-            Self::Inet(stream) => stream.local_addr().map(Peer::Inet),
+            Self::Inet(stream) => stream.local_addr().map(Peer::from),
             Self::Unix(stream) => stream.local_addr().map(|addr| unix::peer(&addr)),
         }
     }

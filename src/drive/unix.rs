@@ -15,9 +15,9 @@ use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixDatagram, UnixListener, UnixStream};
 use tracing::info;
 
-use crate::machine::{Peer, UnixPath, limits};
+use crate::machine::{Peer, UnixPath};
 
-/// How long after a full queue the next try is made. The system, which waits for a TCP stream, does not wait for this one.
+/// How long after a full queue the next try is made.
 const CONNECT_PAUSE: Duration = Duration::from_millis(5);
 
 /// How many datagrams are discarded at most when a peer is found again. Systems queue 10 or 512 unless told otherwise.
@@ -130,21 +130,17 @@ impl Listener {
     }
 }
 
-/// Opens a stream.
+/// Opens a stream. While the listener's queue is full it is tried again: the system, which waits for a TCP stream, does
+/// not wait for this one.
 pub(super) async fn connect(path: UnixPath) -> io::Result<UnixStream> {
-    let tries = async {
-        loop {
-            match UnixStream::connect(file_path(&path)).await {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    tokio::time::sleep(CONNECT_PAUSE).await;
-                }
-                result => return result,
+    loop {
+        match UnixStream::connect(file_path(&path)).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(CONNECT_PAUSE).await;
             }
+            result => return result,
         }
-    };
-    tokio::time::timeout(limits::MAX_CONNECT, tries)
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
 }
 
 /// A datagram socket.

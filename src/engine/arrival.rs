@@ -21,14 +21,11 @@ pub(crate) enum Arrival {
 }
 
 impl Arrival {
-    /// The input. `command` finds a command by its number.
-    pub(crate) fn input<'a>(
-        self,
-        bytes: &'a [u8],
-        command: impl FnOnce(u32) -> &'a dyn AnyCommand,
-    ) -> Input<'a, dyn AnyCommand> {
+    /// The input, with the bytes that have come. A command has no bytes: it is not one of these.
+    #[inline]
+    pub(crate) fn input(self, bytes: &[u8]) -> Input<'_, dyn AnyCommand> {
         match self {
-            Self::Command(index) => Input::Command(command(index)),
+            Self::Command(_) => unreachable!("whoever has the commands hands them in"),
             Self::Datagram { peer, local } => Input::Datagram { peer, local, bytes },
             Self::Unreachable { peer, local } => Input::Unreachable { peer, local },
             Self::Connected { conn, peer, local } => Input::Connected { conn, peer, local },

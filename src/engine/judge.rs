@@ -73,14 +73,16 @@ pub(crate) enum Doing {
 
 impl<'s> Engine<'s> {
     /// Nothing has been judged in this run so far.
-    pub(super) fn reset_judgement(&mut self) {
+    pub(super) fn reset_judgement(&mut self, settings: &Settings) {
         let spec = self.scenario.spec();
+        self.judges = settings.properties && !spec.properties.is_empty();
         self.watches.clear();
         self.watches.resize(spec.properties.len(), Watch { reads: Reads::ALL, met: false });
         for (fold, state) in spec.folds.iter().zip(&mut self.folds) {
             *state = (fold.init)();
         }
         self.changed = Reads::ALL;
+        self.judged_at = None;
         self.broken = None;
         self.gave_up.clear();
     }
@@ -92,11 +94,12 @@ impl<'s> Engine<'s> {
     }
 
     /// Judges every property of which something has changed; ends the run at the first that does not hold.
-    pub(super) fn judge(&mut self, settings: &Settings, now: Instant) {
-        let properties = &self.scenario.spec().properties;
-        if !settings.properties || properties.is_empty() {
+    pub(super) fn judge(&mut self, now: Instant) {
+        if self.judged_at == Some(now) && self.changed == Reads::default() {
             return;
         }
+        self.judged_at = Some(now);
+        let properties = &self.scenario.spec().properties;
         let changed = std::mem::take(&mut self.changed);
         if self.ended.is_some() || self.broken.is_some() {
             return;

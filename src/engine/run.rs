@@ -1,16 +1,16 @@
 //! Running a scenario: what happens next, and what its machines make of it.
 
-use std::any::Any;
 use std::cmp::Reverse;
-use std::ops::Range;
 
+use super::arrival::Arrival;
+use super::stepped::Stepped;
 use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
 use crate::actor::AnyCommand;
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::{Boot, HostId};
 use crate::machine::{Effect, Input, Status, limits};
 use crate::network::{Class, Order, Power};
-use crate::scenario::{Reads, Sent};
+use crate::scenario::Reads;
 use crate::time::Instant;
 use crate::transcript::What;
 
@@ -72,7 +72,9 @@ impl Engine<'_> {
                 self.watch(order, is_timer.then_some(host));
             }
             // What has no input changes something too, as a crash does, and time has gone on.
-            self.judge(settings, now);
+            if self.judges {
+                self.judge(now);
+            }
             if self.inputs >= spec.max_inputs {
                 self.ended.get_or_insert(Ended::InputLimit);
             }
@@ -122,7 +124,7 @@ impl Engine<'_> {
         self.doing = Doing::Generating;
         self.generated = self.scenario.spec().generate(settings.effective_seed());
         self.doing = Doing::Nothing;
-        self.reset_judgement();
+        self.reset_judgement(settings);
         self.world.reset(settings, &self.generated);
     }
 
@@ -151,6 +153,7 @@ impl Engine<'_> {
 
     /// Hands one input to a host's machine and does what it wants done.
     fn feed(&mut self, settings: &Settings, host: HostId, input: Input<'_, dyn AnyCommand>, now: Instant) {
+        let (spec, bit) = (self.scenario.spec(), Reads::bit(host.index()));
         let state = &mut self.hosts[host.index()];
         if !state.is_up {
             return;
@@ -163,15 +166,38 @@ impl Engine<'_> {
         state.streak += 1;
         self.doing = Doing::Handling(host, kind(&input), now);
         let slot = &mut self.slots[host.index()];
-        let deadline = slot.actor.handle(input, now + state.skew).deadline;
-        self.hosts[host.index()].deadline = deadline;
+        let turn = slot.actor.handle(input, now + state.skew);
         self.doing = Doing::Nothing;
-        self.carry_out(host, now, settings.properties);
-        self.changed.states |= Reads::bit(host.index());
-        if let Some(violation) = &self.world.violation {
-            self.ended = Some(Ended::Broken(violation.1.law));
+        state.deadline = turn.deadline;
+        let first_told = slot.times.len();
+        let mut told = first_told;
+        for effect in turn.effects.from(0) {
+            if let Effect::Event(index) = effect {
+                told = index as usize + 1;
+            }
+            self.world.apply(host, effect, now, &mut state.disk);
         }
-        let (state, slot) = (&mut self.hosts[host.index()], &mut self.slots[host.index()]);
+        let steps = &spec.hosts[host.index()].folds;
+        let steps = settings.properties.then_some(steps).filter(|steps| !steps.is_empty());
+        let mut broken = None;
+        if let Some(steps) = steps {
+            let stepped = Stepped { steps, now, folds: &mut self.folds, doing: &mut self.doing };
+            broken = stepped.all(turn.effects, turn.events, first_told);
+        }
+        turn.effects.clear();
+        for conn in self.world.unnamed.drain(..) {
+            turn.effects.release(conn);
+        }
+        self.world.enqueue_segments();
+        self.changed.states |= bit;
+        if told > first_told {
+            slot.times.resize(told, now);
+            self.changed.events |= bit;
+        }
+        if let Some(steps) = steps.filter(|_| broken.is_none()) {
+            let stepped = Stepped { steps, now, folds: &mut self.folds, doing: &mut self.doing };
+            broken = stepped.state(&slot.actor);
+        }
         slot.status = self.world.statuses[host.index()];
         if slot.status.is_some() {
             (state.is_up, state.power, state.timer_at) = (false, Power::Exited, None);
@@ -179,80 +205,17 @@ impl Engine<'_> {
         } else {
             self.set_timer(host, now);
         }
-        self.end_by_fold(now);
-        self.judge(settings, now);
-        let slot = &mut self.slots[host.index()];
-        slot.told_before = slot.times.len();
-    }
-
-    /// Does what a host's machine has just put out, and steps the folds that look at it.
-    fn carry_out(&mut self, host: HostId, now: Instant, folds: bool) {
-        let spec = &self.scenario.spec().hosts[host.index()];
-        let (slot, disk) = (&mut self.slots[host.index()], &mut self.hosts[host.index()].disk);
-        let first_told = slot.times.len();
-        let mut told = first_told;
-        for effect in slot.actor.peek().from(0) {
-            if let Effect::Event(index) = effect {
-                told = index as usize + 1;
-            }
-            self.world.apply(host, effect, now, disk);
+        if let Some(violation) = &self.world.violation {
+            self.ended = Some(Ended::Broken(violation.1.law));
         }
-        if told > first_told {
-            slot.times.resize(told, now);
-            self.changed.events |= Reads::bit(host.index());
-        }
-        if folds && !(spec.folds.on_events.is_empty() && spec.folds.on_send.is_empty()) {
-            self.step_folds(host, now, first_told);
-        }
-        if folds && !spec.folds.on_state.is_empty() {
-            for (fold, step) in &spec.folds.on_state {
-                self.doing = Doing::Folding(*fold);
-                let verdict = step(&mut *self.folds[*fold], &self.slots[host.index()].actor, now);
-                self.note_fold(*fold, verdict, now);
-            }
-            self.doing = Doing::Nothing;
-        }
-        let effects = self.slots[host.index()].actor.effects();
-        effects.clear();
-        for conn in self.world.unnamed.drain(..) {
-            effects.release(conn);
-        }
-        self.world.enqueue_segments();
-    }
-
-    /// Steps the folds that look at what a host tells and sends, in the order in which it was put out: events that follow
-    /// one another together.
-    fn step_folds(&mut self, host: HostId, now: Instant, first_told: usize) {
-        let steps = &self.scenario.spec().hosts[host.index()].folds;
-        let actor = &self.slots[host.index()].actor;
-        let (folds, doing) = (&mut self.folds, &mut self.doing);
-        let mut verdicts = Vec::new();
-        let told =
-            |range: Range<usize>, folds: &mut [Box<dyn Any>], doing: &mut Doing, verdicts: &mut Vec<_>| {
-                for (fold, step) in steps.on_events.iter().filter(|_| !range.is_empty()) {
-                    *doing = Doing::Folding(*fold);
-                    verdicts.push((*fold, step(&mut *folds[*fold], actor.events(), range.clone(), now)));
-                }
-            };
-        let (mut begin, mut end) = (first_told, first_told);
-        for effect in actor.peek().from(0) {
-            match effect {
-                Effect::Event(index) => end = index as usize + 1,
-                Effect::Send { local, peer, bytes } if !steps.on_send.is_empty() => {
-                    told(std::mem::replace(&mut begin, end)..end, folds, doing, &mut verdicts);
-                    for (fold, step) in &steps.on_send {
-                        *doing = Doing::Folding(*fold);
-                        let sent = Sent { local, peer, bytes };
-                        verdicts.push((*fold, step(&mut *folds[*fold], sent, now)));
-                    }
-                }
-                _ => {}
-            }
-        }
-        told(begin..end, folds, doing, &mut verdicts);
-        *doing = Doing::Nothing;
-        for (fold, verdict) in verdicts {
+        if let Some((fold, verdict)) = broken {
             self.note_fold(fold, verdict, now);
+            self.end_by_fold(now);
+        }
+        if self.judges {
+            self.judge(now);
+            let slot = &mut self.slots[host.index()];
+            slot.told_before = slot.times.len();
         }
     }
 
@@ -281,21 +244,28 @@ impl Engine<'_> {
             event => {
                 let power = self.hosts[host.index()].power;
                 let effects = self.slots[host.index()].actor.effects();
-                if let Some(arrival) = self.world.open(order, event, power, effects) {
-                    let bytes = std::mem::take(&mut self.world.inbound);
-                    let generated = std::mem::take(&mut self.generated);
-                    let own = &self.scenario.spec().commands;
-                    let command = |index: u32| {
-                        let index = index as usize;
-                        let timed = own.get(index).unwrap_or_else(|| &generated[index - own.len()]);
-                        &*timed.command
-                    };
-                    self.feed(settings, host, arrival.input(&bytes, command), now);
-                    self.generated = generated;
-                    self.world.inbound = bytes;
+                match self.world.open(order, event, power, effects) {
+                    Some(Arrival::Command(index)) => self.command(settings, host, index, now),
+                    Some(arrival) => {
+                        let bytes = std::mem::take(&mut self.world.inbound);
+                        self.feed(settings, host, arrival.input(&bytes), now);
+                        self.world.inbound = bytes;
+                    }
+                    None => {}
                 }
             }
         }
+    }
+
+    /// Hands the command of this number to a host's machine.
+    fn command(&mut self, settings: &Settings, host: HostId, index: u32, now: Instant) {
+        let (own, index) = (&self.scenario.spec().commands, index as usize);
+        if let Some(timed) = own.get(index) {
+            return self.feed(settings, host, Input::Command(&*timed.command), now);
+        }
+        let generated = std::mem::take(&mut self.generated);
+        self.feed(settings, host, Input::Command(&*generated[index - own.len()].command), now);
+        self.generated = generated;
     }
 
     /// A flood of inputs cannot starve a timer: after so many at one moment the deadline is looked at, and if it is

@@ -210,6 +210,13 @@ impl<'s> World<'s> {
         bytes: &[u8],
         now: Instant,
     ) {
+        if self.keep != Keep::Log
+            && let Some((n, order)) = self.network.pass(now, host, to)
+        {
+            let flight = self.flights.store((host, n, local, peer), bytes);
+            self.queue.push(Reverse(Entry { order, event: Event::Datagram(flight) }));
+            return;
+        }
         let departure = self.network.datagram(now, host, to, bytes);
         let n = departure.n;
         if self.keep == Keep::Log {

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::thread::Thread;
 
 use super::{CheckError, Verdict};
@@ -119,7 +119,9 @@ pub(super) fn remove(verdict: &Verdict) -> String {
 
 /// Where the files of a check are.
 fn directory(verdict: &Verdict) -> PathBuf {
-    target().join("lossproof").join(verdict.name.file())
+    let directory = target().join("lossproof").join(verdict.name.file());
+    // Whoever reads of it may be elsewhere.
+    path::absolute(&directory).unwrap_or(directory)
 }
 
 /// The transcript as a ladder, as wide as a terminal or, where its hosts do not fit, twice as wide as they need.

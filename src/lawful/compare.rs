@@ -56,6 +56,10 @@ impl<'a> Output<'a> {
 
     /// Whether another output is the same, however its writes are cut.
     pub(super) fn same(self, other: Self, heed: Heed) -> bool {
+        let same_event = |ours: u32, its: u32| self.events.same(ours as usize, other.events, its as usize);
+        if self.mark == 0 && self.effects.is_copy_of(other.effects, same_event) {
+            return true;
+        }
         let (mut left, mut right) = (self.wanted(heed).peekable(), other.wanted(heed).peekable());
         loop {
             match (left.next(), right.next()) {

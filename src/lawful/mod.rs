@@ -15,7 +15,7 @@ pub use promises::{Cuts, Moments, Promises};
 
 use crate::actor::{Actor, AnyCommand, Edge, Events, Turn};
 use crate::host::Boot;
-use crate::machine::{Effect, Effects, Input, Law, Machine, Outbox, Violation};
+use crate::machine::{Effects, Input, Law, Machine, Outbox, Violation};
 use crate::time::Instant;
 use compare::{Output, moment};
 use twin::Twin;
@@ -118,17 +118,7 @@ impl Judge<'_> {
             let detail = format!("after the timeout at {now} the deadline is {deadline}, which is not later");
             return Err(Violation { law: Law::TimerAdvances, detail });
         }
-        let (mut messages, mut bytes_len) = (0, 0);
-        for effect in turn.effects.from(before.mark) {
-            match effect {
-                Effect::Send { bytes, .. } | Effect::Write { bytes, .. } => {
-                    messages += 1;
-                    bytes_len += bytes.len();
-                }
-                Effect::Connect { .. } => messages += 1,
-                _ => {}
-            }
-        }
+        let (messages, bytes_len) = turn.effects.weight_from(before.mark);
         let Promises { max_messages, max_bytes, .. } = self.promises;
         if messages > max_messages || bytes_len > max_bytes {
             let detail = format!(
@@ -247,7 +237,7 @@ impl<'s> Checked<'s> {
 }
 
 /// A machine with the laws checked on it, for whoever drives single machines: fuzz targets and tests. It is itself a
-/// machine and behaves as the one inside; a broken law comes out as [`Effect::Violation`]. Simulated runs check the laws
+/// machine and behaves as the one inside; a broken law comes out as [`Effect::Violation`](crate::machine::Effect). Simulated runs check the laws
 /// by themselves.
 ///
 /// ```

@@ -194,7 +194,7 @@ impl<'s> Twin<'s> {
             return;
         }
         let effects = self.actor.handle(input, now + self.shift).effects;
-        for effect in effects.from(self.seen) {
+        for effect in effects.turns_from(self.seen) {
             match effect {
                 Effect::Pause { conn } if !self.closed.contains(&conn) => match self.paused.get_mut(conn) {
                     Some(waiting) => waiting.resumed = false,

@@ -8,7 +8,7 @@ mod conn;
 mod input;
 mod law;
 #[cfg_attr(
-    not(any(feature = "sim", feature = "net")),
+    not(feature = "sim"),
     allow(dead_code, unused_imports, reason = "what drivers of this crate call has no caller then")
 )]
 mod outbox;
@@ -21,7 +21,7 @@ use std::hash::Hasher;
 pub use conn::{Conn, ConnMap};
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
-#[cfg(any(feature = "sim", feature = "net"))]
+#[cfg(feature = "sim")]
 pub(crate) use outbox::Lead;
 pub use outbox::{Chunk, Effect, Effects, Misuse, Outbox, Outlet, Status};
 pub use peer::{Peer, PeerError, UnixPath};

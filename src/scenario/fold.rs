@@ -58,6 +58,10 @@ pub(crate) struct HostFolds {
 }
 
 impl HostFolds {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.on_events.is_empty() && self.on_state.is_empty() && self.on_send.is_empty()
+    }
+
     /// Takes out the steps of a fold, whose number those after it move up to.
     pub(super) fn forget(&mut self, index: usize) {
         fn forget<S>(steps: &mut Vec<(usize, S)>, index: usize) {

@@ -11,14 +11,18 @@ mod broken {
     include!("files_arrive.rs");
 
     /// The reader's tests.
-    pub(super) const TESTS: [fn(); 2] = [a_file_arrives, files_arrive];
+    pub(super) const TESTS: [(&str, fn()); 2] =
+        [("a_file_arrives", a_file_arrives), ("files_arrive", files_arrive)];
 
     /// The same with other faults.
-    pub(super) fn check(name: &str, plan: &str, faults: Profile) -> lossproof::check::Tally {
-        let (mut scenario, sender, properties) = transfer();
-        scenario.command(Instant::START, sender, "stop and go".to_owned());
+    pub(super) fn check(name: &str, plan: &str, faults: Profile) -> lossproof::harness::Verdict {
+        let (net, sender) = transfer();
+        net.command(Instant::START, sender, "stop and go".to_owned());
+        net.eventually_within("the file is sent", Duration::from_secs(30), move |run| {
+            !run.events(sender).is_empty()
+        });
         let plan = plan.parse().expect("a plan");
-        Check::new(name, &scenario, &properties).plan(plan).profile(faults).assert()
+        Check::new(net).named(name).plan(plan).profile(faults).assert()
     }
 }
 mod mended {
@@ -28,14 +32,18 @@ mod mended {
     include!("files_arrive.rs");
 
     /// The reader's tests.
-    pub(super) const TESTS: [fn(); 2] = [a_file_arrives, files_arrive];
+    pub(super) const TESTS: [(&str, fn()); 2] =
+        [("a_file_arrives", a_file_arrives), ("files_arrive", files_arrive)];
 
     /// The same with other faults.
-    pub(super) fn check(name: &str, plan: &str, faults: Profile) -> lossproof::check::Tally {
-        let (mut scenario, sender, properties) = transfer();
-        scenario.command(Instant::START, sender, "stop and go".to_owned());
+    pub(super) fn check(name: &str, plan: &str, faults: Profile) -> lossproof::harness::Verdict {
+        let (net, sender) = transfer();
+        net.command(Instant::START, sender, "stop and go".to_owned());
+        net.eventually_within("the file is sent", Duration::from_secs(30), move |run| {
+            !run.events(sender).is_empty()
+        });
         let plan = plan.parse().expect("a plan");
-        Check::new(name, &scenario, &properties).plan(plan).profile(faults).assert()
+        Check::new(net).named(name).plan(plan).profile(faults).assert()
     }
 }
 
@@ -72,9 +80,14 @@ fn shown(test: &str) -> String {
         .fold(String::new(), |text, line| text + line + "\n")
 }
 
+/// Runs a test on a thread of its name, as the standard harness does.
+fn run((name, test): (&str, fn())) -> std::thread::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(test).expect("there are threads").join()
+}
+
 /// What a test of the broken machines says, with the path of its files as on any machine.
-fn report(test: fn()) -> String {
-    let panic = catch_unwind(test).expect_err("the broken machines break a property");
+fn report(test: (&str, fn())) -> String {
+    let panic = run(test).expect_err("the broken machines break a property");
     let report = panic.downcast_ref::<String>().expect("a report is a text");
     let line = |line: &str| match (line.strip_prefix("  files: "), line.find("target/lossproof/")) {
         (Some(_), Some(at)) => format!("  files: {}\n", &line[at..]),
@@ -134,7 +147,7 @@ fn the_guide_mends_one_line() {
     assert_eq!(BROKEN.replace(from, to), MENDED);
     assert_eq!(blocks(README, "diff"), std::slice::from_ref(mend));
     for test in mended::TESTS {
-        test();
+        run(test).expect("the mended machines hold");
     }
 }
 
@@ -154,7 +167,7 @@ fn the_lines_of_the_guide_replay_what_it_says() {
     let plans = |page: &str| -> Vec<String> {
         let line = |line: &str| {
             let (_, line) = line.split_once("LOSSPROOF_REPLAY='")?;
-            Some(line.strip_suffix("' cargo test a_file_arrives")?.to_owned())
+            Some(line.strip_suffix("' cargo test -- --exact a_file_arrives")?.to_owned())
         };
         page.lines().filter_map(line).collect()
     };
@@ -165,7 +178,7 @@ fn the_lines_of_the_guide_replay_what_it_says() {
     assert_eq!(told(&replayed(found).expect_err("it fails again")), told(&report));
     assert_eq!(replayed(by_luck), Ok(()));
     let hole = replayed(hole).expect_err("a block is missing");
-    assert!(hole.contains("  event Sent(") && !hole.contains("  event Received("), "{hole}");
+    assert!(hole.contains("  sender    event ") && !hole.contains("  receiver  event "), "{hole}");
     assert_eq!(plans(README), std::slice::from_ref(found));
     mended::check("mended", found, Profile::default());
 }
@@ -173,7 +186,7 @@ fn the_lines_of_the_guide_replay_what_it_says() {
 #[test]
 fn loss_alone_does_not_show_the_bug() {
     let loss = Profile { loss: Chance::percent(30), ..Profile::default() };
-    assert_eq!(broken::check("loss_alone", "", loss).runs, 10_000);
+    assert_eq!(broken::check("loss_alone", "", loss).tally().runs, 10_000);
 }
 
 #[test]
@@ -193,5 +206,5 @@ fn the_mended_machines_outlive_all_but_changed_bits() {
     let check = || mended::check("changed_bits", "", corrupt);
     let panic = catch_unwind(check).expect_err("no checksum finds changed bits");
     let report = panic.downcast_ref::<String>().expect("a report is a text");
-    assert!(report.contains("  event Received("), "{report}");
+    assert!(report.contains("  receiver  event "), "{report}");
 }

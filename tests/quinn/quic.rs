@@ -1,10 +1,11 @@
-//! Both ends of QUIC, as a protocol in the poll style: an endpoint with its connections, and an application that echoes.
+//! Both ends of QUIC as a machine: an endpoint with its connections, and an application that echoes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Instant as StdInstant;
 
+use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
 use quinn_proto::congestion::NewRenoConfig;
 use quinn_proto::{
     ClientConfig, Connection, ConnectionHandle, ConnectionId, ConnectionIdGenerator, DatagramEvent, Dir,
@@ -12,23 +13,8 @@ use quinn_proto::{
 };
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
-use sansio::Protocol;
 
 use crate::tls::{self, Randomness};
-
-/// A datagram that came in.
-pub(crate) struct Datagram {
-    pub(crate) now: Instant,
-    pub(crate) from: SocketAddr,
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// What is to be said, and to whom.
-pub(crate) struct Say {
-    pub(crate) now: Instant,
-    pub(crate) to: SocketAddr,
-    pub(crate) text: &'static str,
-}
 
 /// What an application hears.
 #[derive(Debug, PartialEq)]
@@ -49,14 +35,21 @@ struct Talk {
     heard: Vec<u8>,
 }
 
-/// One end.
+/// How often an end is told at one moment, at most, that a timeout is due: a further one may be due at once.
+const MAX_TIMEOUTS: u32 = 100;
+
+/// One end. A client has the address of its server.
 pub(crate) struct Quic {
     endpoint: Endpoint,
+    server: Option<SocketAddr>,
+    /// The start of the run, by the clock of the standard library.
+    base: StdInstant,
     randomness: Randomness,
     generator: Pcg64,
     talks: BTreeMap<ConnectionHandle, Talk>,
     writes: VecDeque<(SocketAddr, Vec<u8>)>,
     heard: VecDeque<Heard>,
+    timeout_at: Option<Instant>,
 }
 
 /// Connection ids that a seed draws.
@@ -87,40 +80,37 @@ fn transport() -> Arc<TransportConfig> {
 }
 
 impl Quic {
-    pub(crate) fn client(seed: u64, randomness: Randomness) -> Self {
-        Self::new(seed, randomness, false)
-    }
-
-    pub(crate) fn server(seed: u64, randomness: Randomness) -> Self {
-        Self::new(seed, randomness, true)
-    }
-
-    /// An end whose randomness is drawn from `seed`, that of its TLS if it is to be.
-    fn new(seed: u64, randomness: Randomness, is_server: bool) -> Self {
+    /// A client of this server, or a server, whose randomness is drawn from `seed`, that of its TLS if it is to be.
+    pub(crate) fn new(seed: u64, randomness: Randomness, server: Option<Peer>) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "any moment will do as that at which the run starts")]
+        let base = StdInstant::now();
         let mut generator = Pcg64::seed_from_u64(seed);
         let mut bytes = [0; 32];
         generator.fill_bytes(&mut bytes);
         let ids = generator.next_u64();
         let mut config = EndpointConfig::new(Arc::new(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &bytes)));
         config.rng_seed(Some(bytes)).cid_generator(move || Box::new(Ids(Pcg64::seed_from_u64(ids))));
-        let server = is_server.then(|| {
+        let config_of_server = server.is_none().then(|| {
             let token_key = ring::hkdf::Salt::new(ring::hkdf::HKDF_SHA256, &[]).extract(&bytes);
             let mut config = ServerConfig::new(Arc::new(tls::server(randomness)), Arc::new(token_key));
             config.transport_config(transport()).time_source(Arc::new(tls::Stopped));
             Arc::new(config)
         });
         Self {
-            endpoint: Endpoint::new(Arc::new(config), server, true, None),
+            endpoint: Endpoint::new(Arc::new(config), config_of_server, true, None),
+            server: server.map(inet),
+            base,
             randomness,
             generator,
             talks: BTreeMap::new(),
             writes: VecDeque::new(),
             heard: VecDeque::new(),
+            timeout_at: None,
         }
     }
 
     /// Does something to the end that may draw at random, then all that follows from it.
-    fn step(&mut self, now: Instant, act: impl FnOnce(&mut Self)) {
+    fn step(&mut self, now: StdInstant, act: impl FnOnce(&mut Self)) {
         let mut generator = self.generator.clone();
         tls::drawing_from(&mut generator, || {
             act(self);
@@ -129,10 +119,9 @@ impl Quic {
         self.generator = generator;
     }
 
-    fn receive(&mut self, datagram: Datagram) {
+    fn receive(&mut self, from: SocketAddr, bytes: &[u8], now: StdInstant) {
         let mut reply = Vec::new();
-        let Datagram { now, from, bytes } = datagram;
-        match self.endpoint.handle(now, from, None, None, bytes[..].into(), &mut reply) {
+        match self.endpoint.handle(now, from, None, None, bytes.into(), &mut reply) {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 if let Some(talk) = self.talks.get_mut(&handle) {
                     talk.connection.handle_event(event);
@@ -158,7 +147,7 @@ impl Quic {
     }
 
     /// Hands on what connections, endpoint and application have for one another, until they have no more.
-    fn settle(&mut self, now: Instant) {
+    fn settle(&mut self, now: StdInstant) {
         for (&handle, talk) in &mut self.talks {
             loop {
                 while let Some(event) = talk.connection.poll() {
@@ -186,7 +175,7 @@ impl Quic {
 }
 
 impl Talk {
-    fn hear(&mut self, event: Event, now: Instant, heard: &mut VecDeque<Heard>) {
+    fn hear(&mut self, event: Event, now: StdInstant, heard: &mut VecDeque<Heard>) {
         match event {
             Event::Connected => {
                 heard.push_back(Heard::Connected);
@@ -215,7 +204,7 @@ impl Talk {
     }
 
     /// Reads what there is. At its end a server says it back; a client hears the echo, and leaves.
-    fn read(&mut self, now: Instant, heard: &mut VecDeque<Heard>) {
+    fn read(&mut self, now: StdInstant, heard: &mut VecDeque<Heard>) {
         let Some(id) = self.stream else { return };
         let mut stream = self.connection.recv_stream(id);
         let Ok(mut chunks) = stream.read(true) else { return };
@@ -241,51 +230,65 @@ impl Talk {
     }
 }
 
-impl Protocol<Datagram, Say, ()> for Quic {
-    type Rout = Heard;
-    type Wout = (SocketAddr, Vec<u8>);
-    type Eout = ();
-    type Error = quinn_proto::ConnectError;
-    type Time = Instant;
-
-    fn handle_read(&mut self, datagram: Datagram) -> Result<(), Self::Error> {
-        self.step(datagram.now, |quic| quic.receive(datagram));
-        Ok(())
+impl Quic {
+    fn connect(&mut self, to: SocketAddr, text: &'static str, now: StdInstant) {
+        let first_id = self.generator.next_u64().to_be_bytes();
+        let mut config = ClientConfig::new(Arc::new(tls::client(self.randomness)));
+        config.transport_config(transport());
+        config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&first_id)));
+        match self.endpoint.connect(now, config, to, "localhost") {
+            Ok((handle, connection)) => self.add(handle, connection, Some(text)),
+            Err(error) => self.heard.push_back(Heard::Lost(error.to_string())),
+        }
     }
 
-    fn poll_read(&mut self) -> Option<Heard> {
-        self.heard.pop_front()
+    /// When a timeout is due next. It may change what it says only when it is asked again, so it is asked with `mut`.
+    fn timeout_at(&mut self) -> Option<Instant> {
+        let next = self.talks.values_mut().filter_map(|talk| talk.connection.poll_timeout()).min();
+        next.map(|at| Instant::START + at.saturating_duration_since(self.base))
     }
+}
 
-    fn handle_write(&mut self, Say { now, to, text }: Say) -> Result<(), Self::Error> {
-        let mut result = Ok(());
-        self.step(now, |quic| {
-            let first_id = quic.generator.next_u64().to_be_bytes();
-            let mut config = ClientConfig::new(Arc::new(tls::client(quic.randomness)));
-            config.transport_config(transport());
-            config.initial_dst_cid_provider(Arc::new(move || ConnectionId::new(&first_id)));
-            match quic.endpoint.connect(now, config, to, "localhost") {
-                Ok((handle, connection)) => quic.add(handle, connection, Some(text)),
-                Err(error) => result = Err(error),
+impl Machine for Quic {
+    type Command = &'static str;
+    type Event = Heard;
+
+    fn handle(&mut self, input: Input<'_, &'static str>, at: Instant, out: &mut Outbox<Heard>) {
+        let now = self.base + at.since_start();
+        match (input, self.server) {
+            (Input::Command(text), Some(server)) => self.step(now, |quic| quic.connect(server, text, now)),
+            (Input::Datagram { peer, bytes, .. }, _) => {
+                self.step(now, |quic| quic.receive(inet(peer), bytes, now));
             }
-        });
-        result
-    }
-
-    fn poll_write(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
-        self.writes.pop_front()
-    }
-
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), Self::Error> {
-        self.step(now, |quic| {
-            for talk in quic.talks.values_mut() {
-                talk.connection.handle_timeout(now);
+            (Input::Timeout, _) => {
+                for _ in 0..MAX_TIMEOUTS {
+                    self.step(now, |quic| {
+                        quic.talks.values_mut().for_each(|talk| talk.connection.handle_timeout(now));
+                    });
+                    if self.timeout_at().is_none_or(|due_at| due_at > at) {
+                        break;
+                    }
+                }
             }
-        });
-        Ok(())
+            _ => {}
+        }
+        for (to, bytes) in self.writes.drain(..) {
+            out.send(to.into(), &bytes);
+        }
+        for heard in self.heard.drain(..) {
+            match heard {
+                Heard::Drained if self.server.is_some() => out.done(Status::Success),
+                heard => out.event(heard),
+            }
+        }
+        self.timeout_at = self.timeout_at();
     }
 
-    fn poll_timeout(&mut self) -> Option<Instant> {
-        self.talks.values_mut().filter_map(|talk| talk.connection.poll_timeout()).min()
+    fn deadline(&self) -> Option<Instant> {
+        self.timeout_at
     }
+}
+
+fn inet(peer: Peer) -> SocketAddr {
+    peer.inet().expect("an internet address")
 }

@@ -9,20 +9,13 @@ use crate::drive::DriveError;
 use crate::drive::driver::{Core, Port as _};
 use crate::drive::inbox::Inbox;
 use crate::drive::links::Link;
-use crate::drive::net::Net;
+use crate::drive::net::Packet;
 use crate::drive::sockets::Raw;
-use crate::machine::{CloseReason, Conn, ConnectError, Input, Machine, Peer, limits};
+use crate::machine::{CloseReason, Conn, ConnectError, Input, Peer, limits};
 
-impl<N: Net, F> Direct<N, F> {
+impl Direct {
     /// Tells the machine what happened on a socket, if it is something to tell; says how many inputs that made.
-    pub(super) fn translate<M: Machine>(
-        &mut self,
-        core: &mut Core<M>,
-        raw: Raw,
-    ) -> Option<Result<u32, DriveError>>
-    where
-        F: FnMut(M::Event),
-    {
+    pub(super) fn translate(&mut self, core: &mut Core<'_>, raw: Raw) -> Option<Result<u32, DriveError>> {
         let input = match raw {
             Raw::Datagrams => {
                 // The machine reads straight from the sockets' buffer, which is theirs again afterwards.
@@ -31,8 +24,8 @@ impl<N: Net, F> Direct<N, F> {
                 self.sockets.take_back_inbox(inbox);
                 return Some(fed);
             }
-            Raw::Refused => Input::Unreachable { peer: self.connected? },
-            Raw::Accepted { id, peer } => return self.accepted(core, id, peer).map(one),
+            Raw::Refused { peer, local } => Input::Unreachable { peer, local },
+            Raw::Accepted { id, peer, local } => return self.accepted(core, id, peer, local).map(one),
             Raw::Dialed { id, result } => return self.dialed(core, id, result).map(one),
             Raw::Read { id, len } => {
                 let conn = self.links.conn(id)?;
@@ -58,7 +51,7 @@ impl<N: Net, F> Direct<N, F> {
             }
             Raw::Wrote { id, len } => {
                 let conn = self.links.conn(id)?;
-                if !core.out.credit(conn, len as u32) {
+                if !core.effects().credit(conn, len as u32) {
                     return None;
                 }
                 Input::Writable { conn }
@@ -78,67 +71,65 @@ impl<N: Net, F> Direct<N, F> {
     }
 
     /// Hands in datagrams that have come together, and sends what they cause together.
-    fn feed_datagrams<M: Machine>(&mut self, core: &mut Core<M>, inbox: &Inbox) -> Result<u32, DriveError>
-    where
-        F: FnMut(M::Event),
-    {
+    fn feed_datagrams(&mut self, core: &mut Core<'_>, inbox: &Inbox) -> Result<u32, DriveError> {
         let now = self.elapsed();
-        for (peer, bytes) in inbox.datagrams() {
-            if core.done.is_some() || core.out.is_done() {
+        for Packet { local, peer, bytes } in inbox.datagrams() {
+            if core.done.is_some() || core.effects().is_done() {
                 break;
             }
             trace!(%peer, len = bytes.len(), "received");
-            core.machine.handle(Input::Datagram { peer, bytes }, now, &mut core.out);
+            core.handle(Input::Datagram { peer, local, bytes }, now);
         }
         self.settle(core, now)?;
         Ok(inbox.len() as u32)
     }
 
-    fn accepted<M: Machine>(
+    fn accepted(
         &mut self,
-        core: &mut Core<M>,
+        core: &mut Core<'_>,
         id: u32,
         peer: Peer,
-    ) -> Option<Result<(), DriveError>>
-    where
-        F: FnMut(M::Event),
-    {
-        // One that was reset meanwhile has lost its peer's address, but not its own.
-        let Ok(local) = self.sockets.accepted_local(id) else {
+        local: Option<Peer>,
+    ) -> Option<Result<(), DriveError>> {
+        // The system has to be asked only where the listener takes streams at several addresses. One that was reset
+        // meanwhile has lost its peer's address, but not its own.
+        let Ok(local) = local.map_or_else(|| self.sockets.stream_local(id), Ok) else {
             self.sockets.remove(id);
             return None;
         };
         debug!(%peer, "accepted");
-        let conn = core.out.accept(limits::SEND_BUFFER_LEN as u32);
+        let conn = core.effects().accept(limits::SEND_BUFFER_LEN as u32);
         self.links.begin(id, conn, peer, true);
         self.stream_opened(id, conn, peer);
         Some(self.feed(core, Input::Connected { conn, peer, local }))
     }
 
-    fn dialed<M: Machine>(
+    fn dialed(
         &mut self,
-        core: &mut Core<M>,
+        core: &mut Core<'_>,
         id: u32,
         result: io::Result<()>,
-    ) -> Option<Result<(), DriveError>>
-    where
-        F: FnMut(M::Event),
-    {
+    ) -> Option<Result<(), DriveError>> {
         let conn = self.links.conn(id)?;
         let peer = self.links.get_mut(conn)?.peer;
         let input = match result.and_then(|()| self.sockets.stream_local(id)) {
             Ok(local) => {
-                self.links.get_mut(conn)?.connected = true;
+                let link = self.links.get_mut(conn)?;
+                link.connected = true;
+                let is_shut = link.shut_once_connected;
                 debug!(%peer, %local, "connected");
-                core.out.connected(conn, limits::SEND_BUFFER_LEN as u32);
+                core.effects().connected(conn, limits::SEND_BUFFER_LEN as u32);
                 self.stream_opened(id, conn, peer);
+                if is_shut {
+                    self.shutdown(conn, self.elapsed());
+                }
                 Input::Connected { conn, peer, local }
             }
             Err(error) => {
                 debug!(%peer, %error, "connect failed");
                 self.sockets.remove(id);
                 self.links.forget(conn);
-                core.out.release(conn);
+                core.effects().release(conn);
                 Input::ConnectFailed { conn, peer, reason: connect_error(&error) }
             }
         };

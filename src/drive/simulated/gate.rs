@@ -3,55 +3,57 @@
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::fmt::Debug;
-use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr};
+use std::future::{pending, poll_fn};
+use std::iter;
+use std::net::IpAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::host::Simulant;
 use super::net::Turmoil;
 use super::shared::Shared;
+use crate::actor::AnyCommand;
 use crate::drive::driver::{self, Core, Port, clock};
-use crate::drive::net::Pending;
+use crate::drive::net::{Packet, Pending};
 use crate::drive::sockets::{Raw, Sockets};
 use crate::drive::{DriveError, Endpoint};
-use crate::engine::{Entry, Event, Settings, World};
+use crate::engine::{Arrival, Entry, Event, Settings, World};
 use crate::fault::{Resolved, ResolvedHost};
-use crate::host::HostId;
-use crate::machine::{Boot, BoxedMachine, Effect, Input, Machine, Peer};
+use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
+use crate::machine::{Effect, Input, Peer};
 use crate::network::{Order, Power, Segment, StreamEnd};
-use crate::scenario::{Binding, Scenario, TimedCommand};
+use crate::scenario::{Spec, Timed};
 use crate::time::Instant;
 use crate::transcript::What;
 
-/// Starts the machine of a host and drives it as long as the simulation goes on. `commands` are those of the whole run.
-pub(super) async fn drive_host<C, E>(
+/// Starts the machine of a host and drives it as long as the simulation goes on. Its sockets are bound at `any` address.
+pub(super) async fn drive_host(
     host: HostId,
-    scenario: &Scenario<C, E>,
-    commands: &[TimedCommand<C>],
+    any: IpAddr,
+    spec: &'static Spec,
     settings: &Settings,
-    shared: Rc<RefCell<Shared<E>>>,
-) -> Result<(), DriveError>
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
-    let any = |port| Peer::from((IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
-    let endpoint = match scenario.hosts()[host.index()].binding {
-        Binding::Datagram { port, .. } => {
-            Endpoint::Datagram { bind: any(port), connect: None, broadcast: true }
-        }
-        Binding::Listener { port } => Endpoint::Listener { bind: any(port) },
-        Binding::Dialer => Endpoint::Dialer,
+    shared: Rc<RefCell<Shared>>,
+) -> Result<(), DriveError> {
+    let own = &spec.hosts[host.index()];
+    let bind = |local: Peer| Peer::from((any, local.port().unwrap_or(0)));
+    let datagram =
+        |local| Endpoint::Datagram { bind: bind(wire(local)), connect: None, broadcast: any.is_ipv4() };
+    let datagrams = own.datagrams.iter().map(|socket| datagram(socket.local));
+    let listeners = own.listeners.iter().map(|local| Endpoint::listener(bind(*local)));
+    let endpoints: Vec<Endpoint> = datagrams.chain(listeners).collect();
+    let (notify, generated) = {
+        let shared = shared.borrow();
+        (Rc::clone(&shared.notifies[host.index()]), Rc::clone(&shared.generated))
     };
-    let notify = Rc::clone(&shared.borrow().notifies[host.index()]);
-    let mut port = Gate {
+    let mut driven = Simulant::new(host, spec, settings, Rc::clone(&shared));
+    let mut gate = Gate {
         host,
-        commands,
-        sockets: Sockets::open(endpoint, false).await?,
+        commands: Commands { own: &spec.commands, generated },
+        sockets: Sockets::open(&endpoints, false).await?,
         begin: clock(),
         skew: Duration::ZERO,
         stopped: false,
@@ -64,27 +66,49 @@ where
         behind: false,
         disk: Vec::new(),
     };
-    let boot = Boot { incarnation: 0, seed: settings.machine_seed(host, 0), disk: &[] };
-    let machine = scenario.hosts()[host.index()].boot(boot, settings.laws);
-    let start = Input::Start { local: scenario.peer(host) };
-    driver::drive(machine, &mut port, start, None, std::future::pending()).await.map(|_| ())
+    let start = Input::Start { local: spec.peers[host.index()] };
+    driver::drive(&mut driven, &mut gate, start, pin!(pending())).await.map(|_| ())
+}
+
+/// A datagram socket's address on turmoil. There datagrams and streams share the ports that the system gives, and those of
+/// streams are the model's; so datagram sockets have others.
+fn wire(peer: Peer) -> Peer {
+    const DOWN: u16 = 1 << 14;
+    match peer.port() {
+        Some(port @ FIRST_EPHEMERAL_PORT..) => peer.with_port(port - DOWN),
+        _ => peer,
+    }
+}
+
+/// The commands of a run: the scenario's own, then those that the seed gives.
+struct Commands {
+    own: &'static [Timed],
+    generated: Rc<[Timed]>,
+}
+
+impl Commands {
+    fn get(&self, number: u32) -> &dyn AnyCommand {
+        let index = number as usize;
+        let timed = self.own.get(index).unwrap_or_else(|| &self.generated[index - self.own.len()]);
+        &*timed.command
+    }
 }
 
 /// The port to turmoil's sockets: it lets through what the model says, when the model says.
-struct Gate<'a, C, E> {
+struct Gate {
     host: HostId,
-    commands: &'a [TimedCommand<C>],
+    commands: Commands,
     sockets: Sockets<Turmoil>,
     begin: tokio::time::Instant,
     skew: Duration,
     /// The machine has been told to stop.
     stopped: bool,
-    shared: Rc<RefCell<Shared<E>>>,
+    shared: Rc<RefCell<Shared>>,
     notify: Rc<Notify>,
     woken: Pending<()>,
     /// The socket of each end that is here.
     ids: Vec<(StreamEnd, u32)>,
-    /// Datagrams that have come through the socket, and are not due yet.
+    /// Datagrams that have come through the sockets, and are not due yet.
     datagrams: Vec<(Peer, Vec<u8>)>,
     /// Bytes of streams that have come through the sockets, by their ids.
     pipes: Vec<VecDeque<u8>>,
@@ -93,7 +117,7 @@ struct Gate<'a, C, E> {
     disk: Vec<u8>,
 }
 
-impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
+impl Gate {
     /// The moment on the simulation's clock.
     fn global_now(&self) -> Instant {
         driver::elapsed(self.begin)
@@ -114,10 +138,10 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
         match *raw {
             Raw::Datagrams => {
                 let inbox = self.sockets.lend_inbox();
-                self.datagrams.extend(inbox.datagrams().map(|(from, bytes)| (from, bytes.to_vec())));
+                self.datagrams.extend(inbox.datagrams().map(|packet| (packet.peer, packet.bytes.to_vec())));
                 self.sockets.take_back_inbox(inbox);
             }
-            Raw::Accepted { id, peer } => {
+            Raw::Accepted { id, peer, .. } => {
                 let connector = self.shared.borrow().world.network.streams.connector_at(peer);
                 if let Some(at) = connector {
                     self.name(at.other(), id);
@@ -132,7 +156,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
                 self.sockets.take_back(buffer);
             }
             // The model says what these mean, and when.
-            Raw::Refused
+            Raw::Refused { .. }
             | Raw::Dialed { .. }
             | Raw::Eof { .. }
             | Raw::Wrote { .. }
@@ -144,21 +168,23 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
     /// Whether what is due has come through the sockets; takes it from there if it has.
     fn has_come(&mut self, event: Event) -> bool {
         match event {
-            Event::Datagram { from, payload, .. } => {
+            Event::Datagram(flight) => {
                 let shared = self.shared.borrow();
-                let expected = shared.world.payloads.bytes(payload);
-                let come = |(source, bytes): &(Peer, Vec<u8>)| {
-                    HostId::at(*source) == Some(from) && bytes == expected
-                };
-                match self.datagrams.iter().position(come) {
-                    Some(index) => {
-                        self.datagrams.remove(index);
-                        true
-                    }
-                    None => false,
+                let flight = shared.world.flights.get(flight);
+                let sockets = &shared.world.spec.hosts[self.host.index()].datagrams;
+                if sockets.iter().all(|socket| socket.local != flight.to) {
+                    // Nobody takes it, on turmoil neither.
+                    return true;
                 }
+                let source = wire(flight.source);
+                // What was changed on its way is compared as it was changed.
+                let come = |(peer, bytes): &(Peer, Vec<u8>)| *peer == source && *bytes == flight.bytes;
+                let index = self.datagrams.iter().position(come);
+                index.map(|index| self.datagrams.remove(index)).is_some()
             }
-            Event::Stream(at, Segment::Data { len, .. }) => {
+            Event::Stream(place) => {
+                let (at, segment) = self.shared.borrow().world.segments.get(place);
+                let Segment::Data { len, .. } = segment else { return true };
                 let Some(pipe) = self.id_of(at).and_then(|id| self.pipes.get_mut(id as usize)) else {
                     return false;
                 };
@@ -178,7 +204,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
     }
 
     /// Opens the next thing that is due, if there is one and it has come.
-    fn next_due(&mut self, core: &mut Core<BoxedMachine<C, E>>) -> Option<Result<(), DriveError>> {
+    fn next_due(&mut self, core: &mut Core<'_>) -> Option<Result<(), DriveError>> {
         loop {
             let now = self.global_now();
             let (order, event) = {
@@ -195,7 +221,8 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
             }
             let mut shared = self.shared.borrow_mut();
             shared.inboxes[self.host.index()].pop();
-            if let Event::Fault(fault, index) = event {
+            if let Event::Fault(place) = event {
+                let (fault, index) = shared.world.network.host_fault(place);
                 if let ResolvedHost::Skew(_, ahead) = fault {
                     shared.world.network.fire(index);
                     self.skew += ahead;
@@ -211,12 +238,18 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
                 continue;
             }
             let power = if core.done.is_some() { Power::Exited } else { Power::Running };
-            let arrival = shared.world.open(order, event, power, &mut core.out);
+            let arrival = shared.world.open(order, event, power, core.effects());
             drop(shared);
             self.carry(&[]);
+            if let Some(Arrival::Command(number)) = arrival {
+                // Taken out meanwhile, for what is handed in borrows from it.
+                let commands =
+                    Commands { own: self.commands.own, generated: Rc::clone(&self.commands.generated) };
+                return Some(self.feed(core, Input::Command(commands.get(number))));
+            }
             if let Some(arrival) = arrival {
                 let bytes = std::mem::take(&mut self.shared.borrow_mut().world.inbound);
-                let fed = self.feed(core, arrival.input(&bytes, self.commands));
+                let fed = self.feed(core, arrival.input(&bytes));
                 self.shared.borrow_mut().world.inbound = bytes;
                 return Some(fed);
             }
@@ -227,34 +260,43 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Gate<'_, C, E> {
     fn carry(&mut self, written: &[u8]) {
         let shared = Rc::clone(&self.shared);
         let mut offset = 0;
-        shared.borrow_mut().distribute(|world: &World<E>, order: Order, event| match event {
-            Event::Datagram { from, port, payload, .. } if from == self.host => {
-                let datagram = (order.host().address(port), world.payloads.bytes(payload));
-                self.sockets.send(std::iter::once(datagram));
-            }
-            Event::Stream(at, Segment::Data { len, .. }) => {
-                if let Some(id) = self.id_of(at.other()) {
-                    self.sockets.write(id, &written[offset..offset + len as usize]);
-                    self.sockets.flush(id);
-                }
-                offset += len as usize;
-            }
-            Event::Stream(at, Segment::Fin) => {
-                if let Some(id) = self.id_of(at.other()) {
-                    self.sockets.shutdown(id);
-                    self.sockets.flush(id);
+        shared.borrow_mut().distribute(|world: &World<'_>, _: Order, event| match event {
+            Event::Datagram(flight) => {
+                let flight = world.flights.get(flight);
+                if flight.from == self.host {
+                    let (local, peer) = (wire(flight.source), wire(flight.to));
+                    self.sockets.send(iter::once(Packet { local, peer, bytes: &flight.bytes }));
                 }
             }
-            Event::Stream(at, Segment::Syn) => {
-                let id = self.sockets.dial(world.network.streams.address(at));
-                self.name(at.other(), id);
+            Event::Stream(place) => {
+                let (at, segment) = world.segments.get(place);
+                match segment {
+                    Segment::Data { len, .. } => {
+                        if let Some(id) = self.id_of(at.other()) {
+                            self.sockets.write(id, &written[offset..offset + len as usize]);
+                            self.sockets.flush(id);
+                        }
+                        offset += len as usize;
+                    }
+                    Segment::Fin => {
+                        if let Some(id) = self.id_of(at.other()) {
+                            self.sockets.shutdown(id);
+                            self.sockets.flush(id);
+                        }
+                    }
+                    Segment::Syn => {
+                        let id = self.sockets.dial(world.network.streams.address(at));
+                        self.name(at.other(), id);
+                    }
+                    _ => {}
+                }
             }
             _ => {}
         });
     }
 }
 
-impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>> for Gate<'_, C, E> {
+impl Port for Gate {
     fn now(&self) -> Instant {
         self.global_now() + self.skew
     }
@@ -264,7 +306,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
         driver::after(self.begin, span)
     }
 
-    fn feed(&mut self, core: &mut Core<BoxedMachine<C, E>>, input: Input<'_, C>) -> Result<(), DriveError> {
+    fn feed(&mut self, core: &mut Core<'_>, input: Input<'_, dyn AnyCommand>) -> Result<(), DriveError> {
         if core.done.is_some() {
             return Ok(());
         }
@@ -278,11 +320,16 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
                 shared.world.record(now, self.host, What::Timer);
             }
         }
-        core.machine.handle(input, local_now, &mut core.out);
+        core.handle(input, local_now);
+        self.settle(core, now)
+    }
+
+    fn settle(&mut self, core: &mut Core<'_>, now: Instant) -> Result<(), DriveError> {
         let mut disk = std::mem::take(&mut self.disk);
-        core.out.drain(|effect| {
+        let mut done = None;
+        for effect in core.effects().from(0) {
             if let Effect::Done(status) = effect {
-                core.done = Some(status);
+                done = Some(status);
             }
             let written = match effect {
                 Effect::Write { bytes, .. } => bytes.to_vec(),
@@ -293,11 +340,14 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
             shared.world.enqueue_segments();
             drop(shared);
             self.carry(&written);
-        });
+        }
         self.disk = disk;
+        core.effects().clear();
+        core.done = core.done.or(done);
+        core.tell();
         let mut shared = self.shared.borrow_mut();
         for conn in std::mem::take(&mut shared.world.unnamed) {
-            core.out.release(conn);
+            core.effects().release(conn);
         }
         if core.done.is_some() {
             shared.world.exit(now, self.host);
@@ -307,11 +357,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
         Ok(())
     }
 
-    fn poll_input(
-        &mut self,
-        core: &mut Core<BoxedMachine<C, E>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<u32, DriveError>> {
+    fn poll_input(&mut self, core: &mut Core<'_>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>> {
         loop {
             match self.sockets.poll_next(cx) {
                 Poll::Ready(Ok(raw)) => self.take_raw(&raw),
@@ -342,7 +388,7 @@ impl<C: Clone + 'static, E: PartialEq + Debug + 'static> Port<BoxedMachine<C, E>
     }
 
     /// The system of a host outlives the process: it goes on answering for it until the simulation is over.
-    async fn finish(&mut self, core: &mut Core<BoxedMachine<C, E>>) -> Result<(), DriveError> {
+    async fn finish(&mut self, core: &mut Core<'_>) -> Result<(), DriveError> {
         let mut alarm = driver::Alarm::default();
         loop {
             self.rest(None);

@@ -5,21 +5,24 @@
 //! timers of tokio, and the sockets' reading and writing.
 
 mod gate;
+mod host;
 mod net;
 mod shared;
 
 use std::cell::RefCell;
-use std::fmt::Debug;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
+use std::ptr;
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::engine::{Ended, Outcome, Settings};
 use crate::fault::{FaultKind, Resolved};
 use crate::host::HostId;
-use crate::machine::Status;
-use crate::scenario::Scenario;
-use crate::transcript::{Happened, Log, Transcript};
+use crate::lawful::Decode;
+use crate::machine::{Peer, Status};
+use crate::scenario::{HostSpec, Scenario, Spec};
+use crate::transcript::{Log, Transcript};
 use gate::drive_host;
 use shared::Shared;
 
@@ -30,32 +33,37 @@ pub const MAX_TURMOIL_HOSTS: usize = 30;
 
 /// A run on turmoil.
 #[derive(Debug)]
-pub struct Simulated<E> {
+pub struct Simulated {
     /// How it went.
     pub outcome: Outcome,
     /// What happened.
     pub log: Log,
-    /// The events.
-    pub events: Vec<Happened<E>>,
     /// For each host how its machine ended, if it did.
     pub statuses: Vec<Option<Status>>,
     /// The plan's faults that never changed anything.
     pub unfired: Vec<Resolved>,
+    names: Vec<String>,
+    /// The events of each host.
+    events: Vec<Vec<String>>,
+    decode: Option<Decode>,
 }
 
-impl<E> Simulated<E> {
+impl Simulated {
+    /// What a host has told, as transcripts show it.
+    pub fn events(&self, host: impl Into<HostId>) -> &[String] {
+        &self.events[host.into().index()]
+    }
+
     /// The transcript.
-    pub fn transcript<'a, C>(
-        &'a self,
-        scenario: &'a Scenario<C, E>,
-        names: &'a [&'a str],
-    ) -> Transcript<'a, E> {
-        scenario.transcript(names, &self.log, &self.events)
+    pub fn transcript(&self) -> Transcript<'_> {
+        let names = self.names.iter().map(String::as_str).collect();
+        Transcript::new(names, &self.log, &self.events, self.decode)
     }
 }
 
 /// Why a scenario cannot be run on turmoil.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SimulateError {
     /// Turmoil cannot do this fault as the event engine does.
     #[error("turmoil cannot have the fault '{}'; use the event engine", .0.name())]
@@ -66,33 +74,48 @@ pub enum SimulateError {
     /// Too many hosts.
     #[error("on turmoil a scenario has at most {MAX_TURMOIL_HOSTS} hosts, not {0}")]
     Hosts(usize),
+    /// A host has a Unix socket.
+    #[error("turmoil has no unix sockets, and {host} has one; use the event engine")]
+    Unix {
+        /// The host.
+        host: String,
+    },
+    /// A host has an address of its own choice.
+    #[error("turmoil gives {host} one address, and {local} is another; use the event engine")]
+    Address {
+        /// The host.
+        host: String,
+        /// The address.
+        local: Peer,
+    },
+    /// Some sockets are for IPv4, others for IPv6.
+    #[error("on turmoil all sockets are of one family, IPv4 or IPv6; use the event engine")]
+    Families,
     /// A host's driver failed.
     #[error("{0}")]
     Drive(String),
 }
 
-/// Runs a scenario on turmoil, with the same settings as in the event engine. What turmoil cannot do is refused by
-/// name: crashes, poweroffs and restarts; that a refusal is reported does not happen there.
+/// Runs a scenario on turmoil, with the same settings as in the event engine. Laws are checked, properties are not judged.
+///
+/// What turmoil cannot do is refused by name: crashes, poweroffs and restarts; Unix sockets, further addresses, two
+/// families in one scenario. That a refusal is reported does not happen there.
+///
+/// Turmoil wants hosts that borrow nothing, so a scenario that was run on it once stays in memory as long as the process.
 ///
 /// # Errors
-/// [`SimulateError`] if the plan, the latency or the number of hosts is beyond turmoil, or if a driver fails: a panic of
-/// a machine is not caught.
-pub fn simulate<C, E>(
-    scenario: &Rc<Scenario<C, E>>,
-    settings: &Settings,
-) -> Result<Simulated<E>, SimulateError>
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
-    let (latency, latencies) = settings.latencies(scenario);
+/// [`SimulateError`] if the plan, the latency, the number of hosts or their sockets are beyond turmoil, or if a driver
+/// fails: a panic of a machine is not caught.
+pub fn simulate(scenario: &Scenario, settings: &Settings) -> Result<Simulated, SimulateError> {
+    let spec = kept(scenario).spec();
+    let (latency, latencies) = settings.latencies(spec);
     let single = latencies.iter().copied().chain(settings.links.latencies());
     let latencies: Vec<Duration> = single.map(|(.., latency)| latency).chain([latency]).collect();
-    check(scenario, settings, &latencies)?;
+    check(spec, settings, &latencies)?;
+    let is_v6 = is_v6(spec)?;
     // What takes longer waits at its receiver.
     let latency = latencies.into_iter().min().unwrap_or(latency);
-    let commands: Rc<[_]> = scenario.commands_of(settings.effective_seed()).into_owned().into();
-    let shared = Rc::new(RefCell::new(Shared::new(scenario, settings, &commands)));
+    let shared = Rc::new(RefCell::new(Shared::new(spec, settings)));
     let mut sim = turmoil::Builder::new()
         .tick_duration(TICK)
         .min_message_latency(latency)
@@ -101,16 +124,16 @@ where
         .epoch(SystemTime::UNIX_EPOCH)
         .rng_seed(settings.effective_seed())
         .build();
-    for index in 0..scenario.hosts().len() as u16 {
+    for index in 0..spec.hosts.len() as u16 {
         let host = HostId(index);
-        let (scenario, settings, shared) = (Rc::clone(scenario), settings.clone(), Rc::clone(&shared));
-        let commands = Rc::clone(&commands);
-        let ip = host.address(0).inet().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |addr| addr.ip());
+        let own = if is_v6 { host.v6(0) } else { host.v4(0) };
+        let Some(ip) = own.ip() else { continue };
+        let any: IpAddr = net::any(is_v6);
+        let (settings, shared) = (settings.clone(), Rc::clone(&shared));
         sim.host(ip, move || {
-            let (scenario, settings, shared) = (Rc::clone(&scenario), settings.clone(), Rc::clone(&shared));
-            let commands = Rc::clone(&commands);
+            let (settings, shared) = (settings.clone(), Rc::clone(&shared));
             async move {
-                let driven = drive_host(host, &scenario, &commands, &settings, Rc::clone(&shared)).await;
+                let driven = drive_host(host, any, spec, &settings, Rc::clone(&shared)).await;
                 if let Err(error) = driven {
                     shared.borrow_mut().failure.get_or_insert(error.to_string());
                 }
@@ -118,20 +141,29 @@ where
             }
         });
     }
-    let max_elapsed = scenario.max_time.since_start() + TICK;
-    while !shared.borrow().is_over(scenario.max_inputs) && sim.elapsed() < max_elapsed {
+    let max_elapsed = spec.max_time.since_start() + TICK;
+    while !shared.borrow().is_over(spec.max_inputs) && sim.elapsed() < max_elapsed {
         sim.step().map_err(|error| SimulateError::Drive(error.to_string()))?;
     }
     drop(sim);
-    conclude(&mut shared.borrow_mut(), scenario)
+    conclude(&mut shared.borrow_mut(), spec)
 }
 
-fn check<C, E>(
-    scenario: &Scenario<C, E>,
-    settings: &Settings,
-    latencies: &[Duration],
-) -> Result<(), SimulateError> {
-    let hosts = scenario.hosts().len();
+/// The same scenario, for as long as the process lives.
+fn kept(scenario: &Scenario) -> &'static Scenario {
+    static KEPT: Mutex<Vec<&'static Scenario>> = Mutex::new(Vec::new());
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = kept.iter().find(|known| ptr::eq(known.spec(), scenario.spec()));
+    if let Some(known) = known {
+        return known;
+    }
+    let scenario: &'static Scenario = Box::leak(Box::new(scenario.clone()));
+    kept.push(scenario);
+    scenario
+}
+
+fn check(spec: &Spec, settings: &Settings, latencies: &[Duration]) -> Result<(), SimulateError> {
+    let hosts = spec.hosts.len();
     if hosts > MAX_TURMOIL_HOSTS {
         return Err(SimulateError::Hosts(hosts));
     }
@@ -140,23 +172,47 @@ fn check<C, E>(
     if latencies.iter().any(is_between_ticks) {
         return Err(SimulateError::Latency);
     }
-    let beyond = settings.plan.schedule.faults.iter().map(Resolved::kind);
-    match beyond
-        .into_iter()
-        .find(|kind| matches!(kind, FaultKind::Crash | FaultKind::Poweroff | FaultKind::Restart))
-    {
+    let is_beyond =
+        |kind: &FaultKind| matches!(kind, FaultKind::Crash | FaultKind::Poweroff | FaultKind::Restart);
+    match settings.plan.schedule.faults.iter().map(Resolved::kind).find(is_beyond) {
         Some(kind) => Err(SimulateError::Fault(kind)),
         None => Ok(()),
     }
 }
 
-fn conclude<C, E>(shared: &mut Shared<E>, scenario: &Scenario<C, E>) -> Result<Simulated<E>, SimulateError> {
+/// Whether the hosts have IPv6 addresses, if turmoil can do their sockets at all.
+fn is_v6(spec: &Spec) -> Result<bool, SimulateError> {
+    let mut families = Vec::new();
+    for (index, host) in (0..).zip(&spec.hosts) {
+        for local in locals(host) {
+            let name = || host.name.clone();
+            match local {
+                Peer::Unix(_) => return Err(SimulateError::Unix { host: name() }),
+                _ if HostId::at(local) != Some(HostId(index)) => {
+                    return Err(SimulateError::Address { host: name(), local });
+                }
+                _ => families.push(matches!(local, Peer::V6 { .. })),
+            }
+        }
+    }
+    match (families.contains(&false), families.contains(&true)) {
+        (true, true) => Err(SimulateError::Families),
+        (_, is_v6) => Ok(is_v6),
+    }
+}
+
+/// The addresses of a host's sockets.
+fn locals(host: &HostSpec) -> impl Iterator<Item = Peer> {
+    host.datagrams.iter().map(|socket| socket.local).chain(host.listeners.iter().copied())
+}
+
+fn conclude(shared: &mut Shared, spec: &Spec) -> Result<Simulated, SimulateError> {
     if let Some(failure) = shared.failure.take() {
         return Err(SimulateError::Drive(failure));
     }
     let ended = match &shared.world.violation {
         Some((_, violation)) => Ended::Broken(violation.law),
-        None if shared.inputs >= scenario.max_inputs => Ended::InputLimit,
+        None if shared.inputs >= spec.max_inputs => Ended::InputLimit,
         None if shared.is_quiet() => Ended::Quiet,
         None => Ended::TimeLimit,
     };
@@ -170,8 +226,10 @@ fn conclude<C, E>(shared: &mut Shared<E>, scenario: &Scenario<C, E>) -> Result<S
             fired: *world.network.tally(),
         },
         log: std::mem::take(&mut world.log),
-        events: std::mem::take(&mut world.events),
         statuses: std::mem::take(&mut world.statuses),
         unfired: world.network.unfired().collect(),
+        names: spec.hosts.iter().map(|host| host.name.clone()).collect(),
+        events: std::mem::take(&mut shared.events),
+        decode: spec.decode,
     })
 }

@@ -1,14 +1,14 @@
 //! Turmoil's sockets, with the polling that they lack. Unix sockets turmoil does not have.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use turmoil::net::{TcpListener, TcpStream, UdpSocket};
 
 use crate::drive::inbox::Inbox;
-use crate::drive::net::{DatagramSocket, Listen, Net, Pending, Stream};
+use crate::drive::net::{Binding, DatagramSocket, Listen, Net, Packet, Pending, Stream};
 use crate::machine::Peer;
 
 /// Turmoil's simulated network.
@@ -20,19 +20,24 @@ impl Net for Turmoil {
     type Listener = Listener;
     type Stream = TcpStream;
 
-    async fn bind(local: Peer, broadcast: bool, _shared: bool) -> io::Result<Udp> {
-        let socket = UdpSocket::bind(inet(local)?).await?;
-        socket.set_broadcast(broadcast)?;
+    async fn bind(binding: Binding) -> io::Result<Udp> {
+        let socket = UdpSocket::bind(inet(binding.local)?).await?;
+        socket.set_broadcast(binding.broadcast)?;
         Ok(Udp { socket: Rc::new(socket), readable: None })
     }
 
-    async fn listen(local: Peer, _shared: bool) -> io::Result<Listener> {
-        Ok(Listener { socket: Rc::new(TcpListener::bind(inet(local)?).await?), accepted: None })
+    async fn listen(binding: Binding) -> io::Result<Listener> {
+        Ok(Listener { socket: Rc::new(TcpListener::bind(inet(binding.local)?).await?), accepted: None })
     }
 
     fn connect(peer: Peer) -> Pending<io::Result<TcpStream>> {
         Box::pin(async move { TcpStream::connect(inet(peer)?).await })
     }
+}
+
+/// Where turmoil's sockets are bound: at any address of their host, which has one.
+pub(super) fn any(is_v6: bool) -> IpAddr {
+    if is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
 }
 
 fn inet(peer: Peer) -> io::Result<SocketAddr> {
@@ -50,7 +55,7 @@ impl DatagramSocket for Udp {
     const MAX_BATCH: usize = 1;
 
     fn local_addr(&self) -> io::Result<Peer> {
-        self.socket.local_addr().map(Peer::Inet)
+        self.socket.local_addr().map(Peer::from)
     }
 
     async fn connect(&mut self, peer: Peer) -> io::Result<()> {
@@ -58,8 +63,9 @@ impl DatagramSocket for Udp {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>> {
+        let local = self.local_addr()?;
         loop {
-            let received = inbox.poll_one(|room| match self.socket.try_recv_from(room) {
+            let received = inbox.poll_one(local, |room| match self.socket.try_recv_from(room) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
                 received => Poll::Ready(received.map(|(len, from)| (len, from.into()))),
             });
@@ -80,9 +86,9 @@ impl DatagramSocket for Udp {
     fn poll_send<'a>(
         &mut self,
         _cx: &mut Context<'_>,
-        mut datagrams: impl Iterator<Item = (Peer, &'a [u8])> + Clone,
+        mut datagrams: impl Iterator<Item = Packet<'a>> + Clone,
     ) -> Poll<io::Result<usize>> {
-        let Some((peer, bytes)) = datagrams.next() else { return Poll::Ready(Ok(0)) };
+        let Some(Packet { peer, bytes, .. }) = datagrams.next() else { return Poll::Ready(Ok(0)) };
         Poll::Ready(inet(peer).and_then(|peer| self.socket.try_send_to(bytes, peer)).map(|_| 1))
     }
 }
@@ -97,7 +103,7 @@ impl Listen for Listener {
     type Stream = TcpStream;
 
     fn local_addr(&self) -> io::Result<Peer> {
-        self.socket.local_addr().map(Peer::Inet)
+        self.socket.local_addr().map(Peer::from)
     }
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, Peer)>> {
@@ -114,7 +120,7 @@ impl Listen for Listener {
 
 impl Stream for TcpStream {
     fn local_addr(&self) -> io::Result<Peer> {
-        Self::local_addr(self).map(Peer::Inet)
+        Self::local_addr(self).map(Peer::from)
     }
 
     fn abort(self) {}

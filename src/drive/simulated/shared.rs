@@ -9,13 +9,17 @@ use crate::engine::{Entry, Event, Keep, Queue, Settings, World};
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::network::Order;
-use crate::scenario::{Scenario, TimedCommand};
+use crate::scenario::{Spec, Timed};
 use crate::time::Instant;
 use crate::transcript::What;
 
 /// What the hosts of one simulation have in common.
-pub(super) struct Shared<E> {
-    pub(super) world: World<E>,
+pub(super) struct Shared {
+    pub(super) world: World<'static>,
+    /// The commands that the seed gives.
+    pub(super) generated: Rc<[Timed]>,
+    /// What each host has told, as text.
+    pub(super) events: Vec<Vec<String>>,
     /// For each host what is on its way there.
     pub(super) inboxes: Vec<Queue>,
     /// How to tell a host that something was put into its inbox.
@@ -29,18 +33,16 @@ pub(super) struct Shared<E> {
     pub(super) failure: Option<String>,
 }
 
-impl<E> Shared<E> {
-    /// `commands` are all those of the run.
-    pub(super) fn new<C>(
-        scenario: &Scenario<C, E>,
-        settings: &Settings,
-        commands: &[TimedCommand<C>],
-    ) -> Self {
-        let hosts = scenario.hosts().len();
-        let mut world = World::default();
-        world.reset(scenario, &Settings { keep: Keep::Log, ..settings.clone() }, commands);
+impl Shared {
+    pub(super) fn new(spec: &'static Spec, settings: &Settings) -> Self {
+        let hosts = spec.hosts.len();
+        let generated: Rc<[Timed]> = spec.generate(settings.effective_seed()).into();
+        let mut world = World::new(spec);
+        world.reset(&Settings { keep: Keep::Log, ..settings.clone() }, &generated);
         let mut shared = Self {
             world,
+            generated,
+            events: vec![Vec::new(); hosts],
             inboxes: (0..hosts).map(|_| Queue::new()).collect(),
             notifies: (0..hosts).map(|_| Rc::default()).collect(),
             deadlines: vec![None; hosts],
@@ -54,33 +56,31 @@ impl<E> Shared<E> {
         for Reverse(Entry { order, event }) in std::mem::take(&mut shared.world.queue) {
             if matches!(event, Event::Calm) {
                 // What it ends the network knows, and hosts that are down there are none here.
-                if order.at() <= scenario.max_time {
+                if order.at() <= spec.max_time {
                     shared.world.record(order.at(), HostId(0), What::Calm);
                 }
                 continue;
             }
-            if let Event::Fault(fault, _) = event
-                && !matches!(fault, ResolvedHost::Stop(_))
-                && order.at() <= scenario.max_time
-            {
-                let fault = Resolved::Host { at: order.at(), fault };
-                shared.world.record(order.at(), HostId(0), What::Fault(fault));
+            if let Event::Fault(place) = event {
+                let (fault, _) = shared.world.network.host_fault(place);
+                if !matches!(fault, ResolvedHost::Stop(_)) && order.at() <= spec.max_time {
+                    let fault = Resolved::Host { at: order.at(), fault };
+                    shared.world.record(order.at(), HostId(0), What::Fault(fault));
+                }
+                if matches!(
+                    fault,
+                    ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal
+                ) {
+                    continue;
+                }
             }
-            if !matches!(
-                event,
-                Event::Fault(
-                    ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal,
-                    _
-                )
-            ) {
-                shared.inboxes[order.host().index()].push(Reverse(Entry { order, event }));
-            }
+            shared.inboxes[order.host().index()].push(Reverse(Entry { order, event }));
         }
         shared
     }
 
     /// Puts what has been sent into the inboxes; `carry` sees each first.
-    pub(super) fn distribute(&mut self, mut carry: impl FnMut(&World<E>, Order, Event)) {
+    pub(super) fn distribute(&mut self, mut carry: impl FnMut(&World<'_>, Order, Event)) {
         while let Some(Reverse(Entry { order, event })) = self.world.queue.pop() {
             carry(&self.world, order, event);
             let to = order.host().index();

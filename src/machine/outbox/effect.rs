@@ -119,7 +119,7 @@ pub enum Effect<'a, E> {
 }
 
 /// An [`Effect`] as it is kept: what is large is in the outbox's lists, at these places.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Send(u32, Chunk),
     Connect(Conn, u32),

@@ -252,17 +252,51 @@ impl Effects {
         self.steps[mark..].iter().map(move |step| step.view(lists, |index| index))
     }
 
+    /// What becomes of streams, and the end: what of all that is to be done changes what may be handed in.
+    pub(crate) fn turns_from(&self, mark: usize) -> impl Iterator<Item = Effect<'_, u32>> {
+        let lists = self.lists();
+        let turns = self.steps[mark..].iter().filter(|step| {
+            matches!(step, Step::Pause(_) | Step::Resume(_) | Step::Close(_) | Step::Abort(_) | Step::Done(_))
+        });
+        turns.map(move |step| step.view(lists, |index| index))
+    }
+
+    /// How many datagrams, writes and connects are to be done from step `mark` on, and how many bytes they have.
+    pub(crate) fn weight_from(&self, mark: usize) -> (usize, usize) {
+        self.steps[mark..].iter().fold((0, 0), |(messages, bytes_len), step| match step {
+            Step::Send(_, chunk) | Step::Write(_, chunk) => (messages + 1, bytes_len + chunk.len()),
+            Step::Connect(..) => (messages + 1, bytes_len),
+            _ => (messages, bytes_len),
+        })
+    }
+
+    /// Whether all that is to be done is the same to the byte, in the same steps; `same` compares events by their places.
+    /// If not, it may still come to the same.
+    pub(crate) fn is_copy_of(&self, other: &Self, same: impl Fn(u32, u32) -> bool) -> bool {
+        let is_same = |(ours, theirs): (&Step, &Step)| match (ours, theirs) {
+            (Step::Event(ours), Step::Event(theirs)) => same(*ours, *theirs),
+            (ours, theirs) => ours == theirs,
+        };
+        self.steps.len() == other.steps.len()
+            && self.arena == other.arena
+            && self.ways == other.ways
+            && self.violations.is_empty()
+            && self.steps.iter().zip(&other.steps).all(is_same)
+    }
+
     /// How many steps there are: what comes later is at this index and beyond.
     pub(crate) const fn len(&self) -> usize {
         self.steps.len()
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
     pub(crate) const fn take_misuse(&mut self) -> Option<Misuse> {
         self.misuse.take()
+    }
+
+    /// Whether the machine has said that it is done.
+    #[cfg(feature = "net")]
+    pub(crate) const fn is_done(&self) -> bool {
+        self.done
     }
 
     /// Whether a write to a stream was short, and there has been no room since.

@@ -122,6 +122,9 @@ impl Slots {
     #[cfg(any(feature = "sim", feature = "net"))]
     pub(super) fn mirror(&mut self, other: &mut Self) -> usize {
         if let (Changes::Of(ours), Changes::Of(theirs)) = (&mut self.changes, &mut other.changes) {
+            if ours.is_empty() && theirs.is_empty() {
+                return 0;
+            }
             self.slots.resize(other.slots.len(), (0, Slot::Vacant));
             let looked = ours.len() + theirs.len();
             for index in ours.drain(..).chain(theirs.drain(..)) {

@@ -257,11 +257,6 @@ impl Streams {
         self.end(at).sent_len
     }
 
-    /// The port of an end, if it has one.
-    pub(crate) fn port(&self, at: StreamEnd) -> Option<u16> {
-        self.stream(at).addresses[usize::from(at.side)].port()
-    }
-
     /// Notes what leaves an end, if that is asked for.
     fn note_left(&mut self, at: Instant, from: StreamEnd, segment: Segment, arrives_at: Option<Instant>) {
         if self.keeps_left {

@@ -3,13 +3,7 @@ use std::{mem::take, time::Duration};
 
 const BLOCK_LEN: usize = 4;
 
-#[derive(Debug, PartialEq)]
-pub enum Event {
-    Sent(String),
-    Received(String),
-}
-
-/// Sends the file that it is commanded to, block by block. One that is not full is the last.
+/// Sends the file that it is commanded to, block by block, and tells of it. One that is not full is the last.
 pub struct Sender {
     receiver: Peer,
     file: String,
@@ -20,16 +14,16 @@ pub struct Sender {
 
 impl Machine for Sender {
     type Command = String;
-    type Event = Event;
+    type Event = String;
 
-    fn handle(&mut self, input: Input<'_, String>, now: Instant, out: &mut Outbox<Event>) {
+    fn handle(&mut self, input: Input<'_, String>, now: Instant, out: &mut Outbox<String>) {
         match (input, self.retry_at) {
             (Input::Command(file), None) => {
-                (self.file, self.acked_len) = (file, 0);
+                (self.file, self.acked_len) = (file.clone(), 0);
                 self.send(now, out);
             }
             (Input::Datagram { .. }, Some(_)) => self.acked(now, out),
-            (Input::Timeout, Some(retry_at)) if retry_at <= now => self.send(now, out),
+            (Input::Timeout, _) => self.send(now, out),
             _ => {}
         }
     }
@@ -48,23 +42,23 @@ impl Sender {
         self.file.as_bytes()[self.acked_len..].chunks(BLOCK_LEN).next().unwrap_or_default()
     }
 
-    fn send(&mut self, now: Instant, out: &mut Outbox<Event>) {
+    fn send(&mut self, now: Instant, out: &mut Outbox<String>) {
         out.send(self.receiver, &[&[self.number], self.block()].concat());
         self.retry_at = Some(now + Duration::from_millis(100));
     }
 
-    fn acked(&mut self, now: Instant, out: &mut Outbox<Event>) {
+    fn acked(&mut self, now: Instant, out: &mut Outbox<String>) {
         let block_len = self.block().len();
         (self.acked_len, self.number) = (self.acked_len + block_len, self.number.wrapping_add(1));
         if block_len == BLOCK_LEN {
             return self.send(now, out);
         }
         self.retry_at = None;
-        out.event(Event::Sent(take(&mut self.file)));
+        out.event(take(&mut self.file));
     }
 }
 
-/// Takes each block once, and acknowledges it as often as it comes.
+/// Takes each block once, acknowledges it as often as it comes, and tells of each file.
 #[derive(Default)]
 pub struct Receiver {
     file: Vec<u8>,
@@ -72,22 +66,18 @@ pub struct Receiver {
 }
 
 impl Machine for Receiver {
-    type Command = String;
-    type Event = Event;
+    type Command = ();
+    type Event = String;
 
-    fn handle(&mut self, input: Input<'_, String>, _now: Instant, out: &mut Outbox<Event>) {
-        let Input::Datagram { peer, bytes: [number, block @ ..] } = input else { return };
-        out.send(peer, &[*number]);
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<String>) {
+        let Input::Datagram { bytes: [number, block @ ..], .. } = input else { return };
+        out.reply(&[*number]);
         if *number == self.number {
             self.number = self.number.wrapping_add(1);
             self.file.extend(block);
             if block.len() < BLOCK_LEN {
-                out.event(Event::Received(String::from_utf8_lossy(&take(&mut self.file)).into_owned()));
+                out.event(String::from_utf8_lossy(&take(&mut self.file)).into_owned());
             }
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }

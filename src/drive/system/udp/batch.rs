@@ -1,21 +1,29 @@
 //! Several datagrams by one system call: recvmmsg(2) and sendmmsg(2).
 //!
-//! Two crates bind the two calls: the one lacks the first, and tells the result of the second by reading addresses that
-//! nobody wrote.
+//! Two crates bind the two calls. The one cannot receive; the other tells the result of sending by reading addresses
+//! that only receiving writes, so it sends only what needs an address of its own to be sent from, by headers with which
+//! something was received before.
 
 use std::array;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 use std::os::fd::AsRawFd as _;
+use std::time::Duration;
 
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
+use nix::cmsg_space;
+use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg,
+    sendmmsg as sendmmsg_from, setsockopt, sockopt,
+};
 use rustix::net::addr::SocketAddrArg as _;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
+use socket2::Socket;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use crate::drive::inbox::Inbox;
-use crate::machine::limits;
+use crate::drive::inbox::{Came, Inbox};
+use crate::machine::{Peer, limits};
 
 /// How many datagrams one call receives or sends at most: as many as a machine gets between two looks at its deadline.
 pub(in crate::drive::system) const MAX_BATCH: usize = limits::MAX_INPUTS_PER_LOOK as usize;
@@ -25,31 +33,53 @@ pub(in crate::drive::system) const MAX_BATCH: usize = limits::MAX_INPUTS_PER_LOO
 const MIN_BATCH: usize = 2;
 
 /// What the calls need that is used again.
-pub(in crate::drive::system) struct Batch {
+pub(super) struct Batch {
     headers: MultiHeaders<SockaddrStorage>,
     /// How many datagrams the next call asks for: twice as many as came last.
     wanted: usize,
     addrs: Vec<SocketAddrAny>,
+    /// For a socket that has several addresses.
+    from: Option<From>,
 }
 
-impl Default for Batch {
-    fn default() -> Self {
-        let headers = MultiHeaders::preallocate(MAX_BATCH, None);
-        Self { headers, wanted: MIN_BATCH, addrs: Vec::with_capacity(MAX_BATCH) }
-    }
+/// What sending from one of several addresses needs.
+struct From {
+    headers: MultiHeaders<SockaddrStorage>,
+    /// How many of the headers can be used.
+    count: usize,
+    addrs: Vec<Option<SockaddrStorage>>,
 }
 
 impl Batch {
-    /// Receives what has come. True if that was all.
-    pub(super) fn recv(&mut self, socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<bool> {
+    /// For a socket that is about to be bound. One of a wildcard address tells of each datagram where it came to, and is
+    /// told where each leaves.
+    pub(super) fn new(socket: &Socket, local: SocketAddr) -> io::Result<Self> {
+        let mut from = None;
+        let mut control = None;
+        if local.ip().is_unspecified() {
+            tell_addresses(socket, local.ip())?;
+            control = Some(space(local.ip()));
+            from = Some(From::new(local.ip())?);
+        }
+        let headers = MultiHeaders::preallocate(MAX_BATCH, control);
+        Ok(Self { headers, wanted: MIN_BATCH, addrs: Vec::with_capacity(MAX_BATCH), from })
+    }
+
+    /// Receives what has come to a socket that is bound there. True if that was all.
+    pub(super) fn recv(&mut self, socket: &UdpSocket, bound: Peer, inbox: &mut Inbox) -> io::Result<bool> {
         let (mut rooms, came) = inbox.rooms();
         let mut slices: [_; MAX_BATCH] =
             array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
         let slices = &mut slices[..self.wanted];
         let headers = &mut self.headers;
+        let is_any = self.from.is_some();
         socket.try_io(Interest::READABLE, || {
             let received = recvmmsg(socket.as_raw_fd(), headers, slices, MsgFlags::empty(), None)?;
-            came.extend(received.map(|datagram| (addr(datagram.address).into(), datagram.bytes)));
+            came.extend(received.map(|datagram| {
+                let came_to = if is_any { came_to(&datagram, bound) } else { None };
+                let peer = addr(datagram.address).into();
+                Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes }
+            }));
             Ok(())
         })?;
         let is_all = came.len() < self.wanted;
@@ -57,12 +87,17 @@ impl Batch {
         Ok(is_all)
     }
 
-    /// Sends the first of these datagrams, and as many more as one call takes; says how many.
+    /// Sends the first of these datagrams, and as many more as one call takes, from this one of the socket's addresses if
+    /// it is to be chosen; says how many.
     pub(super) fn send<'a>(
         &mut self,
         socket: &UdpSocket,
+        source: Option<Peer>,
         mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
     ) -> io::Result<usize> {
+        if let (Some(source), Some(from)) = (source, &mut self.from) {
+            return from.send(socket, source, datagrams);
+        }
         let Some(first) = datagrams.next() else { return Ok(0) };
         let Some(second) = datagrams.next() else { return socket.try_send_to(first.1, first.0).map(|_| 1) };
         let mut slices = [[IoSlice::new(&[])]; MAX_BATCH];
@@ -83,6 +118,107 @@ impl Batch {
         let headers = &mut headers[..self.addrs.len()];
         socket.try_io(Interest::WRITABLE, || Ok(sendmmsg(socket, headers, SendFlags::empty())?))
     }
+}
+
+impl From {
+    /// Receives something with each header, so that its address is written and its control message has its length.
+    fn new(family: IpAddr) -> io::Result<Self> {
+        /// Far longer than the loopback takes.
+        const PATIENCE: Duration = Duration::from_secs(1);
+        let loopback: IpAddr = match family {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        let socket = Socket::from(StdSocket::bind((loopback, 0))?);
+        tell_addresses(&socket, family)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        let local = socket.local_addr()?;
+        for _ in 0..MAX_BATCH {
+            socket.send_to(&[], &local)?;
+        }
+        let mut headers = MultiHeaders::preallocate(MAX_BATCH, Some(space(family)));
+        let mut slices: [_; MAX_BATCH] = array::from_fn(|_| [IoSliceMut::new(&mut [])]);
+        let received = recvmmsg::<_, SockaddrStorage, _>(
+            socket.as_raw_fd(),
+            &mut headers,
+            &mut slices,
+            MsgFlags::empty(),
+            None,
+        )?;
+        let count = received.count();
+        Ok(Self { headers, count, addrs: Vec::with_capacity(MAX_BATCH) })
+    }
+
+    fn send<'a>(
+        &mut self,
+        socket: &UdpSocket,
+        source: Peer,
+        datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
+    ) -> io::Result<usize> {
+        let mut slices = [[IoSlice::new(&[])]; MAX_BATCH];
+        self.addrs.clear();
+        for (slice, (addr, bytes)) in slices.iter_mut().zip(datagrams).take(self.count) {
+            *slice = [IoSlice::new(bytes)];
+            self.addrs.push(Some(addr.into()));
+        }
+        let (slices, flags) = (&slices[..self.addrs.len()], MsgFlags::empty());
+        let Self { headers, addrs, .. } = self;
+        let fd = socket.as_raw_fd();
+        socket.try_io(Interest::WRITABLE, || {
+            let sent = match source {
+                Peer::V4 { ip, .. } => {
+                    let source = in_addr { s_addr: u32::from_ne_bytes(ip.octets()) };
+                    let info =
+                        in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: source, ipi_addr: in_addr { s_addr: 0 } };
+                    let control = [ControlMessage::Ipv4PacketInfo(&info)];
+                    sendmmsg_from(fd, headers, slices, &addrs, control, flags)?.count()
+                }
+                Peer::V6 { ip, scope, .. } => {
+                    let source = in6_addr { s6_addr: ip.octets() };
+                    let info = in6_pktinfo { ipi6_addr: source, ipi6_ifindex: scope };
+                    let control = [ControlMessage::Ipv6PacketInfo(&info)];
+                    sendmmsg_from(fd, headers, slices, &addrs, control, flags)?.count()
+                }
+                Peer::Unix(_) => return Err(io::ErrorKind::InvalidInput.into()),
+            };
+            Ok(sent)
+        })
+    }
+}
+
+/// Has the system say of each datagram where it came to.
+fn tell_addresses(socket: &Socket, family: IpAddr) -> io::Result<()> {
+    match family {
+        IpAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+        IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    }
+    Ok(())
+}
+
+/// Room for what it says, and no more: what is behind it would be taken for another message when it is sent.
+fn space(family: IpAddr) -> Vec<u8> {
+    match family {
+        IpAddr::V4(_) => cmsg_space!(in_pktinfo),
+        IpAddr::V6(_) => cmsg_space!(in6_pktinfo),
+    }
+}
+
+/// Which of the socket's addresses a datagram came to. One that went to many came to none in particular that could answer
+/// it, but over IPv4 the system names one.
+fn came_to(datagram: &RecvMsg<'_, '_, SockaddrStorage>, bound: Peer) -> Option<Peer> {
+    let port = bound.port()?;
+    datagram.cmsgs().ok()?.find_map(|message| match message {
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            let ip = Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes());
+            (!ip.is_unspecified()).then_some(Peer::V4 { ip, port })
+        }
+        ControlMessageOwned::Ipv6PacketInfo(info) => {
+            let ip = Ipv6Addr::from(info.ipi6_addr.s6_addr);
+            let scope = if ip.is_unicast_link_local() { info.ipi6_ifindex } else { 0 };
+            (!ip.is_multicast()).then_some(Peer::V6 { ip, scope, port })
+        }
+        _ => None,
+    })
 }
 
 /// A peer's address. An internet socket has no others.

@@ -1,26 +1,34 @@
-//! One datagram by each system call, where the system has no calls for several.
+//! One datagram by each system call, where the system has no calls for several. Where a socket has several addresses,
+//! it is not known here which one a datagram came to, and the system chooses from which one it leaves.
 
 use std::io;
 use std::net::SocketAddr;
 
+use socket2::Socket;
 use tokio::net::UdpSocket;
 
-use crate::drive::inbox::Inbox;
+use crate::drive::inbox::{Came, Inbox};
+use crate::machine::Peer;
 
 /// How many datagrams one call receives or sends at most.
 pub(in crate::drive::system) const MAX_BATCH: usize = 1;
 
 /// Nothing has to be kept from call to call.
-#[derive(Default)]
-pub(in crate::drive::system) struct Batch;
+pub(super) struct Batch;
 
 impl Batch {
+    /// For a socket that is about to be bound.
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere there is something that may fail")]
+    pub(super) fn new(_: &Socket, _: SocketAddr) -> io::Result<Self> {
+        Ok(Self)
+    }
+
     /// Receives one datagram. False, for there may be more.
     #[expect(clippy::unused_self, reason = "elsewhere there is something to use again")]
-    pub(super) fn recv(&mut self, socket: &UdpSocket, inbox: &mut Inbox) -> io::Result<bool> {
+    pub(super) fn recv(&mut self, socket: &UdpSocket, bound: Peer, inbox: &mut Inbox) -> io::Result<bool> {
         let (mut rooms, came) = inbox.rooms();
         let (len, from) = socket.try_recv_from(rooms.next().unwrap_or_default())?;
-        came.push((from.into(), len));
+        came.push(Came { peer: from.into(), local: bound, len });
         Ok(false)
     }
 
@@ -29,6 +37,7 @@ impl Batch {
     pub(super) fn send<'a>(
         &mut self,
         socket: &UdpSocket,
+        _: Option<Peer>,
         mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
     ) -> io::Result<usize> {
         let Some((peer, bytes)) = datagrams.next() else { return Ok(0) };
