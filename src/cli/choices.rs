@@ -98,13 +98,7 @@ pub(super) fn add(command: Command, program: &Program) -> Command {
         commands.contains(&command.get_name()) && program.takes(option)
     };
     let added: Vec<Arg> = all.get_arguments().filter(own).cloned().collect();
-    let bugs = added.iter().any(|arg| arg.get_long() == Some("bug"));
-    let command = command.args(added);
-    if bugs {
-        command.mut_arg("bug", |arg| arg.value_parser(value::text(program.bugs())).hide_possible_values(true))
-    } else {
-        command
-    }
+    command.args(added)
 }
 
 /// Whether an option of this name is one of these.

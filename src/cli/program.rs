@@ -58,7 +58,7 @@ impl Program {
     }
 
     /// The names of all bugs, each once.
-    pub(super) fn bugs(&self) -> Vec<&'static str> {
+    fn bugs(&self) -> Vec<&'static str> {
         let bugs = self.apps.iter().flat_map(App::bugs).map(|bug| bug.name);
         bugs.collect::<BTreeSet<_>>().into_iter().collect()
     }
@@ -109,14 +109,13 @@ impl Program {
         }
         let command = Manual::augment_subcommands(command);
         let command = self.adapted(command);
+        // In place: an argument that is changed by its name goes to the end.
         command.mut_subcommands(|command| {
-            let command = self.adapted(choices::add(command, self));
-            if command.get_arguments().any(|arg| arg.get_id() == "system") {
-                let names = value::text(self.names());
-                command.mut_arg("system", |arg| arg.value_parser(names).hide_possible_values(true))
-            } else {
-                command
-            }
+            self.adapted(choices::add(command, self)).mut_args(|arg| match arg.get_id().as_str() {
+                "system" => arg.value_parser(value::text(self.names())).hide_possible_values(true),
+                "bug" => arg.value_parser(value::text(self.bugs())).hide_possible_values(true),
+                _ => arg,
+            })
         })
     }
 
