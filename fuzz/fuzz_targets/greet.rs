@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::greet::Greet;
+use lossproof_fuzz::{systems, targets};
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<Greet>(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| systems::holds(&targets::GREET, input));

@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::hello_tcp::HelloTcp;
+use lossproof_fuzz::{systems, targets};
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<HelloTcp>(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| systems::holds(&targets::HELLO_TCP, input));

@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::hello_udp::HelloUdp;
+use lossproof_fuzz::{systems, targets};
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<HelloUdp>(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| systems::holds(&targets::HELLO_UDP, input));

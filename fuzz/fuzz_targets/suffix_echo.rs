@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::suffix_echo::SuffixEcho;
+use lossproof_fuzz::{systems, targets};
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<SuffixEcho>(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| systems::holds(&targets::SUFFIX_ECHO, input));

@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::tcp_sixteen::TcpSixteen;
+use lossproof_fuzz::{systems, targets};
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<TcpSixteen>(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| systems::holds(&targets::TCP_SIXTEEN, input));

@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::udp_chat::UdpChat;
+use lossproof_fuzz::{systems, targets};
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<UdpChat>(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| systems::holds(&targets::UDP_CHAT, input));

@@ -1,5 +1,5 @@
 #![no_main]
 
-use lossproof::systems::udp_remote::UdpRemote;
+use lossproof_fuzz::{systems, targets};
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| lossproof_fuzz::systems::holds::<UdpRemote>(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| systems::holds(&targets::UDP_REMOTE, input));

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lossproof::machine::Effect;
-use lossproof::systems::udp_chat::{Client, EXPIRY, Event, MAX_TOLD_LEN, PING_EVERY, Server};
-use lossproof::{Input, Instant, Machine, Outbox, Peer};
+use lossproof::machine::{Effect, Outlet};
+use lossproof::systems::udp_chat::{Client, ClientEvent, EXPIRY, MAX_TOLD_LEN, PING_EVERY, Server};
+use lossproof::{Input, Instant, Machine, Peer};
 
 /// How many datagrams an input has at most.
 const MAX_DATAGRAMS: usize = 64;
@@ -25,9 +25,9 @@ pub fn chat_datagram(input: &[u8]) {
     let to_speaker = *kind != b'o';
     let sources = [1, 2, 3, 4].map(peer);
     let mut server = Server::new(EXPIRY, to_speaker);
-    let mut out = Outbox::default();
+    let mut out = Outlet::new();
     let mut now = Instant::START;
-    server.handle(Input::Start { local: peer(9) }, now, &mut out);
+    out.feed(&mut server, Input::Start { local: peer(9) }, now);
     out.drain(|_| ());
 
     // When each member has pinged last.
@@ -37,7 +37,7 @@ pub fn chat_datagram(input: &[u8]) {
         let speaker = sources[usize::from(from & 3)];
         now += WAITS[usize::from(from >> 2 & 3)];
         while server.deadline().is_some_and(|due_at| due_at <= now) {
-            server.handle(Input::Timeout, now, &mut out);
+            out.feed(&mut server, Input::Timeout, now);
         }
         out.drain(|effect| assert!(matches!(effect, Effect::Event(_)), "who expires is told nothing"));
         members.retain(|_, pinged_at| now.since(*pinged_at) <= EXPIRY);
@@ -57,10 +57,10 @@ pub fn chat_datagram(input: &[u8]) {
             }
         }
 
-        server.handle(Input::Datagram { peer: speaker, bytes }, now, &mut out);
+        out.feed(&mut server, Input::Datagram { peer: speaker, local: peer(9), bytes }, now);
         let mut told = Vec::new();
         out.drain(|effect| match effect {
-            Effect::Send { peer, bytes } => told.push((peer, bytes.to_vec())),
+            Effect::Send { peer, bytes, .. } => told.push((peer, bytes.to_vec())),
             Effect::Event(_) => {}
             effect => panic!("the server does something else: {effect:?}"),
         });
@@ -76,14 +76,14 @@ pub fn chat_datagram(input: &[u8]) {
 /// A client hears this from its server, and not from elsewhere.
 fn hears(text: &[u8]) {
     let mut client = Client::new(peer(9), PING_EVERY);
-    let mut out: Outbox<Event> = Outbox::default();
-    client.handle(Input::Start { local: peer(1) }, Instant::START, &mut out);
+    let mut out = Outlet::new();
+    out.feed(&mut client, Input::Start { local: peer(1) }, Instant::START);
     for from in [peer(8), peer(9)] {
         out.drain(|_| ());
-        client.handle(Input::Datagram { peer: from, bytes: text }, Instant::START, &mut out);
+        out.feed(&mut client, Input::Datagram { peer: from, local: peer(1), bytes: text }, Instant::START);
         let mut heard = Vec::new();
         out.drain(|effect| heard.push(format!("{effect:?}")));
-        let expected: Effect<'_, Event> = Effect::Event(Event::Heard(text.to_vec()));
+        let expected = Effect::Event(ClientEvent::Heard(text.to_vec()));
         let expected = if from == peer(9) { vec![format!("{expected:?}")] } else { Vec::new() };
         assert_eq!(heard, expected, "from {from}");
     }

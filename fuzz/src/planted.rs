@@ -2,7 +2,10 @@
 
 use std::cell::Cell;
 
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::{Net, specimens};
+
+use super::systems::Trial;
 
 /// The variable with the name of a bug, of those that `lossproof list --bugs` tells.
 const BUG: &str = "LOSSPROOF_BUG";
@@ -17,12 +20,10 @@ pub fn choose(bug: Option<&'static str>) {
     CHOSEN.set(bug);
 }
 
-/// Chooses the bug that is asked for; says whether the system is to be run: if a bug is asked for, only one that has it
-/// is.
-pub(super) fn plant<S: System>(options: &mut Options) -> bool {
-    let Some(name) = CHOSEN.get() else { return true };
-    let Some(bug) = S::ABOUT.bugs.iter().find(|bug| bug.name == name) else { return false };
-    options.bug = Some(bug.name);
-    options.ids |= bug.ids;
-    true
+/// The system with the bug that is asked for. If one is, only a system that has it is to be run.
+pub(super) fn planted(trial: &Trial, options: &Options) -> Option<Net> {
+    match CHOSEN.get() {
+        None => Some((trial.net)(options)),
+        Some(bug) => Some(specimens::find(trial.about.name, bug)?.net(options)),
+    }
 }

@@ -65,7 +65,7 @@ impl<C, E> Puppet<C, E> {
                 }
                 Step::Open if self.server.is_none() || self.is_stream => {
                     if let Some(server) = self.server {
-                        out.connect(server);
+                        let _its_name_comes_with_it = out.connect(server);
                     }
                     self.state = State::Opening;
                     return;
@@ -91,9 +91,7 @@ impl<C, E> Puppet<C, E> {
         let end = &mut self.ends[index];
         match step {
             // What does not fit is not said.
-            Step::Say(bytes) if end.can_write => {
-                out.write(end.conn, bytes);
-            }
+            Step::Say(bytes) if end.can_write => _ = out.write(end.conn, bytes),
             Step::Shutdown if end.can_write => {
                 out.shutdown(end.conn);
                 end.can_write = false;
@@ -107,7 +105,7 @@ impl<C, E> Puppet<C, E> {
     }
 }
 
-impl<C: Clone, E: PartialEq + Debug> Machine for Puppet<C, E> {
+impl<C: 'static, E: PartialEq + Debug + 'static> Machine for Puppet<C, E> {
     type Command = C;
     type Event = E;
 
@@ -115,7 +113,7 @@ impl<C: Clone, E: PartialEq + Debug> Machine for Puppet<C, E> {
         match input {
             // In the place of the server the first call begins the script.
             Input::Start { .. } if self.server.is_some() => self.go_on(now, out),
-            Input::Timeout if self.deadline().is_some_and(|due_at| due_at <= now) => self.go_on(now, out),
+            Input::Timeout => self.go_on(now, out),
             Input::Connected { conn, .. } => {
                 self.ends.push(End { conn, can_write: true });
                 self.turned_to = self.ends.len() - 1;

@@ -7,10 +7,10 @@ use lossproof::Instant;
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::fault::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, Profile, StreamFault};
-use lossproof::systems::{Kind, Options, SERVER, Transport};
+use lossproof::systems::{Kind, Options, Transport};
 
-use super::planted::plant;
-use super::systems::Trial;
+use super::planted::planted;
+use super::systems::{Trial, without};
 use super::targets::SYSTEMS;
 
 /// How many faults a plan has at most.
@@ -24,13 +24,12 @@ const RECORD_LEN: usize = 6;
 /// fuzzer's coverage guides is the schedule itself: inputs of which the system does something new are kept and changed.
 pub fn schedule(input: &[u8]) {
     let Some(([system, options], faults)) = input.split_first_chunk() else { return };
-    let known = &SYSTEMS[usize::from(*system) % SYSTEMS.len()];
-    (known.run)(*options, faults);
+    run(SYSTEMS[usize::from(*system) % SYSTEMS.len()], *options, faults);
 }
 
 /// Runs one system with the plan that the bytes are.
-pub(super) fn run<S: Trial>(options: u8, records: &[u8]) {
-    let mut options = Options {
+fn run(trial: &Trial, options: u8, records: &[u8]) {
+    let options = Options {
         ids: options & 1 != 0,
         datagram: options & 2 != 0,
         kind: if options & 4 != 0 { Kind::Sync } else { Options::default().kind },
@@ -39,22 +38,20 @@ pub(super) fn run<S: Trial>(options: u8, records: &[u8]) {
         bytes: 4096,
         ..Options::default()
     };
-    if !plant::<S>(&mut options) {
-        return;
-    }
-    let scenario = S::scenario(&options);
-    let mut properties = S::properties(&options);
-    let names = scenario.names();
-    let plan = plan(records, &names, S::ABOUT.transport_with(&options));
+    let Some(net) = planted(trial, &options) else { return };
+    // It tells the names, but an exemption depends on the plan.
+    let mut scenario = without(net, &[]);
+    let plan = plan(records, &scenario.names(), trial.about.transport_with(&options));
     let is_change = |fault: &Fault| matches!(fault.kind(), FaultKind::Flip | FaultKind::Truncate);
     if plan.faults().iter().any(is_change) {
-        properties.retain(|property| !S::NOT_WITH_CHANGED_BYTES.contains(&property.name.as_str()));
+        let Some(net) = planted(trial, &options) else { return };
+        scenario = without(net, trial.not_with_changed_bytes);
     }
-    let prepared = Prepared::new(&plan, &names).expect("the plan is of these hosts");
-    let mut search = Search::new(&scenario, &properties, prepared, Profile::default(), 0);
+    let prepared = Prepared::new(&plan, &scenario).expect("the plan is of these hosts");
+    let mut search = Search::new(&scenario, prepared, Profile::default(), 0);
     if let Err(broken) = search.once(0) {
-        let transcript = search.engine().transcript(&scenario, &names);
-        panic!("{} {options:?}\n{broken}\n{plan}\n{transcript}", S::ABOUT.name);
+        let transcript = search.engine().transcript();
+        panic!("{} {options:?}\n{broken}\n{plan}\n{transcript}", trial.about.name);
     }
 }
 
@@ -85,7 +82,7 @@ fn fault(
     let host = || names[first].to_owned();
     // A client that is switched off does not end in time, and one that starts again asks again: the properties are about
     // one life of a client, so only the server has several.
-    let server = || names[SERVER.index()].to_owned();
+    let server = || names[0].to_owned();
     let flow = Flow::new(names[first], names[second]);
     let number = u16::from_be_bytes([high, low]);
     let amount = u16::from_be_bytes([more, most]);

@@ -1,7 +1,7 @@
 //! Transcripts as JSON and as text.
 
 use lossproof::engine::{Engine, Settings};
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
+use lossproof::{Host, Input, Instant, Machine, Net, Outbox, Peer, Scenario, Status};
 use serde_json::Value;
 
 use super::cut::cut;
@@ -19,9 +19,7 @@ impl Machine for Source {
 
     fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<String>) {
         match input {
-            Input::Start { .. } if self.is_stream => {
-                out.connect(self.sink);
-            }
+            Input::Start { .. } if self.is_stream => _ = out.connect(self.sink),
             Input::Start { .. } => {
                 for slice in &self.slices {
                     out.send(self.sink, slice);
@@ -30,16 +28,12 @@ impl Machine for Source {
             }
             Input::Connected { conn, .. } => {
                 for slice in &self.slices {
-                    out.write(conn, slice);
+                    let _fits_len = out.write(conn, slice);
                 }
                 out.close(conn);
             }
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 
@@ -59,10 +53,6 @@ impl Machine for Sink {
             _ => {}
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
 /// Each record of a run is one line of valid JSON and one of text, whatever was sent; the bytes, their lengths and
@@ -72,12 +62,11 @@ pub fn transcript_json(input: &[u8]) {
     let Some((kind, rest)) = input.split_first() else { return };
     let is_stream = *kind == b's';
     let slices: Vec<Vec<u8>> = cut(rest).slices.into_iter().map(<[u8]>::to_vec).collect();
-    let scenario = scenario(&slices, is_stream);
-    let mut engine = Engine::default();
-    let settings = Settings { laws: None, ..Settings::default() };
-    engine.run(&scenario, &settings);
+    let (scenario, sink) = scenario(&slices, is_stream);
+    let mut engine = Engine::new(&scenario);
+    engine.run(&Settings { laws: None, ..Settings::default() });
     let names = scenario.names();
-    let transcript = engine.transcript(&scenario, &names);
+    let transcript = engine.transcript();
 
     let json = transcript.json_lines();
     let lines: Vec<Value> =
@@ -106,19 +95,20 @@ pub fn transcript_json(input: &[u8]) {
             expected += if is_stream { payload(line).len() } else { 1 };
         }
     }
-    let events = engine.events().iter().map(|happened| format!("{:?}", happened.event));
+    let run = engine.view();
+    let events = run.events(sink).iter().map(|event| format!("{event:?}"));
     assert!(lines_of(&lines, "event").map(|line| line["text"].as_str().unwrap().to_owned()).eq(events));
 }
 
-fn scenario(slices: &[Vec<u8>], is_stream: bool) -> Scenario<(), String> {
-    let mut scenario = Scenario::new("transcript");
-    let datagram = |port| Binding::Datagram { port, connect: None };
-    let [at_sink, at_source] =
-        if is_stream { [Binding::Listener { port: 7 }, Binding::Dialer] } else { [datagram(7), datagram(8)] };
-    let sink = scenario.host("sink", at_sink, |_| Box::new(Sink));
-    let (sink, slices) = (scenario.peer(sink), slices.to_vec());
-    scenario.host("source", at_source, move |_| Box::new(Source { sink, slices: slices.clone(), is_stream }));
-    scenario
+fn scenario(slices: &[Vec<u8>], is_stream: bool) -> (Scenario, Host<Sink>) {
+    let net = Net::new("transcript");
+    let sink = net.host("sink");
+    let sink = if is_stream { sink.listen(7) } else { sink.udp(7) }.machine(|_| Sink);
+    let source = net.host("source");
+    let source = if is_stream { source } else { source.udp(8) };
+    let slices = slices.to_vec();
+    source.machine(move |boot| Source { sink: boot.peer(sink), slices: slices.clone(), is_stream });
+    (net.into(), sink)
 }
 
 fn lines_of<'a>(lines: &'a [Value], what: &'a str) -> impl Iterator<Item = &'a Value> {

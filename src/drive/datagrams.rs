@@ -127,15 +127,10 @@ impl<D: DatagramSocket> Datagrams<D> {
     }
 
     /// Sends what waits, then receives into the inbox: [`Raw::Datagrams`] says that something is there.
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        inbox: &mut Inbox,
-    ) -> Poll<Result<Raw, DriveError>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<Result<Raw, DriveError>> {
         if !self.unsent.is_empty() {
             let mut unsent = mem::take(&mut self.unsent);
-            let mut left =
-                unsent.iter().map(|&(local, peer, ref bytes)| Packet { local, peer, bytes });
+            let mut left = unsent.iter().map(|&(local, peer, ref bytes)| Packet { local, peer, bytes });
             let _ = self.offer(cx, &mut left);
             let sent = unsent.len() - left.len();
             unsent.drain(..sent);

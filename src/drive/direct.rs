@@ -152,7 +152,12 @@ impl Direct {
 
     /// Does all of what the machine has put out, in order but for its datagrams: what lies between two saves goes in as
     /// few calls as the system allows. What is written to streams waits for [`Port::rest`], when more may have gathered.
-    fn carry_out(&mut self, effects: &Effects, now: Instant, settled: &mut Settled) -> Result<(), DriveError> {
+    fn carry_out(
+        &mut self,
+        effects: &Effects,
+        now: Instant,
+        settled: &mut Settled,
+    ) -> Result<(), DriveError> {
         let is_save = |effect| matches!(effect, Effect::Save { .. });
         let mut begin = 0;
         loop {

@@ -7,8 +7,10 @@ mod arrival;
 mod deadlock;
 mod fingerprint;
 mod judge;
+mod left;
 mod queue;
 mod run;
+mod stepped;
 mod world;
 
 use std::any::Any;
@@ -17,23 +19,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::actor::Shown;
-use crate::fault::{FaultPlan, Links, Profile, Resolved, StreamFault, UnknownHost};
+use crate::fault::{FaultPlan, Links, Profile, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::{Checked, Rigour, TWIN_SHIFT};
-use crate::machine::{Law, Status, Violation};
-use crate::network::{Order, Power, Schedule, Trail};
-use crate::scenario::{Reads, Scenario, Slot, Spec, Timed};
+use crate::machine::{Law, Peer};
+use crate::network::{Order, Power, Schedule};
+use crate::scenario::{HostSpec, Reads, Scenario, Slot, Spec, Timed};
 use crate::seed::mix;
 use crate::time::Instant;
-use crate::transcript::{EventTexts, Log, Record, Transcript};
 
 pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
-pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
-pub(crate) use judge::{Broken, Doing, Watch};
 #[cfg(feature = "turmoil")]
 pub(crate) use arrival::Arrival;
+pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
+pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use world::World;
 
@@ -246,7 +246,7 @@ pub struct Engine<'s> {
     scenario: &'s Scenario,
     slots: Vec<Slot<'s>>,
     /// The addresses of each host's datagram sockets.
-    sockets: Vec<Vec<crate::machine::Peer>>,
+    sockets: Vec<Vec<Peer>>,
     hosts: Vec<State>,
     world: World<'s>,
     /// The commands of this run that were generated.
@@ -290,13 +290,12 @@ impl<'s> Engine<'s> {
     /// An engine for a scenario. It has run nothing so far.
     pub fn new(scenario: &'s Scenario) -> Self {
         let spec = scenario.spec();
-        let slot = |host: &'s crate::scenario::HostSpec| {
+        let slot = |host: &'s HostSpec| {
             let kind = host.kind.as_ref().expect("every host of a scenario has something to run");
             let actor = Checked::new(kind.spawn(), kind.spawn(), host.promises);
             Slot { actor, status: None, times: Vec::new(), told_before: 0 }
         };
-        let sockets =
-            |host: &crate::scenario::HostSpec| host.datagrams.iter().map(|socket| socket.local).collect();
+        let sockets = |host: &HostSpec| host.datagrams.iter().map(|socket| socket.local).collect();
         Self {
             scenario,
             slots: spec.hosts.iter().map(slot).collect(),
@@ -332,180 +331,6 @@ impl<'s> Engine<'s> {
     /// How the laws are checked with these settings.
     fn rigour(&self, settings: &Settings) -> Option<Rigour> {
         settings.laws.map(|shift| Rigour { shift, plain: self.plain_twins })
-    }
-}
-
-/// What the last run left.
-impl Engine<'_> {
-    /// The run as a property sees it at its end: what hosts have told, what they are, how they ended.
-    pub fn view(&self) -> crate::scenario::Run<'_> {
-        self.look(self.last_at)
-    }
-
-    /// For each host how its machine ended, if it did.
-    pub fn statuses(&self) -> &[Option<Status>] {
-        &self.world.statuses
-    }
-
-    /// How many datagrams and segments of data were sent.
-    pub const fn packets(&self) -> u64 {
-        self.world.network.packets
-    }
-
-    /// When something happened last.
-    pub const fn last_at(&self) -> Instant {
-        self.last_at
-    }
-
-    /// The law that was broken, if one was, and on which host.
-    pub fn violation(&self) -> Option<&(HostId, Violation)> {
-        self.world.violation.as_ref()
-    }
-
-    /// The property that did not hold, if one did not, and what was seen.
-    pub fn broken(&self) -> Option<(&str, &str)> {
-        self.broken.as_ref().map(|broken| (broken.what.as_str(), broken.detail.as_str()))
-    }
-
-    pub(crate) const fn take_broken(&mut self) -> Option<Broken> {
-        self.broken.take()
-    }
-
-    /// The histories that could not be judged, each with the reason.
-    pub fn gave_up(&self) -> &[(String, String)] {
-        &self.gave_up
-    }
-
-    /// For each property whether it was met: one that demands something in time, or sometimes.
-    pub(crate) fn watches(&self) -> &[Watch] {
-        &self.watches
-    }
-
-    /// The states of all folds, with their specifications.
-    pub(crate) fn folds(&self) -> impl Iterator<Item = (&crate::scenario::FoldSpec, &dyn Any)> {
-        self.scenario.spec().folds.iter().zip(self.folds.iter().map(|state| &**state))
-    }
-
-    /// What it was about when it last left off: in whose code a panic was.
-    pub(crate) const fn doing(&self) -> Doing {
-        self.doing
-    }
-
-    /// Whether something has panicked in the last run, so that nothing of what it has left can be relied on.
-    pub(crate) const fn is_spoiled(&self) -> bool {
-        self.is_running
-    }
-
-    /// Whether a property has ever asked how many inputs there were.
-    pub(crate) const fn reads_inputs(&self) -> bool {
-        self.reads_inputs
-    }
-
-    /// Everything that was told, in order.
-    pub(crate) fn told(&self) -> &[(Instant, HostId, u32)] {
-        &self.world.told
-    }
-
-    /// An event of a host, as `Debug` has it.
-    pub(crate) fn event(&self, host: HostId, index: u32) -> Shown<'_> {
-        Shown(self.slots[host.index()].actor.events(), index)
-    }
-
-    /// Whether the same was told as in another run of the same scenario.
-    pub(crate) fn told_the_same(&self, other: &Self) -> bool {
-        let same = |&(_, host, index): &(Instant, HostId, u32)| {
-            let [ours, theirs] = [self, other].map(|engine| engine.slots[host.index()].actor.events());
-            ours.same(index as usize, theirs, index as usize)
-        };
-        self.world.told == other.world.told && self.world.told.iter().all(same)
-    }
-
-    /// Adds to the log that something does not hold: at the moment of this record, or at the end.
-    pub(crate) fn note_broken(&mut self, at: Option<Record>, text: String) {
-        let (at, host) = at.map_or((self.last_at, HostId(0)), |record| (record.at, record.host));
-        self.world.broken(at, host, text);
-    }
-
-    /// Adds to the log from which of its records on the run goes round, and what that comes to.
-    pub(crate) fn note_circle(&mut self, record: usize, text: String) {
-        self.world.log.mark_circle(record);
-        self.note_broken(None, text);
-    }
-
-    /// Why the last run ended.
-    pub(crate) const fn ended(&self) -> Option<Ended> {
-        self.ended
-    }
-
-    /// What of the next runs is decided, and what they send.
-    pub(crate) fn trail(&mut self) -> &mut Trail {
-        &mut self.world.network.trail
-    }
-
-    /// What was sent after the last decision.
-    pub(crate) fn sends(&self) -> &[Sent] {
-        &self.world.network.trail.sends
-    }
-
-    /// Whether all has happened that was decided.
-    pub(crate) const fn is_open(&self) -> bool {
-        self.world.network.trail.is_open()
-    }
-
-    /// How many machines have ended.
-    pub(crate) const fn ends(&self) -> u32 {
-        self.world.ends
-    }
-
-    /// How many inputs were handed to machines since the plan's calm, or since the start.
-    pub(crate) const fn inputs_since_calm(&self) -> u64 {
-        self.inputs - self.inputs_before_calm
-    }
-
-    /// How many inputs were handed to machines.
-    pub(crate) const fn inputs(&self) -> u64 {
-        self.inputs
-    }
-
-    /// The log, if it was kept.
-    pub fn log(&self) -> &Log {
-        &self.world.log
-    }
-
-    /// The transcript, if the log was kept.
-    pub fn transcript(&self) -> Transcript<'_> {
-        Transcript::new(self.scenario.names(), &self.world.log, self, self.scenario.spec().decode)
-    }
-
-    /// Everything that makes the run again, as one explicit plan: the seed, the link, the plan's own faults and those
-    /// that were drawn.
-    pub fn plan(&self, settings: &Settings) -> FaultPlan {
-        let mut plan = FaultPlan::default();
-        plan.seed = Some(settings.effective_seed());
-        plan.calm = settings.plan.schedule.calm_at;
-        plan.commands.clone_from(&settings.plan.commands);
-        // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.
-        let _ = plan.set_link(settings.link());
-        let names = self.scenario.names();
-        let _ = plan.try_extend(self.world.network.faults().map(|fault| fault.named(&names)));
-        plan
-    }
-
-    /// For each of the plan's faults, in its order, whether it changed something in the last run.
-    pub(crate) fn planned_fired(&self) -> &[bool] {
-        self.world.network.planned_fired()
-    }
-
-    /// The plan's faults that never changed anything: they are evidence of nothing.
-    pub fn unfired(&self) -> impl Iterator<Item = Resolved> {
-        self.world.network.unfired()
-    }
-}
-
-impl EventTexts for Engine<'_> {
-    fn write(&self, host: HostId, index: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let events = self.slots[host.index()].actor.events();
-        self.scenario.spec().hosts[host.index()].show(events, index, f)
     }
 }
 

@@ -1,18 +1,16 @@
 //! Running a scenario: what happens next, and what its machines make of it.
 
-use std::any::Any;
 use std::cmp::Reverse;
-use std::ops::Range;
 
 use super::arrival::Arrival;
+use super::stepped::Stepped;
 use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
-use crate::actor::{AnyCommand, Events};
+use crate::actor::AnyCommand;
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::{Boot, HostId};
-use crate::lawful::Checked;
-use crate::machine::{Effect, Effects, Input, Status, limits};
+use crate::machine::{Effect, Input, Status, limits};
 use crate::network::{Class, Order, Power};
-use crate::scenario::{FoldVerdict, HostFolds, Reads, Sent};
+use crate::scenario::Reads;
 use crate::time::Instant;
 use crate::transcript::What;
 
@@ -392,68 +390,5 @@ const fn kind(input: &Input<'_, dyn AnyCommand>) -> &'static str {
         Input::Eof { .. } => "Eof",
         Input::Writable { .. } => "Writable",
         Input::Closed { .. } => "Closed",
-    }
-}
-
-/// Folds, while they are stepped by what one input has caused.
-struct Stepped<'a> {
-    steps: &'a HostFolds,
-    now: Instant,
-    folds: &'a mut [Box<dyn Any>],
-    doing: &'a mut Doing,
-}
-
-/// The first fold that is broken, and how.
-type BrokenFold = Option<(usize, FoldVerdict)>;
-
-impl Stepped<'_> {
-    /// Steps the folds that look at what a host tells and sends, in the order in which it was put out: events that follow
-    /// one another together.
-    fn all(mut self, effects: &Effects, events: &dyn Events, first_told: usize) -> BrokenFold {
-        let mut broken = None;
-        let (mut begin, mut end) = (first_told, first_told);
-        for effect in effects.from(0) {
-            match effect {
-                Effect::Event(index) => end = index as usize + 1,
-                Effect::Send { local, peer, bytes } if !self.steps.on_send.is_empty() => {
-                    let told = self.told(events, std::mem::replace(&mut begin, end)..end);
-                    broken = broken.or(told).or_else(|| self.sent(Sent { local, peer, bytes }));
-                }
-                _ => {}
-            }
-        }
-        let told = self.told(events, begin..end);
-        *self.doing = Doing::Nothing;
-        broken.or(told)
-    }
-
-    fn told(&mut self, events: &dyn Events, range: Range<usize>) -> BrokenFold {
-        if range.is_empty() {
-            return None;
-        }
-        self.steps.on_events.iter().find_map(|(fold, step)| {
-            *self.doing = Doing::Folding(*fold);
-            let verdict = step(&mut *self.folds[*fold], events, range.clone(), self.now);
-            (verdict != FoldVerdict::Holds).then_some((*fold, verdict))
-        })
-    }
-
-    fn sent(&mut self, sent: Sent<'_>) -> BrokenFold {
-        self.steps.on_send.iter().find_map(|(fold, step)| {
-            *self.doing = Doing::Folding(*fold);
-            let verdict = step(&mut *self.folds[*fold], sent, self.now);
-            (verdict != FoldVerdict::Holds).then_some((*fold, verdict))
-        })
-    }
-
-    /// Steps the folds that look at what a host is.
-    fn state(self, actor: &Checked<'_>) -> BrokenFold {
-        let broken = self.steps.on_state.iter().find_map(|(fold, step)| {
-            *self.doing = Doing::Folding(*fold);
-            let verdict = step(&mut *self.folds[*fold], actor, self.now);
-            (verdict != FoldVerdict::Holds).then_some((*fold, verdict))
-        });
-        *self.doing = Doing::Nothing;
-        broken
     }
 }

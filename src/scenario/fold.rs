@@ -61,6 +61,17 @@ impl HostFolds {
     pub(crate) fn is_empty(&self) -> bool {
         self.on_events.is_empty() && self.on_state.is_empty() && self.on_send.is_empty()
     }
+
+    /// Takes out the steps of a fold, whose number those after it move up to.
+    pub(super) fn forget(&mut self, index: usize) {
+        fn forget<S>(steps: &mut Vec<(usize, S)>, index: usize) {
+            steps.retain(|(of, _)| *of != index);
+            steps.iter_mut().filter(|(of, _)| *of > index).for_each(|(of, _)| *of -= 1);
+        }
+        forget(&mut self.on_events, index);
+        forget(&mut self.on_state, index);
+        forget(&mut self.on_send, index);
+    }
 }
 
 /// All of a fold but its steps.
@@ -106,6 +117,7 @@ pub struct Fold<'n, S> {
 
 impl<'n, S: Hash + 'static> Fold<'n, S> {
     pub(super) fn new(net: &'n Net, name: String, init: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        assert!(!net.has_property(&name), "two properties are called {name:?}");
         let index = net.with(|spec| {
             spec.folds.push(FoldSpec {
                 name,

@@ -7,6 +7,8 @@ mod commands;
 mod fold;
 mod history;
 mod net;
+mod others;
+mod place;
 mod property;
 mod run;
 
@@ -22,7 +24,8 @@ pub use commands::{Commands, UnknownCommand};
 pub use fold::{Fold, Sent};
 pub(crate) use fold::{FoldSpec, HostFolds, Verdict as FoldVerdict};
 pub use history::{History, MAX_HISTORY_STATES, Model, Operation};
-pub use net::{Net, Place};
+pub use net::Net;
+pub use place::Place;
 pub use property::{Answer, Demand, Property};
 pub use run::Run;
 pub(crate) use run::{Reads, Slot};

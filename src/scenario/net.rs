@@ -1,24 +1,23 @@
 //! Building a scenario.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::history::{History, Model};
 use super::{
-    Answer, Commands, Datagrams, Demand, Fold, Host, HostFolds, HostSpec, Property, Role, Run, Scenario, Spec,
+    Answer, Commands, Demand, Fold, Host, HostFolds, HostSpec, Place, Property, Role, Run, Scenario, Spec,
 };
-use crate::actor::{AnyCommand, Kind, Made};
+use crate::actor::AnyCommand;
 use crate::fault::is_host_name;
-use crate::host::{Boot, FIRST_EPHEMERAL_PORT, HostId, MAX_HOSTS};
+use crate::host::{HostId, MAX_HOSTS};
 use crate::lawful::{Decode, Promises};
-use crate::machine::{Machine, Peer};
+use crate::machine::Peer;
 use crate::time::Instant;
 
 /// Builds a [`Scenario`]: hosts, what they are asked, and what is to hold.
@@ -88,7 +87,7 @@ impl From<Net> for Scenario {
 }
 
 /// Where a host is, for those that ask for it by its name.
-fn first(id: HostId, host: &HostSpec) -> Peer {
+pub(super) fn first(id: HostId, host: &HostSpec) -> Peer {
     host.first().unwrap_or_else(|| id.v4(0))
 }
 
@@ -153,50 +152,6 @@ impl Net {
             spec.hosts.len() as u16 - 1
         });
         Place { net: self, id: HostId(index) }
-    }
-
-    /// The handle of a host that somebody else has made.
-    ///
-    /// # Panics
-    /// If there is none of this name, or it plays another role.
-    pub fn find<R: Role>(&self, name: &str) -> Host<R> {
-        self.with(|spec| {
-            let index = spec.hosts.iter().position(|host| host.name == name);
-            let index = index.unwrap_or_else(|| panic!("no host is called {name}"));
-            let (id, host) = (HostId(index as u16), &spec.hosts[index]);
-            let (of, kind) = host.role;
-            assert!(of == TypeId::of::<R>(), "{name} is a {kind}, not a {}", type_name::<R>());
-            Host { id, net: spec.net, peer: first(id, host), role: PhantomData }
-        })
-    }
-
-    /// Has another machine play a role: it takes the same commands and tells the same events.
-    ///
-    /// # Panics
-    /// If the host is of another net.
-    pub fn replace<M, W>(&self, host: Host<M>, make: impl Fn(Boot<'_>) -> W + Send + Sync + 'static)
-    where
-        M: Machine,
-        W: Machine<Command = M::Command, Event = M::Event>,
-    {
-        self.with_host(host, |spec| spec.kind = Some(Box::new(Made(Box::new(make)))));
-    }
-
-    /// Puts a machine around the one that plays a role.
-    ///
-    /// # Panics
-    /// If the host is of another net, or its machine was replaced before.
-    pub fn wrap<M, W>(&self, host: Host<M>, wrap: impl Fn(Boot<'_>, M) -> W + Send + Sync + 'static)
-    where
-        M: Machine,
-        W: Machine<Command = M::Command, Event = M::Event>,
-    {
-        self.with_host(host, |spec| {
-            let kind: Option<Box<dyn Any>> = spec.kind.take().map(|kind| kind as _);
-            let made = kind.and_then(|kind| kind.downcast::<Made<M>>().ok());
-            let made = made.unwrap_or_else(|| panic!("{} has no {} any more", spec.name, type_name::<M>()));
-            spec.kind = Some(Box::new(Made::<W>(Box::new(move |boot| wrap(boot, (made.0)(boot))))));
-        });
     }
 
     /// How long a packet takes from host to host, where [`Net::link_latency`] says nothing else.
@@ -307,12 +262,8 @@ impl Net {
         test: impl Fn(&Run<'_>) -> A + Send + Sync + 'static,
     ) {
         let name = name.into();
-        self.with(|spec| {
-            let is_new = spec.properties.iter().all(|other| other.name != name)
-                && spec.folds.iter().all(|other| other.name != name);
-            assert!(is_new, "two properties are called {name:?}");
-            spec.properties.push(Property::new(name, demand, test));
-        });
+        assert!(!self.has_property(&name), "two properties are called {name:?}");
+        self.with(|spec| spec.properties.push(Property::new(name, demand, test)));
     }
 
     /// It holds after every input.
@@ -366,6 +317,9 @@ impl Net {
     }
 
     /// Begins a property with a state of its own: see [`Fold`].
+    ///
+    /// # Panics
+    /// If another property has this name, here and below.
     pub fn fold<S: Hash + 'static>(
         &self,
         name: impl Into<String>,
@@ -378,17 +332,6 @@ impl Net {
     pub fn history<M: Model>(&self, name: impl Into<String>, model: M) -> History<'_, M> {
         History::new(self, name.into(), model)
     }
-
-    /// The same net with nothing to hold: to say something else of hosts that somebody else has made.
-    #[must_use]
-    pub fn without_properties(self) -> Self {
-        self.with(|spec| {
-            spec.properties.clear();
-            spec.folds.clear();
-            spec.hosts.iter_mut().for_each(|host| host.folds = HostFolds::default());
-        });
-        self
-    }
 }
 
 impl fmt::Debug for Net {
@@ -396,122 +339,4 @@ impl fmt::Debug for Net {
         let spec = self.0.borrow();
         write!(f, "Net({:?}, {} hosts)", spec.name, spec.hosts.len())
     }
-}
-
-/// A host that has a name, and gets its sockets and its machine.
-#[derive(Debug)]
-#[must_use = "a host needs a machine"]
-pub struct Place<'n> {
-    net: &'n Net,
-    id: HostId,
-}
-
-impl Place<'_> {
-    fn with(self, change: impl FnOnce(&mut HostSpec)) -> Self {
-        self.net.with(|spec| change(&mut spec.hosts[self.id.index()]));
-        self
-    }
-
-    /// Opens a datagram socket on this port of the host's IPv4 address; 0 for a port that the system chooses.
-    pub fn udp(self, port: u16) -> Self {
-        let local = self.id.v4(port);
-        self.udp_at(local)
-    }
-
-    /// Opens a datagram socket on this port of the host's IPv6 address; 0 for a port that the system chooses.
-    pub fn udp6(self, port: u16) -> Self {
-        let local = self.id.v6(port);
-        self.udp_at(local)
-    }
-
-    /// Opens a datagram socket at an address of its own choice: a further one of this host, or the path of a Unix
-    /// socket. Port 0 stands for one that the system chooses.
-    ///
-    /// # Panics
-    /// If the address is one that every host has, and of another host, or if the host has this socket already.
-    pub fn udp_at(self, local: Peer) -> Self {
-        let id = self.id;
-        self.with(|host| {
-            let taken = |port: u16| host.datagrams.iter().any(|socket| socket.local == local.with_port(port));
-            let free = (FIRST_EPHEMERAL_PORT..).find(|port| !taken(*port)).unwrap_or(FIRST_EPHEMERAL_PORT);
-            let local = if local.port() == Some(0) { local.with_port(free) } else { local };
-            check_own(id, local);
-            assert!(host.datagrams.iter().all(|socket| socket.local != local), "{local} is bound twice");
-            host.datagrams.push(Datagrams { local, connected: None });
-        })
-    }
-
-    /// Connects the datagram socket that was opened last to another host's first one: it hears nobody else, and it hears
-    /// of refusals, as an operating system has it.
-    ///
-    /// # Panics
-    /// If no datagram socket was opened.
-    pub fn connected(self, to: impl Into<HostId>) -> Self {
-        let to = to.into();
-        let peer = self.net.with(|spec| first(to, &spec.hosts[to.index()]));
-        self.with(|host| {
-            let socket = host.datagrams.last_mut().expect("a datagram socket was opened before");
-            socket.connected = Some(peer);
-        })
-    }
-
-    /// Listens for streams on this port of the host's IPv4 address.
-    pub fn listen(self, port: u16) -> Self {
-        let local = self.id.v4(port);
-        self.listen_at(local)
-    }
-
-    /// Listens for streams on this port of the host's IPv6 address.
-    pub fn listen6(self, port: u16) -> Self {
-        let local = self.id.v6(port);
-        self.listen_at(local)
-    }
-
-    /// Listens for streams at an address of its own choice: a further one of this host, or the path of a Unix socket.
-    ///
-    /// # Panics
-    /// If the port is 0, if the address is one that every host has, and of another host, or if the host listens there
-    /// already.
-    pub fn listen_at(self, local: Peer) -> Self {
-        let id = self.id;
-        self.with(|host| {
-            assert!(local.port() != Some(0), "a simulated host listens on a port that others know, not on 0");
-            check_own(id, local);
-            assert!(!host.listeners.contains(&local), "{local} is bound twice");
-            host.listeners.push(local);
-        })
-    }
-
-    /// What its machine promises beyond the laws' own words.
-    pub fn promises(self, promises: Promises) -> Self {
-        self.with(|host| host.promises = promises)
-    }
-
-    /// Its name before it has a machine: for hosts that know each other, by [`Boot::peer`].
-    pub const fn id(&self) -> HostId {
-        self.id
-    }
-
-    /// Has machines of this type run on the host. `make` is called for each start and restart, and twice where the laws
-    /// are checked, so it has no state of its own.
-    pub fn machine<M: Machine>(self, make: impl Fn(Boot<'_>) -> M + Send + Sync + 'static) -> Host<M> {
-        self.actor(Box::new(Made(Box::new(make))))
-    }
-
-    /// Has anything run on the host that plays the role.
-    fn actor<R: Role>(self, kind: Box<dyn Kind>) -> Host<R> {
-        let id = self.id;
-        self.net.with(|spec| {
-            let net = spec.net;
-            let host = &mut spec.hosts[id.index()];
-            host.kind = Some(kind);
-            host.role = (TypeId::of::<R>(), type_name::<R>());
-            Host { id, net, peer: first(id, host), role: PhantomData }
-        })
-    }
-}
-
-fn check_own(id: HostId, local: Peer) {
-    let owner = HostId::at(local).unwrap_or(id);
-    assert!(owner == id, "{local} is the address of host {}", owner.index());
 }

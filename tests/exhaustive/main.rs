@@ -3,4 +3,5 @@
 
 mod merging;
 mod planted;
+#[cfg(feature = "systems")]
 mod systems;

@@ -3,10 +3,11 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use lossproof::check::{Exhaustive, Explored, Fates, Property};
+use lossproof::check::{Exhaustive, Explored, Fates};
 use lossproof::fault::{DatagramFault, StreamFault};
 use lossproof::machine::Conn;
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
+use lossproof::scenario::Host;
+use lossproof::{Input, Instant, Machine, Moments, Net, Outbox, Peer, Promises, Scenario, Status};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -37,13 +38,21 @@ fn any_table() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(any_step(), usize::from(STATES * INPUTS))
 }
 
+/// How a toy talks.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    ByDatagrams(Peer),
+    ItDials(Peer),
+    ItIsDialed,
+}
+
 /// A machine that does what its table says.
 struct Toy {
     table: Vec<Step>,
     state: u8,
     wake_at: Option<Instant>,
-    /// Whom it talks to, by datagrams; or on which stream.
-    peer: Option<Peer>,
+    way: Way,
+    /// On which stream it talks, if on any.
     conn: Option<Conn>,
     over: bool,
 }
@@ -56,10 +65,10 @@ impl Toy {
         let Step { next, send, tell, wait, ends } = self.table[usize::from(self.state * INPUTS + input)];
         self.state = next;
         if let Some(byte) = send {
-            match (self.conn, self.peer) {
+            match (self.conn, self.way) {
                 (Some(conn), _) => _ = out.write(conn, &[byte]),
-                (None, Some(peer)) => out.send(peer, &[byte]),
-                (None, None) => {}
+                (None, Way::ByDatagrams(peer)) => out.send(peer, &[byte]),
+                (None, _) => {}
             }
         }
         if let Some(tell) = tell {
@@ -75,13 +84,17 @@ impl Toy {
 }
 
 impl Machine for Toy {
-    type Command = Option<Peer>;
+    type Command = ();
     type Event = u8;
 
-    fn handle(&mut self, input: Input<'_, Option<Peer>>, now: Instant, out: &mut Outbox<u8>) {
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<u8>) {
         match input {
-            Input::Start { .. } => self.step(0, now, out),
-            Input::Command(Some(peer)) => _ = out.connect(peer),
+            Input::Start { .. } => {
+                if let Way::ItDials(peer) = self.way {
+                    let _ = out.connect(peer);
+                }
+                self.step(0, now, out);
+            }
             Input::Connected { conn, .. } => {
                 self.conn = Some(conn);
                 self.step(0, now, out);
@@ -91,7 +104,7 @@ impl Machine for Toy {
                     self.step(1 + byte % 2, now, out);
                 }
             }
-            Input::Timeout if self.wake_at.is_some_and(|at| at <= now) => {
+            Input::Timeout => {
                 self.wake_at = None;
                 self.step(3, now, out);
             }
@@ -115,86 +128,126 @@ impl Machine for Toy {
 }
 
 /// Two toys that talk by datagrams, or on a stream that the second opens.
-fn scenario(tables: &[Vec<Step>; 2], on_stream: bool) -> Scenario<Option<Peer>, u8> {
-    let mut scenario = Scenario::new("toys");
-    scenario.max_time = Instant::from_millis(34);
-    scenario.max_inputs = 120;
-    let bindings = if on_stream {
-        [Binding::Listener { port: 1 }, Binding::Dialer]
-    } else {
-        [Binding::Datagram { port: 1, connect: None }; 2]
+fn net(tables: &[Vec<Step>; 2], on_stream: bool, max_inputs: u64) -> (Net, [Host<Toy>; 2]) {
+    let net = Net::new("toys");
+    net.max_time(Duration::from_millis(34));
+    net.max_inputs(max_inputs);
+    let (a, b) = (net.host("a"), net.host("b"));
+    let (a, b) = if on_stream { (a.listen(1), b) } else { (a.udp(1), b.udp(1)) };
+    let (at_a, at_b) = (a.id(), b.id());
+    let toy = |table: &Vec<Step>, way| Toy {
+        table: table.clone(),
+        state: 0,
+        wake_at: None,
+        way,
+        conn: None,
+        over: false,
     };
-    let addresses = ["192.168.0.2:1", "192.168.0.1:1"].map(|text| text.parse::<Peer>().unwrap());
-    for (index, name) in ["a", "b"].into_iter().enumerate() {
-        let (table, peer) = (tables[index].clone(), (!on_stream).then_some(addresses[index]));
-        scenario.host(name, bindings[index], move |_| {
-            let table = table.clone();
-            Box::new(Toy { table, state: 0, wake_at: None, peer, conn: None, over: false })
-        });
-    }
-    if on_stream {
-        let b = scenario.find("b").unwrap();
-        scenario.command(Instant::START, b, Some(addresses[1]));
-    }
-    scenario
+    let [of_a, of_b] = tables.clone();
+    let a = a.machine(move |boot| {
+        toy(&of_a, if on_stream { Way::ItIsDialed } else { Way::ByDatagrams(boot.peer(at_b)) })
+    });
+    let b = b.machine(move |boot| {
+        let peer = boot.peer(at_a);
+        toy(&of_b, if on_stream { Way::ItDials(peer) } else { Way::ByDatagrams(peer) })
+    });
+    (net, [a, b])
 }
 
-/// Statements that look at events, at their order, their times, and at ends.
-fn properties(sort: u8, count: usize, millis: u64) -> Vec<Property<u8>> {
+/// How many sorts of statement there are.
+const SORTS: u8 = 9;
+
+/// Statements that look at events, at their order, their times, at ends, at states, at inputs, and folds.
+fn state(net: &Net, [a, b]: [Host<Toy>; 2], sort: u8, count: usize, millis: u64) {
     let span = Duration::from_millis(millis);
-    vec![match sort {
-        0 => Property::never("so many events of one sort", move |view| {
-            view.events.iter().filter(|happened| happened.event == 1).count() > count + 3
+    match sort {
+        0 => net.never("so many events of one sort", move |run| {
+            let times = |host| run.events(host).iter().filter(|event| **event == 1).count();
+            times(a) + times(b) > count + 3
         }),
-        1 => Property::never("two sorts in this order", move |view| {
-            let sorts = view.events.iter().map(|happened| (happened.host.index(), happened.event));
-            let sorts: Vec<_> = sorts.collect();
-            sorts.windows(3).any(|three| three == [(0, 1), (1, 0), (0, 0)])
-        }),
-        2 => Property::always("no two events are just so far apart", move |view| {
-            let times: Vec<Instant> = view.events.iter().map(|happened| happened.at).collect();
+        1 => {
+            let step = |number: u8| {
+                move |told: &mut Vec<(u8, u8)>, event: &u8, _| {
+                    told.push((number, *event));
+                    !told.ends_with(&[(0, 1), (1, 0), (0, 0)])
+                }
+            };
+            net.fold("two sorts do not come in this order", Vec::new).on(a, step(0)).on(b, step(1));
+        }
+        2 => net.always("no two events are just so far apart", move |run| {
+            let times = run.times(a).iter().chain(run.times(b)).copied();
+            let mut times: Vec<Instant> = times.collect();
+            times.sort_unstable();
             times.windows(2).all(|pair| pair[1].since(pair[0]) != span)
         }),
-        3 => Property::eventually_within("so many events in time", span, move |view| {
-            view.events.len() > count + 1
+        3 => net.eventually_within("so many events in time", span, move |run| {
+            run.events(a).len() + run.events(b).len() > count + 1
         }),
-        _ => Property::eventually_within("somebody ends in time, or tells twice", span, |view| {
-            view.statuses.iter().any(Option::is_some) || view.events.len() > 1
+        4 => net.eventually_within("somebody ends in time, or tells twice", span, move |run| {
+            let somebody = run.status(a).is_some() || run.status(b).is_some();
+            somebody || run.events(a).len() + run.events(b).len() > 1
         }),
-    }]
+        5 => net.never("one is in this state when the other has told so much", move |run| {
+            run.state(a).is_some_and(|toy| toy.state == 2) && run.events(b).len() == count + 1
+        }),
+        6 => net.never("there are just so many inputs, and two events", move |run| {
+            run.inputs() == count as u64 + 9 && run.events(a).len() + run.events(b).len() == 2
+        }),
+        7 => {
+            net.fold("so much of one sort is sent", || 0_usize).on_send(a, move |sent, datagram, _| {
+                *sent += usize::from(datagram.bytes == [1]);
+                *sent <= count + 1
+            });
+        }
+        _ => {
+            net.fold("in the end so many events were told", || 0_usize)
+                .on(a, |told, _, _| {
+                    *told += 1;
+                    true
+                })
+                .on_state(b, |told, toy, _| {
+                    *told += usize::from(toy.state == 1);
+                    true
+                })
+                .at_end(move |told| *told != count + 3);
+        }
+    }
+}
+
+fn late() -> Duration {
+    Duration::from_millis(7)
 }
 
 /// What is found with merging and without.
-fn both(scenario: &Scenario<Option<Peer>, u8>, properties: &[Property<u8>], faults: usize) -> [Explored; 2] {
+fn both(scenario: &Scenario, faults: usize) -> [Explored; 2] {
     let fates = Fates {
-        datagram: vec![
-            DatagramFault::Drop,
-            DatagramFault::Duplicate,
-            DatagramFault::Delay(Duration::from_millis(7)),
-        ],
-        stream: vec![StreamFault::Cut, StreamFault::Stall(Duration::from_millis(7)), StreamFault::Reset],
+        datagram: vec![DatagramFault::Drop, DatagramFault::Duplicate, DatagramFault::Delay(late())],
+        stream: vec![StreamFault::Cut, StreamFault::Stall(late()), StreamFault::Reset],
         ..Fates::none()
     };
-    let search = || Exhaustive::new(scenario, properties, fates.clone(), faults);
+    let search = || Exhaustive::new(scenario, fates.clone(), faults);
     [search().run(MOST, |_| ()), search().without_merging().run(MOST, |_| ())]
 }
 
 #[test]
 fn merging_changes_no_verdict() {
-    let config = Config { cases: 250, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
     let any_case = (
         [any_table(), any_table()],
         any::<bool>(),
-        0..5_u8,
+        // Most runs reach the lower bounds, and none the last.
+        prop_oneof![2 => 5_u64..40, 1 => Just(120)],
+        0..SORTS,
         0..4_usize,
         prop::sample::select(vec![5_u64, 7, 10, 12, 30]),
         2..4_usize,
     );
     let mut runner = TestRunner::new(config);
     let sums = std::cell::RefCell::new([[0_u64; 3]; 2]);
-    let result = runner.run(&any_case, |(tables, on_stream, sort, count, millis, faults)| {
-        let (scenario, properties) = (scenario(&tables, on_stream), properties(sort, count, millis));
-        let [merged, whole] = both(&scenario, &properties, faults);
+    let result = runner.run(&any_case, |(tables, on_stream, max_inputs, sort, count, millis, faults)| {
+        let (net, hosts) = net(&tables, on_stream, max_inputs);
+        state(&net, hosts, sort, count, millis);
+        let [merged, whole] = both(&Scenario::from(net), faults);
         let plan = |explored: &Explored| {
             explored.failure.as_ref().map(|failure| (failure.broken.clone(), failure.plan.clone()))
         };
@@ -218,4 +271,78 @@ fn merging_changes_no_verdict() {
     for [saved, held, failed] in sums.into_inner() {
         assert!(saved > 20 && held > 20 && failed > 5, "{saved} {held} {failed}");
     }
+}
+
+/// Sends at 0, 10 and 20 ms.
+#[derive(Hash)]
+struct ThreeSends(Peer, u8);
+
+impl Machine for ThreeSends {
+    type Command = ();
+    type Event = ();
+
+    fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<()>) {
+        if matches!(input, Input::Start { .. } | Input::Timeout) {
+            out.send(self.0, &[self.1]);
+            self.1 += 1;
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (self.1 < 3).then(|| Instant::from_millis(10 * u64::from(self.1)))
+    }
+
+    fn fingerprint(&self, _: Instant, mut to: &mut dyn Hasher) -> bool {
+        self.hash(&mut to);
+        true
+    }
+}
+
+/// Tells of the third.
+struct TellsThird;
+
+impl Machine for TellsThird {
+    type Command = ();
+    type Event = &'static str;
+
+    fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<&'static str>) {
+        if let Input::Datagram { bytes: [2], .. } = input {
+            out.event("it is there");
+        }
+    }
+
+    fn fingerprint(&self, _: Instant, _: &mut dyn Hasher) -> bool {
+        true
+    }
+}
+
+/// Two starts, two timeouts and three datagrams are seven inputs. A datagram that comes twice takes the room of the
+/// last; and it leads to a state that was seen before, with an input less.
+#[test]
+fn asking_for_more_faults_finds_no_less_where_inputs_are_bounded() {
+    let explored = |max_inputs: u64, faults: usize| {
+        let net = Net::new("three sends");
+        net.max_inputs(max_inputs);
+        let server = net.host("server").udp(1).machine(|_| TellsThird);
+        net.host("client")
+            .udp(1)
+            .promises(Promises::DEFAULT.moments(Moments::Anywhere))
+            .machine(move |boot| ThreeSends(boot.peer(server), 0));
+        net.eventually_within("the third arrives", Duration::from_secs(1), move |run| {
+            !run.events(server).is_empty()
+        });
+        let fates = Fates { datagram: vec![DatagramFault::Duplicate], ..Fates::none() };
+        Exhaustive::new(&Scenario::from(net), fates, faults).run(1_000, |_| ())
+    };
+    for faults in [1, 2, 3] {
+        let failure = explored(7, faults).failure.expect("the room is not enough for the third");
+        assert_eq!(failure.plan.to_string(), "v2; seed 0; client>server #0 duplicate", "{faults}");
+        assert!(failure.detail.contains("the scenario's inputs are used up"), "{}", failure.detail);
+    }
+    // Room for one more, and it takes two.
+    assert!(explored(8, 1).holds());
+    assert_eq!(explored(8, 2).failure.expect("two of them take it").plan.len(), 2);
+    // And where there is room for all it is merged.
+    let all = explored(100, 2);
+    assert!(all.holds() && all.merged > 0, "{all:?}");
 }

@@ -3,11 +3,12 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use lossproof::check::{Exhaustive, Explored, Fates, FatesError, Property, Search};
+use lossproof::check::{Exhaustive, Explored, Fates, FatesError, Limit, Search};
 use lossproof::engine::Prepared;
 use lossproof::fault::{DatagramFault, FaultKind, FaultPlan, Profile};
 use lossproof::machine::Law;
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario, Status};
+use lossproof::scenario::Host;
+use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario, Status};
 
 /// What is wrong with the asker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,10 @@ struct Asker {
 }
 
 impl Asker {
+    const fn new(bug: Bug, server: Peer) -> Self {
+        Self { bug, server, question: 0, tries: 0, doubles: 0, ask_again_at: None }
+    }
+
     fn ask(&mut self, now: Instant, out: &mut Outbox<u8>) {
         self.tries += 1;
         if self.bug == Bug::GivesUp && self.tries > 2 {
@@ -59,7 +64,7 @@ impl Machine for Asker {
 
     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<u8>) {
         match input {
-            Input::Start { .. } => self.ask(now, out),
+            Input::Start { .. } | Input::Timeout => self.ask(now, out),
             Input::Datagram { bytes, .. } => {
                 if bytes != [self.question] && self.bug != Bug::TakesAny {
                     self.doubles += u8::from(bytes != [99]);
@@ -75,7 +80,6 @@ impl Machine for Asker {
                     out.done(Status::Success);
                 }
             }
-            Input::Timeout if self.ask_again_at.is_some_and(|at| at <= now) => self.ask(now, out),
             _ => {}
         }
     }
@@ -101,13 +105,9 @@ impl Machine for Echo {
     type Event = u8;
 
     fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<u8>) {
-        if let Input::Datagram { peer, bytes } = input {
-            out.send(peer, bytes);
+        if let Input::Datagram { bytes, .. } = input {
+            out.reply(bytes);
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 
     fn fingerprint(&self, _: Instant, _: &mut dyn Hasher) -> bool {
@@ -115,27 +115,23 @@ impl Machine for Echo {
     }
 }
 
-fn scenario(bug: Bug) -> Scenario<(), u8> {
-    let mut scenario = Scenario::new("questions");
-    let binding = |port| Binding::Datagram { port, connect: None };
-    let server = scenario.host("server", binding(1), move |_| {
-        Box::new(Echo { has_fingerprint: bug != Bug::HasNoFingerprint })
-    });
-    let server = scenario.peer(server);
-    scenario.host("asker", binding(2), move |_| {
-        Box::new(Asker { bug, server, question: 0, tries: 0, doubles: 0, ask_again_at: None })
-    });
-    scenario
+/// An asker and who answers it, with nothing that is to hold.
+fn hosts(bug: Bug) -> (Net, Host<Asker>) {
+    let net = Net::new("questions");
+    let has_fingerprint = bug != Bug::HasNoFingerprint;
+    let server = net.host("server").udp(1).machine(move |_| Echo { has_fingerprint });
+    let asker = net.host("asker").udp(2).machine(move |boot| Asker::new(bug, boot.peer(server)));
+    (net, asker)
 }
 
-fn properties(scenario: &Scenario<(), u8>) -> [Property<u8>; 2] {
-    let asker = scenario.find("asker").unwrap();
-    [
-        Property::always("an answer answers its question", move |view| {
-            view.of(asker).copied().eq(0..view.of(asker).count() as u8)
-        }),
-        Property::never("the asker fails", move |view| view.status(asker) == Some(Status::Failure)),
-    ]
+fn scenario(bug: Bug) -> Scenario {
+    let (net, asker) = hosts(bug);
+    net.always("an answer answers its question", move |run| {
+        let events = run.events(asker);
+        events.iter().copied().eq(0..events.len() as u8)
+    });
+    net.never("the asker fails", move |run| run.status(asker) == Some(Status::Failure));
+    Scenario::from(net)
 }
 
 fn fates() -> Fates {
@@ -144,8 +140,7 @@ fn fates() -> Fates {
 
 fn explore(bug: Bug, max_faults: usize) -> Explored {
     let scenario = scenario(bug);
-    let properties = properties(&scenario);
-    Exhaustive::new(&scenario, &properties, fates(), max_faults).run(100_000, |_| ())
+    Exhaustive::new(&scenario, fates(), max_faults).run(100_000, |_| ())
 }
 
 #[test]
@@ -165,9 +160,8 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
             assert_eq!((explored.is_complete, explored.runs), (false, failure.run + 1), "{bug:?}");
 
             let scenario = scenario(bug);
-            let properties = properties(&scenario);
-            let prepared = Prepared::new(&failure.plan, &scenario.names()).unwrap();
-            let mut search = Search::new(&scenario, &properties, prepared, Profile::default(), 9);
+            let prepared = Prepared::new(&failure.plan, &scenario).unwrap();
+            let mut search = Search::new(&scenario, prepared, Profile::default(), 9);
             let again = search.runs(0..1).failure.expect("its plan makes it again");
             assert_eq!(
                 (again.broken, again.transcript),
@@ -177,7 +171,7 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
             let shrunk = search.shrink(&failure, 1_000);
             assert!(shrunk.is_minimal && shrunk.failure.broken == broken, "{bug:?}: {shrunk:?}");
             assert_eq!(shrunk.failure.plan, smallest.parse().unwrap(), "{bug:?}");
-            let exhaustive = Exhaustive::new(&scenario, &properties, fates(), max_faults);
+            let exhaustive = Exhaustive::new(&scenario, fates(), max_faults);
             assert_eq!(exhaustive.shrink(&failure, 1_000), shrunk);
         }
     }
@@ -186,12 +180,10 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
 /// What is made again to be explained is made to its end, and so is named.
 #[test]
 fn a_livelock_that_one_loss_begins_is_named() {
-    let scenario = scenario(Bug::GoesRound);
-    let asker = scenario.find("asker").unwrap();
-    let ends = [Property::eventually_within("the asker ends", Duration::from_secs(50), move |view| {
-        view.status(asker).is_some()
-    })];
-    let explored = Exhaustive::new(&scenario, &ends, fates(), 2).run(1_000, |_| ());
+    let (net, asker) = hosts(Bug::GoesRound);
+    net.eventually_within("the asker ends", Duration::from_secs(50), move |run| run.status(asker).is_some());
+    let scenario = Scenario::from(net);
+    let explored = Exhaustive::new(&scenario, fates(), 2).run(1_000, |_| ());
     let failure = explored.failure.expect("it is found");
     assert_eq!((failure.broken.as_str(), failure.plan.len()), ("the asker ends", 1));
     assert!(failure.detail.starts_with("livelock: "), "{}", failure.detail);
@@ -208,29 +200,26 @@ fn without_a_fingerprint_every_schedule_is_run() {
 #[test]
 fn a_plan_is_in_every_schedule_and_leaves_its_places_alone() {
     let scenario = scenario(Bug::GivesUp);
-    let properties = properties(&scenario);
     let plan: FaultPlan = "seed 3; link 7ms; asker>server #0 drop".parse().unwrap();
-    let mut search =
-        Exhaustive::new(&scenario, &properties, fates(), 1).with_plan(plan.clone()).unwrap().with_seed(8);
+    let mut search = Exhaustive::new(&scenario, fates(), 1).with_plan(plan.clone()).unwrap().with_seed(8);
     let failure = search.run(100, |_| ()).failure.expect("one more loss, and it gives up");
     assert_eq!(failure.plan, "seed 3; link 7ms; asker>server #0 drop; asker>server #1 drop".parse().unwrap());
 
     let kept = Fates { datagram: vec![DatagramFault::Duplicate], ..fates() };
-    let search = Exhaustive::new(&scenario, &properties, kept, 1);
+    let search = Exhaustive::new(&scenario, kept, 1);
     let explored = search.with_plan(plan).unwrap().run(100, |_| ());
     // Six questions, of which one is lost, and five answers.
     assert_eq!((explored.holds(), explored.runs), (true, 1 + 10));
     assert_eq!(explored.tally.fired[FaultKind::Drop as usize], 11);
 
     let elsewhere: FaultPlan = "client>server #0 drop".parse().unwrap();
-    assert!(Exhaustive::new(&scenario, &properties, fates(), 1).with_plan(elsewhere).is_err());
+    assert!(Exhaustive::new(&scenario, fates(), 1).with_plan(elsewhere).is_err());
 }
 
 #[test]
 fn fates_are_kept_to_directions_payloads_and_lengths() {
     let scenario = scenario(Bug::None);
-    let properties = properties(&scenario);
-    let runs = |fates| Exhaustive::new(&scenario, &properties, fates, 1).run(100, |_| ()).runs - 1;
+    let runs = |fates| Exhaustive::new(&scenario, fates, 1).run(100, |_| ()).runs - 1;
     let names = scenario.names();
     let parse = |text| Fates::parse(text, &names);
     assert_eq!(runs(parse("drop").unwrap()), 10);
@@ -266,10 +255,6 @@ impl Machine for Forgetful {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
-
     fn fingerprint(&self, _: Instant, _: &mut dyn Hasher) -> bool {
         true
     }
@@ -278,24 +263,53 @@ impl Machine for Forgetful {
 /// Its machines are in the same state whether a datagram was late or not, but a property knows.
 #[test]
 fn when_something_was_told_is_not_forgotten() {
-    let mut scenario = Scenario::new("forgetful");
-    let binding = Binding::Datagram { port: 1, connect: None };
-    let server = scenario.host("server", binding, |_| Box::new(Forgetful));
-    let server_peer = scenario.peer(server);
-    let asker = scenario.host("asker", binding, move |_| {
-        let (bug, question, tries, doubles) = (Bug::None, 0, 0, 0);
-        Box::new(Asker { bug, server: server_peer, question, tries, doubles, ask_again_at: None })
-    });
-    scenario.max_time = Instant::from_millis(99);
+    let net = Net::new("forgetful");
+    let server = net.host("server").udp(1).machine(|_| Forgetful);
+    let asker = net.host("asker").udp(1).machine(move |boot| Asker::new(Bug::None, boot.peer(server)));
+    net.max_time(Duration::from_millis(99));
     // Something happens at the same moment in all runs, and is nothing to anybody.
-    scenario.command(Instant::from_millis(20), asker, ());
-    scenario.command(Instant::from_millis(30), server, ());
+    net.command(Instant::from_millis(20), asker, ());
+    net.command(Instant::from_millis(30), server, ());
     let apart = Duration::from_millis(18);
-    let properties = [Property::never("a command comes 18 ms after a datagram", move |view| {
-        let (before, after) = (&view.events[0], &view.events[view.events.len() - 1]);
-        after.event == 2 && before.event == 1 && after.at.since(before.at) == apart
-    })];
+    net.never("a command comes 18 ms after a datagram", move |run| {
+        let (events, times) = (run.events(server), run.times(server));
+        let ends = events.first().zip(events.last()) == Some((&1, &2));
+        ends && times[times.len() - 1].since(times[0]) == apart
+    });
+    let scenario = Scenario::from(net);
     let fates = Fates { datagram: vec![DatagramFault::Delay(Duration::from_millis(7))], ..Fates::none() };
-    let failure = Exhaustive::new(&scenario, &properties, fates, 2).run(100, |_| ()).failure.unwrap();
+    let failure = Exhaustive::new(&scenario, fates, 2).run(100, |_| ()).failure.unwrap();
     assert_eq!(failure.plan.to_string(), "v2; seed 0; asker>server #0 delay 7ms");
+}
+
+/// What a search keeps in memory is bounded: at the bound it is complete, one below it ends and says by what.
+#[test]
+fn a_search_that_needs_more_memory_than_it_may_ends_and_says_so() {
+    let scenario = scenario(Bug::None);
+    let search = |branches, sends| {
+        Exhaustive::new(&scenario, fates(), 2)
+            .without_merging()
+            .max_kept(branches, sends)
+            .run(u64::MAX, |_| ())
+    };
+    let whole = search(usize::MAX, usize::MAX);
+    assert_eq!((whole.is_complete, whole.limit), (true, None));
+    // Those with no fault and with one can branch off, the latter at what is sent after it.
+    let branches = (whole.by_faults[0] + whole.by_faults[1]) as usize;
+    assert_eq!(search(branches, usize::MAX), whole);
+    let less = search(branches - 1, usize::MAX);
+    assert_eq!(
+        (less.is_complete, less.holds(), less.limit),
+        (false, false, Some(Limit::Branches(branches - 1)))
+    );
+    // Each send has two fates, so that each run with two faults stands for half a send.
+    let sends = whole.by_faults[2] as usize / 2;
+    assert_eq!(search(branches, sends), whole);
+    let less = search(branches, sends - 1);
+    assert_eq!((less.is_complete, less.limit), (false, Some(Limit::Sends(sends - 1))));
+    assert_eq!(Limit::Sends(sends - 1).to_string(), format!("{} sends kept to branch off at", sends - 1));
+    assert_eq!(Limit::Branches(1).to_string(), "1 run kept to branch off from");
+    // The runs that are asked for are another bound.
+    let few = Exhaustive::new(&scenario, fates(), 2).run(5, |_| ());
+    assert_eq!((few.is_complete, few.limit), (false, Some(Limit::Runs(5))));
 }

@@ -11,29 +11,22 @@
 //! It is done on one thread. Which states were seen before depends on the order of the runs, and so would the count.
 
 mod fates;
+mod limit;
 mod states;
 mod tree;
 
-use std::fmt;
 use std::ops::ControlFlow;
 
 pub use fates::{Fates, FatesError};
+pub use limit::{Limit, MAX_BRANCHES, MAX_SENDS};
 
 use super::{Broken, Failure, Search, Shrunk, Tally};
 use crate::engine::{Engine, Prepared, Sent};
 use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
-use crate::number::count;
 use crate::scenario::{Demand, Property, Scenario};
+use limit::{MAX_NODES, Room};
 use states::States;
-use tree::{Level, Room, Tree};
-
-/// How many runs are kept from which others can branch off, unless told otherwise: some 600 MB.
-pub const MAX_BRANCHES: usize = 1 << 22;
-/// How many sends of the runs of one level are kept, at which others can branch off, unless told otherwise: some 600 MB.
-pub const MAX_SENDS: usize = 1 << 24;
-
-/// A run has a number of 32 bits.
-const MAX_NODES: usize = u32::MAX as usize;
+use tree::{Level, Tree};
 
 /// How many runs pass between two reports of progress.
 const RUNS_PER_REPORT: u64 = 1024;
@@ -60,28 +53,6 @@ pub struct Exhaustive<'s> {
     max_faults: usize,
     merges: bool,
     room: Room,
-}
-
-/// What ended a search before all schedules were gone through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Limit {
-    /// So many runs were to be made at most.
-    Runs(u64),
-    /// So many runs are kept from which others can branch off ([`MAX_BRANCHES`]).
-    Branches(usize),
-    /// So many sends of the runs of one level are kept, at which others can branch off ([`MAX_SENDS`]).
-    Sends(usize),
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Runs(most) => f.write_str(&count(*most, "run")),
-            Self::Branches(most) => write!(f, "{} kept to branch off from", count(*most as u64, "run")),
-            Self::Sends(most) => write!(f, "{} kept to branch off at", count(*most as u64, "send")),
-        }
-    }
 }
 
 /// What came of an [`Exhaustive`] search.
@@ -182,10 +153,15 @@ impl<'s> Exhaustive<'s> {
         let with_inputs = self.plan.calm.is_some() || self.search.scenario.properties().iter().any(converges);
         let mut walk = self.walk(max_runs, with_inputs);
         let mut is_complete = self.go_through(&mut walk, &mut progress).is_continue();
-        // Where the number of inputs can make a difference, states merge only if it is the same.
-        if walk.explored.failure.is_none() && !with_inputs && self.depends_on_inputs(&walk) {
-            walk = self.walk(max_runs, true);
-            is_complete = self.go_through(&mut walk, &mut progress).is_continue();
+        // Where the number of inputs can make a difference, states merge only if it is the same. Also where something was
+        // found: what was broken off before may have failed with fewer faults.
+        if !with_inputs && self.depends_on_inputs(&walk) {
+            let mut again = self.walk(max_runs, true);
+            let all = self.go_through(&mut again, &mut progress).is_continue();
+            // Less is merged, so a limit may come before what was found.
+            if all || again.explored.failure.is_some() || walk.explored.failure.is_none() {
+                (walk, is_complete) = (again, all);
+            }
         }
         let mut explored = walk.explored;
         explored.states = walk.states.len() as u64;
@@ -223,6 +199,7 @@ impl<'s> Exhaustive<'s> {
             offsets: Vec::new(),
             most_inputs: 0,
             most_behind: 0,
+            reads_inputs: false,
         }
     }
 
@@ -234,7 +211,7 @@ impl<'s> Exhaustive<'s> {
     fn depends_on_inputs(&self, walk: &Walk) -> bool {
         let max_inputs = self.search.scenario.spec().max_inputs;
         let may_end = walk.most_inputs.saturating_add(walk.most_behind) >= max_inputs;
-        walk.explored.merged > 0 && (may_end || self.search.engine.reads_inputs())
+        walk.explored.merged > 0 && (may_end || walk.reads_inputs)
     }
 
     /// All levels of the tree, each from the one before.
@@ -305,6 +282,7 @@ impl<'s> Exhaustive<'s> {
             tail.is_some()
         };
         let result = self.search.attempt_until(if looks { Some(&mut is_known) } else { None });
+        walk.reads_inputs |= self.search.engine.reads_inputs();
         let outcome = match result {
             Ok(outcome) => outcome,
             Err(broken) => {
@@ -372,6 +350,8 @@ struct Walk {
     /// How many inputs more a run had had, at most, than the one whose state it came to, and that one than the one whose
     /// state it came to, and so on.
     most_behind: u64,
+    /// A property has asked how many there were.
+    reads_inputs: bool,
 }
 
 impl Walk {

@@ -15,11 +15,7 @@ use crate::machine::{CloseReason, Conn, ConnectError, Input, Peer, limits};
 
 impl Direct {
     /// Tells the machine what happened on a socket, if it is something to tell; says how many inputs that made.
-    pub(super) fn translate(
-        &mut self,
-        core: &mut Core<'_>,
-        raw: Raw,
-    ) -> Option<Result<u32, DriveError>> {
+    pub(super) fn translate(&mut self, core: &mut Core<'_>, raw: Raw) -> Option<Result<u32, DriveError>> {
         let input = match raw {
             Raw::Datagrams => {
                 // The machine reads straight from the sockets' buffer, which is theirs again afterwards.

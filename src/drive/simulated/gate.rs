@@ -40,7 +40,8 @@ pub(super) async fn drive_host(
 ) -> Result<(), DriveError> {
     let own = &spec.hosts[host.index()];
     let bind = |local: Peer| Peer::from((any, local.port().unwrap_or(0)));
-    let datagram = |local| Endpoint::Datagram { bind: bind(wire(local)), connect: None, broadcast: any.is_ipv4() };
+    let datagram =
+        |local| Endpoint::Datagram { bind: bind(wire(local)), connect: None, broadcast: any.is_ipv4() };
     let datagrams = own.datagrams.iter().map(|socket| datagram(socket.local));
     let listeners = own.listeners.iter().map(|local| Endpoint::listener(bind(*local)));
     let endpoints: Vec<Endpoint> = datagrams.chain(listeners).collect();
@@ -242,7 +243,8 @@ impl Gate {
             self.carry(&[]);
             if let Some(Arrival::Command(number)) = arrival {
                 // Taken out meanwhile, for what is handed in borrows from it.
-                let commands = Commands { own: self.commands.own, generated: Rc::clone(&self.commands.generated) };
+                let commands =
+                    Commands { own: self.commands.own, generated: Rc::clone(&self.commands.generated) };
                 return Some(self.feed(core, Input::Command(commands.get(number))));
             }
             if let Some(arrival) = arrival {

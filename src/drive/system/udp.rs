@@ -102,7 +102,8 @@ impl Udp {
         let source = source(bound, first.local);
         loop {
             ready!(self.socket.poll_send_ready(cx))?;
-            let together = datagrams.clone().take_while(move |packet| self::source(bound, packet.local) == source);
+            let together =
+                datagrams.clone().take_while(move |packet| self::source(bound, packet.local) == source);
             let together = together.map_while(|packet| Some((packet.peer.inet()?, packet.bytes)));
             match self.batch.send(&self.socket, source, together) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -59,10 +59,10 @@ impl Talks {
         }
     }
 
-    /// What the server has told: whether that is what is next.
+    /// What the server has told: whether that is what is next. What others have sent nobody tells.
     fn take(&mut self, event: &ServerEvent) -> bool {
         match event {
-            ServerEvent::Taken { peer, text } => self.all.get_mut(peer).is_some_and(|talk| talk.take(text)),
+            ServerEvent::Taken { peer, text } => self.all.get_mut(peer).is_none_or(|talk| talk.take(text)),
             _ => true,
         }
     }

@@ -138,8 +138,13 @@ impl From {
         }
         let mut headers = MultiHeaders::preallocate(MAX_BATCH, Some(space(family)));
         let mut slices: [_; MAX_BATCH] = array::from_fn(|_| [IoSliceMut::new(&mut [])]);
-        let received =
-            recvmmsg::<_, SockaddrStorage, _>(socket.as_raw_fd(), &mut headers, &mut slices, MsgFlags::empty(), None)?;
+        let received = recvmmsg::<_, SockaddrStorage, _>(
+            socket.as_raw_fd(),
+            &mut headers,
+            &mut slices,
+            MsgFlags::empty(),
+            None,
+        )?;
         let count = received.count();
         Ok(Self { headers, count, addrs: Vec::with_capacity(MAX_BATCH) })
     }

@@ -1,0 +1,129 @@
+//! One host of a net, while it is built.
+
+use std::any::{TypeId, type_name};
+use std::marker::PhantomData;
+
+use super::net::{Net, first};
+use super::{Datagrams, Host, HostSpec, Role};
+use crate::actor::{Kind, Made};
+use crate::host::{Boot, FIRST_EPHEMERAL_PORT, HostId};
+use crate::lawful::Promises;
+use crate::machine::{Machine, Peer};
+
+/// A host that has a name, and gets its sockets and its machine.
+#[derive(Debug)]
+#[must_use = "a host needs a machine"]
+pub struct Place<'n> {
+    pub(super) net: &'n Net,
+    pub(super) id: HostId,
+}
+
+impl Place<'_> {
+    fn with(self, change: impl FnOnce(&mut HostSpec)) -> Self {
+        self.net.with(|spec| change(&mut spec.hosts[self.id.index()]));
+        self
+    }
+
+    /// Opens a datagram socket on this port of the host's IPv4 address; 0 for a port that the system chooses.
+    pub fn udp(self, port: u16) -> Self {
+        let local = self.id.v4(port);
+        self.udp_at(local)
+    }
+
+    /// Opens a datagram socket on this port of the host's IPv6 address; 0 for a port that the system chooses.
+    pub fn udp6(self, port: u16) -> Self {
+        let local = self.id.v6(port);
+        self.udp_at(local)
+    }
+
+    /// Opens a datagram socket at an address of its own choice: a further one of this host, or the path of a Unix
+    /// socket. Port 0 stands for one that the system chooses.
+    ///
+    /// # Panics
+    /// If the address is one that every host has, and of another host, or if the host has this socket already.
+    pub fn udp_at(self, local: Peer) -> Self {
+        let id = self.id;
+        self.with(|host| {
+            let taken = |port: u16| host.datagrams.iter().any(|socket| socket.local == local.with_port(port));
+            let free = (FIRST_EPHEMERAL_PORT..).find(|port| !taken(*port)).unwrap_or(FIRST_EPHEMERAL_PORT);
+            let local = if local.port() == Some(0) { local.with_port(free) } else { local };
+            check_own(id, local);
+            assert!(host.datagrams.iter().all(|socket| socket.local != local), "{local} is bound twice");
+            host.datagrams.push(Datagrams { local, connected: None });
+        })
+    }
+
+    /// Connects the datagram socket that was opened last to another host's first one: it hears nobody else, and it hears
+    /// of refusals, as an operating system has it.
+    ///
+    /// # Panics
+    /// If no datagram socket was opened.
+    pub fn connected(self, to: impl Into<HostId>) -> Self {
+        let to = to.into();
+        let peer = self.net.with(|spec| first(to, &spec.hosts[to.index()]));
+        self.with(|host| {
+            let socket = host.datagrams.last_mut().expect("a datagram socket was opened before");
+            socket.connected = Some(peer);
+        })
+    }
+
+    /// Listens for streams on this port of the host's IPv4 address.
+    pub fn listen(self, port: u16) -> Self {
+        let local = self.id.v4(port);
+        self.listen_at(local)
+    }
+
+    /// Listens for streams on this port of the host's IPv6 address.
+    pub fn listen6(self, port: u16) -> Self {
+        let local = self.id.v6(port);
+        self.listen_at(local)
+    }
+
+    /// Listens for streams at an address of its own choice: a further one of this host, or the path of a Unix socket.
+    ///
+    /// # Panics
+    /// If the port is 0, if the address is one that every host has, and of another host, or if the host listens there
+    /// already.
+    pub fn listen_at(self, local: Peer) -> Self {
+        let id = self.id;
+        self.with(|host| {
+            assert!(local.port() != Some(0), "a simulated host listens on a port that others know, not on 0");
+            check_own(id, local);
+            assert!(!host.listeners.contains(&local), "{local} is bound twice");
+            host.listeners.push(local);
+        })
+    }
+
+    /// What its machine promises beyond the laws' own words.
+    pub fn promises(self, promises: Promises) -> Self {
+        self.with(|host| host.promises = promises)
+    }
+
+    /// Its name before it has a machine: for hosts that know each other, by [`Boot::peer`].
+    pub const fn id(&self) -> HostId {
+        self.id
+    }
+
+    /// Has machines of this type run on the host. `make` is called for each start and restart, and twice where the laws
+    /// are checked, so it has no state of its own.
+    pub fn machine<M: Machine>(self, make: impl Fn(Boot<'_>) -> M + Send + Sync + 'static) -> Host<M> {
+        self.actor(Box::new(Made(Box::new(make))))
+    }
+
+    /// Has anything run on the host that plays the role.
+    fn actor<R: Role>(self, kind: Box<dyn Kind>) -> Host<R> {
+        let id = self.id;
+        self.net.with(|spec| {
+            let net = spec.net;
+            let host = &mut spec.hosts[id.index()];
+            host.kind = Some(kind);
+            host.role = (TypeId::of::<R>(), type_name::<R>());
+            Host { id, net, peer: first(id, host), role: PhantomData }
+        })
+    }
+}
+
+fn check_own(id: HostId, local: Peer) {
+    let owner = HostId::at(local).unwrap_or(id);
+    assert!(owner == id, "{local} is the address of host {}", owner.index());
+}
