@@ -6,10 +6,10 @@ mod command;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use lossproof::Scenario;
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::fault::{Chance, Profile};
-use lossproof::Scenario;
 use lossproof::systems::{Options, udp_remote};
 use serde_json::Value;
 
@@ -328,7 +328,7 @@ fn a_failure_is_reported_with_a_line_that_makes_it_again() {
     assert!(report.starts_with("FAILED udp-remote: a reply answers the request it is for\n"), "{report}");
     let broken = report.lines().last().unwrap_or_default();
     assert!(
-        broken.contains("  broken a reply answers the request it is for: it did not hold at "),
+        broken.contains("  broken a reply answers the request it is for: it did not hold, at "),
         "{report}"
     );
 

@@ -152,13 +152,15 @@ impl Program {
         let text: String =
             text.split_inclusive('\n').filter(|line| !line.starts_with("  ") || self.can_do(line)).collect();
         let example = if self.names().contains(&EXAMPLE) { EXAMPLE } else { first.name };
-        let names = if self.apps.iter().any(|app| app.known.is_some_and(|known| known.takes_names)) {
-            "; for http also HOST or HOST:PORT"
-        } else {
-            ""
-        };
+        let has_names = self.apps.iter().any(|app| app.known.is_some_and(|known| known.takes_names));
+        // What is said of single options and systems stands where these are.
+        let asides = [
+            (has_names, "; for http also HOST or HOST:PORT"),
+            (self.takes("bug"), " --bug plants the bug alone."),
+        ];
+        let missing = asides.into_iter().filter(|(is_there, _)| !is_there);
+        let text = missing.fold(text, |text, (_, aside)| text.replace(aside, ""));
         text.replace(EXAMPLE, example)
-            .replace("; for http also HOST or HOST:PORT", names)
             .replace("client>server", &format!("{}>{}", first.client, first.server))
             .replace("server>client", &format!("{}>{}", first.server, first.client))
             .replace(OWN_NAME, &self.name)
