@@ -7,6 +7,7 @@ mod commands;
 mod fold;
 mod history;
 mod net;
+mod others;
 mod place;
 mod property;
 mod run;
