@@ -37,6 +37,12 @@ pub(crate) mod fixed {
         pub(super) const VACUOUS: fn() = duplicates_do_no_harm;
     }
 
+    #[expect(dead_code, reason = "tests/app drives a command line like this one")]
+    mod program {
+        use super::file_transfer;
+        include!("chapters/program.rs");
+    }
+
     /// The reader's tests.
     pub(crate) const TESTS: [(&str, fn()); 2] =
         [("a_file_arrives", a_file_arrives), ("files_arrive", files_arrive)];
@@ -94,7 +100,8 @@ fn the_lines_of_the_guide_replay_what_it_says() {
     let guide = plans(pages::GUIDE);
     let [found, by_luck, hole] = &guide[..] else { panic!("three lines: {guide:?}") };
     let report = report(broken::TESTS[0]);
-    let broken_line = |text: &str| text.lines().find(|line| line.contains("broken a file")).map(str::to_owned);
+    let broken_line =
+        |text: &str| text.lines().find(|line| line.contains("broken a file")).map(str::to_owned);
     assert_eq!(broken_line(&replayed(found).expect_err("it fails again")), broken_line(&report));
     assert_eq!(replayed(by_luck), Ok(()));
     let hole = replayed(hole).expect_err("a block is missing");
@@ -119,7 +126,8 @@ fn the_fixed_machines_survive_all_but_changed_bits() {
     };
     // It is what the guide has.
     let faults_of_the_guide = blocks(pages::GUIDE, "rust,ignore");
-    let shown = faults_of_the_guide.iter().find(|block| block.starts_with("    let faults")).expect("it is there");
+    let shown =
+        faults_of_the_guide.iter().find(|block| block.starts_with("    let faults")).expect("it is there");
     let here = include_str!("transfer.rs");
     assert!(here.contains(shown), "{shown}");
     fixed::check("a_worse_network", "", faults);
