@@ -41,12 +41,12 @@ impl<'s> Search<'s> {
     /// use lossproof::check::Search;
     /// use lossproof::engine::Prepared;
     /// use lossproof::fault::{Chance, Profile};
-    /// use lossproof::systems::udp_remote::{self, Client, Event};
+    /// use lossproof::systems::udp_remote::{self, Client, ClientEvent};
     /// use lossproof::systems::Options;
     ///
     /// let net = udp_remote::net(&Options::default()).without_properties();
     /// let client = net.find::<Client>("client");
-    /// net.never("the client gives up", move |run| run.events(client).contains(&Event::GaveUp));
+    /// net.never("the client gives up", move |run| run.events(client).contains(&ClientEvent::GaveUp));
     /// let scenario = Scenario::from(net);
     /// let loss = Profile { loss: Chance::percent(70), ..Profile::default() };
     /// let mut search = Search::new(&scenario, Prepared::default(), loss, 0);

@@ -58,12 +58,12 @@
 //! use lossproof::check::Search;
 //! use lossproof::engine::Prepared;
 //! use lossproof::fault::Profile;
-//! use lossproof::systems::{Options, System, udp_chat::UdpChat};
+//! use lossproof::Scenario;
+//! use lossproof::systems::{Options, udp_chat};
 //!
-//! let options = Options::default();
-//! let (scenario, properties) = (UdpChat::scenario(&options), UdpChat::properties(&options));
+//! let scenario = Scenario::from(udp_chat::net(&Options::default()));
 //! for (name, profile) in Profile::NAMED {
-//!     let tally = Search::new(&scenario, &properties, Prepared::default(), profile, 7).runs(0..10);
+//!     let tally = Search::new(&scenario, Prepared::default(), profile, 7).runs(0..10);
 //!     assert_eq!(tally.failure, None, "on {name}");
 //! }
 //! ```

@@ -27,7 +27,7 @@ pub struct FaultPlan {
     /// The seed of the run; `None` leaves it to whoever runs the plan.
     pub seed: Option<u64>,
     /// The numbers of the generated commands that are given, where the scenario
-    /// [generates](crate::Scenario::generate) some from the seed; `None` gives them all.
+    /// [generates](crate::Net::generate) some from the seed; `None` gives them all.
     pub commands: Option<BTreeSet<u32>>,
     /// From when on nothing goes wrong any more: no fault hits, partitions are over, hosts that are down start anew.
     pub calm: Option<Instant>,

@@ -195,7 +195,7 @@ impl Check {
         self
     }
 
-    /// Makes each run two times, and fails where the two differ: see [`Search::twice`].
+    /// Makes each run two times, and fails where the two differ: see [`Search::twice`](crate::check::Search::twice).
     pub const fn twice(mut self) -> Self {
         self.twice = true;
         self
@@ -222,7 +222,7 @@ impl Check {
         self
     }
 
-    /// Makes every run of at most so many faults instead of random ones: see [`Exhaustive`]. Nothing is drawn then, and no
+    /// Makes every run of at most so many faults instead of random ones: see [`Exhaustive`](crate::check::Exhaustive). Nothing is drawn then, and no
     /// run is made two times; it is done on one thread.
     pub const fn exhaustive(mut self, max_faults: usize) -> Self {
         self.exhaustive = Some(max_faults);

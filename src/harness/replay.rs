@@ -8,19 +8,18 @@ thread_local! {
 }
 
 /// Calls a test in which each [`Check`](super::Check) makes the one run of this plan and no other, as with
-/// `LOSSPROOF_REPLAY`. So a failure that was found once becomes a test of its own, and no scenario is written down twice:
+/// `LOSSPROOF_REPLAY`. So a failure that was found once becomes a test of its own, and its net need not be repeated:
 ///
 /// ```
-/// # use lossproof::harness::Check;
-/// # use lossproof::systems::{Options, System, udp_remote::UdpRemote};
-/// fn udp_remote_outlives_losses() {
-///     let options = Options::default();
-///     let (scenario, properties) = (UdpRemote::scenario(&options), UdpRemote::properties(&options));
-///     Check::new("udp_remote_outlives_losses", &scenario, &properties).assert();
+/// use lossproof::Check;
+/// use lossproof::systems::{Options, udp_remote};
+///
+/// fn udp_remote_survives_losses() {
+///     Check::new(udp_remote::net(&Options::default())).loss(0.3).assert();
 /// }
 ///
 /// // The body of a #[test].
-/// lossproof::harness::replay("v2; client>server #0 drop", udp_remote_outlives_losses);
+/// lossproof::harness::replay("v2; client>server #0 drop", udp_remote_survives_losses);
 /// ```
 ///
 /// # Panics

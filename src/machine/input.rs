@@ -7,9 +7,9 @@ use super::{Conn, Peer};
 /// One thing that happened, as a machine is told of it.
 ///
 /// Whoever drives the machine keeps these promises:
-/// - `Start` comes first and once; after [`Outbox::done`](crate::Outbox::done) nothing comes.
+/// - `Start` comes first and once; after [`Outbox::done`](crate::machine::Effects::done) nothing comes.
 /// - Each `Connected` is followed by exactly one `Closed` of the same connection, always last, whoever closed;
-///   each [`Outbox::connect`](crate::Outbox::connect) by exactly one `Connected` or `ConnectFailed`, unless the
+///   each [`Outbox::connect`](crate::machine::Effects::connect) by exactly one `Connected` or `ConnectFailed`, unless the
 ///   machine aborted it before.
 /// - `Eof` comes at most once for a connection, and no `Received` after it.
 /// - While a connection is paused, no `Received` and no `Eof` of it comes; `Writable` and `Closed` still do.
@@ -57,7 +57,7 @@ pub enum Input<'a, C: ?Sized> {
     },
     /// A connection that was asked for did not come to be. Its name is free again.
     ConnectFailed {
-        /// What [`Outbox::connect`](crate::Outbox::connect) called it.
+        /// What [`Outbox::connect`](crate::machine::Effects::connect) called it.
         conn: Conn,
         /// Where it should have gone.
         peer: Peer,
@@ -110,7 +110,7 @@ pub enum CloseReason {
     Finished,
     /// The peer reset it, or the network did.
     Reset,
-    /// This end gave it up with [`Outbox::abort`](crate::Outbox::abort).
+    /// This end gave it up with [`Outbox::abort`](crate::machine::Effects::abort).
     Aborted,
     /// This end closed it and the peer did not come to its own end within the bounds of
     /// [`limits`](crate::machine::limits).

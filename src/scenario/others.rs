@@ -55,7 +55,7 @@ impl Net {
         });
     }
 
-    /// What the machine of a host promises, in place of what its [`Place`] said: for another that plays its role.
+    /// What the machine of a host promises, in place of what its [`Place`](super::Place) said: for another that plays its role.
     ///
     /// # Panics
     /// If the host is of another net.

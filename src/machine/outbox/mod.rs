@@ -333,7 +333,7 @@ impl Effects {
     }
 
     /// Makes these bytes the durable state of the host, whole: what a machine finds in
-    /// [`Boot::disk`](super::Boot) after a restart. It is kept or lost as one.
+    /// `Boot::disk` after a restart. It is kept or lost as one.
     pub fn save(&mut self, bytes: &[u8]) {
         let chunk = self.put(bytes);
         self.push(Step::Save(chunk));

@@ -81,11 +81,10 @@ impl Machine for Client {
 fn all_of_it_comes_back() {
     let net = Net::new("echo");
     let server = net.host("server").listen(7).machine(|_| Echo::default());
-    let client = net.host("client").machine(move |boot| Client {
-        server: boot.peer(server),
-        unsent: vec![b'x'; 300_000],
-    });
-    net.eventually_within("all of it comes back", Duration::from_secs(60), move |run| {
+    let client = net
+        .host("client")
+        .machine(move |boot| Client { server: boot.peer(server), unsent: vec![b'x'; 300_000] });
+    net.eventually_within("all of it comes back", Duration::from_mins(1), move |run| {
         run.events(client).iter().sum::<usize>() == 300_000
     });
     Check::new(net).runs(1).assert();
