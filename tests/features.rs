@@ -1,5 +1,4 @@
 //! Asks cargo what the crate brings in without its features: the core must stay light.
-#![cfg(feature = "cli")]
 
 use std::process::Command;
 

@@ -33,8 +33,8 @@ pub(super) struct SystemArgs {
     #[arg(conflicts_with = "faults")]
     workers: Option<NonZeroUsize>,
     /// Where the body goes (http) [default: the server's name and .html]
-    #[arg(long, value_name = "FILE", help_heading = SINGLE)]
-    pub(super) output: Option<PathBuf>,
+    #[arg(long = "output", value_name = "FILE", help_heading = SINGLE)]
+    pub(super) body: Option<PathBuf>,
     /// Plant a bug, with the faults that show it if none are given; 'lossproof list --bugs' shows all
     #[arg(long, value_name = "NAME", help_heading = SINGLE)]
     bug: Option<String>,
@@ -98,13 +98,7 @@ pub(super) fn add(command: Command, program: &Program) -> Command {
         commands.contains(&command.get_name()) && program.takes(option)
     };
     let added: Vec<Arg> = all.get_arguments().filter(own).cloned().collect();
-    let bugs = added.iter().any(|arg| arg.get_long() == Some("bug"));
-    let command = command.args(added);
-    if bugs {
-        command.mut_arg("bug", |arg| arg.value_parser(value::text(program.bugs())).hide_possible_values(true))
-    } else {
-        command
-    }
+    command.args(added)
 }
 
 /// Whether an option of this name is one of these.
@@ -127,7 +121,7 @@ impl SystemArgs {
             time_scale: value(matches, "time_scale"),
             timeout: value(matches, "timeout"),
             workers: value(matches, "workers"),
-            output: value(matches, "output"),
+            body: value(matches, "body"),
             bug: value(matches, "bug"),
             drop: value(matches, "drop"),
             ids: flag("ids"),
@@ -148,7 +142,7 @@ impl SystemArgs {
     /// If the system does not take one of them.
     pub(super) fn options(&self, app: &App) -> Result<Options, CliError> {
         let given = self.given();
-        let output = self.output.iter().map(|_| "output");
+        let output = self.body.iter().map(|_| "output");
         let mut names = given.iter().map(|(option, _)| *option).chain(output);
         if let Some(option) = names.find(|option| !app.takes(option)) {
             return Err(CliError::OptionOfAnother { system: app.name, option });

@@ -58,7 +58,7 @@ impl Program {
     }
 
     /// The names of all bugs, each once.
-    pub(super) fn bugs(&self) -> Vec<&'static str> {
+    fn bugs(&self) -> Vec<&'static str> {
         let bugs = self.apps.iter().flat_map(App::bugs).map(|bug| bug.name);
         bugs.collect::<BTreeSet<_>>().into_iter().collect()
     }
@@ -109,14 +109,13 @@ impl Program {
         }
         let command = Manual::augment_subcommands(command);
         let command = self.adapted(command);
+        // In place: an argument that is changed by its name goes to the end.
         command.mut_subcommands(|command| {
-            let command = self.adapted(choices::add(command, self));
-            if command.get_arguments().any(|arg| arg.get_id() == "system") {
-                let names = value::text(self.names());
-                command.mut_arg("system", |arg| arg.value_parser(names).hide_possible_values(true))
-            } else {
-                command
-            }
+            self.adapted(choices::add(command, self)).mut_args(|arg| match arg.get_id().as_str() {
+                "system" => arg.value_parser(value::text(self.names())).hide_possible_values(true),
+                "bug" => arg.value_parser(value::text(self.bugs())).hide_possible_values(true),
+                _ => arg,
+            })
         })
     }
 
@@ -153,13 +152,15 @@ impl Program {
         let text: String =
             text.split_inclusive('\n').filter(|line| !line.starts_with("  ") || self.can_do(line)).collect();
         let example = if self.names().contains(&EXAMPLE) { EXAMPLE } else { first.name };
-        let names = if self.apps.iter().any(|app| app.known.is_some_and(|known| known.takes_names)) {
-            "; for http also HOST or HOST:PORT"
-        } else {
-            ""
-        };
+        let has_names = self.apps.iter().any(|app| app.known.is_some_and(|known| known.takes_names));
+        // What is said of single options and systems stands where these are.
+        let asides = [
+            (has_names, "; for http also HOST or HOST:PORT"),
+            (self.takes("bug"), " --bug plants the bug alone."),
+        ];
+        let missing = asides.into_iter().filter(|(is_there, _)| !is_there);
+        let text = missing.fold(text, |text, (_, aside)| text.replace(aside, ""));
         text.replace(EXAMPLE, example)
-            .replace("; for http also HOST or HOST:PORT", names)
             .replace("client>server", &format!("{}>{}", first.client, first.server))
             .replace("server>client", &format!("{}>{}", first.server, first.client))
             .replace(OWN_NAME, &self.name)

@@ -72,7 +72,7 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let built = Built::new(app, &options, bug);
     let reach = reach(app, &built, built.server(app)?);
     let Target { server: target, fallbacks, host } = address::target(&reach, args.addr.as_deref())?;
-    let output = args.options.output.clone().unwrap_or_else(|| PathBuf::from(format!("{host}.html")));
+    let output = args.options.body.clone().unwrap_or_else(|| PathBuf::from(format!("{host}.html")));
     if !args.options.says_host() {
         options.host = host;
     }

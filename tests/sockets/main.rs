@@ -1,5 +1,4 @@
 //! Machines on real sockets, against plain blocking peers written here.
-#![cfg(feature = "net")]
 
 mod greet;
 mod greeter;

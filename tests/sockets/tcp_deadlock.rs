@@ -6,30 +6,30 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    BOOT, Driven, PATIENCE, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp, read_all, reset,
+    Driven, PATIENCE, Pair, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp, read_all, reset,
     within_bounds,
 };
 use lossproof::Status;
 use lossproof::drive::Endpoint;
-use lossproof::systems::tcp_deadlock::{Event, TcpDeadlock, WRITES_BEFORE_READING};
+use lossproof::systems::tcp_deadlock::{ServerEvent, TcpDeadlock, WRITES_BEFORE_READING};
 use lossproof::systems::{Options, System};
 
 /// More than the buffers of this machine's sockets take.
 const TOO_MUCH: u64 = 32 * 1024 * 1024;
 
-fn server(bind: SocketAddr) -> Driven<Event> {
-    Driven::start(listener(bind), None, || TcpDeadlock::server(&Options::default(), BOOT))
+fn server(bind: SocketAddr) -> Driven<ServerEvent> {
+    Driven::start(listener(bind), None, Server::default)
 }
 
-fn client(server: SocketAddr, options: Options) -> Driven<Event> {
-    Driven::start(Endpoint::Dialer, None, move || TcpDeadlock::client(&options, server.into(), BOOT))
+fn client(server: SocketAddr, options: Options) -> Driven<ClientEvent> {
+    Driven::start([], None, move || Client::new(server.into(), options.bytes, options.timeout))
 }
 
 fn sending(bytes: u64) -> Options {
     Options { bytes, timeout: PATIENCE, ..Options::default() }
 }
 
-fn lines(told: &[Event]) -> Vec<String> {
+fn lines(told: &[ServerEvent]) -> Vec<String> {
     told.iter().map(ToString::to_string).collect()
 }
 
@@ -71,7 +71,7 @@ fn what_is_said_comes_back_in_upper_case_however_it_comes() {
             let bytes: Vec<&[u8]> = b"a\xff\xc3\xa9Z\0".chunks(1).collect();
             assert_eq!(capitalized(server.addr, &bytes), b"A\xff\xc3\xa9Z\0");
             assert_eq!(capitalized(server.addr, &[]), b"");
-            server.wait_count("the ends", 3, |event| matches!(event, Event::Processed { .. }));
+            server.wait_count("the ends", 3, |event| matches!(event, ServerEvent::Processed { .. }));
             let (addr, told) = (server.addr, lines(&server.stop()));
             assert_eq!(told[0], format!("Listening at {addr}"));
             assert!(told[1].starts_with("Processing up to 1024 bytes at a time from "));
@@ -247,7 +247,7 @@ fn the_same_events_over_loopback() {
             "client>server cut every 100 bytes; server>client @500 stall 200ms",
             "client>server @0 stall 100ms",
         ] {
-            assert_same_over_loopback::<TcpDeadlock>(&options, plan);
+            assert_same_over_loopback(&PAIR, &options, plan);
         }
     });
 }

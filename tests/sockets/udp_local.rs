@@ -9,20 +9,20 @@ use lossproof::systems::udp_local::{self, UdpLocal};
 use lossproof::systems::{Options, System};
 
 use crate::support::{
-    self, A_WHILE, BOOT, Driven, V4, V6, assert_silence, clock, datagram, plain_udp, receive, within_bounds,
+    self, A_WHILE, Driven, V4, V6, assert_silence, clock, datagram, plain_udp, receive, within_bounds,
 };
 
 const TIME: &str = "The time is 2026-01-01 00:00:00.000000";
 
-fn local_server(bind: SocketAddr) -> Driven<udp_local::Event> {
-    Driven::start(datagram(bind, None), None, || UdpLocal::server(&Options::default(), BOOT))
+fn local_server(bind: SocketAddr) -> Driven<ServerEvent> {
+    Driven::start(datagram(bind, None), None, || Server)
 }
 
-fn local_client(server: &UdpSocket, timeout: Duration) -> Driven<udp_local::Event> {
+fn local_client(server: &UdpSocket, timeout: Duration) -> Driven<ClientEvent> {
     let addr = server.local_addr().unwrap();
     let bind = SocketAddr::new(addr.ip(), 0);
     let options = Options { timeout, ..Options::default() };
-    Driven::start(datagram(bind, None), None, move || UdpLocal::client(&options, addr.into(), BOOT))
+    Driven::start(datagram(bind, None), None, move || Client::new(addr.into(), &options.local_time, options.timeout))
 }
 
 /// S01, S02, S05.
