@@ -9,8 +9,7 @@ use lossproof::Status;
 use lossproof::systems::greet::{Client, ClientEvent, LINE_END, MAX_TEXT_LEN, Server, ServerEvent, TEXT};
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, printed, read_all, reset,
-    within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, printed, read_all, reset, within_bounds,
 };
 
 fn server(bind: SocketAddr, text: Option<&str>) -> Driven<ServerEvent> {

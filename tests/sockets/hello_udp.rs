@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use lossproof::Status;
-use lossproof::systems::hello_udp::{ServerEvent, HelloUdp};
+use lossproof::systems::hello_udp::{HelloUdp, ServerEvent};
 use lossproof::systems::{Options, System};
 
 use crate::support::{

@@ -6,12 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, plain_unix, read_all, reset,
-    unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, plain_unix, read_all, reset, unix_path,
+    within_bounds,
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
-use lossproof::systems::select_echo::{ServerEvent, SelectEcho};
+use lossproof::systems::select_echo::{SelectEcho, ServerEvent};
 use lossproof::systems::{Options, System};
 use lossproof::{Peer, Status};
 
@@ -283,9 +283,7 @@ fn it_echoes_over_unix_sockets() {
         assert_eq!(&echo, b"hello");
         drop(stream);
         server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Closing(_)));
-        let client = Driven::start([], None, move || {
-            Client::new(Peer::Unix(path), PATIENCE)
-        });
+        let client = Driven::start([], None, move || Client::new(Peer::Unix(path), PATIENCE));
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         let received = format!("{} received in parts  version 12", Peer::Unix(path));

@@ -12,8 +12,8 @@ use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, file, listener, plain_tcp,
-    printed, read_all, reset, type_all, typed, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, file, listener, plain_tcp, printed,
+    read_all, reset, type_all, typed, unix_path, within_bounds,
 };
 
 const PROMPT: &str = "你要发送的数据:";
@@ -64,10 +64,7 @@ fn each_read_comes_back_with_the_suffix() {
             stream.shutdown(Shutdown::Write).unwrap();
             assert_eq!(read_all(&mut stream).unwrap(), b"");
             let from = stream.local_addr().unwrap();
-            assert_eq!(
-                printed(&server.stop()),
-                format!("你好\nhello\n\nx\n客户端{from}:断开链接\n")
-            );
+            assert_eq!(printed(&server.stop()), format!("你好\nhello\n\nx\n客户端{from}:断开链接\n"));
         }
     });
 }
@@ -190,7 +187,12 @@ fn the_client_prompts_sends_and_prints_the_reply() {
             let server = server(bind);
             let (mut client, keyboard) = client(server.peer());
             let long = "长话".repeat(2_000);
-            type_all(&mut client, &keyboard, (suffix_echo::typed, suffix_echo::wants_line), &["你好", "", &long, "short"]);
+            type_all(
+                &mut client,
+                &keyboard,
+                (suffix_echo::typed, suffix_echo::wants_line),
+                &["你好", "", &long, "short"],
+            );
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
             let replies: Vec<&Vec<u8>> = told
@@ -285,9 +287,6 @@ fn the_client_waits_within_bounds() {
         stream.write_all(b"help").unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(
-            printed(&told),
-            format!("{PROMPT}the reply is not what was sent: \"help\"\n")
-        );
+        assert_eq!(printed(&told), format!("{PROMPT}the reply is not what was sent: \"help\"\n"));
     });
 }

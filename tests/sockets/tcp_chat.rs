@@ -12,8 +12,8 @@ use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, file, is_timeout,
-    listener, plain_tcp, printed, read_all, reset, type_all, typed, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, file, is_timeout, listener,
+    plain_tcp, printed, read_all, reset, type_all, typed, unix_path, within_bounds,
 };
 
 fn server_at(bind: Peer) -> Driven<ServerEvent> {
@@ -197,10 +197,7 @@ fn members_on_unix_sockets_hear_each_other() {
         type_all(&mut client, &keyboard, (tcp_chat::typed, tcp_chat::wants_line), &["from ours"]);
         assert_hears(&mut two, "unix:\nfrom ours\n");
         let (status, told) = client.join();
-        assert_eq!(
-            (status.unwrap(), printed(&told).as_str()),
-            (Status::Success, "unix:\nfrom ours\n")
-        );
+        assert_eq!((status.unwrap(), printed(&told).as_str()), (Status::Success, "unix:\nfrom ours\n"));
         two.write_all(b"/quit\n").unwrap();
         let mut rest = Vec::new();
         two.read_to_end(&mut rest).unwrap();

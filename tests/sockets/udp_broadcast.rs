@@ -7,9 +7,7 @@ use lossproof::systems::udp_broadcast::{Client, ClientEvent, Server, ServerEvent
 use lossproof::{Peer, Status};
 use socket2::{Domain, Socket, Type};
 
-use crate::support::{
-    Driven, PATIENCE, V4, assert_silence, datagram, plain_udp, receive, within_bounds,
-};
+use crate::support::{Driven, PATIENCE, V4, assert_silence, datagram, plain_udp, receive, within_bounds};
 
 /// The broadcast address of 127.0.0.0/8.
 const EVERYBODY: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
@@ -59,8 +57,7 @@ fn one_broadcast_reaches_every_listener() {
 #[test]
 fn the_server_tells_what_it_hears_and_never_answers() {
     within_bounds(|| {
-        let mut server =
-            Driven::start(datagram(ANY, None), None, || Server);
+        let mut server = Driven::start(datagram(ANY, None), None, || Server);
         let client = plain_udp(V4);
         client.set_broadcast(true).unwrap();
         let longest = vec![b'x'; 65_507];

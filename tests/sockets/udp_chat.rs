@@ -14,12 +14,14 @@ use lossproof::systems::{Options, Typed};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, Driven, Spied, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive,
-    typed, within_bounds,
+    A_WHILE, Driven, Spied, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive, typed,
+    within_bounds,
 };
 
 fn server(bind: SocketAddr, options: Options) -> Driven<ServerEvent> {
-    Driven::start(datagram(bind, None), None, move || Server::new(options.scaled(EXPIRY), !options.not_to_sender))
+    Driven::start(datagram(bind, None), None, move || {
+        Server::new(options.scaled(EXPIRY), !options.not_to_sender)
+    })
 }
 
 /// A client with a terminal.
@@ -218,10 +220,7 @@ fn nobody_listening_is_one_line() {
             let (client, _terminal) = client(nobody, 1.0);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(
-                printed(&told),
-                format!("cannot connect to {nobody}: connection refused\n")
-            );
+            assert_eq!(printed(&told), format!("cannot connect to {nobody}: connection refused\n"));
         }
     });
 }

@@ -22,7 +22,9 @@ fn local_client(server: &UdpSocket, timeout: Duration) -> Driven<ClientEvent> {
     let addr = server.local_addr().unwrap();
     let bind = SocketAddr::new(addr.ip(), 0);
     let options = Options { timeout, ..Options::default() };
-    Driven::start(datagram(bind, None), None, move || Client::new(addr.into(), &options.local_time, options.timeout))
+    Driven::start(datagram(bind, None), None, move || {
+        Client::new(addr.into(), &options.local_time, options.timeout)
+    })
 }
 
 /// S01, S02, S05.
