@@ -17,19 +17,18 @@ use crate::support::{
 };
 
 fn server_at(bind: Peer) -> Driven<ServerEvent> {
-    Driven::start(Endpoint::listener(bind), None, || Server::new(MEMBERS_PATIENCE))
+    Driven::start(Endpoint::listener(bind), None, || Server::new(tcp_chat::PATIENCE))
 }
 
 fn server(bind: SocketAddr) -> Driven<ServerEvent> {
-    Driven::start(listener(bind), None, || Server::new(MEMBERS_PATIENCE))
+    Driven::start(listener(bind), None, || Server::new(tcp_chat::PATIENCE))
 }
 
 /// A client with a terminal.
 fn client(server: Peer) -> (Driven<ClientEvent>, mpsc::Sender<Command>) {
     let (sender, commands) = mpsc::channel(1);
     let setup = Setup { commands: Some(commands), ..Setup::new([]) };
-    let options = Options { timeout: Duration::from_secs(2), ..Options::default() };
-    (Driven::start_with(setup, move || Client::new(server, TIMEOUT)), sender)
+    (Driven::start_with(setup, move || Client::new(server, Duration::from_secs(2))), sender)
 }
 
 /// Plain members, each of which the server has noted.

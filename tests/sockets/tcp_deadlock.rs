@@ -10,12 +10,18 @@ use crate::support::{
     within_bounds,
 };
 use lossproof::Status;
-use lossproof::drive::Endpoint;
-use lossproof::systems::tcp_deadlock::{ServerEvent, TcpDeadlock, WRITES_BEFORE_READING};
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::systems::tcp_deadlock::{self, Client, ClientEvent, Server, ServerEvent};
 
 /// More than the buffers of this machine's sockets take.
 const TOO_MUCH: u64 = 32 * 1024 * 1024;
+
+const PAIR: Pair<Server, Client> = Pair {
+    about: tcp_deadlock::ABOUT,
+    net: tcp_deadlock::net,
+    server: |_| Server::default(),
+    client: |options, server| Client::new(server, options.bytes, options.timeout),
+};
 
 fn server(bind: SocketAddr) -> Driven<ServerEvent> {
     Driven::start(listener(bind), None, Server::default)
