@@ -187,15 +187,6 @@ struct Means {
     store: Option<Store>,
 }
 
-impl Means {
-    fn outgoing(&self) -> Result<Option<Outgoing>, DriveError> {
-        #[cfg(feature = "sim")]
-        return self.faults.as_ref().map(Outgoing::new).transpose();
-        #[cfg(not(feature = "sim"))]
-        Ok(None)
-    }
-}
-
 /// Who is told the addresses that are bound.
 type Opened<'a> = Box<dyn FnOnce(&[Peer]) + 'a>;
 
@@ -252,7 +243,10 @@ async fn drive_until(
     opened: Opened<'_>,
     stop: Pin<&mut dyn Future<Output = ()>>,
 ) -> Result<Status, DriveError> {
-    let outgoing = means.outgoing()?;
+    #[cfg(feature = "sim")]
+    let outgoing = means.faults.as_ref().map(Outgoing::new).transpose()?;
+    #[cfg(not(feature = "sim"))]
+    let outgoing: Option<Outgoing> = None;
     let Means { sockets, shared, store, .. } = means;
     let mut port = Direct::open(&sockets, shared, outgoing, store).await?;
     let (locals, datagrams) = (port.locals(), port.datagram_locals());

@@ -8,7 +8,7 @@ use lossproof::drive::{Endpoint, Setup, run_until};
 use lossproof::machine::{CloseReason, ConnectError, limits};
 use lossproof::{Input, Outbox, Peer, Status};
 
-use crate::support::{Driven, Puppet, V4, accept, clock, plain_tcp};
+use crate::support::{Driven, Puppet, V4, accept, clock, faults, plain_tcp};
 
 /// More than the system's buffers of both ends take.
 const MUCH: usize = 16 * 1024 * 1024;
@@ -105,7 +105,8 @@ fn a_shutdown_while_dialing_is_carried_out_once_the_stream_stands() {
     let to = listener.local_addr().unwrap().into();
     let plans = [None, Some("client>server @0 stall 50ms")];
     for plan in plans {
-        let setup = with_plan(Setup::dialer(), plan);
+        let faults = plan.map(|plan| faults(plan, "client", "server"));
+        let setup = Setup { faults, ..Setup::dialer() };
         let driven = Driven::start_with(setup, move || impatient(to));
         let mut stream = accept(&listener);
         assert_eq!(stream.read(&mut [0; 8]).unwrap(), 0, "the end comes, and nothing before it");
@@ -115,22 +116,6 @@ fn a_shutdown_while_dialing_is_carried_out_once_the_stream_stands() {
         let expected = ["connected, wrote 0", "you first", &CloseReason::Finished.to_string()];
         assert_eq!((status.unwrap(), told), (Status::Success, expected.map(str::to_owned).to_vec()));
     }
-}
-
-#[cfg(feature = "sim")]
-fn with_plan<C>(setup: Setup<C>, plan: Option<&str>) -> Setup<C> {
-    use lossproof::drive::LocalFaults;
-    let faults = plan.map(|plan| LocalFaults {
-        plan: plan.parse().unwrap(),
-        own: "client".to_owned(),
-        peer: "server".to_owned(),
-    });
-    Setup { faults, ..setup }
-}
-
-#[cfg(not(feature = "sim"))]
-fn with_plan<C>(setup: Setup<C>, _: Option<&str>) -> Setup<C> {
-    setup
 }
 
 /// A host that is silent: its queue is full, so that it answers nobody.

@@ -226,7 +226,7 @@ pub fn wants_line(event: &ClientEvent) -> bool {
 pub fn print_server(event: &ServerEvent, to: &mut dyn fmt::Write) -> fmt::Result {
     match event {
         ServerEvent::Listening(_) | ServerEvent::Noted { note: Note::Pinged(_), .. } => Ok(()),
-        event => writeln!(to, "{event}"),
+        ServerEvent::Noted { note, .. } => writeln!(to, "{note}"),
     }
 }
 
