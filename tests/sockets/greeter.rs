@@ -15,8 +15,8 @@ use lossproof::systems::{Kind, Options};
 use lossproof::{Peer, Status};
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_silence, clock, datagram, file, is_timeout,
-    listener, plain_tcp, plain_udp, printed, read_all, receive, reset, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_silence, clock, datagram, file, is_timeout, listener,
+    plain_tcp, plain_udp, printed, read_all, receive, reset, unix_path, within_bounds,
 };
 
 fn started(endpoint: Endpoint, options: Options) -> Driven<ServerEvent> {
@@ -124,7 +124,8 @@ fn one_at_a_time() {
         assert!(begin.elapsed() >= hold * 3, "{:?}", begin.elapsed());
         drop(third);
         let told = server.stop();
-        let turns = told.iter().filter(|event| matches!(event, ServerEvent::Connected(_) | ServerEvent::LetGo(_)));
+        let turns =
+            told.iter().filter(|event| matches!(event, ServerEvent::Connected(_) | ServerEvent::LetGo(_)));
         let turns: Vec<bool> = turns.map(is_handled).collect();
         assert_eq!(turns, [true, false, true, false, true, false]);
     });
@@ -266,10 +267,7 @@ fn unix_streams_are_thanked_and_thank() {
         stream.read_to_end(&mut said).unwrap();
         assert_eq!(said, TEXT);
         let told = server.stop();
-        assert_eq!(
-            printed(&told),
-            format!("Got connection from {}\n", Peer::Unix(UnixPath::UNNAMED))
-        );
+        assert_eq!(printed(&told), format!("Got connection from {}\n", Peer::Unix(UnixPath::UNNAMED)));
 
         let path = unix_path();
         let listener = UnixListener::bind(file(&path)).unwrap();

@@ -10,8 +10,8 @@ use lossproof::systems::http::{self, Client, ClientEvent, LARGE, PAGE, Server, S
 use lossproof::{Peer, Status};
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, Pair, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp,
-    printed, read_all, reset, within_bounds,
+    A_WHILE, Driven, PATIENCE, Pair, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp, printed,
+    read_all, reset, within_bounds,
 };
 
 const REQUEST: &[u8] = b"GET /a?b=c HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n";

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, plain_unix, read_all, reset,
-    unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, plain_unix, read_all, reset, unix_path,
+    within_bounds,
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
@@ -28,7 +28,7 @@ fn client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
     Driven::start([], None, move || Client::new(server.into(), timeout))
 }
 
-fn lines(told: &[ServerEvent]) -> Vec<String> {
+fn lines(told: &[impl ToString]) -> Vec<String> {
     told.iter().map(ToString::to_string).collect()
 }
 
@@ -282,9 +282,7 @@ fn it_echoes_over_unix_sockets() {
         assert_eq!(&echo, b"hello");
         drop(stream);
         server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Closing(_)));
-        let client = Driven::start([], None, move || {
-            Client::new(Peer::Unix(path), PATIENCE)
-        });
+        let client = Driven::start([], None, move || Client::new(Peer::Unix(path), PATIENCE));
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         let received = format!("{} received in parts  version 12", Peer::Unix(path));

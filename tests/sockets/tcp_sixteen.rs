@@ -9,8 +9,8 @@ use crate::support::{
     self, A_WHILE, Driven, Pair, V4, V6, accept, assert_same_over_loopback, bounded, clock, faults, listener,
     open_error, plain_tcp, read_all, reset, within_bounds,
 };
-use lossproof::drive::LocalFaults;
 use lossproof::Status;
+use lossproof::drive::LocalFaults;
 use lossproof::systems::Options;
 use lossproof::systems::tcp_sixteen::{self, Client, ClientEvent, FAREWELL, HELLO, Server, ServerEvent};
 
@@ -47,7 +47,7 @@ fn is_accepted(event: &ServerEvent) -> bool {
     matches!(event, ServerEvent::Accepted { .. })
 }
 
-fn lines(told: &[ServerEvent]) -> Vec<String> {
+fn lines(told: &[impl ToString]) -> Vec<String> {
     told.iter().map(ToString::to_string).collect()
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use lossproof::Peer;
 use lossproof::Status;
 use lossproof::drive::LocalFaults;
 use lossproof::fault::Chance;
@@ -13,7 +14,6 @@ use lossproof::systems::udp_remote::{
     self, Client, ClientEvent, MESSAGE, MESSAGES_WITH_IDS, Server, ServerEvent,
 };
 use lossproof::systems::{Options, udp_local};
-use lossproof::Peer;
 
 use crate::support::{
     A_WHILE, Driven, Pair, Spied, V4, V6, assert_same_over_loopback, assert_silence, clock, datagram, faults,
@@ -46,15 +46,9 @@ const LOCAL: Pair<udp_local::Server, udp_local::Client> = Pair {
 /// Where the machines' randomness comes from.
 const SEED: u64 = 7;
 
-fn remote_client(
-    server: SocketAddr,
-    options: Options,
-    faults: Option<LocalFaults>,
-) -> Driven<ClientEvent> {
+fn remote_client(server: SocketAddr, options: Options, faults: Option<LocalFaults>) -> Driven<ClientEvent> {
     let bind = SocketAddr::new(server.ip(), 0);
-    Driven::start(datagram(bind, Some(server)), faults, move || {
-        made(&options, server.into())
-    })
+    Driven::start(datagram(bind, Some(server)), faults, move || made(&options, server.into()))
 }
 
 fn scaled(time_scale: f64) -> Options {
