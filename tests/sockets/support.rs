@@ -1,5 +1,6 @@
 //! What the tests of systems on real sockets share, beside what the driver's own tests have.
 
+#[allow(dead_code, reason = "the driver's tests use the rest of it")]
 #[path = "../driver/support.rs"]
 mod driven;
 

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use lossproof::drive::Endpoint;
-use lossproof::systems::udp_broadcast::{Client, ClientEvent, Server, ServerEvent};
+use lossproof::systems::udp_broadcast::{Client, ClientEvent, Server};
 use lossproof::{Peer, Status};
 use socket2::{Domain, Socket, Type};
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use lossproof::Status;
-use lossproof::systems::udp_local::{self, Client, ClientEvent, Server, ServerEvent};
+use lossproof::systems::udp_local::{Client, ClientEvent, Server, ServerEvent};
 
 use crate::support::{
     self, A_WHILE, Driven, V4, V6, assert_silence, clock, datagram, plain_udp, receive, within_bounds,
