@@ -158,7 +158,7 @@ fn unreachable(cell: Cell) {
 /// Is there for a while.
 fn until_asked(me: &mut Puppet, input: Input<'_, crate::puppet::Ask>, out: &mut lossproof::Outbox<String>) {
     match input {
-        Input::Start { .. } => me.wake_in(100),
+        Input::Start { .. } => me.wake_in(200),
         Input::Timeout => out.done(Status::Success),
         _ => tell(me, input, out),
     }
