@@ -138,6 +138,8 @@ pub mod scenario;
 mod seed;
 #[cfg(feature = "specimens")]
 pub mod specimens;
+#[cfg(feature = "sim")]
+mod steps;
 #[cfg(feature = "systems")]
 pub mod systems;
 mod time;

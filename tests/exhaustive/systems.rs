@@ -10,35 +10,30 @@ use lossproof::{HostId, Instant, Net, Scenario};
 
 const NO_END: u64 = u64::MAX;
 
-fn ids() -> Options {
-    Options { ids: true, ..Options::default() }
+fn ids() -> Net {
+    udp_remote::net(&Options { ids: true, ..Options::default() })
+}
+
+fn sixteen() -> Net {
+    tcp_sixteen::net(&Options::default())
 }
 
 fn only_drops() -> Fates {
     Fates { datagram: vec![DatagramFault::Drop], ..Fates::none() }
 }
 
-/// Three requests with ids.
-fn requests() -> Scenario {
-    Scenario::from(udp_remote::net(&ids()))
-}
-
-/// Sixteen bytes there, and sixteen back.
-fn sixteen() -> Scenario {
-    Scenario::from(tcp_sixteen::net(&Options::default()))
-}
-
-fn explore(scenario: &Scenario, fates: Fates, max_faults: usize) -> Explored {
-    Exhaustive::new(scenario, fates, max_faults).run(NO_END, |_| ())
+fn explore(net: Net, fates: Fates, max_faults: usize) -> Explored {
+    Exhaustive::new(&Scenario::from(net), fates, max_faults).run(NO_END, |_| ())
 }
 
 /// How many schedules of at most `max_faults` faults there are in which each changes something, by trying every plan
 /// with places up to a bound.
-fn naive(scenario: &Scenario, places: &[Fault], max_faults: usize) -> u64 {
-    let mut engine = Engine::new(scenario);
+fn naive(net: Net, places: &[Fault], max_faults: usize) -> u64 {
+    let scenario = Scenario::from(net);
+    let mut engine = Engine::new(&scenario);
     let mut all_fire = |plan: &FaultPlan| {
-        let plan = Prepared::new(plan, scenario).unwrap();
-        engine.run(&Settings { plan, keep: Keep::Outcome, ..Settings::default() });
+        let prepared = Prepared::new(plan, &scenario).unwrap();
+        engine.run(&Settings { plan: prepared, keep: Keep::Outcome, ..Settings::default() });
         engine.unfired().next().is_none()
     };
     grow(&mut all_fire, places, &FaultPlan::default(), max_faults)
@@ -78,8 +73,8 @@ fn of_datagrams_none_is_missed_and_none_comes_twice() {
     let at = |flow, n, fault| Fault::Datagram { flow, n, fault };
     let all = places(12, &fates.datagram, at);
     for max_faults in 0..=2 {
-        let explored = explore(&requests(), fates.clone(), max_faults);
-        let count = naive(&requests(), &all, max_faults);
+        let explored = explore(ids(), fates.clone(), max_faults);
+        let count = naive(ids(), &all, max_faults);
         assert_eq!((explored.runs + explored.saved, explored.is_complete), (count, true), "{max_faults}");
         assert_eq!(explored.by_faults.iter().sum::<u64>(), explored.runs);
     }
@@ -91,17 +86,17 @@ fn of_streams_none_is_missed_and_none_comes_twice() {
     let at = |flow, at, fault| Fault::Stream { flow, conn: 0, at, fault };
     let all = places(18, &fates.stream, at);
     for max_faults in 0..=2 {
-        let explored = explore(&sixteen(), fates.clone(), max_faults);
-        let count = naive(&sixteen(), &all, max_faults);
+        let explored = explore(sixteen(), fates.clone(), max_faults);
+        let count = naive(sixteen(), &all, max_faults);
         assert_eq!((explored.runs + explored.saved, explored.is_complete), (count, true), "{max_faults}");
     }
 }
 
 #[test]
 fn no_fault_is_one_run_and_a_bound_is_kept() {
-    let explored = explore(&requests(), Fates::default(), 0);
+    let explored = explore(ids(), Fates::default(), 0);
     assert_eq!((explored.runs, explored.by_faults.as_slice(), explored.holds()), (1, [1].as_slice(), true));
-    let scenario = requests();
+    let scenario = Scenario::from(ids());
     let mut search = Exhaustive::new(&scenario, Fates::default(), 3);
     let mut reports = Vec::new();
     for (bound, complete) in [(0, false), (18, false), (1_737, false), (1_738, true), (NO_END, true)] {
@@ -116,10 +111,17 @@ fn no_fault_is_one_run_and_a_bound_is_kept() {
 /// The smaller version of six faults, of which there are 398,854 schedules.
 #[test]
 fn udp_remote_with_ids_holds_whatever_three_faults_do() {
-    let explored = explore(&requests(), Fates::default(), 3);
+    let explored = explore(ids(), Fates::default(), 3);
     assert!(explored.holds(), "{:?}", explored.failure);
     assert_eq!((explored.runs + explored.saved, explored.tally.ends[1].running), (1_963, 0));
     assert!(explored.saved > 0 && explored.merged > 0 && explored.states > 0);
+}
+
+/// The directions between the two hosts of a net.
+fn directions(net: &Net) -> [(HostId, HostId); 2] {
+    let server = net.find::<tcp_sixteen::Server>("server").id();
+    let client = net.find::<tcp_sixteen::Client>("client").id();
+    [(client, server), (server, client)]
 }
 
 /// Whether both sides of tcp-sixteen read all.
@@ -127,19 +129,12 @@ fn both_read(explored: &Explored) -> bool {
     explored.tally.ends[1].successes == explored.tally.runs
 }
 
-/// The two directions between server and client.
-fn flows() -> [(HostId, HostId); 2] {
-    let scenario = sixteen();
-    let [server, client] = ["server", "client"].map(|name| scenario.find(name).unwrap());
-    [(client, server), (server, client)]
-}
-
 /// Fifteen cuts at most are all ways to cut sixteen bytes, 2^15 of them; here those of three.
 #[test]
 fn sixteen_bytes_may_be_cut_anywhere() {
-    for flow in flows() {
+    for flow in directions(&sixteen()) {
         let fates = Fates { stream: vec![StreamFault::Cut], flows: vec![flow], ..Fates::none() };
-        let explored = explore(&sixteen(), fates, 3);
+        let explored = explore(sixteen(), fates, 3);
         assert!(explored.holds() && both_read(&explored));
         assert_eq!(explored.runs + explored.saved, 1 + 15 + 105 + 455);
     }
@@ -149,9 +144,9 @@ fn sixteen_bytes_may_be_cut_anywhere() {
 #[test]
 #[ignore = "it is for an optimised build"]
 fn sixteen_bytes_may_be_cut_in_all_ways() {
-    for flow in flows() {
+    for flow in directions(&sixteen()) {
         let fates = Fates { stream: vec![StreamFault::Cut], flows: vec![flow], ..Fates::none() };
-        let explored = explore(&sixteen(), fates, 15);
+        let explored = explore(sixteen(), fates, 15);
         assert!(explored.holds() && both_read(&explored));
         assert_eq!(explored.runs + explored.saved, 1 << 15);
         println!(
@@ -165,44 +160,42 @@ fn sixteen_bytes_may_be_cut_in_all_ways() {
 #[test]
 fn the_connection_may_be_reset_at_every_offset() {
     let fates = Fates { stream: vec![StreamFault::Reset], ..Fates::none() };
-    let explored = explore(&sixteen(), fates, 1);
+    let explored = explore(sixteen(), fates, 1);
     assert!(explored.holds(), "{:?}", explored.failure);
     assert_eq!((explored.by_faults.as_slice(), explored.tally.ends[1].running), ([1, 34].as_slice(), 0));
     // Reset before the end of the server's bytes, the client fails.
     assert_eq!((explored.tally.ends[1].failures, explored.tally.ends[1].successes), (32, 3));
 }
 
-/// Three members that stay for a minute; each of them says something now and then.
-fn minute() -> (Net, lossproof::Host<udp_chat::Server>) {
+/// Three members that stay for a minute; each says something now and then.
+fn minute() -> Net {
     let net = Net::new("a minute");
     net.max_time(Duration::from_secs(61));
     let server = net.host("server").udp(9001).machine(|_| udp_chat::Server::new(udp_chat::EXPIRY, true));
-    for name in ["client-1", "client-2", "client-3"] {
+    let clients = ["client-1", "client-2", "client-3"].map(|name| {
         let place = net.host(name).udp(0).connected(server);
-        let client =
-            place.machine(move |boot| udp_chat::Client::new(boot.peer(server), udp_chat::PING_EVERY));
+        place.machine(move |boot| udp_chat::Client::new(boot.peer(server), udp_chat::PING_EVERY))
+    });
+    for (number, client) in (1..).zip(clients) {
         for second in [12, 33, 58] {
-            let line = udp_chat::Command::Say(format!("{name} at {second}").into_bytes());
+            let line = udp_chat::Command::Say(format!("client-{number} at {second}").into_bytes());
             net.command(Instant::from_millis(second * 1_000), client, line);
         }
     }
-    (net, server)
+    udp_chat::hold(&net, &Options::default(), server, clients);
+    net
 }
 
-fn pings_lost(net: Net, max_faults: usize) -> Explored {
+fn pings_lost(max_faults: usize) -> Explored {
     let is_ping = |payload: &[u8]| payload == udp_chat::PING.as_bytes();
-    explore(&Scenario::from(net), Fates { payload: Some(is_ping), ..only_drops() }, max_faults)
+    let fates = Fates { payload: Some(is_ping), ..only_drops() };
+    explore(minute(), fates, max_faults)
 }
 
 /// Each of the three pings 13 times in a minute, and no ping is sent because of one that was lost.
 #[test]
 fn udp_chat_outlives_a_lost_ping_wherever_it_is() {
-    let (net, server) = minute();
-    net.fold("nobody expires", || ()).on(server, |(), event, _| {
-        let expired = |note: &_| matches!(note, udp_chat::Note::Expired(_));
-        !matches!(event, udp_chat::ServerEvent::Noted { note, .. } if expired(note))
-    });
-    let explored = pings_lost(net, 1);
+    let explored = pings_lost(1);
     assert!(explored.holds(), "{:?}", explored.failure);
     assert_eq!(explored.by_faults, [1, 39]);
 }
@@ -210,7 +203,7 @@ fn udp_chat_outlives_a_lost_ping_wherever_it_is() {
 #[test]
 #[ignore = "it is for an optimised build"]
 fn udp_chat_outlives_three_lost_pings_wherever_they_are() {
-    let explored = pings_lost(minute().0, 3);
+    let explored = pings_lost(3);
     assert!(explored.holds(), "{:?}", explored.failure);
     assert_eq!(explored.runs + explored.saved, 1 + 39 + 741 + 9_139);
     println!("{} runs, {} saved, by faults {:?}", explored.runs, explored.saved, explored.by_faults);

@@ -7,14 +7,14 @@ thread_local! {
 
 /// Counts one step in tests, and does nothing elsewhere.
 #[inline]
-pub(super) fn step() {
+pub(crate) fn step() {
     #[cfg(test)]
     TAKEN.set(TAKEN.get() + 1);
 }
 
 /// How many steps something takes.
 #[cfg(test)]
-pub(super) fn taken(act: impl FnOnce()) -> u64 {
+pub(crate) fn taken(act: impl FnOnce()) -> u64 {
     let before = TAKEN.get();
     act();
     TAKEN.get() - before

@@ -23,23 +23,19 @@ impl Machine for Teller {
 
     fn handle(&mut self, input: Input<'_, u32>, _: Instant, out: &mut Outbox<Told>) {
         match input {
-            Input::Command(number) => {
+            Input::Command(&number) => {
                 out.event(Told::Asked(number));
                 if number == 0 {
                     out.done(Status::Success);
                 }
             }
-            Input::Datagram { peer, bytes } => {
+            Input::Datagram { peer, bytes, .. } => {
                 out.event(Told::Datagram);
                 out.send(peer, bytes);
             }
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 
@@ -102,7 +98,7 @@ impl Machine for Echoing {
     fn handle(&mut self, input: Input<'_, u32>, _: Instant, out: &mut Outbox<Told>) {
         match input {
             Input::Start { local } => out.send(local, b"x"),
-            Input::Datagram { peer, bytes } => {
+            Input::Datagram { peer, bytes, .. } => {
                 if self.again == 0 {
                     out.event(Told::Datagram);
                 }
@@ -110,14 +106,10 @@ impl Machine for Echoing {
                     out.send(peer, bytes);
                 }
             }
-            Input::Command(number) => out.event(Told::Asked(number)),
+            Input::Command(&number) => out.event(Told::Asked(number)),
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 

@@ -34,20 +34,16 @@ impl Machine for Talker {
                     out.send(to, text.as_bytes());
                 }
             }
-            Input::Datagram { peer, bytes } => {
+            Input::Datagram { peer, bytes, .. } => {
                 out.event(Told::Heard(peer, bytes.escape_ascii().to_string()));
                 if self.to.is_none() {
                     out.send(peer, bytes);
                 }
             }
-            Input::Unreachable { peer } => out.event(Told::Unreachable(peer)),
+            Input::Unreachable { peer, .. } => out.event(Told::Unreachable(peer)),
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 

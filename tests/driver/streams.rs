@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    self, Driven, Puppet, V4, V6, accept, clock, faults, listener, plain_tcp, read_all, reset, within_bounds,
+    self, Driven, Puppet, V4, V6, accept, clock, dialer, faults, listener, plain_tcp, read_all, reset,
+    within_bounds,
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::{CloseReason, Conn, ConnMap, ConnectError, limits};
@@ -80,10 +81,6 @@ impl Machine for Echo {
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 
@@ -194,7 +191,8 @@ fn who_never_reads_blocks_nobody_else() {
         server.wait_count("the reset", 1, |told| matches!(told, Told::Closed(_, CloseReason::Reset)));
         let begin = clock();
         server.stop();
-        assert!(begin.elapsed() < Duration::from_millis(1500), "{:?}", begin.elapsed());
+        // What they do not read has as long as in simulation.
+        assert!(begin.elapsed() < limits::MAX_LINGER + Duration::from_secs(2), "{:?}", begin.elapsed());
     });
 }
 
@@ -251,7 +249,7 @@ fn close_has_bounds() {
 fn abort_is_a_reset_to_the_peer() {
     within_bounds(|| {
         let mut server = server_that(|conn, out| {
-            out.write(conn, b"never mind");
+            let _ = out.write(conn, b"never mind");
             out.abort(conn);
             // What is over is left alone.
             out.close(conn);
@@ -325,7 +323,7 @@ fn nobody_listening_is_told_once() {
     within_bounds(|| {
         for bind in [V4, V6] {
             let nobody = Peer::from(TcpListener::bind(bind).unwrap().local_addr().unwrap());
-            let mut client = Driven::start(Endpoint::Dialer, None, move || {
+            let mut client = Driven::start(dialer(), None, move || {
                 Puppet::new(move |input: Input<'_, ()>, out: &mut Outbox<Told>| {
                     if let Input::Start { .. } = input {
                         let given_up = out.connect(nobody);
@@ -350,14 +348,14 @@ fn fifty_connections_at_once() {
         const COUNT: usize = 50;
         let (server, _) = echo(listener(V4));
         let to = server.peer();
-        let client = Driven::start(Endpoint::Dialer, None, move || {
+        let client = Driven::start(dialer(), None, move || {
             let mut open_count = COUNT;
             Puppet::new(move |input: Input<'_, ()>, out: &mut Outbox<Told>| {
                 tell(input, out);
                 match input {
                     Input::Start { .. } => (0..COUNT).for_each(|_| _ = out.connect(to)),
                     Input::Connected { conn, .. } => {
-                        out.write(conn, &[b'x'; 10]);
+                        let _ = out.write(conn, &[b'x'; 10]);
                         out.shutdown(conn);
                     }
                     Input::Closed { .. } => {

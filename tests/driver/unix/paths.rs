@@ -7,10 +7,9 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use lossproof::Peer;
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
-use lossproof::systems::udp_local::Server;
 
 use crate::streams::echo;
-use crate::support::{Driven, file, open_error, unix_path, within_bounds};
+use crate::support::{Driven, Length, file, open_error, unix_path, within_bounds};
 
 fn datagram(path: UnixPath) -> Endpoint {
     Endpoint::Datagram { bind: Peer::Unix(path), connect: None, broadcast: false }
@@ -22,7 +21,7 @@ fn listener(path: UnixPath) -> Endpoint {
 
 /// What each of the two kinds of socket says of a path that it cannot have.
 fn errors(path: UnixPath) -> [String; 2] {
-    [listener(path), datagram(path)].map(|endpoint| open_error(Server, endpoint).to_string())
+    [listener(path), datagram(path)].map(|endpoint| open_error(Length, endpoint).to_string())
 }
 
 fn assert_opens_and_goes(path: UnixPath) {
@@ -31,7 +30,7 @@ fn assert_opens_and_goes(path: UnixPath) {
     assert!(file(&path).exists());
     server.stop();
     assert!(!file(&path).exists());
-    let server = Driven::start(datagram(path), None, || Server);
+    let server = Driven::start(datagram(path), None, || Length);
     assert_eq!(server.peer(), Peer::Unix(path));
     assert!(file(&path).exists());
     server.stop();
@@ -143,7 +142,7 @@ fn what_cannot_be_opened_is_one_plain_line() {
 
         let connected = |to: Peer| {
             let bind = Peer::Unix(unix_path());
-            open_error(Server, Endpoint::Datagram { bind, connect: Some(to), broadcast: false }).to_string()
+            open_error(Length, Endpoint::Datagram { bind, connect: Some(to), broadcast: false }).to_string()
         };
         let gone = unix_path();
         assert_eq!(

@@ -31,7 +31,7 @@ fn bounded(stream: UnixStream) -> UnixStream {
 
 /// A machine that opens so many streams, says "hello" on each, and is done when all are over.
 fn dialer(path: UnixPath, count: usize) -> Driven<Told> {
-    Driven::start(Endpoint::Dialer, None, move || {
+    Driven::start([], None, move || {
         let mut open_count = count;
         Puppet::new(move |input: Input<'_, ()>, out: &mut Outbox<Told>| {
             match input {
@@ -42,7 +42,7 @@ fn dialer(path: UnixPath, count: usize) -> Driven<Told> {
                 }
                 Input::Connected { conn, peer, local } => {
                     assert_eq!((peer, local), (Peer::Unix(path), Peer::Unix(UnixPath::UNNAMED)));
-                    out.write(conn, b"hello");
+                    let _ = out.write(conn, b"hello");
                     out.shutdown(conn);
                 }
                 Input::Closed { .. } | Input::ConnectFailed { .. } => open_count -= 1,
@@ -166,7 +166,7 @@ fn a_peer_that_breaks_off_is_told_as_a_reset() {
     within_bounds(|| {
         let path = unix_path();
         let mut server = server_that(path, |conn, out| {
-            out.write(conn, b"nobody reads this");
+            let _ = out.write(conn, b"nobody reads this");
         });
         let mut stream = plain(&path);
         stream.write_all(b"x").unwrap();

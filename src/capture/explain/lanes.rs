@@ -1,31 +1,32 @@
 //! What travelled in each direction of each flow, and when: of a capture and of a run, in one form.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::flows::Flow;
+use super::flows::{Flow, Index};
 use crate::capture::{Frame, Payload};
 use crate::host::HostId;
-use crate::systems::SERVER;
+use crate::steps::step;
 use crate::time::Instant;
-use crate::transcript::{Carried, Log, Packet, Part};
+use crate::transcript::{Carried, Log, Packet, Part, What};
 
 /// All flows; of each first what the client sent, then what the server did.
 #[derive(Debug, Default)]
-pub(super) struct Lanes {
-    pub(super) flows: Vec<[Lane; 2]>,
+pub(crate) struct Lanes {
+    pub(crate) flows: Vec<[Lane; 2]>,
     /// How long a handshake took from one packet to the next.
     pub(super) handshake: Option<Duration>,
 }
 
 /// One direction.
 #[derive(Debug, Default)]
-pub(super) struct Lane {
+pub(crate) struct Lane {
     /// The datagrams: when, their numbers, and their payloads.
-    pub(super) datagrams: Vec<(Duration, u64, Vec<u8>)>,
+    pub(crate) datagrams: Vec<(Duration, u64, Vec<u8>)>,
     /// The segments that had new bytes: when, and where the bytes begin and end.
     pub(super) segments: Vec<(Duration, u64, u64)>,
     /// The bytes of the stream.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// When the direction ended.
     pub(super) fin: Option<Duration>,
     /// When it was reset.
@@ -33,7 +34,7 @@ pub(super) struct Lane {
 }
 
 /// Between whom a simulated flow is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Pair {
     /// The client, then the server.
     pub(super) hosts: [HostId; 2],
@@ -43,18 +44,17 @@ pub(super) struct Pair {
 
 /// The lanes of a capture. Times are since the first packet of these flows.
 pub(super) fn captured(flows: &[Flow], frames: &[Frame]) -> Lanes {
-    let find = |frame: &Frame| {
-        flows.iter().enumerate().find_map(|(index, flow)| Some((index, usize::from(!flow.is_up(frame)?))))
-    };
-    let begin = frames.iter().find(|frame| find(frame).is_some()).map_or(Duration::ZERO, |frame| frame.at);
+    let known = Index::new(flows);
+    let mut begin = None;
     let mut lanes = Lanes::default();
     lanes.flows.resize_with(flows.len(), Default::default);
     // The number of the first byte in each direction.
     let mut bases: Vec<[Option<u32>; 2]> = vec![[None; 2]; flows.len()];
     let mut opened: Vec<[Option<Duration>; 2]> = vec![[None; 2]; flows.len()];
     for frame in frames {
-        let Some((index, side)) = find(frame) else { continue };
-        let at = frame.at.saturating_sub(begin);
+        let Some((index, is_up)) = known.find(frame) else { continue };
+        let side = usize::from(!is_up);
+        let at = frame.at.saturating_sub(*begin.get_or_insert(frame.at));
         let lane = &mut lanes.flows[index][side];
         match &frame.payload {
             Payload::Datagram(bytes) => lane.datagrams.push((at, lane.datagrams.len() as u64, bytes.clone())),
@@ -97,23 +97,25 @@ impl Lane {
 }
 
 /// The lanes of a run, and between whom they are. Times are since its first packet.
-pub(super) fn simulated(log: &Log) -> (Lanes, Vec<Pair>) {
+pub(super) fn simulated(log: &Log, server: HostId) -> (Lanes, Vec<Pair>) {
     let mut packets: Vec<&Packet> = log.packets().iter().map(|(_, packet)| packet).collect();
     packets.sort_by_key(|packet| packet.at);
     let begin = packets.first().map_or(Instant::START, |packet| packet.at);
-    let (mut lanes, mut pairs) = (Lanes::default(), Vec::new());
+    let (mut lanes, mut pairs) = (Lanes::default(), Pairs::default());
     for &&Packet { at, from, to, what, .. } in &packets {
-        let (is_up, number) = match what {
-            Carried::Datagram { .. } => (from != SERVER, None),
-            Carried::Segment { number, is_connector, .. } => (is_connector, Some(number)),
+        step();
+        let (pair, is_up) = match what {
+            Carried::Datagram { .. } => pairs.of_datagram(from, to, server),
+            Carried::Segment { number, is_connector: true, .. } => {
+                (Pair { hosts: [from, to], number: Some(number) }, true)
+            }
+            Carried::Segment { number, .. } => (Pair { hosts: [to, from], number: Some(number) }, false),
             Carried::Refusal { .. } => continue,
         };
-        let pair = Pair { hosts: if is_up { [from, to] } else { [to, from] }, number };
-        let index = pairs.iter().position(|known| *known == pair).unwrap_or_else(|| {
-            pairs.push(pair);
+        let index = pairs.place(pair);
+        if index == lanes.flows.len() {
             lanes.flows.push(<[Lane; 2]>::default());
-            pairs.len() - 1
-        });
+        }
         let lane = &mut lanes.flows[index][usize::from(!is_up)];
         let at = at - begin;
         match what {
@@ -131,24 +133,48 @@ pub(super) fn simulated(log: &Log) -> (Lanes, Vec<Pair>) {
             Carried::Segment { .. } | Carried::Refusal { .. } => {}
         }
     }
-    for (pair, flow) in pairs.iter().zip(&mut lanes.flows) {
-        fill(log, *pair, flow);
-    }
-    (lanes, pairs)
+    fill(log, &pairs, &mut lanes);
+    (lanes, pairs.all)
 }
 
-/// Puts the bytes that left into the lanes of a connection.
-fn fill(log: &Log, pair: Pair, flow: &mut [Lane; 2]) {
-    use crate::transcript::What;
+/// Between whom the flows of a run are, each once, to be found.
+#[derive(Default)]
+struct Pairs {
+    all: Vec<Pair>,
+    places: BTreeMap<Pair, usize>,
+}
+
+impl Pairs {
+    /// The place of a pair: a new one if it is not there yet.
+    fn place(&mut self, pair: Pair) -> usize {
+        *self.places.entry(pair).or_insert_with(|| {
+            self.all.push(pair);
+            self.all.len() - 1
+        })
+    }
+
+    /// The flow of a datagram, and whether the client sent it: who is not the server, or who sent first.
+    fn of_datagram(&self, from: HostId, to: HostId, server: HostId) -> (Pair, bool) {
+        let pair = |hosts| Pair { hosts, number: None };
+        let is_answer = from == server || (to != server && self.places.contains_key(&pair([to, from])));
+        if is_answer { (pair([to, from]), false) } else { (pair([from, to]), true) }
+    }
+}
+
+/// Puts the bytes that left into the lanes of their connections.
+fn fill(log: &Log, pairs: &Pairs, lanes: &mut Lanes) {
     for record in log.records() {
+        step();
         let What::Write { link, bytes, .. } = record.what else { continue };
-        let sides = [(pair.hosts[0], pair.hosts[1]), (pair.hosts[1], pair.hosts[0])];
-        let side = sides.iter().position(|ends| *ends == (record.host, link.peer));
-        if let Some(side) = side.filter(|_| Some(link.number) == pair.number) {
-            flow[side].bytes.extend_from_slice(log.bytes(bytes));
+        let number = Some(link.number);
+        let sides = [[record.host, link.peer], [link.peer, record.host]];
+        let place = |hosts| pairs.places.get(&Pair { hosts, number }).copied();
+        let found = sides.into_iter().map(place).enumerate().find_map(|(side, place)| Some((side, place?)));
+        if let Some((side, place)) = found {
+            lanes.flows[place][side].bytes.extend_from_slice(log.bytes(bytes));
         }
     }
-    for lane in flow {
+    for lane in lanes.flows.iter_mut().flatten() {
         let sent_len = lane.segments.last().map_or(0, |(.., end)| *end);
         lane.bytes.truncate(sent_len as usize);
     }

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use lossproof::drive::{Setup, run_until};
-use lossproof::systems::udp_local::{self, UdpLocal};
-use lossproof::systems::{Options, System};
 use lossproof::{Input, Peer, Status};
 
 use crate::support::{
-    BOOT, Driven, Puppet, V4, V6, assert_silence, clock, datagram, faults, open_error, plain_udp, receive,
+    Driven, Length, Puppet, V4, V6, assert_silence, clock, datagram, faults, open_error, plain_udp, receive,
     within_bounds,
 };
 
@@ -16,7 +14,7 @@ use crate::support::{
 fn a_port_in_use_is_one_plain_line() {
     let taken = plain_udp(V4);
     let addr = taken.local_addr().unwrap();
-    let error = open_error(udp_local::Server, datagram(addr, None));
+    let error = open_error(Length, datagram(addr, None));
     assert_eq!(
         error.to_string(),
         format!("cannot bind {addr}: the address is in use; choose another port, or 0 for any")
@@ -32,7 +30,7 @@ fn a_refusal_is_told_without_another_send() {
             let client = Driven::<Peer>::start(datagram(bind, Some(nobody)), None, move || {
                 Puppet::new(move |input: Input<'_, ()>, out| match input {
                     Input::Start { .. } => out.send(nobody.into(), b"anybody?"),
-                    Input::Unreachable { peer } => {
+                    Input::Unreachable { peer, .. } => {
                         out.event(peer);
                         out.done(Status::Failure);
                     }
@@ -91,7 +89,7 @@ fn a_datagram_that_cannot_be_sent_is_lost() {
 fn a_server_applies_its_own_part_of_the_plan() {
     within_bounds(|| {
         let plan = Some(faults("server>client #0 drop; server>client #1 duplicate", "server", "client"));
-        let server = Driven::start(datagram(V4, None), plan, || UdpLocal::server(&Options::default(), BOOT));
+        let server = Driven::start(datagram(V4, None), plan, || Length);
         let client = plain_udp(V4);
         for text in ["a", "ab"] {
             client.send_to(text.as_bytes(), server.addr).unwrap();
@@ -109,10 +107,10 @@ fn what_sockets_cannot_have_is_refused_by_name() {
         let refused = |plan: &str| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let plan = Some(faults(plan, "client", "server"));
-            let (opened, event) = (|addr| panic!("it was opened at {addr}"), |_| {});
+            let (opened, event) = (|locals: &[Peer]| panic!("it was opened at {locals:?}"), |()| {});
             let never = std::future::pending();
             let run = run_until(
-                udp_local::Server,
+                Length,
                 Setup { faults: plan, ..Setup::new(datagram(V4, None)) },
                 opened,
                 event,
