@@ -150,9 +150,6 @@ pub(crate) trait Actor {
 /// What a host of a scenario runs: it makes an actor for each engine. The actor borrows the factory.
 pub(crate) trait Kind: Any + Send + Sync {
     fn spawn(&self) -> Box<dyn Actor + '_>;
-
-    /// A machine by itself: a [`BoxedMachine`] of the commands and events of the role.
-    fn make(&self, boot: Boot<'_>) -> Box<dyn Any>;
 }
 
 /// How machines of one type are made. Called for each start and restart, and twice where the laws are checked, so it
@@ -165,11 +162,6 @@ pub(crate) struct Made<M>(pub(crate) Factory<M>);
 impl<M: Machine> Kind for Made<M> {
     fn spawn(&self) -> Box<dyn Actor + '_> {
         Box::new(Edge { make: Some(&*self.0), machine: None, out: Outlet::new() })
-    }
-
-    fn make(&self, boot: Boot<'_>) -> Box<dyn Any> {
-        let machine: BoxedMachine<M::Command, M::Event> = Box::new((self.0)(boot));
-        Box::new(machine)
     }
 }
 

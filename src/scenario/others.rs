@@ -8,7 +8,7 @@ use super::{Host, HostFolds, Role};
 use crate::actor::Made;
 use crate::host::{Boot, HostId};
 use crate::lawful::Promises;
-use crate::machine::{BoxedMachine, Machine};
+use crate::machine::Machine;
 
 impl Net {
     /// The handle of a host that somebody else has made.
@@ -53,17 +53,6 @@ impl Net {
             let made = made.unwrap_or_else(|| panic!("{} has no {} any more", spec.name, type_name::<M>()));
             spec.kind = Some(Box::new(Made::<W>(Box::new(move |boot| wrap(boot, (made.0)(boot))))));
         });
-    }
-
-    /// Makes one of the machines that play a role, to be fed by hand.
-    ///
-    /// # Panics
-    /// If the host is of another net.
-    pub fn make<R: Role>(&self, host: Host<R>, boot: Boot<'_>) -> BoxedMachine<R::Command, R::Event> {
-        let mut made = None;
-        self.with_host(host, |spec| made = spec.kind.as_ref().map(|kind| kind.make(boot)));
-        let made = made.and_then(|made| made.downcast().ok());
-        *made.expect("whatever plays a role takes the role's commands and tells its events")
     }
 
     /// What the machine of a host promises, in place of what its [`Place`] said: for another that plays its role.
