@@ -105,7 +105,7 @@ fn what_is_no_whole_text_is_a_failure() {
     within_bounds(|| {
         let listener = TcpListener::bind(V4).unwrap();
         let addr = listener.local_addr().unwrap();
-        let failure = |client: Driven<ServerEvent>| {
+        let failure = |client: Driven<ClientEvent>| {
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Failure);
             printed(&told)

@@ -244,9 +244,8 @@ fn ours_talk_to_each_other() {
 fn it_says_hello_over_unix_sockets() {
     within_bounds(|| {
         let path = unix_path();
-        let options = Options { time_scale: 0.05, ..Options::default() };
-        let endpoint = Endpoint::Listener { bind: Peer::Unix(path) };
-        let mut server = Driven::start(endpoint, None, || Server::new(PAUSE));
+        let endpoint = Endpoint::listener(Peer::Unix(path));
+        let mut server = Driven::start(endpoint, None, || Server::new(Duration::from_millis(50)));
         let mut stream = plain_unix(&path);
         stream.write_all(b"Tracy").unwrap();
         let mut said = [0; 21];

@@ -11,8 +11,8 @@ use crate::support::{
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
-use lossproof::systems::select_echo::{SelectEcho, ServerEvent};
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::systems::select_echo::{Client, ClientEvent, IDLE, Server, ServerEvent};
 use lossproof::{Peer, Status};
 
 fn server_with(bind: SocketAddr, time_scale: f64) -> Driven<ServerEvent> {
@@ -25,11 +25,10 @@ fn server(bind: SocketAddr) -> Driven<ServerEvent> {
 }
 
 fn client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
-    let options = Options { timeout, ..Options::default() };
-    Driven::start([], None, move || Client::new(server.into(), options.timeout))
+    Driven::start([], None, move || Client::new(server.into(), timeout))
 }
 
-fn lines(told: &[ServerEvent]) -> Vec<String> {
+fn lines(told: &[impl ToString]) -> Vec<String> {
     told.iter().map(ToString::to_string).collect()
 }
 

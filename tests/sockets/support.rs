@@ -1,5 +1,6 @@
 //! What the tests of systems on real sockets share, beside what the driver's own tests have.
 
+#[allow(dead_code, reason = "the driver's tests use the rest of it")]
 #[path = "../driver/support.rs"]
 mod driven;
 
@@ -66,7 +67,7 @@ pub(crate) fn printed(told: &[impl Print]) -> String {
 }
 
 /// A line that is typed.
-pub(crate) fn line(line: &str) -> Typed {
+pub(crate) fn typed_line(line: &str) -> Typed {
     Typed::Line(line.as_bytes().to_vec())
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn type_all<C, E: fmt::Debug + Send + 'static>(
     (typed, wants_line): (fn(Typed) -> C, fn(&E) -> bool),
     lines: &[&str],
 ) {
-    let commands = lines.iter().map(|text| line(text)).chain([Typed::End]).map(typed);
+    let commands = lines.iter().map(|text| typed_line(text)).chain([Typed::End]).map(typed);
     for (index, command) in commands.enumerate() {
         client.wait_count("the next line is wanted", index + 1, wants_line);
         assert!(keyboard.blocking_send(command).is_ok(), "the client has ended");

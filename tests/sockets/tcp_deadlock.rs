@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -10,12 +11,18 @@ use crate::support::{
     within_bounds,
 };
 use lossproof::Status;
-use lossproof::drive::Endpoint;
-use lossproof::systems::tcp_deadlock::{ServerEvent, TcpDeadlock, WRITES_BEFORE_READING};
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::systems::tcp_deadlock::{self, Client, ClientEvent, Server, ServerEvent};
 
 /// More than the buffers of this machine's sockets take.
 const TOO_MUCH: u64 = 32 * 1024 * 1024;
+
+const PAIR: Pair<Server, Client> = Pair {
+    about: tcp_deadlock::ABOUT,
+    net: tcp_deadlock::net,
+    server: |_| Server::default(),
+    client: |options, server| Client::new(server, options.bytes, options.timeout),
+};
 
 fn server(bind: SocketAddr) -> Driven<ServerEvent> {
     Driven::start(listener(bind), None, Server::default)
@@ -29,7 +36,7 @@ fn sending(bytes: u64) -> Options {
     Options { bytes, timeout: PATIENCE, ..Options::default() }
 }
 
-fn lines(told: &[ServerEvent]) -> Vec<String> {
+fn lines(told: &[impl ToString]) -> Vec<String> {
     told.iter().map(ToString::to_string).collect()
 }
 
@@ -151,19 +158,19 @@ fn it_reads_while_it_writes_and_the_original_does_not() {
             serving.join().unwrap();
         }
         let listener = TcpListener::bind(V4).unwrap();
-        let classic = Options {
-            bug: Some(WRITES_BEFORE_READING),
-            timeout: Duration::from_millis(500),
-            ..sending(TOO_MUCH)
-        };
-        let client = client(listener.local_addr().unwrap(), classic);
+        let addr = listener.local_addr().unwrap().to_string();
+        let mut classic = Command::new(env!("CARGO_BIN_EXE_lossproof"));
+        classic.args(["call", "tcp-deadlock", &addr, "--bug", "writes-before-reading", "--timeout", "500ms"]);
+        let mut classic =
+            classic.args(["--bytes", &TOO_MUCH.to_string()]).stdout(Stdio::piped()).spawn().unwrap();
         let serving = thread::spawn({
             let stream = accept(&listener);
             move || drop(serve_classically(stream))
         });
-        let (status, told) = client.join();
-        assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(told.last().unwrap().to_string(), "no answer within 0.5 seconds");
+        let mut told = String::new();
+        classic.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+        assert_eq!(classic.wait().unwrap().code(), Some(1));
+        assert_eq!(told.lines().last(), Some("no answer within 0.5 seconds"));
         serving.join().unwrap();
     });
 }
