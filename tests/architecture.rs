@@ -86,8 +86,18 @@ const MODULES: &[(&str, &[&str])] = &[
 ];
 
 /// What of other crates every module may use.
-const CORE_CRATES: &[&str] =
-    &["httparse", "memchr", "proptest", "serde", "serde_json", "siphasher", "thiserror", "unicode_width"];
+const CORE_CRATES: &[&str] = &[
+    "httparse",
+    "memchr",
+    "proptest",
+    "rand_core",
+    "rand_pcg",
+    "serde",
+    "serde_json",
+    "siphasher",
+    "thiserror",
+    "unicode_width",
+];
 /// What captures may use beside them.
 const CAPTURE_CRATES: &[&str] = &["etherparse", "pcap_parser"];
 /// What the driver may use beside them. The command line may use all.
