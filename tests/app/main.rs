@@ -5,7 +5,7 @@
 
 mod counter;
 #[allow(dead_code, unreachable_pub, reason = "it is the guide's")]
-#[path = "../guide/mended/file_transfer.rs"]
+#[path = "../guide/transfer/fixed/file_transfer.rs"]
 mod file_transfer;
 mod tests;
 

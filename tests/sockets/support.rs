@@ -6,12 +6,14 @@ mod driven;
 
 use std::fmt::{self, Display};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
 pub(crate) use driven::*;
 use lossproof::drive::{DriveError, LocalFaults};
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::FaultPlan;
+use lossproof::machine::UnixPath;
 use lossproof::scenario::Net;
 use lossproof::systems::{
     About, Options, Transport, Typed, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo,
@@ -190,4 +192,12 @@ fn named(text: &str, server: SocketAddr) -> String {
         Err(_) => word.to_owned(),
     };
     text.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// A stream to a Unix socket whose waits are bounded.
+pub(crate) fn plain_unix(path: &UnixPath) -> UnixStream {
+    let stream = UnixStream::connect(file(path)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
 }

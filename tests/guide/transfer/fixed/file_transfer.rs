@@ -3,7 +3,7 @@ use std::{mem::take, time::Duration};
 
 const BLOCK_LEN: usize = 4;
 
-/// Sends the file that it is commanded to, block by block, and tells of it. One that is not full is the last.
+/// Sends a file block by block, and reports it as sent. A block shorter than `BLOCK_LEN` is the last one.
 pub struct Sender {
     receiver: Peer,
     file: String,
@@ -18,6 +18,7 @@ impl Machine for Sender {
 
     fn handle(&mut self, input: Input<'_, String>, now: Instant, out: &mut Outbox<String>) {
         match (input, self.retry_at) {
+            // Idle: begin a transfer.
             (Input::Command(file), None) => {
                 (self.file, self.acked_len) = (file.clone(), 0);
                 self.send(now, out);
@@ -38,6 +39,7 @@ impl Sender {
         Self { receiver, file: String::new(), acked_len: 0, number: 0, retry_at: None }
     }
 
+    /// The next block; empty at the end of a file whose length is a multiple of `BLOCK_LEN`.
     fn block(&self) -> &[u8] {
         self.file.as_bytes()[self.acked_len..].chunks(BLOCK_LEN).next().unwrap_or_default()
     }
@@ -58,10 +60,10 @@ impl Sender {
     }
 }
 
-/// Takes each block once, acknowledges it as often as it comes, and tells of each file.
+/// Acknowledges every copy of a block, stores the block once, and reports each file.
 #[derive(Default)]
 pub struct Receiver {
-    file: Vec<u8>,
+    pub file: Vec<u8>,
     number: u8,
 }
 
