@@ -208,7 +208,7 @@ fn what_is_wrong_is_told() {
             (b"CAPITALIZE\xff", "the answer is not what was sent, from byte 10 on".to_owned()),
             (&[&twice[..], b"!"].concat(), "the answer is not what was sent, from byte 32 on".to_owned()),
         ] {
-            let client = client(addr, sending(32));
+            let client = client(addr, &sending(32));
             let mut stream = accept(&listener);
             read_all(&mut stream).unwrap();
             stream.write_all(answer).unwrap();
@@ -216,7 +216,7 @@ fn what_is_wrong_is_told() {
             let (status, told) = client.join();
             assert_eq!((status.unwrap(), told.last().unwrap().to_string()), (Status::Failure, line));
         }
-        let client = client(addr, sending(32));
+        let client = client(addr, &sending(32));
         let mut stream = accept(&listener);
         read_all(&mut stream).unwrap();
         reset(stream);
