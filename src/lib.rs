@@ -1,105 +1,162 @@
-//! Write a network protocol once as a sans-IO state machine; prove it against loss; run the same machine on real
-//! sockets.
+//! A library for testing network protocols: it runs them on a simulated network with faults, finds the smallest plan of
+//! faults that breaks a property, and runs the same code on real sockets.
 //!
-//! A [`Machine`] is one end of a protocol without clock, I/O or randomness of its own. Because it has none, the same
-//! machine runs in three worlds: in the event [`engine`], where a run takes microseconds and properties are searched;
-//! on turmoil's simulated network; and on real sockets (`drive`, with the feature `net`).
+//! You write each side of a protocol as a [`Machine`]: a state machine without a clock, without I/O and without
+//! randomness of its own (the style is called [sans-I/O](https://sans-io.readthedocs.io)). A [`Net`] puts machines on
+//! hosts and states properties. A [`Check`] runs the net thousands of times, each time with other faults, and shrinks the
+//! first failure. lossproof does not make a protocol reliable; it shows where it fails.
+//!
+//! New here? The [`guide`] takes ten minutes from an empty directory to a bug that is found, repeated and fixed.
 //!
 //! # An example
 //!
-//! The first request is lost, by a plan that says so; the client sends it again after 0.1 s.
+//! A server counts requests. Its client repeats a request every 100 ms until it gets a reply. One lost reply is enough to
+//! count a request twice:
 //!
 //! ```
-//! use lossproof::Instant;
-//! use lossproof::engine::{Engine, Prepared, Settings};
-//! use lossproof::fault::FaultPlan;
-//! use lossproof::systems::{Options, System, udp_remote::UdpRemote};
+//! use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Peer};
+//! use std::time::Duration;
 //!
-//! let scenario = UdpRemote::scenario(&Options::default());
-//! let names = scenario.names();
-//! let plan: FaultPlan = "client>server #0 drop".parse()?;
-//! let settings = Settings { plan: Prepared::new(&plan, &names)?, ..Settings::default() };
+//! /// Counts requests.
+//! struct Server(u32);
 //!
-//! let mut engine = Engine::default();
-//! let outcome = engine.run(&scenario, &settings);
-//! assert_eq!((outcome.packets, outcome.at), (3, Instant::from_millis(110)));
+//! impl Machine for Server {
+//!     type Command = ();
+//!     type Event = u32;
+//!     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<u32>) {
+//!         if let Input::Datagram { .. } = input {
+//!             self.0 += 1;
+//!             out.event(self.0);
+//!             out.reply(b"counted");
+//!         }
+//!     }
+//! }
 //!
-//! let transcript = engine.transcript(&scenario, &names).to_string();
-//! assert!(transcript.contains("0.105  server  recv  #1 \"This is another message\" ← client"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! /// Repeats its request every 100 ms until it gets a reply.
+//! struct Client(Peer, Option<Instant>);
+//!
+//! impl Machine for Client {
+//!     type Command = ();
+//!     type Event = ();
+//!     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<()>) {
+//!         if let Input::Start { .. } | Input::Timeout = input {
+//!             out.send(self.0, b"count");
+//!             self.1 = Some(now + Duration::from_millis(100));
+//!         } else if let Input::Datagram { .. } = input {
+//!             self.1 = None;
+//!         }
+//!     }
+//!     fn deadline(&self) -> Option<Instant> {
+//!         self.1
+//!     }
+//! }
+//!
+//! let net = Net::new("counter");
+//! let server = net.host("server").udp(1060).machine(|_| Server(0));
+//! net.host("client").udp(0).machine(move |boot| Client(boot.peer(server), None));
+//! net.never("a request is counted twice", move |run| run.events(server).contains(&2));
+//!
+//! // A test calls `assert`, which panics with a report. `verdict` returns the result.
+//! let verdict = Check::new(net).loss(0.3).verdict()?;
+//! let failure = verdict.failure().expect("the client asks again after a lost reply");
+//! assert_eq!(failure.broken, "a request is counted twice");
+//! assert_eq!(failure.plan.to_string(), "v2; server>client #0 drop");
+//! # Ok::<(), lossproof::harness::CheckError>(())
 //! ```
 //!
-//! A plan need not be written by hand: [`check::Search`] draws one for each run, gives back the first that breaks a
-//! property or a law, and makes it as small as it can be.
+//! # The driving loop
 //!
-//! To test a protocol of your own, begin with the [`guide`]: it takes ten minutes from an empty directory to a bug that
-//! was found, replayed and mended. Its chapters, from [`guide::machine`] to [`guide::sweeps`], take one thing each.
+//! Every driver of a machine is the same loop of five steps. The [`engine`], turmoil's simulated network and real sockets
+//! differ only in where inputs come from and where effects go.
 //!
-//! # The loop
+//! 1. Pass in [`Input::Start`], once.
+//! 2. Wait for the first of these: an input from the network, a command, or the time of [`Machine::deadline`].
+//! 3. Pass it to [`Machine::handle`] with the current time. At the deadline, that is [`Input::Timeout`].
+//! 4. Carry out the [effects](machine::Effect) that the machine put into its [`Outbox`], in order.
+//! 5. Stop after [`Effect::Done`](machine::Effect::Done). Otherwise read the deadline again and go to step 2.
 //!
-//! Whoever drives a machine does five things, again and again. All three worlds are this loop:
-//!
-//! 1. Hand in [`Input::Start`], once.
-//! 2. Wait for what comes first: something from the network, a command, or the moment of [`Machine::deadline`].
-//! 3. Hand it to [`Machine::handle`] with the moment; the deadline's is [`Input::Timeout`].
-//! 4. Do what the machine put into its [`Outbox`], in order.
-//! 5. End at [`Outbox::done`]; otherwise look at the deadline anew and go to 2.
+//! An [`Outlet`](machine::Outlet) is the driver's half of an outbox. With it, a test can drive a machine by hand:
 //!
 //! ```
-//! use lossproof::machine::Effect;
-//! use lossproof::systems::udp_remote::{Client, MESSAGE};
-//! use lossproof::parts::backoff::Backoff;
-//! use lossproof::{Input, Instant, Machine, Outbox, Peer};
+//! use lossproof::machine::{Effect, Outlet};
+//! use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
+//! use std::time::Duration;
 //!
-//! let server: Peer = "127.0.0.1:1060".parse()?;
-//! let mut client = Client::new(server, &[MESSAGE], None, Backoff::CLASSIC);
-//! let mut out = Outbox::default();
-//! let (mut sends, mut ended) = (0, None);
+//! /// Asks five times, 100 ms apart, and gives up.
+//! struct Client { server: Peer, asked: u32, ask_at: Option<Instant> }
 //!
-//! // Nobody answers, so nothing comes but timeouts.
-//! let mut now = Instant::START;
-//! client.handle(Input::Start { local: "127.0.0.1:50000".parse()? }, now, &mut out);
+//! impl Machine for Client {
+//!     type Command = ();
+//!     type Event = ();
+//!     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<()>) {
+//!         match input {
+//!             Input::Start { .. } | Input::Timeout if self.asked < 5 => {
+//!                 out.send(self.server, b"is anybody there?");
+//!                 (self.asked, self.ask_at) = (self.asked + 1, Some(now + Duration::from_millis(100)));
+//!             }
+//!             Input::Timeout => {
+//!                 self.ask_at = None;
+//!                 out.done(Status::Failure);
+//!             }
+//!             _ => {}
+//!         }
+//!     }
+//!     fn deadline(&self) -> Option<Instant> {
+//!         self.ask_at
+//!     }
+//! }
+//!
+//! let mut client = Client { server: "127.0.0.1:1060".parse()?, asked: 0, ask_at: None };
+//! let mut outlet = Outlet::new();
+//! let (mut now, mut sent, mut ended) = (Instant::START, 0, None);
+//!
+//! // Nobody answers, so timeouts are the only inputs.
+//! outlet.feed(&mut client, Input::Start { local: "127.0.0.1:50000".parse()? }, now);
 //! while ended.is_none() {
-//!     out.drain(|effect| match effect {
-//!         Effect::Send { .. } => sends += 1,
-//!         Effect::Done(status) => ended = Some((now, status.code())),
+//!     outlet.drain(|effect| match effect {
+//!         Effect::Send { .. } => sent += 1,
+//!         Effect::Done(status) => ended = Some(status),
 //!         _ => {}
 //!     });
 //!     if let Some(due_at) = client.deadline() {
 //!         now = due_at;
-//!         client.handle(Input::Timeout, now, &mut out);
+//!         outlet.feed(&mut client, Input::Timeout, now);
 //!     }
 //! }
-//! assert_eq!((sends, ended), (5, Some((Instant::from_millis(3_100), 1))));
+//! assert_eq!((sent, ended, now), (5, Some(Status::Failure), Instant::from_millis(500)));
 //! # Ok::<(), lossproof::machine::PeerError>(())
 //! ```
 //!
 //! # The laws
 //!
-//! Every machine keeps nine laws ([`machine::Law`] lists them): timeouts that are not due change nothing, the cuts of a
-//! stream do not matter, equal inputs give equal outputs, and so on. [`Lawful`] wraps a machine and holds the laws to it
-//! while it runs. The engine does so by default, so a property is only ever judged on lawful machines.
+//! Every machine must follow the laws that [`machine::Law`] lists, whatever its protocol. For example: a stream that is
+//! split elsewhere gives the same output, the same inputs give the same output, no input makes the machine panic. Every
+//! simulated run checks them. For this, a second copy of each machine, the twin, gets the same inputs with its clock
+//! one hour ahead and its streams split elsewhere. A law that is broken is reported before any property.
+//! [`Promises`] declares what a machine cannot keep.
 //!
 //! # The modules
 //!
-//! | module | what it has |
-//! |---|---|
-//! | [`guide`] | how to test a protocol of your own, and a chapter for each part |
-//! | [`machine`] | the contract: [`Machine`], [`Input`], [`Outbox`], [`Peer`], the laws by name |
-//! | [`wire`] | bytes to values and back |
-//! | [`parts`] | pieces that protocols are made of: backoff, a machine for each connection |
-//! | `polled` | machines in the poll style of the crate `sansio` (feature `sansio`) |
-//! | [`systems`] | classic small network programs, each with scenario and properties |
-//! | [`host`], [`scenario`] | who takes part in a run, how they are linked, what is asked of them |
-//! | [`fault`] | fault plans, their text, random profiles |
-//! | [`engine`] | the event engine |
-//! | [`transcript`] | what a run did, as text, as JSON and as pictures |
-//! | [`check`], [`parallel`] | properties, and the search for a run that breaks one |
-//! | [`harness`] | checks as ordinary tests, with replay and files |
-//! | `drive` | the async driver, on real sockets and on turmoil (features `net`, `turmoil`) |
+//! | module | contents | feature |
+//! |---|---|---|
+//! | [`machine`] | the contract: [`Machine`], [`Input`], [`Outbox`], [`Peer`], the laws | none |
+//! | `parts` | building blocks: backoff, heartbeat, one machine for each connection | `parts` |
+//! | `wire` | bytes to values and back: frames, lines, HTTP heads | `parts` |
+//! | [`guide`] | the guide: a tutorial, and a chapter for each topic | `sim` (default) |
+//! | [`host`], [`scenario`] | hosts, links, commands, properties | `sim` |
+//! | [`fault`] | fault plans, their text format, random profiles | `sim`; `strategy` with `proptest` |
+//! | [`engine`] | the simulator | `sim` |
+//! | [`check`], [`parallel`] | random search, exhaustive search, shrinking, on one thread or several | `sim` |
+//! | [`harness`] | checks as ordinary tests, with replay and files | `sim` |
+//! | [`transcript`] | a run as text, JSON and pictures | `sim` |
+//! | `capture` | packet captures of runs, and captures explained as runs | `capture` |
+//! | `drive` | the async driver on real sockets (Unix), and on turmoil | `net`, `turmoil` |
+//! | `systems` | classic small network programs | `systems` |
+//! | `specimens` | known bugs, planted into these programs | `specimens` |
+//! | `cli` | the command line, for these programs and for your own nets | `cli` |
 //!
-//! Each uses only what the table in `tests/architecture.rs` allows it; nothing but `drive` and the command line knows of
-//! sockets, files, threads or clocks. `ARCHITECTURE.md` says why.
+//! A table in `tests/architecture.rs` says which module may use which. Only `drive` and `cli` touch sockets and clocks;
+//! [`harness`] also reads and writes files. `ARCHITECTURE.md` gives the reasons.
 
 #[cfg(any(feature = "sim", feature = "net"))]
 #[cfg_attr(not(feature = "sim"), allow(dead_code, reason = "scenarios use the rest"))]
@@ -116,6 +173,48 @@ pub mod drive;
 pub mod engine;
 #[cfg(feature = "sim")]
 pub mod fault;
+#[cfg(feature = "sim")]
+#[cfg_attr(not(feature = "cli"), allow(rustdoc::broken_intra_doc_links, reason = "some chapters are of features"))]
+#[expect(clippy::test_attr_in_doctest, reason = "the tests that it shows are run by tests/guide")]
+#[doc = include_str!("guide/links.md")]
+#[doc = include_str!("guide.md")]
+pub mod guide {
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/check.md")]
+    pub mod check {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/deadlocks.md")]
+    pub mod deadlocks {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/debugging.md")]
+    pub mod debugging {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/machine.md")]
+    pub mod machine {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/nets.md")]
+    pub mod nets {}
+    #[cfg(feature = "cli")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/own_command_line.md")]
+    pub mod own_command_line {}
+    #[cfg(feature = "net")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/real_sockets.md")]
+    pub mod real_sockets {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/replay.md")]
+    pub mod replay {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/streams.md")]
+    pub mod streams {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/sweeps.md")]
+    pub mod sweeps {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/transcripts.md")]
+    pub mod transcripts {}
+}
 #[cfg(feature = "sim")]
 pub mod harness;
 #[cfg(any(feature = "sim", feature = "net"))]
@@ -138,6 +237,8 @@ pub mod scenario;
 mod seed;
 #[cfg(feature = "specimens")]
 pub mod specimens;
+#[cfg(feature = "sim")]
+mod steps;
 #[cfg(feature = "systems")]
 pub mod systems;
 mod time;
@@ -158,3 +259,8 @@ pub use machine::{Input, Machine, Outbox, Peer, Status};
 #[cfg(feature = "sim")]
 pub use scenario::{Host, Net, Run, Scenario};
 pub use time::Instant;
+
+/// The examples of the README, so that they are compiled and run.
+#[cfg(all(doctest, feature = "sim"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lossproof::cli::run(std::env::args_os())
+    lossproof::cli::lossproof()
 }

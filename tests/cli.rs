@@ -1,17 +1,16 @@
 //! The command line as a user meets it: what it prints, where, and its exit status.
 
-#![cfg(feature = "cli")]
-
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod command;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use lossproof::Scenario;
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::fault::{Chance, Profile};
-use lossproof::systems::{Options, System, udp_remote::UdpRemote};
+use lossproof::systems::{Options, udp_remote};
 use serde_json::Value;
 
 use command::{lossproof, quiet, stderr, stdout};
@@ -329,7 +328,7 @@ fn a_failure_is_reported_with_a_line_that_makes_it_again() {
     assert!(report.starts_with("FAILED udp-remote: a reply answers the request it is for\n"), "{report}");
     let broken = report.lines().last().unwrap_or_default();
     assert!(
-        broken.contains("  broken a reply answers the request it is for: it did not hold at "),
+        broken.contains("  broken a reply answers the request it is for: it did not hold, at "),
         "{report}"
     );
 
@@ -406,12 +405,11 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
 
 /// The transcripts of 200 seeds, each made twice.
 fn transcripts(profile: Profile) -> BTreeSet<String> {
-    let options = Options::default();
-    let (scenario, properties) = (UdpRemote::scenario(&options), UdpRemote::properties(&options));
+    let scenario = Scenario::from(udp_remote::net(&Options::default()));
     let transcript = |seed| {
-        let mut search = Search::new(&scenario, &properties, Prepared::default(), profile, 0);
+        let mut search = Search::new(&scenario, Prepared::default(), profile, 0);
         search.once(seed).expect("every property holds");
-        search.engine().transcript(&scenario, &scenario.names()).to_string()
+        search.engine().transcript().to_string()
     };
     (0..200)
         .map(|seed| {

@@ -1,7 +1,5 @@
 //! What shells and `man` are told of the command line.
 
-#![cfg(feature = "cli")]
-
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod command;
 

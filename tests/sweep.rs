@@ -1,7 +1,5 @@
 //! Sweeps: what they measure, and that their shards join to the same bytes.
 
-#![cfg(feature = "cli")]
-
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod command;
 
@@ -9,12 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lossproof::Scenario;
 use lossproof::check::{Measure, Search};
 use lossproof::engine::Prepared;
 use lossproof::fault::{Chance, Profile};
 use lossproof::parallel;
-use lossproof::scenario::{Binding, Scenario};
-use lossproof::systems::{CLIENT, Options, SERVER, System, udp_remote::UdpRemote};
+use lossproof::scenario::Net;
+use lossproof::systems::{Options, udp_remote};
 use serde_json::Value;
 
 use command::lossproof;
@@ -89,13 +88,14 @@ fn there_is_a_closed_form_only_where_it_holds() {
 
 #[test]
 fn a_sweep_makes_the_runs_of_a_search() {
-    let (options, profile) =
-        (Options::default(), Profile { loss: Chance::percent(40), ..Profile::default() });
-    let (scenario, properties) = (UdpRemote::scenario(&options), UdpRemote::properties(&options));
-    let mut search = Search::new(&scenario, &properties, Prepared::default(), profile, 5);
+    let profile = Profile { loss: Chance::percent(40), ..Profile::default() };
+    let net = udp_remote::net(&Options::default());
+    let client = net.find::<udp_remote::Client>("client").id();
+    let scenario = Scenario::from(net);
+    let mut search = Search::new(&scenario, Prepared::default(), profile, 5);
     let tally = search.runs(0..2_000);
     let rows = rows(&["udp-remote", "--loss", "40%", "--seed", "5", "--runs", "2000"]);
-    let ends = tally.ends[CLIENT.index()];
+    let ends = tally.ends[client.index()];
     let sums =
         ["runs", "answered", "gave_up", "unfinished", "sends"].map(|key| rows[0][key].as_u64().unwrap());
     assert_eq!(sums, [tally.runs, ends.successes, ends.failures, ends.running, tally.packets]);
@@ -104,15 +104,18 @@ fn a_sweep_makes_the_runs_of_a_search() {
 
 #[test]
 fn the_first_run_that_panics_is_told_on_any_number_of_threads() {
-    let options = Options::default();
-    let mut scenario = Scenario::new("panics");
-    scenario.host("server", Binding::datagram(1060), move |boot| {
-        assert!(!boot.seed.is_multiple_of(4_000), "a seed like this");
-        UdpRemote::server(&options, boot)
+    let net = Net::new("panics");
+    let server = net.host("server").udp(1060).machine(|boot| {
+        assert!(!boot.seed().is_multiple_of(4_000), "a seed like this");
+        udp_remote::Server::new(Chance::NEVER, false, boot.seed())
     });
-    let measure = || Measure::new(&scenario, SERVER, Prepared::default(), Profile::CALM, 3);
+    let scenario = Scenario::from(net);
+    let measure = || Measure::new(&scenario, server, Prepared::default(), Profile::CALM, 3);
     let panicked = measure().runs(0..40_000).unwrap_err();
-    assert_eq!(panicked.said, "a seed like this");
+    assert!(
+        panicked.said.starts_with("server: it was made at 0.000: a seed like this (at tests/sweep.rs:"),
+        "{panicked}"
+    );
     assert_eq!(measure().runs(0..panicked.run).map(|counts| counts.runs), Ok(panicked.run));
     for jobs in 1..=3 {
         assert_eq!(parallel::count(0..40_000, jobs, measure, |_| {}), Err(panicked.clone()));

@@ -1,7 +1,5 @@
 //! The tools `ip` and `lookup` as a user meets them. The names that are looked up need no network.
 
-#![cfg(feature = "cli")]
-
 use std::collections::BTreeSet;
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::process::Command;

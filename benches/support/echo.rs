@@ -78,8 +78,4 @@ impl Machine for Echo {
             _ => {}
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }

@@ -55,7 +55,7 @@ impl Server {
         let (tell, told) = mpsc::channel::<Peer>();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
-            let opened = move |peer| tell.send(peer).expect("the bench waits for it");
+            let opened = move |locals: &[Peer]| tell.send(locals[0]).expect("the bench waits for it");
             let stop = async { stopped.await.unwrap_or_default() };
             let driven = run_until(make(), Setup::new(endpoint), opened, drop, stop);
             Threads::Current.runtime().block_on(driven).expect("it is driven to its end");

@@ -94,13 +94,14 @@ pub static GREETER: Trial = Trial {
         "a client hears only after the server has begun to handle it",
         "what a client hears is the text, whole",
     ],
-    guest: |net, script, is_stream| match is_stream {
-        true => guest::<greeter::StreamServer>(net, script, is_stream),
-        false => guest::<greeter::DatagramServer>(net, script, is_stream),
+    guest: |net, script, is_stream| {
+        let guest = if is_stream { guest::<greeter::StreamServer> } else { guest::<greeter::DatagramServer> };
+        guest(net, script, is_stream);
     },
-    impostor: |net, script, is_stream| match is_stream {
-        true => impostor::<greeter::StreamServer>(net, script, is_stream),
-        false => impostor::<greeter::DatagramServer>(net, script, is_stream),
+    impostor: |net, script, is_stream| {
+        let impostor =
+            if is_stream { impostor::<greeter::StreamServer> } else { impostor::<greeter::DatagramServer> };
+        impostor(net, script, is_stream);
     },
     ..Trial::of::<greeter::StreamServer>(greeter::ABOUT, greeter::net)
 };

@@ -1,7 +1,7 @@
 //! The blocks of pcapng (draft-ietf-opsawg-pcapng), as they are written.
 
 use std::borrow::Cow;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use pcap_parser::{
     BOM_MAGIC, EnhancedPacketBlock, InterfaceDescriptionBlock, Linktype, NameRecord, NameRecordType,
@@ -23,8 +23,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// A capture with its comment, and the names of hosts.
-    pub(super) fn new<'a>(comment: &str, names: impl Iterator<Item = (Ipv4Addr, &'a str)>) -> Self {
+    /// A capture with its comment, what is to be said of its interface, and the names of hosts.
+    pub(super) fn new<'a>(
+        comment: &str,
+        note: Option<&str>,
+        names: impl Iterator<Item = (IpAddr, &'a str)>,
+    ) -> Self {
         let mut writer = Self { bytes: Vec::new() };
         let program = concat!("lossproof ", env!("CARGO_PKG_VERSION"));
         let mut options = comments(comment);
@@ -45,14 +49,19 @@ impl Writer {
             linktype: Linktype::ETHERNET,
             reserved: 0,
             snaplen: SNAP_LEN,
-            options: vec![option(OptionCode::IfName, b"simulated")],
+            options: [option(OptionCode::IfName, b"simulated")]
+                .into_iter()
+                .chain(note.map(|note| option(OptionCode::Comment, note.as_bytes())))
+                .collect(),
             block_len2: 0,
             if_tsresol: NANOSECONDS,
             if_tsoffset: 0,
         });
-        let records: Vec<Vec<u8>> = names.map(|(address, name)| name_record(address, name)).collect();
-        let record = |value| NameRecord { record_type: NameRecordType::Ipv4, record_value: value };
-        let nr = records.iter().map(|value| record(value.as_slice())).chain([NameRecord::END]).collect();
+        let records: Vec<_> = names.map(|(address, name)| name_record(address, name)).collect();
+        let record = records
+            .iter()
+            .map(|(record_type, value)| NameRecord { record_type: *record_type, record_value: value });
+        let nr = record.chain([NameRecord::END]).collect();
         let options = Vec::new();
         writer.put(&mut NameResolutionBlock { block_type: 0, block_len1: 0, nr, options, block_len2: 0 });
         writer
@@ -103,8 +112,12 @@ fn option(code: OptionCode, value: &[u8]) -> PcapNGOption<'_> {
 }
 
 /// An address and its name, which a zero byte ends, up to a multiple of four bytes.
-fn name_record(address: Ipv4Addr, name: &str) -> Vec<u8> {
-    let mut value = [&address.octets()[..], name.as_bytes(), b"\0"].concat();
+fn name_record(address: IpAddr, name: &str) -> (NameRecordType, Vec<u8>) {
+    let (record_type, octets) = match address {
+        IpAddr::V4(ip) => (NameRecordType::Ipv4, ip.octets().to_vec()),
+        IpAddr::V6(ip) => (NameRecordType::Ipv6, ip.octets().to_vec()),
+    };
+    let mut value = [&octets[..], name.as_bytes(), b"\0"].concat();
     value.resize(value.len().next_multiple_of(4), 0);
-    value
+    (record_type, value)
 }

@@ -1,13 +1,12 @@
 //! Writing: the packets of a transcript in order, each as a frame with its comments.
 
-use std::collections::BTreeMap;
-
-use etherparse::TcpHeader;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use super::REPLAY;
 use super::comments::Comments;
 use super::container::Writer;
-use super::frame::{Framer, address};
+use super::frame::{Ends, Framer};
 use super::streams::{Key, Streams};
 use crate::host::HostId;
 use crate::machine::CloseReason;
@@ -33,9 +32,13 @@ use crate::transcript::{Carried, Link, Log, Packet, Part, Record, Span, Transcri
 /// # Ok::<(), lossproof::capture::CaptureError>(())
 /// ```
 pub fn export(transcript: &Transcript<'_>, replay: &str) -> Vec<u8> {
-    let hosts = transcript.names().iter().enumerate();
-    let names = hosts.map(|(index, &name)| (address(HostId(index as u16)), name));
-    let writer = Writer::new(&format!("{REPLAY}{replay}"), names);
+    let names = names(transcript);
+    let note = match left_out(transcript) {
+        0 => None,
+        count => Some(format!("{count} packets of unix sockets are left out: these have none on the wire")),
+    };
+    let names = names.iter().map(|(address, host)| (*address, transcript.names()[host.index()]));
+    let writer = Writer::new(&format!("{REPLAY}{replay}"), note.as_deref(), names);
     let mut export = Export {
         transcript,
         comments: Comments::new(transcript),
@@ -53,6 +56,28 @@ pub fn export(transcript: &Transcript<'_>, replay: &str) -> Vec<u8> {
         }
     }
     export.finish(writer)
+}
+
+/// How many packets of a run are no packets of the internet, and so are in no capture: those of Unix sockets.
+pub fn left_out(transcript: &Transcript<'_>) -> usize {
+    let packets = transcript.log.packets().iter();
+    packets.filter(|(_, packet)| packet.addresses.iter().any(|address| address.inet().is_none())).count()
+}
+
+/// The addresses of all hosts: the first one that each has, and then what else its packets have.
+fn names(transcript: &Transcript<'_>) -> Vec<(IpAddr, HostId)> {
+    let hosts = (0..transcript.names().len() as u16).map(HostId);
+    let mut names: Vec<(IpAddr, HostId)> = hosts.filter_map(|host| Some((host.v4(0).ip()?, host))).collect();
+    let mut others = BTreeSet::new();
+    for (_, packet) in transcript.log.packets() {
+        // What is sent where there is no host goes to its sender's.
+        let ends = [(packet.from, packet.addresses[0]), (packet.to, packet.addresses[1])];
+        let ends = &ends[..if packet.from == packet.to { 1 } else { 2 }];
+        others.extend(ends.iter().filter_map(|(host, address)| Some((address.ip()?, *host))));
+    }
+    others.retain(|name| !names.contains(name));
+    names.extend(others);
+    names
 }
 
 /// What is to be shown.
@@ -107,6 +132,7 @@ impl Export<'_, '_> {
     fn packet(&mut self, packet: &Packet) {
         let Packet { at, from, to, what, .. } = *packet;
         let broadcast = self.broadcast.take();
+        let Some(ends) = Ends::of(packet) else { return };
         match what {
             Carried::Datagram { n, bytes, broadcast: to_all, arrives_at } => {
                 let flow = (from, to, n);
@@ -125,7 +151,7 @@ impl Export<'_, '_> {
                         return;
                     }
                 }
-                let frame = self.framer.datagram(from, (!to_all).then_some(to), packet.ports(), payload);
+                let frame = self.framer.datagram(ends, to_all, payload);
                 self.sent.insert(flow, self.frames.len());
                 let copy = (arrives_at[1].is_some() && !to_all).then(|| (at, frame.clone(), notes.clone()));
                 self.frames.push((at, frame, notes));
@@ -134,12 +160,12 @@ impl Export<'_, '_> {
             Carried::Refusal { n, .. } => {
                 let notes = self.comments.of_hosts(at);
                 let refused = self.sent.get(&(to, from, n)).map(|index| self.frames[*index].1.as_slice());
-                let frame = self.framer.refusal(from, to, refused.unwrap_or_default());
+                let frame = self.framer.refusal(ends, refused.unwrap_or_default());
                 self.frames.push((at, frame, notes));
             }
             Carried::Segment { number, is_connector, part, arrives_at } => {
                 let key = if is_connector { (from, to, number) } else { (to, from, number) };
-                self.segment(packet, (key, usize::from(!is_connector)), part, arrives_at.is_none());
+                self.segment((packet, ends), (key, usize::from(!is_connector)), part, arrives_at.is_none());
             }
         }
     }
@@ -149,7 +175,13 @@ impl Export<'_, '_> {
         format!("the copy of {}>{} #{n}", name(from), name(to))
     }
 
-    fn segment(&mut self, packet: &Packet, (key, side): (Key, usize), part: Part, is_lost: bool) {
+    fn segment(
+        &mut self,
+        (packet, ends): (&Packet, Ends),
+        (key, side): (Key, usize),
+        part: Part,
+        is_lost: bool,
+    ) {
         let Packet { at, from, to, .. } = *packet;
         let end_offset = self.streams.sent_len(key, side);
         for (header, offset, len) in self.streams.headers(key, side, packet, part) {
@@ -163,7 +195,7 @@ impl Export<'_, '_> {
                 notes.push("lost: a partition keeps the hosts apart".to_owned());
             }
             let payload = self.bytes((from, to, key.2), offset, len);
-            let frame = self.framer.segment(from, to, header, &payload);
+            let frame = self.framer.segment(ends, header, &payload);
             self.frames.push((at, frame, notes));
         }
     }
@@ -187,17 +219,13 @@ impl Export<'_, '_> {
     fn saw_end(&mut self, at: Instant, host: HostId, link: Link) {
         let sides = [((host, link.peer, link.number), 0), ((link.peer, host, link.number), 1)];
         for (key, side) in sides {
-            if let Some(header) = self.streams.saw_end(key, side) {
-                self.acknowledge(at, host, link.peer, header);
+            if let Some((ends, header)) = self.streams.saw_end(key, side) {
+                self.broadcast = None;
+                let notes = self.comments.of_hosts(at);
+                let frame = self.framer.segment(ends, header, &[]);
+                self.frames.push((at, frame, notes));
             }
         }
-    }
-
-    fn acknowledge(&mut self, at: Instant, from: HostId, to: HostId, header: TcpHeader) {
-        self.broadcast = None;
-        let notes = self.comments.of_hosts(at);
-        let frame = self.framer.segment(from, to, header, &[]);
-        self.frames.push((at, frame, notes));
     }
 
     fn finish(mut self, mut writer: Writer) -> Vec<u8> {

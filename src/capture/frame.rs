@@ -1,24 +1,51 @@
 //! Packets as bytes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use etherparse::icmpv4::DestUnreachableHeader;
+use etherparse::icmpv6::DestUnreachableCode;
 use etherparse::{
-    Icmpv4Type, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, PacketBuilder, PacketBuilderStep, TcpHeader,
+    Icmpv4Type, Icmpv6Type, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv6Extensions, Ipv6Header,
+    PacketBuilder, PacketBuilderStep, TcpHeader,
 };
 
 use crate::host::HostId;
-use crate::machine::limits;
+use crate::machine::{Peer, limits};
+use crate::transcript::Packet;
 
 /// How many bytes a TCP segment carries at most: those of IPv4 without the two headers. The loopback of Linux has it
-/// as its maximum segment size, too.
+/// as its maximum segment size, too, and IPv6 can carry more.
 pub(super) const MAX_SEGMENT_LEN: usize = 65_495;
-/// How much of a datagram comes back with a refusal: the headers (RFC 792).
+/// How much of a datagram comes back with a refusal over IPv4: the headers (RFC 792).
 const QUOTED_LEN: usize = 28;
+/// How much over IPv6: what a packet that every link can carry has room for (RFC 4443, 3.1).
+const QUOTED_V6_LEN: usize = 1280 - 40 - 8;
 /// Where the IP header begins.
 const ETHERNET_LEN: usize = 14;
 /// How many routers a packet may pass.
 const HOPS: u8 = 64;
+
+/// Between whom a packet goes, over the internet. The sender stands first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) hosts: [HostId; 2],
+    addresses: [SocketAddr; 2],
+}
+
+impl Ends {
+    /// Those of a packet, unless it goes between Unix sockets: these have no packets.
+    pub(super) fn of(packet: &Packet) -> Option<Self> {
+        Self::between([packet.from, packet.to], packet.addresses)
+    }
+
+    pub(super) fn between(hosts: [HostId; 2], [from, to]: [Peer; 2]) -> Option<Self> {
+        Some(Self { hosts, addresses: [from.inet()?, to.inet()?] })
+    }
+
+    fn ports(&self) -> [u16; 2] {
+        self.addresses.map(|address| address.port())
+    }
+}
 
 /// Makes frames, and counts those of each sender.
 #[derive(Default)]
@@ -27,16 +54,11 @@ pub(super) struct Framer {
 }
 
 impl Framer {
-    /// A datagram; a receiver of `None` is everybody. What IPv4 cannot carry is cut off.
-    pub(super) fn datagram(
-        &mut self,
-        from: HostId,
-        to: Option<HostId>,
-        ports: [u16; 2],
-        payload: &[u8],
-    ) -> Vec<u8> {
+    /// A datagram, to everybody if `to_all`. What IP cannot carry is cut off.
+    pub(super) fn datagram(&mut self, ends: Ends, to_all: bool, payload: &[u8]) -> Vec<u8> {
         let payload = &payload[..payload.len().min(limits::MAX_DATAGRAM_LEN)];
-        let step = self.ip(from, to, IpNumber::UDP).udp(ports[0], ports[1]);
+        let [from, to] = ends.ports();
+        let step = self.ip(ends, to_all, IpNumber::UDP).udp(from, to);
         let mut bytes = Vec::with_capacity(step.size(payload.len()));
         // It has at most as many bytes as there may be.
         let _ = step.write(&mut bytes, payload);
@@ -44,56 +66,81 @@ impl Framer {
     }
 
     /// Word that nobody takes what is sent to a port, with the datagram that was.
-    pub(super) fn refusal(&mut self, from: HostId, to: HostId, refused: &[u8]) -> Vec<u8> {
-        let kind = Icmpv4Type::DestinationUnreachable(DestUnreachableHeader::Port);
-        let quoted = refused.get(ETHERNET_LEN..ETHERNET_LEN + QUOTED_LEN).unwrap_or_default();
+    pub(super) fn refusal(&mut self, ends: Ends, refused: &[u8]) -> Vec<u8> {
+        let refused = refused.get(ETHERNET_LEN..).unwrap_or_default();
+        let quoted = |len: usize| &refused[..refused.len().min(len)];
         let mut bytes = Vec::new();
-        let _ = self.ip(from, Some(to), IpNumber::ICMP).icmpv4(kind).write(&mut bytes, quoted);
+        let _ = if ends.addresses[0].is_ipv6() {
+            let kind = Icmpv6Type::DestinationUnreachable(DestUnreachableCode::Port);
+            self.ip(ends, false, IpNumber::IPV6_ICMP).icmpv6(kind).write(&mut bytes, quoted(QUOTED_V6_LEN))
+        } else {
+            let kind = Icmpv4Type::DestinationUnreachable(DestUnreachableHeader::Port);
+            self.ip(ends, false, IpNumber::ICMP).icmpv4(kind).write(&mut bytes, quoted(QUOTED_LEN))
+        };
         bytes
     }
 
     /// A segment of at most [`MAX_SEGMENT_LEN`] bytes.
-    pub(super) fn segment(&mut self, from: HostId, to: HostId, header: TcpHeader, payload: &[u8]) -> Vec<u8> {
-        let step = self.ip(from, Some(to), IpNumber::TCP).tcp_header(header);
+    pub(super) fn segment(&mut self, ends: Ends, header: TcpHeader, payload: &[u8]) -> Vec<u8> {
+        let step = self.ip(ends, false, IpNumber::TCP).tcp_header(header);
         let mut bytes = Vec::with_capacity(step.size(payload.len()));
         let _ = step.write(&mut bytes, payload);
         bytes
     }
 
-    fn ip(&mut self, from: HostId, to: Option<HostId>, protocol: IpNumber) -> PacketBuilderStep<IpHeaders> {
+    fn ip(&mut self, ends: Ends, to_all: bool, protocol: IpNumber) -> PacketBuilderStep<IpHeaders> {
+        let [from, to] = ends.hosts;
+        let to_station = if to_all { [0xff; 6] } else { station(to) };
+        let link = PacketBuilder::ethernet2(station(from), to_station);
+        match ends.addresses {
+            [SocketAddr::V6(source), SocketAddr::V6(destination)] => {
+                let header = Ipv6Header {
+                    next_header: protocol,
+                    hop_limit: HOPS,
+                    source: source.ip().octets(),
+                    destination: destination.ip().octets(),
+                    ..Ipv6Header::default()
+                };
+                link.ip(IpHeaders::Ipv6(header, Ipv6Extensions::default()))
+            }
+            [source, destination] => {
+                let destination = if to_all { Ipv4Addr::BROADCAST } else { v4(destination) };
+                let header = Ipv4Header {
+                    identification: self.identify(from),
+                    dont_fragment: true,
+                    time_to_live: HOPS,
+                    protocol,
+                    source: v4(source).octets(),
+                    destination: destination.octets(),
+                    ..Ipv4Header::default()
+                };
+                link.ip(IpHeaders::Ipv4(header, Ipv4Extensions::default()))
+            }
+        }
+    }
+
+    /// The number of the next packet of a host.
+    fn identify(&mut self, from: HostId) -> u16 {
         if self.identifications.len() <= from.index() {
             self.identifications.resize(from.index() + 1, 0);
         }
         let identification = &mut self.identifications[from.index()];
         *identification = identification.wrapping_add(1);
-        let destination = to.map_or(Ipv4Addr::BROADCAST, address);
-        let header = Ipv4Header {
-            identification: *identification,
-            dont_fragment: true,
-            time_to_live: HOPS,
-            protocol,
-            source: address(from).octets(),
-            destination: destination.octets(),
-            ..Ipv4Header::default()
-        };
-        let to_station = to.map_or([0xff; 6], station);
-        PacketBuilder::ethernet2(station(from), to_station)
-            .ip(IpHeaders::Ipv4(header, Ipv4Extensions::default()))
+        *identification
     }
 }
 
-/// The address of a host.
-pub(super) fn address(host: HostId) -> Ipv4Addr {
-    match host.v4(0).inet().map(|addr| addr.ip()) {
-        Some(IpAddr::V4(ip)) => ip,
-        // Simulated hosts have addresses of IPv4.
-        _ => Ipv4Addr::UNSPECIFIED,
+fn v4(address: SocketAddr) -> Ipv4Addr {
+    match address {
+        SocketAddr::V4(address) => *address.ip(),
+        // No packet goes from one family to the other.
+        SocketAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
     }
 }
 
 /// The address of a host's network card: one of those that nobody assigns (IEEE 802, bit 2 of the first byte), with
-/// the host's address in it.
+/// the host's first address in it.
 fn station(host: HostId) -> [u8; 6] {
-    let [a, b, c, d] = address(host).octets();
+    let [a, b, c, d] = host.v4(0).inet().map_or(Ipv4Addr::UNSPECIFIED, v4).octets();
     [0x02, 0, a, b, c, d]
 }

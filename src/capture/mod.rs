@@ -1,8 +1,8 @@
 //! Transcripts as captures of packets, which Wireshark and its kin show, and captures read.
 //!
-//! [`export`] writes pcapng with real Ethernet, IPv4, UDP, TCP and ICMP packets: right checksums, right sequence numbers,
+//! [`export`] writes pcapng with real Ethernet, IP, UDP, TCP and ICMP packets: right checksums, right sequence numbers,
 //! virtual time in nanoseconds since the start of the run, and the hosts' names. [`read`] reads pcapng and pcap, of whatever
-//! origin.
+//! origin. [`explain`] finds the faults with which a scenario's run sends what was captured.
 //!
 //! # Where it is captured
 //!
@@ -11,18 +11,24 @@
 //! moment, too: the copy of a datagram, and the resets that a fault sends to both sides.
 //!
 //! A stream is reliable here as it is for its users: its segments are never lost, so that there is no retransmission.
-//! One write is one segment, for no link has an MTU; it is split where a fault cuts it, and where IPv4 cannot carry more.
+//! One write is one segment, for no link has an MTU; it is split where a fault cuts it, and where IP cannot carry more.
 //! Its bytes are acknowledged once the peer's machine took them, as the send buffer counts them. So a machine that does
 //! not read shows as a full window.
+//!
+//! Unix sockets have no packets. What goes through them is left out, and the file says how much that is.
 
 mod comments;
 mod container;
+mod explain;
 mod export;
 mod frame;
 mod read;
 mod streams;
 
-pub use export::export;
+pub use explain::{ExplainError, Explained, Flow, explain};
+#[cfg(feature = "cli")]
+pub(crate) use explain::{Lanes, found, listed, seen};
+pub use export::{export, left_out};
 pub use read::{Capture, CaptureError, Frame, Payload, read};
 
 /// The line of the section's comment that has what makes the run again begins with this.

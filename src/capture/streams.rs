@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use etherparse::{TcpHeader, TcpOptionElement};
 
-use super::frame::MAX_SEGMENT_LEN;
+use super::frame::{Ends, MAX_SEGMENT_LEN};
 use crate::host::HostId;
-use crate::machine::limits;
+use crate::machine::{Peer, limits};
 use crate::transcript::{Packet, Part};
 
 /// By how many bits the window's field is shifted (RFC 7323).
@@ -27,9 +27,8 @@ pub(super) struct Streams {
 }
 
 /// One connection, its opener's end first.
-#[derive(Default)]
 struct Stream {
-    ports: [u16; 2],
+    addresses: [Peer; 2],
     ends: [End; 2],
 }
 
@@ -56,13 +55,9 @@ impl Streams {
         packet: &Packet,
         part: Part,
     ) -> Vec<(TcpHeader, u64, usize)> {
-        let stream = self.all.entry(key).or_default();
-        if side == 0 {
-            stream.ports = packet.ports();
-        } else {
-            let [ours, theirs] = packet.ports();
-            stream.ports = [theirs, ours];
-        }
+        let [ours, theirs] = packet.addresses;
+        let addresses = if side == 0 { [ours, theirs] } else { [theirs, ours] };
+        let stream = self.all.entry(key).or_insert(Stream { addresses, ends: [End::default(); 2] });
         if stream.ends[side].is_gone {
             return Vec::new();
         }
@@ -101,14 +96,19 @@ impl Streams {
         self.all.get(&key).map_or(0, |stream| stream.ends[side].sent_len)
     }
 
-    /// The header with which an end says that it saw the other's end; `None` if that is said already, or was none.
-    pub(super) fn saw_end(&mut self, key: Key, side: usize) -> Option<TcpHeader> {
+    /// The header with which an end says that it saw the other's end, and between whom it goes; `None` if that is said
+    /// already, or was none, or has no packets.
+    pub(super) fn saw_end(&mut self, key: Key, side: usize) -> Option<(Ends, TcpHeader)> {
         let stream = self.all.get_mut(&key)?;
         if !stream.ends[1 - side].has_ended || stream.ends[side].heard_out || stream.ends[side].is_gone {
             return None;
         }
         stream.ends[side].heard_out = true;
-        Some(stream.header(side))
+        let between = |ends: [usize; 2]| {
+            let hosts = [key.0, key.1];
+            Ends::between(ends.map(|end| hosts[end]), ends.map(|end| stream.addresses[end]))
+        };
+        Some((between([side, 1 - side])?, stream.header(side)))
     }
 }
 
@@ -118,7 +118,8 @@ impl Stream {
         let end = self.ends[side];
         // The handshake takes a number, and so does the end.
         let next = number(side, 1 + end.sent_len + u64::from(end.has_ended));
-        let mut header = TcpHeader::new(self.ports[side], self.ports[1 - side], next, WINDOW);
+        let [ours, theirs] = [side, 1 - side].map(|end| self.addresses[end].port().unwrap_or_default());
+        let mut header = TcpHeader::new(ours, theirs, next, WINDOW);
         header.ack = true;
         header.acknowledgment_number = number(1 - side, 1 + end.taken_len + u64::from(end.heard_out));
         header

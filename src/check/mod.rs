@@ -58,6 +58,7 @@ pub struct Failure {
 /// Runs a scenario with many seeds and checks the laws and the properties in each run.
 ///
 /// ```
+/// # #[cfg(feature = "systems")] {
 /// use lossproof::Scenario;
 /// use lossproof::check::Search;
 /// use lossproof::engine::Prepared;
@@ -68,6 +69,7 @@ pub struct Failure {
 /// let loss = Profile { loss: Chance::percent(30), ..Profile::default() };
 /// let mut search = Search::new(&scenario, Prepared::default(), loss, 7);
 /// assert_eq!(search.runs(0..1_000).failure, None);
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Search<'s> {

@@ -37,16 +37,17 @@ impl<'s> Search<'s> {
     /// runs, each with one plan.
     ///
     /// ```
+    /// # #[cfg(feature = "systems")] {
     /// use lossproof::Scenario;
     /// use lossproof::check::Search;
     /// use lossproof::engine::Prepared;
     /// use lossproof::fault::{Chance, Profile};
-    /// use lossproof::systems::udp_remote::{self, Client, Event};
+    /// use lossproof::systems::udp_remote::{self, Client, ClientEvent};
     /// use lossproof::systems::Options;
     ///
     /// let net = udp_remote::net(&Options::default()).without_properties();
     /// let client = net.find::<Client>("client");
-    /// net.never("the client gives up", move |run| run.events(client).contains(&Event::GaveUp));
+    /// net.never("the client gives up", move |run| run.events(client).contains(&ClientEvent::GaveUp));
     /// let scenario = Scenario::from(net);
     /// let loss = Profile { loss: Chance::percent(70), ..Profile::default() };
     /// let mut search = Search::new(&scenario, Prepared::default(), loss, 0);
@@ -54,6 +55,7 @@ impl<'s> Search<'s> {
     /// let shrunk = search.shrink(&failure, 1_000);
     /// // Five requests were sent in vain, and no four losses do it.
     /// assert_eq!((shrunk.failure.plan.len(), shrunk.is_minimal), (5, true));
+    /// # }
     /// ```
     pub fn shrink(&self, failure: &Failure, max_runs: u64) -> Shrunk {
         self.shrink_while(failure, max_runs, || true)

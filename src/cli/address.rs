@@ -1,10 +1,30 @@
 //! The address after `serve` and `call`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs as _};
 
 use super::error::CliError;
 use crate::machine::Peer;
-use crate::systems::About;
+
+/// What is to be known of a system for its addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// What it is called.
+    pub(super) system: &'static str,
+    /// The server's first socket in the net.
+    pub(super) server: Peer,
+    /// Whether it has Unix sockets.
+    pub(super) unix: bool,
+    /// Whether its client sends broadcasts; IPv4 only.
+    pub(super) broadcasts: bool,
+    /// Whether its client takes the server's name instead of an address, with or without a port.
+    pub(super) takes_names: bool,
+}
+
+impl Reach {
+    fn port(&self) -> u16 {
+        self.server.port().unwrap_or_default()
+    }
+}
 
 /// Where a server is, and what the user calls it.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,33 +38,37 @@ pub(super) struct Target {
 }
 
 /// Reads the address to serve at, or the default.
-pub(super) fn bind(about: &About, addr: Option<&str>) -> Result<Peer, CliError> {
-    match addr {
-        None if about.broadcasts => Ok((IpAddr::from(Ipv4Addr::UNSPECIFIED), about.port).into()),
-        None => Ok((IpAddr::from(Ipv4Addr::LOCALHOST), about.port).into()),
-        Some(text) => numeric(about, text),
+pub(super) fn bind(reach: &Reach, addr: Option<&str>) -> Result<Peer, CliError> {
+    match (addr, reach.server) {
+        (Some(text), _) => numeric(reach, text),
+        (None, path @ Peer::Unix(_)) => Ok(path),
+        (None, Peer::V6 { port, .. }) => Ok((IpAddr::from(Ipv6Addr::LOCALHOST), port).into()),
+        (None, Peer::V4 { port, .. }) => {
+            let ip = if reach.broadcasts { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+            Ok((IpAddr::from(ip), port).into())
+        }
     }
 }
 
 /// Reads the address to call, or the default.
-pub(super) fn target(about: &About, addr: Option<&str>) -> Result<Target, CliError> {
+pub(super) fn target(reach: &Reach, addr: Option<&str>) -> Result<Target, CliError> {
     let alone = |server: Peer| {
         let host = server.inet().map_or_else(|| server.to_string(), |addr| bracketed(addr.ip()));
         Target { server, fallbacks: Vec::new(), host }
     };
     match addr {
-        None if about.broadcasts => Ok(alone((IpAddr::from(Ipv4Addr::BROADCAST), about.port).into())),
-        None => bind(about, None).map(alone),
-        Some(text) if about.takes_names && !text.starts_with("unix:") => named(about, text),
-        Some(text) => numeric(about, text).map(alone),
+        None if reach.broadcasts => Ok(alone((IpAddr::from(Ipv4Addr::BROADCAST), reach.port()).into())),
+        None => bind(reach, None).map(alone),
+        Some(text) if reach.takes_names && !text.starts_with("unix:") => named(reach, text),
+        Some(text) => numeric(reach, text).map(alone),
     }
 }
 
-fn numeric(about: &About, text: &str) -> Result<Peer, CliError> {
+fn numeric(reach: &Reach, text: &str) -> Result<Peer, CliError> {
     let peer = text.parse().map_err(|error| CliError::Address(format!("{error}")))?;
     match peer {
-        Peer::Unix(_) if !about.unix => Err(CliError::NoUnix { system: about.name, addr: text.to_owned() }),
-        Peer::Inet(SocketAddr::V6(_)) if about.broadcasts => {
+        Peer::Unix(_) if !reach.unix => Err(CliError::NoUnix { system: reach.system, addr: text.to_owned() }),
+        Peer::V6 { .. } if reach.broadcasts => {
             let why = format!("'{text}' is IPv6, which has no broadcast: write IPV4:PORT");
             Err(CliError::Address(why))
         }
@@ -53,8 +77,8 @@ fn numeric(about: &About, text: &str) -> Result<Peer, CliError> {
 }
 
 /// Reads a name or an address, with or without a port, and looks the name up.
-fn named(about: &About, text: &str) -> Result<Target, CliError> {
-    let (host, port) = split(text, about.port)?;
+fn named(reach: &Reach, text: &str) -> Result<Target, CliError> {
+    let (host, port) = split(text, reach.port())?;
     let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
     let found = (unbracketed, port).to_socket_addrs();
     let found = found.map_err(|source| CliError::NoHost { name: host.to_owned(), source })?;
@@ -93,16 +117,22 @@ fn bracketed(ip: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::systems::Transport;
 
-    const PLAIN: About = About::new("plain", 7, Transport::Tcp, "");
-    const NAMED: About = About { takes_names: true, ..About::new("named", 80, Transport::Tcp, "") };
-    const WIDE: About = About { broadcasts: true, ..About::new("wide", 9, Transport::Udp, "") };
+    const fn at(system: &'static str, port: u16) -> Reach {
+        let server = Peer::V4 { ip: Ipv4Addr::new(192, 168, 0, 1), port };
+        Reach { system, server, unix: false, broadcasts: false, takes_names: false }
+    }
+
+    const PLAIN: Reach = at("plain", 7);
+    const NAMED: Reach = Reach { takes_names: true, ..at("named", 80) };
+    const WIDE: Reach = Reach { broadcasts: true, ..at("wide", 9) };
 
     #[test]
     fn without_an_address_it_is_the_default() {
         assert_eq!(bind(&PLAIN, None).unwrap().to_string(), "127.0.0.1:7");
         assert_eq!(bind(&WIDE, None).unwrap().to_string(), "0.0.0.0:9");
+        let six = Reach { server: "[fd00::1]:7".parse().unwrap(), ..PLAIN };
+        assert_eq!(bind(&six, None).unwrap().to_string(), "[::1]:7");
         assert_eq!(target(&WIDE, None).unwrap().server.to_string(), "255.255.255.255:9");
     }
 

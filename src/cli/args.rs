@@ -4,29 +4,25 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::choices::SystemArgs;
-use super::registry;
 use super::value::{self, NamedProfile};
 use crate::fault::{Chance, Profile};
 
-/// Small network programs, proved against loss.
-#[derive(Debug, Parser)]
-#[command(name = "lossproof", version, max_term_width = 100)]
-#[command(disable_help_flag = true, subcommand_required = true, arg_required_else_help = false)]
-#[command(after_help = "\
+/// What the help of the program shows.
+pub(super) const EXAMPLES: &str = "\
 Examples:
   lossproof list
   lossproof sim udp-remote --seed 4 --loss 50%
   lossproof check udp-remote
   lossproof serve udp-remote          (and in another terminal: lossproof call udp-remote)
 
-Exit status: 0 done and all held; 1 the protocol failed or a property was violated; 2 wrong usage.")]
-pub(super) struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    pub(super) command: Command,
+Exit status: 0 done and all held; 1 the protocol failed or a property was violated; 2 wrong usage.";
+
+/// The words of every command.
+#[derive(Debug, Args)]
+pub(super) struct Globals {
     // The short form shows all there is, and on fewer lines.
     /// Show this help
     #[arg(short, long, global = true, display_order = 1000, action = ArgAction::HelpShort)]
@@ -36,9 +32,9 @@ pub(super) struct Cli {
     pub(super) verbose: u8,
 }
 
-/// What to do.
+/// What to do with systems.
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum Run {
     /// Show the systems, one line each
     #[command(after_help = "Examples:\n  lossproof list\n  lossproof list --bugs --format json")]
     List(ListArgs),
@@ -66,12 +62,22 @@ pub(super) enum Command {
     /// Call a server on a real socket
     #[command(after_help = CALL_EXAMPLES)]
     Call(RealArgs),
+}
+
+/// What has nothing to do with systems.
+#[derive(Debug, Subcommand)]
+pub(super) enum Tool {
     /// Show an address or a network in all its forms
     #[command(after_help = super::ip::EXAMPLES)]
     Ip(super::ip::IpArgs),
     /// Look up a host, a service or a byte order
     #[command(after_help = super::lookup::EXAMPLES)]
     Lookup(super::lookup::LookupArgs),
+}
+
+/// What tells of the program itself.
+#[derive(Debug, Subcommand)]
+pub(super) enum Manual {
     /// Write the completions of a shell to standard output
     #[command(after_help = super::manual::COMPLETIONS_EXAMPLES)]
     Completions(super::manual::CompletionsArgs),
@@ -155,19 +161,19 @@ pub(super) enum EngineKind {
 /// The words after `list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
-    /// Show the bugs that can be planted into the systems instead
-    #[arg(long)]
-    pub(super) bugs: bool,
     /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
+    /// The systems' own.
+    #[arg(skip)]
+    pub(super) options: SystemArgs,
 }
 
 /// What goes wrong beside losses.
 #[derive(Clone, Debug, Args)]
 pub(super) struct FaultArgs {
     /// A network by its name: lan, wifi, lte, satellite, lossy or hostile; --loss and the like go before what it has
-    #[arg(long, value_name = "NAME", value_parser = value::known(value::profile, registry::profiles), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = value::known(value::profile, value::profiles()), hide_possible_values = true)]
     pub(super) profile: Option<NamedProfile>,
     /// How much later than its latency a packet comes at most; 20ms if no span is given
     #[arg(long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "20ms", value_parser = value::jitter)]
@@ -229,7 +235,6 @@ impl FaultArgs {
 #[derive(Debug, Args)]
 pub(super) struct SimArgs {
     /// Which system; 'lossproof list' shows all
-    #[arg(value_parser = value::text(registry::names), hide_possible_values = true)]
     pub(super) system: String,
     /// Where all randomness comes from
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
@@ -256,7 +261,7 @@ pub(super) struct SimArgs {
     #[arg(long)]
     pub(super) ascii: bool,
     /// The system's own.
-    #[command(flatten)]
+    #[arg(skip)]
     pub(super) options: SystemArgs,
 }
 
@@ -264,7 +269,6 @@ pub(super) struct SimArgs {
 #[derive(Clone, Debug, Args)]
 pub(super) struct CheckArgs {
     /// Which system; 'lossproof list' shows all
-    #[arg(value_parser = value::text(registry::names), hide_possible_values = true)]
     pub(super) system: String,
     /// How many runs to make [default: 1000000; with --exhaustive as many as there are]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::runs)]
@@ -295,7 +299,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
     /// The system's own.
-    #[command(flatten)]
+    #[arg(skip)]
     pub(super) options: SystemArgs,
 }
 
@@ -305,17 +309,15 @@ pub(super) struct ServeArgs {
     /// Those that `call` has as well.
     #[command(flatten)]
     pub(super) real: RealArgs,
-    /// How many threads serve, each with sockets and a machine of its own; not for servers whose clients meet there
-    #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = value::jobs)]
-    #[arg(conflicts_with = "faults")]
-    pub(super) workers: NonZeroUsize,
+    /// Where what the server saves is kept, and found when it is started again
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
 }
 
 /// The words after `serve` and `call`.
 #[derive(Debug, Args)]
 pub(super) struct RealArgs {
     /// Which system; 'lossproof list' shows all
-    #[arg(value_parser = value::text(registry::names), hide_possible_values = true)]
     pub(super) system: String,
     /// Where the server is: IP:PORT, [IPV6]:PORT or unix:PATH; for http also HOST or HOST:PORT
     /// [default: 127.0.0.1, or 255.255.255.255 for a broadcast, and the system's port]
@@ -327,10 +329,7 @@ pub(super) struct RealArgs {
     /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them
     #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
     pub(super) faults: Option<String>,
-    /// Where the body goes (http) [default: the server's name and .html]
-    #[arg(long, value_name = "FILE", help_heading = "Options of single systems")]
-    pub(super) output: Option<PathBuf>,
     /// The system's own.
-    #[command(flatten)]
+    #[arg(skip)]
     pub(super) options: SystemArgs,
 }

@@ -3,17 +3,20 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
+use super::app::App;
 use super::args::{CheckArgs, Format};
 use super::error::CliError;
 use super::report::{Example, Question, Report};
-use super::world::{World, with_panic_places};
+use super::world::World;
 use super::{exhaustive, output, progress};
-use crate::check::{Demand, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Property, Search, Shrunk, Tally};
+use crate::check::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Tally};
 use crate::fault::{Bursts, Chance, FaultKind, Profile};
+use crate::host::HostId;
 use crate::machine::{Law, Status};
 use crate::parallel;
-use crate::systems::{Bug, CLIENT, System, Transport};
-use crate::{Cuts, scenario::Scenario};
+use crate::scenario::{Demand, Property, Scenario, Transport};
+use crate::specimens::Specimen;
+use crate::{Cuts, Moments};
 
 /// How many runs are made unless told otherwise.
 const RUNS: u64 = 1_000_000;
@@ -21,40 +24,36 @@ const RUNS: u64 = 1_000_000;
 const EXAMPLE_RUNS: u64 = 1_000;
 
 /// Makes many runs.
-pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, CliError> {
+pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     if let Some(max_faults) = args.exhaustive {
-        return exhaustive::run::<S>(args, max_faults);
+        return exhaustive::run(app, args, max_faults);
     }
-    let args = &with_bug(args, args.options.bug(&S::ABOUT)?);
-    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
-    let profile = args.profile();
+    let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
+    let args = &with_bug(args, bug);
+    let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
+    let (scenario, profile) = (&world.built.scenario, args.profile());
     let search = || {
-        let plan = world.prepared.clone();
-        let search = Search::new(&world.scenario, &world.properties, plan, profile, args.seed);
+        let search = Search::new(scenario, world.prepared.clone(), profile, args.seed);
         if args.twice { search.twice() } else { search }
     };
     let runs = number_of_runs(args, &world);
-    let ((tally, wall), places) = with_panic_places(|| make_runs(runs, args.jobs, search));
-    let (mut shrunk, more_places) = with_panic_places(|| {
-        let begun_at = clock();
-        let in_time = || begun_at.elapsed() < MAX_SHRINK_TIME;
-        tally.failure.as_ref().map(|failure| search().shrink_while(failure, MAX_SHRINK_RUNS, in_time))
-    });
-    if let Some(Shrunk { failure, .. }) = &mut shrunk {
-        let detail = more_places.complete(std::mem::take(&mut failure.detail));
-        failure.detail = places.complete(detail);
-    }
-    let example = tally.failure.is_none().then(|| eventful(&mut search(), runs));
+    let (tally, wall) = make_runs(runs, args.jobs, search);
+    let begun_at = clock();
+    let in_time = || begun_at.elapsed() < MAX_SHRINK_TIME;
+    let shrunk =
+        tally.failure.as_ref().map(|failure| search().shrink_while(failure, MAX_SHRINK_RUNS, in_time));
+    let client = scenario.find(app.client);
+    let example = tally.failure.is_none().then(|| eventful(&mut search(), client, runs));
     let asked = Question {
-        system: S::ABOUT.name,
+        system: app.name,
         options: args.options.words(),
         network: network_words(args),
         seed: args.seed,
-        properties: world.properties.iter().filter_map(statement).collect(),
-        laws: laws(&world.scenario),
-        never: never_happened(&tally, &asked_for(args, world.transport, &profile)),
+        properties: statements(scenario),
+        laws: laws(scenario),
+        never: never_happened(&tally, &asked_for(args, &world.built.transports(), &profile)),
     };
-    let report = Report::new(asked, &tally, &world.scenario.names(), wall, example, shrunk.as_ref());
+    let report = Report::new(asked, &tally, &scenario.names(), wall, example, shrunk.as_ref());
     let text = match args.format {
         Format::Text => report.to_string(),
         Format::Json => serde_json::to_string(&report).unwrap_or_default() + "\n",
@@ -64,7 +63,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &CheckArgs) -> Result<Status, 
 }
 
 /// The words, with the faults that it takes for a bug to show.
-fn with_bug(args: &CheckArgs, bug: Option<&Bug>) -> CheckArgs {
+fn with_bug(args: &CheckArgs, bug: Option<&Specimen>) -> CheckArgs {
     let mut args = args.clone();
     if let Some(bug) = bug {
         if bug.duplicate != Chance::NEVER {
@@ -77,11 +76,17 @@ fn with_bug(args: &CheckArgs, bug: Option<&Bug>) -> CheckArgs {
     args
 }
 
+/// What is to hold in every run: folds and histories, and properties with when they are to hold.
+pub(super) fn statements(scenario: &Scenario) -> Vec<String> {
+    let folds = scenario.spec().folds.iter().map(|fold| fold.name.clone());
+    folds.chain(scenario.properties().iter().filter_map(statement)).collect()
+}
+
 /// A property with when it is to hold, if it is to hold in every run.
-pub(super) fn statement<E>(property: &Property<E>) -> Option<String> {
-    let name = &property.name;
-    match property.demand {
-        Demand::Always => Some(name.clone()),
+fn statement(property: &Property) -> Option<String> {
+    let name = property.name();
+    match property.demand() {
+        Demand::Always => Some(name.to_owned()),
         Demand::Never => Some(format!("never: {name}")),
         Demand::Within(bound) => Some(format!("within {} s: {name}", bound.as_secs_f64())),
         Demand::Converges { within, inputs } => {
@@ -93,7 +98,7 @@ pub(super) fn statement<E>(property: &Property<E>) -> Option<String> {
 }
 
 /// How many runs are worth making: a plan with a seed makes them all the same.
-fn number_of_runs<S: System>(args: &CheckArgs, world: &World<S>) -> u64 {
+fn number_of_runs(args: &CheckArgs, world: &World) -> u64 {
     let runs = args.runs.unwrap_or(RUNS);
     if world.plan.seed.is_none() || runs == 1 {
         return runs;
@@ -103,15 +108,11 @@ fn number_of_runs<S: System>(args: &CheckArgs, world: &World<S>) -> u64 {
 }
 
 /// Makes the runs, with a progress bar where standard error is a terminal.
-fn make_runs<'a, C, E>(
+fn make_runs<'a>(
     runs: u64,
     jobs: Option<NonZeroUsize>,
-    search: impl Fn() -> Search<'a, C, E> + Sync,
-) -> (Tally, Duration)
-where
-    C: Clone + 'static,
-    E: PartialEq + std::fmt::Debug + 'static,
-{
+    search: impl Fn() -> Search<'a> + Sync,
+) -> (Tally, Duration) {
     let bar = progress::bar(runs, "{bar:40} {human_pos} of {human_len} runs, {eta} left");
     let begun_at = clock();
     let tally = parallel::runs(0..runs, progress::threads(jobs), search, |done| bar.set_position(done));
@@ -129,15 +130,11 @@ pub(super) fn clock() -> Instant {
 }
 
 /// The run to show: among the first the one with most faults whose client succeeded, or with most faults if none did.
-fn eventful<C, E>(search: &mut Search<'_, C, E>, runs: u64) -> Example
-where
-    C: Clone + 'static,
-    E: PartialEq + std::fmt::Debug + 'static,
-{
+fn eventful(search: &mut Search<'_>, client: Option<HostId>, runs: u64) -> Example {
     let mut best = (false, 0, 0);
     for run in 0..runs.min(EXAMPLE_RUNS) {
         let tally = search.runs(run..run + 1);
-        let succeeded = tally.ends.get(CLIENT.index()).is_some_and(|ends| ends.successes > 0);
+        let succeeded = client.is_some_and(|client| tally.ends[client.index()].successes > 0);
         let faults: u64 = tally.fired.iter().sum();
         if run == 0 || (succeeded, faults) > (best.0, best.1) {
             best = (succeeded, faults, run);
@@ -149,9 +146,13 @@ where
 }
 
 /// The kinds of fault that were to be drawn, with the words that asked for them.
-fn asked_for(args: &CheckArgs, transport: Transport, profile: &Profile) -> Vec<(FaultKind, &'static str)> {
+fn asked_for(
+    args: &CheckArgs,
+    transports: &[Transport],
+    profile: &Profile,
+) -> Vec<(FaultKind, &'static str)> {
     // On a stream a loss is a stall, and so is what comes late.
-    let stream = transport == Transport::Tcp;
+    let stream = !transports.contains(&Transport::Udp);
     let pick = |datagram| if stream { FaultKind::Stall } else { datagram };
     // An option that was not given is the profile's, if there is one.
     let named = args.faults.profile.is_some();
@@ -179,10 +180,15 @@ fn never_happened(tally: &Tally, asked: &[(FaultKind, &str)]) -> Vec<String> {
     drawn.chain(tally.never_fired().map(|fault| format!("{fault} (--faults)"))).collect()
 }
 
-/// The laws that were held: law 4 only where a host promises something about cuts.
-pub(super) fn laws<C, E>(scenario: &Scenario<C, E>) -> Vec<String> {
-    let about_cuts = scenario.hosts().iter().any(|host| host.promises.cuts != Cuts::Matter);
-    let held = |law: &Law| *law != Law::CutsDoNotMatter || about_cuts;
+/// The laws that were held: 4, 5 and 6 only where a host promises what they are about.
+pub(super) fn laws(scenario: &Scenario) -> Vec<String> {
+    let promises: Vec<_> = scenario.spec().hosts.iter().map(|host| host.promises).collect();
+    let held = |law: &Law| match law {
+        Law::CutsDoNotMatter => promises.iter().any(|promises| promises.cuts != Cuts::Matter),
+        Law::ShiftedInTime => promises.iter().any(|promises| !matches!(promises.moments, Moments::Anywhere)),
+        Law::SameInputsSameOutputs => promises.iter().any(|promises| promises.is_repeatable),
+        _ => true,
+    };
     Law::ALL.into_iter().filter(held).map(|law| format!("{} {}", law.number(), law.text())).collect()
 }
 

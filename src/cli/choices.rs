@@ -1,28 +1,42 @@
 //! The options of single systems, as words.
 
+use std::any::Any;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, ArgMatches, Args, Command, ValueEnum};
 
+use super::app::App;
 use super::error::CliError;
 use super::output::quoted;
-use super::registry;
+use super::program::{Program, nearest};
 use super::value;
 use crate::fault::Chance;
-use crate::systems::{About, Bug, Kind, Options};
+use crate::specimens::Specimen;
+use crate::systems::{Kind, Options};
 
-/// What can be chosen about a system.
-#[derive(Clone, Debug, Args)]
+/// What can be chosen about a system. A program's commands have those of these options that one of its systems takes.
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct SystemArgs {
+    /// Show the bugs that can be planted into the systems instead
+    #[arg(long)]
+    pub(super) bugs: bool,
     /// Multiply the protocol's own delays by this
     #[arg(long, value_name = "F", default_value = "1", allow_hyphen_values = true, value_parser = value::scale)]
-    time_scale: f64,
+    time_scale: Option<f64>,
     /// How long a client waits for an answer where the protocol does not say
     #[arg(long, value_name = "SPAN", default_value = "5s", allow_hyphen_values = true, value_parser = value::timeout)]
-    timeout: Duration,
+    timeout: Option<Duration>,
+    /// How many threads serve, each with sockets and a machine of its own; not for servers whose clients meet there
+    #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = value::jobs)]
+    #[arg(conflicts_with = "faults")]
+    workers: Option<NonZeroUsize>,
+    /// Where the body goes (http) [default: the server's name and .html]
+    #[arg(long = "output", value_name = "FILE", help_heading = SINGLE)]
+    pub(super) body: Option<PathBuf>,
     /// Plant a bug, with the faults that show it if none are given; 'lossproof list --bugs' shows all
     #[arg(long, value_name = "NAME", help_heading = SINGLE)]
-    #[arg(value_parser = value::text(registry::bugs), hide_possible_values = true)]
     bug: Option<String>,
     /// How likely the server drops a request (udp-remote) [default: 0%; serve: 50%]
     #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = SINGLE)]
@@ -39,7 +53,7 @@ pub(super) struct SystemArgs {
     /// How long a client is held, in seconds or as a span (greeter) [default: 0]
     #[arg(long, value_name = "S", allow_hyphen_values = true, value_parser = value::seconds, help_heading = SINGLE)]
     hold: Option<Duration>,
-    /// How many bytes the client sends at least (tcp-deadlock) [default: 1048576]
+    /// How many bytes the client sends at least (tcp-deadlock) [default: 163840]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::bytes, help_heading = SINGLE)]
     bytes: Option<u64>,
     /// What the server says (greet) [default: the original's text]
@@ -59,6 +73,12 @@ pub(super) struct SystemArgs {
 /// The heading of what only single systems take.
 const SINGLE: &str = "Options of single systems";
 
+/// Which of the options only one command has, or two.
+const ELSEWHERE: [(&str, &[&str]); 3] =
+    [("bugs", &["list"]), ("workers", &["serve"]), ("output", &["serve", "call"])];
+/// The commands that have all others.
+const COMMANDS: [&str; 6] = ["sim", "check", "sweep", "import", "serve", "call"];
+
 /// How many clients are handled at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum KindArg {
@@ -68,15 +88,64 @@ enum KindArg {
     Concurrent,
 }
 
+/// Adds those options to a command that it can have and that one of the program's systems takes.
+pub(super) fn add(command: Command, program: &Program) -> Command {
+    let all = SystemArgs::augment_args(Command::new("options"));
+    let own = |arg: &&Arg| {
+        let option = arg.get_long().unwrap_or_default();
+        let elsewhere = ELSEWHERE.iter().find(|(name, _)| *name == option).map(|(_, commands)| *commands);
+        let commands = elsewhere.unwrap_or(&COMMANDS);
+        commands.contains(&command.get_name()) && program.takes(option)
+    };
+    let added: Vec<Arg> = all.get_arguments().filter(own).cloned().collect();
+    command.args(added)
+}
+
+/// Whether an option of this name is one of these.
+pub(super) fn is_single(option: &str) -> bool {
+    let all = SystemArgs::augment_args(Command::new("options"));
+    all.get_arguments().any(|arg| arg.get_long() == Some(option))
+}
+
+/// One of them that was given, or has a default; nothing where the command does not have it.
+fn value<T: Any + Clone + Send + Sync>(matches: &ArgMatches, id: &str) -> Option<T> {
+    matches.try_get_one(id).ok().flatten().cloned()
+}
+
 impl SystemArgs {
+    /// Those that were given to a command.
+    pub(super) fn read(matches: &ArgMatches) -> Self {
+        let flag = |id| value(matches, id).unwrap_or(false);
+        Self {
+            bugs: flag("bugs"),
+            time_scale: value(matches, "time_scale"),
+            timeout: value(matches, "timeout"),
+            workers: value(matches, "workers"),
+            body: value(matches, "body"),
+            bug: value(matches, "bug"),
+            drop: value(matches, "drop"),
+            ids: flag("ids"),
+            datagram: flag("datagram"),
+            kind: value(matches, "kind"),
+            hold: value(matches, "hold"),
+            bytes: value(matches, "bytes"),
+            text: value(matches, "text"),
+            host: value(matches, "host"),
+            path: value(matches, "path"),
+            not_to_sender: flag("not_to_sender"),
+        }
+    }
+
     /// The options for a system.
     ///
     /// # Errors
-    /// If the system does not take one of them, or has no such bug.
-    pub(super) fn options(&self, about: &About) -> Result<Options, CliError> {
+    /// If the system does not take one of them.
+    pub(super) fn options(&self, app: &App) -> Result<Options, CliError> {
         let given = self.given();
-        if let Some((option, _)) = given.iter().find(|(option, _)| !about.options.contains(option)) {
-            return Err(CliError::OptionOfAnother { system: about.name, option });
+        let output = self.body.iter().map(|_| "output");
+        let mut names = given.iter().map(|(option, _)| *option).chain(output);
+        if let Some(option) = names.find(|option| !app.takes(option)) {
+            return Err(CliError::OptionOfAnother { system: app.name, option });
         }
         let default = Options::default();
         Ok(Options {
@@ -93,11 +162,9 @@ impl SystemArgs {
             host: self.host.clone().unwrap_or(default.host),
             path: self.path.clone().unwrap_or(default.path),
             not_to_sender: self.not_to_sender,
-            bug: self.bug(about)?.map(|bug| bug.name),
-            timeout: self.timeout,
-            time_scale: self.time_scale,
-            fallbacks: Vec::new(),
-            local_time: default.local_time,
+            timeout: self.timeout.unwrap_or(default.timeout),
+            time_scale: self.time_scale.unwrap_or(default.time_scale),
+            ..default
         })
     }
 
@@ -105,18 +172,15 @@ impl SystemArgs {
     ///
     /// # Errors
     /// If the system has no such bug.
-    pub(super) fn bug(&self, about: &About) -> Result<Option<&'static Bug>, CliError> {
+    pub(super) fn bug(&self, app: &App) -> Result<Option<&'static Specimen>, CliError> {
         let Some(name) = &self.bug else { return Ok(None) };
-        let known = about.bugs;
-        match known.iter().find(|bug| bug.name == name) {
-            Some(bug) => Ok(Some(bug)),
-            None => Err(CliError::UnknownBug {
-                system: about.name,
-                name: name.clone(),
-                near: registry::nearest(name, known.iter().map(|bug| bug.name)),
-                known,
-            }),
+        let found = app.bugs().find(|bug| bug.name == name);
+        if found.is_some() {
+            return Ok(found);
         }
+        let known: Vec<&str> = app.bugs().map(|bug| bug.name).collect();
+        let near = nearest(name, known.iter().copied());
+        Err(CliError::UnknownBug { system: app.name, name: name.clone(), near, known })
     }
 
     /// Whether the chance of a drop was given.
@@ -127,6 +191,11 @@ impl SystemArgs {
     /// Whether the request's host was given.
     pub(super) const fn says_host(&self) -> bool {
         self.host.is_some()
+    }
+
+    /// On how many threads is to be served.
+    pub(super) fn workers(&self) -> NonZeroUsize {
+        self.workers.unwrap_or(NonZeroUsize::MIN)
     }
 
     /// The options of single systems that were given, by name, each with its value if it has one.
@@ -159,11 +228,11 @@ impl SystemArgs {
         if let Some(bug) = &self.bug {
             words.push(format!("--bug {bug}"));
         }
-        if self.time_scale.to_bits() != default.time_scale.to_bits() {
-            words.push(format!("--time-scale {}", self.time_scale));
+        if let Some(scale) = self.time_scale.filter(|scale| scale.to_bits() != default.time_scale.to_bits()) {
+            words.push(format!("--time-scale {scale}"));
         }
-        if self.timeout != default.timeout {
-            words.push(format!("--timeout {}", value::span_text(self.timeout)));
+        if let Some(timeout) = self.timeout.filter(|timeout| *timeout != default.timeout) {
+            words.push(format!("--timeout {}", value::span_text(timeout)));
         }
         words
     }

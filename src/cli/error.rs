@@ -4,12 +4,12 @@ use std::io;
 
 use super::import::ImportError;
 use super::lookup::LookupError;
+use super::output::program;
 use super::sweep::SweepError;
 use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
 use crate::scenario::UnknownCommand;
-use crate::systems::Bug;
 use crate::transcript::TooNarrow;
 
 /// Why a command did not come to its end. Shown as one line that says what to do.
@@ -20,8 +20,9 @@ pub(super) enum CliError {
     Usage(String),
     /// There is no system of this name.
     #[error(
-        "unknown system '{name}'; {}'lossproof list' shows all{}",
+        "unknown system '{name}'; {}'{} list' shows all{}",
         near.map(|near| format!("did you mean '{near}'? (")).unwrap_or_default(),
+        program(),
         if near.is_some() { ")" } else { "" }
     )]
     UnknownSystem {
@@ -53,8 +54,11 @@ pub(super) enum CliError {
     /// Several machines cannot serve clients that meet in one.
     #[error("one machine serves all clients of {0}; leave --workers out")]
     OneServer(&'static str),
+    /// Several machines have no state in common.
+    #[error("one machine has the state of --state; leave --workers out")]
+    OneState,
     /// The system does not take this option.
-    #[error("{system} has no option --{option}; 'lossproof call --help' says whose it is")]
+    #[error("{system} has no option --{option}; '{} call --help' says whose it is", program())]
     OptionOfAnother {
         /// The system.
         system: &'static str,
@@ -62,7 +66,7 @@ pub(super) enum CliError {
         option: &'static str,
     },
     /// The system has no such bug.
-    #[error("--bug: {system} has no bug '{name}'; {}", bugs(*.near, .known))]
+    #[error("--bug: {system} has no bug '{name}'; {}", bugs(*.near, known))]
     UnknownBug {
         /// The system.
         system: &'static str,
@@ -71,7 +75,17 @@ pub(super) enum CliError {
         /// What may have been meant.
         near: Option<&'static str>,
         /// What there is.
-        known: &'static [Bug],
+        known: Vec<&'static str>,
+    },
+    /// The system has no host of this name.
+    #[error("{system} has no host '{host}' (it has {known}): its App names another")]
+    NoRole {
+        /// The system.
+        system: &'static str,
+        /// The host.
+        host: &'static str,
+        /// What hosts there are.
+        known: String,
     },
     /// The sweep cannot be made, or its parts do not fit.
     #[error(transparent)]
@@ -142,9 +156,8 @@ impl CliError {
     /// The exit status: 2 for what the user can word better, else 1.
     pub(super) const fn code(&self) -> u8 {
         match self {
-            Self::Drive(_)
-            | Self::Sweep(SweepError::Panicked { .. })
-            | Self::Simulate(SimulateError::Drive(_))
+            Self::Drive(_) | Self::Simulate(SimulateError::Drive(_)) => 1,
+            Self::Sweep(SweepError::Panicked { .. })
             | Self::Write(_)
             | Self::NoHost { .. }
             | Self::Lookup(_)
@@ -155,13 +168,11 @@ impl CliError {
 }
 
 /// What bugs there are.
-fn bugs(near: Option<&str>, known: &[Bug]) -> String {
+fn bugs(near: Option<&str>, known: &[&str]) -> String {
     match (near, known) {
         (Some(near), _) => format!("did you mean '{near}'?"),
         (None, []) => "it has none to plant".to_owned(),
-        (None, known) => {
-            format!("it has {}", known.iter().map(|bug| bug.name).collect::<Vec<_>>().join(", "))
-        }
+        (None, known) => format!("it has {}", known.join(", ")),
     }
 }
 

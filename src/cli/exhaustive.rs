@@ -5,44 +5,40 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::app::App;
 use super::args::{CheckArgs, Format};
-use super::check::{clock, laws, statement};
+use super::check::{clock, laws, statements};
 use super::error::CliError;
-use super::number::{count, thousands};
 use super::report::{Question, Report, item};
-use super::world::{World, with_panic_places};
+use super::world::World;
 use super::{output, progress};
-use crate::check::{Exhaustive, Explored, Fates, MAX_SHRINK_RUNS, Progress, Shrunk};
+use crate::check::{Exhaustive, Explored, Fates, MAX_SHRINK_RUNS, Progress};
 use crate::machine::Status;
-use crate::systems::{System, Transport};
+use crate::number::{count, thousands};
+use crate::scenario::Transport;
 
 /// Goes through all schedules.
-pub(super) fn run<S: System>(args: &CheckArgs, max_faults: usize) -> Result<Status, CliError> {
-    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, args.faults.faults.as_deref())?;
-    let names = world.scenario.names();
+pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Status, CliError> {
+    let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
+    let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
+    let scenario = &world.built.scenario;
+    let names = scenario.names();
     let fates = match &args.fates {
         Some(text) => Fates::parse(text, &names)?,
-        None => usual(world.transport),
+        None => usual(&world.built.transports()),
     };
-    let mut search = Exhaustive::new(&world.scenario, &world.properties, fates.clone(), max_faults)
+    let mut search = Exhaustive::new(scenario, fates.clone(), max_faults)
         .with_seed(args.seed)
         .with_plan(world.plan.clone())?;
-    let ((explored, wall), places) =
-        with_panic_places(|| explore(|progress| search.run(args.runs.unwrap_or(u64::MAX), progress)));
-    let (mut shrunk, more_places) = with_panic_places(|| {
-        explored.failure.as_ref().map(|failure| search.shrink(failure, MAX_SHRINK_RUNS))
-    });
-    if let Some(Shrunk { failure, .. }) = &mut shrunk {
-        let detail = more_places.complete(std::mem::take(&mut failure.detail));
-        failure.detail = places.complete(detail);
-    }
+    let (explored, wall) = explore(|progress| search.run(args.runs.unwrap_or(u64::MAX), progress));
+    let shrunk = explored.failure.as_ref().map(|failure| search.shrink(failure, MAX_SHRINK_RUNS));
     let asked = Question {
-        system: S::ABOUT.name,
+        system: app.name,
         options: args.options.words(),
         network: words(args, max_faults),
         seed: args.seed,
-        properties: world.properties.iter().filter_map(statement).collect(),
-        laws: laws(&world.scenario),
+        properties: statements(scenario),
+        laws: laws(scenario),
         never: explored.tally.never_fired().map(|fault| format!("{fault} (--faults)")).collect(),
     };
     let report = Report::new(asked, &explored.tally, &names, wall, None, shrunk.as_ref())
@@ -57,10 +53,11 @@ pub(super) fn run<S: System>(args: &CheckArgs, max_faults: usize) -> Result<Stat
 }
 
 /// The fates that are tried unless others are given: those of what carries the messages.
-fn usual(transport: Transport) -> Fates {
-    match transport {
-        Transport::Udp => Fates { stream: Vec::new(), ..Fates::default() },
-        Transport::Tcp => Fates { datagram: Vec::new(), ..Fates::default() },
+fn usual(transports: &[Transport]) -> Fates {
+    match transports {
+        [Transport::Udp] => Fates { stream: Vec::new(), ..Fates::default() },
+        [Transport::Tcp] => Fates { datagram: Vec::new(), ..Fates::default() },
+        _ => Fates::default(),
     }
 }
 

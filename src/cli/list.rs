@@ -4,18 +4,22 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::app::App;
 use super::args::{Format, ListArgs};
 use super::error::CliError;
 use super::output;
-use super::registry::SYSTEMS;
+use super::program::Program;
+use super::world::Built;
 use crate::machine::Status;
-use crate::systems::{About, Bug, Transport};
+use crate::scenario::Transport;
+use crate::specimens::Specimen;
+use crate::systems::Options;
 
 #[derive(Serialize)]
 struct Line {
     name: &'static str,
     port: u16,
-    transport: &'static str,
+    transport: String,
     summary: &'static str,
 }
 
@@ -30,16 +34,19 @@ struct BugLine {
 }
 
 /// Shows the systems, or their bugs.
-pub(super) fn run(args: &ListArgs) -> Result<Status, CliError> {
-    output::print(&if args.bugs { bugs(args.format) } else { systems(args.format) })?;
+pub(super) fn run(program: &Program, args: &ListArgs) -> Result<Status, CliError> {
+    let text = if args.options.bugs { bugs(program, args.format) } else { systems(program, args.format)? };
+    output::print(&text)?;
     Ok(Status::Success)
 }
 
-fn systems(format: Format) -> String {
+fn systems(program: &Program, format: Format) -> Result<String, CliError> {
     let mut text = String::new();
-    let width = SYSTEMS.iter().map(|system| system.about().name.len()).max().unwrap_or(0);
-    for about in SYSTEMS.iter().map(|system| system.about()) {
-        let (About { name, port, summary, .. }, transport) = (about, carriers(&about));
+    let width = program.apps.iter().map(|app| app.name.len()).max().unwrap_or(0);
+    for app in &program.apps {
+        let built = Built::new(app, &Options::default(), None);
+        let (port, transport) = (built.port(app), carriers(app, &built)?);
+        let (name, summary) = (app.name, app.about);
         // Writing to a string cannot fail, nor can making JSON of strings and numbers.
         let _ = match format {
             Format::Text => writeln!(text, "{name:width$}  {port:>5}  {transport:7}  {summary}"),
@@ -49,32 +56,26 @@ fn systems(format: Format) -> String {
             }
         };
     }
-    text
+    Ok(text)
 }
 
-fn bugs(format: Format) -> String {
+fn bugs(program: &Program, format: Format) -> String {
     let mut text = String::new();
-    for about in SYSTEMS.iter().map(|system| system.about()) {
-        for Bug { name, what, plan, .. } in about.bugs {
-            let system = about.name;
-            // As above.
-            let _ = match format {
-                Format::Text => writeln!(text, "{system:12}  {name:26}  {what}"),
-                Format::Json => {
-                    let line = BugLine { system, name, what, plan };
-                    writeln!(text, "{}", serde_json::to_string(&line).unwrap_or_default())
-                }
-            };
-        }
+    for Specimen { system, name, what, plan, .. } in program.apps.iter().flat_map(App::bugs) {
+        // As above.
+        let _ = match format {
+            Format::Text => writeln!(text, "{system:12}  {name:26}  {what}"),
+            Format::Json => {
+                let line = BugLine { system, name, what, plan };
+                writeln!(text, "{}", serde_json::to_string(&line).unwrap_or_default())
+            }
+        };
     }
     text
 }
 
 /// What carries a system's messages, in the forms that it has.
-const fn carriers(about: &About) -> &'static str {
-    match (about.transport, about.datagram_form) {
-        (Transport::Tcp, true) => "tcp,udp",
-        (Transport::Tcp, false) => "tcp",
-        (Transport::Udp, _) => "udp",
-    }
+fn carriers(app: &App, built: &Built) -> Result<String, CliError> {
+    let transports = app.transports(&built.scenario, built.server(app)?);
+    Ok(transports.iter().map(Transport::to_string).collect::<Vec<_>>().join(","))
 }

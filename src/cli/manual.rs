@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, ValueHint};
+use clap::{Args, ValueHint};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::args::Cli;
 use super::error::CliError;
 use super::output::{self, Tint};
+use super::program::Program;
 use crate::machine::Status;
 
 /// What the help of `completions` shows.
@@ -42,26 +42,28 @@ pub(super) struct ManArgs {
 }
 
 /// Writes what a shell needs to complete words, with the names of systems, bugs and profiles.
-pub(super) fn completions(args: &CompletionsArgs) -> Result<Status, CliError> {
+pub(super) fn completions(program: &Program, args: &CompletionsArgs) -> Result<Status, CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut script);
+    clap_complete::generate(args.shell, &mut program.command(), &program.name, &mut script);
     output::print_as(&String::from_utf8_lossy(&script), Tint::None)?;
     Ok(Status::Success)
 }
 
 /// Writes a page for the program and one for each command.
-pub(super) fn man(args: &ManArgs) -> Result<Status, CliError> {
+pub(super) fn man(program: &Program, args: &ManArgs) -> Result<Status, CliError> {
     let directory = &args.output;
     let unmade = |source| CliError::File { path: directory.display().to_string(), source };
     fs::create_dir_all(directory).map_err(unmade)?;
-    let mut program = Cli::command().disable_help_subcommand(true);
-    program.build();
-    for command in std::iter::once(&program).chain(program.get_subcommands()) {
+    let mut whole = program.command().disable_help_subcommand(true);
+    whole.build();
+    let name = &program.name;
+    let source = whole.get_version().map_or_else(|| name.clone(), |version| format!("{name} {version}"));
+    for command in std::iter::once(&whole).chain(whole.get_subcommands()) {
         let page = Man::new(command.clone())
             // There is none. Were it empty, it would be left out, and the next taken for it.
             .date(" ")
-            .source(concat!("lossproof ", env!("CARGO_PKG_VERSION")))
-            .manual("lossproof manual");
+            .source(&source)
+            .manual(format!("{name} manual"));
         let mut text = Vec::new();
         page.render(&mut text)?;
         let text = with_examples(&String::from_utf8_lossy(&text));

@@ -1,14 +1,30 @@
-//! The command line: `list`, `sim`, `check`, `sweep`, `merge`, `import`, `serve`, `call`, the tools `ip` and `lookup`,
-//! and `completions` and `man`.
+//! The command line: `list`, `sim`, `check`, `sweep`, `merge`, `import`, `serve`, `call`, `completions` and `man`, over
+//! systems of one's own or over those of this crate.
+//!
+//! [`main`] makes one of systems of one's own: a program with nothing else in it.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use lossproof::cli::{self, App};
+//! # use lossproof::scenario::Net;
+//! # fn file_transfer() -> Net { Net::new("file-transfer") }
+//!
+//! fn main() -> ExitCode {
+//!     cli::main([App::new("file-transfer", "a file, block by block", file_transfer)])
+//! }
+//! ```
 //!
 //! Standard output has the result and nothing else; standard error has one line for each note or error, and the log if
 //! it is asked for. The exit status is 0 where all was done and held, 1 where the protocol failed or a property was
 //! violated, 2 for wrong usage.
 
 mod address;
+mod app;
 mod args;
 mod check;
 mod choices;
+mod endpoints;
 mod error;
 mod exhaustive;
 mod import;
@@ -18,38 +34,58 @@ mod log;
 mod lookup;
 mod manual;
 mod output;
+mod program;
 mod progress;
 mod real;
-mod registry;
 mod report;
 mod sim;
 mod sweep;
+mod systems;
 mod terminal;
 mod tool;
 mod usage;
 mod value;
 mod world;
 
+use std::env;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
-use args::{Cli, Command};
+pub use app::App;
+use args::{Manual, Run, Tool};
 use error::CliError;
+use program::{Asked, Program};
+pub use systems::systems;
 
 use crate::machine::Status;
-use crate::number;
+pub use crate::systems::Typed;
 
-/// Does what the words say, the first of which is the program's name.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: Vec<OsString> = args.into_iter().collect();
-    let result = match Cli::try_parse_from(&args) {
-        Ok(cli) => {
-            log::install(cli.verbose);
-            obey(cli.command)
+/// The whole of a program: does what its arguments say, with these systems. In help and messages the program is called
+/// as it was started.
+///
+/// # Panics
+/// If two systems have one name, or there is none.
+pub fn main<const N: usize>(apps: [App; N]) -> ExitCode {
+    let words: Vec<OsString> = env::args_os().collect();
+    let name = words.first().and_then(|word| Path::new(word).file_name());
+    let name = name.map_or_else(|| "program".to_owned(), |name| name.to_string_lossy().into_owned());
+    start(&Program::of(name, apps.into()), words)
+}
+
+/// The whole of the program `lossproof`: the systems of this crate, and tools.
+pub fn lossproof() -> ExitCode {
+    start(&Program::own(), env::args_os().collect())
+}
+
+fn start(program: &Program, words: Vec<OsString>) -> ExitCode {
+    output::name_program(&program.name);
+    let result = match program.parse(words.iter().cloned()) {
+        Ok((verbose, asked)) => {
+            log::install(verbose);
+            obey(program, asked)
         }
-        Err(error) if error.use_stderr() => Err(CliError::Usage(usage::line(&error, &args))),
+        Err(error) if error.use_stderr() => Err(CliError::Usage(usage::line(&error, program, &words))),
         Err(help) => {
             // A reader of the help who has gone does not miss the rest.
             let _ = help.print();
@@ -65,19 +101,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn obey(command: Command) -> Result<Status, CliError> {
-    match command {
-        Command::List(args) => list::run(&args),
-        Command::Sim(args) => registry::find(&args.system)?.sim(&args),
-        Command::Check(args) => registry::find(&args.system)?.check(&args),
-        Command::Sweep(args) => registry::find(&args.system)?.sweep(&args),
-        Command::Merge(args) => sweep::merge(&args),
-        Command::Import(args) => registry::find(&args.system)?.import(&args),
-        Command::Serve(args) => registry::find(&args.real.system)?.serve(&args),
-        Command::Call(args) => registry::find(&args.system)?.call(&args),
-        Command::Ip(args) => ip::run(&args),
-        Command::Lookup(args) => lookup::run(&args),
-        Command::Completions(args) => manual::completions(&args),
-        Command::Man(args) => manual::man(&args),
+fn obey(program: &Program, asked: Asked) -> Result<Status, CliError> {
+    match asked {
+        Asked::Run(Run::List(args)) => list::run(program, &args),
+        Asked::Run(Run::Sim(args)) => sim::run(program.find(&args.system)?, &args),
+        Asked::Run(Run::Check(args)) => check::run(program.find(&args.system)?, &args),
+        Asked::Run(Run::Sweep(args)) => sweep::run(program.find(&args.system)?, &args),
+        Asked::Run(Run::Merge(args)) => sweep::merge(&args),
+        Asked::Run(Run::Import(args)) => import::run(program, program.find(&args.system)?, &args),
+        Asked::Run(Run::Serve(args)) => real::serve(program.find(&args.real.system)?, &args),
+        Asked::Run(Run::Call(args)) => real::call(program.find(&args.system)?, &args),
+        Asked::Tool(Tool::Ip(args)) => ip::run(&args),
+        Asked::Tool(Tool::Lookup(args)) => lookup::run(&args),
+        Asked::Manual(Manual::Completions(args)) => manual::completions(program, &args),
+        Asked::Manual(Manual::Man(args)) => manual::man(program, &args),
     }
 }

@@ -4,10 +4,15 @@ use std::fmt::Display;
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 
 use super::error::CliError;
+use super::program::OWN_NAME;
+
+/// What the program is called.
+static PROGRAM: OnceLock<String> = OnceLock::new();
 
 /// How wide a picture is where there is no terminal.
 const WIDTH: usize = 80;
@@ -15,6 +20,16 @@ const WIDTH: usize = 80;
 const FAULT: Style = AnsiColor::Yellow.on_default();
 const BROKEN: Style = AnsiColor::Red.on_default().bold();
 const HELD: Style = AnsiColor::Green.on_default().bold();
+
+/// Says what the program is called, once for the whole of its life.
+pub(super) fn name_program(name: &str) {
+    PROGRAM.get_or_init(|| name.to_owned());
+}
+
+/// What the program is called.
+pub(super) fn program() -> &'static str {
+    PROGRAM.get().map_or(OWN_NAME, String::as_str)
+}
 
 /// What is tinted on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +118,7 @@ fn style_of(line: &str) -> Option<Style> {
 /// Writes one line to standard error, whatever is in the text.
 pub(super) fn complain(text: impl Display) {
     // Where standard error is closed there is nobody to tell.
-    let _ = writeln!(anstream::stderr(), "lossproof: {}", one_line(&text.to_string()));
+    let _ = writeln!(anstream::stderr(), "{}: {}", program(), one_line(&text.to_string()));
 }
 
 /// A text with its control characters escaped, so that it is one line.

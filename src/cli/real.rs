@@ -1,97 +1,137 @@
 //! `serve` and `call`: the same machines on real sockets.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 use std::path::PathBuf;
 
-use super::address::{self, Target};
+use super::address::{self, Reach, Target};
+use super::app::App;
 use super::args::{RealArgs, ServeArgs};
+use super::endpoints;
 use super::error::CliError;
-use super::terminal::{Typist, say, show};
-use super::world::read_plan;
-use crate::drive::{self, Endpoint, LocalFaults, Setup};
-use crate::engine::Prepared;
+use super::terminal::{Typist, say};
+use super::world::{Built, read_plan};
+use crate::actor::Events;
+use crate::drive::{self, LocalFaults, Setup, Store};
 use crate::fault::Chance;
-use crate::machine::{Boot, Peer, Status};
+use crate::host::{Boot, HostId};
+use crate::machine::{Peer, Status};
+use crate::network::Schedule;
 use crate::scenario::UnknownCommand;
-use crate::systems::{Options, System, Transport, udp_remote::UdpRemote};
+use crate::systems::{Options, udp_remote};
 
 /// What udp-remote's server drops unless told otherwise.
 const DROP: Chance = Chance::percent(50);
 
 /// Serves until it is stopped.
-pub(super) fn serve<S: System>(args: &ServeArgs) -> Result<Status, CliError> {
-    let ServeArgs { real: args, workers } = args;
-    refuse_output::<S>(args)?;
-    if workers.get() > 1 && S::ABOUT.one_server {
-        return Err(CliError::OneServer(S::ABOUT.name));
+pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
+    let ServeArgs { real: args, state } = args;
+    let workers = args.options.workers();
+    if workers.get() > 1 && !app.takes("workers") {
+        return Err(CliError::OneServer(app.name));
     }
-    let mut options = options::<S>(args)?;
-    if S::ABOUT.name == UdpRemote::ABOUT.name && !args.options.says_drop() {
+    if workers.get() > 1 && state.is_some() {
+        return Err(CliError::OneState);
+    }
+    let (mut options, bug) = (options(app, args)?, args.options.bug(app)?);
+    if app.name == udp_remote::ABOUT.name && app.known.is_some() && !args.options.says_drop() {
         options.drop = DROP;
     }
-    let bind = address::bind(&S::ABOUT, args.addr.as_deref())?;
-    let endpoint = match S::ABOUT.transport_with(&options) {
-        Transport::Udp => Endpoint::Datagram { bind, connect: None, broadcast: false },
-        Transport::Tcp => Endpoint::Listener { bind },
-    };
-    let boot = boot(args);
-    let opened = |addr| say(&format!("listening on {addr}\n"));
-    let told = |event: S::Event| show::<S>(&event);
+    let built = Built::new(app, &options, bug);
+    let (scenario, server) = (&built.scenario, built.server(app)?);
+    let bind = address::bind(&reach(app, &built, server), args.addr.as_deref())?;
+    let sockets = endpoints::of_server(scenario, server, bind);
+    let mut peers = scenario.spec().peers.clone();
+    peers[server.index()] = bind;
+    let seed = seed(args);
+    let opened = |locals: &[Peer]| locals.iter().for_each(|local| say(&format!("listening on {local}\n")));
+    let mut told =
+        |events: &dyn Events, new: Range<usize>| say(&app.terminal.text(scenario, server, events, new));
     if workers.get() > 1 {
-        let seed = |number| boot.seed.wrapping_add(number as u64);
-        let make = |number| S::server(&options, Boot { seed: seed(number), ..boot });
-        return Ok(drive::run_workers(*workers, endpoint, make, opened, told)?);
+        let boot = |number| Boot {
+            incarnation: 0,
+            seed: seed.wrapping_add(number as u64),
+            disk: &[],
+            peers: &peers,
+        };
+        return Ok(drive::run_host_workers(workers, (scenario, server), &boot, sockets, opened, &told)?);
     }
-    let faults = faults(args, ["server", "client"])?;
-    let setup = Setup { faults, ..Setup::new(endpoint) };
-    Ok(drive::run(S::server(&options, boot), setup, opened, told)?)
+    let store = state.as_ref().map(Store::open).transpose()?;
+    let disk = store.as_ref().map_or_else(Vec::new, |store| store.bytes().to_vec());
+    let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers };
+    let faults = faults(app, args, app.server)?;
+    let setup = Setup { faults, store, ..Setup::new(sockets) };
+    Ok(drive::run_host(scenario, server, boot, setup, opened, &mut told)?)
 }
 
 /// Calls a server, and ends as the client does.
-pub(super) fn call<S: System<Command: Send>>(args: &RealArgs) -> Result<Status, CliError> {
-    refuse_output::<S>(args)?;
-    let mut options = options::<S>(args)?;
-    let Target { server, fallbacks, host } = address::target(&S::ABOUT, args.addr.as_deref())?;
-    let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{host}.html")));
+pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
+    let (mut options, bug) = (options(app, args)?, args.options.bug(app)?);
+    let built = Built::new(app, &options, bug);
+    let reach = reach(app, &built, built.server(app)?);
+    let Target { server: target, fallbacks, host } = address::target(&reach, args.addr.as_deref())?;
+    let output = args.options.body.clone().unwrap_or_else(|| PathBuf::from(format!("{host}.html")));
     if !args.options.says_host() {
         options.host = host;
     }
     options.fallbacks = fallbacks;
-    let endpoint = match S::ABOUT.transport_with(&options) {
-        Transport::Udp => Endpoint::Datagram {
-            bind: own_address(server),
-            connect: S::ABOUT.client_connects.then_some(server),
-            broadcast: S::ABOUT.broadcasts,
-        },
-        Transport::Tcp => Endpoint::Dialer,
-    };
-    let machine = S::client(&options, server, boot(args));
-    let faults = faults(args, ["client", "server"])?;
-    let (typist, commands) = S::ABOUT.interactive.then(Typist::start::<S>).unzip();
-    let setup = Setup { faults, commands, ..Setup::new(endpoint) };
+    options.broadcast_to = reach.broadcasts.then_some(target);
+    // Now that it is known who is called.
+    let built = Built::new(app, &options, bug);
+    let (scenario, server, client) = (&built.scenario, built.server(app)?, built.client(app)?);
+    let sockets =
+        endpoints::of_client(scenario, (client, own_address(target)), (server, target), reach.broadcasts);
+    let mut peers = scenario.spec().peers.clone();
+    peers[server.index()] = target;
+    let boot = Boot { incarnation: 0, seed: seed(args), disk: &[], peers: &peers };
+    let faults = faults(app, args, app.client)?;
+    app.terminal.check(scenario, client);
+    let typing = app.terminal.typed.as_ref();
+    let eager = app.terminal.wants_line.is_none();
+    let (typist, commands) = typing.map(|typing| Typist::start(typing, eager)).unzip();
+    let setup = Setup { faults, commands, ..Setup::new(sockets) };
     let mut unwritten = None;
-    let told = |event: S::Event| {
-        show::<S>(&event);
-        if let Some(body) = S::file(&event) {
-            unwritten = fs::write(&output, body).err();
-        }
-        if let Some(typist) = typist.as_ref().filter(|_| S::wants_line(&event)) {
-            typist.want();
+    let mut told = |events: &dyn Events, new: Range<usize>| {
+        for index in new {
+            say(&app.terminal.text(scenario, client, events, index..index + 1));
+            if let Some(body) = app.terminal.body(events, index) {
+                unwritten = fs::write(&output, body).err();
+            }
+            if let Some(typist) = typist.as_ref().filter(|_| app.terminal.wants_line(events, index)) {
+                typist.want();
+            }
         }
     };
-    let status = drive::run(machine, setup, |_| {}, told)?;
+    let status = drive::run_host(scenario, client, boot, setup, |_| {}, &mut told)?;
     match unwritten {
-        Some(source) => Err(CliError::File { path: output.display().to_string(), source }),
+        Some(source) => Err(unwritable(&output, source)),
         None => Ok(status),
+    }
+}
+
+fn unwritable(path: &std::path::Path, source: io::Error) -> CliError {
+    CliError::File { path: path.display().to_string(), source }
+}
+
+/// What is to be known for the system's addresses.
+fn reach(app: &App, built: &Built, server: HostId) -> Reach {
+    let known = app.known;
+    Reach {
+        system: app.name,
+        server: built.scenario.peer(server),
+        unix: known.is_none_or(|known| known.unix),
+        broadcasts: known.is_some_and(|known| known.broadcasts),
+        takes_names: known.is_some_and(|known| known.takes_names),
     }
 }
 
 /// Where a datagram client is bound: anywhere, or at a path of its own, for a Unix socket without one gets no answer.
 fn own_address(server: Peer) -> Peer {
     let any: IpAddr = match server {
-        Peer::Inet(SocketAddr::V4(_)) => Ipv4Addr::UNSPECIFIED.into(),
-        Peer::Inet(SocketAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+        Peer::V4 { .. } => Ipv4Addr::UNSPECIFIED.into(),
+        Peer::V6 { .. } => Ipv6Addr::UNSPECIFIED.into(),
         Peer::Unix(_) => return own_path(),
     };
     (any, 0).into()
@@ -99,43 +139,35 @@ fn own_address(server: Peer) -> Peer {
 
 /// A path that no other process has.
 fn own_path() -> Peer {
-    let path = std::env::temp_dir().join(format!("lossproof-{}.sock", std::process::id()));
-    let short = PathBuf::from(format!("lossproof-{}.sock", std::process::id()));
+    let name = format!("lossproof-{}.sock", std::process::id());
+    let (path, short) = (std::env::temp_dir().join(&name), PathBuf::from(&name));
     // Where the directory's name is too long for a socket, the working directory has to do.
     let peer = |path: &PathBuf| format!("unix:{}", path.display()).parse().ok();
     peer(&path).or_else(|| peer(&short)).unwrap_or(Peer::Unix(crate::machine::UnixPath::UNNAMED))
 }
 
-/// Only who saves something takes a file to save it to.
-fn refuse_output<S: System>(args: &RealArgs) -> Result<(), CliError> {
-    let takes = S::ABOUT.options.contains(&"output");
-    let refused = args.output.is_some() && !takes;
-    if refused {
-        return Err(CliError::OptionOfAnother { system: S::ABOUT.name, option: "output" });
-    }
-    Ok(())
-}
-
-fn options<S: System>(args: &RealArgs) -> Result<Options, CliError> {
+fn options(app: &App, args: &RealArgs) -> Result<Options, CliError> {
     let local_time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    Ok(Options { local_time, ..args.options.options(&S::ABOUT)? })
+    Ok(Options { local_time, ..args.options.options(app)? })
 }
 
-/// The machine's start: without a seed of the user's, one of the clock's.
-fn boot(args: &RealArgs) -> Boot<'static> {
-    let seed = args.seed.unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond().unsigned_abs() as u64);
-    Boot { incarnation: 0, seed, disk: &[] }
+/// Where a machine's randomness comes from: without a seed of the user's, the clock.
+fn seed(args: &RealArgs) -> u64 {
+    args.seed.unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond().unsigned_abs() as u64)
 }
 
-/// The faults to inject, if any were given, in a plan that calls the two sides so.
-fn faults(args: &RealArgs, [own, peer]: [&str; 2]) -> Result<Option<LocalFaults>, CliError> {
+/// The faults to inject, if any were given. The plan calls a system's two sides as the net does; of the systems of this
+/// crate, whose clients may be several, `server` and `client`.
+fn faults(app: &App, args: &RealArgs, own: &str) -> Result<Option<LocalFaults>, CliError> {
     if args.faults.is_none() {
         return Ok(None);
     }
     let plan = read_plan(args.faults.as_deref())?;
-    Prepared::new(&plan, &["server", "client"])?;
+    let [server, client] = if app.known.is_some() { ["server", "client"] } else { [app.server, app.client] };
+    Schedule::new(&plan, &[server, client])?;
     if plan.commands.is_some() {
         return Err(UnknownCommand::NoneGenerated.into());
     }
+    let (own, peer) = if own == app.server { (server, client) } else { (client, server) };
     Ok(Some(LocalFaults { plan, own: own.to_owned(), peer: peer.to_owned() }))
 }

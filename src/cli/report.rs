@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::number::{count, percent, span, thousands};
-use super::output::one_line;
+use super::output::{one_line, program};
 use crate::check::{Failure, Shrunk, Tally};
 use crate::engine::Ended;
 use crate::fault::FaultPlan;
+use crate::number::{count, percent, span, thousands};
 
 /// The width that running text is kept to.
 const WIDTH: usize = 80;
@@ -44,7 +44,7 @@ impl Question {
     /// The line that makes a run again.
     fn replay(&self, plan: &str) -> String {
         // No character of a plan means anything between single quotes.
-        format!("lossproof sim {} --faults '{plan}'", self.title(&[&self.options]))
+        format!("{} sim {} --faults '{plan}'", program(), self.title(&[&self.options]))
     }
 }
 
@@ -68,6 +68,10 @@ pub(super) struct Report {
     /// Why the runs ended.
     ended: BTreeMap<String, u64>,
     hosts: Vec<HostEnds>,
+    /// How many of them were cut off by the bound on inputs: what would have come after it was not tested.
+    cut_off: u64,
+    /// The histories that could not be judged, each with why, and in how many runs.
+    not_judged: Vec<NotJudged>,
     /// In how many runs that was seen which is to be seen sometimes.
     sometimes: Vec<Seen>,
     failure: Option<Broken>,
@@ -87,6 +91,14 @@ struct HostEnds {
 #[derive(Serialize)]
 struct Seen {
     what: String,
+    runs: u64,
+}
+
+/// A history that could not be judged.
+#[derive(Serialize)]
+struct NotJudged {
+    what: String,
+    why: String,
     runs: u64,
 }
 
@@ -175,6 +187,11 @@ impl Report {
             running: ends.running,
         });
         let seen = tally.sometimes.iter().map(|(what, runs)| Seen { what: what.clone(), runs: *runs });
+        let not_judged = tally.gave_up.iter().map(|((what, why), runs)| NotJudged {
+            what: what.clone(),
+            why: why.clone(),
+            runs: *runs,
+        });
         let failed_at = tally.failure.as_ref().map_or(0.0, |failure| failure.at.since_start().as_secs_f64());
         let failure = failure.map(|shrunk| Broken::new(shrunk, &asked));
         let example = example.map(|example| Example { replay: asked.replay(&example.plan), ..example });
@@ -191,6 +208,8 @@ impl Report {
             faults: tally.fired_kinds().map(|(kind, times)| (kind.name(), times)).collect(),
             ended: tally.ended.iter().map(|(ended, runs)| (ended_text(*ended), *runs)).collect(),
             hosts: hosts.collect(),
+            cut_off: tally.cut_off(),
+            not_judged: not_judged.collect(),
             sometimes: seen.collect(),
             failure,
             example,
@@ -246,6 +265,17 @@ impl Report {
             .map(|(why, runs)| format!("{} {why}", percent(*runs, self.ended_runs)))
             .collect();
         item(f, "ended", &ended.join(", "))?;
+        if self.cut_off > 0 {
+            let runs = count(self.cut_off, "run");
+            item(
+                f,
+                "cut off",
+                &format!("{runs}, by max_inputs: what would have come after it is not tested"),
+            )?;
+        }
+        for NotJudged { what, why, runs } in &self.not_judged {
+            item(f, "unjudged", &format!("{what}: {why} ({})", count(*runs, "run")))?;
+        }
         for HostEnds { host, success, failure, running } in &self.hosts {
             let ways = [(success, "success"), (failure, "failure"), (running, "running")];
             let ways = ways.into_iter().filter(|(runs, _)| **runs > 0);
@@ -354,6 +384,7 @@ fn ended_text(ended: Ended) -> String {
         Ended::InputLimit => "input limit".to_owned(),
         Ended::Deadlock => "deadlock".to_owned(),
         Ended::Stopped => "stopped".to_owned(),
-        Ended::Broken(law) => law.to_string(),
+        // A run that failed is in no sum.
+        other => other.to_string(),
     }
 }

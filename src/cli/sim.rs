@@ -1,23 +1,23 @@
 //! `sim`: one run and its transcript.
 
 use std::io::{self, IsTerminal as _};
-use std::rc::Rc;
 
+use super::app::App;
 use super::args::{EngineKind, RunFormat, SimArgs};
 use super::error::CliError;
 use super::output::{self, Tint};
-use super::world::{World, with_panic_places};
+use super::world::World;
 use crate::capture;
 use crate::check::Search;
 use crate::drive;
 use crate::engine::Settings;
 use crate::fault::{Fault, FaultPlan};
 use crate::machine::Status;
-use crate::systems::{About, System};
+use crate::scenario::Transport;
 use crate::transcript::{Look, Transcript};
 
 /// Makes one run.
-pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
+pub(super) fn run(app: &App, args: &SimArgs) -> Result<Status, CliError> {
     let ladder_only = [("width", args.width.is_some()), ("ascii", args.ascii)];
     if let Some((option, _)) = ladder_only.into_iter().find(|(_, given)| *given)
         && args.format != RunFormat::Ladder
@@ -27,13 +27,13 @@ pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
     if args.format == RunFormat::Pcapng && args.output.is_none() && io::stdout().is_terminal() {
         return Err(CliError::Binary);
     }
-    let ran = simulate::<S, _>(args, |transcript, replay| write(transcript, args, replay))?;
+    let ran = simulate(app, args, |transcript, replay| write(transcript, args, replay))?;
     // A fault that never fired is evidence of nothing.
     for fault in &ran.unfired {
         output::complain(format_args!("note: {fault} never fired"));
     }
     if args.format == RunFormat::Pcapng {
-        note_dissector(&S::ABOUT);
+        note_dissector(app, &ran.world)?;
     }
     let failed = ran.statuses.contains(&Some(Status::Failure)) || ran.broken.is_some();
     if let Some(broken) = ran.broken {
@@ -44,6 +44,8 @@ pub(super) fn run<S: System>(args: &SimArgs) -> Result<Status, CliError> {
 
 /// A run that was made.
 pub(super) struct Ran<T> {
+    /// Of what it was.
+    world: World,
     /// What was made of its transcript.
     pub(super) shown: T,
     /// The faults that never fired.
@@ -53,65 +55,59 @@ pub(super) struct Ran<T> {
 }
 
 /// Makes one run and shows its transcript, with the line that makes the run again.
-pub(super) fn simulate<S: System, T>(
+pub(super) fn simulate<T>(
+    app: &App,
     args: &SimArgs,
-    show: impl FnOnce(&Transcript<'_, S::Event>, &dyn Fn() -> String) -> Result<T, CliError>,
+    show: impl FnOnce(&Transcript<'_>, &dyn Fn() -> String) -> Result<T, CliError>,
 ) -> Result<Ran<T>, CliError> {
+    let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
     // A bug brings the faults that show it, unless others are given.
-    let plan = args.options.bug(&S::ABOUT)?.map(|bug| bug.plan);
-    let plan = args.faults.faults.as_deref().or(plan);
-    let world = World::<S>::new(&args.options.options(&S::ABOUT)?, plan)?;
+    let plan = args.faults.faults.as_deref().or_else(|| bug.map(|bug| bug.plan));
+    let world = World::new(app, &options, bug, plan)?;
     match args.engine {
-        EngineKind::Event => on_events(&world, args, show),
+        EngineKind::Event => on_events(world, args, show),
         EngineKind::Turmoil => on_turmoil(world, args, show),
     }
 }
 
 /// What the properties and the laws have to say is seen while the run goes on: it ends where one is broken.
-fn on_events<S: System, T>(
-    world: &World<S>,
+fn on_events<T>(
+    world: World,
     args: &SimArgs,
-    show: impl FnOnce(&Transcript<'_, S::Event>, &dyn Fn() -> String) -> Result<T, CliError>,
+    show: impl FnOnce(&Transcript<'_>, &dyn Fn() -> String) -> Result<T, CliError>,
 ) -> Result<Ran<T>, CliError> {
-    let World { scenario, properties, prepared, .. } = world;
-    let profile = args.profile();
-    let mut search = Search::new(scenario, properties, prepared.clone(), profile, args.seed);
-    let (result, places) = with_panic_places(|| search.once(args.seed));
-    let broken = result.err().map(|broken| places.complete(broken));
-    let (engine, names) = (search.engine(), scenario.names());
-    let settings = Settings { seed: args.seed, plan: prepared.clone(), profile, ..Settings::default() };
+    let (scenario, profile) = (world.built.scenario.clone(), args.profile());
+    let mut search = Search::new(&scenario, world.prepared.clone(), profile, args.seed);
+    let broken = search.once(args.seed).err();
+    let engine = search.engine();
+    let settings = Settings { seed: args.seed, plan: world.prepared.clone(), profile, ..Settings::default() };
     let replay = || {
-        let plan = engine.plan(scenario, &settings);
-        replay(S::ABOUT.name, args, &format!("--faults {}", output::quoted(&plan.to_string())))
+        let plan = engine.plan(&settings);
+        replay(args, &format!("--faults {}", output::quoted(&plan.to_string())))
     };
-    let shown = show(&engine.transcript(scenario, &names), &replay)?;
-    let unfired = engine.unfired().map(|fault| fault.named(&names)).collect();
-    Ok(Ran { shown, unfired, statuses: engine.statuses().to_vec(), broken })
+    let shown = show(&engine.transcript(), &replay)?;
+    let unfired = engine.unfired().map(|fault| fault.named(&scenario.names())).collect();
+    Ok(Ran { world, shown, unfired, statuses: engine.statuses().to_vec(), broken })
 }
 
-fn on_turmoil<S: System, T>(
-    world: World<S>,
+fn on_turmoil<T>(
+    world: World,
     args: &SimArgs,
-    show: impl FnOnce(&Transcript<'_, S::Event>, &dyn Fn() -> String) -> Result<T, CliError>,
+    show: impl FnOnce(&Transcript<'_>, &dyn Fn() -> String) -> Result<T, CliError>,
 ) -> Result<Ran<T>, CliError> {
-    let scenario = Rc::new(world.scenario);
+    let scenario = world.built.scenario.clone();
     let profile = args.profile();
-    let settings = Settings { seed: args.seed, plan: world.prepared, profile, ..Settings::default() };
+    let settings = Settings { seed: args.seed, plan: world.prepared.clone(), profile, ..Settings::default() };
     let simulated = drive::simulate(&scenario, &settings)?;
-    let names = scenario.names();
     // What was drawn is not kept there: the same words draw it again.
-    let replay = || replay(S::ABOUT.name, args, &words(args, &world.plan));
-    let shown = show(&simulated.transcript(&scenario, &names), &replay)?;
-    let unfired = simulated.unfired.iter().map(|fault| fault.named(&names)).collect();
+    let replay = || replay(args, &words(args, &world.plan));
+    let shown = show(&simulated.transcript(), &replay)?;
+    let unfired = simulated.unfired.iter().map(|fault| fault.named(&scenario.names())).collect();
     let broken = simulated.log.broken_texts().first().cloned();
-    Ok(Ran { shown, unfired, statuses: simulated.statuses, broken })
+    Ok(Ran { world, shown, unfired, statuses: simulated.statuses, broken })
 }
 
-fn write<E>(
-    transcript: &Transcript<'_, E>,
-    args: &SimArgs,
-    replay: &dyn Fn() -> String,
-) -> Result<(), CliError> {
+fn write(transcript: &Transcript<'_>, args: &SimArgs, replay: &dyn Fn() -> String) -> Result<(), CliError> {
     let (text, tint) = match args.format {
         RunFormat::Text => (transcript.to_string(), Tint::Lines),
         RunFormat::Json => (transcript.json_lines(), Tint::None),
@@ -123,6 +119,10 @@ fn write<E>(
         RunFormat::Svg => (transcript.svg(&args.system), Tint::None),
         RunFormat::Html => (transcript.page(&args.system, &replay()), Tint::None),
         RunFormat::Pcapng => {
+            let left_out = capture::left_out(transcript);
+            if left_out > 0 {
+                output::complain(format_args!("note: {left_out} packets of unix sockets are left out"));
+            }
             let bytes = capture::export(transcript, &replay());
             return match &args.output {
                 Some(path) => output::write_file(path, &bytes),
@@ -140,19 +140,20 @@ fn write<E>(
 const TAKEN: [(u16, &str); 1] = [(9999, "tplink-smarthome")];
 
 /// Says with which option tshark shows the bytes themselves.
-fn note_dissector(about: &About) {
-    if let Some((port, protocol)) = TAKEN.iter().find(|(port, _)| *port == about.port) {
-        let options = match (about.transport, about.datagram_form) {
-            (transport, false) => format!("-d {transport}.port=={port},data"),
-            (_, true) => format!("-d tcp.port=={port},data -d udp.port=={port},data"),
-        };
+fn note_dissector(app: &App, world: &World) -> Result<(), CliError> {
+    let (server, taken) = (world.built.server(app)?, world.built.port(app));
+    if let Some((port, protocol)) = TAKEN.iter().find(|(port, _)| *port == taken) {
+        let transports = app.transports(&world.built.scenario, server);
+        let option = |transport: &Transport| format!("-d {transport}.port=={port},data");
+        let options = transports.iter().map(option).collect::<Vec<_>>().join(" ");
         output::complain(format_args!("note: tshark takes port {port} for {protocol}: give it {options}"));
     }
+    Ok(())
 }
 
 /// The line that makes the run again.
-fn replay(system: &str, args: &SimArgs, faults: &str) -> String {
-    let mut words = vec!["lossproof sim".to_owned(), system.to_owned()];
+fn replay(args: &SimArgs, faults: &str) -> String {
+    let mut words = vec![format!("{} sim {}", output::program(), args.system)];
     words.extend(args.options.words());
     words.push(faults.to_owned());
     words.join(" ")

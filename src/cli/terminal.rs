@@ -1,17 +1,23 @@
 //! The terminal of `serve` and `call`: what a machine tells goes to standard output, what is typed goes to the machine.
 
-use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
-use crate::systems::{System, Typed};
+use tokio::sync::mpsc::Receiver;
+
+use super::app::Typing;
+use crate::actor::AnyCommand;
+use crate::systems::Typed;
 
 /// The longest line that reaches a client whole; a longer one is taken as several.
 const MAX_LINE_LEN: u64 = 64 * 1024;
 
 /// Writes a text at once, for whoever waits for it.
 pub(super) fn say(text: &str) {
+    if text.is_empty() {
+        return;
+    }
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
         && error.kind() == ErrorKind::BrokenPipe
@@ -21,33 +27,25 @@ pub(super) fn say(text: &str) {
     }
 }
 
-/// Writes what a terminal shows of an event.
-pub(super) fn show<S: System>(event: &S::Event) {
-    let mut text = String::new();
-    // Writing to a string does not fail, and an event that cannot be shown is shown as far as it can.
-    let _: fmt::Result = S::print(event, &mut text);
-    if !text.is_empty() {
-        say(&text);
-    }
-}
-
 /// Standard input, read line by line, each line only when it is wanted: what is typed ahead waits in the pipe.
 pub(super) struct Typist {
     wanted: mpsc::Sender<()>,
 }
 
 impl Typist {
-    /// Begins to read for the client of a system, with the way on which its commands will come.
-    pub(super) fn start<S: System<Command: Send>>() -> (Self, tokio::sync::mpsc::Receiver<S::Command>) {
+    /// Begins to read for a client, with the way on which its commands will come. A client that does not say when it
+    /// wants a line is `eager`: it gets each as soon as the one before is taken.
+    pub(super) fn start(typing: &Typing, eager: bool) -> (Self, Receiver<Box<dyn AnyCommand>>) {
         let (wanted, asked) = mpsc::channel();
         let (commands, typed) = tokio::sync::mpsc::channel(1);
+        let line = Arc::clone(&typing.line);
         // A thread that waits for a terminal cannot be stopped; it goes with the process.
         thread::spawn(move || {
             let mut input = io::stdin().lock();
-            for () in asked {
+            while eager || asked.recv().is_ok() {
                 let typed = next(&mut input);
                 let is_end = typed == Typed::End;
-                let taken = S::typed(typed).is_none_or(|command| commands.blocking_send(command).is_ok());
+                let taken = line(typed).is_none_or(|command| commands.blocking_send(command).is_ok());
                 if is_end || !taken {
                     break;
                 }

@@ -3,13 +3,12 @@
 use std::error::Error as _;
 use std::ffi::OsString;
 
-use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-use super::args::Cli;
+use super::program::Program;
 
 /// One line for an error, with where help is to be had.
-pub(super) fn line(error: &Error, args: &[OsString]) -> String {
+pub(super) fn line(error: &Error, program: &Program, args: &[OsString]) -> String {
     match (error.kind(), argument(error)) {
         // The value's own error says what it should be.
         (ErrorKind::ValueValidation, Some(name)) if let Some(why) = error.source() => {
@@ -20,7 +19,7 @@ pub(super) fn line(error: &Error, args: &[OsString]) -> String {
             format!("{name}: cannot use '{value}': write {valid}")
         }
         _ => {
-            let (message, help) = (message(error), format!("try '{} --help'", command(args)));
+            let (message, help) = (message(error), format!("try '{} --help'", command(program, args)));
             match suggestion(error) {
                 Some(near) => format!("{message}; did you mean '{near}'? ({help})"),
                 None => format!("{message}; {help}"),
@@ -62,8 +61,8 @@ fn suggestion(error: &Error) -> Option<String> {
 }
 
 /// The command that was given, as far as it is one.
-fn command(args: &[OsString]) -> String {
-    let clap = Cli::command();
+fn command(program: &Program, args: &[OsString]) -> String {
+    let clap = program.command();
     let given = args.get(1).and_then(|word| word.to_str()).and_then(|word| clap.find_subcommand(word));
     given.map_or_else(|| clap.get_name().to_owned(), |sub| format!("{} {}", clap.get_name(), sub.get_name()))
 }

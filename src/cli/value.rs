@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 
-use super::registry::nearest;
+use super::program::nearest;
 use crate::fault::{Profile, ProfileError, SpanError, parse_span};
 
 /// The most threads that a check takes.
@@ -160,6 +160,11 @@ pub(super) struct NamedProfile {
     pub(super) profile: Profile,
 }
 
+/// The names of all profiles.
+pub(super) fn profiles() -> Vec<&'static str> {
+    Profile::NAMED.into_iter().map(|(name, _)| name).collect()
+}
+
 /// Reads the name of a profile.
 pub(super) fn profile(name: &str) -> Result<NamedProfile, ValueError> {
     let near = || nearest(&name.to_lowercase(), Profile::NAMED.into_iter().map(|(known, _)| known));
@@ -171,16 +176,16 @@ pub(super) fn profile(name: &str) -> Result<NamedProfile, ValueError> {
 #[derive(Clone)]
 pub(super) struct Known<P> {
     parser: P,
-    names: fn() -> Vec<&'static str>,
+    names: Vec<&'static str>,
 }
 
 /// A value that is read by a parser, with its known texts.
-pub(super) fn known<P: TypedValueParser>(parser: P, names: fn() -> Vec<&'static str>) -> Known<P> {
+pub(super) fn known<P: TypedValueParser>(parser: P, names: Vec<&'static str>) -> Known<P> {
     Known { parser, names }
 }
 
 /// A text that is looked up later, with those that will be found.
-pub(super) fn text(names: fn() -> Vec<&'static str>) -> Known<StringValueParser> {
+pub(super) fn text(names: Vec<&'static str>) -> Known<StringValueParser> {
     known(StringValueParser::new(), names)
 }
 
@@ -197,7 +202,7 @@ impl<P: TypedValueParser> TypedValueParser for Known<P> {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new((self.names)().into_iter().map(PossibleValue::new)))
+        Some(Box::new(self.names.iter().map(|name| PossibleValue::new(*name))))
     }
 }
 

@@ -1,40 +1,82 @@
-//! What `sim` and `check` have in common: a system made ready to be simulated.
+//! What the commands have in common: a system made ready to be simulated, or to be run.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::panic;
-use std::sync::{Arc, Mutex, PoisonError};
 
+use super::app::App;
 use super::error::CliError;
-use crate::check::Property;
 use crate::engine::Prepared;
 use crate::fault::FaultPlan;
-use crate::scenario::Scenario;
-use crate::systems::{Options, System, Transport};
+use crate::host::HostId;
+use crate::scenario::{Scenario, Transport};
+use crate::specimens::Specimen;
+use crate::systems::Options;
+
+/// A system's scenario, with a bug in it if there is one.
+pub(super) struct Built {
+    pub(super) scenario: Scenario,
+}
+
+impl Built {
+    pub(super) fn new(app: &App, options: &Options, bug: Option<&Specimen>) -> Self {
+        Self { scenario: app.net(options, bug).into() }
+    }
+
+    /// The host that `serve` runs.
+    pub(super) fn server(&self, app: &App) -> Result<HostId, CliError> {
+        self.host(app, app.server)
+    }
+
+    /// The host that `call` runs.
+    pub(super) fn client(&self, app: &App) -> Result<HostId, CliError> {
+        self.host(app, app.client)
+    }
+
+    /// The port of the server's first socket; 0 if it has none.
+    pub(super) fn port(&self, app: &App) -> u16 {
+        let server = self.scenario.find(app.server);
+        server.and_then(|server| self.scenario.peer(server).port()).unwrap_or_default()
+    }
+
+    fn host(&self, app: &App, host: &'static str) -> Result<HostId, CliError> {
+        self.scenario.find(host).ok_or_else(|| CliError::NoRole {
+            system: app.name,
+            host,
+            known: self.scenario.names().join(", "),
+        })
+    }
+
+    /// What carries messages between its hosts.
+    pub(super) fn transports(&self) -> Vec<Transport> {
+        let hosts = (0..self.scenario.names().len() as u16).map(HostId);
+        let mut all: Vec<Transport> = hosts.flat_map(|host| self.scenario.transports(host)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
 
 /// A system with its options and the plan that was given.
-pub(super) struct World<S: System> {
-    /// What carries the messages.
-    pub(super) transport: Transport,
-    /// The hosts.
-    pub(super) scenario: Scenario<S::Command, S::Event>,
-    /// What is to hold.
-    pub(super) properties: Vec<Property<S::Event>>,
+pub(super) struct World {
+    pub(super) built: Built,
     /// The faults that were given.
     pub(super) plan: FaultPlan,
     /// The same, made ready.
     pub(super) prepared: Prepared,
 }
 
-impl<S: System> World<S> {
+impl World {
     /// A world with these options and the faults of this argument.
-    pub(super) fn new(options: &Options, faults: Option<&str>) -> Result<Self, CliError> {
+    pub(super) fn new(
+        app: &App,
+        options: &Options,
+        bug: Option<&Specimen>,
+        faults: Option<&str>,
+    ) -> Result<Self, CliError> {
         let plan = read_plan(faults)?;
-        let (scenario, properties) = (S::scenario(options), S::properties(options));
-        let prepared = Prepared::new(&plan, &scenario.names())?;
-        scenario.check_commands(&plan)?;
-        let transport = S::ABOUT.transport_with(options);
-        Ok(Self { transport, scenario, properties, plan, prepared })
+        let built = Built::new(app, options, bug);
+        let prepared = Prepared::new(&plan, &built.scenario)?;
+        built.scenario.check_commands(&plan)?;
+        Ok(Self { built, plan, prepared })
     }
 }
 
@@ -49,35 +91,4 @@ pub(super) fn read_plan(faults: Option<&str>) -> Result<FaultPlan, CliError> {
         }
         Some((text, None)) => Ok(text.parse()?),
     }
-}
-
-/// Where machines have panicked, by what they said.
-pub(super) struct PanicPlaces(BTreeMap<String, String>);
-
-impl PanicPlaces {
-    /// A report of a failure, with the place if it ends with what a panic said.
-    pub(super) fn complete(&self, report: String) -> String {
-        match self.0.iter().find(|(said, _)| !said.is_empty() && report.ends_with(said.as_str())) {
-            Some((_, place)) => format!("{report} (at {place})"),
-            None => report,
-        }
-    }
-}
-
-/// Does something in which machines may panic. A panic is caught there and reported as a broken law, so that the
-/// standard message would come twice; what only that message has, the place of each panic, is given back.
-pub(super) fn with_panic_places<T>(work: impl FnOnce() -> T) -> (T, PanicPlaces) {
-    let places = Arc::new(Mutex::new(BTreeMap::new()));
-    let seen = Arc::clone(&places);
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |panicked| {
-        if let (Some(said), Some(place)) = (panicked.payload_as_str(), panicked.location()) {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            seen.entry(said.to_owned()).or_insert_with(|| format!("{}:{}", place.file(), place.line()));
-        }
-    }));
-    let result = work();
-    panic::set_hook(before);
-    let places = std::mem::take(&mut *places.lock().unwrap_or_else(PoisonError::into_inner));
-    (result, PanicPlaces(places))
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use tracing::{debug, warn};
 
 use super::driver::{Alarm, Core, Port, after, clock, elapsed};
-use super::links::{Link, Links, Over};
+use super::links::{Link, Links, Over, Standing};
 use super::net::Packet;
 use super::outgoing::{Outgoing, Release};
 use super::sockets::Sockets;
@@ -96,7 +96,7 @@ impl Direct {
             }
             Effect::Connect { conn, peer } => {
                 let id = self.sockets.dial(peer);
-                self.links.begin(id, conn, peer, false);
+                self.links.begin(id, conn, peer, Standing::Dialing { shut: false });
             }
             Effect::Write { conn, bytes } => {
                 if let Some(id) = self.links.id(conn) {
@@ -127,8 +127,8 @@ impl Direct {
     fn shutdown(&mut self, conn: Conn, now: Instant) {
         let Some(link) = self.links.get_mut(conn) else { return };
         let id = link.id;
-        if !link.connected {
-            link.shut_once_connected = true;
+        if let Standing::Dialing { shut } = &mut link.standing {
+            *shut = true;
             return;
         }
         match &mut self.outgoing {
@@ -139,8 +139,8 @@ impl Direct {
 
     fn close(&mut self, conn: Conn, now: Instant) {
         let Some(link) = self.links.get_mut(conn) else { return };
-        let (id, connected) = (link.id, link.connected);
-        if !connected {
+        let (id, is_open) = (link.id, link.is_open());
+        if !is_open {
             self.end(conn, CloseReason::Aborted);
         } else if !link.is_lingering() {
             self.links.linger(conn, now + limits::MAX_LINGER);
@@ -165,7 +165,7 @@ impl Direct {
             let count = rest.clone().position(is_save).unwrap_or(rest.len());
             let part = rest.clone().take(count);
             if self.outgoing.is_none() {
-                self.sockets.send(part.clone().filter_map(|effect| match effect {
+                self.sockets.send(&part.clone().filter_map(|effect| match effect {
                     Effect::Send { local, peer, bytes } => Some(Packet { local, peer, bytes }),
                     _ => None,
                 }));
@@ -191,7 +191,7 @@ impl Direct {
         while let Some(release) = self.outgoing.as_mut().and_then(|outgoing| outgoing.release(now)) {
             match release {
                 Release::Send(local, peer, bytes) => {
-                    self.sockets.send(iter::once(Packet { local, peer, bytes: &bytes }));
+                    self.sockets.send(&iter::once(Packet { local, peer, bytes: &bytes }));
                 }
                 Release::Write(id, bytes) => {
                     self.sockets.write(id, &bytes);

@@ -10,10 +10,7 @@ pub(super) struct Link {
     /// Its socket.
     pub(super) id: u32,
     pub(super) peer: Peer,
-    /// The machine has been told that it stands.
-    pub(super) connected: bool,
-    /// The machine has ended this direction before the stream stood.
-    pub(super) shut_once_connected: bool,
+    pub(super) standing: Standing,
     /// Both ends of it, as far as they have come.
     pub(super) eof: bool,
     pub(super) shut_down: bool,
@@ -21,7 +18,21 @@ pub(super) struct Link {
     lingering: Option<(Instant, u64)>,
 }
 
+/// Whether a stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It was asked for; `shut` if the machine has ended this direction already.
+    Dialing { shut: bool },
+    /// The machine has been told that it stands.
+    Open,
+}
+
 impl Link {
+    /// Whether the machine has been told that it stands.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.standing, Standing::Open)
+    }
+
     /// Whether the machine has closed it, and wants nothing of it any more.
     pub(super) const fn is_lingering(&self) -> bool {
         self.lingering.is_some()
@@ -48,20 +59,12 @@ pub(super) struct Links {
 
 impl Links {
     /// Notes a stream that begins.
-    pub(super) fn begin(&mut self, id: u32, conn: Conn, peer: Peer, connected: bool) {
+    pub(super) fn begin(&mut self, id: u32, conn: Conn, peer: Peer, standing: Standing) {
         if self.conns.len() <= id as usize {
             self.conns.resize(id as usize + 1, None);
         }
         self.conns[id as usize] = Some(conn);
-        let link = Link {
-            id,
-            peer,
-            connected,
-            shut_once_connected: false,
-            eof: false,
-            shut_down: false,
-            lingering: None,
-        };
+        let link = Link { id, peer, standing, eof: false, shut_down: false, lingering: None };
         self.open.insert(conn, link);
     }
 
@@ -78,7 +81,7 @@ impl Links {
     /// Notes that a stream is over, to be told by [`Links::next_over`]; gives back what was known of it.
     pub(super) fn end(&mut self, conn: Conn, reason: CloseReason) -> Option<Link> {
         let link = self.forget(conn)?;
-        self.over.push_back(Over { conn, reason: link.connected.then_some(reason) });
+        self.over.push_back(Over { conn, reason: link.is_open().then_some(reason) });
         Some(link)
     }
 
@@ -143,7 +146,7 @@ mod tests {
 
     fn links() -> Links {
         let mut links = Links::default();
-        links.begin(0, FIRST, "127.0.0.1:1060".parse().unwrap(), true);
+        links.begin(0, FIRST, "127.0.0.1:1060".parse().unwrap(), Standing::Open);
         links
     }
 
@@ -160,7 +163,7 @@ mod tests {
     fn an_id_that_is_used_again_belongs_to_the_new_stream_alone() {
         let mut links = links();
         links.end(FIRST, CloseReason::Finished);
-        links.begin(0, SECOND, "127.0.0.1:1061".parse().unwrap(), false);
+        links.begin(0, SECOND, "127.0.0.1:1061".parse().unwrap(), Standing::Dialing { shut: false });
         assert_eq!(links.next_over().unwrap().conn, FIRST);
         assert_eq!((links.conn(0), links.id(FIRST), links.id(SECOND)), (Some(SECOND), None, Some(0)));
         links.end(SECOND, CloseReason::Aborted);

@@ -19,9 +19,6 @@ mod listener;
 mod net;
 #[cfg(feature = "sim")]
 mod outgoing;
-#[cfg(not(feature = "sim"))]
-#[path = "outgoing/none.rs"]
-mod outgoing;
 mod ready;
 #[cfg(feature = "turmoil")]
 mod simulated;
@@ -30,6 +27,8 @@ mod store;
 mod stream;
 mod system;
 mod unix;
+#[cfg(not(feature = "sim"))]
+mod unplanned;
 mod workers;
 
 use std::future::Future;
@@ -55,6 +54,8 @@ use crate::machine::{Input, Machine, Peer, Status};
 use direct::Direct;
 use driven::{Driven, Typed};
 use outgoing::Outgoing;
+#[cfg(not(feature = "sim"))]
+use unplanned as outgoing;
 
 /// A socket that a machine on the real network gets before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,15 +188,6 @@ struct Means {
     store: Option<Store>,
 }
 
-impl Means {
-    fn outgoing(&self) -> Result<Option<Outgoing>, DriveError> {
-        #[cfg(feature = "sim")]
-        return self.faults.as_ref().map(Outgoing::new).transpose();
-        #[cfg(not(feature = "sim"))]
-        Ok(None)
-    }
-}
-
 /// Who is told the addresses that are bound.
 type Opened<'a> = Box<dyn FnOnce(&[Peer]) + 'a>;
 
@@ -252,11 +244,14 @@ async fn drive_until(
     opened: Opened<'_>,
     stop: Pin<&mut dyn Future<Output = ()>>,
 ) -> Result<Status, DriveError> {
-    let outgoing = means.outgoing()?;
+    #[cfg(feature = "sim")]
+    let outgoing = means.faults.as_ref().map(Outgoing::new).transpose()?;
+    #[cfg(not(feature = "sim"))]
+    let outgoing: Option<Outgoing> = None;
     let Means { sockets, shared, store, .. } = means;
     let mut port = Direct::open(&sockets, shared, outgoing, store).await?;
     let (locals, datagrams) = (port.locals(), port.datagram_locals());
-    info!(?locals, "opened");
+    locals.iter().for_each(|local| info!(%local, "opened"));
     opened(&locals);
     driven.effects().open(&datagrams);
     // As in simulation, datagram sockets go first.

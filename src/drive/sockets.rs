@@ -163,7 +163,7 @@ impl<N: Net> Sockets<N> {
     }
 
     /// Sends datagrams, each by the socket that has its address, or keeps them until that one takes them.
-    pub(super) fn send<'a>(&mut self, datagrams: impl Iterator<Item = Packet<'a>> + Clone) {
+    pub(super) fn send<'a>(&mut self, datagrams: &(impl Iterator<Item = Packet<'a>> + Clone)) {
         for (id, (socket, _)) in (FIRST_FIXED..).zip(&mut self.fixed) {
             if let Fixed::Datagrams(socket) = socket {
                 let local = socket.local();

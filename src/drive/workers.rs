@@ -37,6 +37,9 @@ pub fn run_workers<M: Machine>(
     spread(workers, sockets.into(), Box::new(opened), &each)
 }
 
+/// Who is told the addresses, in another thread.
+type SendOpened<'a> = Box<dyn FnOnce(&[Peer]) + Send + 'a>;
+
 /// Drives what one worker has made.
 pub(super) type Work<'a> = dyn FnMut(&mut dyn Driven) -> Result<Status, DriveError> + 'a;
 
@@ -44,7 +47,7 @@ pub(super) type Work<'a> = dyn FnMut(&mut dyn Driven) -> Result<Status, DriveErr
 pub(super) fn spread(
     workers: NonZeroUsize,
     sockets: Vec<Endpoint>,
-    opened: Box<dyn FnOnce(&[Peer]) + Send + '_>,
+    opened: SendOpened<'_>,
     each: &(dyn Fn(usize, &mut Work<'_>) -> Result<Status, DriveError> + Sync),
 ) -> Result<Status, DriveError> {
     let (stop, stopped) = watch::channel(());

@@ -79,6 +79,7 @@ mod demands;
 mod files;
 mod replay;
 mod report;
+mod run;
 mod verdict;
 
 use std::num::NonZeroUsize;
@@ -86,12 +87,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use crate::check::{Exhaustive, Fates, Search, Shrunk, Tally};
+use crate::check::Fates;
 pub use crate::check::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME};
-use crate::engine::Prepared;
 use crate::fault::{Chance, FaultKind, FaultPlan, Links, Profile};
-use crate::number::{count, span};
-use crate::parallel;
 use crate::scenario::Scenario;
 use crate::time::Instant;
 use demands::Demands;
@@ -101,13 +99,6 @@ pub use verdict::{CheckError, Verdict};
 
 /// How many runs a check makes unless told otherwise.
 pub const RUNS: u64 = 10_000;
-
-/// The variable with a plan to run instead of all else.
-const REPLAY: &str = "LOSSPROOF_REPLAY";
-/// The variable with the number of runs.
-const RUNS_VARIABLE: &str = "LOSSPROOF_RUNS";
-/// The variable with the seed.
-const SEED: &str = "LOSSPROOF_SEED";
 
 /// A check of a scenario, as a test makes it: many runs, each with faults that are drawn for it; in each the properties
 /// of the scenario and the laws of machines. See the [module](self).
@@ -289,171 +280,4 @@ impl Check {
         self.demands.allows_cut_off = true;
         self
     }
-
-    /// Makes the runs, and panics unless all of them hold and they test what was demanded.
-    ///
-    /// # Panics
-    /// With the report, if a run breaks a law or a property; with what is lacking, if the check is vacuous. With one line
-    /// that says what to do, if a plan or a variable cannot be read, or a plan is for other hosts.
-    #[expect(clippy::must_use_candidate, reason = "most tests want no more than that nothing fails")]
-    pub fn assert(&self) -> Verdict {
-        let verdict = self.verdict().unwrap_or_else(|error| panic!("{error}"));
-        let files = if verdict.shrunk().is_some() { files::write(&verdict) } else { files::remove(&verdict) };
-        assert!(verdict.holds(), "{verdict}{files}");
-        verdict
-    }
-
-    /// Makes the runs; what they come to. Nothing panics, and no file is written.
-    ///
-    /// # Errors
-    /// If a plan or a variable cannot be read, or a plan is for other hosts.
-    pub fn verdict(&self) -> Result<Verdict, CheckError> {
-        let taken = replay::taken().map(|plan| ("the plan to replay", plan));
-        let replayed = taken.or_else(|| variable(REPLAY).map(|plan| (REPLAY, plan)));
-        if let Some((origin, plan)) = replayed {
-            return match self.name.own(&plan) {
-                Some(plan) => self.replay(plan, origin),
-                // It is another check of this test that is made again.
-                None => Ok(self.found(Tally::new(0), None, Duration::ZERO, String::new())),
-            };
-        }
-        for (path, plan) in files::plans(self.regressions.as_deref())? {
-            let verdict = self.replay(&plan, &path.display().to_string())?;
-            if verdict.shrunk().is_some() {
-                return Ok(verdict);
-            }
-        }
-        let seed = number(SEED)?.unwrap_or(self.seed);
-        let runs = number(RUNS_VARIABLE)?.or(self.runs);
-        let verdict = match self.exhaustive {
-            Some(max_faults) => self.go_through(max_faults, seed, runs.unwrap_or(u64::MAX))?,
-            None => {
-                let prepared = self.prepared(&self.plan, "the plan")?;
-                let search = || self.search(prepared.clone(), &self.profiles, seed);
-                self.judge(search, runs.unwrap_or(RUNS))
-            }
-        };
-        let lacking = self.lacking(verdict.tally());
-        Ok(verdict.lacking(lacking))
-    }
-
-    /// What the runs lack.
-    fn lacking(&self, tally: &Tally) -> Option<String> {
-        if tally.runs == 0 {
-            return Some("  runs\n".to_owned());
-        }
-        let spec = self.scenario.spec();
-        let draws = self.profiles.iter().any(|profile| !profile.is_calm()) || !self.links.all().is_empty();
-        let tests = self.exhaustive.is_some()
-            || draws
-            || !self.plan.is_empty()
-            || spec.generator.is_some()
-            || !spec.commands.is_empty()
-            || !spec.properties.is_empty()
-            || !spec.folds.is_empty();
-        self.demands.lacking(tally, tests)
-    }
-
-    /// Makes the one run of a plan.
-    fn replay(&self, plan: &str, origin: &str) -> Result<Verdict, CheckError> {
-        let parsed = plan.parse::<FaultPlan>();
-        let mut plan =
-            parsed.map_err(|error| CheckError::Plan { origin: origin.to_owned(), source: error })?;
-        // A plan that needs no seed was shrunk with this one.
-        plan.seed = plan.seed.or(Some(0));
-        let prepared = self.prepared(&plan, origin)?;
-        let search = || self.search(prepared.clone(), &[], 0).with_links(self.links.calm());
-        Ok(self.judge(search, 1))
-    }
-
-    fn prepared(&self, plan: &FaultPlan, origin: &str) -> Result<Prepared, CheckError> {
-        let plan = self.with_calm(plan);
-        let origin = || origin.to_owned();
-        let prepared = Prepared::new(&plan, &self.scenario)
-            .map_err(|source| CheckError::Host { origin: origin(), source })?;
-        let commands = self.scenario.check_commands(&plan);
-        commands.map_err(|source| CheckError::Command { origin: origin(), source })?;
-        Ok(prepared)
-    }
-
-    fn with_calm(&self, plan: &FaultPlan) -> FaultPlan {
-        let mut plan = plan.clone();
-        plan.calm = plan.calm.or(self.calm_at);
-        plan
-    }
-
-    fn search(&self, prepared: Prepared, profiles: &[Profile], seed: u64) -> Search<'_> {
-        let search = Search::new(&self.scenario, prepared, Profile::default(), seed);
-        let search = search.with_profiles(profiles.to_vec()).with_links(self.links.clone());
-        let search = if self.laws { search } else { search.without_laws() };
-        if self.twice { search.twice() } else { search }
-    }
-
-    /// Makes the runs; makes the first that fails small.
-    fn judge<'s>(&'s self, search: impl Fn() -> Search<'s> + Sync, runs: u64) -> Verdict {
-        let begun_at = clock();
-        let tally = parallel::runs(0..runs, self.jobs.get(), &search, |_| {});
-        let wall = begun_at.elapsed();
-        let begun_at = clock();
-        let in_time = || begun_at.elapsed() < self.max_shrink_time;
-        let shrunk = tally
-            .failure
-            .as_ref()
-            .map(|failure| search().shrink_while(failure, self.max_shrink_runs, in_time));
-        self.found(tally, shrunk, wall, String::new())
-    }
-
-    /// Makes every run of at most so many faults.
-    fn go_through(&self, max_faults: usize, seed: u64, max_runs: u64) -> Result<Verdict, CheckError> {
-        let begun_at = clock();
-        let plan = self.with_calm(&self.plan);
-        self.prepared(&plan, "the plan")?;
-        let exhaustive = Exhaustive::new(&self.scenario, self.fates.clone(), max_faults).with_seed(seed);
-        let exhaustive = if self.laws { exhaustive } else { exhaustive.without_laws() };
-        let mut exhaustive = exhaustive
-            .with_plan(plan)
-            .map_err(|source| CheckError::Host { origin: "the plan".to_owned(), source })?;
-        let explored = exhaustive.run(max_runs, |_| {});
-        let wall = begun_at.elapsed();
-        let shrunk =
-            explored.failure.as_ref().map(|failure| exhaustive.shrink(failure, self.max_shrink_runs));
-        let unfinished = explored.limit.map_or_else(String::new, |limit| {
-            format!(
-                "  the schedules beyond the first {}: the limit is {limit}\n",
-                count(explored.runs, "run")
-            )
-        });
-        let tally = Tally { runs: explored.runs, failure: explored.failure, ..explored.tally };
-        Ok(self.found(tally, shrunk, wall, unfinished))
-    }
-
-    fn found(&self, tally: Tally, shrunk: Option<Shrunk>, wall: Duration, lacking: String) -> Verdict {
-        let limit = match &shrunk {
-            Some(shrunk) if shrunk.runs >= self.max_shrink_runs => {
-                format!("the limit of {} was reached", count(self.max_shrink_runs, "run"))
-            }
-            _ => format!("the time of {} was over", span(self.max_shrink_time.as_secs_f64())),
-        };
-        Verdict::new(self.name.clone(), tally, shrunk, (wall, limit), lacking)
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a check takes is told to the user and bounds how small a failure is made; no run sees it"
-)]
-fn clock() -> std::time::Instant {
-    std::time::Instant::now()
-}
-
-/// A variable of the environment, if it is set to something.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
-}
-
-/// A variable that holds a number.
-fn number(name: &'static str) -> Result<Option<u64>, CheckError> {
-    let Some(text) = variable(name) else { return Ok(None) };
-    let number = text.trim().parse();
-    number.map(Some).map_err(|_| CheckError::Variable { name, text })
 }

@@ -11,16 +11,26 @@ thread_local! {
 /// `LOSSPROOF_REPLAY`. So a failure that was found once becomes a test of its own, and no scenario is written down twice:
 ///
 /// ```
-/// # use lossproof::harness::Check;
-/// # use lossproof::systems::{Options, System, udp_remote::UdpRemote};
-/// fn udp_remote_outlives_losses() {
-///     let options = Options::default();
-///     let (scenario, properties) = (UdpRemote::scenario(&options), UdpRemote::properties(&options));
-///     Check::new("udp_remote_outlives_losses", &scenario, &properties).assert();
+/// # use lossproof::{Check, Input, Instant, Machine, Net, Outbox};
+/// # struct Silent;
+/// # impl Machine for Silent {
+/// #     type Command = ();
+/// #     type Event = ();
+/// #     fn handle(&mut self, _: Input<'_, ()>, _: Instant, _: &mut Outbox<()>) {}
+/// # }
+/// # fn net() -> Net {
+/// #     let net = Net::new("silence");
+/// #     for name in ["server", "client"] {
+/// #         net.host(name).machine(|_| Silent);
+/// #     }
+/// #     net
+/// # }
+/// fn losses_are_outlived() {
+///     Check::new(net()).loss(0.3).assert();
 /// }
 ///
 /// // The body of a #[test].
-/// lossproof::harness::replay("v2; client>server #0 drop", udp_remote_outlives_losses);
+/// lossproof::harness::replay("v2; client>server #0 drop", losses_are_outlived);
 /// ```
 ///
 /// # Panics

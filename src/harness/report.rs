@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{REPLAY, Verdict};
+use super::Verdict;
+use super::run::REPLAY;
 use crate::check::{Failure, Shrunk};
 use crate::number::{count, span, thousands};
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Network;
 use super::link::Link;
-use super::steps::step;
 use crate::host::HostId;
+use crate::steps::step;
 
 /// What is known of one direction between two hosts.
 #[derive(Debug)]

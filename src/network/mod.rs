@@ -9,7 +9,6 @@ mod flows;
 mod link;
 mod order;
 mod schedule;
-mod steps;
 mod streams;
 #[cfg(test)]
 mod tests;

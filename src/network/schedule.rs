@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::steps::step;
 use super::windows::Windows;
 use crate::fault::{DatagramFault, FaultPlan, Resolved, ResolvedHost, StreamFault, UnknownHost};
 use crate::host::HostId;
+use crate::steps::step;
 use crate::time::Instant;
 
 /// The faults of a plan, resolved and indexed. Made once for any number of runs.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Network;
-use super::steps::step;
 use crate::fault::ResolvedHost;
 use crate::host::HostId;
+use crate::steps::step;
 use crate::time::Instant;
 
 /// A time in which nothing passes from one host to another.

@@ -7,6 +7,7 @@ mod commands;
 mod fold;
 mod history;
 mod net;
+mod others;
 mod place;
 mod property;
 mod run;
@@ -95,6 +96,24 @@ impl<R> fmt::Debug for Host<R> {
     }
 }
 
+/// What carries messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A stream.
+    Tcp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        })
+    }
+}
+
 /// A datagram socket of a simulated host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Datagrams {
@@ -113,7 +132,7 @@ pub(crate) struct HostSpec {
     pub(crate) listeners: Vec<Peer>,
     pub(crate) promises: Promises,
     /// The type of its role.
-    role: (TypeId, &'static str),
+    pub(crate) role: (TypeId, &'static str),
     pub(crate) kind: Option<Box<dyn Kind>>,
     show: Option<Show>,
     pub(crate) folds: HostFolds,
@@ -124,6 +143,18 @@ impl HostSpec {
     fn first(&self) -> Option<Peer> {
         let datagrams = self.datagrams.first().map(|socket| socket.local);
         datagrams.or_else(|| self.listeners.first().copied())
+    }
+
+    /// One of its events, to be written.
+    #[cfg(feature = "cli")]
+    pub(crate) fn shown<'a>(&'a self, events: &'a dyn Events, index: usize) -> impl fmt::Display + 'a {
+        struct Shown<'a>(&'a HostSpec, &'a dyn Events, usize);
+        impl fmt::Display for Shown<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.show(self.1, self.2 as u32, f)
+            }
+        }
+        Shown(self, events, index)
     }
 
     /// Writes one of its events.
@@ -206,6 +237,14 @@ impl Scenario {
     /// If the host is of another scenario, with more hosts.
     pub fn peer(&self, host: impl Into<HostId>) -> Peer {
         self.0.peers[host.into().index()]
+    }
+
+    /// What carries messages to a host: what its sockets are of, the first first.
+    pub(crate) fn transports(&self, host: HostId) -> Vec<Transport> {
+        let spec = &self.0.hosts[host.index()];
+        let kinds =
+            [(spec.datagrams.is_empty(), Transport::Udp), (spec.listeners.is_empty(), Transport::Tcp)];
+        kinds.into_iter().filter(|(none, _)| !none).map(|(_, kind)| kind).collect()
     }
 
     /// What is to hold in every run, but for folds and histories.

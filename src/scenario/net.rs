@@ -1,11 +1,10 @@
 //! Building a scenario.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,11 +13,11 @@ use super::history::{History, Model};
 use super::{
     Answer, Commands, Demand, Fold, Host, HostFolds, HostSpec, Place, Property, Role, Run, Scenario, Spec,
 };
-use crate::actor::{AnyCommand, Made};
+use crate::actor::AnyCommand;
 use crate::fault::is_host_name;
-use crate::host::{Boot, HostId, MAX_HOSTS};
+use crate::host::{HostId, MAX_HOSTS};
 use crate::lawful::{Decode, Promises};
-use crate::machine::{Machine, Peer};
+use crate::machine::Peer;
 use crate::time::Instant;
 
 /// Builds a [`Scenario`]: hosts, what they are asked, and what is to hold.
@@ -153,58 +152,6 @@ impl Net {
             spec.hosts.len() as u16 - 1
         });
         Place { net: self, id: HostId(index) }
-    }
-
-    /// The handle of a host that somebody else has made.
-    ///
-    /// # Panics
-    /// If there is none of this name, or it plays another role.
-    pub fn find<R: Role>(&self, name: &str) -> Host<R> {
-        self.with(|spec| {
-            let index = spec.hosts.iter().position(|host| host.name == name);
-            let index = index.unwrap_or_else(|| panic!("no host is called {name}"));
-            let (id, host) = (HostId(index as u16), &spec.hosts[index]);
-            let (of, kind) = host.role;
-            assert!(of == TypeId::of::<R>(), "{name} is a {kind}, not a {}", type_name::<R>());
-            Host { id, net: spec.net, peer: first(id, host), role: PhantomData }
-        })
-    }
-
-    /// Has another machine play a role: it takes the same commands and tells the same events.
-    ///
-    /// # Panics
-    /// If the host is of another net.
-    pub fn replace<M, W>(&self, host: Host<M>, make: impl Fn(Boot<'_>) -> W + Send + Sync + 'static)
-    where
-        M: Machine,
-        W: Machine<Command = M::Command, Event = M::Event>,
-    {
-        self.with_host(host, |spec| spec.kind = Some(Box::new(Made(Box::new(make)))));
-    }
-
-    /// Puts a machine around the one that plays a role.
-    ///
-    /// # Panics
-    /// If the host is of another net, or its machine was replaced before.
-    pub fn wrap<M, W>(&self, host: Host<M>, wrap: impl Fn(Boot<'_>, M) -> W + Send + Sync + 'static)
-    where
-        M: Machine,
-        W: Machine<Command = M::Command, Event = M::Event>,
-    {
-        self.with_host(host, |spec| {
-            let kind: Option<Box<dyn Any>> = spec.kind.take().map(|kind| kind as _);
-            let made = kind.and_then(|kind| kind.downcast::<Made<M>>().ok());
-            let made = made.unwrap_or_else(|| panic!("{} has no {} any more", spec.name, type_name::<M>()));
-            spec.kind = Some(Box::new(Made::<W>(Box::new(move |boot| wrap(boot, (made.0)(boot))))));
-        });
-    }
-
-    /// What the machine of a host promises from now on, whatever plays the role.
-    ///
-    /// # Panics
-    /// If the host is of another net.
-    pub fn promises<R: Role>(&self, host: Host<R>, promises: Promises) {
-        self.with_host(host, |spec| spec.promises = promises);
     }
 
     /// How long a packet takes from host to host, where [`Net::link_latency`] says nothing else.
@@ -384,44 +331,6 @@ impl Net {
     /// Begins a property that judges operations by a sequential model of what they do: see [`History`].
     pub fn history<M: Model>(&self, name: impl Into<String>, model: M) -> History<'_, M> {
         History::new(self, name.into(), model)
-    }
-
-    /// Whether something of this name is to hold.
-    pub fn has_property(&self, name: &str) -> bool {
-        self.with(|spec| {
-            spec.properties.iter().any(|other| other.name == name)
-                || spec.folds.iter().any(|other| other.name == name)
-        })
-    }
-
-    /// The same net without one of its properties: one that need not hold where somebody else plays a role.
-    ///
-    /// # Panics
-    /// If no property has this name.
-    #[must_use]
-    pub fn without_property(self, name: &str) -> Self {
-        self.with(|spec| {
-            if let Some(index) = spec.properties.iter().position(|property| property.name == name) {
-                spec.properties.remove(index);
-                return;
-            }
-            let index = spec.folds.iter().position(|fold| fold.name == name);
-            let index = index.unwrap_or_else(|| panic!("no property is called {name:?}"));
-            spec.folds.remove(index);
-            spec.hosts.iter_mut().for_each(|host| host.folds.forget(index));
-        });
-        self
-    }
-
-    /// The same net with nothing to hold: to say something else of hosts that somebody else has made.
-    #[must_use]
-    pub fn without_properties(self) -> Self {
-        self.with(|spec| {
-            spec.properties.clear();
-            spec.folds.clear();
-            spec.hosts.iter_mut().for_each(|host| host.folds = HostFolds::default());
-        });
-        self
     }
 }
 

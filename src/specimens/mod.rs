@@ -9,7 +9,7 @@ mod hello_udp;
 mod tcp_chat;
 mod tcp_deadlock;
 mod tcp_sixteen;
-mod udp_chat;
+pub mod udp_chat;
 mod udp_local;
 mod udp_remote;
 
@@ -75,24 +75,32 @@ impl Specimen {
 
     /// The system with the bug in it.
     pub fn net(&self, options: &Options) -> Net {
-        let options = Options { ids: options.ids || self.ids, ..options.clone() };
-        let net = (self.base)(&options);
-        (self.plant)(&net, &options);
+        let net = self.right(options);
+        (self.plant)(&net, &self.options(options));
         net
+    }
+
+    /// The same system without it.
+    pub fn right(&self, options: &Options) -> Net {
+        (self.base)(&self.options(options))
+    }
+
+    fn options(&self, options: &Options) -> Options {
+        Options { ids: options.ids || self.ids, ..options.clone() }
     }
 }
 
 /// All of them, by system.
 const ALL: &[&[Specimen]] = &[
+    udp_local::ALL,
+    udp_remote::ALL,
+    tcp_sixteen::ALL,
+    tcp_deadlock::ALL,
     greet::ALL,
     hello_tcp::ALL,
     hello_udp::ALL,
     tcp_chat::ALL,
-    tcp_deadlock::ALL,
-    tcp_sixteen::ALL,
     udp_chat::ALL,
-    udp_local::ALL,
-    udp_remote::ALL,
 ];
 
 /// All specimens, by system.

@@ -24,28 +24,10 @@ pub mod udp_chat;
 pub mod udp_local;
 pub mod udp_remote;
 
-use std::fmt::{self, Display};
 use std::time::Duration;
 
+pub use crate::scenario::Transport;
 pub use options::{Kind, Options};
-
-/// What carries a system's messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// Datagrams.
-    Udp,
-    /// A stream.
-    Tcp,
-}
-
-impl Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-        })
-    }
-}
 
 /// What is to be known of a system beside its machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -86,7 +86,7 @@ impl Machine for Server {
         match input {
             Input::Start { local } => out.event(ServerEvent::Listening(local)),
             Input::Datagram { peer, bytes, .. } => {
-                out.event(ServerEvent::Heard { peer, text: bytes.to_vec() })
+                out.event(ServerEvent::Heard { peer, text: bytes.to_vec() });
             }
             Input::Stop => out.done(Status::Success),
             _ => {}
@@ -140,7 +140,9 @@ pub fn net(options: &Options) -> Net {
     let first = server("server");
     let client = net.host("client").udp(0).promises(once).machine(move |_| Client::new(to));
     let servers = [first, server("server-2"), server("server-3")];
-    servers.iter().for_each(|server| net.show(*server, fmt::Display::fmt));
+    for server in servers {
+        net.show(server, fmt::Display::fmt);
+    }
     net.show(client, fmt::Display::fmt);
 
     let (mut heard, from) =

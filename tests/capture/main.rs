@@ -1,7 +1,7 @@
 //! Captures: what is exported holds what the transcript has and satisfies other readers, and what is imported makes
 //! the run again.
-#![cfg(feature = "cli")]
 
+mod addresses;
 #[allow(dead_code, reason = "each test uses a part of it")]
 #[path = "../command/mod.rs"]
 mod command;
@@ -11,14 +11,14 @@ mod mutated;
 mod packets;
 mod tshark;
 
+use lossproof::Scenario;
 use lossproof::capture;
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::{FaultPlan, Profile};
+use lossproof::scenario::Net;
 use lossproof::systems::{
-    About, Options, System, greet::Greet, greeter::Greeter, hello_tcp::HelloTcp, hello_udp::HelloUdp,
-    http::Http, select_echo::SelectEcho, suffix_echo::SuffixEcho, tcp_chat::TcpChat,
-    tcp_deadlock::TcpDeadlock, tcp_sixteen::TcpSixteen, udp_broadcast::UdpBroadcast, udp_chat::UdpChat,
-    udp_local::UdpLocal, udp_remote::UdpRemote,
+    About, Options, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo, tcp_chat,
+    tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
 };
 use lossproof::transcript::{Log, What};
 
@@ -57,40 +57,44 @@ const PLANS: [&str; 9] = [
     "at 1ms crash S; at 1s skew C +3s; calm 2s",
 ];
 
-fn export<S: System>(plan: &str, profile: Profile, seed: u64) -> Exported {
+fn export((about, net): (About, fn(&Options) -> Net), plan: &str, profile: Profile, seed: u64) -> Exported {
     // More than a send buffer holds.
     let options = Options { bytes: 150_000, ..Options::default() };
-    let scenario = S::scenario(&options);
+    let scenario = Scenario::from(net(&options));
     let names = scenario.names();
     let plan = plan.replace('C', names[1]).replace('S', names[0]);
     let parsed: FaultPlan = plan.parse().unwrap();
-    let prepared = Prepared::new(&parsed, &names).unwrap();
-    let mut engine = Engine::default();
-    engine.run(&scenario, &Settings { seed, plan: prepared, profile, laws: None, ..Settings::default() });
-    let file = capture::export(&engine.transcript(&scenario, &names), "lossproof sim");
-    let what = format!("{} with seed {seed} and '{plan}'", S::ABOUT.name);
+    let prepared = Prepared::new(&parsed, &scenario).unwrap();
+    let mut engine = Engine::new(&scenario);
+    let settings = Settings { seed, plan: prepared, profile, laws: None, ..Settings::default() };
+    engine.run(&Settings { properties: false, ..settings });
+    let file = capture::export(&engine.transcript(), "lossproof sim");
+    let what = format!("{} with seed {seed} and '{plan}'", about.name);
     let names = names.iter().map(|&name| name.to_owned()).collect();
-    Exported { about: S::ABOUT, what, names, log: engine.log().clone(), file }
+    Exported { about, what, names, log: engine.log().clone(), file }
 }
+
+/// All systems.
+const SYSTEMS: [(About, fn(&Options) -> Net); 14] = [
+    (udp_local::ABOUT, udp_local::net),
+    (udp_remote::ABOUT, udp_remote::net),
+    (udp_broadcast::ABOUT, udp_broadcast::net),
+    (tcp_sixteen::ABOUT, tcp_sixteen::net),
+    (tcp_deadlock::ABOUT, tcp_deadlock::net),
+    (greeter::ABOUT, greeter::net),
+    (select_echo::ABOUT, select_echo::net),
+    (greet::ABOUT, greet::net),
+    (http::ABOUT, http::net),
+    (hello_tcp::ABOUT, hello_tcp::net),
+    (hello_udp::ABOUT, hello_udp::net),
+    (tcp_chat::ABOUT, tcp_chat::net),
+    (udp_chat::ABOUT, udp_chat::net),
+    (suffix_echo::ABOUT, suffix_echo::net),
+];
 
 /// One of each system.
 fn exported(plan: &str, profile: Profile, seed: u64) -> [Exported; 14] {
-    [
-        export::<UdpLocal>(plan, profile, seed),
-        export::<UdpRemote>(plan, profile, seed),
-        export::<UdpBroadcast>(plan, profile, seed),
-        export::<TcpSixteen>(plan, profile, seed),
-        export::<TcpDeadlock>(plan, profile, seed),
-        export::<Greeter>(plan, profile, seed),
-        export::<SelectEcho>(plan, profile, seed),
-        export::<Greet>(plan, profile, seed),
-        export::<Http>(plan, profile, seed),
-        export::<HelloTcp>(plan, profile, seed),
-        export::<HelloUdp>(plan, profile, seed),
-        export::<TcpChat>(plan, profile, seed),
-        export::<UdpChat>(plan, profile, seed),
-        export::<SuffixEcho>(plan, profile, seed),
-    ]
+    SYSTEMS.map(|system| export(system, plan, profile, seed))
 }
 
 /// A file of cargo's own directory for tests.

@@ -4,6 +4,7 @@ mod bounds;
 mod calm;
 mod hosts;
 mod links;
+mod others;
 mod pairs;
 mod reactor;
 mod replay;

@@ -3,5 +3,4 @@
 
 mod merging;
 mod planted;
-#[cfg(feature = "systems")]
 mod systems;

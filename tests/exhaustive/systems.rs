@@ -1,35 +1,39 @@
 //! That no schedule is missed and none comes twice; and what the systems hold.
 
+use std::time::Duration;
+
 use lossproof::check::{Exhaustive, Explored, Fates};
 use lossproof::engine::{Engine, Keep, Prepared, Settings};
 use lossproof::fault::{DatagramFault, Fault, FaultPlan, Flow, StreamFault};
-use lossproof::systems::{
-    CLIENT, Options, SERVER, System, tcp_sixteen::TcpSixteen, udp_chat, udp_remote::UdpRemote,
-};
-use lossproof::{Binding, Instant, Scenario};
+use lossproof::systems::{Options, tcp_sixteen, udp_chat, udp_remote};
+use lossproof::{HostId, Instant, Net, Scenario};
 
 const NO_END: u64 = u64::MAX;
 
-fn ids() -> Options {
-    Options { ids: true, ..Options::default() }
+fn ids() -> Net {
+    udp_remote::net(&Options { ids: true, ..Options::default() })
+}
+
+fn sixteen() -> Net {
+    tcp_sixteen::net(&Options::default())
 }
 
 fn only_drops() -> Fates {
     Fates { datagram: vec![DatagramFault::Drop], ..Fates::none() }
 }
 
-fn explore<S: System>(options: &Options, fates: Fates, max_faults: usize) -> Explored {
-    let (scenario, properties) = (S::scenario(options), S::properties(options));
-    Exhaustive::new(&scenario, &properties, fates, max_faults).run(NO_END, |_| ())
+fn explore(net: Net, fates: Fates, max_faults: usize) -> Explored {
+    Exhaustive::new(&Scenario::from(net), fates, max_faults).run(NO_END, |_| ())
 }
 
 /// How many schedules of at most `max_faults` faults there are in which each changes something, by trying every plan
 /// with places up to a bound.
-fn naive<S: System>(options: &Options, places: &[Fault], max_faults: usize) -> u64 {
-    let (scenario, mut engine) = (S::scenario(options), Engine::default());
+fn naive(net: Net, places: &[Fault], max_faults: usize) -> u64 {
+    let scenario = Scenario::from(net);
+    let mut engine = Engine::new(&scenario);
     let mut all_fire = |plan: &FaultPlan| {
-        let prepared = Prepared::new(plan, &scenario.names()).unwrap();
-        engine.run(&scenario, &Settings { plan: prepared, keep: Keep::Outcome, ..Settings::default() });
+        let prepared = Prepared::new(plan, &scenario).unwrap();
+        engine.run(&Settings { plan: prepared, keep: Keep::Outcome, ..Settings::default() });
         engine.unfired().next().is_none()
     };
     grow(&mut all_fire, places, &FaultPlan::default(), max_faults)
@@ -69,8 +73,8 @@ fn of_datagrams_none_is_missed_and_none_comes_twice() {
     let at = |flow, n, fault| Fault::Datagram { flow, n, fault };
     let all = places(12, &fates.datagram, at);
     for max_faults in 0..=2 {
-        let explored = explore::<UdpRemote>(&ids(), fates.clone(), max_faults);
-        let count = naive::<UdpRemote>(&ids(), &all, max_faults);
+        let explored = explore(ids(), fates.clone(), max_faults);
+        let count = naive(ids(), &all, max_faults);
         assert_eq!((explored.runs + explored.saved, explored.is_complete), (count, true), "{max_faults}");
         assert_eq!(explored.by_faults.iter().sum::<u64>(), explored.runs);
     }
@@ -82,18 +86,18 @@ fn of_streams_none_is_missed_and_none_comes_twice() {
     let at = |flow, at, fault| Fault::Stream { flow, conn: 0, at, fault };
     let all = places(18, &fates.stream, at);
     for max_faults in 0..=2 {
-        let explored = explore::<TcpSixteen>(&Options::default(), fates.clone(), max_faults);
-        let count = naive::<TcpSixteen>(&Options::default(), &all, max_faults);
+        let explored = explore(sixteen(), fates.clone(), max_faults);
+        let count = naive(sixteen(), &all, max_faults);
         assert_eq!((explored.runs + explored.saved, explored.is_complete), (count, true), "{max_faults}");
     }
 }
 
 #[test]
 fn no_fault_is_one_run_and_a_bound_is_kept() {
-    let explored = explore::<UdpRemote>(&ids(), Fates::default(), 0);
+    let explored = explore(ids(), Fates::default(), 0);
     assert_eq!((explored.runs, explored.by_faults.as_slice(), explored.holds()), (1, [1].as_slice(), true));
-    let (scenario, properties) = (UdpRemote::scenario(&ids()), UdpRemote::properties(&ids()));
-    let mut search = Exhaustive::new(&scenario, &properties, Fates::default(), 3);
+    let scenario = Scenario::from(ids());
+    let mut search = Exhaustive::new(&scenario, Fates::default(), 3);
     let mut reports = Vec::new();
     for (bound, complete) in [(0, false), (18, false), (1_737, false), (1_738, true), (NO_END, true)] {
         let explored = search.run(bound, |progress| reports.push(*progress));
@@ -107,23 +111,30 @@ fn no_fault_is_one_run_and_a_bound_is_kept() {
 /// The smaller version of six faults, of which there are 398,854 schedules.
 #[test]
 fn udp_remote_with_ids_holds_whatever_three_faults_do() {
-    let explored = explore::<UdpRemote>(&ids(), Fates::default(), 3);
+    let explored = explore(ids(), Fates::default(), 3);
     assert!(explored.holds(), "{:?}", explored.failure);
     assert_eq!((explored.runs + explored.saved, explored.tally.ends[1].running), (1_963, 0));
     assert!(explored.saved > 0 && explored.merged > 0 && explored.states > 0);
 }
 
+/// The directions between the two hosts of a net.
+fn directions(net: &Net) -> [(HostId, HostId); 2] {
+    let server = net.find::<tcp_sixteen::Server>("server").id();
+    let client = net.find::<tcp_sixteen::Client>("client").id();
+    [(client, server), (server, client)]
+}
+
 /// Whether both sides of tcp-sixteen read all.
 fn both_read(explored: &Explored) -> bool {
-    explored.tally.ends[CLIENT.index()].successes == explored.tally.runs
+    explored.tally.ends[1].successes == explored.tally.runs
 }
 
 /// Fifteen cuts at most are all ways to cut sixteen bytes, 2^15 of them; here those of three.
 #[test]
 fn sixteen_bytes_may_be_cut_anywhere() {
-    for flow in [(CLIENT, SERVER), (SERVER, CLIENT)] {
+    for flow in directions(&sixteen()) {
         let fates = Fates { stream: vec![StreamFault::Cut], flows: vec![flow], ..Fates::none() };
-        let explored = explore::<TcpSixteen>(&Options::default(), fates, 3);
+        let explored = explore(sixteen(), fates, 3);
         assert!(explored.holds() && both_read(&explored));
         assert_eq!(explored.runs + explored.saved, 1 + 15 + 105 + 455);
     }
@@ -133,9 +144,9 @@ fn sixteen_bytes_may_be_cut_anywhere() {
 #[test]
 #[ignore = "it is for an optimised build"]
 fn sixteen_bytes_may_be_cut_in_all_ways() {
-    for flow in [(CLIENT, SERVER), (SERVER, CLIENT)] {
+    for flow in directions(&sixteen()) {
         let fates = Fates { stream: vec![StreamFault::Cut], flows: vec![flow], ..Fates::none() };
-        let explored = explore::<TcpSixteen>(&Options::default(), fates, 15);
+        let explored = explore(sixteen(), fates, 15);
         assert!(explored.holds() && both_read(&explored));
         assert_eq!(explored.runs + explored.saved, 1 << 15);
         println!(
@@ -149,38 +160,36 @@ fn sixteen_bytes_may_be_cut_in_all_ways() {
 #[test]
 fn the_connection_may_be_reset_at_every_offset() {
     let fates = Fates { stream: vec![StreamFault::Reset], ..Fates::none() };
-    let explored = explore::<TcpSixteen>(&Options::default(), fates, 1);
+    let explored = explore(sixteen(), fates, 1);
     assert!(explored.holds(), "{:?}", explored.failure);
     assert_eq!((explored.by_faults.as_slice(), explored.tally.ends[1].running), ([1, 34].as_slice(), 0));
     // Reset before the end of the server's bytes, the client fails.
     assert_eq!((explored.tally.ends[1].failures, explored.tally.ends[1].successes), (32, 3));
 }
 
-/// Three members that stay for a minute; one of them says something now and then.
-fn minute() -> Scenario<udp_chat::Command, udp_chat::Event> {
-    let mut scenario = Scenario::new("a minute");
-    scenario.max_time = Instant::from_millis(61_000);
-    let server = scenario.host("server", Binding::Datagram { port: 9001, connect: None }, |_| {
-        Box::new(udp_chat::Server::new(udp_chat::EXPIRY, true))
+/// Three members that stay for a minute; each says something now and then.
+fn minute() -> Net {
+    let net = Net::new("a minute");
+    net.max_time(Duration::from_secs(61));
+    let server = net.host("server").udp(9001).machine(|_| udp_chat::Server::new(udp_chat::EXPIRY, true));
+    let clients = ["client-1", "client-2", "client-3"].map(|name| {
+        let place = net.host(name).udp(0).connected(server);
+        place.machine(move |boot| udp_chat::Client::new(boot.peer(server), udp_chat::PING_EVERY))
     });
-    let peer = scenario.peer(server);
-    for name in ["client-1", "client-2", "client-3"] {
-        let binding = Binding::Datagram { port: 49_152, connect: Some(peer) };
-        let client = scenario
-            .host(name, binding, move |_| Box::new(udp_chat::Client::new(peer, udp_chat::PING_EVERY)));
+    for (number, client) in (1..).zip(clients) {
         for second in [12, 33, 58] {
-            let line = udp_chat::Command::Say(format!("{name} at {second}").into_bytes());
-            scenario.command(Instant::from_millis(second * 1_000), client, line);
+            let line = udp_chat::Command::Say(format!("client-{number} at {second}").into_bytes());
+            net.command(Instant::from_millis(second * 1_000), client, line);
         }
     }
-    scenario
+    udp_chat::hold(&net, &Options::default(), server, clients);
+    net
 }
 
 fn pings_lost(max_faults: usize) -> Explored {
     let is_ping = |payload: &[u8]| payload == udp_chat::PING.as_bytes();
     let fates = Fates { payload: Some(is_ping), ..only_drops() };
-    let (scenario, properties) = (minute(), udp_chat::UdpChat::properties(&Options::default()));
-    Exhaustive::new(&scenario, &properties, fates, max_faults).run(NO_END, |_| ())
+    explore(minute(), fates, max_faults)
 }
 
 /// Each of the three pings 13 times in a minute, and no ping is sent because of one that was lost.

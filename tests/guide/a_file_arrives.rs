@@ -7,6 +7,7 @@ fn transfer() -> (Net, Host<Sender>) {
     let receiver = net.host("receiver").udp(6900).machine(|_| Receiver::default());
     let sender = net.host("sender").udp(6901).machine(move |boot| Sender::new(boot.peer(receiver)));
 
+    // `run` is everything that has happened so far.
     net.always("a file that is sent has arrived", move |run| {
         run.events(sender).iter().all(|file| run.events(receiver).contains(file))
     });
@@ -14,7 +15,7 @@ fn transfer() -> (Net, Host<Sender>) {
 }
 
 #[test]
-#[ignore = "it is to fail: the tests of the guide run it and look at what it says"]
+#[ignore = "it fails, which is what the guide shows"]
 fn a_file_arrives() {
     let (net, sender) = transfer();
     net.command(Instant::START, sender, "stop and go".to_owned());

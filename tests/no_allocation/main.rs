@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use lossproof::engine::{Ended, Engine, Keep, Settings};
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario};
+use lossproof::machine::{Conn, Outlet};
+use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario};
 
 const PACKETS: u64 = 100_000;
 
@@ -28,17 +29,13 @@ impl Machine for Ball {
                     out.send(peer, b"a ball that goes to and fro");
                 }
             }
-            Input::Datagram { peer, bytes } if self.left > 0 => {
+            Input::Datagram { bytes, .. } if self.left > 0 => {
                 self.left -= 1;
                 out.event(self.left);
-                out.send(peer, bytes);
+                out.reply(bytes);
             }
             _ => {}
         }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
     }
 }
 
@@ -60,49 +57,47 @@ impl Machine for StreamBall {
                 }
             }
             Input::Connected { conn, .. } if self.serve_to.is_some() => {
-                out.write(conn, b"a ball that goes to and fro");
+                let _ = out.write(conn, b"a ball that goes to and fro");
             }
             Input::Received { conn, bytes } if self.left > 0 => {
                 self.left -= 1;
-                out.write(conn, bytes);
+                let _ = out.write(conn, bytes);
             }
             _ => {}
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
-fn scenario(packets: u64) -> Scenario<(), u64> {
-    let mut scenario = Scenario::new("ping-pong");
-    (scenario.max_inputs, scenario.max_time) = (u64::MAX, Instant::FAR_FUTURE);
-    let binding = |port| Binding::Datagram { port, connect: None };
-    let left = packets / 2;
-    let right = scenario.host("right", binding(1), move |_| Box::new(Ball { serve_to: None, left }));
-    let serve_to = Some(scenario.peer(right));
-    scenario.host("left", binding(2), move |_| Box::new(Ball { serve_to, left }));
-    scenario
+fn endless(name: &str) -> Net {
+    let net = Net::new(name);
+    net.max_inputs(u64::MAX);
+    net.max_time(Duration::MAX);
+    net
 }
 
-fn stream_scenario(packets: u64) -> Scenario<(), u64> {
-    let mut scenario = Scenario::new("ping-pong over a stream");
-    (scenario.max_inputs, scenario.max_time) = (u64::MAX, Instant::FAR_FUTURE);
+fn scenario(packets: u64) -> Scenario {
+    let net = endless("ping-pong");
     let left = packets / 2;
-    let right = scenario
-        .host("right", Binding::Listener { port: 1 }, move |_| Box::new(StreamBall { serve_to: None, left }));
-    let serve_to = Some(scenario.peer(right));
-    scenario.host("left", Binding::Dialer, move |_| Box::new(StreamBall { serve_to, left }));
-    scenario
+    let right = net.host("right").udp(1).machine(move |_| Ball { serve_to: None, left });
+    net.host("left").udp(2).machine(move |boot| Ball { serve_to: Some(boot.peer(right)), left });
+    net.into()
+}
+
+fn stream_scenario(packets: u64) -> Scenario {
+    let net = endless("ping-pong over a stream");
+    let left = packets / 2;
+    let right = net.host("right").listen(1).machine(move |_| StreamBall { serve_to: None, left });
+    net.host("left").machine(move |boot| StreamBall { serve_to: Some(boot.peer(right)), left });
+    net.into()
 }
 
 /// How often a run of the engine allocates, after one to warm up.
-fn allocations(scenario: &Scenario<(), u64>, engine: &mut Engine<(), u64>, packets: u64) -> u64 {
+fn allocations(scenario: &Scenario, packets: u64) -> u64 {
     let settings = Settings { laws: None, keep: Keep::Outcome, ..Settings::default() };
-    engine.run(scenario, &settings);
+    let mut engine = Engine::new(scenario);
+    engine.run(&settings);
     let mut outcome = None;
-    let count = measure(|| outcome = Some(engine.run(scenario, &settings))).count_total;
+    let count = measure(|| outcome = Some(engine.run(&settings))).count_total;
     let outcome = outcome.unwrap();
     assert_eq!((outcome.ended, outcome.packets), (Ended::Quiet, packets + 1));
     count
@@ -110,47 +105,62 @@ fn allocations(scenario: &Scenario<(), u64>, engine: &mut Engine<(), u64>, packe
 
 #[test]
 fn the_engine_allocates_nothing_for_a_packet() {
-    let mut engine = Engine::default();
-    let few = allocations(&scenario(10), &mut engine, 10);
-    let many = allocations(&scenario(PACKETS), &mut engine, PACKETS);
+    let few = allocations(&scenario(10), 10);
+    let many = allocations(&scenario(PACKETS), PACKETS);
     assert_eq!(many, few);
-    // What is left are the two machines.
     assert!(few <= 4, "{few} allocations in a run");
 }
 
 #[test]
 fn the_engine_allocates_nothing_for_a_segment_of_a_stream() {
-    let mut engine = Engine::default();
-    let few = allocations(&stream_scenario(10), &mut engine, 10);
-    let many = allocations(&stream_scenario(PACKETS), &mut engine, PACKETS);
+    let few = allocations(&stream_scenario(10), 10);
+    let many = allocations(&stream_scenario(PACKETS), PACKETS);
     assert_eq!(many, few);
+}
+
+/// Does everything that a machine can do, with the streams that it is given.
+struct Everything {
+    peer: Peer,
+    streams: [Conn; 3],
+    dialed: Option<Conn>,
+}
+
+impl Machine for Everything {
+    type Command = u64;
+    type Event = Duration;
+
+    fn handle(&mut self, input: Input<'_, u64>, _now: Instant, out: &mut Outbox<Duration>) {
+        let (Input::Command(&turn), peer) = (input, self.peer) else { return };
+        out.send(peer, b"a datagram");
+        out.send_fmt(peer, format_args!("formatted {turn} and {:?}", Duration::from_nanos(turn)));
+        let chunk = out.put_fmt(format_args!("to many: {turn:>20}"));
+        for conn in self.streams {
+            out.send_chunk(peer, chunk);
+            let _ = out.write_chunk(conn, chunk);
+            let _ = out.write(conn, b"some more, and more than fits in the end");
+            out.pause(conn);
+            out.resume(conn);
+        }
+        self.dialed = Some(out.connect(peer));
+        out.save(b"state");
+        out.event(Duration::from_nanos(turn));
+    }
 }
 
 #[test]
 fn an_outbox_allocates_nothing_once_it_is_warm() {
     let peer: Peer = "127.0.0.1:1060".parse().unwrap();
-    let mut out = Outbox::<Duration>::default();
+    let mut out = Outlet::<Duration>::new();
     let streams = [0; 3].map(|_| out.accept(64));
+    let mut machine = Everything { peer, streams, dialed: None };
     let mut round = |turn: u64| {
-        out.send(peer, b"a datagram");
-        out.send_fmt(peer, format_args!("formatted {turn} and {:?}", Duration::from_nanos(turn)));
-        let chunk = out.put_fmt(format_args!("to many: {turn:>20}"));
-        for conn in streams {
-            out.send_chunk(peer, chunk);
-            out.write_chunk(conn, chunk);
-            out.write(conn, b"some more, and more than fits in the end");
-            out.pause(conn);
-            out.resume(conn);
-        }
-        let dialed = out.connect(peer);
-        out.save(b"state");
-        out.event(Duration::from_nanos(turn));
+        out.feed(&mut machine, Input::Command(&turn), Instant::START);
         let mut effects = 0;
         out.drain(|_| effects += 1);
         for conn in streams {
             assert!(out.credit(conn, 64));
         }
-        out.release(dialed);
+        out.release(machine.dialed.unwrap());
         effects
     };
     round(u64::MAX);

@@ -1,17 +1,18 @@
 //! The driver on real sockets, counted in its own thread while somebody else asks.
 
+#[cfg(feature = "parts")]
 #[path = "../../benches/support/echo.rs"]
 mod echo;
+#[cfg(feature = "parts")]
+mod frames;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use allocation_counter::measure;
 use lossproof::drive::{Endpoint, Setup, run_until};
-use lossproof::wire::frame;
 use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -34,17 +35,18 @@ struct Counted {
 
 impl Counted {
     fn start<M: Machine>(
-        endpoint: impl FnOnce(Peer) -> Endpoint,
+        endpoint: fn(Peer) -> Endpoint,
+        addr: &str,
         make: impl FnOnce() -> M + Send + 'static,
     ) -> Self {
-        let endpoint = endpoint("127.0.0.1:0".parse().unwrap());
+        let endpoint = endpoint(addr.parse().unwrap());
         let (tell, told): (_, Receiver<Peer>) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             let info = measure(|| {
                 let stop = async { stopped.await.unwrap() };
-                let opened = |peer| tell.send(peer).unwrap();
+                let opened = |locals: &[Peer]| tell.send(locals[0]).unwrap();
                 let driven = run_until(make(), Setup::new(endpoint), opened, drop, stop);
                 assert_eq!(runtime.block_on(driven).unwrap(), Status::Success);
             });
@@ -59,36 +61,6 @@ impl Counted {
     }
 }
 
-/// How often the driver allocates where so many frames are echoed, with so many outstanding.
-fn of_echoes(messages: usize, window: usize) -> u64 {
-    let counted = Counted::start(|bind| Endpoint::Listener { bind }, echo::Echo::default);
-    let mut stream = TcpStream::connect(counted.addr).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut frames = Vec::new();
-    for _ in 0..window {
-        frame::encode(&[7; 64], 64, &mut frames).unwrap();
-    }
-    let mut echoes = vec![0; frames.len()];
-    for _ in 0..messages / window {
-        stream.write_all(&frames).unwrap();
-        stream.read_exact(&mut echoes).unwrap();
-        assert_eq!(echoes, frames);
-    }
-    drop(stream);
-    counted.end()
-}
-
-#[test]
-fn the_driver_allocates_nothing_for_a_frame_on_a_stream() {
-    for window in [1, 100] {
-        // What a thread makes once, it has made after this.
-        of_echoes(FEW, window);
-        let (few, many) = (of_echoes(FEW, window), of_echoes(MANY, window));
-        assert!(many <= few + CHANCE, "{window} outstanding: {few} allocations, then {many}");
-    }
-}
-
 /// Answers every datagram with a text of its own.
 struct Length;
 
@@ -98,23 +70,18 @@ impl Machine for Length {
 
     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<()>) {
         match input {
-            Input::Datagram { peer, bytes } => out.send_fmt(peer, format_args!("{} bytes", bytes.len())),
+            Input::Datagram { bytes, .. } => out.reply_fmt(format_args!("{} bytes", bytes.len())),
             Input::Stop => out.done(Status::Success),
             _ => {}
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
-/// The same for datagrams.
-fn of_datagrams(messages: usize, window: usize) -> u64 {
-    let endpoint = |bind| Endpoint::Datagram { bind, connect: None, broadcast: false };
-    let counted = Counted::start(endpoint, || Length);
+/// How often the driver allocates where so many datagrams are answered, with so many outstanding.
+fn of_datagrams(bind: &str, messages: usize, window: usize) -> u64 {
+    let counted = Counted::start(Endpoint::datagram, bind, || Length);
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(counted.addr).unwrap();
+    socket.connect((Ipv4Addr::LOCALHOST, counted.addr.port())).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut answer = [0; 64];
     for _ in 0..messages / window {
@@ -129,11 +96,15 @@ fn of_datagrams(messages: usize, window: usize) -> u64 {
     counted.end()
 }
 
+/// A wildcard's socket is told with each call where it sends from.
 #[test]
 fn the_driver_allocates_nothing_for_a_datagram() {
-    for window in [1, 20] {
-        of_datagrams(FEW, window);
-        let (few, many) = (of_datagrams(FEW, window), of_datagrams(MANY, window));
-        assert!(many <= few + CHANCE, "{window} outstanding: {few} allocations, then {many}");
+    for bind in ["127.0.0.1:0", "0.0.0.0:0"] {
+        for window in [1, 20] {
+            of_datagrams(bind, FEW, window);
+            let few = of_datagrams(bind, FEW, window);
+            let many = of_datagrams(bind, MANY, window);
+            assert!(many <= few + CHANCE, "{bind}, {window} outstanding: {few} allocations, then {many}");
+        }
     }
 }

@@ -3,27 +3,31 @@
 //! Ladders are in `snapshots/`. After a change that is meant, `INSTA_UPDATE=always cargo test --test pictures` writes
 //! them anew.
 
-#[cfg(feature = "cli")]
 mod commands;
 mod ladders;
 mod shapes;
 
+use lossproof::Scenario;
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::{FaultPlan, Profile};
-use lossproof::systems::{Options, System};
+use lossproof::scenario::Net;
+use lossproof::systems::Options;
 use lossproof::transcript::Transcript;
 
+/// What builds a system.
+type System = fn(&Options) -> Net;
+
 /// Gives the transcript of one run of a system to a function.
-fn transcript<S: System, T>(
+fn transcript<T>(
+    system: System,
     options: &Options,
     plan: &FaultPlan,
     profile: Profile,
-    look: impl FnOnce(&Transcript<'_, S::Event>) -> T,
+    look: impl FnOnce(&Transcript<'_>) -> T,
 ) -> T {
-    let scenario = S::scenario(options);
-    let names = scenario.names();
-    let plan = Prepared::new(plan, &names).unwrap();
-    let mut engine = Engine::default();
-    engine.run(&scenario, &Settings { seed: 7, plan, profile, ..Settings::default() });
-    look(&engine.transcript(&scenario, &names))
+    let scenario = Scenario::from(system(options));
+    let plan = Prepared::new(plan, &scenario).unwrap();
+    let mut engine = Engine::new(&scenario);
+    engine.run(&Settings { seed: 7, plan, profile, properties: false, ..Settings::default() });
+    look(&engine.transcript())
 }

@@ -2,22 +2,18 @@
 
 use lossproof::engine::{Engine, Settings};
 use lossproof::fault::{Chance, FaultPlan, Profile, strategy};
-use lossproof::systems::greet::Greet;
-use lossproof::systems::select_echo::SelectEcho;
-use lossproof::systems::tcp_chat::TcpChat;
-use lossproof::systems::tcp_sixteen::TcpSixteen;
-use lossproof::systems::udp_broadcast::UdpBroadcast;
-use lossproof::systems::udp_chat::UdpChat;
-use lossproof::systems::udp_remote::UdpRemote;
-use lossproof::systems::{Options, System};
+use lossproof::scenario::Net;
+use lossproof::systems::{
+    Options, greet, select_echo, tcp_chat, tcp_sixteen, udp_broadcast, udp_chat, udp_remote,
+};
 use lossproof::transcript::Look;
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Scenario, Status};
+use lossproof::{Input, Instant, Machine, Outbox, Scenario, Status};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::transcript;
+use super::{System, transcript};
 
 /// What a page was given.
 fn data(page: &str) -> Value {
@@ -33,10 +29,10 @@ fn stormy() -> Profile {
 }
 
 /// Holds what is to hold for the pictures of one run.
-fn judge<S: System>(plan: &FaultPlan, is_stormy: bool, look: Look) -> Result<(), TestCaseError> {
+fn judge(system: System, plan: &FaultPlan, is_stormy: bool, look: Look) -> Result<(), TestCaseError> {
     let profile = if is_stormy { stormy() } else { Profile::default() };
     let options = Options { ids: true, ..Options::default() };
-    transcript::<S, _>(&options, plan, profile, |run| {
+    transcript(system, &options, plan, profile, |run| {
         if let Ok(ladder) = run.ladder(look) {
             for line in ladder.lines() {
                 prop_assert!(line.width() <= look.width, "{line:?} takes more than {}", look.width);
@@ -103,8 +99,8 @@ fn host(value: &Value) -> String {
     value.as_str().expect("a name").to_owned()
 }
 
-fn any_plan<S: System>() -> BoxedStrategy<FaultPlan> {
-    let scenario = S::scenario(&Options::default());
+fn any_plan(system: System) -> BoxedStrategy<FaultPlan> {
+    let scenario = Scenario::from(system(&Options::default()));
     let names: Vec<String> = scenario.names().into_iter().map(str::to_owned).collect();
     strategy::plan(&names, 12)
 }
@@ -114,33 +110,33 @@ proptest! {
 
     #[test]
     fn pictures_of_any_run_keep_to_their_frame(
-        remote in any_plan::<UdpRemote>(),
-        chat in any_plan::<UdpChat>(),
-        broadcast in any_plan::<UdpBroadcast>(),
-        sixteen in any_plan::<TcpSixteen>(),
-        members in any_plan::<TcpChat>(),
-        echo in any_plan::<SelectEcho>(),
+        remote in any_plan(udp_remote::net),
+        chat in any_plan(udp_chat::net),
+        broadcast in any_plan(udp_broadcast::net),
+        sixteen in any_plan(tcp_sixteen::net),
+        members in any_plan(tcp_chat::net),
+        echo in any_plan(select_echo::net),
         (is_stormy, width, ascii) in (any::<bool>(), 20..=200_usize, any::<bool>()),
     ) {
         let look = Look { width, ascii };
-        judge::<UdpRemote>(&remote, is_stormy, look)?;
-        judge::<UdpChat>(&chat, is_stormy, look)?;
-        judge::<UdpBroadcast>(&broadcast, is_stormy, look)?;
-        judge::<TcpSixteen>(&sixteen, is_stormy, look)?;
-        judge::<TcpChat>(&members, is_stormy, look)?;
-        judge::<SelectEcho>(&echo, is_stormy, look)?;
+        judge(udp_remote::net, &remote, is_stormy, look)?;
+        judge(udp_chat::net, &chat, is_stormy, look)?;
+        judge(udp_broadcast::net, &broadcast, is_stormy, look)?;
+        judge(tcp_sixteen::net, &sixteen, is_stormy, look)?;
+        judge(tcp_chat::net, &members, is_stormy, look)?;
+        judge(select_echo::net, &echo, is_stormy, look)?;
     }
 }
 
 /// Without latency what arrives can stand before what it was: the pictures take it.
 #[test]
 fn arrivals_at_the_moment_of_their_departure_are_drawn() {
-    let mut scenario = UdpRemote::scenario(&Options::default());
-    scenario.latency = std::time::Duration::ZERO;
-    let names = scenario.names();
-    let mut engine = Engine::default();
-    engine.run(&scenario, &Settings::default());
-    let run = engine.transcript(&scenario, &names);
+    let net = udp_remote::net(&Options::default());
+    net.latency(std::time::Duration::ZERO);
+    let scenario = Scenario::from(net);
+    let mut engine = Engine::new(&scenario);
+    engine.run(&Settings::default());
+    let run = engine.transcript();
     let ladder = run.ladder(Look::default()).unwrap();
     assert!(ladder.contains("◄╌ #0 \"This is another message\""), "{ladder}");
     // Nobody's track is left over.
@@ -161,20 +157,16 @@ fn one_host_and_none_have_pictures_too() {
             out.event("what is told alone has the whole width, and is broken where that ends");
             out.done(Status::Success);
         }
-
-        fn deadline(&self) -> Option<Instant> {
-            None
-        }
     }
-    let mut scenario = Scenario::new("alone");
     for hosts in [0, 1] {
+        let net = Net::new("alone");
         if hosts == 1 {
-            scenario.host("alone", Binding::Dialer, |_| Box::new(Told));
+            net.host("alone").machine(|_| Told);
         }
-        let names = scenario.names();
-        let mut engine = Engine::default();
-        engine.run(&scenario, &Settings::default());
-        let run = engine.transcript(&scenario, &names);
+        let scenario = Scenario::from(net);
+        let mut engine = Engine::new(&scenario);
+        engine.run(&Settings::default());
+        let run = engine.transcript();
         let ladder = run.ladder(Look { width: 40, ascii: true }).unwrap();
         assert_eq!(ladder.lines().count(), 1 + 4 * hosts, "{ladder}");
         assert!(ladder.lines().all(|line| line.len() <= 40), "{ladder}");
@@ -191,7 +183,7 @@ const HOSTILE: &str =
 fn nothing_that_a_run_says_breaks_out_of_its_picture() {
     let options = Options { text: Some(HOSTILE.to_owned()), ..Options::default() };
     let plan = FaultPlan::default();
-    let (page, svg, mermaid, ladder) = transcript::<Greet, _>(&options, &plan, Profile::default(), |run| {
+    let (page, svg, mermaid, ladder) = transcript(greet::net, &options, &plan, Profile::default(), |run| {
         let ladder = run.ladder(Look { width: 200, ascii: false });
         (run.page(HOSTILE, HOSTILE), run.svg(HOSTILE), run.mermaid(), ladder)
     });

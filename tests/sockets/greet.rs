@@ -6,27 +6,23 @@ use std::thread;
 use std::time::Duration;
 
 use lossproof::Status;
-use lossproof::drive::Endpoint;
-use lossproof::systems::greet::{Event, Greet, MAX_TEXT_LEN, TEXT};
-use lossproof::systems::{Options, System};
+use lossproof::systems::greet::{Client, ClientEvent, LINE_END, MAX_TEXT_LEN, Server, ServerEvent, TEXT};
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, printed, read_all, reset,
-    within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, printed, read_all, reset, within_bounds,
 };
 
-fn server(bind: SocketAddr, text: Option<&str>) -> Driven<Event> {
-    let options = Options { text: text.map(str::to_owned), ..Options::default() };
-    Driven::start(listener(bind), None, move || Greet::server(&options, BOOT))
+fn server(bind: SocketAddr, text: Option<&str>) -> Driven<ServerEvent> {
+    let text = format!("{}{LINE_END}", text.unwrap_or(TEXT));
+    Driven::start(listener(bind), None, move || Server::new(text))
 }
 
-fn client(server: SocketAddr, timeout: Duration) -> Driven<Event> {
-    let options = Options { timeout, ..Options::default() };
-    Driven::start(Endpoint::Dialer, None, move || Greet::client(&options, server.into(), BOOT))
+fn client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
+    Driven::start([], None, move || Client::new(server.into(), timeout))
 }
 
 /// A client of ours and the plain end of its connection.
-fn client_at(listener: &TcpListener) -> (Driven<Event>, TcpStream) {
+fn client_at(listener: &TcpListener) -> (Driven<ClientEvent>, TcpStream) {
     let client = client(listener.local_addr().unwrap(), PATIENCE);
     (client, accept(listener))
 }
@@ -44,7 +40,7 @@ fn everybody_is_greeted_and_told_of() {
                 assert_eq!((said.as_slice(), said.len()), ("欢迎访问菜鸟教程!\r\n".as_bytes(), 27));
                 expected.push(format!("连接地址: {}\n", stream.local_addr().unwrap()));
             }
-            assert_eq!(printed::<Greet>(&server.stop()), expected.concat());
+            assert_eq!(printed(&server.stop()), expected.concat());
         }
     });
 }
@@ -98,7 +94,7 @@ fn the_client_prints_the_text_however_it_comes() {
             drop(stream);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(printed::<Greet>(&told), "欢迎访问菜鸟教程!\nand \u{fffd} more\n");
+            assert_eq!(printed(&told), "欢迎访问菜鸟教程!\nand \u{fffd} more\n");
         }
     });
 }
@@ -109,10 +105,10 @@ fn what_is_no_whole_text_is_a_failure() {
     within_bounds(|| {
         let listener = TcpListener::bind(V4).unwrap();
         let addr = listener.local_addr().unwrap();
-        let failure = |client: Driven<Event>| {
+        let failure = |client: Driven<ClientEvent>| {
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Failure);
-            printed::<Greet>(&told)
+            printed(&told)
         };
         let (client_to_reset, mut stream) = client_at(&listener);
         stream.write_all(b"half").unwrap();
@@ -150,7 +146,7 @@ fn the_full_length_is_taken() {
         stream.write_all(&vec![b'x'; MAX_TEXT_LEN]).unwrap();
         drop(stream);
         let (status, told) = client.join();
-        assert_eq!((status.unwrap(), printed::<Greet>(&told).len()), (Status::Success, MAX_TEXT_LEN + 1));
+        assert_eq!((status.unwrap(), printed(&told).len()), (Status::Success, MAX_TEXT_LEN + 1));
     });
 }
 
@@ -159,7 +155,7 @@ fn ours_talk_to_ours() {
     within_bounds(|| {
         let server = server(V6, None);
         let (status, told) = client(server.addr, PATIENCE).join();
-        assert_eq!((status.unwrap(), printed::<Greet>(&told)), (Status::Success, format!("{TEXT}\n")));
+        assert_eq!((status.unwrap(), printed(&told)), (Status::Success, format!("{TEXT}\n")));
         server.stop();
     });
 }

@@ -8,17 +8,22 @@ use std::time::Duration;
 
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
-use lossproof::systems::greeter::{Event, Greeter, HELLO, TEXT};
-use lossproof::systems::{Kind, Options, System};
+use lossproof::systems::greeter::{
+    ClientEvent, DatagramClient, DatagramServer, HELLO, ServerEvent, StreamClient, StreamServer, TEXT,
+};
+use lossproof::systems::{Kind, Options};
 use lossproof::{Peer, Status};
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, assert_silence, clock, datagram, file, is_timeout,
-    listener, plain_tcp, plain_udp, printed, read_all, receive, reset, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_silence, clock, datagram, file, is_timeout, listener,
+    plain_tcp, plain_udp, printed, read_all, receive, reset, unix_path, within_bounds,
 };
 
-fn started(endpoint: Endpoint, options: Options) -> Driven<Event> {
-    Driven::start(endpoint, None, move || Greeter::server(&options, BOOT))
+fn started(endpoint: Endpoint, options: Options) -> Driven<ServerEvent> {
+    if options.datagram {
+        return Driven::start(endpoint, None, || DatagramServer);
+    }
+    Driven::start(endpoint, None, move || StreamServer::new(options.kind, options.hold))
 }
 
 fn holding(kind: Kind, hold: Duration) -> Options {
@@ -29,23 +34,26 @@ fn datagrams() -> Options {
     Options { datagram: true, ..Options::default() }
 }
 
-fn calling(endpoint: Endpoint, server: Peer, options: Options) -> Driven<Event> {
-    Driven::start(endpoint, None, move || Greeter::client(&options, server, BOOT))
+fn calling(sockets: impl Into<Vec<Endpoint>>, server: Peer, options: Options) -> Driven<ClientEvent> {
+    if options.datagram {
+        return Driven::start(sockets, None, move || DatagramClient::new(server, options.timeout));
+    }
+    Driven::start(sockets, None, move || StreamClient::new(server, options.timeout))
 }
 
-fn stream_client(server: SocketAddr, timeout: Duration) -> Driven<Event> {
-    calling(Endpoint::Dialer, server.into(), Options { timeout, ..Options::default() })
+fn stream_client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
+    calling([], server.into(), Options { timeout, ..Options::default() })
 }
 
-fn datagram_client(server: SocketAddr, timeout: Duration) -> Driven<Event> {
+fn datagram_client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
     let bind = SocketAddr::new(server.ip(), 0);
     calling(datagram(bind, None), server.into(), Options { timeout, ..datagrams() })
 }
 
 /// How a client ended, and what it printed.
-fn ended(client: Driven<Event>) -> (Status, String) {
+fn ended(client: Driven<ClientEvent>) -> (Status, String) {
     let (status, told) = client.join();
-    (status.unwrap(), printed::<Greeter>(&told))
+    (status.unwrap(), printed(&told))
 }
 
 fn thanked() -> (Status, String) {
@@ -68,7 +76,7 @@ fn everybody_is_thanked_and_told_of() {
                 assert_eq!(read_all(&mut stream).unwrap(), b"Thank you for connecting");
                 expected.push(format!("Got connection from {}\n", stream.local_addr().unwrap()));
             }
-            assert_eq!(printed::<Greeter>(&server.stop()), expected.concat());
+            assert_eq!(printed(&server.stop()), expected.concat());
         }
     });
 }
@@ -100,7 +108,7 @@ fn one_at_a_time() {
     within_bounds(|| {
         let hold = Duration::from_millis(200);
         let mut server = started(listener(V4), holding(Kind::Sync, hold));
-        let is_handled = |event: &Event| matches!(event, Event::Connected(_));
+        let is_handled = |event: &ServerEvent| matches!(event, ServerEvent::Connected(_));
         let begin = clock();
         let mut first = plain_tcp(server.addr);
         server.wait_count("the first", 1, is_handled);
@@ -116,7 +124,8 @@ fn one_at_a_time() {
         assert!(begin.elapsed() >= hold * 3, "{:?}", begin.elapsed());
         drop(third);
         let told = server.stop();
-        let turns = told.iter().filter(|event| matches!(event, Event::Connected(_) | Event::LetGo(_)));
+        let turns =
+            told.iter().filter(|event| matches!(event, ServerEvent::Connected(_) | ServerEvent::LetGo(_)));
         let turns: Vec<bool> = turns.map(is_handled).collect();
         assert_eq!(turns, [true, false, true, false, true, false]);
     });
@@ -136,8 +145,8 @@ fn all_together() {
         // All are held.
         streams[0].set_read_timeout(Some(A_WHILE)).unwrap();
         assert!(is_timeout(&streams[0].read(&mut [0]).unwrap_err()));
-        server.wait_count("all", 10, |event| matches!(event, Event::Connected(_)));
-        assert!(server.stop().iter().all(|event| !matches!(event, Event::LetGo(_))));
+        server.wait_count("all", 10, |event| matches!(event, ServerEvent::Connected(_)));
+        assert!(server.stop().iter().all(|event| !matches!(event, ServerEvent::LetGo(_))));
     });
 }
 
@@ -209,7 +218,7 @@ fn every_datagram_is_thanked_for() {
                 assert_eq!(receive(&client), (TEXT.to_vec(), server.addr));
             }
             let from = client.local_addr().unwrap();
-            assert_eq!(printed::<Greeter>(&server.stop()), format!("Got connection from {from}\n").repeat(4));
+            assert_eq!(printed(&server.stop()), format!("Got connection from {from}\n").repeat(4));
         }
     });
 }
@@ -258,20 +267,17 @@ fn unix_streams_are_thanked_and_thank() {
         stream.read_to_end(&mut said).unwrap();
         assert_eq!(said, TEXT);
         let told = server.stop();
-        assert_eq!(
-            printed::<Greeter>(&told),
-            format!("Got connection from {}\n", Peer::Unix(UnixPath::UNNAMED))
-        );
+        assert_eq!(printed(&told), format!("Got connection from {}\n", Peer::Unix(UnixPath::UNNAMED)));
 
         let path = unix_path();
         let listener = UnixListener::bind(file(&path)).unwrap();
-        let client = calling(Endpoint::Dialer, Peer::Unix(path), Options::default());
+        let client = calling([], Peer::Unix(path), Options::default());
         listener.accept().unwrap().0.write_all(TEXT).unwrap();
         assert_eq!(ended(client), thanked());
         drop(listener);
         std::fs::remove_file(file(&path)).unwrap();
 
-        let (status, text) = ended(calling(Endpoint::Dialer, Peer::Unix(path), Options::default()));
+        let (status, text) = ended(calling([], Peer::Unix(path), Options::default()));
         let start = format!("cannot connect to {}: ", Peer::Unix(path));
         assert!(status == Status::Failure && text.starts_with(&start) && text.lines().count() == 1, "{text}");
     });
@@ -293,7 +299,7 @@ fn unix_datagrams_are_thanked_for_and_thank() {
             assert_eq!(&buf[..24], TEXT);
         }
         let line = format!("Got connection from {}\n", Peer::Unix(at_client));
-        assert_eq!(printed::<Greeter>(&server.stop()), line.repeat(2));
+        assert_eq!(printed(&server.stop()), line.repeat(2));
 
         // The plain one answers, and another one speaks first.
         let (own, other_path) = (unix_path(), unix_path());

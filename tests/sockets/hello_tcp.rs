@@ -6,26 +6,23 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    BOOT, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, clock, listener, plain_tcp, plain_unix,
-    printed, read_all, reset, unix_path, within_bounds,
+    Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, clock, listener, plain_tcp, plain_unix, printed,
+    read_all, reset, unix_path, within_bounds,
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
-use lossproof::systems::hello_tcp::{Event, HelloTcp};
-use lossproof::systems::{Options, System};
+use lossproof::systems::hello_tcp::{Client, ClientEvent, Server, ServerEvent};
 use lossproof::{Peer, Status};
 
 /// A second is this long here.
 const PAUSE: Duration = Duration::from_millis(200);
 
-fn server(bind: SocketAddr) -> Driven<Event> {
-    let options = Options { time_scale: PAUSE.as_secs_f64(), ..Options::default() };
-    Driven::start(listener(bind), None, move || HelloTcp::server(&options, BOOT))
+fn server(bind: SocketAddr) -> Driven<ServerEvent> {
+    Driven::start(listener(bind), None, || Server::new(PAUSE))
 }
 
-fn client(server: SocketAddr, timeout: Duration) -> Driven<Event> {
-    let options = Options { timeout, ..Options::default() };
-    Driven::start(Endpoint::Dialer, None, move || HelloTcp::client(&options, server.into(), BOOT))
+fn client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
+    Driven::start([], None, move || Client::new(server.into(), timeout))
 }
 
 /// What a terminal shows.
@@ -67,9 +64,9 @@ fn each_read_is_greeted_after_its_pause_and_exit_ends_it() {
             assert_eq!(read_all(&mut stream).unwrap(), b"");
             assert!(begin.elapsed() >= PAUSE, "{:?}", begin.elapsed());
             let from = stream.local_addr().unwrap();
-            server.wait_count("the end", 1, |event| matches!(event, Event::Gone(_)));
+            server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Gone(_)));
             assert_eq!(
-                printed::<HelloTcp>(&server.stop()),
+                printed(&server.stop()),
                 format!(
                     "Waiting for connection...\nAccept new connection from {from}...\nConnection from {from} closed.\n"
                 )
@@ -85,7 +82,7 @@ fn what_comes_meanwhile_is_the_next_name() {
         let mut server = server(V4);
         let mut stream = welcomed(server.addr);
         stream.write_all(b"Michael").unwrap();
-        server.wait_count("the first", 1, |event| matches!(event, Event::Heard { .. }));
+        server.wait_count("the first", 1, |event| matches!(event, ServerEvent::Heard { .. }));
         for byte in b"Tracy" {
             stream.write_all(&[*byte]).unwrap();
         }
@@ -131,15 +128,15 @@ fn ends_and_resets_are_told_once_and_the_server_goes_on() {
         let idle = welcomed(server.addr);
         let mut thinking = welcomed(server.addr);
         thinking.write_all(b"Sarah").unwrap();
-        server.wait_count("the name", 1, |event| matches!(event, Event::Heard { .. }));
+        server.wait_count("the name", 1, |event| matches!(event, ServerEvent::Heard { .. }));
         let gone: Vec<String> = [&ended, &idle, &thinking]
             .map(|stream| format!("Connection from {} closed.", stream.local_addr().unwrap()))
             .to_vec();
         reset(idle);
         reset(thinking);
-        server.wait_count("all three", 3, |event| matches!(event, Event::Gone(_)));
+        server.wait_count("all three", 3, |event| matches!(event, ServerEvent::Gone(_)));
         assert_greeted(&mut welcomed(server.addr), b"still here");
-        let text = printed::<HelloTcp>(&server.stop());
+        let text = printed(&server.stop());
         for line in gone {
             assert_eq!(text.matches(&line).count(), 1, "{line}");
         }
@@ -172,10 +169,7 @@ fn the_client_says_its_names_one_after_another() {
             drop(stream);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(
-                printed::<HelloTcp>(&told),
-                "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n"
-            );
+            assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
         }
     });
 }
@@ -192,7 +186,7 @@ fn the_client_waits_for_the_whole_greeting() {
         stream.write_all(b"Hello, Michael").unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(printed::<HelloTcp>(&told), "Welcome!\nno answer within 0.3 seconds\n");
+        assert_eq!(printed(&told), "Welcome!\nno answer within 0.3 seconds\n");
         assert!(read_all(&mut stream).is_err(), "it was given up");
     });
 }
@@ -228,7 +222,7 @@ fn what_is_wrong_is_told() {
 #[test]
 fn nobody_listening_is_one_line() {
     within_bounds(|| {
-        assert_told_of_nobody::<HelloTcp>(|nobody| client(nobody, PATIENCE).join());
+        assert_told_of_nobody(|nobody| client(nobody, PATIENCE).join());
     });
 }
 
@@ -239,8 +233,8 @@ fn ours_talk_to_each_other() {
         let mut server = server(V4);
         let (status, told) = client(server.addr, PATIENCE).join();
         assert_eq!(status.unwrap(), Status::Success);
-        assert_eq!(printed::<HelloTcp>(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
-        server.wait_count("the end", 1, |event| matches!(event, Event::Gone(_)));
+        assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
+        server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Gone(_)));
         server.stop();
     });
 }
@@ -250,9 +244,8 @@ fn ours_talk_to_each_other() {
 fn it_says_hello_over_unix_sockets() {
     within_bounds(|| {
         let path = unix_path();
-        let options = Options { time_scale: 0.05, ..Options::default() };
-        let endpoint = Endpoint::Listener { bind: Peer::Unix(path) };
-        let mut server = Driven::start(endpoint, None, move || HelloTcp::server(&options, BOOT));
+        let endpoint = Endpoint::listener(Peer::Unix(path));
+        let mut server = Driven::start(endpoint, None, || Server::new(Duration::from_millis(50)));
         let mut stream = plain_unix(&path);
         stream.write_all(b"Tracy").unwrap();
         let mut said = [0; 21];
@@ -260,14 +253,12 @@ fn it_says_hello_over_unix_sockets() {
         assert_eq!(&said, b"Welcome!Hello, Tracy!");
         stream.write_all(b"exit").unwrap();
         assert_eq!(stream.read(&mut said).unwrap(), 0);
-        let client = Driven::start(Endpoint::Dialer, None, move || {
-            HelloTcp::client(&Options::default(), Peer::Unix(path), BOOT)
-        });
+        let client = Driven::start([], None, move || Client::new(Peer::Unix(path), PATIENCE));
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
-        assert_eq!(printed::<HelloTcp>(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
-        server.wait_count("both ends", 2, |event| matches!(event, Event::Gone(_)));
+        assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
+        server.wait_count("both ends", 2, |event| matches!(event, ServerEvent::Gone(_)));
         let closed = format!("Connection from {} closed.\n", Peer::Unix(UnixPath::UNNAMED));
-        assert_eq!(printed::<HelloTcp>(&server.stop()).matches(&closed).count(), 2);
+        assert_eq!(printed(&server.stop()).matches(&closed).count(), 2);
     });
 }

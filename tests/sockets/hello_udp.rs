@@ -5,22 +5,20 @@ use std::thread;
 use std::time::Duration;
 
 use lossproof::Status;
-use lossproof::systems::hello_udp::{Event, HelloUdp};
-use lossproof::systems::{Options, System};
+use lossproof::systems::hello_udp::{Client, ClientEvent, Server, ServerEvent};
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive,
+    A_WHILE, Driven, PATIENCE, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive,
     within_bounds,
 };
 
-fn server(bind: SocketAddr) -> Driven<Event> {
-    Driven::start(datagram(bind, None), None, || HelloUdp::server(&Options::default(), BOOT))
+fn server(bind: SocketAddr) -> Driven<ServerEvent> {
+    Driven::start(datagram(bind, None), None, || Server)
 }
 
-fn client(server: SocketAddr, timeout: Duration) -> Driven<Event> {
+fn client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
     let bind = SocketAddr::new(server.ip(), 0);
-    let options = Options { timeout, ..Options::default() };
-    Driven::start(datagram(bind, None), None, move || HelloUdp::client(&options, server.into(), BOOT))
+    Driven::start(datagram(bind, None), None, move || Client::new(server.into(), timeout))
 }
 
 const ALL_GREETINGS: &str = "Hello, Michael!\nHello, Tracy!\nHello, Sarah!\n";
@@ -50,7 +48,7 @@ fn a_name_is_greeted_whatever_its_bytes() {
             }
             let (port, from) = (server.addr.port(), client.local_addr().unwrap());
             let received = format!("Received from {from}.\n").repeat(4);
-            assert_eq!(printed::<HelloUdp>(&server.stop()), format!("Bind UDP on {port}...\n{received}"));
+            assert_eq!(printed(&server.stop()), format!("Bind UDP on {port}...\n{received}"));
         }
     });
 }
@@ -97,7 +95,7 @@ fn the_client_sends_its_names_one_after_another() {
             }
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(printed::<HelloUdp>(&told), ALL_GREETINGS);
+            assert_eq!(printed(&told), ALL_GREETINGS);
             assert_silence(&server);
         }
     });
@@ -125,7 +123,7 @@ fn duplicates_and_strangers_are_not_taken_for_the_answer() {
         server.send_to(b"Hello, Sarah!", from).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
-        assert_eq!(printed::<HelloUdp>(&told), ALL_GREETINGS);
+        assert_eq!(printed(&told), ALL_GREETINGS);
     });
 }
 
@@ -135,7 +133,7 @@ fn a_lost_request_is_sent_again_and_a_late_server_is_found() {
     within_bounds(|| {
         let addr = plain_udp(V4).local_addr().unwrap();
         let mut client = client(addr, Duration::from_secs(5));
-        client.wait_count("the first try", 1, |event| matches!(event, Event::Asked { .. }));
+        client.wait_count("the first try", 1, |event| matches!(event, ClientEvent::Asked { .. }));
         thread::sleep(A_WHILE);
         let server = plain_udp(addr);
         for name in ["Michael", "Tracy", "Sarah"] {
@@ -145,8 +143,8 @@ fn a_lost_request_is_sent_again_and_a_late_server_is_found() {
         }
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
-        assert_eq!(printed::<HelloUdp>(&told), ALL_GREETINGS);
-        let tries = told.iter().filter(|event| matches!(event, Event::Asked { name: 0, .. })).count();
+        assert_eq!(printed(&told), ALL_GREETINGS);
+        let tries = told.iter().filter(|event| matches!(event, ClientEvent::Asked { name: 0, .. })).count();
         assert!(tries >= 2, "{told:?}");
     });
 }
@@ -160,7 +158,7 @@ fn without_a_server_it_gives_up_in_time() {
             let begin = clock();
             let (status, told) = client(nobody, Duration::from_millis(200)).join();
             assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(printed::<HelloUdp>(&told), "no answer within 0.2 seconds\n");
+            assert_eq!(printed(&told), "no answer within 0.2 seconds\n");
             assert_eq!(told.len(), 5, "four tries and the end: {told:?}");
             let took = begin.elapsed();
             assert!((Duration::from_millis(200)..Duration::from_secs(5)).contains(&took), "{took:?}");

@@ -5,20 +5,22 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use lossproof::drive::Endpoint;
-use lossproof::systems::http::{Event, Http, LARGE, PAGE};
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::systems::http::{self, Client, ClientEvent, LARGE, PAGE, Server, ServerEvent};
 use lossproof::{Peer, Status};
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp,
+    A_WHILE, Driven, PATIENCE, Pair, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp, printed,
     read_all, reset, within_bounds,
 };
 
 const REQUEST: &[u8] = b"GET /a?b=c HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n";
 
-fn server(bind: SocketAddr) -> Driven<Event> {
-    Driven::start(listener(bind), None, || Http::server(&Options::default(), BOOT))
+const PAIR: Pair<Server, Client> =
+    Pair { about: http::ABOUT, net: http::net, server: |_| Server::default(), client: made };
+
+fn server(bind: SocketAddr) -> Driven<ServerEvent> {
+    Driven::start(listener(bind), None, Server::default)
 }
 
 fn asking(timeout: Duration) -> Options {
@@ -26,12 +28,16 @@ fn asking(timeout: Duration) -> Options {
     Options { host, path, timeout, ..Options::default() }
 }
 
-fn client_with(server: SocketAddr, options: Options) -> Driven<Event> {
-    Driven::start(Endpoint::Dialer, None, move || Http::client(&options, server.into(), BOOT))
+fn made(options: &Options, server: Peer) -> Client {
+    Client::new(server, &options.fallbacks, &options.host, &options.path, options.timeout)
+}
+
+fn client_with(server: SocketAddr, options: Options) -> Driven<ClientEvent> {
+    Driven::start([], None, move || made(&options, server.into()))
 }
 
 /// A client of ours, and the plain end of its connection, on which the request has been read.
-fn client_at(listener: &TcpListener) -> (Driven<Event>, TcpStream) {
+fn client_at(listener: &TcpListener) -> (Driven<ClientEvent>, TcpStream) {
     let client = client_with(listener.local_addr().unwrap(), asking(PATIENCE));
     let mut stream = accept(listener);
     let mut request = vec![0; REQUEST.len()];
@@ -41,13 +47,9 @@ fn client_at(listener: &TcpListener) -> (Driven<Event>, TcpStream) {
 }
 
 /// What a client made of it: its status, what a terminal shows, what is saved.
-fn ended(client: Driven<Event>) -> (Status, String, Option<Vec<u8>>) {
+fn ended(client: Driven<ClientEvent>) -> (Status, String, Option<Vec<u8>>) {
     let (status, told) = client.join();
-    let mut text = String::new();
-    for event in &told {
-        Http::print(event, &mut text).unwrap();
-    }
-    (status.unwrap(), text, told.iter().find_map(Http::file).map(<[u8]>::to_vec))
+    (status.unwrap(), printed(&told), told.iter().find_map(http::file).map(<[u8]>::to_vec))
 }
 
 /// Has a plain server answer with these pieces, and close.
@@ -213,7 +215,7 @@ fn the_server_bears_half_requests_and_resets() {
         let mut broken = plain_tcp(server.addr);
         broken.write_all(b"GET /lar").unwrap();
         reset(broken);
-        server.wait_count("both", 2, |event| matches!(event, Event::NoRequest(_)));
+        server.wait_count("both", 2, |event| matches!(event, ServerEvent::NoRequest(_)));
         let mut parted = plain_tcp(server.addr);
         for byte in b"GET /close HTTP/1.1\r\n\r\n" {
             parted.write_all(&[*byte]).unwrap();
@@ -239,7 +241,7 @@ fn the_same_events_over_loopback() {
             ("/no-head", ""),
         ] {
             let options = Options { path: path.to_owned(), ..Options::default() };
-            assert_same_over_loopback::<Http>(&options, plan);
+            assert_same_over_loopback(&PAIR, &options, plan);
         }
     });
 }

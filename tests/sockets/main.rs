@@ -1,16 +1,11 @@
 //! Machines on real sockets, against plain blocking peers written here.
-#![cfg(feature = "net")]
 
-mod broadcast;
-mod commands;
-mod datagrams;
 mod greet;
 mod greeter;
 mod hello_tcp;
 mod hello_udp;
 mod http;
 mod select_echo;
-mod streams;
 mod suffix_echo;
 mod support;
 mod tcp_chat;
@@ -20,4 +15,3 @@ mod udp_broadcast;
 mod udp_chat;
 mod udp_local;
 mod udp_remote;
-mod unix;

@@ -6,30 +6,29 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, plain_unix, read_all, reset,
-    unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, plain_unix, read_all, reset, unix_path,
+    within_bounds,
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
-use lossproof::systems::select_echo::{Event, SelectEcho};
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::systems::select_echo::{Client, ClientEvent, IDLE, Server, ServerEvent};
 use lossproof::{Peer, Status};
 
-fn server_with(bind: SocketAddr, time_scale: f64) -> Driven<Event> {
+fn server_with(bind: SocketAddr, time_scale: f64) -> Driven<ServerEvent> {
     let options = Options { time_scale, ..Options::default() };
-    Driven::start(listener(bind), None, move || SelectEcho::server(&options, BOOT))
+    Driven::start(listener(bind), None, move || Server::new(options.scaled(IDLE)))
 }
 
-fn server(bind: SocketAddr) -> Driven<Event> {
+fn server(bind: SocketAddr) -> Driven<ServerEvent> {
     server_with(bind, 1.0)
 }
 
-fn client(server: SocketAddr, timeout: Duration) -> Driven<Event> {
-    let options = Options { timeout, ..Options::default() };
-    Driven::start(Endpoint::Dialer, None, move || SelectEcho::client(&options, server.into(), BOOT))
+fn client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
+    Driven::start([], None, move || Client::new(server.into(), timeout))
 }
 
-fn lines(told: &[Event]) -> Vec<String> {
+fn lines(told: &[impl ToString]) -> Vec<String> {
     told.iter().map(ToString::to_string).collect()
 }
 
@@ -67,7 +66,7 @@ fn each_client_gets_back_what_it_says_and_all_is_told() {
             let last = streams.pop().unwrap();
             let from = last.local_addr().unwrap();
             last.shutdown(Shutdown::Write).unwrap();
-            server.wait_count("the end", 1, |event| matches!(event, Event::Closing(_)));
+            server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Closing(_)));
             drop(streams);
             let told = lines(&server.stop());
             assert_eq!(told[0], "waiting for next event");
@@ -97,7 +96,7 @@ fn the_echo_is_the_same_however_it_comes() {
         let text: Vec<u8> = (0..60_000_u32).map(|index| (index % 251) as u8).collect();
         stream.write_all(&text).unwrap();
         expect(&mut stream, &text);
-        let shown = |told: &[Event]| lines(told).concat();
+        let shown = |told: &[ServerEvent]| lines(told).concat();
         server.wait("what is no text", |told| shown(told).contains("\\xfe"));
         server.stop();
     });
@@ -134,7 +133,7 @@ fn a_reset_is_told_with_its_own_address() {
         let mut server = server(V4);
         let (first, mut second) = (plain_tcp(server.addr), plain_tcp(server.addr));
         let from = first.local_addr().unwrap();
-        server.wait_count("both", 2, |event| matches!(event, Event::Connection(_)));
+        server.wait_count("both", 2, |event| matches!(event, ServerEvent::Connection(_)));
         reset(first);
         let line = format!(" exception condition on {from}");
         server.wait_count("the reset", 1, |event| event.to_string() == line);
@@ -275,17 +274,15 @@ fn it_echoes_over_unix_sockets() {
     within_bounds(|| {
         let path = unix_path();
         let endpoint = Endpoint::Listener { bind: Peer::Unix(path) };
-        let mut server = Driven::start(endpoint, None, || SelectEcho::server(&Options::default(), BOOT));
+        let mut server = Driven::start(endpoint, None, || Server::new(IDLE));
         let mut stream = plain_unix(&path);
         stream.write_all(b"hello").unwrap();
         let mut echo = [0; 5];
         stream.read_exact(&mut echo).unwrap();
         assert_eq!(&echo, b"hello");
         drop(stream);
-        server.wait_count("the end", 1, |event| matches!(event, Event::Closing(_)));
-        let client = Driven::start(Endpoint::Dialer, None, move || {
-            SelectEcho::client(&Options::default(), Peer::Unix(path), BOOT)
-        });
+        server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Closing(_)));
+        let client = Driven::start([], None, move || Client::new(Peer::Unix(path), PATIENCE));
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         let received = format!("{} received in parts  version 12", Peer::Unix(path));

@@ -6,35 +6,34 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use lossproof::drive::{Endpoint, Setup};
-use lossproof::systems::suffix_echo::{Command, Event, SUFFIX, SuffixEcho};
-use lossproof::systems::{Options, System, Typed};
+use lossproof::systems::Typed;
+use lossproof::systems::suffix_echo::{self, Client, ClientEvent, Command, SUFFIX, Server, ServerEvent};
 use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, file, listener, plain_tcp,
-    printed, read_all, reset, type_all, typed, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, file, listener, plain_tcp, printed,
+    read_all, reset, type_all, typed_line, unix_path, within_bounds,
 };
 
 const PROMPT: &str = "你要发送的数据:";
 
-fn server_at(bind: Peer) -> Driven<Event> {
-    Driven::start(Endpoint::Listener { bind }, None, || SuffixEcho::server(&Options::default(), BOOT))
+fn server_at(bind: Peer) -> Driven<ServerEvent> {
+    Driven::start(Endpoint::listener(bind), None, Server::default)
 }
 
-fn server(bind: SocketAddr) -> Driven<Event> {
-    Driven::start(listener(bind), None, || SuffixEcho::server(&Options::default(), BOOT))
+fn server(bind: SocketAddr) -> Driven<ServerEvent> {
+    Driven::start(listener(bind), None, Server::default)
 }
 
 /// A client with a terminal.
-fn client_with(server: Peer, timeout: Duration) -> (Driven<Event>, mpsc::Sender<Command>) {
+fn client_with(server: Peer, timeout: Duration) -> (Driven<ClientEvent>, mpsc::Sender<Command>) {
     let (sender, commands) = mpsc::channel(1);
-    let setup = Setup { commands: Some(commands), ..Setup::new(Endpoint::Dialer) };
-    let options = Options { timeout, ..Options::default() };
-    (Driven::start_with(setup, move || SuffixEcho::client(&options, server, BOOT)), sender)
+    let setup = Setup { commands: Some(commands), ..Setup::new([]) };
+    (Driven::start_with(setup, move || Client::new(server, timeout)), sender)
 }
 
-fn client(server: Peer) -> (Driven<Event>, mpsc::Sender<Command>) {
+fn client(server: Peer) -> (Driven<ClientEvent>, mpsc::Sender<Command>) {
     client_with(server, PATIENCE)
 }
 
@@ -65,10 +64,7 @@ fn each_read_comes_back_with_the_suffix() {
             stream.shutdown(Shutdown::Write).unwrap();
             assert_eq!(read_all(&mut stream).unwrap(), b"");
             let from = stream.local_addr().unwrap();
-            assert_eq!(
-                printed::<SuffixEcho>(&server.stop()),
-                format!("你好\nhello\n\nx\n客户端{from}:断开链接\n")
-            );
+            assert_eq!(printed(&server.stop()), format!("你好\nhello\n\nx\n客户端{from}:断开链接\n"));
         }
     });
 }
@@ -86,9 +82,9 @@ fn a_character_cut_in_two_is_printed_whole() {
         let from = stream.local_addr().unwrap();
         drop(stream);
         let mut server = server;
-        server.wait_count("the end", 1, |event| matches!(event, Event::Ended(_)));
+        server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Ended(_)));
         let expected = format!("a\n你b\n\u{fffd}\n\u{fffd}\n客户端{from}:断开链接\n");
-        assert_eq!(printed::<SuffixEcho>(&server.stop()), expected);
+        assert_eq!(printed(&server.stop()), expected);
     });
 }
 
@@ -122,17 +118,17 @@ fn ends_and_resets_are_told_and_the_server_goes_on() {
         let mut server = server(V4);
         let mut idle = plain_tcp(server.addr);
         let (ended, gone) = (plain_tcp(server.addr), plain_tcp(server.addr));
-        server.wait_count("the clients", 3, |event| matches!(event, Event::Accepted(_)));
+        server.wait_count("the clients", 3, |event| matches!(event, ServerEvent::Accepted(_)));
         let from = [ended.local_addr().unwrap(), gone.local_addr().unwrap()];
         drop(ended);
-        server.wait_count("the end", 1, |event| matches!(event, Event::Ended(_)));
+        server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Ended(_)));
         reset(gone);
-        server.wait_count("the reset", 2, |event| matches!(event, Event::Ended(_)));
+        server.wait_count("the reset", 2, |event| matches!(event, ServerEvent::Ended(_)));
         idle.write_all(b"still here").unwrap();
         assert_hears(&mut idle, &suffixed(b"still here"));
         let [ended, gone] = from;
         let expected = format!("客户端{ended}:断开链接\n客户端{gone}:断开链接\nstill here\n");
-        assert_eq!(printed::<SuffixEcho>(&server.stop()), expected);
+        assert_eq!(printed(&server.stop()), expected);
     });
 }
 
@@ -147,23 +143,23 @@ fn both_roles_speak_over_unix_sockets() {
         stream.write_all("你好".as_bytes()).unwrap();
         assert_hears(&mut stream, &suffixed("你好".as_bytes()));
         drop(stream);
-        server.wait_count("the end", 1, |event| matches!(event, Event::Ended(_)));
-        assert_eq!(printed::<SuffixEcho>(&server.stop()), "你好\n客户端unix::断开链接\n");
+        server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Ended(_)));
+        assert_eq!(printed(&server.stop()), "你好\n客户端unix::断开链接\n");
 
         let path = unix_path();
         let listener = UnixListener::bind(file(&path)).unwrap();
         let (mut client, keyboard) = client(Peer::Unix(path));
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        client.wait_count("a prompt", 1, SuffixEcho::wants_line);
-        keyboard.blocking_send(typed::<SuffixEcho>("hi")).unwrap();
+        client.wait_count("a prompt", 1, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(typed_line("hi"))).unwrap();
         assert_hears(&mut stream, b"hi");
         stream.write_all(&suffixed(b"hi")).unwrap();
-        client.wait_count("the next prompt", 2, SuffixEcho::wants_line);
-        keyboard.blocking_send(SuffixEcho::typed(Typed::End).unwrap()).unwrap();
+        client.wait_count("the next prompt", 2, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(Typed::End)).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
-        assert_eq!(printed::<SuffixEcho>(&told), format!("{PROMPT}hi 我收到了\n{PROMPT}"));
+        assert_eq!(printed(&told), format!("{PROMPT}hi 我收到了\n{PROMPT}"));
         std::fs::remove_file(file(&path)).unwrap();
     });
 }
@@ -174,11 +170,11 @@ fn both_roles_speak_over_unix_sockets() {
 fn client_that_sends(
     listener: &TcpListener,
     line: &str,
-) -> (Driven<Event>, mpsc::Sender<Command>, TcpStream) {
+) -> (Driven<ClientEvent>, mpsc::Sender<Command>, TcpStream) {
     let (mut client, keyboard) = client_with(listener.local_addr().unwrap().into(), PATIENCE);
     let mut stream = accept(listener);
-    client.wait_count("a prompt", 1, SuffixEcho::wants_line);
-    keyboard.blocking_send(typed::<SuffixEcho>(line)).unwrap();
+    client.wait_count("a prompt", 1, suffix_echo::wants_line);
+    keyboard.blocking_send(suffix_echo::typed(typed_line(line))).unwrap();
     assert_hears(&mut stream, line.as_bytes());
     (client, keyboard, stream)
 }
@@ -191,18 +187,23 @@ fn the_client_prompts_sends_and_prints_the_reply() {
             let server = server(bind);
             let (mut client, keyboard) = client(server.peer());
             let long = "长话".repeat(2_000);
-            type_all::<SuffixEcho>(&mut client, &keyboard, &["你好", "", &long, "short"]);
+            type_all(
+                &mut client,
+                &keyboard,
+                (suffix_echo::typed, suffix_echo::wants_line),
+                &["你好", "", &long, "short"],
+            );
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
             let replies: Vec<&Vec<u8>> = told
                 .iter()
                 .filter_map(|event| match event {
-                    Event::Replied(reply) => Some(reply),
+                    ClientEvent::Replied(reply) => Some(reply),
                     _ => None,
                 })
                 .collect();
             assert_eq!(replies.len(), 3);
-            let shown = printed::<SuffixEcho>(&told);
+            let shown = printed(&told);
             assert!(shown.starts_with(&format!("{PROMPT}你好 我收到了\n{PROMPT}{PROMPT}长话")), "{shown}");
             // The long reply does not shift the next one.
             assert!(shown.ends_with(&format!("\n{PROMPT}short 我收到了\n{PROMPT}")), "{shown}");
@@ -220,16 +221,16 @@ fn a_reply_is_taken_byte_by_byte_and_with_surplus() {
         for byte in suffixed("你好".as_bytes()) {
             stream.write_all(&[byte]).unwrap();
         }
-        client.wait_count("the second prompt", 2, SuffixEcho::wants_line);
-        keyboard.blocking_send(typed::<SuffixEcho>("again")).unwrap();
+        client.wait_count("the second prompt", 2, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(typed_line("again"))).unwrap();
         assert_hears(&mut stream, b"again");
         stream.write_all(&[suffixed(b"ag"), suffixed(b"ain"), b"unasked".to_vec()].concat()).unwrap();
-        client.wait_count("the third prompt", 3, SuffixEcho::wants_line);
-        keyboard.blocking_send(SuffixEcho::typed(Typed::End).unwrap()).unwrap();
+        client.wait_count("the third prompt", 3, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(Typed::End)).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         assert_eq!(
-            printed::<SuffixEcho>(&told),
+            printed(&told),
             format!("{PROMPT}你好 我收到了\n{PROMPT}ag 我收到了ain 我收到了\n{PROMPT}")
         );
     });
@@ -244,11 +245,11 @@ fn the_end_of_the_server_is_noticed_at_once() {
         // At the prompt, while nobody types.
         let (mut at_prompt, _keyboard) = client(addr.into());
         let stream = accept(&listener);
-        at_prompt.wait_count("a prompt", 1, SuffixEcho::wants_line);
+        at_prompt.wait_count("a prompt", 1, suffix_echo::wants_line);
         drop(stream);
         let (status, told) = at_prompt.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(printed::<SuffixEcho>(&told), format!("{PROMPT}\n{addr} has closed the connection\n"));
+        assert_eq!(printed(&told), format!("{PROMPT}\n{addr} has closed the connection\n"));
         // In a reply.
         let (client, _keyboard, mut stream) = client_that_sends(&listener, "hello");
         stream.write_all(b"hello").unwrap();
@@ -256,14 +257,14 @@ fn the_end_of_the_server_is_noticed_at_once() {
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
         assert_eq!(
-            printed::<SuffixEcho>(&told),
+            printed(&told),
             format!("{PROMPT}{addr} closed the connection before its reply was whole\n")
         );
         let (client, _keyboard, stream) = client_that_sends(&listener, "hello");
         reset(stream);
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(printed::<SuffixEcho>(&told), format!("{PROMPT}the connection with {addr} was reset\n"));
+        assert_eq!(printed(&told), format!("{PROMPT}the connection with {addr} was reset\n"));
     });
 }
 
@@ -271,24 +272,21 @@ fn the_end_of_the_server_is_noticed_at_once() {
 #[test]
 fn the_client_waits_within_bounds() {
     within_bounds(|| {
-        assert_told_of_nobody::<SuffixEcho>(|nobody| client(nobody.into()).0.join());
+        assert_told_of_nobody(|nobody| client(nobody.into()).0.join());
         let listener = TcpListener::bind(V4).unwrap();
         let (mut client, keyboard) = client_with(listener.local_addr().unwrap().into(), A_WHILE);
         let stream = accept(&listener);
-        client.wait_count("a prompt", 1, SuffixEcho::wants_line);
-        keyboard.blocking_send(typed::<SuffixEcho>("hello")).unwrap();
+        client.wait_count("a prompt", 1, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(typed_line("hello"))).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(printed::<SuffixEcho>(&told), format!("{PROMPT}no answer within 0.1 seconds\n"));
+        assert_eq!(printed(&told), format!("{PROMPT}no answer within 0.1 seconds\n"));
         drop(stream);
 
         let (client, _keyboard, mut stream) = client_that_sends(&listener, "hello");
         stream.write_all(b"help").unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(
-            printed::<SuffixEcho>(&told),
-            format!("{PROMPT}the reply is not what was sent: \"help\"\n")
-        );
+        assert_eq!(printed(&told), format!("{PROMPT}the reply is not what was sent: \"help\"\n"));
     });
 }

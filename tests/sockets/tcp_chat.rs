@@ -7,46 +7,44 @@ use std::thread;
 use std::time::Duration;
 
 use lossproof::drive::{Endpoint, Setup};
-use lossproof::systems::tcp_chat::{Command, Event, TcpChat};
-use lossproof::systems::{Options, System};
+use lossproof::systems::tcp_chat::{self, Client, ClientEvent, Command, Server, ServerEvent};
 use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, file, is_timeout,
-    listener, plain_tcp, printed, read_all, reset, type_all, typed, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, file, is_timeout, listener,
+    plain_tcp, printed, read_all, reset, type_all, typed_line, unix_path, within_bounds,
 };
 
-fn server_at(bind: Peer) -> Driven<Event> {
-    Driven::start(Endpoint::Listener { bind }, None, || TcpChat::server(&Options::default(), BOOT))
+fn server_at(bind: Peer) -> Driven<ServerEvent> {
+    Driven::start(Endpoint::listener(bind), None, || Server::new(tcp_chat::PATIENCE))
 }
 
-fn server(bind: SocketAddr) -> Driven<Event> {
-    Driven::start(listener(bind), None, || TcpChat::server(&Options::default(), BOOT))
+fn server(bind: SocketAddr) -> Driven<ServerEvent> {
+    Driven::start(listener(bind), None, || Server::new(tcp_chat::PATIENCE))
 }
 
 /// A client with a terminal.
-fn client(server: Peer) -> (Driven<Event>, mpsc::Sender<Command>) {
+fn client(server: Peer) -> (Driven<ClientEvent>, mpsc::Sender<Command>) {
     let (sender, commands) = mpsc::channel(1);
-    let setup = Setup { commands: Some(commands), ..Setup::new(Endpoint::Dialer) };
-    let options = Options { timeout: Duration::from_secs(2), ..Options::default() };
-    (Driven::start_with(setup, move || TcpChat::client(&options, server, BOOT)), sender)
+    let setup = Setup { commands: Some(commands), ..Setup::new([]) };
+    (Driven::start_with(setup, move || Client::new(server, Duration::from_secs(2))), sender)
 }
 
 /// Plain members, each of which the server has noted.
-fn members<const N: usize>(server: &mut Driven<Event>) -> [TcpStream; N] {
+fn members<const N: usize>(server: &mut Driven<ServerEvent>) -> [TcpStream; N] {
     let addr = server.addr;
     let mut count = 0;
     [(); N].map(|()| {
         count += 1;
         let stream = plain_tcp(addr);
-        server.wait_count("a member", count, |event| matches!(event, Event::Joined(_)));
+        server.wait_count("a member", count, |event| matches!(event, ServerEvent::Joined(_)));
         stream
     })
 }
 
-fn wait_left(server: &mut Driven<Event>, count: usize) {
-    server.wait_count("a member leaves", count, |event| matches!(event, Event::Left(_)));
+fn wait_left(server: &mut Driven<ServerEvent>, count: usize) {
+    server.wait_count("a member leaves", count, |event| matches!(event, ServerEvent::Left(_)));
 }
 
 /// Reads exactly this.
@@ -85,7 +83,7 @@ fn what_a_member_says_goes_to_all() {
                     assert_hears(stream, &lines);
                 }
             }
-            assert_eq!(printed::<TcpChat>(&server.stop()), "", "a chat is not the server's affair");
+            assert_eq!(printed(&server.stop()), "", "a chat is not the server's affair");
         }
     });
 }
@@ -162,7 +160,7 @@ fn a_member_that_does_not_read_is_dropped_and_the_others_lose_nothing() {
         let [mut speaker, _slow, mut hearer]: [TcpStream; 3] = members(&mut server);
         let line = format!("{}\n", "x".repeat(50_000));
         let expected = told(&speaker, &line);
-        let is_dropped = |event: &Event| matches!(event, Event::Dropped(_));
+        let is_dropped = |event: &ServerEvent| matches!(event, ServerEvent::Dropped(_));
         // More than the system's own buffers hold.
         for _ in 0..400 {
             speaker.write_all(line.as_bytes()).unwrap();
@@ -170,7 +168,7 @@ fn a_member_that_does_not_read_is_dropped_and_the_others_lose_nothing() {
             assert_hears(&mut speaker, &expected);
         }
         server.wait_count("the drop", 1, is_dropped);
-        let shown = printed::<TcpChat>(&server.stop());
+        let shown = printed(&server.stop());
         assert!(
             shown.starts_with("dropped 127.0.0.1:") && shown.ends_with(", which does not read\n"),
             "{shown}"
@@ -187,7 +185,7 @@ fn members_on_unix_sockets_hear_each_other() {
         let mut open = |count| {
             let stream = UnixStream::connect(file(&path)).unwrap();
             stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            server.wait_count("a member", count, |event| matches!(event, Event::Joined(_)));
+            server.wait_count("a member", count, |event| matches!(event, ServerEvent::Joined(_)));
             stream
         };
         let (mut one, mut two) = (open(1), open(2));
@@ -195,13 +193,10 @@ fn members_on_unix_sockets_hear_each_other() {
         one.write_all("你好\n".as_bytes()).unwrap();
         assert_hears(&mut two, "unix:\n你好\n");
         let (mut client, keyboard) = client(Peer::Unix(path));
-        type_all::<TcpChat>(&mut client, &keyboard, &["from ours"]);
+        type_all(&mut client, &keyboard, (tcp_chat::typed, tcp_chat::wants_line), &["from ours"]);
         assert_hears(&mut two, "unix:\nfrom ours\n");
         let (status, told) = client.join();
-        assert_eq!(
-            (status.unwrap(), printed::<TcpChat>(&told).as_str()),
-            (Status::Success, "unix:\nfrom ours\n")
-        );
+        assert_eq!((status.unwrap(), printed(&told).as_str()), (Status::Success, "unix:\nfrom ours\n"));
         two.write_all(b"/quit\n").unwrap();
         let mut rest = Vec::new();
         two.read_to_end(&mut rest).unwrap();
@@ -220,15 +215,15 @@ fn the_client_sends_each_line_and_quit_and_prints_what_it_receives() {
             let listener = TcpListener::bind(bind).unwrap();
             let (mut client, keyboard) = client(listener.local_addr().unwrap().into());
             let mut stream = accept(&listener);
-            client.wait_count("the first line is wanted", 1, TcpChat::wants_line);
-            keyboard.blocking_send(typed::<TcpChat>("你好")).unwrap();
+            client.wait_count("the first line is wanted", 1, tcp_chat::wants_line);
+            keyboard.blocking_send(tcp_chat::typed(typed_line("你好"))).unwrap();
             assert_hears(&mut stream, "你好\n");
             for byte in "1.2.3.4:5\n好".as_bytes() {
                 stream.write_all(&[*byte]).unwrap();
             }
             stream.write_all(b"\xff").unwrap();
-            client.wait_count("the second line is wanted", 2, TcpChat::wants_line);
-            keyboard.blocking_send(typed::<TcpChat>("/quit")).unwrap();
+            client.wait_count("the second line is wanted", 2, tcp_chat::wants_line);
+            keyboard.blocking_send(tcp_chat::typed(typed_line("/quit"))).unwrap();
             assert_hears(&mut stream, "/quit\n");
             assert_eq!(read_all(&mut stream).unwrap(), b"");
             // What is still on its way is heard.
@@ -236,7 +231,7 @@ fn the_client_sends_each_line_and_quit_and_prints_what_it_receives() {
             drop(stream);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(printed::<TcpChat>(&told), "1.2.3.4:5\n好\u{fffd}bye");
+            assert_eq!(printed(&told), "1.2.3.4:5\n好\u{fffd}bye");
         }
     });
 }
@@ -257,7 +252,7 @@ fn the_client_ends_with_success_when_the_server_goes() {
             }
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert!("half a line".starts_with(&printed::<TcpChat>(&told)), "{told:?}");
+            assert!("half a line".starts_with(&printed(&told)), "{told:?}");
         }
         let unix = unix_path();
         let listener = UnixListener::bind(file(&unix)).unwrap();
@@ -276,10 +271,10 @@ fn the_client_says_all_before_it_leaves() {
         let [mut hearer]: [TcpStream; 1] = members(&mut server);
         let (mut client, keyboard) = client(server.peer());
         let long = "长".repeat(20_000);
-        type_all::<TcpChat>(&mut client, &keyboard, &["one", &long, "two"]);
+        type_all(&mut client, &keyboard, (tcp_chat::typed, tcp_chat::wants_line), &["one", &long, "two"]);
         let (status, told_it) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
-        let heard = printed::<TcpChat>(&told_it);
+        let heard = printed(&told_it);
         let name = heard.lines().next().unwrap().to_owned();
         assert_eq!(heard, format!("{name}\none\n{name}\n{long}\n{name}\ntwo\n"));
         assert_hears(&mut hearer, &heard);
@@ -291,14 +286,14 @@ fn the_client_says_all_before_it_leaves() {
 #[test]
 fn the_client_waits_within_bounds() {
     within_bounds(|| {
-        assert_told_of_nobody::<TcpChat>(|nobody| client(nobody.into()).0.join());
+        assert_told_of_nobody(|nobody| client(nobody.into()).0.join());
         let listener = TcpListener::bind(V4).unwrap();
         let (mut client, keyboard) = client(listener.local_addr().unwrap().into());
         let mut stream = bounded(accept(&listener));
-        type_all::<TcpChat>(&mut client, &keyboard, &["hello"]);
+        type_all(&mut client, &keyboard, (tcp_chat::typed, tcp_chat::wants_line), &["hello"]);
         // It has said all and the server leaves its side open: it does not wait for ever.
         let (status, told) = client.join();
-        assert_eq!((status.unwrap(), printed::<TcpChat>(&told).as_str()), (Status::Success, ""));
+        assert_eq!((status.unwrap(), printed(&told).as_str()), (Status::Success, ""));
         assert_hears(&mut stream, "hello\n");
     });
 }

@@ -2,34 +2,41 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    BOOT, Driven, PATIENCE, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp, read_all, reset,
+    Driven, PATIENCE, Pair, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp, read_all, reset,
     within_bounds,
 };
 use lossproof::Status;
-use lossproof::drive::Endpoint;
-use lossproof::systems::tcp_deadlock::{Event, TcpDeadlock, WRITES_BEFORE_READING};
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::systems::tcp_deadlock::{self, Client, ClientEvent, Server, ServerEvent};
 
 /// More than the buffers of this machine's sockets take.
 const TOO_MUCH: u64 = 32 * 1024 * 1024;
 
-fn server(bind: SocketAddr) -> Driven<Event> {
-    Driven::start(listener(bind), None, || TcpDeadlock::server(&Options::default(), BOOT))
+const PAIR: Pair<Server, Client> = Pair {
+    about: tcp_deadlock::ABOUT,
+    net: tcp_deadlock::net,
+    server: |_| Server::default(),
+    client: |options, server| Client::new(server, options.bytes, options.timeout),
+};
+
+fn server(bind: SocketAddr) -> Driven<ServerEvent> {
+    Driven::start(listener(bind), None, Server::default)
 }
 
-fn client(server: SocketAddr, options: Options) -> Driven<Event> {
-    Driven::start(Endpoint::Dialer, None, move || TcpDeadlock::client(&options, server.into(), BOOT))
+fn client(server: SocketAddr, options: Options) -> Driven<ClientEvent> {
+    Driven::start([], None, move || Client::new(server.into(), options.bytes, options.timeout))
 }
 
 fn sending(bytes: u64) -> Options {
     Options { bytes, timeout: PATIENCE, ..Options::default() }
 }
 
-fn lines(told: &[Event]) -> Vec<String> {
+fn lines(told: &[impl ToString]) -> Vec<String> {
     told.iter().map(ToString::to_string).collect()
 }
 
@@ -71,7 +78,7 @@ fn what_is_said_comes_back_in_upper_case_however_it_comes() {
             let bytes: Vec<&[u8]> = b"a\xff\xc3\xa9Z\0".chunks(1).collect();
             assert_eq!(capitalized(server.addr, &bytes), b"A\xff\xc3\xa9Z\0");
             assert_eq!(capitalized(server.addr, &[]), b"");
-            server.wait_count("the ends", 3, |event| matches!(event, Event::Processed { .. }));
+            server.wait_count("the ends", 3, |event| matches!(event, ServerEvent::Processed { .. }));
             let (addr, told) = (server.addr, lines(&server.stop()));
             assert_eq!(told[0], format!("Listening at {addr}"));
             assert!(told[1].starts_with("Processing up to 1024 bytes at a time from "));
@@ -151,19 +158,19 @@ fn it_reads_while_it_writes_and_the_original_does_not() {
             serving.join().unwrap();
         }
         let listener = TcpListener::bind(V4).unwrap();
-        let classic = Options {
-            bug: Some(WRITES_BEFORE_READING),
-            timeout: Duration::from_millis(500),
-            ..sending(TOO_MUCH)
-        };
-        let client = client(listener.local_addr().unwrap(), classic);
+        let addr = listener.local_addr().unwrap().to_string();
+        let mut classic = Command::new(env!("CARGO_BIN_EXE_lossproof"));
+        classic.args(["call", "tcp-deadlock", &addr, "--bug", "writes-before-reading", "--timeout", "500ms"]);
+        let mut classic =
+            classic.args(["--bytes", &TOO_MUCH.to_string()]).stdout(Stdio::piped()).spawn().unwrap();
         let serving = thread::spawn({
             let stream = accept(&listener);
             move || drop(serve_classically(stream))
         });
-        let (status, told) = client.join();
-        assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(told.last().unwrap().to_string(), "no answer within 0.5 seconds");
+        let mut told = String::new();
+        classic.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+        assert_eq!(classic.wait().unwrap().code(), Some(1));
+        assert_eq!(told.lines().last(), Some("no answer within 0.5 seconds"));
         serving.join().unwrap();
     });
 }
@@ -247,7 +254,7 @@ fn the_same_events_over_loopback() {
             "client>server cut every 100 bytes; server>client @500 stall 200ms",
             "client>server @0 stall 100ms",
         ] {
-            assert_same_over_loopback::<TcpDeadlock>(&options, plan);
+            assert_same_over_loopback(&PAIR, &options, plan);
         }
     });
 }

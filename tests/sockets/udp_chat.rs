@@ -7,34 +7,38 @@ use std::time::Duration;
 
 use lossproof::Status;
 use lossproof::drive::Setup;
-use lossproof::systems::udp_chat::{Command, Event, Note, UdpChat};
-use lossproof::systems::{Options, System, Typed};
+use lossproof::systems::udp_chat::{
+    self, Client, ClientEvent, Command, EXPIRY, Note, PING_EVERY, Server, ServerEvent,
+};
+use lossproof::systems::{Options, Typed};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, Spied, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive,
-    typed, within_bounds,
+    A_WHILE, Driven, Spied, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive, typed_line,
+    within_bounds,
 };
 
-fn server(bind: SocketAddr, options: Options) -> Driven<Event> {
-    Driven::start(datagram(bind, None), None, move || UdpChat::server(&options, BOOT))
+fn server(bind: SocketAddr, options: Options) -> Driven<ServerEvent> {
+    Driven::start(datagram(bind, None), None, move || {
+        Server::new(options.scaled(EXPIRY), !options.not_to_sender)
+    })
 }
 
 /// A client with a terminal.
-fn client(server: SocketAddr, time_scale: f64) -> (Driven<Event>, mpsc::Sender<Command>) {
+fn client(server: SocketAddr, time_scale: f64) -> (Driven<ClientEvent>, mpsc::Sender<Command>) {
     let (sender, commands) = mpsc::channel(1);
     let options = Options { time_scale, ..Options::default() };
     let endpoint = datagram(SocketAddr::new(server.ip(), 0), Some(server));
     let setup = Setup { commands: Some(commands), ..Setup::new(endpoint) };
-    (Driven::start_with(setup, move || UdpChat::client(&options, server.into(), BOOT)), sender)
+    (Driven::start_with(setup, move || Client::new(server.into(), options.scaled(PING_EVERY))), sender)
 }
 
-fn is_note(event: &Event, matches: impl Fn(&Note) -> bool) -> bool {
-    matches!(event, Event::Noted { note, .. } if matches(note))
+fn is_note(event: &ServerEvent, matches: impl Fn(&Note) -> bool) -> bool {
+    matches!(event, ServerEvent::Noted { note, .. } if matches(note))
 }
 
 /// Plain members of a server, each of which it has noted.
-fn members<const N: usize>(server: &mut Driven<Event>, bind: SocketAddr) -> [UdpSocket; N] {
+fn members<const N: usize>(server: &mut Driven<ServerEvent>, bind: SocketAddr) -> [UdpSocket; N] {
     let sockets = [(); N].map(|()| plain_udp(bind));
     for socket in &sockets {
         socket.send_to(b"#ping#", server.addr).unwrap();
@@ -101,11 +105,11 @@ fn who_is_silent_expires_and_who_pings_stays() {
         assert_silence(&silent);
         let told = server.stop();
         let up = told.iter().find_map(|event| match event {
-            Event::Noted { up, note: Note::Expired(peer) } if *peer == from.into() => Some(*up),
+            ServerEvent::Noted { up, note: Note::Expired(peer) } if *peer == from.into() => Some(*up),
             _ => None,
         });
         assert!(up.unwrap() > Duration::from_secs(1), "{up:?}");
-        assert!(printed::<UdpChat>(&told).contains(&format!("{from} has expired\n")));
+        assert!(printed(&told).contains(&format!("{from} has expired\n")));
     });
 }
 
@@ -153,9 +157,9 @@ fn what_is_said_is_cut_and_made_utf8() {
 fn the_client_pings_says_its_lines_and_leaves() {
     within_bounds(|| {
         let ends: [(Command, SocketAddr); 3] = [
-            (typed::<UdpChat>("/quit"), V4),
-            (typed::<UdpChat>(" /quit "), V6),
-            (UdpChat::typed(Typed::End).unwrap(), V4),
+            (udp_chat::typed(typed_line("/quit")), V4),
+            (udp_chat::typed(typed_line(" /quit ")), V6),
+            (udp_chat::typed(Typed::End), V4),
         ];
         for (end, bind) in ends {
             let server = plain_udp(bind);
@@ -172,15 +176,15 @@ fn the_client_pings_says_its_lines_and_leaves() {
                 }
             };
             for line in ["hello", "", "  你好 "] {
-                terminal.blocking_send(typed::<UdpChat>(line)).unwrap();
+                terminal.blocking_send(udp_chat::typed(typed_line(line))).unwrap();
                 assert_eq!(next_but_pings(), line.as_bytes());
             }
-            client.wait_count("to be asked for more", 4, UdpChat::wants_line);
+            client.wait_count("to be asked for more", 4, udp_chat::wants_line);
             terminal.blocking_send(end).unwrap();
             assert_eq!(next_but_pings(), b"/quit");
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(printed::<UdpChat>(&told), "");
+            assert_eq!(printed(&told), "");
         }
     });
 }
@@ -199,12 +203,12 @@ fn the_client_prints_what_it_hears_whole() {
         {
             server.send_to(text, from).unwrap();
         }
-        client.wait_count("all four", 4, |event| matches!(event, Event::Heard(_)));
-        terminal.blocking_send(UdpChat::typed(Typed::End).unwrap()).unwrap();
+        client.wait_count("all four", 4, |event| matches!(event, ClientEvent::Heard(_)));
+        terminal.blocking_send(udp_chat::typed(Typed::End)).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         let expected = format!("192.0.2.1:7\nhi\n{long}\n{longest}\n192.0.2.1:7\n\u{fffd}\n");
-        assert_eq!(printed::<UdpChat>(&told), expected);
+        assert_eq!(printed(&told), expected);
     });
 }
 
@@ -216,10 +220,7 @@ fn nobody_listening_is_one_line() {
             let (client, _terminal) = client(nobody, 1.0);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(
-                printed::<UdpChat>(&told),
-                format!("cannot connect to {nobody}: connection refused\n")
-            );
+            assert_eq!(printed(&told), format!("cannot connect to {nobody}: connection refused\n"));
         }
     });
 }
@@ -234,12 +235,12 @@ fn the_client_outlives_a_server_that_starts_again() {
         let spied = Arc::clone(&inputs);
         let options = Options { time_scale: 0.2, ..Options::default() };
         let mut client = Driven::start(datagram(V4, Some(addr)), None, move || Spied {
-            machine: UdpChat::client(&options, addr.into(), BOOT),
+            machine: Client::new(addr.into(), options.scaled(PING_EVERY)),
             inputs: spied,
         });
         let (_, from) = receive(&first);
         first.send_to(b"192.0.2.1:7\nhi", from).unwrap();
-        client.wait_count("what was said", 1, |event| matches!(event, Event::Heard(_)));
+        client.wait_count("what was said", 1, |event| matches!(event, ClientEvent::Heard(_)));
         drop(first);
         let until = clock() + Duration::from_secs(10);
         while !inputs.lock().unwrap().iter().any(|input| input.starts_with("unreachable")) {

@@ -5,43 +5,62 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use lossproof::Peer;
 use lossproof::Status;
 use lossproof::drive::LocalFaults;
 use lossproof::fault::Chance;
-use lossproof::systems::udp_local::UdpLocal;
-use lossproof::systems::udp_remote::{self, MESSAGE, MESSAGES_WITH_IDS, UdpRemote};
-use lossproof::systems::{Options, System};
+use lossproof::parts::backoff::Backoff;
+use lossproof::systems::udp_remote::{
+    self, Client, ClientEvent, MESSAGE, MESSAGES_WITH_IDS, Server, ServerEvent,
+};
+use lossproof::systems::{Options, udp_local};
 
 use crate::support::{
-    A_WHILE, BOOT, Driven, Spied, V4, V6, assert_same_over_loopback, assert_silence, clock, datagram, faults,
+    A_WHILE, Driven, Pair, Spied, V4, V6, assert_same_over_loopback, assert_silence, clock, datagram, faults,
     plain_udp, receive, within_bounds,
 };
 
-fn remote_server(bind: SocketAddr, options: Options) -> Driven<udp_remote::Event> {
-    Driven::start(datagram(bind, None), None, move || UdpRemote::server(&options, BOOT))
+fn remote_server(bind: SocketAddr, options: Options) -> Driven<ServerEvent> {
+    Driven::start(datagram(bind, None), None, move || Server::new(options.drop, options.ids, SEED))
 }
 
-fn remote_client(
-    server: SocketAddr,
-    options: Options,
-    faults: Option<LocalFaults>,
-) -> Driven<udp_remote::Event> {
+/// A client with these options.
+fn made(options: &Options, server: Peer) -> Client {
+    let messages: &[&str] = if options.ids { &MESSAGES_WITH_IDS } else { &[MESSAGE] };
+    let backoff = Backoff::CLASSIC.scaled(options.time_scale).unwrap();
+    Client::new(server, messages, options.ids.then_some(SEED as u32), backoff)
+}
+
+const REMOTE: Pair<Server, Client> = Pair {
+    about: udp_remote::ABOUT,
+    net: udp_remote::net,
+    server: |options| Server::new(options.drop, options.ids, SEED),
+    client: made,
+};
+const LOCAL: Pair<udp_local::Server, udp_local::Client> = Pair {
+    about: udp_local::ABOUT,
+    net: udp_local::net,
+    server: |_| udp_local::Server,
+    client: |options, server| udp_local::Client::new(server, &options.local_time, options.timeout),
+};
+/// Where the machines' randomness comes from.
+const SEED: u64 = 7;
+
+fn remote_client(server: SocketAddr, options: Options, faults: Option<LocalFaults>) -> Driven<ClientEvent> {
     let bind = SocketAddr::new(server.ip(), 0);
-    Driven::start(datagram(bind, Some(server)), faults, move || {
-        UdpRemote::client(&options, server.into(), BOOT)
-    })
+    Driven::start(datagram(bind, Some(server)), faults, move || made(&options, server.into()))
 }
 
 fn scaled(time_scale: f64) -> Options {
     Options { time_scale, ..Options::default() }
 }
 
-fn count_waits(told: &[udp_remote::Event]) -> usize {
-    told.iter().filter(|event| matches!(event, udp_remote::Event::Waiting(_))).count()
+fn count_waits(told: &[ClientEvent]) -> usize {
+    told.iter().filter(|event| matches!(event, ClientEvent::Waiting(_))).count()
 }
 
-fn is_waiting(event: &udp_remote::Event) -> bool {
-    matches!(event, udp_remote::Event::Waiting(_))
+fn is_waiting(event: &ClientEvent) -> bool {
+    matches!(event, ClientEvent::Waiting(_))
 }
 
 /// S09, S10.
@@ -71,7 +90,7 @@ fn udp_remote_drops_everything_if_told() {
         for _ in 0..3 {
             client.send_to(MESSAGE.as_bytes(), server.addr).unwrap();
         }
-        server.wait_count("drops", 3, |event| matches!(event, udp_remote::Event::Dropping(_)));
+        server.wait_count("drops", 3, |event| matches!(event, ServerEvent::Dropping(_)));
         assert_silence(&client);
         let from = client.local_addr().unwrap();
         assert_eq!(server.stop()[1].to_string(), format!("Pretending to drop packet from {from}"));
@@ -89,7 +108,7 @@ fn udp_remote_repeats_the_id() {
         assert_eq!(receive(&client).0, b"0123abcd Your data was 23 bytes long");
         assert_silence(&client);
         let told = server.wait("both", |told| told.len() == 3);
-        assert!(matches!(told[1], udp_remote::Event::WithoutId(_)), "{told:?}");
+        assert!(matches!(told[1], ServerEvent::WithoutId(_)), "{told:?}");
         server.stop();
     });
 }
@@ -156,7 +175,7 @@ fn udp_remote_goes_on_though_it_is_refused() {
             let spied = Arc::clone(&inputs);
             let begin = clock();
             let client = Driven::start(datagram(bind, Some(nobody)), None, move || Spied {
-                machine: UdpRemote::client(&scaled(0.1), nobody.into(), BOOT),
+                machine: made(&scaled(0.1), nobody.into()),
                 inputs: spied,
             });
             let (status, told) = client.join();
@@ -195,7 +214,7 @@ fn udp_remote_never_sees_other_sources() {
         let inputs = Arc::<Mutex<Vec<String>>>::default();
         let spied = Arc::clone(&inputs);
         let client = Driven::start(datagram(V4, Some(addr)), None, move || Spied {
-            machine: UdpRemote::client(&scaled(10.0), addr.into(), BOOT),
+            machine: made(&scaled(10.0), addr.into()),
             inputs: spied,
         });
         let (_, from) = receive(&server);
@@ -302,14 +321,14 @@ fn the_same_events_over_loopback() {
         let threads = plans.map(|(plan, scale)| {
             let options = Options { ids: true, ..scaled(scale) };
             thread::spawn(move || {
-                assert_same_over_loopback::<UdpRemote>(&options, plan);
+                assert_same_over_loopback(&REMOTE, &options, plan);
                 let without = Options { ids: false, ..options };
-                assert_same_over_loopback::<UdpRemote>(&without, plan);
+                assert_same_over_loopback(&REMOTE, &without, plan);
             })
         });
         for thread in threads {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
-        assert_same_over_loopback::<UdpLocal>(&Options::default(), "client>server #0 duplicate");
+        assert_same_over_loopback(&LOCAL, &Options::default(), "client>server #0 duplicate");
     });
 }

@@ -14,81 +14,65 @@ mod properties;
 mod replay;
 mod searches;
 
-use lossproof::Scenario;
-use lossproof::check::{Failure, Property};
 use lossproof::fault::{Chance, FaultPlan, Profile};
-use lossproof::systems::{
-    Bug, Options, System, greet::Greet, hello_tcp::HelloTcp, hello_udp::HelloUdp, tcp_chat::TcpChat,
-    tcp_deadlock::TcpDeadlock, tcp_sixteen::TcpSixteen, udp_chat::UdpChat, udp_local::UdpLocal,
-    udp_remote::UdpRemote,
-};
-
-use searches::Row;
+use lossproof::specimens::{self, Specimen};
+use lossproof::systems::Options;
+use lossproof::{Net, Scenario};
 
 /// A scenario with a bug in one of its machines.
-struct World<C, E> {
-    scenario: Scenario<C, E>,
+struct World {
+    system: &'static str,
+    bug: &'static str,
+    /// The smallest plan known that shows the bug, in its text form.
+    plan: &'static str,
+    duplicate: Chance,
+    scenario: Scenario,
+    /// The same scenario with nothing to hold but the laws.
+    lawful: Scenario,
     /// The same scenario with right machines.
-    right: Scenario<C, E>,
-    properties: Vec<Property<E>>,
-    bug: Bug,
+    right: Scenario,
+    /// It is one that users can have.
+    specimen: Option<&'static Specimen>,
 }
 
-impl<C, E> World<C, E> {
+impl World {
+    fn new(names: [&'static str; 2], plan: &'static str, wrong: impl Fn() -> Net, right: Net) -> Self {
+        let [system, bug] = names;
+        Self {
+            system,
+            bug,
+            plan,
+            duplicate: Chance::NEVER,
+            scenario: wrong().into(),
+            lawful: wrong().without_properties().into(),
+            right: right.into(),
+            specimen: None,
+        }
+    }
+
+    fn of(specimen: &'static Specimen) -> Self {
+        let options = Options::default();
+        let names = [specimen.system, specimen.name];
+        let world = Self::new(names, specimen.plan, || specimen.net(&options), specimen.right(&options));
+        Self { duplicate: specimen.duplicate, specimen: Some(specimen), ..world }
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.system, self.bug)
+    }
+
     /// What `lossproof check` draws for it.
     fn profile(&self) -> Profile {
-        Profile { loss: Chance::percent(30), duplicate: self.bug.duplicate, ..Profile::default() }
+        Profile { loss: Chance::percent(30), duplicate: self.duplicate, ..Profile::default() }
     }
 
     /// The smallest plan known that shows the bug.
     fn smallest(&self) -> FaultPlan {
-        self.bug.plan.parse().expect("the plan of a bug can be parsed")
+        self.plan.parse().expect("the plan of a bug can be parsed")
     }
 }
 
-fn world<S: System>(bug: &Bug) -> World<S::Command, S::Event> {
-    let right = Options { ids: bug.ids, ..Options::default() };
-    let wrong = Options { bug: Some(bug.name), ..Options::default() };
-    World {
-        scenario: S::scenario(&wrong),
-        right: S::scenario(&right),
-        properties: S::properties(&right),
-        bug: *bug,
-    }
-}
-
-/// The bugs of one system, with what can be done with each, whatever its commands and events are.
-struct Case {
-    system: &'static str,
-    bugs: &'static [Bug],
-    row: fn(&Bug) -> Row,
-    check: fn(&Bug, &str),
-    /// What the smallest plan known breaks.
-    of_plan: fn(&Bug) -> Failure,
-}
-
-fn of<S: System>() -> Case {
-    Case {
-        system: S::ABOUT.name,
-        bugs: S::ABOUT.bugs,
-        row: |bug| searches::row(&world::<S>(bug)),
-        check: |bug, name| replay::check(&world::<S>(bug), name),
-        of_plan: |bug| searches::of_smallest(&world::<S>(bug)),
-    }
-}
-
-/// All specimens.
-fn cases() -> Vec<Case> {
-    vec![
-        of::<UdpLocal>(),
-        of::<UdpRemote>(),
-        of::<TcpSixteen>(),
-        of::<TcpDeadlock>(),
-        of::<Greet>(),
-        of::<HelloTcp>(),
-        of::<HelloUdp>(),
-        of::<TcpChat>(),
-        of::<UdpChat>(),
-        polite::case(),
-    ]
+/// All specimens, and one that is of no system.
+fn worlds() -> Vec<World> {
+    specimens::all().map(World::of).chain([polite::world()]).collect()
 }

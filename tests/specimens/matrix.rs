@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use lossproof::check::Fates;
 
 use crate::fuzzed::INPUTS;
-use crate::searches::{Cell, EXHAUSTIVE_RUNS, MAX_FAULTS, PLANS, RUNS};
-use crate::{Case, cases};
+use crate::searches::{self, Cell, EXHAUSTIVE_RUNS, MAX_FAULTS, PLANS, RUNS};
+use crate::worlds;
 
 /// What stands above the matrix.
 fn legend() -> String {
@@ -40,23 +40,20 @@ fn every_bug_is_found() {
         ["laws", "losses", "plans", "exhaustive", "model", "fuzz"].map(|name| format!("  {name:<10}"));
     let _ = writeln!(matrix, "{:<40}{}", "", columns.concat().trim_end());
     let (mut smallest, mut wrong) = (String::new(), Vec::new());
-    for Case { system, bugs, row, .. } in cases() {
-        for bug in bugs {
-            let row = row(bug);
-            let name = format!("{system} {}", bug.name);
-            let cells = [&row.laws, &row.losses, &row.plans, &row.exhaustive, &row.model, &row.fuzz];
-            let texts: Vec<String> = cells.iter().map(|cell| format!("  {cell:<10}")).collect();
-            let _ = writeln!(matrix, "{name:<40}{}", texts.concat().trim_end());
-            let plan = if bug.plan.is_empty() { "(no fault)" } else { bug.plan }.replace("; ", ";\n    ");
-            let _ = writeln!(smallest, "{name}: {}\n    {plan}", row.broken);
-            let known = bug.plan.split(';').filter(|fault| !fault.trim().is_empty()).count();
-            // The model counts operations, and not faults.
-            let fewest = cells[..4].iter().filter_map(|cell| Cell::fewest(cell)).min();
-            if fewest != Some(known) || !row.is_minimal {
-                let minimal = if row.is_minimal { "" } else { ", and it is not minimal" };
-                wrong
-                    .push(format!("{name}: the known plan has {known} faults, found is {fewest:?}{minimal}"));
-            }
+    for world in worlds() {
+        let row = searches::row(&world);
+        let name = world.name();
+        let cells = [&row.laws, &row.losses, &row.plans, &row.exhaustive, &row.model, &row.fuzz];
+        let texts: Vec<String> = cells.iter().map(|cell| format!("  {cell:<10}")).collect();
+        let _ = writeln!(matrix, "{name:<40}{}", texts.concat().trim_end());
+        let plan = if world.plan.is_empty() { "(no fault)" } else { world.plan }.replace("; ", ";\n    ");
+        let _ = writeln!(smallest, "{name}: {}\n    {plan}", row.broken);
+        let known = world.plan.split(';').filter(|fault| !fault.trim().is_empty()).count();
+        // The model counts operations, and not faults.
+        let fewest = cells[..4].iter().filter_map(|cell| Cell::fewest(cell)).min();
+        if fewest != Some(known) || !row.is_minimal {
+            let minimal = if row.is_minimal { "" } else { ", and it is not minimal" };
+            wrong.push(format!("{name}: the known plan has {known} faults, found is {fewest:?}{minimal}"));
         }
     }
     let _ = write!(matrix, "\nThe smallest plans known, and what they break:\n\n{smallest}");
@@ -81,11 +78,9 @@ fn every_bug_of_every_system_is_a_specimen() {
         .lines()
         .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
         .collect();
-    let specimens = cases();
-    let of_systems = specimens.iter().filter(|case| case.system != crate::polite::NAME);
-    let known: Vec<String> = of_systems
-        .flat_map(|case| case.bugs.iter().map(|bug| format!("{} {}", case.system, bug.name)))
-        .collect();
+    let worlds = worlds();
+    let of_systems = worlds.iter().filter(|world| world.specimen.is_some());
+    let known: Vec<String> = of_systems.map(crate::World::name).collect();
     assert_eq!(known, listed);
-    assert!(specimens.iter().map(|case| case.bugs.len()).sum::<usize>() >= 20);
+    assert!(worlds.len() >= 20);
 }

@@ -1,34 +1,22 @@
 //! Lines that are pasted: they make the same failure again.
 
-use std::fmt::Debug;
 use std::process::{Command, Output};
 
 use lossproof::harness::Check;
 use lossproof::machine::Law;
 
-use crate::{World, cases};
+use crate::{searches, worlds};
 
 /// The variable that names the specimen which [`it_is_replayed`] is to run.
 const SPECIMEN: &str = "SPECIMEN";
-
-/// A check of a specimen, as a user's test makes it.
-pub(crate) fn check<C, E>(world: &World<C, E>, name: &str)
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
-    Check::new(name, &world.scenario, &world.properties).profile(world.profile()).runs(0).assert();
-}
 
 /// Fails, for its machine has a bug. It is run by the other test, in processes of their own.
 #[test]
 #[ignore = "it is to fail: another test runs it and looks at what it says"]
 fn it_is_replayed() {
     let wanted = std::env::var(SPECIMEN).expect("it is run by another test");
-    for case in cases() {
-        for bug in case.bugs.iter().filter(|bug| wanted == format!("{} {}", case.system, bug.name)) {
-            (case.check)(bug, &format!("specimen-{}-{}", case.system, bug.name));
-        }
+    for world in worlds().into_iter().filter(|world| wanted == world.name()) {
+        Check::new(world.scenario.clone()).profile(world.profile()).runs(0).assert();
     }
 }
 
@@ -56,35 +44,33 @@ fn pasted_into_a_shell(command: &str, system: &str, bug: &str, plan: &str) -> Ou
 /// `lossproof check` it makes the same failure, to the last line of the transcript.
 #[test]
 fn a_pasted_line_makes_the_same_failure() {
-    for case in cases() {
-        for bug in case.bugs {
-            let specimen = format!("{} {}", case.system, bug.name);
-            let failure = (case.of_plan)(bug);
-            // A line that a smallest plan gives has no seed, and means 0.
-            let mut plan = failure.plan.clone();
-            plan.seed = None;
-            let plan = plan.to_string();
-            // What is read from a clock, or from the order of a hash, is another thing each time; that it is, is the same.
-            let is_determined = failure.broken != Law::SameInputsSameOutputs.to_string();
-            let transcript = failure.transcript.trim_end();
-            let is_same =
-                |said: &str| said.contains(&failure.broken) && (!is_determined || said.contains(transcript));
+    for world in worlds() {
+        let specimen = world.name();
+        let failure = searches::of_smallest(&world);
+        // A line that a smallest plan gives has no seed, and means 0.
+        let mut plan = failure.plan.clone();
+        plan.seed = None;
+        let plan = plan.to_string();
+        // What is read from a clock, or from the order of a hash, is another thing each time; that it is, is the same.
+        let is_determined = failure.broken != Law::SameInputsSameOutputs.to_string();
+        let transcript = failure.transcript.trim_end();
+        let is_same =
+            |said: &str| said.contains(&failure.broken) && (!is_determined || said.contains(transcript));
 
-            let output = pasted_into_cargo_test(&specimen, &plan);
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(!output.status.success() && is_same(&said), "{specimen}: {said}");
+        let output = pasted_into_cargo_test(&specimen, &plan);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && is_same(&said), "{specimen}: {said}");
 
-            #[cfg(feature = "cli")]
-            if case.system != crate::polite::NAME {
-                let seeded = failure.plan.to_string();
-                let output = pasted_into_a_shell("check", case.system, bug.name, &seeded);
-                let said = String::from_utf8_lossy(&output.stdout);
-                assert!(output.status.code() == Some(1) && is_same(&said), "{specimen}: {said}");
+        #[cfg(feature = "cli")]
+        if world.specimen.is_some() {
+            let seeded = failure.plan.to_string();
+            let output = pasted_into_a_shell("check", world.system, world.bug, &seeded);
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.code() == Some(1) && is_same(&said), "{specimen}: {said}");
 
-                let output = pasted_into_a_shell("sim", case.system, bug.name, &plan);
-                let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-                assert!(output.status.code() == Some(1) && is_same(&said), "{specimen}: {said}");
-            }
+            let output = pasted_into_a_shell("sim", world.system, world.bug, &plan);
+            let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code() == Some(1) && is_same(&said), "{specimen}: {said}");
         }
     }
 }
@@ -94,34 +80,31 @@ fn a_pasted_line_makes_the_same_failure() {
 #[cfg(feature = "cli")]
 #[test]
 fn a_check_finds_each_and_its_line_makes_it_again() {
-    for case in cases().iter().filter(|case| case.system != crate::polite::NAME) {
-        for bug in case.bugs {
-            let specimen = format!("{} {}", case.system, bug.name);
-            let output = Command::new(env!("CARGO_BIN_EXE_lossproof"))
-                .args(["check", case.system, "--bug", bug.name, "--runs", "2000", "--format", "json"])
-                .output()
-                .expect("the binary was built for this test");
-            let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
-            let failure = &report["failure"];
-            let text = |name: &str| failure[name].as_str().unwrap_or_else(|| panic!("{specimen}: {report}"));
-            let (what, plan) = (text("what"), text("plan"));
-            assert_eq!(output.status.code(), Some(1), "{specimen}");
-            let line = format!("lossproof sim {} --bug {} --faults '{plan}'", case.system, bug.name);
-            assert_eq!(text("replay"), line);
+    for world in worlds().iter().filter(|world| world.specimen.is_some()) {
+        let specimen = world.name();
+        let output = Command::new(env!("CARGO_BIN_EXE_lossproof"))
+            .args(["check", world.system, "--bug", world.bug, "--runs", "2000", "--format", "json"])
+            .output()
+            .expect("the binary was built for this test");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+        let failure = &report["failure"];
+        let text = |name: &str| failure[name].as_str().unwrap_or_else(|| panic!("{specimen}: {report}"));
+        let (what, plan) = (text("what"), text("plan"));
+        assert_eq!(output.status.code(), Some(1), "{specimen}");
+        let line = format!("lossproof sim {} --bug {} --faults '{plan}'", world.system, world.bug);
+        assert_eq!(text("replay"), line);
 
-            let lines = failure["transcript"].as_array().expect("lines");
-            let lines: Vec<&str> = lines.iter().filter_map(serde_json::Value::as_str).collect();
-            let is_determined = what != Law::SameInputsSameOutputs.to_string();
-            let transcript = if is_determined { lines.join("\n") } else { String::new() };
-            let again = pasted_into_a_shell("sim", case.system, bug.name, plan);
-            let (said, why) =
-                (String::from_utf8_lossy(&again.stdout), String::from_utf8_lossy(&again.stderr));
-            assert!(said.contains(&transcript) && why.contains(what), "{specimen}: {said}{why}");
-            assert_eq!(again.status.code(), Some(1), "{specimen}");
+        let lines = failure["transcript"].as_array().expect("lines");
+        let lines: Vec<&str> = lines.iter().filter_map(serde_json::Value::as_str).collect();
+        let is_determined = what != Law::SameInputsSameOutputs.to_string();
+        let transcript = if is_determined { lines.join("\n") } else { String::new() };
+        let again = pasted_into_a_shell("sim", world.system, world.bug, plan);
+        let (said, why) = (String::from_utf8_lossy(&again.stdout), String::from_utf8_lossy(&again.stderr));
+        assert!(said.contains(&transcript) && why.contains(what), "{specimen}: {said}{why}");
+        assert_eq!(again.status.code(), Some(1), "{specimen}");
 
-            let again = pasted_into_cargo_test(&specimen, plan);
-            let said = String::from_utf8_lossy(&again.stderr);
-            assert!(said.contains(&transcript) && said.contains(what), "{specimen}: {said}");
-        }
+        let again = pasted_into_cargo_test(&specimen, plan);
+        let said = String::from_utf8_lossy(&again.stderr);
+        assert!(said.contains(&transcript) && said.contains(what), "{specimen}: {said}");
     }
 }

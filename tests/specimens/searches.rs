@@ -1,6 +1,6 @@
 //! The searches, each of which has a try at a specimen.
 
-use std::fmt::{self, Debug};
+use std::fmt;
 
 use lossproof::check::{Exhaustive, Failure, Fates, Search, Shrunk};
 use lossproof::engine::Prepared;
@@ -78,13 +78,8 @@ pub(crate) struct Row {
 }
 
 /// All searches of a specimen.
-pub(crate) fn row<C, E>(world: &World<C, E>) -> Row
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
-    let World { scenario, properties, bug, .. } = world;
-    let search = |properties| Search::new(scenario, properties, Prepared::default(), world.profile(), 0);
+pub(crate) fn row(world: &World) -> Row {
+    let search = |scenario| Search::new(scenario, Prepared::default(), world.profile(), 0);
     let smallest = world.smallest();
     let without_one = (0..smallest.len()).map(|index| {
         let mut less = smallest.clone();
@@ -92,12 +87,12 @@ where
         less
     });
     Row {
-        laws: drawn(world, search(&[])),
-        losses: drawn(world, search(properties).without_laws()),
+        laws: drawn(world, search(&world.lawful)),
+        losses: drawn(world, search(&world.scenario).without_laws()),
         plans: plans(world),
         exhaustive: exhaustive(world),
-        model: models::cell(&scenario.name, bug),
-        fuzz: fuzzed::cell(&scenario.name, bug.name),
+        model: models::cell(world.specimen),
+        fuzz: fuzzed::cell(world.system, world.bug),
         broken: of_smallest(world).broken,
         is_minimal: right_holds(world, &smallest)
             && without_one.into_iter().all(|less| of_plan(world, &less).is_none()),
@@ -112,7 +107,7 @@ struct Found {
 }
 
 impl Found {
-    fn new<C, E>(world: &World<C, E>) -> Self {
+    fn new(world: &World) -> Self {
         Self { enough: world.smallest().len(), runs: Vec::new(), failures: 0 }
     }
 
@@ -128,11 +123,7 @@ impl Found {
 }
 
 /// Faults that are drawn as `lossproof check` draws them.
-fn drawn<C, E>(world: &World<C, E>, mut search: Search<'_, C, E>) -> Cell
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
+fn drawn(world: &World, mut search: Search<'_>) -> Cell {
     let (mut found, mut next) = (Found::new(world), 0);
     while let Some(failure) = search.runs(next..RUNS).failure {
         next = failure.run + 1;
@@ -144,11 +135,7 @@ where
 }
 
 /// Plans of faults of any kind, crashes and cuts among them.
-fn plans<C, E>(world: &World<C, E>) -> Cell
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
+fn plans(world: &World) -> Cell {
     let mut runner = TestRunner::new(Config {
         rng_seed: RngSeed::Fixed(0),
         failure_persistence: None,
@@ -158,7 +145,7 @@ where
     let mut found = Found::new(world);
     for run in 0..PLANS {
         let plan = plan.new_tree(&mut runner).expect("there is always a plan").current();
-        let mut search = search_of(world, &world.scenario, &plan);
+        let mut search = search_of(&world.scenario, &plan);
         let Some(failure) = search.runs(0..1).failure else { continue };
         let shrunk = search.shrink(&failure, MAX_SHRINK_RUNS);
         // Not all that is stated holds where a client is started again.
@@ -202,57 +189,32 @@ fn any_plan(names: &[&str]) -> impl Strategy<Value = FaultPlan> + use<> {
     })
 }
 
-fn exhaustive<C, E>(world: &World<C, E>) -> Cell
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
-    let World { scenario, properties, .. } = world;
-    let mut search = Exhaustive::new(scenario, properties, Fates::default(), MAX_FAULTS);
+fn exhaustive(world: &World) -> Cell {
+    let mut search = Exhaustive::new(&world.scenario, Fates::default(), MAX_FAULTS);
     let failure = search.run(EXHAUSTIVE_RUNS, |_| ()).failure;
     let faults = |failure: &Failure| search.shrink(failure, MAX_SHRINK_RUNS).failure.plan.len();
     Cell::Tried(failure.iter().map(|failure| (failure.run + 1, faults(failure))).collect())
 }
 
 /// What the one run of a plan breaks, if anything.
-pub(crate) fn of_plan<C, E>(world: &World<C, E>, plan: &FaultPlan) -> Option<Failure>
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
-    search_of(world, &world.scenario, plan).runs(0..1).failure
+pub(crate) fn of_plan(world: &World, plan: &FaultPlan) -> Option<Failure> {
+    search_of(&world.scenario, plan).runs(0..1).failure
 }
 
 /// What the smallest plan known breaks.
-pub(crate) fn of_smallest<C, E>(world: &World<C, E>) -> Failure
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
+pub(crate) fn of_smallest(world: &World) -> Failure {
     of_plan(world, &world.smallest()).expect("the smallest plan known shows the bug")
 }
 
 /// Whether the right machines break nothing in the run of a plan.
-fn right_holds<C, E>(world: &World<C, E>, plan: &FaultPlan) -> bool
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
-    search_of(world, &world.right, plan).runs(0..1).failure.is_none()
+fn right_holds(world: &World, plan: &FaultPlan) -> bool {
+    search_of(&world.right, plan).runs(0..1).failure.is_none()
 }
 
 /// A search whose runs are all that of the plan.
-fn search_of<'a, C, E>(
-    world: &'a World<C, E>,
-    scenario: &'a Scenario<C, E>,
-    plan: &FaultPlan,
-) -> Search<'a, C, E>
-where
-    C: Clone + 'static,
-    E: PartialEq + Debug + 'static,
-{
+fn search_of<'s>(scenario: &'s Scenario, plan: &FaultPlan) -> Search<'s> {
     let mut plan = plan.clone();
     plan.seed = plan.seed.or(Some(0));
-    let plan = Prepared::new(&plan, &scenario.names()).expect("the plan names the scenario's hosts");
-    Search::new(scenario, &world.properties, plan, Profile::default(), 0)
+    let plan = Prepared::new(&plan, scenario).expect("the plan names the scenario's hosts");
+    Search::new(scenario, plan, Profile::default(), 0)
 }

@@ -69,6 +69,17 @@ fn its_properties_hold_when_it_crashes() {
     }
 }
 
+/// A client that starts anew is another one, and one that is stopped ends well.
+#[test]
+fn its_properties_hold_when_a_client_starts_anew_or_is_stopped() {
+    for plan in [
+        "at 1100ms crash client-1; at 2s restart client-1",
+        "at 1100ms stop client-2; at 2s poweroff client-2; at 3s restart client-1",
+    ] {
+        assert_held(net(), plan, stormy(), 50);
+    }
+}
+
 proptest! {
     #![proptest_config(config(200))]
 

@@ -84,6 +84,16 @@ fn its_properties_hold_when_it_crashes() {
     }
 }
 
+/// A client that starts anew is another one, and one that is stopped ends well.
+#[test]
+fn its_properties_hold_when_a_client_starts_anew_or_is_stopped() {
+    for plan in
+        ["at 25ms crash client; at 60ms restart client", "at 60ms restart client; at 80ms stop client"]
+    {
+        assert_held(net(), plan, stormy(), 50);
+    }
+}
+
 #[cfg(feature = "turmoil")]
 mod on_turmoil {
     use lossproof::fault::Profile;

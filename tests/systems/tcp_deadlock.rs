@@ -91,6 +91,15 @@ fn its_properties_hold_when_it_crashes() {
     }
 }
 
+/// A client that starts anew is another one, and one that is stopped ends well.
+#[test]
+fn its_properties_hold_when_a_client_starts_anew_or_is_stopped() {
+    for plan in ["at 30ms crash client; at 60ms restart client", "at 30ms stop client; at 1s poweroff client"]
+    {
+        assert_held(net(), plan, stormy(), 20);
+    }
+}
+
 /// Cuts and stalls anywhere in what a simulated client sends and gets back.
 fn far_plan() -> impl Strategy<Value = String> {
     let fault =

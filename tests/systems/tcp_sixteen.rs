@@ -35,3 +35,15 @@ fn a_server_that_crashes_is_no_hang() {
 fn its_properties_hold_in_a_storm() {
     assert_held(net(), "", stormy(), 5_000);
 }
+
+/// A client that starts anew is another one, and one that is stopped ends well.
+#[test]
+fn its_properties_hold_when_a_client_starts_anew_or_is_stopped() {
+    for plan in [
+        "at 12ms crash client; at 20ms restart client",
+        "at 1s restart client",
+        "at 12ms stop client; at 1s poweroff client",
+    ] {
+        assert_held(net(), plan, stormy(), 300);
+    }
+}

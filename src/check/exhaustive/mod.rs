@@ -11,29 +11,22 @@
 //! It is done on one thread. Which states were seen before depends on the order of the runs, and so would the count.
 
 mod fates;
+mod limit;
 mod states;
 mod tree;
 
-use std::fmt;
 use std::ops::ControlFlow;
 
 pub use fates::{Fates, FatesError};
+pub use limit::{Limit, MAX_BRANCHES, MAX_SENDS};
 
 use super::{Broken, Failure, Search, Shrunk, Tally};
 use crate::engine::{Engine, Prepared, Sent};
 use crate::fault::{FaultPlan, Profile, Resolved, UnknownHost};
-use crate::number::count;
 use crate::scenario::{Demand, Property, Scenario};
+use limit::{MAX_NODES, Room};
 use states::States;
-use tree::{Level, Room, Tree};
-
-/// How many runs are kept from which others can branch off, unless told otherwise: some 600 MB.
-pub const MAX_BRANCHES: usize = 1 << 22;
-/// How many sends of the runs of one level are kept, at which others can branch off, unless told otherwise: some 600 MB.
-pub const MAX_SENDS: usize = 1 << 24;
-
-/// A run has a number of 32 bits.
-const MAX_NODES: usize = u32::MAX as usize;
+use tree::{Level, Tree};
 
 /// How many runs pass between two reports of progress.
 const RUNS_PER_REPORT: u64 = 1024;
@@ -41,6 +34,7 @@ const RUNS_PER_REPORT: u64 = 1024;
 /// Runs a scenario with every schedule of at most so many faults, and holds the laws and the properties to each run.
 ///
 /// ```
+/// # #[cfg(feature = "systems")] {
 /// use lossproof::check::{Exhaustive, Fates};
 /// use lossproof::Scenario;
 /// use lossproof::systems::{Options, udp_remote};
@@ -50,6 +44,7 @@ const RUNS_PER_REPORT: u64 = 1024;
 /// // Three requests and three replies, each lost, doubled or late: 18 schedules of one fault.
 /// assert_eq!(explored.by_faults[..2], [1, 18]);
 /// assert!(explored.holds());
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Exhaustive<'s> {
@@ -60,28 +55,6 @@ pub struct Exhaustive<'s> {
     max_faults: usize,
     merges: bool,
     room: Room,
-}
-
-/// What ended a search before all schedules were gone through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Limit {
-    /// So many runs were to be made at most.
-    Runs(u64),
-    /// So many runs are kept from which others can branch off ([`MAX_BRANCHES`]).
-    Branches(usize),
-    /// So many sends of the runs of one level are kept, at which others can branch off ([`MAX_SENDS`]).
-    Sends(usize),
-}
-
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Runs(most) => f.write_str(&count(*most, "run")),
-            Self::Branches(most) => write!(f, "{} kept to branch off from", count(*most as u64, "run")),
-            Self::Sends(most) => write!(f, "{} kept to branch off at", count(*most as u64, "send")),
-        }
-    }
 }
 
 /// What came of an [`Exhaustive`] search.

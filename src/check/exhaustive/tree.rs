@@ -1,5 +1,6 @@
 //! The tree of schedules: each is its parent with one more fault, at a send after all the parent's own.
 
+use super::limit::Room;
 use super::states::Seen;
 use crate::engine::Sent;
 use crate::fault::Resolved;
@@ -21,13 +22,6 @@ struct Node {
     children: u32,
     /// Where it was broken off, for from there on it is another.
     tail: Option<Seen>,
-}
-
-/// How much of a search is kept in memory.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
-    pub(super) branches: usize,
-    pub(super) sends: usize,
 }
 
 /// The runs of one level, with what they sent.

@@ -1,6 +1,6 @@
 //! What the user of a system chose, as far as its packets show it.
 
-use super::lanes::Lanes;
+use crate::capture::Lanes;
 use crate::cli::output::quoted;
 use crate::systems::{Options, greet};
 use crate::wire::request_id;

@@ -1,30 +1,26 @@
 //! `import`: a capture of packets turned into the run that replays it.
 //!
 //! A capture that was exported says itself what makes its run again, and is believed if that run gives the same packets.
-//! For any other the faults are searched: one by one, each time the one with which the simulation agrees with the
-//! capture longest.
+//! For any other the faults are [found](crate::capture::explain).
 
-mod flows;
 mod inputs;
-mod lanes;
-mod search;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser as _};
+use clap::Args;
 
-use super::args::{Cli, Command, EngineKind, SimArgs};
+use super::app::App;
+use super::args::{EngineKind, Run, SimArgs};
 use super::choices::SystemArgs;
 use super::error::CliError;
-use super::world::World;
+use super::program::{Asked, Program};
+use super::world::Built;
 use super::{output, sim, value};
-use crate::capture::{self, Capture, CaptureError, Frame};
+use crate::capture::{self, Capture, CaptureError, ExplainError, Explained, Frame};
 use crate::machine::Status;
-use crate::systems::{System, Transport};
-use flows::Flow;
-use search::Found;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -47,7 +43,7 @@ pub(super) struct ImportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// The system's own.
-    #[command(flatten)]
+    #[arg(skip)]
     pub(super) options: SystemArgs,
 }
 
@@ -73,53 +69,50 @@ pub(super) enum ImportError {
     /// It was exported from another system.
     #[error("the capture is of {0}: import it with --as {0}")]
     OtherSystem(String),
-    /// There is nothing of the system in it.
-    #[error("there is no {transport} flow in the capture{}", flows::beside(.there, *.others))]
-    NoFlow {
-        /// What carries the system's messages.
-        transport: Transport,
-        /// What flows there are.
-        there: Vec<Flow>,
-        /// How many packets were neither UDP nor TCP.
-        others: usize,
-    },
     /// There is more than one flow.
-    #[error("there are {} flows: choose one with --flow N: {}", .0.len(), flows::listed(.0))]
-    SeveralFlows(Vec<Flow>),
+    #[error("there are {} flows: choose one with --flow N: {}", .0.len(), capture::listed(.0))]
+    SeveralFlows(Vec<capture::Flow>),
     /// There is no flow of this number.
-    #[error("--flow: there is no flow {number}: {}", flows::listed(.there))]
-    FlowNumber {
-        /// The number.
-        number: usize,
-        /// What flows there are.
-        there: Vec<Flow>,
-    },
+    #[error("--flow: {0}")]
+    FlowNumber(ExplainError),
+    /// There is nothing of the system in it.
+    #[error(transparent)]
+    NoFlow(ExplainError),
+}
+
+impl From<ExplainError> for ImportError {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::SeveralFlows(flows) => Self::SeveralFlows(flows),
+            number @ ExplainError::FlowNumber { .. } => Self::FlowNumber(number),
+            none @ ExplainError::NoFlow { .. } => Self::NoFlow(none),
+        }
+    }
 }
 
 /// Turns a capture into the run that replays it.
-pub(super) fn run<S: System>(args: &ImportArgs) -> Result<Status, CliError> {
+pub(super) fn run(program: &Program, app: &App, args: &ImportArgs) -> Result<Status, CliError> {
     // Wrong options are said before the file is looked at.
-    let options = args.options.options(&S::ABOUT)?;
-    let capture = read(&args.file)?;
-    if let Some(line) = &capture.replay {
-        if let Some(sim) = exported::<S>(line, &capture.frames)? {
-            return show(&sim, args, S::ABOUT.name);
+    let options = args.options.options(app)?;
+    let bug = args.options.bug(app)?;
+    let captured = read(&args.file)?;
+    if let Some(line) = &captured.replay {
+        if let Some(sim) = exported(program, app, line, &captured.frames)? {
+            return show(&sim, args);
         }
         output::complain("note: the capture is not of the run that its comment names: it was changed");
     }
-    let transport = S::ABOUT.transport_with(&options);
-    let expected = || flows::expected::<S>(&options);
-    let flows = flows::choose(&capture, transport, S::ABOUT.port, args.flow, expected)?;
-    let seen = lanes::captured(&flows, &capture.frames);
-    let inputs = inputs::of(S::ABOUT.name, &seen);
-    let words = inputs::added(args.options.words(), inputs);
-    let sim = parsed(&format!("lossproof sim {} {}", S::ABOUT.name, words.join(" ")))
+    let built = Built::new(app, &options, bug);
+    let server = built.server(app)?;
+    let seen = capture::seen(&built.scenario, server, &captured, args.flow).map_err(ImportError::from)?;
+    let words = inputs::added(args.options.words(), inputs::of(app.name, &seen));
+    let sim = parsed(program, &format!("{} sim {} {}", output::program(), app.name, words.join(" ")))
         .ok_or_else(|| CliError::Usage("the options cannot be written as words".to_owned()))?;
-    let world = World::<S>::new(&sim.options.options(&S::ABOUT)?, None)?;
-    let found = search::search(&world.scenario, &seen);
+    let built = Built::new(app, &sim.options.options(app)?, bug);
+    let found = capture::found(&built.scenario, server, &seen);
     let plan = found.plan.to_string();
     let sim = SimArgs { faults: super::args::FaultArgs { faults: Some(plan), ..sim.faults }, ..sim };
-    show(&sim, args, S::ABOUT.name)?;
+    show(&sim, args)?;
     Ok(judge(&found))
 }
 
@@ -134,16 +127,16 @@ fn read(path: &Path) -> Result<Capture, ImportError> {
 ///
 /// # Errors
 /// If it is of another system.
-fn exported<S: System>(line: &str, frames: &[Frame]) -> Result<Option<SimArgs>, CliError> {
-    let Some(sim) = parsed(line) else { return Ok(None) };
-    if sim.system != S::ABOUT.name {
+fn exported(program: &Program, app: &App, line: &str, frames: &[Frame]) -> Result<Option<SimArgs>, CliError> {
+    let Some(sim) = parsed(program, line) else { return Ok(None) };
+    if sim.system != app.name {
         return Err(ImportError::OtherSystem(output::one_line(&sim.system)).into());
     }
     // A comment that asks for more than a run was not written by an export, and a run that fails gives no packets.
     let is_plain =
         sim.output.is_none() && !sim.faults.faults.as_deref().is_some_and(|text| text.starts_with('@'));
     let run = |sim: &SimArgs| {
-        let ran = sim::simulate::<S, _>(sim, |transcript, replay| Ok(capture::export(transcript, &replay())));
+        let ran = sim::simulate(app, sim, |transcript, replay| Ok(capture::export(transcript, &replay())));
         capture::read(&ran.ok()?.shown).ok()
     };
     let is_same = is_plain && run(&sim).is_some_and(|again| again.frames == frames);
@@ -151,16 +144,16 @@ fn exported<S: System>(line: &str, frames: &[Frame]) -> Result<Option<SimArgs>, 
 }
 
 /// The words of a line that makes a run.
-fn parsed(line: &str) -> Option<SimArgs> {
-    match Cli::try_parse_from(shlex::split(line)?).ok()?.command {
-        Command::Sim(sim) => Some(sim),
+fn parsed(program: &Program, line: &str) -> Option<SimArgs> {
+    match program.parse(shlex::split(line)?.into_iter().map(OsString::from)).ok()?.1 {
+        Asked::Run(Run::Sim(sim)) => Some(sim),
         _ => None,
     }
 }
 
 /// Prints the line that replays the run, and writes the plan if that is asked for.
-fn show(sim: &SimArgs, args: &ImportArgs, system: &str) -> Result<Status, CliError> {
-    let mut words = vec![format!("lossproof sim {system}")];
+fn show(sim: &SimArgs, args: &ImportArgs) -> Result<Status, CliError> {
+    let mut words = vec![format!("{} sim {}", output::program(), sim.system)];
     words.extend(sim.options.words());
     if sim.engine == EngineKind::Turmoil {
         words.push("--engine turmoil".to_owned());
@@ -182,8 +175,8 @@ fn show(sim: &SimArgs, args: &ImportArgs, system: &str) -> Result<Status, CliErr
 }
 
 /// Says how much of a capture the run that was found explains.
-fn judge(found: &Found) -> Status {
-    let Found { plan, agreeing, total, surplus, differing } = found;
+fn judge(found: &Explained) -> Status {
+    let Explained { plan, agreeing, total, surplus, differing } = found;
     if !plan.is_empty() {
         output::complain(
             "note: faults are told by what followed from them; what else would have led to the same packets cannot be told",
@@ -194,7 +187,7 @@ fn judge(found: &Found) -> Status {
             "note: {differing} packets have the lengths, and not the bytes, of the capture"
         ));
     }
-    if agreeing == total && *surplus == 0 {
+    if found.is_whole() {
         return Status::Success;
     }
     if agreeing < total {

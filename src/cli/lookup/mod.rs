@@ -9,7 +9,7 @@ mod sockets;
 use clap::Args;
 
 use super::error::CliError;
-use super::registry;
+use super::program;
 use super::tool::ToolFormat;
 use super::value::{self, ValueError};
 use crate::machine::Status;
@@ -89,7 +89,7 @@ fn services_by_name(name: &str) -> Result<Vec<Service>, LookupError> {
     let known = Services::of_this_host();
     let found = known.by_name(name);
     if found.is_empty() {
-        let near = registry::nearest(name, known.names()).map(str::to_owned);
+        let near = program::nearest(name, known.names()).map(str::to_owned);
         return Err(LookupError::Service { name: name.to_owned(), near });
     }
     Ok(found)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::args::{FaultArgs, Format};
 use super::super::choices::SystemArgs;
-use super::super::{registry, value};
+use super::super::value;
 use crate::fault::{Chance, ChanceError};
 
 /// The most losses that a sweep goes through.
@@ -39,7 +39,6 @@ What it writes has the same bytes as the whole sweep made at once.";
 #[derive(Debug, Args)]
 pub(in super::super) struct SweepArgs {
     /// Which system; 'lossproof list' shows all
-    #[arg(value_parser = value::text(registry::names), hide_possible_values = true)]
     pub(in super::super) system: String,
     /// The losses to go through: from the first, in steps, to the last at most; or one
     #[arg(long, value_name = "FROM..TO", default_value = "0%..60%", allow_hyphen_values = true, value_parser = losses)]
@@ -69,8 +68,8 @@ pub(in super::super) struct SweepArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// The system's own.
-    #[command(flatten)]
-    pub(super) options: SystemArgs,
+    #[arg(skip)]
+    pub(in super::super) options: SystemArgs,
 }
 
 /// The words after `merge`.

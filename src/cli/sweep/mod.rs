@@ -9,16 +9,17 @@ mod table;
 
 use std::path::Path;
 
+use super::app::App;
 use super::args::Format;
 use super::error::CliError;
 use super::output::{self, Tint};
 use super::progress;
-use super::world::{World, with_panic_places};
+use super::world::World;
 use crate::check::{Counts, Measure};
 use crate::fault::{Chance, Profile};
+use crate::host::HostId;
 use crate::machine::Status;
 use crate::parallel;
-use crate::systems::{CLIENT, System};
 
 pub(super) use args::{MERGE_EXAMPLES, MergeArgs, SWEEP_EXAMPLES, SweepArgs};
 use args::{Shard, points};
@@ -27,15 +28,16 @@ use part::{Part, Question, SHARE};
 use table::Row;
 
 /// Makes the runs of a sweep, or of a shard.
-pub(super) fn run<S: System<Command: Sync>>(args: &SweepArgs) -> Result<Status, CliError> {
+pub(super) fn run(app: &App, args: &SweepArgs) -> Result<Status, CliError> {
     let kind = args.output.as_deref().map(Kind::of).transpose()?;
     if let (Some(_), Some(path)) = (args.shard, &args.output)
         && kind != Some(Kind::Json)
     {
         return Err(SweepError::ShardKind(path.display().to_string()).into());
     }
-    let options = args.options.options(&S::ABOUT)?;
-    let world = World::<S>::new(&options, args.faults.faults.as_deref())?;
+    let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
+    let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
+    let client = world.built.client(app)?;
     if world.plan.seed.is_some() {
         return Err(SweepError::Seeded.into());
     }
@@ -44,7 +46,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &SweepArgs) -> Result<Status, 
     let is_only_loss =
         |loss| profile(loss) == Profile { loss, ..Profile::CALM } && args.faults.faults.is_none();
     let expected = losses.iter().map(|&loss| {
-        let share = S::success_share(&options, loss).filter(|_| is_only_loss(loss))?;
+        let share = (app.share)(&options, loss).filter(|_| is_only_loss(loss))?;
         #[expect(clippy::cast_sign_loss, reason = "a share is not negative")]
         let whole = (share * SHARE as f64).round() as u64;
         Some(whole)
@@ -55,7 +57,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &SweepArgs) -> Result<Status, 
     }
     let sweep = Question {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        system: S::ABOUT.name.to_owned(),
+        system: app.name.to_owned(),
         options: args.options.words(),
         network,
         seed: args.seed,
@@ -64,7 +66,7 @@ pub(super) fn run<S: System<Command: Sync>>(args: &SweepArgs) -> Result<Status, 
         expected: expected.collect(),
     };
     let shard = args.shard.unwrap_or(Shard::WHOLE);
-    let points = make_runs(args, shard, &losses, &world, profile)?;
+    let points = make_runs(args, shard, &losses, (&world, client), profile)?;
     let part = Part { sweep, shard, points };
     if args.shard.is_none() {
         show(&part, args.format)?;
@@ -83,11 +85,11 @@ pub(super) fn merge(args: &MergeArgs) -> Result<Status, CliError> {
 }
 
 /// Makes the runs at all losses, with a progress bar where standard error is a terminal.
-fn make_runs<S: System<Command: Sync>>(
+fn make_runs(
     args: &SweepArgs,
     shard: Shard,
     losses: &[Chance],
-    world: &World<S>,
+    (world, client): (&World, HostId),
     profile: impl Fn(Chance) -> Profile,
 ) -> Result<Vec<Counts>, SweepError> {
     let jobs = progress::threads(args.jobs);
@@ -97,18 +99,16 @@ fn make_runs<S: System<Command: Sync>>(
         each.saturating_mul(losses.len() as u64),
         "{bar:32} {human_pos} of {human_len} runs, {per_sec}, {eta} left",
     );
-    let (points, _) = with_panic_places(|| {
-        let points = losses.iter().zip(0_u64..).map(|(&loss, place)| {
-            let before = each.saturating_mul(place);
-            let profile = profile(loss);
-            let measure =
-                || Measure::new(&world.scenario, CLIENT, world.prepared.clone(), profile, args.seed);
-            let progress = |done| bar.set_position(before.saturating_add(done));
-            let counts = parallel::count(range.clone(), jobs, measure, progress);
-            counts.map_err(|panicked| SweepError::Panicked { loss, panicked })
-        });
-        points.collect()
+    let points = losses.iter().zip(0_u64..).map(|(&loss, place)| {
+        let before = each.saturating_mul(place);
+        let profile = profile(loss);
+        let scenario = &world.built.scenario;
+        let measure = || Measure::new(scenario, client, world.prepared.clone(), profile, args.seed);
+        let progress = |done| bar.set_position(before.saturating_add(done));
+        let counts = parallel::count(range.clone(), jobs, measure, progress);
+        counts.map_err(|panicked| SweepError::Panicked { loss, panicked })
     });
+    let points = points.collect();
     bar.finish_and_clear();
     points
 }

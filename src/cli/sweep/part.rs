@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::super::output::program;
 use super::args::Shard;
 use crate::check::{Counts, Panicked};
 use crate::fault::Chance;
@@ -27,7 +28,7 @@ pub(in super::super) enum SweepError {
     #[error("-o: a shard is written as JSON: end '{0}' in .json")]
     ShardKind(String),
     /// A machine panicked.
-    #[error("at loss {loss} {panicked}; 'lossproof check' with this loss makes it small")]
+    #[error("at loss {loss} {panicked}; '{} check' with this loss makes it small", program())]
     Panicked {
         /// The loss.
         loss: Chance,

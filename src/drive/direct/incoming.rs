@@ -8,7 +8,7 @@ use super::Direct;
 use crate::drive::DriveError;
 use crate::drive::driver::{Core, Port as _};
 use crate::drive::inbox::Inbox;
-use crate::drive::links::Link;
+use crate::drive::links::{Link, Standing};
 use crate::drive::net::Packet;
 use crate::drive::sockets::Raw;
 use crate::machine::{CloseReason, Conn, ConnectError, Input, Peer, limits};
@@ -99,7 +99,7 @@ impl Direct {
         };
         debug!(%peer, "accepted");
         let conn = core.effects().accept(limits::SEND_BUFFER_LEN as u32);
-        self.links.begin(id, conn, peer, true);
+        self.links.begin(id, conn, peer, Standing::Open);
         self.stream_opened(id, conn, peer);
         Some(self.feed(core, Input::Connected { conn, peer, local }))
     }
@@ -115,8 +115,8 @@ impl Direct {
         let input = match result.and_then(|()| self.sockets.stream_local(id)) {
             Ok(local) => {
                 let link = self.links.get_mut(conn)?;
-                link.connected = true;
-                let is_shut = link.shut_once_connected;
+                let is_shut = link.standing == Standing::Dialing { shut: true };
+                link.standing = Standing::Open;
                 debug!(%peer, %local, "connected");
                 core.effects().connected(conn, limits::SEND_BUFFER_LEN as u32);
                 self.stream_opened(id, conn, peer);

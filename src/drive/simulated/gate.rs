@@ -130,7 +130,8 @@ impl Gate {
     }
 
     fn id_of(&self, at: StreamEnd) -> Option<u32> {
-        self.ids.iter().find(|(end, _)| *end == at).map(|(_, id)| *id)
+        // The newest: the model may call a later stream as one that is over.
+        self.ids.iter().rfind(|(end, _)| *end == at).map(|(_, id)| *id)
     }
 
     /// Takes what comes out of the sockets, to be handed in when it is due.
@@ -265,7 +266,7 @@ impl Gate {
                 let flight = world.flights.get(flight);
                 if flight.from == self.host {
                     let (local, peer) = (wire(flight.source), wire(flight.to));
-                    self.sockets.send(iter::once(Packet { local, peer, bytes: &flight.bytes }));
+                    self.sockets.send(&iter::once(Packet { local, peer, bytes: &flight.bytes }));
                 }
             }
             Event::Stream(place) => {

@@ -1,6 +1,5 @@
 //! The laws hold machines, and hold them to nothing else.
 
-#[cfg(feature = "proptest")]
 mod back_pressure;
 mod laws;
 

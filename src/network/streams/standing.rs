@@ -9,7 +9,7 @@ use super::{End, Standing, Stream, StreamEnd, Streams};
 use crate::host::HostId;
 use crate::machine::{Conn, ConnMap, Peer};
 use crate::network::Network;
-use crate::network::steps::step;
+use crate::steps::step;
 
 /// How old an end is: streams are counted as they come to be, and the connector's end is first.
 type Age = (u64, u8);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{network, reset};
 use crate::host::HostId;
-use crate::network::steps::taken;
+use crate::steps::taken;
 use crate::time::Instant;
 
 const HOSTS: u16 = 1000;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::network;
 use crate::fault::ResolvedHost;
 use crate::host::HostId;
-use crate::network::steps::taken;
+use crate::steps::taken;
 use crate::time::Instant;
 
 const A: HostId = HostId(0);

@@ -131,7 +131,9 @@ where
     C: Role<Event = ClientEvent>,
 {
     net.show(server, fmt::Display::fmt);
-    clients.iter().for_each(|client| net.show(*client, fmt::Display::fmt));
+    for client in clients {
+        net.show(client, fmt::Display::fmt);
+    }
     let name = "a client hears only after the server has begun to handle it";
     let mut counts = net.fold(name, Counts::default).on(server, |counts, event, _| {
         counts.handled += u32::from(matches!(event, ServerEvent::Connected(_)));

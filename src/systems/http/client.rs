@@ -6,7 +6,7 @@ use super::{ClientEvent, check};
 use crate::machine::{CloseReason, Conn, ConnectError, Input, Machine, Outbox, Peer, Status};
 use crate::parts::speech::Speech;
 use crate::time::Instant;
-use crate::wire::http::{Body, HeadError, HeadReader, MAX_BODY_LEN, Response};
+use crate::wire::http::{Body, HeadReader, MAX_BODY_LEN, Response};
 
 /// How many interim responses (1xx) the client reads over.
 pub const MAX_INTERIM: u32 = 16;
@@ -140,7 +140,7 @@ impl Part {
                         *self = next;
                         continue;
                     }
-                    Err(event) => return Next::End(*event, Status::Failure),
+                    Err(event) => return Next::End(event, Status::Failure),
                 },
                 Self::Body(body) => body.push(bytes).map(|_| body.is_complete()),
             };
@@ -170,26 +170,21 @@ fn read_head(
     interim: u32,
     bytes: &mut &[u8],
     out: &mut Outbox<ClientEvent>,
-) -> Result<Option<Part>, Box<ClientEvent>> {
-    let head_len = reader.push(bytes).map_err(bad_head)?;
+) -> Result<Option<Part>, ClientEvent> {
+    let head_len = reader.push(bytes).map_err(ClientEvent::BadHead)?;
     *bytes = &bytes[head_len..];
     let Some(head) = reader.head() else { return Ok(None) };
-    let response = Response::parse(head).map_err(bad_head)?;
+    let response = Response::parse(head).map_err(ClientEvent::BadHead)?;
     if response.is_interim() {
         return if interim < MAX_INTERIM {
             Ok(Some(Part::head(interim + 1)))
         } else {
-            Err(Box::new(ClientEvent::NoFinal))
+            Err(ClientEvent::NoFinal)
         };
     }
     out.event(ClientEvent::Head(head.to_vec()));
-    let body =
-        Body::new(response.framing, MAX_BODY_LEN).map_err(|error| Box::new(ClientEvent::BadBody(error)))?;
+    let body = Body::new(response.framing, MAX_BODY_LEN).map_err(ClientEvent::BadBody)?;
     Ok(Some(Part::Body(body)))
-}
-
-fn bad_head(error: HeadError) -> Box<ClientEvent> {
-    Box::new(ClientEvent::BadHead(error))
 }
 
 impl Machine for Client {

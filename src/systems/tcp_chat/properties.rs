@@ -118,8 +118,9 @@ fn said(net: &Net, server: Host<Server>, members: [Host<Client>; MEMBERS]) {
                     untold.insert(*name, Pending::default());
                 }
                 ClientEvent::Saying(text) => {
-                    let own = names[index].and_then(|name| untold.get_mut(&name));
-                    own.into_iter().for_each(|own| own.push(text));
+                    if let Some(own) = names[index].and_then(|name| untold.get_mut(&name)) {
+                        own.push(text);
+                    }
                 }
                 _ => {}
             }

@@ -141,8 +141,9 @@ pub fn net(options: &Options) -> Net {
             }
             _ => false,
         };
-        let is_stopped = run.state(client).is_some_and(|client| !client.is_over());
-        run.status(client) != Some(Status::Success) || is_whole || is_stopped
+        // Who was stopped ends well, too.
+        let is_over = run.state(client).is_some_and(Client::is_over);
+        run.status(client) != Some(Status::Success) || !is_over || is_whole
     });
     net.fold("the server processes no more than was sent", || ()).on(
         server,

@@ -25,7 +25,7 @@ use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport, Typed};
 use crate::lawful::Promises;
 use crate::machine::Peer;
-use crate::scenario::Net;
+use crate::scenario::{Host, Net};
 use crate::time::Instant;
 
 /// What is to be known beside the machines.
@@ -194,9 +194,16 @@ pub fn net(options: &Options) -> Net {
         net.command(at, clients[client], Command::Say(line.as_bytes().to_vec()));
     }
     net.command(Instant::START + options.scaled(END), clients[2], Command::Leave);
-    properties::of_server(&net, server, expiry, to_speaker);
-    properties::of_clients(&net, server, clients, ping_every, to_speaker);
+    hold(&net, options, server, clients);
     net
+}
+
+/// What holds in every run of a server and three clients with these options, whatever they are asked.
+pub fn hold(net: &Net, options: &Options, server: Host<Server>, clients: [Host<Client>; 3]) {
+    let (expiry, ping_every, to_speaker) =
+        (options.scaled(EXPIRY), options.scaled(PING_EVERY), !options.not_to_sender);
+    properties::of_server(net, server, expiry, to_speaker);
+    properties::of_clients(net, server, clients, ping_every, to_speaker);
 }
 
 /// What a client is asked when this was typed.
@@ -219,7 +226,7 @@ pub fn wants_line(event: &ClientEvent) -> bool {
 pub fn print_server(event: &ServerEvent, to: &mut dyn fmt::Write) -> fmt::Result {
     match event {
         ServerEvent::Listening(_) | ServerEvent::Noted { note: Note::Pinged(_), .. } => Ok(()),
-        event => writeln!(to, "{event}"),
+        ServerEvent::Noted { note, .. } => writeln!(to, "{note}"),
     }
 }
 

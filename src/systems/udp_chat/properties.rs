@@ -15,67 +15,47 @@ use crate::time::Instant;
 
 /// What holds of what the server tells.
 pub(super) fn of_server(net: &Net, server: Host<Server>, expiry: Duration, to_speaker: bool) {
-    let judge = |name, judge: Judge| of_notes(net, server, name, judge);
-    judge(
-        "no live member is expired",
-        Box::new(move |members, when, note| match note {
-            Note::Expired(peer) => match members.last(*peer) {
-                Some(last) if when.up.saturating_sub(last.up) > expiry => Ok(()),
-                Some(last) => {
-                    let age = when.up.saturating_sub(last.up);
-                    Err(format!("{peer} has expired {age:?} after its last ping"))
-                }
-                None => Err(format!("{peer} has expired and was no member")),
-            },
+    of_notes(net, server, "no live member is expired", move |members, when, note| match note {
+        Note::Expired(peer) => match members.last(*peer).map(|last| when.up.saturating_sub(last.up)) {
+            Some(age) if age > expiry => Ok(()),
+            Some(age) => Err(format!("{peer} has expired {age:?} after its last ping")),
+            None => Err(format!("{peer} has expired and was no member")),
+        },
+        _ => Ok(()),
+    });
+    let name = "no dead member is kept beyond one event, or a millisecond";
+    of_notes(net, server, name, move |members, when, note| {
+        let kept = if let Note::Expired(peer) = note {
+            // A clock that is set forward ends a wait no later.
+            let age = members.last(*peer).map(|last| when.at.since(last.at));
+            age.filter(|age| *age > expiry + Duration::from_millis(1)).map(|age| (*peer, age))
+        } else {
+            let ages = members.0.iter().map(|(peer, last)| (*peer, when.up.saturating_sub(last.up)));
+            ages.into_iter().find(|(_, age)| *age > expiry)
+        };
+        kept.map_or(Ok(()), |(peer, age)| Err(format!("{peer} was a member {age:?} after its last ping")))
+    });
+    let name = "who pings joins if it is no member, and only who is one leaves";
+    of_notes(net, server, name, |members, _, note| {
+        let (peer, is_to_be_one) = match note {
+            Note::Joined(peer) | Note::Refused(peer) => (peer, false),
+            Note::Pinged(peer) | Note::Left(peer) => (peer, true),
+            Note::Expired(_) | Note::Said { .. } => return Ok(()),
+        };
+        match (members.last(*peer).is_some(), is_to_be_one) {
+            (true, false) => Err(format!("'{note}', and it was one before")),
+            (false, true) => Err(format!("'{note}', and it was none before")),
             _ => Ok(()),
-        }),
-    );
-    judge(
-        "no dead member is kept beyond one event, or a millisecond",
-        Box::new(move |members, when, note| match note {
-            Note::Expired(peer) => members.last(*peer).map_or_else(
-                || Err(format!("{peer} has expired and was no member")),
-                |last| {
-                    // A clock that is set forward ends a wait no later.
-                    let age = when.at.since(last.at);
-                    let is_in_time = age <= expiry + Duration::from_millis(1);
-                    if is_in_time { Ok(()) } else { Err(format!("{peer} has expired after {age:?}")) }
-                },
-            ),
-            _ => {
-                let age = |last: &When| when.up.saturating_sub(last.up);
-                let dead = members.0.iter().find(|(_, last)| age(last) > expiry);
-                dead.map_or(Ok(()), |(peer, last)| {
-                    Err(format!("{peer} is a member {:?} after its last ping", age(last)))
-                })
-            }
-        }),
-    );
-    judge(
-        "who pings joins if it is no member, and only who is one leaves",
-        Box::new(|members, _, note| {
-            let (peer, is_to_be_one) = match note {
-                Note::Joined(peer) | Note::Refused(peer) => (peer, false),
-                Note::Pinged(peer) | Note::Left(peer) => (peer, true),
-                Note::Expired(_) | Note::Said { .. } => return Ok(()),
-            };
-            match (members.last(*peer).is_some(), is_to_be_one) {
-                (true, false) => Err(format!("'{note}', and it was one before")),
-                (false, true) => Err(format!("'{note}', and it was none before")),
-                _ => Ok(()),
-            }
-        }),
-    );
-    judge(
-        "what is said goes to every member, and to nobody else",
-        Box::new(move |members, _, note| match note {
-            Note::Said { peer, told, .. } => {
-                let hearers = members.hearers(*peer, to_speaker).count();
-                if *told == hearers { Ok(()) } else { Err(format!("'{note}', and it is for {hearers}")) }
-            }
-            _ => Ok(()),
-        }),
-    );
+        }
+    });
+    let name = "what is said goes to every member, and to nobody else";
+    of_notes(net, server, name, move |members, _, note| match note {
+        Note::Said { peer, told, .. } => {
+            let hearers = members.hearers(*peer, to_speaker).count();
+            if *told == hearers { Ok(()) } else { Err(format!("'{note}', and it is for {hearers}")) }
+        }
+        _ => Ok(()),
+    });
 }
 
 /// What holds of what the clients tell.
@@ -118,10 +98,13 @@ pub(super) fn of_clients(
     }
 }
 
-/// Judges a note, in the light of the members before it.
-type Judge = Box<dyn Fn(&Members, When, &Note) -> Result<(), String> + Send + Sync>;
-
-fn of_notes(net: &Net, server: Host<Server>, name: &str, judge: Judge) {
+/// Judges each note, in the light of the members before it.
+fn of_notes(
+    net: &Net,
+    server: Host<Server>,
+    name: &str,
+    judge: impl Fn(&Members, When, &Note) -> Result<(), String> + Send + Sync + 'static,
+) {
     net.fold(name, Members::default).on(server, move |members, event, at| {
         let judged = match event {
             ServerEvent::Noted { up, note } => judge(members, When { up: *up, at }, note),

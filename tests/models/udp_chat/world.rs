@@ -3,9 +3,9 @@
 //! The model keeps every ping that ever was, and asks of each moment who has pinged in the ten seconds before. It knows
 //! of no timer: that nobody is kept too long is asked after each step, of the machine's deadline and of what it tells.
 
-use lossproof::machine::{BoxedMachine, Effect};
-use lossproof::systems::udp_chat::{Command, Event, MAX_MEMBERS, MAX_TOLD_LEN, Note};
-use lossproof::{Input, Instant, Lawful, Machine, Outbox, Peer, Promises};
+use lossproof::machine::{BoxedMachine, Effect, Outlet};
+use lossproof::systems::udp_chat::{MAX_MEMBERS, MAX_TOLD_LEN, Note, ServerEvent};
+use lossproof::{Input, Instant, Lawful, Machine, Peer, Promises};
 use proptest::prelude::*;
 
 /// How many people there are; some are members at one time or another.
@@ -53,6 +53,11 @@ pub(crate) fn any_op() -> impl Strategy<Value = Op> {
         4 => span().prop_map(Op::Wait),
         1 => span().prop_map(Op::Stall),
     ]
+}
+
+/// Where the server is.
+fn local() -> Peer {
+    "192.0.2.99:9001".parse().unwrap()
 }
 
 fn person(who: u8) -> Peer {
@@ -123,7 +128,7 @@ impl Model {
 
 /// The server, with the laws held to it, and the clients that ping it.
 pub(crate) struct World {
-    server: Lawful<BoxedMachine<Command, Event>>,
+    server: Lawful<BoxedMachine<(), ServerEvent>>,
     model: Model,
     to_speaker: bool,
     now: u64,
@@ -133,30 +138,26 @@ pub(crate) struct World {
 
 impl World {
     /// A world with a server of this factory, which is to tell a speaker what it said if `to_speaker`.
-    pub(crate) fn new(make: impl Fn() -> BoxedMachine<Command, Event>, to_speaker: bool) -> Self {
-        let promises = Promises {
-            max_messages: MAX_MEMBERS,
-            max_bytes: MAX_MEMBERS * MAX_TOLD_LEN,
-            ..Promises::default()
-        };
+    pub(crate) fn new(make: impl Fn() -> BoxedMachine<(), ServerEvent>, to_speaker: bool) -> Self {
+        let promises = Promises::DEFAULT.max_messages(MAX_MEMBERS).max_bytes(MAX_MEMBERS * MAX_TOLD_LEN);
         let server = Lawful::new(make(), make(), promises);
         let mut world = Self { server, model: Model::default(), to_speaker, now: 0, clients: Vec::new() };
-        world.give(Input::Start { local: "192.0.2.99:9001".parse().unwrap() });
+        world.give(Input::Start { local: local() });
         world
     }
 
     /// Gives the server one input; what comes out.
-    fn give(&mut self, input: Input<'_, Command>) -> Vec<Out> {
-        let mut out = Outbox::default();
-        self.server.handle(input, Instant::from_millis(self.now), &mut out);
+    fn give(&mut self, input: Input<'_, ()>) -> Vec<Out> {
+        let mut out = Outlet::new();
+        out.feed(&mut self.server, input, Instant::from_millis(self.now));
         let (mut outs, mut told_to, mut sends) = (Vec::new(), None, 0);
         out.drain(|effect| match effect {
-            Effect::Send { peer, bytes } => {
+            Effect::Send { peer, bytes, .. } => {
                 sends += 1;
                 outs.push(Out::Told(peer, bytes.to_vec()));
             }
-            Effect::Event(Event::Listening(_)) => {}
-            Effect::Event(Event::Noted { note, .. }) => match note {
+            Effect::Event(ServerEvent::Listening(_)) => {}
+            Effect::Event(ServerEvent::Noted { note, .. }) => match note {
                 Note::Joined(peer) => outs.push(Out::Joined(peer)),
                 Note::Pinged(peer) => outs.push(Out::Pinged(peer)),
                 Note::Left(peer) => outs.push(Out::Left(peer)),
@@ -173,7 +174,7 @@ impl World {
     /// One datagram, to both.
     fn hear(&mut self, who: u8, text: &str) {
         let (peer, now) = (person(who), self.now);
-        let mut real = self.give(Input::Datagram { peer, bytes: text.as_bytes() });
+        let mut real = self.give(Input::Datagram { peer, local: local(), bytes: text.as_bytes() });
         let mut expected = self.model.hear(peer, text, now, self.to_speaker);
         real.sort_unstable();
         expected.sort_unstable();

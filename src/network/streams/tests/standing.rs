@@ -3,8 +3,8 @@
 use super::{A, B, LATENCY, Wire};
 use crate::host::HostId;
 use crate::machine::{CloseReason, ConnectError, limits};
-use crate::network::steps::taken;
 use crate::network::{Delivery, Power, StreamEnd};
+use crate::steps::taken;
 use crate::time::Instant;
 
 /// Opens a stream and has both ends close it.
