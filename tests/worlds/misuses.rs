@@ -1,7 +1,13 @@
 //! What cannot be done, wherever a machine runs: it has no effect. A simulation stops at it; the network at large goes on.
 
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
 use lossproof::machine::{Conn, Law, limits};
 use lossproof::{Input, Outbox, Status};
+use tracing::field::Field;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::play::{Scene, Side, World};
 use crate::puppet::{Ask, Puppet, tell, teller, write};
@@ -14,17 +20,52 @@ rows! {
 /// Plays a scene in which `a` does what cannot be done.
 #[track_caller]
 fn no_effect(cell: Cell, scene: Scene, a: &[&str], b: &[&str]) {
-    if cell.world() != World::Sockets {
+    let is_simulated = cell.world() != World::Sockets;
+    if is_simulated {
         let law = scene.play(cell).law;
         assert_eq!(law, Some(Law::SilentAfterTheEnd), "law 9 is broken, and the run ends");
     }
     let scene = Scene { laws: false, ..scene };
-    let played = scene.play(cell);
-    assert_eq!(
-        (played.a, played.b),
-        (a.iter().map(ToString::to_string).collect(), b.iter().map(ToString::to_string).collect())
-    );
+    let warnings = Warnings::default();
+    let played = tracing::subscriber::with_default(warnings.clone(), || scene.play(cell));
+    assert_eq!((played.a, played.b), (texts(a), texts(b)));
     assert_eq!((played.law, played.error), (None, None), "where no laws are checked, it goes on");
+    if !is_simulated {
+        let warnings = warnings.0.lock().unwrap();
+        assert_eq!(warnings.len(), 1, "once for each kind: {warnings:?}");
+        assert!(warnings[0].starts_with("the machine breaks law 9: it "), "{warnings:?}");
+    }
+}
+
+fn texts(told: &[&str]) -> Vec<String> {
+    told.iter().map(ToString::to_string).collect()
+}
+
+/// The warnings in the log.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() == Level::WARN
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            if field.name() == "message" {
+                self.0.lock().unwrap().push(format!("{value:?}"));
+            }
+        });
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
 }
 
 /// Tells of one datagram.
