@@ -158,3 +158,26 @@ fn a_measure_tells_whose_panic_it_was() {
     let panicked = measure.runs(0..2_000).unwrap_err();
     assert!(panicked.said.starts_with("asker: it was handed Datagram at 0."), "{panicked}");
 }
+
+/// A broken law is told by what differs, in the words of the protocol, and in one line that can be read.
+#[test]
+fn the_report_of_a_broken_law_is_short_and_decoded() {
+    let detail_of = |decodes: bool| {
+        let (net, _) = hosts(Bug::KnowsTheTime);
+        if decodes {
+            net.decode(|bytes| Some(format!("Question at {}", String::from_utf8_lossy(bytes.get(1..)?))));
+        }
+        let scenario = Scenario::from(net);
+        let tally = Search::new(&scenario, Prepared::default(), Profile::default(), 7).runs(0..1);
+        tally.failure.unwrap().detail
+    };
+    let way = " from 192.168.0.2:2 to 192.168.0.1:1";
+    assert_eq!(
+        detail_of(true),
+        format!(
+            "asker: at 0.000 the machine sent Question at 0.000{way}, its twin sent Question at 3600.017; \
+             they differ from byte 1 on"
+        )
+    );
+    assert!(detail_of(false).starts_with(r#"asker: at 0.000 the machine sent "\x000.000" (6 bytes)"#));
+}
