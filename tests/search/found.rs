@@ -100,7 +100,7 @@ fn a_property_that_differs_from_run_to_run_is_named() {
     let (net, asker) = hosts(Bug::None);
     let judged = AtomicU64::new(0);
     net.eventually_within("every other run", Duration::from_secs(19), move |run| {
-        run.events(asker).len() == 4 && judged.fetch_add(1, Ordering::Relaxed) % 2 == 0
+        run.events(asker).len() == 4 && judged.fetch_add(1, Ordering::Relaxed).is_multiple_of(2)
     });
     let scenario = Scenario::from(net);
     let mut search = Search::new(&scenario, Prepared::default(), Profile::default(), 7).twice();
