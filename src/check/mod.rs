@@ -21,7 +21,7 @@ pub use measure::{Counts, Measure, Panicked};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
 
-use crate::engine::{Broken, Doing, Engine, Keep, Outcome, Prepared, Settings};
+use crate::engine::{Broken, Doing, Engine, IsKnown, Keep, Outcome, Prepared, Settings};
 use crate::fault::{FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::scenario::{Demand, Scenario};
@@ -192,10 +192,7 @@ impl<'s> Search<'s> {
     }
 
     /// One run, up to where `is_known`, asked after everything that happens with the moment, knows that the rest holds.
-    fn attempt_until(
-        &mut self,
-        is_known: Option<&mut dyn FnMut(&Engine<'_>, Instant) -> bool>,
-    ) -> Result<Outcome, Broken> {
+    fn attempt_until(&mut self, is_known: Option<IsKnown<'_>>) -> Result<Outcome, Broken> {
         if self.engine.is_spoiled() {
             let plain_twins = self.engine.plain_twins;
             self.engine = Engine::new(self.scenario);
