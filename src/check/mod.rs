@@ -244,3 +244,48 @@ fn panicked(scenario: &Scenario, doing: Doing, panic: &caught::Caught) -> Broken
         Doing::Nothing => no_panic(said),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{Input, Machine, Outbox};
+    use crate::scenario::Net;
+
+    /// Tells, and then panics, as it is commanded.
+    struct Fragile;
+
+    impl Machine for Fragile {
+        type Command = bool;
+        type Event = ();
+
+        fn handle(&mut self, input: Input<'_, bool>, _: Instant, out: &mut Outbox<()>) {
+            if let Input::Command(panics) = input {
+                assert!(!panics, "in the middle of a run");
+                out.event(());
+            }
+        }
+    }
+
+    /// What the engine remembers beyond a run is gone with it.
+    #[test]
+    fn an_engine_in_which_something_has_panicked_is_not_used_again() {
+        let net = Net::new("fragile");
+        let host = net.host("host").machine(|_| Fragile);
+        net.generate(move |seed, commands| {
+            if seed == 0 {
+                commands.give(Instant::from_millis(1), host, false);
+                commands.give(Instant::from_millis(2), host, true);
+            }
+        });
+        net.always("it asks how many inputs there were", move |run| {
+            run.events(host).is_empty() || run.inputs() > 0
+        });
+        let scenario = Scenario::from(net);
+        let mut search = Search::new(&scenario, Prepared::default(), Profile::default(), 0);
+        let said = search.once(0).unwrap_err();
+        assert!(said.contains("in the middle of a run"), "{said}");
+        assert!(search.engine.reads_inputs() && search.engine.is_spoiled());
+        search.once(1).unwrap();
+        assert!(!search.engine.reads_inputs() && !search.engine.is_spoiled());
+    }
+}
