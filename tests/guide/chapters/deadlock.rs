@@ -85,7 +85,7 @@ fn all_of_it_comes_back() {
         server: boot.peer(server),
         unsent: vec![b'x'; 300_000],
     });
-    net.eventually_within("all of it comes back", Duration::from_secs(60), move |run| {
+    net.eventually_within("all of it comes back", Duration::from_mins(1), move |run| {
         run.events(client).iter().sum::<usize>() == 300_000
     });
     Check::new(net).runs(1).assert();

@@ -58,8 +58,8 @@ fn the_second_ping_is_answered() {
     assert_eq!(effects(&mut outlet), ["send ping"]);
     assert_eq!(ping.deadline(), Some(Instant::from_millis(200)));
 
-    let pong = Input::Datagram { peer: server, local, bytes: b"pong" };
-    outlet.feed(&mut ping, pong, Instant::from_millis(105));
+    let answer = Input::Datagram { peer: server, local, bytes: b"pong" };
+    outlet.feed(&mut ping, answer, Instant::from_millis(105));
     assert_eq!(effects(&mut outlet), ["Event(\"pong\")", "Done(Success)"]);
     assert_eq!(ping.deadline(), None);
 }
