@@ -247,7 +247,7 @@ fn a_skew_in_a_plan(cell: Cell) {
     let played = Scene::datagrams(sleeps, nobody).plan("at 10ms skew a +1s").play(cell);
     match cell.world() {
         World::Engine | World::Turmoil => {
-            assert_eq!(played.a, ["Start", "late: true"], "its clock goes ahead")
+            assert_eq!(played.a, ["Start", "late: true"], "its clock goes ahead");
         }
         World::Sockets => is_refused_in(&played, "real sockets cannot have the fault 'skew'"),
     }

@@ -50,7 +50,7 @@ fn the_largest_datagram(cell: Cell) {
     let scene = Scene::datagrams(
         |me, input, out| {
             if let Input::Start { .. } = input {
-                out.send(me.other(), &[7; limits::MAX_DATAGRAM_LEN]);
+                out.send(me.other(), &vec![7; limits::MAX_DATAGRAM_LEN]);
                 out.done(Status::Success);
             }
         },
@@ -310,7 +310,7 @@ fn writes_and_exits(me: &mut Puppet, input: Input<'_, Ask>, out: &mut Outbox<Str
                 me.wake_in(200);
             }
             loop {
-                let fitted_len = out.write(conn, &[b'x'; limits::SEND_BUFFER_LEN]);
+                let fitted_len = out.write(conn, &vec![b'x'; limits::SEND_BUFFER_LEN]);
                 me.count += fitted_len;
                 if fitted_len < limits::SEND_BUFFER_LEN {
                     break;

@@ -231,7 +231,7 @@ fn received(cell: Cell) {
         },
         |me, input, out| match input {
             Input::Received { bytes, .. } => {
-                assert!(!bytes.is_empty() && bytes.len() <= limits::MAX_READ_LEN)
+                assert!(!bytes.is_empty() && bytes.len() <= limits::MAX_READ_LEN);
             }
             Input::Eof { conn } => {
                 let is_whole = me.read.iter().enumerate().all(|(at, got)| *got == byte(at));
@@ -273,7 +273,7 @@ fn writable(cell: Cell) {
         |me, input, out| match input {
             Input::Start { .. } => _ = out.connect(me.other()),
             Input::Connected { conn, .. } => {
-                let fitted_len = out.write(conn, &[b'x'; limits::SEND_BUFFER_LEN + 1]);
+                let fitted_len = out.write(conn, &vec![b'x'; limits::SEND_BUFFER_LEN + 1]);
                 out.event(format!("short: {}", fitted_len == limits::SEND_BUFFER_LEN));
             }
             Input::Writable { conn } => {

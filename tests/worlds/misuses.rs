@@ -80,7 +80,7 @@ fn too_long_a_datagram(cell: Cell) {
     let scene = Scene::datagrams(
         |me, input, out| {
             if let Input::Start { .. } = input {
-                out.send(me.other(), &[0; limits::MAX_DATAGRAM_LEN + 1]);
+                out.send(me.other(), &vec![0; limits::MAX_DATAGRAM_LEN + 1]);
                 out.send(me.other(), b"short");
                 out.done(Status::Success);
             }
@@ -132,14 +132,13 @@ fn not_a_local_address(cell: Cell) {
 
 fn reply_to_nothing(cell: Cell) {
     let scene = Scene::datagrams(
-        |me, input, out| match input {
-            Input::Start { .. } => {
+        |me, input, out| {
+            if let Input::Start { .. } = input {
                 out.reply(b"to whom?");
                 out.send(me.other(), b"hello");
                 out.event("replied".to_owned());
                 out.done(Status::Success);
             }
-            _ => {}
         },
         hears_one,
     );
