@@ -174,7 +174,10 @@ pub mod engine;
 #[cfg(feature = "sim")]
 pub mod fault;
 #[cfg(feature = "sim")]
-#[cfg_attr(not(feature = "cli"), allow(rustdoc::broken_intra_doc_links, reason = "some chapters are of features"))]
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(rustdoc::broken_intra_doc_links, reason = "some chapters are of features")
+)]
 #[expect(clippy::test_attr_in_doctest, reason = "the tests that it shows are run by tests/guide")]
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("guide.md")]

@@ -86,8 +86,18 @@ const MODULES: &[(&str, &[&str])] = &[
 ];
 
 /// What of other crates every module may use.
-const CORE_CRATES: &[&str] =
-    &["httparse", "memchr", "proptest", "serde", "serde_json", "siphasher", "thiserror", "unicode_width"];
+const CORE_CRATES: &[&str] = &[
+    "httparse",
+    "memchr",
+    "proptest",
+    "rand_core",
+    "rand_pcg",
+    "serde",
+    "serde_json",
+    "siphasher",
+    "thiserror",
+    "unicode_width",
+];
 /// What captures may use beside them.
 const CAPTURE_CRATES: &[&str] = &["etherparse", "pcap_parser"];
 /// What the driver may use beside them. The command line may use all.
@@ -124,6 +134,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "it is what spreads a search over threads; its result does not depend on them",
     ),
     ("harness", "std::env", "it takes what the user of a test says, and finds the target directory"),
+    ("harness", "std::io", "it tells what became of a file"),
+    ("harness", "std::thread", "it asks what test this thread runs, and how many threads there can be"),
     ("harness", "std::fs", "it reads plans and writes what is to be kept of a failure; no run sees a file"),
     (
         "harness",

@@ -251,7 +251,9 @@ async fn drive_until(
     let Means { sockets, shared, store, .. } = means;
     let mut port = Direct::open(&sockets, shared, outgoing, store).await?;
     let (locals, datagrams) = (port.locals(), port.datagram_locals());
-    locals.iter().for_each(|local| info!(%local, "opened"));
+    for local in &locals {
+        info!(%local, "opened");
+    }
     opened(&locals);
     driven.effects().open(&datagrams);
     // As in simulation, datagram sockets go first.

@@ -85,7 +85,7 @@ fn net() -> Net {
         ask_at: None,
     });
     net.command(Instant::START, client, "how many?".to_owned());
-    net.eventually_within("it is answered", Duration::from_secs(60), move |run| run.status(client).is_some());
+    net.eventually_within("it is answered", Duration::from_mins(1), move |run| run.status(client).is_some());
     // What comes twice is counted twice.
     net.always("one question counts once", move |run| run.events(server).len() < 2);
     net

@@ -3,4 +3,5 @@
 
 mod merging;
 mod planted;
+mod states;
 mod systems;

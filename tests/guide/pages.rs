@@ -112,7 +112,10 @@ pub(crate) fn report(test: Test) -> String {
 
 /// A report without the time that it took by the clock on the wall.
 fn timeless(report: &str) -> String {
-    let line = |line: &str| match line.split_once(" (").filter(|(runs, _)| runs.ends_with("run") || runs.ends_with("runs")) {
+    let line = |line: &str| match line
+        .split_once(" (")
+        .filter(|(runs, _)| runs.ends_with("run") || runs.ends_with("runs"))
+    {
         Some((runs, times)) => {
             format!("{runs} {}\n", times.split_once(", ").map_or("", |(_, simulated)| simulated))
         }
@@ -179,8 +182,20 @@ fn every_link_of_the_guide_leads_somewhere_on_github_and_in_rustdoc() {
 #[test]
 fn the_guide_is_in_words_that_are_understood() {
     const WORDS: [&str; 14] = [
-        "anew", "mend", "remedy", "becomes of", "come to be", "to hold", "holds", " held", "are to ", "is to ",
-        "so many", "told", "asked", "without loss",
+        "anew",
+        "mend",
+        "remedy",
+        "becomes of",
+        "come to be",
+        "to hold",
+        "holds",
+        " held",
+        "are to ",
+        "is to ",
+        "so many",
+        "told",
+        "asked",
+        "without loss",
     ];
     for Page { path, text, .. } in &PAGES {
         let prose: String = text.split("\n```").step_by(2).collect();

@@ -76,12 +76,16 @@ impl Drop for Server {
 }
 
 fn it_serves_and_calls() {
-    let server = command(&["serve", "file-transfer", "127.0.0.1:0", "-v"]).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let server = command(&["serve", "file-transfer", "127.0.0.1:0", "-v"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
     let mut server = Server(server.expect("it runs"));
     let log = BufReader::new(server.0.stderr.take().expect("it is piped"));
     let is_opened = |line: &String| line.contains("opened");
     let opened = log.lines().map_while(Result::ok).find(is_opened).expect("it opens its socket");
-    let port = opened.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+    let port =
+        opened.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
     let address = format!("127.0.0.1:{}", port.expect("it says which port"));
     let mut call = command(&["call", "file-transfer", &address])
         .stdin(Stdio::piped())

@@ -94,7 +94,8 @@ fn the_lines_of_the_guide_replay_what_it_says() {
     let guide = plans(pages::GUIDE);
     let [found, by_luck, hole] = &guide[..] else { panic!("three lines: {guide:?}") };
     let report = report(broken::TESTS[0]);
-    let broken_line = |text: &str| text.lines().find(|line| line.contains("broken a file")).map(str::to_owned);
+    let broken_line =
+        |text: &str| text.lines().find(|line| line.contains("broken a file")).map(str::to_owned);
     assert_eq!(broken_line(&replayed(found).expect_err("it fails again")), broken_line(&report));
     assert_eq!(replayed(by_luck), Ok(()));
     let hole = replayed(hole).expect_err("a block is missing");
@@ -119,7 +120,8 @@ fn the_fixed_machines_survive_all_but_changed_bits() {
     };
     // It is what the guide has.
     let faults_of_the_guide = blocks(pages::GUIDE, "rust,ignore");
-    let shown = faults_of_the_guide.iter().find(|block| block.starts_with("    let faults")).expect("it is there");
+    let shown =
+        faults_of_the_guide.iter().find(|block| block.starts_with("    let faults")).expect("it is there");
     let here = include_str!("transfer.rs");
     assert!(here.contains(shown), "{shown}");
     fixed::check("a_worse_network", "", faults);

@@ -73,6 +73,9 @@ pub(crate) fn typed_line(line: &str) -> Typed {
     Typed::Line(line.as_bytes().to_vec())
 }
 
+/// What is asked when something was typed, and after which events a line is wanted.
+pub(crate) type Terminal<C, E> = (fn(Typed) -> C, fn(&E) -> bool);
+
 /// Types lines, each when it is asked for, and then the end of the input.
 ///
 /// # Panics
@@ -80,7 +83,7 @@ pub(crate) fn typed_line(line: &str) -> Typed {
 pub(crate) fn type_all<C, E: fmt::Debug + Send + 'static>(
     client: &mut Driven<E>,
     keyboard: &tokio::sync::mpsc::Sender<C>,
-    (typed, wants_line): (fn(Typed) -> C, fn(&E) -> bool),
+    (typed, wants_line): Terminal<C, E>,
     lines: &[&str],
 ) {
     let commands = lines.iter().map(|text| typed_line(text)).chain([Typed::End]).map(typed);

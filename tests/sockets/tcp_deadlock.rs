@@ -28,8 +28,9 @@ fn server(bind: SocketAddr) -> Driven<ServerEvent> {
     Driven::start(listener(bind), None, Server::default)
 }
 
-fn client(server: SocketAddr, options: Options) -> Driven<ClientEvent> {
-    Driven::start([], None, move || Client::new(server.into(), options.bytes, options.timeout))
+fn client(server: SocketAddr, options: &Options) -> Driven<ClientEvent> {
+    let (bytes, timeout) = (options.bytes, options.timeout);
+    Driven::start([], None, move || Client::new(server.into(), bytes, timeout))
 }
 
 fn sending(bytes: u64) -> Options {
@@ -141,7 +142,7 @@ fn it_reads_while_it_writes_and_the_original_does_not() {
     within_bounds(|| {
         for (bind, bytes) in [(V4, TOO_MUCH), (V6, 16_000)] {
             let listener = TcpListener::bind(bind).unwrap();
-            let client = client(listener.local_addr().unwrap(), sending(bytes));
+            let client = client(listener.local_addr().unwrap(), &sending(bytes));
             let serving = thread::spawn({
                 let stream = accept(&listener);
                 move || drop(serve_classically(stream))
@@ -180,7 +181,7 @@ fn it_reads_while_it_writes_and_the_original_does_not() {
 fn whole_texts_are_sent_and_the_answer_may_come_in_pieces() {
     within_bounds(|| {
         let listener = TcpListener::bind(V4).unwrap();
-        let client = client(listener.local_addr().unwrap(), sending(17));
+        let client = client(listener.local_addr().unwrap(), &sending(17));
         let mut stream = accept(&listener);
         assert_eq!(read_all(&mut stream).unwrap(), b"capitalize this!".repeat(2));
         for byte in b"CAPITALIZE THIS!".repeat(2) {
@@ -207,7 +208,7 @@ fn what_is_wrong_is_told() {
             (b"CAPITALIZE\xff", "the answer is not what was sent, from byte 10 on".to_owned()),
             (&[&twice[..], b"!"].concat(), "the answer is not what was sent, from byte 32 on".to_owned()),
         ] {
-            let client = client(addr, sending(32));
+            let client = client(addr, &sending(32));
             let mut stream = accept(&listener);
             read_all(&mut stream).unwrap();
             stream.write_all(answer).unwrap();
@@ -215,7 +216,7 @@ fn what_is_wrong_is_told() {
             let (status, told) = client.join();
             assert_eq!((status.unwrap(), told.last().unwrap().to_string()), (Status::Failure, line));
         }
-        let client = client(addr, sending(32));
+        let client = client(addr, &sending(32));
         let mut stream = accept(&listener);
         read_all(&mut stream).unwrap();
         reset(stream);
@@ -230,7 +231,7 @@ fn its_waits_are_bounded_and_nobody_listening_is_one_line() {
     within_bounds(|| {
         let listener = TcpListener::bind(V4).unwrap();
         let options = Options { timeout: Duration::from_millis(200), ..sending(16) };
-        let silent = client(listener.local_addr().unwrap(), options);
+        let silent = client(listener.local_addr().unwrap(), &options);
         let stream = accept(&listener);
         let (status, told) = silent.join();
         let line = "no answer within 0.2 seconds";
@@ -238,7 +239,7 @@ fn its_waits_are_bounded_and_nobody_listening_is_one_line() {
         drop(stream);
         for bind in [V4, V6] {
             let nobody = TcpListener::bind(bind).unwrap().local_addr().unwrap();
-            let (status, told) = client(nobody, sending(16)).join();
+            let (status, told) = client(nobody, &sending(16)).join();
             assert_eq!(status.unwrap(), Status::Failure);
             assert_eq!(lines(&told), [format!("cannot connect to {nobody}: connection refused")]);
         }

@@ -20,8 +20,9 @@ use crate::support::{
     plain_udp, receive, within_bounds,
 };
 
-fn remote_server(bind: SocketAddr, options: Options) -> Driven<ServerEvent> {
-    Driven::start(datagram(bind, None), None, move || Server::new(options.drop, options.ids, SEED))
+fn remote_server(bind: SocketAddr, options: &Options) -> Driven<ServerEvent> {
+    let (drop, ids) = (options.drop, options.ids);
+    Driven::start(datagram(bind, None), None, move || Server::new(drop, ids, SEED))
 }
 
 /// A client with these options.
@@ -68,7 +69,7 @@ fn is_waiting(event: &ClientEvent) -> bool {
 fn udp_remote_answers_without_drops() {
     within_bounds(|| {
         for bind in [V4, V6] {
-            let server = remote_server(bind, Options::default());
+            let server = remote_server(bind, &Options::default());
             let client = plain_udp(bind);
             for _ in 0..3 {
                 client.send_to(MESSAGE.as_bytes(), server.addr).unwrap();
@@ -85,7 +86,7 @@ fn udp_remote_answers_without_drops() {
 #[test]
 fn udp_remote_drops_everything_if_told() {
     within_bounds(|| {
-        let mut server = remote_server(V4, Options { drop: Chance::percent(100), ..Options::default() });
+        let mut server = remote_server(V4, &Options { drop: Chance::percent(100), ..Options::default() });
         let client = plain_udp(V4);
         for _ in 0..3 {
             client.send_to(MESSAGE.as_bytes(), server.addr).unwrap();
@@ -101,7 +102,7 @@ fn udp_remote_drops_everything_if_told() {
 #[test]
 fn udp_remote_repeats_the_id() {
     within_bounds(|| {
-        let mut server = remote_server(V4, Options { ids: true, ..Options::default() });
+        let mut server = remote_server(V4, &Options { ids: true, ..Options::default() });
         let client = plain_udp(V4);
         client.send_to(b"no id at all", server.addr).unwrap();
         client.send_to(b"0123abcd This is another message", server.addr).unwrap();

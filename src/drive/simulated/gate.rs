@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::host::Simulant;
 use super::net::Turmoil;
-use super::shared::Shared;
+use super::shared::{Commands, Shared};
 use crate::actor::AnyCommand;
 use crate::drive::driver::{self, Core, Port, clock};
 use crate::drive::net::{Packet, Pending};
@@ -26,7 +26,7 @@ use crate::fault::{Resolved, ResolvedHost};
 use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
 use crate::machine::{Effect, Input, Peer};
 use crate::network::{Order, Power, Segment, StreamEnd};
-use crate::scenario::{Spec, Timed};
+use crate::scenario::Spec;
 use crate::time::Instant;
 use crate::transcript::What;
 
@@ -77,20 +77,6 @@ fn wire(peer: Peer) -> Peer {
     match peer.port() {
         Some(port @ FIRST_EPHEMERAL_PORT..) => peer.with_port(port - DOWN),
         _ => peer,
-    }
-}
-
-/// The commands of a run: the scenario's own, then those that the seed gives.
-struct Commands {
-    own: &'static [Timed],
-    generated: Rc<[Timed]>,
-}
-
-impl Commands {
-    fn get(&self, number: u32) -> &dyn AnyCommand {
-        let index = number as usize;
-        let timed = self.own.get(index).unwrap_or_else(|| &self.generated[index - self.own.len()]);
-        &*timed.command
     }
 }
 

@@ -110,7 +110,9 @@ fn sum() -> Net {
     net.always("an answer is the sum", move |run| {
         run.events(client).iter().flatten().all(|answer| answer == "246900000")
     });
-    net.eventually_within("the client ends", Duration::from_secs(60), move |run| run.status(client).is_some());
+    net.eventually_within("the client ends", Duration::from_secs(60), move |run| {
+        run.status(client).is_some()
+    });
     net
 }
 

@@ -56,8 +56,7 @@ fn five_attempts_succeed_as_often_as_the_formula_says() {
     let net = Net::new("five attempts");
     let server = net.host("server").udp(1060).machine(|_| Server);
     let client = net.host("client").udp(0);
-    let client =
-        client.machine(move |boot| Client { server: boot.peer(server), asked: 0, ask_at: None });
+    let client = client.machine(move |boot| Client { server: boot.peer(server), asked: 0, ask_at: None });
     let scenario = Scenario::from(net);
 
     for percent in [0_u32, 30, 60] {
