@@ -37,6 +37,12 @@ pub(crate) mod fixed {
         pub(super) const VACUOUS: fn() = duplicates_do_no_harm;
     }
 
+    #[expect(dead_code, reason = "tests/app drives a command line like this one")]
+    mod program {
+        use super::file_transfer;
+        include!("chapters/program.rs");
+    }
+
     /// The reader's tests.
     pub(crate) const TESTS: [(&str, fn()); 2] =
         [("a_file_arrives", a_file_arrives), ("files_arrive", files_arrive)];

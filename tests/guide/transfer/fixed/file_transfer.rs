@@ -1,4 +1,4 @@
-use lossproof::{Input, Instant, Machine, Outbox, Peer};
+use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
 use std::{mem::take, time::Duration};
 
 const BLOCK_LEN: usize = 4;
@@ -25,6 +25,7 @@ impl Machine for Sender {
             }
             (Input::Datagram { bytes, .. }, Some(_)) if *bytes == [self.number] => self.acked(now, out),
             (Input::Timeout, _) => self.send(now, out),
+            (Input::Stop, _) => out.done(Status::Success),
             _ => {}
         }
     }
@@ -72,6 +73,9 @@ impl Machine for Receiver {
     type Event = String;
 
     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<String>) {
+        if let Input::Stop = input {
+            return out.done(Status::Success);
+        }
         let Input::Datagram { bytes: [number, block @ ..], .. } = input else { return };
         out.reply(&[*number]);
         if *number == self.number {
