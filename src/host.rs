@@ -27,7 +27,7 @@ impl HostId {
         Peer::V4 { ip: Ipv4Addr::new(192, 168, high, low), port }
     }
 
-    /// The IPv6 address of the host: fd00::1 for the first.
+    /// The IPv6 address of the host: `fd00::1` for the first.
     pub(crate) const fn v6(self, port: u16) -> Peer {
         Peer::V6 { ip: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, self.0 + 1), scope: 0, port }
     }

@@ -12,7 +12,7 @@ use crate::scenario::Timed;
 /// come out the same by chance.
 const PLAIN_RUNS: u32 = 8;
 
-impl<'s> Search<'s> {
+impl Search<'_> {
     /// Makes the failed run again with its log kept, and says which law or property it is about.
     pub(super) fn explain(&mut self, run: u64, broken: Broken) -> Failure {
         let keep = std::mem::replace(&mut self.settings.keep, Keep::Log);

@@ -77,6 +77,7 @@ pub struct Panicked {
 /// [`Search`](super::Search) does, whose runs of the same numbers are the same.
 ///
 /// ```
+/// # #[cfg(feature = "systems")] {
 /// use lossproof::check::Measure;
 /// use lossproof::engine::Prepared;
 /// use lossproof::fault::{Chance, Profile};
@@ -90,6 +91,7 @@ pub struct Panicked {
 /// let mut measure = Measure::new(&scenario, client, Prepared::default(), loss, 7);
 /// let counts = measure.runs(0..1_000)?;
 /// assert_eq!((counts.runs, counts.successes + counts.failures), (1_000, 1_000));
+/// # }
 /// # Ok::<(), lossproof::check::Panicked>(())
 /// ```
 #[derive(Debug)]

@@ -21,7 +21,7 @@ pub use measure::{Counts, Measure, Panicked};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
 
-use crate::engine::{Broken, Doing, Engine, Keep, Outcome, Prepared, Settings};
+use crate::engine::{Broken, Doing, Engine, IsKnown, Keep, Outcome, Prepared, Settings};
 use crate::fault::{FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::scenario::{Demand, Scenario};
@@ -58,6 +58,7 @@ pub struct Failure {
 /// Runs a scenario with many seeds and checks the laws and the properties in each run.
 ///
 /// ```
+/// # #[cfg(feature = "systems")] {
 /// use lossproof::Scenario;
 /// use lossproof::check::Search;
 /// use lossproof::engine::Prepared;
@@ -68,6 +69,7 @@ pub struct Failure {
 /// let loss = Profile { loss: Chance::percent(30), ..Profile::default() };
 /// let mut search = Search::new(&scenario, Prepared::default(), loss, 7);
 /// assert_eq!(search.runs(0..1_000).failure, None);
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Search<'s> {
@@ -190,10 +192,7 @@ impl<'s> Search<'s> {
     }
 
     /// One run, up to where `is_known`, asked after everything that happens with the moment, knows that the rest holds.
-    fn attempt_until(
-        &mut self,
-        is_known: Option<&mut dyn FnMut(&Engine<'_>, Instant) -> bool>,
-    ) -> Result<Outcome, Broken> {
+    fn attempt_until(&mut self, is_known: Option<IsKnown<'_>>) -> Result<Outcome, Broken> {
         if self.engine.is_spoiled() {
             let plain_twins = self.engine.plain_twins;
             self.engine = Engine::new(self.scenario);
@@ -243,5 +242,50 @@ fn panicked(scenario: &Scenario, doing: Doing, panic: &caught::Caught) -> Broken
         }
         Doing::Generating => Broken::panic("commands", format!("generating them panicked: {said}")),
         Doing::Nothing => no_panic(said),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{Input, Machine, Outbox};
+    use crate::scenario::Net;
+
+    /// Tells, and then panics, as it is commanded.
+    struct Fragile;
+
+    impl Machine for Fragile {
+        type Command = bool;
+        type Event = ();
+
+        fn handle(&mut self, input: Input<'_, bool>, _: Instant, out: &mut Outbox<()>) {
+            if let Input::Command(panics) = input {
+                assert!(!panics, "in the middle of a run");
+                out.event(());
+            }
+        }
+    }
+
+    /// What the engine remembers beyond a run is gone with it.
+    #[test]
+    fn an_engine_in_which_something_has_panicked_is_not_used_again() {
+        let net = Net::new("fragile");
+        let host = net.host("host").machine(|_| Fragile);
+        net.generate(move |seed, commands| {
+            if seed == 0 {
+                commands.give(Instant::from_millis(1), host, false);
+                commands.give(Instant::from_millis(2), host, true);
+            }
+        });
+        net.always("it asks how many inputs there were", move |run| {
+            run.events(host).is_empty() || run.inputs() > 0
+        });
+        let scenario = Scenario::from(net);
+        let mut search = Search::new(&scenario, Prepared::default(), Profile::default(), 0);
+        let said = search.once(0).unwrap_err();
+        assert!(said.contains("in the middle of a run"), "{said}");
+        assert!(search.engine.reads_inputs() && search.engine.is_spoiled());
+        search.once(1).unwrap();
+        assert!(!search.engine.reads_inputs() && !search.engine.is_spoiled());
     }
 }

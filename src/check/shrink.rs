@@ -37,6 +37,7 @@ impl<'s> Search<'s> {
     /// runs, each with one plan.
     ///
     /// ```
+    /// # #[cfg(feature = "systems")] {
     /// use lossproof::Scenario;
     /// use lossproof::check::Search;
     /// use lossproof::engine::Prepared;
@@ -54,6 +55,7 @@ impl<'s> Search<'s> {
     /// let shrunk = search.shrink(&failure, 1_000);
     /// // Five requests were sent in vain, and no four losses do it.
     /// assert_eq!((shrunk.failure.plan.len(), shrunk.is_minimal), (5, true));
+    /// # }
     /// ```
     pub fn shrink(&self, failure: &Failure, max_runs: u64) -> Shrunk {
         self.shrink_while(failure, max_runs, || true)

@@ -115,6 +115,11 @@ impl App {
         self
     }
 
+    /// The same where the net shows an event otherwise than the terminal: there it is all that `Display` writes.
+    pub(super) fn lines<R: Role<Event: fmt::Display>>(self) -> Self {
+        self.print::<R>(|event, to| writeln!(to, "{event}"))
+    }
+
     /// What of an event of the client goes to a file of the user's choice, by `call --output FILE`.
     #[must_use]
     pub fn file<R: Role>(

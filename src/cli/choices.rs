@@ -18,6 +18,7 @@ use crate::systems::{Kind, Options};
 
 /// What can be chosen about a system. A program's commands have those of these options that one of its systems takes.
 #[derive(Clone, Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct SystemArgs {
     /// Show the bugs that can be planted into the systems instead
     #[arg(long)]

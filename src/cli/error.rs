@@ -156,8 +156,9 @@ impl CliError {
     /// The exit status: 2 for what the user can word better, else 1.
     pub(super) const fn code(&self) -> u8 {
         match self {
-            Self::Drive(_) | Self::Simulate(SimulateError::Drive(_)) => 1,
-            Self::Sweep(SweepError::Panicked { .. })
+            Self::Drive(_)
+            | Self::Simulate(SimulateError::Drive(_))
+            | Self::Sweep(SweepError::Panicked { .. })
             | Self::Write(_)
             | Self::NoHost { .. }
             | Self::Lookup(_)

@@ -70,22 +70,22 @@ pub fn main<const N: usize>(apps: [App; N]) -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
     let name = words.first().and_then(|word| Path::new(word).file_name());
     let name = name.map_or_else(|| "program".to_owned(), |name| name.to_string_lossy().into_owned());
-    start(&Program::of(name, apps.into()), words)
+    start(&Program::of(name, apps.into()), &words)
 }
 
 /// The whole of the program `lossproof`: the systems of this crate, and tools.
 pub fn lossproof() -> ExitCode {
-    start(&Program::own(), env::args_os().collect())
+    start(&Program::own(), &env::args_os().collect::<Vec<_>>())
 }
 
-fn start(program: &Program, words: Vec<OsString>) -> ExitCode {
+fn start(program: &Program, words: &[OsString]) -> ExitCode {
     output::name_program(&program.name);
     let result = match program.parse(words.iter().cloned()) {
         Ok((verbose, asked)) => {
             log::install(verbose);
             obey(program, asked)
         }
-        Err(error) if error.use_stderr() => Err(CliError::Usage(usage::line(&error, program, &words))),
+        Err(error) if error.use_stderr() => Err(CliError::Usage(usage::line(&error, program, words))),
         Err(help) => {
             // A reader of the help who has gone does not miss the rest.
             let _ = help.print();
@@ -103,14 +103,16 @@ fn start(program: &Program, words: Vec<OsString>) -> ExitCode {
 
 fn obey(program: &Program, asked: Asked) -> Result<Status, CliError> {
     match asked {
-        Asked::Run(Run::List(args)) => list::run(program, &args),
-        Asked::Run(Run::Sim(args)) => sim::run(program.find(&args.system)?, &args),
-        Asked::Run(Run::Check(args)) => check::run(program.find(&args.system)?, &args),
-        Asked::Run(Run::Sweep(args)) => sweep::run(program.find(&args.system)?, &args),
-        Asked::Run(Run::Merge(args)) => sweep::merge(&args),
-        Asked::Run(Run::Import(args)) => import::run(program, program.find(&args.system)?, &args),
-        Asked::Run(Run::Serve(args)) => real::serve(program.find(&args.real.system)?, &args),
-        Asked::Run(Run::Call(args)) => real::call(program.find(&args.system)?, &args),
+        Asked::Run(run) => match *run {
+            Run::List(args) => list::run(program, &args),
+            Run::Sim(args) => sim::run(program.find(&args.system)?, &args),
+            Run::Check(args) => check::run(program.find(&args.system)?, &args),
+            Run::Sweep(args) => sweep::run(program.find(&args.system)?, &args),
+            Run::Merge(args) => sweep::merge(&args),
+            Run::Import(args) => import::run(program, program.find(&args.system)?, &args),
+            Run::Serve(args) => real::serve(program.find(&args.real.system)?, &args),
+            Run::Call(args) => real::call(program.find(&args.system)?, &args),
+        },
         Asked::Tool(Tool::Ip(args)) => ip::run(&args),
         Asked::Tool(Tool::Lookup(args)) => lookup::run(&args),
         Asked::Manual(Manual::Completions(args)) => manual::completions(program, &args),

@@ -30,7 +30,7 @@ pub(super) struct Program {
 
 /// What the words ask for.
 pub(super) enum Asked {
-    Run(Run),
+    Run(Box<Run>),
     Tool(Tool),
     Manual(Manual),
 }
@@ -82,7 +82,7 @@ impl Program {
         let verbose = Globals::from_arg_matches(&matches)?.verbose;
         let name = matches.subcommand_name().unwrap_or_default();
         let asked = if Run::has_subcommand(name) {
-            Asked::Run(run(&matches)?)
+            Asked::Run(Box::new(run(&matches)?))
         } else if Tool::has_subcommand(name) {
             Asked::Tool(Tool::from_arg_matches(&matches)?)
         } else {

@@ -14,14 +14,21 @@ pub fn systems() -> [App; 14] {
         App::of(udp_remote::ABOUT, udp_remote::net).share(udp_remote::success_share),
         App::of(udp_broadcast::ABOUT, udp_broadcast::net)
             .print::<udp_broadcast::Client>(udp_broadcast::print_client),
-        App::of(tcp_sixteen::ABOUT, tcp_sixteen::net),
-        App::of(tcp_deadlock::ABOUT, tcp_deadlock::net),
+        App::of(tcp_sixteen::ABOUT, tcp_sixteen::net).lines::<tcp_sixteen::Server>(),
+        App::of(tcp_deadlock::ABOUT, tcp_deadlock::net)
+            .lines::<tcp_deadlock::Server>()
+            .lines::<tcp_deadlock::Client>(),
         App::of(greeter::ABOUT, greeter::net)
             .client("client-1")
             .print::<greeter::StreamServer>(greeter::print_server)
             .print::<greeter::DatagramServer>(greeter::print_server),
-        App::of(select_echo::ABOUT, select_echo::net),
-        App::of(greet::ABOUT, greet::net).client("client-1"),
+        App::of(select_echo::ABOUT, select_echo::net)
+            .lines::<select_echo::Server>()
+            .lines::<select_echo::Client>(),
+        App::of(greet::ABOUT, greet::net)
+            .client("client-1")
+            .lines::<greet::Server>()
+            .lines::<greet::Client>(),
         App::of(http::ABOUT, http::net)
             .print::<http::Server>(http::print_server)
             .print::<http::Client>(http::print_client)

@@ -19,9 +19,6 @@ mod listener;
 mod net;
 #[cfg(feature = "sim")]
 mod outgoing;
-#[cfg(not(feature = "sim"))]
-#[path = "outgoing/none.rs"]
-mod outgoing;
 mod ready;
 #[cfg(feature = "turmoil")]
 mod simulated;
@@ -30,6 +27,8 @@ mod store;
 mod stream;
 mod system;
 mod unix;
+#[cfg(not(feature = "sim"))]
+mod unplanned;
 mod workers;
 
 use std::future::Future;
@@ -55,6 +54,8 @@ use crate::machine::{Input, Machine, Peer, Status};
 use direct::Direct;
 use driven::{Driven, Typed};
 use outgoing::Outgoing;
+#[cfg(not(feature = "sim"))]
+use unplanned as outgoing;
 
 /// A socket that a machine on the real network gets before it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,7 +251,9 @@ async fn drive_until(
     let Means { sockets, shared, store, .. } = means;
     let mut port = Direct::open(&sockets, shared, outgoing, store).await?;
     let (locals, datagrams) = (port.locals(), port.datagram_locals());
-    info!(?locals, "opened");
+    for local in &locals {
+        info!(%local, "opened");
+    }
     opened(&locals);
     driven.effects().open(&datagrams);
     // As in simulation, datagram sockets go first.

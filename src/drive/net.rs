@@ -83,6 +83,8 @@ pub(super) trait Listen {
 /// A stream socket.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {
     fn local_addr(&self) -> io::Result<Peer>;
+    /// Ends once the connection is broken, whether anybody reads from it or not.
+    fn broken(&self) -> Pending<()>;
     /// Closes it so that the peer sees a reset.
     fn abort(self);
 }

@@ -25,6 +25,8 @@ pub(super) struct Stream<S> {
     pub(super) is_dirty: bool,
     eof: bool,
     writing: Writing,
+    /// Ends when the stream is broken: asked while neither a read nor a write would tell.
+    broken: Option<Pending<()>>,
 }
 
 /// How far a stream has come.
@@ -87,6 +89,7 @@ impl<S: net::Stream> Stream<S> {
             is_dirty: false,
             eof: false,
             writing: Writing::Open,
+            broken: None,
         }
     }
 
@@ -192,8 +195,9 @@ impl<S: net::Stream> Stream<S> {
     pub(super) fn poll_read(&mut self, id: u32, buf: &mut [u8]) -> Option<Raw> {
         let broken = self.is_failed().then_some(Raw::Broken { id });
         if !self.reading || self.eof {
-            return broken;
+            return broken.or_else(|| self.poll_broken(id));
         }
+        self.broken = None;
         let socket = Pin::new(self.socket.open_mut()?);
         let mut buf = ReadBuf::new(buf);
         match socket.poll_read(&mut self.waker.context(), &mut buf) {
@@ -207,6 +211,20 @@ impl<S: net::Stream> Stream<S> {
             },
             Poll::Ready(Err(_)) => Some(Raw::Broken { id }),
         }
+    }
+
+    /// Asks whether the stream is broken, though nothing is read from it.
+    fn poll_broken(&mut self, id: u32) -> Option<Raw> {
+        if self.writing != Writing::Open || !self.out.is_empty() {
+            return None;
+        }
+        let socket = self.socket.open()?;
+        let broken = self.broken.get_or_insert_with(|| socket.broken());
+        if broken.as_mut().poll(&mut self.waker.context()).is_pending() {
+            return None;
+        }
+        self.fail();
+        Some(Raw::Broken { id })
     }
 }
 

@@ -2,13 +2,15 @@
 
 mod udp;
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 
 use super::inbox::Inbox;
@@ -182,6 +184,29 @@ impl net::Stream for Stream {
             Self::Inet(stream) => stream.local_addr().map(Peer::from),
             Self::Unix(stream) => stream.local_addr().map(|addr| unix::peer(&addr)),
         }
+    }
+
+    fn broken(&self) -> Pending<()> {
+        // By a handle of its own, since the registration of the socket wakes only who reads or writes.
+        let twin = match self {
+            Self::Inet(stream) => stream.as_fd().try_clone_to_owned().and_then(|fd| {
+                let twin = TcpStream::from_std(fd.into())?;
+                Ok(Self::Inet(twin))
+            }),
+            Self::Unix(stream) => stream.as_fd().try_clone_to_owned().and_then(|fd| {
+                let twin = UnixStream::from_std(fd.into())?;
+                Ok(Self::Unix(twin))
+            }),
+        };
+        Box::pin(async move {
+            let broken = match &twin {
+                Ok(Self::Inet(stream)) => stream.ready(Interest::ERROR).await,
+                Ok(Self::Unix(stream)) => stream.ready(Interest::ERROR).await,
+                // No handle is left for it: the next read or write tells.
+                Err(_) => return pending().await,
+            };
+            drop(broken);
+        })
     }
 
     fn abort(self) {

@@ -14,7 +14,7 @@ impl Engine<'_> {
     /// has happened, nor how much time is left. False if a machine has no fingerprint, or if streams stand in a circle.
     pub(crate) fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
         let mut all = self.hosts.iter().zip(&self.slots);
-        let ended = self.reads_states;
+        let ended = self.was_read.states != 0;
         if self.circle.is_some() || !all.all(|(state, slot)| state.fingerprint(slot, now, to, ended)) {
             return false;
         }

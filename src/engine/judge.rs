@@ -71,7 +71,7 @@ pub(crate) enum Doing {
     Generating,
 }
 
-impl<'s> Engine<'s> {
+impl Engine<'_> {
     /// Nothing has been judged in this run so far.
     pub(super) fn reset_judgement(&mut self, settings: &Settings) {
         let spec = self.scenario.spec();
@@ -180,8 +180,8 @@ impl<'s> Engine<'s> {
         let seen = property.broken(&run);
         let reads = run.reads.get();
         self.watches[index].reads = reads;
-        self.reads_inputs |= reads.inputs;
-        self.reads_states |= reads.states != 0;
+        self.was_read.inputs |= reads.inputs;
+        self.was_read.states |= reads.states;
         self.doing = Doing::Nothing;
         seen
     }

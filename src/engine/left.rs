@@ -76,7 +76,7 @@ impl Engine<'_> {
 
     /// Whether a property has ever asked how many inputs there were.
     pub(crate) const fn reads_inputs(&self) -> bool {
-        self.reads_inputs
+        self.was_read.inputs
     }
 
     /// Everything that was told, in order.

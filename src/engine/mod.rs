@@ -35,6 +35,7 @@ pub(crate) use arrival::Arrival;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
+pub(crate) use run::IsKnown;
 pub(crate) use world::World;
 
 /// A plan made ready for a scenario: looked up and indexed once, for any number of runs.
@@ -259,10 +260,8 @@ pub struct Engine<'s> {
     judges: bool,
     /// When they were judged last.
     judged_at: Option<Instant>,
-    /// A property has asked how many inputs there were, in this run or one before.
-    reads_inputs: bool,
-    /// A property has looked at the state of a host, in this run or one before.
-    reads_states: bool,
+    /// What properties have read, in this run or one before.
+    was_read: Reads,
     broken: Option<Broken>,
     /// Histories that could not be judged in this run: their names, and why.
     gave_up: Vec<(String, String)>,
@@ -288,6 +287,10 @@ impl fmt::Debug for Engine<'_> {
 
 impl<'s> Engine<'s> {
     /// An engine for a scenario. It has run nothing so far.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "a net without a machine for each host becomes no scenario"
+    )]
     pub fn new(scenario: &'s Scenario) -> Self {
         let spec = scenario.spec();
         let slot = |host: &'s HostSpec| {
@@ -308,8 +311,7 @@ impl<'s> Engine<'s> {
             changed: Reads::ALL,
             judges: false,
             judged_at: None,
-            reads_inputs: false,
-            reads_states: false,
+            was_read: Reads::default(),
             broken: None,
             gave_up: Vec::new(),
             doing: Doing::Nothing,

@@ -138,7 +138,7 @@ impl<'s> World<'s> {
                 self.record(now, host, What::Save(bytes.len() as u32));
             }
             Effect::Send { .. } | Effect::Write { .. } | Effect::Event(_) => {
-                self.apply(host, effect, now, disk)
+                self.apply(host, effect, now, disk);
             }
             Effect::Done(status) => {
                 self.statuses[host.index()] = Some(status);

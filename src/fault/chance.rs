@@ -37,6 +37,7 @@ impl Chance {
 
     /// A number from 0 to 1, rounded to the nearest billionth; `None` for any other.
     pub fn share(share: f64) -> Option<Self> {
+        #[expect(clippy::cast_sign_loss, reason = "it is not below 0")]
         (0.0..=1.0).contains(&share).then(|| Self((share * f64::from(Self::PARTS)).round() as u32))
     }
 

@@ -55,17 +55,16 @@
 //! plans for property tests. [`shrink`] makes a failing plan smaller.
 //!
 //! ```
-//! use lossproof::check::Search;
-//! use lossproof::engine::Prepared;
+//! # #[cfg(feature = "systems")] {
 //! use lossproof::fault::Profile;
-//! use lossproof::Scenario;
 //! use lossproof::systems::{Options, udp_chat};
+//! use lossproof::{Check, Scenario};
 //!
 //! let scenario = Scenario::from(udp_chat::net(&Options::default()));
 //! for (name, profile) in Profile::NAMED {
-//!     let tally = Search::new(&scenario, Prepared::default(), profile, 7).runs(0..10);
-//!     assert_eq!(tally.failure, None, "on {name}");
+//!     Check::new(scenario.clone()).named(name).profile(profile).runs(10).assert();
 //! }
+//! # }
 //! ```
 //!
 //! # Spans

@@ -11,15 +11,26 @@ thread_local! {
 /// `LOSSPROOF_REPLAY`. So a failure that was found once becomes a test of its own, and its net need not be repeated:
 ///
 /// ```
-/// use lossproof::Check;
-/// use lossproof::systems::{Options, udp_remote};
-///
-/// fn udp_remote_survives_losses() {
-///     Check::new(udp_remote::net(&Options::default())).loss(0.3).assert();
+/// # use lossproof::{Check, Input, Instant, Machine, Net, Outbox};
+/// # struct Silent;
+/// # impl Machine for Silent {
+/// #     type Command = ();
+/// #     type Event = ();
+/// #     fn handle(&mut self, _: Input<'_, ()>, _: Instant, _: &mut Outbox<()>) {}
+/// # }
+/// # fn net() -> Net {
+/// #     let net = Net::new("silence");
+/// #     for name in ["server", "client"] {
+/// #         net.host(name).machine(|_| Silent);
+/// #     }
+/// #     net
+/// # }
+/// fn it_survives_losses() {
+///     Check::new(net()).loss(0.3).assert();
 /// }
 ///
 /// // The body of a #[test].
-/// lossproof::harness::replay("v2; client>server #0 drop", udp_remote_survives_losses);
+/// lossproof::harness::replay("v2; client>server #0 drop", it_survives_losses);
 /// ```
 ///
 /// # Panics

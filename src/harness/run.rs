@@ -57,13 +57,12 @@ impl Check {
         }
         let seed = number(SEED)?.unwrap_or(self.seed);
         let runs = number(RUNS_VARIABLE)?.or(self.runs);
-        let verdict = match self.exhaustive {
-            Some(max_faults) => self.go_through(max_faults, seed, runs.unwrap_or(u64::MAX))?,
-            None => {
-                let prepared = self.prepared(&self.plan, "the plan")?;
-                let search = || self.search(prepared.clone(), &self.profiles, seed);
-                self.judge(search, runs.unwrap_or(RUNS))
-            }
+        let verdict = if let Some(max_faults) = self.exhaustive {
+            self.go_through(max_faults, seed, runs.unwrap_or(u64::MAX))?
+        } else {
+            let prepared = self.prepared(&self.plan, "the plan")?;
+            let search = || self.search(prepared.clone(), &self.profiles, seed);
+            self.judge(search, runs.unwrap_or(RUNS))
         };
         let lacking = self.lacking(verdict.tally());
         Ok(verdict.lacking(lacking))

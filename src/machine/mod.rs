@@ -3,6 +3,8 @@
 //! A [`Machine`] holds the logic of one end of a protocol and nothing else: no clock, no I/O, no randomness of
 //! its own. Each thing that happens is given to it as an [`Input`] with the moment at which it happened; what it
 //! wants done it puts into an [`Outbox`]; when it wants to be woken it says by its deadline.
+//!
+//! What each input and each effect does in the event engine, on turmoil and on real sockets is one table: [`worlds`].
 
 mod conn;
 mod input;
@@ -13,6 +15,8 @@ mod law;
 )]
 mod outbox;
 mod peer;
+#[doc = include_str!("worlds.md")]
+pub mod worlds {}
 
 use std::any::Any;
 use std::fmt::Debug;

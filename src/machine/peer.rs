@@ -161,13 +161,11 @@ impl FromStr for Peer {
     type Err = PeerError;
 
     fn from_str(text: &str) -> Result<Self, PeerError> {
-        match text.strip_prefix("unix:") {
-            Some(path) => UnixPath::new(path.as_bytes()).map(Self::Unix),
-            None => {
-                let addr: SocketAddr = text.parse().map_err(|_| PeerError::Syntax(text.to_owned()))?;
-                Ok(addr.into())
-            }
+        if let Some(path) = text.strip_prefix("unix:") {
+            return UnixPath::new(path.as_bytes()).map(Self::Unix);
         }
+        let addr: SocketAddr = text.parse().map_err(|_| PeerError::Syntax(text.to_owned()))?;
+        Ok(addr.into())
     }
 }
 
@@ -191,10 +189,10 @@ impl UnixPath {
     /// [`PeerError::Path`] with the length if it is out of bounds or a byte is NUL; [`PeerError::TooManyPaths`] for the
     /// first new path beyond [`UnixPath::MAX_PATHS`].
     pub fn new(path: &[u8]) -> Result<Self, PeerError> {
+        static KNOWN: Mutex<Paths> = Mutex::new(Paths(BTreeSet::new()));
         if path.is_empty() || path.len() > Self::MAX_LEN || path.contains(&0) {
             return Err(PeerError::Path(path.len()));
         }
-        static KNOWN: Mutex<Paths> = Mutex::new(Paths(BTreeSet::new()));
         KNOWN.lock().unwrap_or_else(PoisonError::into_inner).keep(path, Self::MAX_PATHS).map(Self)
     }
 

@@ -51,6 +51,7 @@ type AtEnd = Box<dyn Fn(&dyn Any) -> Verdict + Send + Sync>;
 
 /// The steps that one host causes, each with the number of its fold.
 #[derive(Default)]
+#[expect(clippy::struct_field_names, reason = "they are called as the methods that add to them")]
 pub(crate) struct HostFolds {
     pub(crate) on_events: Vec<(usize, OnEvents)>,
     pub(crate) on_state: Vec<(usize, OnState)>,
@@ -134,7 +135,7 @@ impl<'n, S: Hash + 'static> Fold<'n, S> {
     ///
     /// # Panics
     /// If the host is of another net, here and below.
-    #[expect(clippy::must_use_candidate, reason = "most folds have one kind of step")]
+    #[expect(clippy::return_self_not_must_use, reason = "most folds have one kind of step")]
     pub fn on<R: Role, A: Answer>(
         self,
         host: Host<R>,
@@ -153,7 +154,7 @@ impl<'n, S: Hash + 'static> Fold<'n, S> {
     }
 
     /// The state of a host after each of its inputs, while it is up.
-    #[expect(clippy::must_use_candidate, reason = "most folds have one kind of step")]
+    #[expect(clippy::return_self_not_must_use, reason = "most folds have one kind of step")]
     pub fn on_state<R: Role, A: Answer>(
         self,
         host: Host<R>,
@@ -168,7 +169,7 @@ impl<'n, S: Hash + 'static> Fold<'n, S> {
     }
 
     /// Each datagram that a host sends, among its events in the order in which the machine put them out.
-    #[expect(clippy::must_use_candidate, reason = "most folds have one kind of step")]
+    #[expect(clippy::return_self_not_must_use, reason = "most folds have one kind of step")]
     pub fn on_send<R: Role, A: Answer>(
         self,
         host: Host<R>,
@@ -180,7 +181,7 @@ impl<'n, S: Hash + 'static> Fold<'n, S> {
     }
 
     /// The end of a run in which nothing else failed.
-    #[expect(clippy::must_use_candidate, reason = "most folds have one kind of step")]
+    #[expect(clippy::return_self_not_must_use, reason = "most folds have one kind of step")]
     pub fn at_end<A: Answer>(self, test: impl Fn(&S) -> A + Send + Sync + 'static) -> Self {
         self.at_end_as(move |state| Verdict::of(test(state)))
     }

@@ -251,10 +251,16 @@ mod tests {
         }
     }
 
-    /// Operations as (call, begin, end and result).
-    fn verdict(operations: &[(Option<u32>, usize, Option<(usize, u32)>)], max_states: usize) -> Verdict {
-        let done = |(id, (call, invoked, returned)): (u64, &(Option<u32>, usize, Option<(usize, u32)>))| {
-            Done { host: 0, id, call: *call, invoked: *invoked, returned: *returned }
+    /// The call, when it began, and when it ended with which result.
+    type Operation = (Option<u32>, usize, Option<(usize, u32)>);
+
+    fn verdict(operations: &[Operation], max_states: usize) -> Verdict {
+        let done = |(id, (call, invoked, returned)): (u64, &Operation)| Done {
+            host: 0,
+            id,
+            call: *call,
+            invoked: *invoked,
+            returned: *returned,
         };
         judge(&(0..).zip(operations).map(done).collect::<Vec<_>>(), &Register(0), max_states)
     }

@@ -240,6 +240,7 @@ impl Scenario {
     }
 
     /// What carries messages to a host: what its sockets are of, the first first.
+    #[cfg(feature = "capture")]
     pub(crate) fn transports(&self, host: HostId) -> Vec<Transport> {
         let spec = &self.0.hosts[host.index()];
         let kinds =

@@ -45,7 +45,8 @@ impl Place<'_> {
         let id = self.id;
         self.with(|host| {
             let taken = |port: u16| host.datagrams.iter().any(|socket| socket.local == local.with_port(port));
-            let free = (FIRST_EPHEMERAL_PORT..).find(|port| !taken(*port)).unwrap_or(FIRST_EPHEMERAL_PORT);
+            let free =
+                (FIRST_EPHEMERAL_PORT..=u16::MAX).find(|port| !taken(*port)).unwrap_or(FIRST_EPHEMERAL_PORT);
             let local = if local.port() == Some(0) { local.with_port(free) } else { local };
             check_own(id, local);
             assert!(host.datagrams.iter().all(|socket| socket.local != local), "{local} is bound twice");

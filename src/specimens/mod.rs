@@ -9,7 +9,7 @@ mod hello_udp;
 mod tcp_chat;
 mod tcp_deadlock;
 mod tcp_sixteen;
-mod udp_chat;
+pub mod udp_chat;
 mod udp_local;
 mod udp_remote;
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Specimen, planted};
-use crate::machine::{Input, Machine};
-use crate::scenario::{Host, Net};
+use crate::machine::{BoxedMachine, Input, Machine};
+use crate::scenario::Net;
 use crate::systems::Options;
-use crate::systems::udp_chat::{self, Client, ClientEvent, EXPIRY, Server};
+use crate::systems::udp_chat::{self, Client, ClientEvent, EXPIRY, Server, ServerEvent};
 
 /// The server compares by `>=` where `>` is meant, so who pings exactly in time is too late. Clocks are in milliseconds:
 /// it is a span that is one shorter.
@@ -23,26 +23,13 @@ pub(super) const ALL: &[Specimen] = &[
         EXPIRES_AT_THE_LIMIT,
         "a member expires at the last moment in which it should be alive",
         "client-1>server #2 drop",
-        |net, options| {
-            let expiry = options.scaled(EXPIRY).saturating_sub(Duration::from_millis(1));
-            let to_speaker = !options.not_to_sender;
-            net.replace(server(net), move |_| Server::new(expiry, to_speaker));
-        },
+        |net, options| replace_server(net, options, EXPIRES_AT_THE_LIMIT),
     ),
     specimen(
         EXPIRES_WHEN_DATA_COMES,
         "members expire only when something is heard",
         "client-2>server #4 drop",
-        |net, _| {
-            net.wrap(server(net), |_, right| {
-                planted(right, |right, input, now, out| {
-                    if !matches!(input, Input::Timeout) {
-                        out.pass_on(right, input, now);
-                    }
-                    None
-                })
-            });
-        },
+        |net, options| replace_server(net, options, EXPIRES_WHEN_DATA_COMES),
     ),
     specimen(
         HEARTBEAT_STOPS,
@@ -66,8 +53,28 @@ const fn specimen(
     Specimen::new((udp_chat::ABOUT.name, udp_chat::net), name, what, plan, plant)
 }
 
-fn server(net: &Net) -> Host<Server> {
-    net.find("server")
+/// The server with this bug, by itself: what a test against a model is fed with. The right one, if the bug is a client's.
+pub fn server(options: &Options, bug: &str) -> BoxedMachine<(), ServerEvent> {
+    let (expiry, to_speaker) = (options.scaled(EXPIRY), !options.not_to_sender);
+    match bug {
+        EXPIRES_AT_THE_LIMIT => {
+            Box::new(Server::new(expiry.saturating_sub(Duration::from_millis(1)), to_speaker))
+        }
+        EXPIRES_WHEN_DATA_COMES => {
+            Box::new(planted(Server::new(expiry, to_speaker), |right, input, now, out| {
+                if !matches!(input, Input::Timeout) {
+                    out.pass_on(right, input, now);
+                }
+                None
+            }))
+        }
+        _ => Box::new(Server::new(expiry, to_speaker)),
+    }
+}
+
+fn replace_server(net: &Net, options: &Options, bug: &'static str) {
+    let options = options.clone();
+    net.replace(net.find::<Server>("server"), move |_| server(&options, bug));
 }
 
 fn heartbeat_stops(right: Client) -> impl Machine<Command = udp_chat::Command, Event = ClientEvent> {

@@ -49,8 +49,6 @@ pub struct About {
     pub broadcasts: bool,
     /// Whether its client takes the server's name instead of an address, with or without a port.
     pub takes_names: bool,
-    /// Whether its client is told what to do line by line; see [`Typed`].
-    pub interactive: bool,
     /// Whether its server brings its clients together, or is spoken to by a broadcast: one machine must serve them all.
     pub one_server: bool,
     /// Those of the [`Options`] that it takes, by their names on the command line, beside `timeout` and `time-scale`.
@@ -71,7 +69,6 @@ impl About {
             client_connects: false,
             broadcasts: false,
             takes_names: false,
-            interactive: false,
             one_server: false,
             options: &[],
             summary,

@@ -85,7 +85,7 @@ fn net() -> Net {
         ask_at: None,
     });
     net.command(Instant::START, client, "how many?".to_owned());
-    net.eventually_within("it is answered", Duration::from_secs(60), move |run| run.status(client).is_some());
+    net.eventually_within("it is answered", Duration::from_mins(1), move |run| run.status(client).is_some());
     // What comes twice is counted twice.
     net.always("one question counts once", move |run| run.events(server).len() < 2);
     net
@@ -102,4 +102,31 @@ pub(crate) fn app() -> App {
             Told::Ready => to.write_str("? "),
             Told::Answer(count) => writeln!(to, "number {count}"),
         })
+}
+
+/// Two that never stop talking: their runs are cut off.
+pub(crate) fn chatter() -> App {
+    App::new("chatter", "two never stop talking", || {
+        let net = Net::new("chatter");
+        let server = net.host("server").udp(7002).machine(|_| Echo(None));
+        net.host("client").udp(0).machine(move |boot| Echo(Some(boot.peer(server))));
+        net.max_inputs(50);
+        net
+    })
+}
+
+/// Says back what it hears, and begins if it knows with whom.
+struct Echo(Option<Peer>);
+
+impl Machine for Echo {
+    type Command = ();
+    type Event = ();
+
+    fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<()>) {
+        match input {
+            Input::Start { .. } => self.0.iter().for_each(|peer| out.send(*peer, b"well")),
+            Input::Datagram { bytes, .. } => out.reply(bytes),
+            _ => {}
+        }
+    }
 }

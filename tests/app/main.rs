@@ -40,7 +40,7 @@ fn main() -> ExitCode {
             Typed::Line(line) => Some(String::from_utf8_lossy(&line).into_owned()),
             Typed::End => None,
         });
-        return cli::main([transfer, counter::app()]);
+        return cli::main([transfer, counter::app(), counter::chatter()]);
     }
     tests::run()
 }

@@ -68,7 +68,8 @@ fn refused(args: &[&str], line: &str) {
 
 fn systems_are_listed() {
     let lines = "file-transfer   7000  udp      a file, block by block\n\
-                 counter         7001  udp      questions are counted\n";
+                 counter         7001  udp      questions are counted\n\
+                 chatter         7002  udp      two never stop talking\n";
     assert_eq!(quiet(&["list"], 0), lines);
 }
 
@@ -129,6 +130,10 @@ fn checks_find_and_replay() {
     assert!(held.contains("  replay: transfers sim file-transfer --faults 'v2; seed "), "{held}");
     let all = quiet(&["check", "counter", "--exhaustive", "1", "--fates", "delay 40ms"], 0);
     assert!(all.starts_with("HELD counter --exhaustive 1 "), "{all}");
+
+    let cut_off = quiet(&["check", "chatter", "--loss", "0%", "--runs", "20"], 0);
+    let line = "  cut off  20 runs, by max_inputs: what would have come after it is not tested\n";
+    assert!(cut_off.contains(line), "{cut_off}");
 
     let failed = quiet(&["check", "counter", "--duplicate", "10%", "--loss", "0%", "--runs", "300"], 1);
     assert!(failed.starts_with("FAILED counter: one question counts once\n"), "{failed}");

@@ -117,7 +117,7 @@ fn packets_have_the_addresses_that_they_were_sent_to_and_unix_sockets_none() {
     assert!(String::from_utf8_lossy(&file).contains(&note), "{note}");
 }
 
-/// A refusal over IPv6 is word of ICMPv6, with the datagram in it.
+/// A refusal over IPv6 is word of the ICMP of IPv6, with the datagram in it.
 #[test]
 fn a_refusal_goes_the_way_of_what_is_refused() {
     let net = Net::new("refused");

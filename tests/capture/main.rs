@@ -57,7 +57,7 @@ const PLANS: [&str; 9] = [
     "at 1ms crash S; at 1s skew C +3s; calm 2s",
 ];
 
-fn export((about, net): (About, fn(&Options) -> Net), plan: &str, profile: Profile, seed: u64) -> Exported {
+fn export((about, net): System, plan: &str, profile: Profile, seed: u64) -> Exported {
     // More than a send buffer holds.
     let options = Options { bytes: 150_000, ..Options::default() };
     let scenario = Scenario::from(net(&options));
@@ -74,8 +74,11 @@ fn export((about, net): (About, fn(&Options) -> Net), plan: &str, profile: Profi
     Exported { about, what, names, log: engine.log().clone(), file }
 }
 
+/// A system, and what builds it.
+type System = (About, fn(&Options) -> Net);
+
 /// All systems.
-const SYSTEMS: [(About, fn(&Options) -> Net); 14] = [
+const SYSTEMS: [System; 14] = [
     (udp_local::ABOUT, udp_local::net),
     (udp_remote::ABOUT, udp_remote::net),
     (udp_broadcast::ABOUT, udp_broadcast::net),

@@ -19,7 +19,7 @@ fn flooder() -> Driven<usize> {
         let mut written = 0;
         Puppet::new(move |input: Input<'_, ()>, out: &mut Outbox<usize>| match input {
             Input::Connected { conn, .. } | Input::Writable { conn } => loop {
-                let len = out.write(conn, &[7; 64 * 1024]);
+                let len = out.write(conn, &vec![7; 64 * 1024]);
                 written += len;
                 if len < 64 * 1024 || written >= MUCH {
                     return;

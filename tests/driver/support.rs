@@ -6,7 +6,6 @@ use std::io::{self, Read};
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::net::UnixStream;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -269,14 +268,6 @@ pub(crate) fn unix_path() -> UnixPath {
 /// The same path for the system.
 pub(crate) fn file(path: &UnixPath) -> &Path {
     Path::new(OsStr::from_bytes(path.as_bytes()))
-}
-
-/// A stream to a Unix socket whose waits are bounded.
-pub(crate) fn plain_unix(path: &UnixPath) -> UnixStream {
-    let stream = UnixStream::connect(file(path)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream
 }
 
 /// A listening socket of ours.

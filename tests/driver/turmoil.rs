@@ -55,9 +55,17 @@ fn several(v6: bool) -> Net {
                 let second = out.sockets()[1];
                 out.send(to, b"first");
                 out.send_from(second, to.with_port(8), b"second");
-                let conn = out.connect(to.with_port(9));
+                if !v6 {
+                    let conn = out.connect(to.with_port(9));
+                    out.shutdown(conn);
+                    let _ = out.connect(to.with_port(9));
+                }
+            }
+            Input::Connected { conn, .. } if conn.index() == 1 => {
+                let _ = out.write(conn, b"by a stream");
                 out.shutdown(conn);
             }
+            Input::Received { bytes, .. } => bytes.iter().for_each(|&byte| out.event(Some(byte.into()))),
             Input::Datagram { local, peer, .. } => {
                 out.event(peer.port());
                 out.event(local.port());
@@ -73,6 +81,7 @@ fn several_sockets_of_one_host_are_the_same_in_both_worlds() {
     for v6 in [false, true] {
         let text = assert_same(several(v6), "at 2s stop server");
         assert!(text.contains("by Some(8)") && text.contains("stopped"), "{text}");
+        assert_eq!(text.contains("event Some(109)"), !v6, "{text}");
     }
 }
 

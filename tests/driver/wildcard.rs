@@ -96,7 +96,9 @@ fn a_flood_is_answered_from_the_right_addresses() {
         })
         .into();
     for n in 0..EACH {
-        clients.iter().for_each(|client| _ = client.send(n.to_string().as_bytes()).unwrap());
+        for client in &clients {
+            client.send(n.to_string().as_bytes()).unwrap();
+        }
     }
     for client in &clients {
         for n in 0..EACH {

@@ -61,7 +61,7 @@ fn a_run_hands_in_no_more_than_its_bound_even_in_a_flood() {
 /// How a run of one host ends that must not go beyond 3 s, and what it told.
 fn until_three(react: React) -> (Ended, Vec<String>) {
     let net = Net::new("clock");
-    net.max_time(Duration::from_millis(3_000));
+    net.max_time(Duration::from_secs(3));
     add(&net, "clock", react);
     let (outcome, events, ..) = run(&Scenario::from(net), "");
     (outcome.ended, events)

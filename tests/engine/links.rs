@@ -127,7 +127,9 @@ fn a_direction_can_have_a_latency_of_its_own() {
     let sending_over = |spans: &[u64]| {
         let net = sending(&[(0, 1)]);
         let [a, b] = ends(&net);
-        spans.iter().for_each(|span| net.link_latency(a, b, Duration::from_millis(*span)));
+        for span in spans {
+            net.link_latency(a, b, Duration::from_millis(*span));
+        }
         net.link_latency(b, a, Duration::from_millis(20));
         Scenario::from(net)
     };

@@ -3,5 +3,5 @@
 
 mod merging;
 mod planted;
-#[cfg(feature = "systems")]
+mod states;
 mod systems;

@@ -162,8 +162,8 @@ fn state(net: &Net, [a, b]: [Host<Toy>; 2], sort: u8, count: usize, millis: u64)
     let span = Duration::from_millis(millis);
     match sort {
         0 => net.never("so many events of one sort", move |run| {
-            let times = |host| run.events(host).iter().filter(|event| **event == 1).count();
-            times(a) + times(b) > count + 3
+            let all = run.events(a).iter().chain(run.events(b));
+            all.map(|event| usize::from(*event)).sum::<usize>() > count + 3
         }),
         1 => {
             let step = |number: u8| {

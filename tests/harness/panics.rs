@@ -1,9 +1,7 @@
 //! Panics are findings: told with whose they are, where they were and what came before, once.
 
-use lossproof::check::Search;
-use lossproof::engine::Prepared;
 use lossproof::machine::Law;
-use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Peer, Profile, Scenario, Status};
+use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Status};
 
 use crate::{Client, Counter, checked, hosts, said};
 
@@ -144,41 +142,4 @@ fn the_commands_of_a_run_that_panicked_are_told() {
         (failure.plan.to_string().as_str(), failure.commands.as_slice()),
         ("v2; seed 16294208416658607535; commands 1", &["command 1 at 0.002 host 7".to_owned()][..])
     );
-}
-
-/// Sends what is left in its engine by whoever ran in it before.
-struct Sender(Peer);
-
-impl Machine for Sender {
-    type Command = bool;
-    type Event = ();
-
-    fn handle(&mut self, input: Input<'_, bool>, _: Instant, out: &mut Outbox<()>) {
-        if let Input::Command(panics) = input {
-            out.send(self.0, b"before");
-            assert!(!panics, "in the middle");
-        }
-    }
-}
-
-/// Half of what a run has done is still there when something panics in it: the next run begins in another engine.
-#[test]
-fn an_engine_in_which_something_has_panicked_is_not_used_again() {
-    let net = Net::new("again");
-    let place = net.host("host").udp(1);
-    let id = place.id();
-    let host = place.machine(move |boot| Sender(boot.peer(id)));
-    net.generate(move |seed, commands| commands.give(Instant::from_millis(1), host, seed % 2 == 0));
-    let scenario = Scenario::from(net);
-    let search = || Search::new(&scenario, Prepared::default(), Profile::default(), 0);
-    let mut used = search();
-    let mut panicked = 0;
-    for seed in 0..20 {
-        let fresh = search().once(seed).map_err(|said| said.contains("in the middle"));
-        panicked += u32::from(fresh.is_err());
-        assert_eq!(used.once(seed).map_err(|said| said.contains("in the middle")), fresh, "{seed}");
-        let (ours, theirs) = (used.engine().transcript().to_string(), seed);
-        assert!(seed % 2 == 0 || ours.contains("before"), "{theirs}: {ours}");
-    }
-    assert_eq!(panicked, 10);
 }

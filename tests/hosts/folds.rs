@@ -1,5 +1,7 @@
 //! Properties with a state of their own: it is stepped by what is new, in the order in which it happened.
 
+use std::fmt::Write as _;
+
 use lossproof::scenario::Host;
 use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Peer, Status};
 
@@ -77,11 +79,8 @@ fn a_fold_over_the_events_of_several_hosts() {
         broken(net)
     };
     assert_eq!(check(6), None);
-    let seen = "3 was given again; so far [0, 1, 2, 3, 0, 1]";
-    let expected = ("no ticket is given twice".to_owned(), format!("{}, at 0.033", seen.replace('3', "X")));
-    let (what, detail) = check(4).unwrap();
-    assert_eq!(what, expected.0);
-    assert_eq!(detail, "0 was given again; so far [0, 1, 2, 3, 0], at 0.030");
+    let seen = "0 was given again; so far [0, 1, 2, 3, 0], at 0.030";
+    assert_eq!(check(4), Some(("no ticket is given twice".to_owned(), seen.to_owned())));
 }
 
 /// Each run begins with a new state.
@@ -121,12 +120,12 @@ fn a_fold_over_sends_comes_among_the_events_in_their_order() {
             true
         })
         .on_send(office, move |story, sent, at| {
-            story.push_str(&format!("{:?} ", sent.bytes));
+            let _ = write!(story, "{:?} ", sent.bytes);
             assert!(sent.local == from && sent.peer.port() == Some(2) && at >= Instant::from_millis(5));
             true
         })
         .on(a, |story, ticket, _| {
-            story.push_str(&format!("a has {ticket}. "));
+            let _ = write!(story, "a has {ticket}. ");
             true
         })
         .at_end(|story| {

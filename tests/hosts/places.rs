@@ -72,7 +72,7 @@ fn a_handle_of_another_net_is_refused_wherever_it_is_used() {
     refused("fold", &|net, host| _ = net.fold("fold", || 0).on(host, |_, _, _| true));
     refused("show", &|net, host| net.show(host, |_, _| Ok(())));
     refused("replace", &|net, host| {
-        net.replace(host, |boot| Player { other: boot.peer(one()), begins: true })
+        net.replace(host, |boot| Player { other: boot.peer(one()), begins: true });
     });
     refused("wrap", &|net, host| net.wrap(host, |_, player| player));
     // A closure is only asked in a run; that it panics is the property's fault.

@@ -41,6 +41,21 @@ fn every_client_ends_well_with_its_server() {
     }
 }
 
+/// A server of all addresses answers from the one that was asked: a client whose socket is connected hears no other.
+#[test]
+fn a_server_of_all_addresses_answers_from_the_one_that_is_asked() {
+    for (everywhere, asked) in [("0.0.0.0:0", ["127.0.0.1", "127.0.0.2"]), ("[::]:0", ["[::1]", "127.0.0.2"])]
+    {
+        let server = Server::start(&["udp-remote", everywhere, "--drop", "0%"]);
+        let (_, port) = server.addr.rsplit_once(':').expect("it has a port");
+        for host in asked {
+            let output = call(&["udp-remote", &format!("{host}:{port}"), "--time-scale", "0.5"]);
+            let answer = "The server says 'Your data was 23 bytes long'".to_owned();
+            assert_eq!((lines(&output).last(), output.status.code()), (Some(&answer), Some(0)), "{host}");
+        }
+    }
+}
+
 /// Nobody listens: one plain line where a connection is refused, a bounded wait elsewhere, and a status that says so.
 #[test]
 fn nobody_listening_is_told_and_does_not_hang() {

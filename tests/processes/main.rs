@@ -1,6 +1,5 @@
 //! `serve` and `call` as processes of their own: what they print, what they bear, and how they end.
 
-
 mod classic;
 mod clients;
 mod dialogues;

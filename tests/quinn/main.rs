@@ -32,7 +32,7 @@ const TEXT: &str = "hello";
 fn net(randomness: Randomness, promises: Promises) -> (Net, Host<Quic>) {
     let net = Net::new("quic");
     net.latency(Duration::from_millis(25));
-    net.max_time(Duration::from_secs(300));
+    net.max_time(Duration::from_mins(5));
     net.decode(shown::packets);
     let place = net.host("server").udp(443).promises(promises);
     let server = place.machine(move |boot| Quic::new(boot.seed(), randomness, None));

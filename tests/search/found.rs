@@ -100,7 +100,7 @@ fn a_property_that_differs_from_run_to_run_is_named() {
     let (net, asker) = hosts(Bug::None);
     let judged = AtomicU64::new(0);
     net.eventually_within("every other run", Duration::from_secs(19), move |run| {
-        run.events(asker).len() == 4 && judged.fetch_add(1, Ordering::Relaxed) % 2 == 0
+        run.events(asker).len() == 4 && judged.fetch_add(1, Ordering::Relaxed).is_multiple_of(2)
     });
     let scenario = Scenario::from(net);
     let mut search = Search::new(&scenario, Prepared::default(), Profile::default(), 7).twice();
@@ -157,4 +157,27 @@ fn a_measure_tells_whose_panic_it_was() {
     let mut measure = Measure::new(&scenario, asker, Prepared::default(), profile(), 7);
     let panicked = measure.runs(0..2_000).unwrap_err();
     assert!(panicked.said.starts_with("asker: it was handed Datagram at 0."), "{panicked}");
+}
+
+/// A broken law is told by what differs, in the words of the protocol, and in one line that can be read.
+#[test]
+fn the_report_of_a_broken_law_is_short_and_decoded() {
+    let detail_of = |decodes: bool| {
+        let (net, _) = hosts(Bug::KnowsTheTime);
+        if decodes {
+            net.decode(|bytes| Some(format!("Question at {}", String::from_utf8_lossy(bytes.get(1..)?))));
+        }
+        let scenario = Scenario::from(net);
+        let tally = Search::new(&scenario, Prepared::default(), Profile::default(), 7).runs(0..1);
+        tally.failure.unwrap().detail
+    };
+    let way = " from 192.168.0.2:2 to 192.168.0.1:1";
+    assert_eq!(
+        detail_of(true),
+        format!(
+            "asker: at 0.000 the machine sent Question at 0.000{way}, its twin sent Question at 3600.017; \
+             they differ from byte 1 on"
+        )
+    );
+    assert!(detail_of(false).starts_with(r#"asker: at 0.000 the machine sent "\x000.000" (6 bytes)"#));
 }

@@ -9,8 +9,7 @@ use lossproof::Status;
 use lossproof::systems::greet::{Client, ClientEvent, LINE_END, MAX_TEXT_LEN, Server, ServerEvent, TEXT};
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, printed, read_all, reset,
-    within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, printed, read_all, reset, within_bounds,
 };
 
 fn server(bind: SocketAddr, text: Option<&str>) -> Driven<ServerEvent> {
@@ -106,7 +105,7 @@ fn what_is_no_whole_text_is_a_failure() {
     within_bounds(|| {
         let listener = TcpListener::bind(V4).unwrap();
         let addr = listener.local_addr().unwrap();
-        let failure = |client: Driven<ServerEvent>| {
+        let failure = |client: Driven<ClientEvent>| {
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Failure);
             printed(&told)

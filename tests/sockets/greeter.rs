@@ -15,15 +15,16 @@ use lossproof::systems::{Kind, Options};
 use lossproof::{Peer, Status};
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_silence, clock, datagram, file, is_timeout,
-    listener, plain_tcp, plain_udp, printed, read_all, receive, reset, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_silence, clock, datagram, file, is_timeout, listener,
+    plain_tcp, plain_udp, printed, read_all, receive, reset, unix_path, within_bounds,
 };
 
-fn started(endpoint: Endpoint, options: Options) -> Driven<ServerEvent> {
+fn started(endpoint: Endpoint, options: &Options) -> Driven<ServerEvent> {
     if options.datagram {
         return Driven::start(endpoint, None, || DatagramServer);
     }
-    Driven::start(endpoint, None, move || StreamServer::new(options.kind, options.hold))
+    let (kind, hold) = (options.kind, options.hold);
+    Driven::start(endpoint, None, move || StreamServer::new(kind, hold))
 }
 
 fn holding(kind: Kind, hold: Duration) -> Options {
@@ -34,20 +35,21 @@ fn datagrams() -> Options {
     Options { datagram: true, ..Options::default() }
 }
 
-fn calling(sockets: impl Into<Vec<Endpoint>>, server: Peer, options: Options) -> Driven<ClientEvent> {
+fn calling(sockets: impl Into<Vec<Endpoint>>, server: Peer, options: &Options) -> Driven<ClientEvent> {
+    let timeout = options.timeout;
     if options.datagram {
-        return Driven::start(sockets, None, move || DatagramClient::new(server, options.timeout));
+        return Driven::start(sockets, None, move || DatagramClient::new(server, timeout));
     }
-    Driven::start(sockets, None, move || StreamClient::new(server, options.timeout))
+    Driven::start(sockets, None, move || StreamClient::new(server, timeout))
 }
 
 fn stream_client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
-    calling([], server.into(), Options { timeout, ..Options::default() })
+    calling([], server.into(), &Options { timeout, ..Options::default() })
 }
 
 fn datagram_client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
     let bind = SocketAddr::new(server.ip(), 0);
-    calling(datagram(bind, None), server.into(), Options { timeout, ..datagrams() })
+    calling(datagram(bind, None), server.into(), &Options { timeout, ..datagrams() })
 }
 
 /// How a client ended, and what it printed.
@@ -69,7 +71,7 @@ fn everybody_is_thanked_and_told_of() {
         for (bind, kind) in
             [(V4, Kind::Concurrent), (V6, Kind::Concurrent), (V4, Kind::Sync), (V6, Kind::Sync)]
         {
-            let server = started(listener(bind), holding(kind, Duration::ZERO));
+            let server = started(listener(bind), &holding(kind, Duration::ZERO));
             let mut expected = Vec::new();
             for _ in 0..3 {
                 let mut stream = plain_tcp(server.addr);
@@ -85,7 +87,7 @@ fn everybody_is_thanked_and_told_of() {
 #[test]
 fn the_thanks_come_whatever_the_client_does() {
     within_bounds(|| {
-        let server = started(listener(V4), holding(Kind::Sync, Duration::ZERO));
+        let server = started(listener(V4), &holding(Kind::Sync, Duration::ZERO));
         let silent = plain_tcp(server.addr);
         let mut talker = plain_tcp(server.addr);
         let _ = talker.write_all(&vec![0xff; 100_000]);
@@ -107,7 +109,7 @@ fn the_thanks_come_whatever_the_client_does() {
 fn one_at_a_time() {
     within_bounds(|| {
         let hold = Duration::from_millis(200);
-        let mut server = started(listener(V4), holding(Kind::Sync, hold));
+        let mut server = started(listener(V4), &holding(Kind::Sync, hold));
         let is_handled = |event: &ServerEvent| matches!(event, ServerEvent::Connected(_));
         let begin = clock();
         let mut first = plain_tcp(server.addr);
@@ -124,7 +126,8 @@ fn one_at_a_time() {
         assert!(begin.elapsed() >= hold * 3, "{:?}", begin.elapsed());
         drop(third);
         let told = server.stop();
-        let turns = told.iter().filter(|event| matches!(event, ServerEvent::Connected(_) | ServerEvent::LetGo(_)));
+        let turns =
+            told.iter().filter(|event| matches!(event, ServerEvent::Connected(_) | ServerEvent::LetGo(_)));
         let turns: Vec<bool> = turns.map(is_handled).collect();
         assert_eq!(turns, [true, false, true, false, true, false]);
     });
@@ -134,7 +137,7 @@ fn one_at_a_time() {
 #[test]
 fn all_together() {
     within_bounds(|| {
-        let mut server = started(listener(V4), holding(Kind::Concurrent, PATIENCE * 10));
+        let mut server = started(listener(V4), &holding(Kind::Concurrent, PATIENCE * 10));
         let mut streams: Vec<_> = (0..10).map(|_| plain_tcp(server.addr)).collect();
         for stream in &mut streams {
             let mut text = [0; 24];
@@ -210,7 +213,7 @@ fn what_is_no_whole_text_is_a_failure() {
 fn every_datagram_is_thanked_for() {
     within_bounds(|| {
         for bind in [V4, V6] {
-            let server = started(datagram(bind, None), datagrams());
+            let server = started(datagram(bind, None), &datagrams());
             let client = plain_udp(bind);
             for bytes in [&b""[..], b"hi", b"\xff\xfe", &vec![b'x'; 65_507]] {
                 client.send_to(bytes, server.addr).unwrap();
@@ -259,27 +262,24 @@ fn the_datagram_client_waits_within_bounds() {
 fn unix_streams_are_thanked_and_thank() {
     within_bounds(|| {
         let path = unix_path();
-        let server = started(Endpoint::Listener { bind: Peer::Unix(path) }, Options::default());
+        let server = started(Endpoint::Listener { bind: Peer::Unix(path) }, &Options::default());
         let mut stream = UnixStream::connect(file(&path)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut said = Vec::new();
         stream.read_to_end(&mut said).unwrap();
         assert_eq!(said, TEXT);
         let told = server.stop();
-        assert_eq!(
-            printed(&told),
-            format!("Got connection from {}\n", Peer::Unix(UnixPath::UNNAMED))
-        );
+        assert_eq!(printed(&told), format!("Got connection from {}\n", Peer::Unix(UnixPath::UNNAMED)));
 
         let path = unix_path();
         let listener = UnixListener::bind(file(&path)).unwrap();
-        let client = calling([], Peer::Unix(path), Options::default());
+        let client = calling([], Peer::Unix(path), &Options::default());
         listener.accept().unwrap().0.write_all(TEXT).unwrap();
         assert_eq!(ended(client), thanked());
         drop(listener);
         std::fs::remove_file(file(&path)).unwrap();
 
-        let (status, text) = ended(calling([], Peer::Unix(path), Options::default()));
+        let (status, text) = ended(calling([], Peer::Unix(path), &Options::default()));
         let start = format!("cannot connect to {}: ", Peer::Unix(path));
         assert!(status == Status::Failure && text.starts_with(&start) && text.lines().count() == 1, "{text}");
     });
@@ -291,7 +291,7 @@ fn unix_datagrams_are_thanked_for_and_thank() {
     within_bounds(|| {
         let (at_server, at_client) = (unix_path(), unix_path());
         let bound = |path| Endpoint::Datagram { bind: Peer::Unix(path), connect: None, broadcast: false };
-        let server = started(bound(at_server), datagrams());
+        let server = started(bound(at_server), &datagrams());
         let plain = UnixDatagram::bind(file(&at_client)).unwrap();
         plain.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut buf = [0; 100];
@@ -306,7 +306,7 @@ fn unix_datagrams_are_thanked_for_and_thank() {
         // The plain one answers, and another one speaks first.
         let (own, other_path) = (unix_path(), unix_path());
         let other = UnixDatagram::bind(file(&other_path)).unwrap();
-        let client = calling(bound(own), Peer::Unix(at_client), datagrams());
+        let client = calling(bound(own), Peer::Unix(at_client), &datagrams());
         let (len, from) = plain.recv_from(&mut buf).unwrap();
         assert_eq!((&buf[..len], from.as_pathname()), (&HELLO[..], Some(file(&own))));
         other.send_to(b"not your server", file(&own)).unwrap();
@@ -324,7 +324,7 @@ fn a_unix_datagram_to_nobody_is_no_hang() {
     within_bounds(|| {
         let endpoint = Endpoint::Datagram { bind: Peer::Unix(unix_path()), connect: None, broadcast: false };
         let options = Options { timeout: Duration::from_millis(200), ..datagrams() };
-        let (status, text) = ended(calling(endpoint, Peer::Unix(unix_path()), options));
+        let (status, text) = ended(calling(endpoint, Peer::Unix(unix_path()), &options));
         assert_eq!((status, text.lines().count()), (Status::Failure, 1), "{text}");
     });
 }

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, clock, listener, plain_tcp, plain_unix,
-    printed, read_all, reset, unix_path, within_bounds,
+    Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, clock, listener, plain_tcp, plain_unix, printed,
+    read_all, reset, unix_path, within_bounds,
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
@@ -169,10 +169,7 @@ fn the_client_says_its_names_one_after_another() {
             drop(stream);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
-            assert_eq!(
-                printed(&told),
-                "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n"
-            );
+            assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");
         }
     });
 }
@@ -247,9 +244,8 @@ fn ours_talk_to_each_other() {
 fn it_says_hello_over_unix_sockets() {
     within_bounds(|| {
         let path = unix_path();
-        let options = Options { time_scale: 0.05, ..Options::default() };
-        let endpoint = Endpoint::Listener { bind: Peer::Unix(path) };
-        let mut server = Driven::start(endpoint, None, || Server::new(PAUSE));
+        let endpoint = Endpoint::listener(Peer::Unix(path));
+        let mut server = Driven::start(endpoint, None, || Server::new(Duration::from_millis(50)));
         let mut stream = plain_unix(&path);
         stream.write_all(b"Tracy").unwrap();
         let mut said = [0; 21];
@@ -257,9 +253,7 @@ fn it_says_hello_over_unix_sockets() {
         assert_eq!(&said, b"Welcome!Hello, Tracy!");
         stream.write_all(b"exit").unwrap();
         assert_eq!(stream.read(&mut said).unwrap(), 0);
-        let client = Driven::start([], None, move || {
-            Client::new(Peer::Unix(path), PATIENCE)
-        });
+        let client = Driven::start([], None, move || Client::new(Peer::Unix(path), PATIENCE));
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         assert_eq!(printed(&told), "Welcome!\nHello, Michael!\nHello, Tracy!\nHello, Sarah!\n");

@@ -5,8 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use lossproof::Status;
-use lossproof::systems::hello_udp::{ServerEvent, HelloUdp};
-use lossproof::systems::{Options, System};
+use lossproof::systems::hello_udp::{Client, ClientEvent, Server, ServerEvent};
 
 use crate::support::{
     A_WHILE, Driven, PATIENCE, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive,
@@ -19,7 +18,6 @@ fn server(bind: SocketAddr) -> Driven<ServerEvent> {
 
 fn client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
     let bind = SocketAddr::new(server.ip(), 0);
-    let options = Options { timeout, ..Options::default() };
     Driven::start(datagram(bind, None), None, move || Client::new(server.into(), timeout))
 }
 

@@ -10,7 +10,7 @@ use lossproof::systems::http::{self, Client, ClientEvent, LARGE, PAGE, Server, S
 use lossproof::{Peer, Status};
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, Pair, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp,
+    A_WHILE, Driven, PATIENCE, Pair, V4, V6, accept, assert_same_over_loopback, listener, plain_tcp, printed,
     read_all, reset, within_bounds,
 };
 
@@ -49,11 +49,7 @@ fn client_at(listener: &TcpListener) -> (Driven<ClientEvent>, TcpStream) {
 /// What a client made of it: its status, what a terminal shows, what is saved.
 fn ended(client: Driven<ClientEvent>) -> (Status, String, Option<Vec<u8>>) {
     let (status, told) = client.join();
-    let mut text = String::new();
-    for event in &told {
-        Http::print(event, &mut text).unwrap();
-    }
-    (status.unwrap(), text, told.iter().find_map(Http::file).map(<[u8]>::to_vec))
+    (status.unwrap(), printed(&told), told.iter().find_map(http::file).map(<[u8]>::to_vec))
 }
 
 /// Has a plain server answer with these pieces, and close.

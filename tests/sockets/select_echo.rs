@@ -6,13 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, plain_unix, read_all, reset,
-    unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, listener, plain_tcp, plain_unix, read_all, reset, unix_path,
+    within_bounds,
 };
 use lossproof::drive::Endpoint;
 use lossproof::machine::UnixPath;
-use lossproof::systems::select_echo::{ServerEvent, SelectEcho};
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::systems::select_echo::{Client, ClientEvent, IDLE, Server, ServerEvent};
 use lossproof::{Peer, Status};
 
 fn server_with(bind: SocketAddr, time_scale: f64) -> Driven<ServerEvent> {
@@ -25,11 +25,10 @@ fn server(bind: SocketAddr) -> Driven<ServerEvent> {
 }
 
 fn client(server: SocketAddr, timeout: Duration) -> Driven<ClientEvent> {
-    let options = Options { timeout, ..Options::default() };
-    Driven::start([], None, move || Client::new(server.into(), options.timeout))
+    Driven::start([], None, move || Client::new(server.into(), timeout))
 }
 
-fn lines(told: &[ServerEvent]) -> Vec<String> {
+fn lines(told: &[impl ToString]) -> Vec<String> {
     told.iter().map(ToString::to_string).collect()
 }
 
@@ -283,9 +282,7 @@ fn it_echoes_over_unix_sockets() {
         assert_eq!(&echo, b"hello");
         drop(stream);
         server.wait_count("the end", 1, |event| matches!(event, ServerEvent::Closing(_)));
-        let client = Driven::start([], None, move || {
-            Client::new(Peer::Unix(path), PATIENCE)
-        });
+        let client = Driven::start([], None, move || Client::new(Peer::Unix(path), PATIENCE));
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         let received = format!("{} received in parts  version 12", Peer::Unix(path));

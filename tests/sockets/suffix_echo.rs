@@ -12,8 +12,8 @@ use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, file, listener, plain_tcp,
-    printed, read_all, reset, type_all, typed, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, file, listener, plain_tcp, printed,
+    read_all, reset, type_all, typed_line, unix_path, within_bounds,
 };
 
 const PROMPT: &str = "你要发送的数据:";
@@ -64,10 +64,7 @@ fn each_read_comes_back_with_the_suffix() {
             stream.shutdown(Shutdown::Write).unwrap();
             assert_eq!(read_all(&mut stream).unwrap(), b"");
             let from = stream.local_addr().unwrap();
-            assert_eq!(
-                printed(&server.stop()),
-                format!("你好\nhello\n\nx\n客户端{from}:断开链接\n")
-            );
+            assert_eq!(printed(&server.stop()), format!("你好\nhello\n\nx\n客户端{from}:断开链接\n"));
         }
     });
 }
@@ -154,12 +151,12 @@ fn both_roles_speak_over_unix_sockets() {
         let (mut client, keyboard) = client(Peer::Unix(path));
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        client.wait_count("a prompt", 1, SuffixEcho::wants_line);
-        keyboard.blocking_send(suffix_echo::typed(line("hi"))).unwrap();
+        client.wait_count("a prompt", 1, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(typed_line("hi"))).unwrap();
         assert_hears(&mut stream, b"hi");
         stream.write_all(&suffixed(b"hi")).unwrap();
-        client.wait_count("the next prompt", 2, SuffixEcho::wants_line);
-        keyboard.blocking_send(SuffixEcho::typed(Typed::End).unwrap()).unwrap();
+        client.wait_count("the next prompt", 2, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(Typed::End)).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         assert_eq!(printed(&told), format!("{PROMPT}hi 我收到了\n{PROMPT}"));
@@ -176,8 +173,8 @@ fn client_that_sends(
 ) -> (Driven<ClientEvent>, mpsc::Sender<Command>, TcpStream) {
     let (mut client, keyboard) = client_with(listener.local_addr().unwrap().into(), PATIENCE);
     let mut stream = accept(listener);
-    client.wait_count("a prompt", 1, SuffixEcho::wants_line);
-    keyboard.blocking_send(suffix_echo::typed(line(line))).unwrap();
+    client.wait_count("a prompt", 1, suffix_echo::wants_line);
+    keyboard.blocking_send(suffix_echo::typed(typed_line(line))).unwrap();
     assert_hears(&mut stream, line.as_bytes());
     (client, keyboard, stream)
 }
@@ -190,7 +187,12 @@ fn the_client_prompts_sends_and_prints_the_reply() {
             let server = server(bind);
             let (mut client, keyboard) = client(server.peer());
             let long = "长话".repeat(2_000);
-            type_all(&mut client, &keyboard, (suffix_echo::typed, suffix_echo::wants_line), &["你好", "", &long, "short"]);
+            type_all(
+                &mut client,
+                &keyboard,
+                (suffix_echo::typed, suffix_echo::wants_line),
+                &["你好", "", &long, "short"],
+            );
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Success);
             let replies: Vec<&Vec<u8>> = told
@@ -219,12 +221,12 @@ fn a_reply_is_taken_byte_by_byte_and_with_surplus() {
         for byte in suffixed("你好".as_bytes()) {
             stream.write_all(&[byte]).unwrap();
         }
-        client.wait_count("the second prompt", 2, SuffixEcho::wants_line);
-        keyboard.blocking_send(suffix_echo::typed(line("again"))).unwrap();
+        client.wait_count("the second prompt", 2, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(typed_line("again"))).unwrap();
         assert_hears(&mut stream, b"again");
         stream.write_all(&[suffixed(b"ag"), suffixed(b"ain"), b"unasked".to_vec()].concat()).unwrap();
-        client.wait_count("the third prompt", 3, SuffixEcho::wants_line);
-        keyboard.blocking_send(SuffixEcho::typed(Typed::End).unwrap()).unwrap();
+        client.wait_count("the third prompt", 3, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(Typed::End)).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         assert_eq!(
@@ -243,7 +245,7 @@ fn the_end_of_the_server_is_noticed_at_once() {
         // At the prompt, while nobody types.
         let (mut at_prompt, _keyboard) = client(addr.into());
         let stream = accept(&listener);
-        at_prompt.wait_count("a prompt", 1, SuffixEcho::wants_line);
+        at_prompt.wait_count("a prompt", 1, suffix_echo::wants_line);
         drop(stream);
         let (status, told) = at_prompt.join();
         assert_eq!(status.unwrap(), Status::Failure);
@@ -274,8 +276,8 @@ fn the_client_waits_within_bounds() {
         let listener = TcpListener::bind(V4).unwrap();
         let (mut client, keyboard) = client_with(listener.local_addr().unwrap().into(), A_WHILE);
         let stream = accept(&listener);
-        client.wait_count("a prompt", 1, SuffixEcho::wants_line);
-        keyboard.blocking_send(suffix_echo::typed(line("hello"))).unwrap();
+        client.wait_count("a prompt", 1, suffix_echo::wants_line);
+        keyboard.blocking_send(suffix_echo::typed(typed_line("hello"))).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
         assert_eq!(printed(&told), format!("{PROMPT}no answer within 0.1 seconds\n"));
@@ -285,9 +287,6 @@ fn the_client_waits_within_bounds() {
         stream.write_all(b"help").unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(
-            printed(&told),
-            format!("{PROMPT}the reply is not what was sent: \"help\"\n")
-        );
+        assert_eq!(printed(&told), format!("{PROMPT}the reply is not what was sent: \"help\"\n"));
     });
 }

@@ -1,16 +1,19 @@
 //! What the tests of systems on real sockets share, beside what the driver's own tests have.
 
+#[allow(dead_code, reason = "the driver's tests use the rest of it")]
 #[path = "../driver/support.rs"]
 mod driven;
 
 use std::fmt::{self, Display};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 
 pub(crate) use driven::*;
 use lossproof::drive::{DriveError, LocalFaults};
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::FaultPlan;
+use lossproof::machine::UnixPath;
 use lossproof::scenario::Net;
 use lossproof::systems::{
     About, Options, Transport, Typed, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo,
@@ -66,9 +69,12 @@ pub(crate) fn printed(told: &[impl Print]) -> String {
 }
 
 /// A line that is typed.
-pub(crate) fn line(line: &str) -> Typed {
+pub(crate) fn typed_line(line: &str) -> Typed {
     Typed::Line(line.as_bytes().to_vec())
 }
+
+/// What is asked when something was typed, and after which events a line is wanted.
+pub(crate) type Terminal<C, E> = (fn(Typed) -> C, fn(&E) -> bool);
 
 /// Types lines, each when it is asked for, and then the end of the input.
 ///
@@ -77,10 +83,10 @@ pub(crate) fn line(line: &str) -> Typed {
 pub(crate) fn type_all<C, E: fmt::Debug + Send + 'static>(
     client: &mut Driven<E>,
     keyboard: &tokio::sync::mpsc::Sender<C>,
-    (typed, wants_line): (fn(Typed) -> C, fn(&E) -> bool),
+    (typed, wants_line): Terminal<C, E>,
     lines: &[&str],
 ) {
-    let commands = lines.iter().map(|text| line(text)).chain([Typed::End]).map(typed);
+    let commands = lines.iter().map(|text| typed_line(text)).chain([Typed::End]).map(typed);
     for (index, command) in commands.enumerate() {
         client.wait_count("the next line is wanted", index + 1, wants_line);
         assert!(keyboard.blocking_send(command).is_ok(), "the client has ended");
@@ -186,4 +192,12 @@ fn named(text: &str, server: SocketAddr) -> String {
         Err(_) => word.to_owned(),
     };
     text.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// A stream to a Unix socket whose waits are bounded.
+pub(crate) fn plain_unix(path: &UnixPath) -> UnixStream {
+    let stream = UnixStream::connect(file(path)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
 }

@@ -12,24 +12,23 @@ use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, file, is_timeout,
-    listener, plain_tcp, printed, read_all, reset, type_all, typed, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, file, is_timeout, listener,
+    plain_tcp, printed, read_all, reset, type_all, typed_line, unix_path, within_bounds,
 };
 
 fn server_at(bind: Peer) -> Driven<ServerEvent> {
-    Driven::start(Endpoint::listener(bind), None, || Server::new(MEMBERS_PATIENCE))
+    Driven::start(Endpoint::listener(bind), None, || Server::new(tcp_chat::PATIENCE))
 }
 
 fn server(bind: SocketAddr) -> Driven<ServerEvent> {
-    Driven::start(listener(bind), None, || Server::new(MEMBERS_PATIENCE))
+    Driven::start(listener(bind), None, || Server::new(tcp_chat::PATIENCE))
 }
 
 /// A client with a terminal.
 fn client(server: Peer) -> (Driven<ClientEvent>, mpsc::Sender<Command>) {
     let (sender, commands) = mpsc::channel(1);
     let setup = Setup { commands: Some(commands), ..Setup::new([]) };
-    let options = Options { timeout: Duration::from_secs(2), ..Options::default() };
-    (Driven::start_with(setup, move || Client::new(server, TIMEOUT)), sender)
+    (Driven::start_with(setup, move || Client::new(server, Duration::from_secs(2))), sender)
 }
 
 /// Plain members, each of which the server has noted.
@@ -197,10 +196,7 @@ fn members_on_unix_sockets_hear_each_other() {
         type_all(&mut client, &keyboard, (tcp_chat::typed, tcp_chat::wants_line), &["from ours"]);
         assert_hears(&mut two, "unix:\nfrom ours\n");
         let (status, told) = client.join();
-        assert_eq!(
-            (status.unwrap(), printed(&told).as_str()),
-            (Status::Success, "unix:\nfrom ours\n")
-        );
+        assert_eq!((status.unwrap(), printed(&told).as_str()), (Status::Success, "unix:\nfrom ours\n"));
         two.write_all(b"/quit\n").unwrap();
         let mut rest = Vec::new();
         two.read_to_end(&mut rest).unwrap();
@@ -219,15 +215,15 @@ fn the_client_sends_each_line_and_quit_and_prints_what_it_receives() {
             let listener = TcpListener::bind(bind).unwrap();
             let (mut client, keyboard) = client(listener.local_addr().unwrap().into());
             let mut stream = accept(&listener);
-            client.wait_count("the first line is wanted", 1, TcpChat::wants_line);
-            keyboard.blocking_send(tcp_chat::typed(line("你好"))).unwrap();
+            client.wait_count("the first line is wanted", 1, tcp_chat::wants_line);
+            keyboard.blocking_send(tcp_chat::typed(typed_line("你好"))).unwrap();
             assert_hears(&mut stream, "你好\n");
             for byte in "1.2.3.4:5\n好".as_bytes() {
                 stream.write_all(&[*byte]).unwrap();
             }
             stream.write_all(b"\xff").unwrap();
-            client.wait_count("the second line is wanted", 2, TcpChat::wants_line);
-            keyboard.blocking_send(tcp_chat::typed(line("/quit"))).unwrap();
+            client.wait_count("the second line is wanted", 2, tcp_chat::wants_line);
+            keyboard.blocking_send(tcp_chat::typed(typed_line("/quit"))).unwrap();
             assert_hears(&mut stream, "/quit\n");
             assert_eq!(read_all(&mut stream).unwrap(), b"");
             // What is still on its way is heard.

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -10,26 +11,33 @@ use crate::support::{
     within_bounds,
 };
 use lossproof::Status;
-use lossproof::drive::Endpoint;
-use lossproof::systems::tcp_deadlock::{ServerEvent, TcpDeadlock, WRITES_BEFORE_READING};
-use lossproof::systems::{Options, System};
+use lossproof::systems::Options;
+use lossproof::systems::tcp_deadlock::{self, Client, ClientEvent, Server, ServerEvent};
 
 /// More than the buffers of this machine's sockets take.
 const TOO_MUCH: u64 = 32 * 1024 * 1024;
+
+const PAIR: Pair<Server, Client> = Pair {
+    about: tcp_deadlock::ABOUT,
+    net: tcp_deadlock::net,
+    server: |_| Server::default(),
+    client: |options, server| Client::new(server, options.bytes, options.timeout),
+};
 
 fn server(bind: SocketAddr) -> Driven<ServerEvent> {
     Driven::start(listener(bind), None, Server::default)
 }
 
-fn client(server: SocketAddr, options: Options) -> Driven<ClientEvent> {
-    Driven::start([], None, move || Client::new(server.into(), options.bytes, options.timeout))
+fn client(server: SocketAddr, options: &Options) -> Driven<ClientEvent> {
+    let (bytes, timeout) = (options.bytes, options.timeout);
+    Driven::start([], None, move || Client::new(server.into(), bytes, timeout))
 }
 
 fn sending(bytes: u64) -> Options {
     Options { bytes, timeout: PATIENCE, ..Options::default() }
 }
 
-fn lines(told: &[ServerEvent]) -> Vec<String> {
+fn lines(told: &[impl ToString]) -> Vec<String> {
     told.iter().map(ToString::to_string).collect()
 }
 
@@ -134,7 +142,7 @@ fn it_reads_while_it_writes_and_the_original_does_not() {
     within_bounds(|| {
         for (bind, bytes) in [(V4, TOO_MUCH), (V6, 16_000)] {
             let listener = TcpListener::bind(bind).unwrap();
-            let client = client(listener.local_addr().unwrap(), sending(bytes));
+            let client = client(listener.local_addr().unwrap(), &sending(bytes));
             let serving = thread::spawn({
                 let stream = accept(&listener);
                 move || drop(serve_classically(stream))
@@ -151,19 +159,19 @@ fn it_reads_while_it_writes_and_the_original_does_not() {
             serving.join().unwrap();
         }
         let listener = TcpListener::bind(V4).unwrap();
-        let classic = Options {
-            bug: Some(WRITES_BEFORE_READING),
-            timeout: Duration::from_millis(500),
-            ..sending(TOO_MUCH)
-        };
-        let client = client(listener.local_addr().unwrap(), classic);
+        let addr = listener.local_addr().unwrap().to_string();
+        let mut classic = Command::new(env!("CARGO_BIN_EXE_lossproof"));
+        classic.args(["call", "tcp-deadlock", &addr, "--bug", "writes-before-reading", "--timeout", "500ms"]);
+        let mut classic =
+            classic.args(["--bytes", &TOO_MUCH.to_string()]).stdout(Stdio::piped()).spawn().unwrap();
         let serving = thread::spawn({
             let stream = accept(&listener);
             move || drop(serve_classically(stream))
         });
-        let (status, told) = client.join();
-        assert_eq!(status.unwrap(), Status::Failure);
-        assert_eq!(told.last().unwrap().to_string(), "no answer within 0.5 seconds");
+        let mut told = String::new();
+        classic.stdout.take().unwrap().read_to_string(&mut told).unwrap();
+        assert_eq!(classic.wait().unwrap().code(), Some(1));
+        assert_eq!(told.lines().last(), Some("no answer within 0.5 seconds"));
         serving.join().unwrap();
     });
 }
@@ -173,7 +181,7 @@ fn it_reads_while_it_writes_and_the_original_does_not() {
 fn whole_texts_are_sent_and_the_answer_may_come_in_pieces() {
     within_bounds(|| {
         let listener = TcpListener::bind(V4).unwrap();
-        let client = client(listener.local_addr().unwrap(), sending(17));
+        let client = client(listener.local_addr().unwrap(), &sending(17));
         let mut stream = accept(&listener);
         assert_eq!(read_all(&mut stream).unwrap(), b"capitalize this!".repeat(2));
         for byte in b"CAPITALIZE THIS!".repeat(2) {
@@ -200,7 +208,7 @@ fn what_is_wrong_is_told() {
             (b"CAPITALIZE\xff", "the answer is not what was sent, from byte 10 on".to_owned()),
             (&[&twice[..], b"!"].concat(), "the answer is not what was sent, from byte 32 on".to_owned()),
         ] {
-            let client = client(addr, sending(32));
+            let client = client(addr, &sending(32));
             let mut stream = accept(&listener);
             read_all(&mut stream).unwrap();
             stream.write_all(answer).unwrap();
@@ -208,7 +216,7 @@ fn what_is_wrong_is_told() {
             let (status, told) = client.join();
             assert_eq!((status.unwrap(), told.last().unwrap().to_string()), (Status::Failure, line));
         }
-        let client = client(addr, sending(32));
+        let client = client(addr, &sending(32));
         let mut stream = accept(&listener);
         read_all(&mut stream).unwrap();
         reset(stream);
@@ -223,7 +231,7 @@ fn its_waits_are_bounded_and_nobody_listening_is_one_line() {
     within_bounds(|| {
         let listener = TcpListener::bind(V4).unwrap();
         let options = Options { timeout: Duration::from_millis(200), ..sending(16) };
-        let silent = client(listener.local_addr().unwrap(), options);
+        let silent = client(listener.local_addr().unwrap(), &options);
         let stream = accept(&listener);
         let (status, told) = silent.join();
         let line = "no answer within 0.2 seconds";
@@ -231,7 +239,7 @@ fn its_waits_are_bounded_and_nobody_listening_is_one_line() {
         drop(stream);
         for bind in [V4, V6] {
             let nobody = TcpListener::bind(bind).unwrap().local_addr().unwrap();
-            let (status, told) = client(nobody, sending(16)).join();
+            let (status, told) = client(nobody, &sending(16)).join();
             assert_eq!(status.unwrap(), Status::Failure);
             assert_eq!(lines(&told), [format!("cannot connect to {nobody}: connection refused")]);
         }

@@ -3,12 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use lossproof::drive::Endpoint;
-use lossproof::systems::udp_broadcast::{Client, ClientEvent, Server, ServerEvent};
+use lossproof::systems::udp_broadcast::{Client, ClientEvent, Server};
 use lossproof::{Peer, Status};
 use socket2::{Domain, Socket, Type};
 
 use crate::support::{
-    Driven, PATIENCE, V4, assert_silence, datagram, plain_udp, receive, within_bounds,
+    Driven, PATIENCE, V4, assert_silence, datagram, plain_udp, printed, receive, within_bounds,
 };
 
 /// The broadcast address of 127.0.0.0/8.
@@ -47,11 +47,7 @@ fn one_broadcast_reaches_every_listener() {
             assert_eq!(receive(listener).0, b"Broadcast datagram!");
             assert_silence(listener);
         }
-        let mut printed = String::new();
-        for event in &told {
-            UdpBroadcast::print(event, &mut printed).unwrap();
-        }
-        assert_eq!((told.len(), printed.as_str()), (1, ""));
+        assert_eq!((told.len(), printed(&told).as_str()), (1, ""));
     });
 }
 
@@ -59,8 +55,7 @@ fn one_broadcast_reaches_every_listener() {
 #[test]
 fn the_server_tells_what_it_hears_and_never_answers() {
     within_bounds(|| {
-        let mut server =
-            Driven::start(datagram(ANY, None), None, || Server);
+        let mut server = Driven::start(datagram(ANY, None), None, || Server);
         let client = plain_udp(V4);
         client.set_broadcast(true).unwrap();
         let longest = vec![b'x'; 65_507];

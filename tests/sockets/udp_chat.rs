@@ -14,12 +14,14 @@ use lossproof::systems::{Options, Typed};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, Driven, Spied, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive,
-    typed, within_bounds,
+    A_WHILE, Driven, Spied, V4, V6, assert_silence, clock, datagram, plain_udp, printed, receive, typed_line,
+    within_bounds,
 };
 
 fn server(bind: SocketAddr, options: Options) -> Driven<ServerEvent> {
-    Driven::start(datagram(bind, None), None, move || Server::new(options.scaled(EXPIRY), !options.not_to_sender))
+    Driven::start(datagram(bind, None), None, move || {
+        Server::new(options.scaled(EXPIRY), !options.not_to_sender)
+    })
 }
 
 /// A client with a terminal.
@@ -155,9 +157,9 @@ fn what_is_said_is_cut_and_made_utf8() {
 fn the_client_pings_says_its_lines_and_leaves() {
     within_bounds(|| {
         let ends: [(Command, SocketAddr); 3] = [
-            (udp_chat::typed(line("/quit")), V4),
-            (udp_chat::typed(line(" /quit ")), V6),
-            (UdpChat::typed(Typed::End).unwrap(), V4),
+            (udp_chat::typed(typed_line("/quit")), V4),
+            (udp_chat::typed(typed_line(" /quit ")), V6),
+            (udp_chat::typed(Typed::End), V4),
         ];
         for (end, bind) in ends {
             let server = plain_udp(bind);
@@ -174,10 +176,10 @@ fn the_client_pings_says_its_lines_and_leaves() {
                 }
             };
             for line in ["hello", "", "  你好 "] {
-                terminal.blocking_send(udp_chat::typed(line(line))).unwrap();
+                terminal.blocking_send(udp_chat::typed(typed_line(line))).unwrap();
                 assert_eq!(next_but_pings(), line.as_bytes());
             }
-            client.wait_count("to be asked for more", 4, UdpChat::wants_line);
+            client.wait_count("to be asked for more", 4, udp_chat::wants_line);
             terminal.blocking_send(end).unwrap();
             assert_eq!(next_but_pings(), b"/quit");
             let (status, told) = client.join();
@@ -202,7 +204,7 @@ fn the_client_prints_what_it_hears_whole() {
             server.send_to(text, from).unwrap();
         }
         client.wait_count("all four", 4, |event| matches!(event, ClientEvent::Heard(_)));
-        terminal.blocking_send(UdpChat::typed(Typed::End).unwrap()).unwrap();
+        terminal.blocking_send(udp_chat::typed(Typed::End)).unwrap();
         let (status, told) = client.join();
         assert_eq!(status.unwrap(), Status::Success);
         let expected = format!("192.0.2.1:7\nhi\n{long}\n{longest}\n192.0.2.1:7\n\u{fffd}\n");
@@ -218,10 +220,7 @@ fn nobody_listening_is_one_line() {
             let (client, _terminal) = client(nobody, 1.0);
             let (status, told) = client.join();
             assert_eq!(status.unwrap(), Status::Failure);
-            assert_eq!(
-                printed(&told),
-                format!("cannot connect to {nobody}: connection refused\n")
-            );
+            assert_eq!(printed(&told), format!("cannot connect to {nobody}: connection refused\n"));
         }
     });
 }

@@ -5,8 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use lossproof::Status;
-use lossproof::systems::udp_local::{self, UdpLocal};
-use lossproof::systems::{Options, System};
+use lossproof::systems::udp_local::{Client, ClientEvent, Server, ServerEvent};
 
 use crate::support::{
     self, A_WHILE, Driven, V4, V6, assert_silence, clock, datagram, plain_udp, receive, within_bounds,
@@ -21,8 +20,8 @@ fn local_server(bind: SocketAddr) -> Driven<ServerEvent> {
 fn local_client(server: &UdpSocket, timeout: Duration) -> Driven<ClientEvent> {
     let addr = server.local_addr().unwrap();
     let bind = SocketAddr::new(addr.ip(), 0);
-    let options = Options { timeout, ..Options::default() };
-    Driven::start(datagram(bind, None), None, move || Client::new(addr.into(), &options.local_time, options.timeout))
+    let time = TIME.trim_start_matches("The time is ");
+    Driven::start(datagram(bind, None), None, move || Client::new(addr.into(), time, timeout))
 }
 
 /// S01, S02, S05.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use lossproof::Peer;
 use lossproof::Status;
 use lossproof::drive::LocalFaults;
 use lossproof::fault::Chance;
@@ -13,15 +14,15 @@ use lossproof::systems::udp_remote::{
     self, Client, ClientEvent, MESSAGE, MESSAGES_WITH_IDS, Server, ServerEvent,
 };
 use lossproof::systems::{Options, udp_local};
-use lossproof::Peer;
 
 use crate::support::{
     A_WHILE, Driven, Pair, Spied, V4, V6, assert_same_over_loopback, assert_silence, clock, datagram, faults,
     plain_udp, receive, within_bounds,
 };
 
-fn remote_server(bind: SocketAddr, options: Options) -> Driven<ServerEvent> {
-    Driven::start(datagram(bind, None), None, move || Server::new(options.drop, options.ids, SEED))
+fn remote_server(bind: SocketAddr, options: &Options) -> Driven<ServerEvent> {
+    let (drop, ids) = (options.drop, options.ids);
+    Driven::start(datagram(bind, None), None, move || Server::new(drop, ids, SEED))
 }
 
 /// A client with these options.
@@ -46,15 +47,9 @@ const LOCAL: Pair<udp_local::Server, udp_local::Client> = Pair {
 /// Where the machines' randomness comes from.
 const SEED: u64 = 7;
 
-fn remote_client(
-    server: SocketAddr,
-    options: Options,
-    faults: Option<LocalFaults>,
-) -> Driven<ClientEvent> {
+fn remote_client(server: SocketAddr, options: Options, faults: Option<LocalFaults>) -> Driven<ClientEvent> {
     let bind = SocketAddr::new(server.ip(), 0);
-    Driven::start(datagram(bind, Some(server)), faults, move || {
-        made(&options, server.into())
-    })
+    Driven::start(datagram(bind, Some(server)), faults, move || made(&options, server.into()))
 }
 
 fn scaled(time_scale: f64) -> Options {
@@ -74,7 +69,7 @@ fn is_waiting(event: &ClientEvent) -> bool {
 fn udp_remote_answers_without_drops() {
     within_bounds(|| {
         for bind in [V4, V6] {
-            let server = remote_server(bind, Options::default());
+            let server = remote_server(bind, &Options::default());
             let client = plain_udp(bind);
             for _ in 0..3 {
                 client.send_to(MESSAGE.as_bytes(), server.addr).unwrap();
@@ -91,7 +86,7 @@ fn udp_remote_answers_without_drops() {
 #[test]
 fn udp_remote_drops_everything_if_told() {
     within_bounds(|| {
-        let mut server = remote_server(V4, Options { drop: Chance::percent(100), ..Options::default() });
+        let mut server = remote_server(V4, &Options { drop: Chance::percent(100), ..Options::default() });
         let client = plain_udp(V4);
         for _ in 0..3 {
             client.send_to(MESSAGE.as_bytes(), server.addr).unwrap();
@@ -107,7 +102,7 @@ fn udp_remote_drops_everything_if_told() {
 #[test]
 fn udp_remote_repeats_the_id() {
     within_bounds(|| {
-        let mut server = remote_server(V4, Options { ids: true, ..Options::default() });
+        let mut server = remote_server(V4, &Options { ids: true, ..Options::default() });
         let client = plain_udp(V4);
         client.send_to(b"no id at all", server.addr).unwrap();
         client.send_to(b"0123abcd This is another message", server.addr).unwrap();

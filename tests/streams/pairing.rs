@@ -191,7 +191,9 @@ fn net(commands: &[(u64, usize, Do)]) -> (Net, [Host<Teller>; 2]) {
     for &(millis, host, action) in commands {
         net.command(Instant::from_millis(millis), hosts[host], action);
     }
-    hosts.into_iter().for_each(|host| net.command(Instant::from_millis(30_000), host, Do::Finish));
+    for host in hosts {
+        net.command(Instant::from_millis(30_000), host, Do::Finish);
+    }
     (net, hosts)
 }
 

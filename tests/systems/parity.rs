@@ -1,22 +1,17 @@
 //! The same scenario with the same plan gives the same transcript in the event engine and on turmoil.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::rc::Rc;
 use std::time::Duration;
 
 use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::Settings;
 use lossproof::fault::strategy::{datagram_plan, plan, stream_plan};
 use lossproof::fault::{Bandwidth, Bursts, Chance, FaultKind, FaultPlan, Flow, Links, Profile};
-use lossproof::systems::http::Http;
-use lossproof::systems::tcp_sixteen::TcpSixteen;
-use lossproof::systems::udp_local::UdpLocal;
-use lossproof::systems::udp_remote::UdpRemote;
-use lossproof::systems::{Options, System};
-use lossproof::{Binding, Input, Instant, Machine, Outbox, Peer, Scenario};
+use lossproof::systems::{Options, http, tcp_sixteen, udp_local, udp_remote};
+use lossproof::{HostId, Input, Instant, Machine, Net, Outbox, Peer, Scenario};
 use proptest::prelude::*;
 
-use crate::support::{assert_parity, assert_scenario_parity, assert_settings_parity, both_ways, config};
+use crate::support::{assert_parity, assert_settings_parity, both_ways, config};
 
 proptest! {
     #![proptest_config(config(60))]
@@ -68,18 +63,22 @@ proptest! {
         common in profile(),
         up in profile(),
     ) {
-        fn of<S: System>(latencies: [u64; 2], common: Profile, up: Profile, seed: u64) {
-            let mut scenario = S::scenario(&Options::default());
-            let [server, client] = ["server", "client"].map(|name| scenario.find(name).unwrap());
-            scenario.set_latency(client, server, Duration::from_millis(latencies[0]));
-            scenario.set_latency(server, client, Duration::from_millis(latencies[1]));
+        let of = |net: Net, server: HostId, client: HostId| {
+            net.link_latency(client, server, Duration::from_millis(latencies[0]));
+            net.link_latency(server, client, Duration::from_millis(latencies[1]));
             let without_latency = |profile| Profile { latency: Duration::ZERO, ..profile };
             let links = Links::default().direction(client, server, up);
             let profile = without_latency(common);
-            assert_settings_parity(&Rc::new(scenario), &Settings { seed, profile, links, ..Settings::default() });
-        }
-        of::<UdpRemote>(latencies, common, up, seed);
-        of::<TcpSixteen>(latencies, common, up, seed);
+            assert_settings_parity(&net.into(), &Settings { seed, profile, links, ..Settings::default() });
+        };
+        let net = udp_remote::net(&Options::default());
+        let server = net.find::<udp_remote::Server>("server").id();
+        let client = net.find::<udp_remote::Client>("client").id();
+        of(net, server, client);
+        let net = tcp_sixteen::net(&Options::default());
+        let server = net.find::<tcp_sixteen::Server>("server").id();
+        let client = net.find::<tcp_sixteen::Client>("client").id();
+        of(net, server, client);
     }
 }
 
@@ -100,7 +99,7 @@ fn a_stop_is_the_same_in_both_worlds() {
     }
     // Who goes on hears of it once.
     let twice = "at 1ms stop a; at 2ms stop a; at 3ms stop caller".parse().unwrap();
-    let transcript = assert_scenario_parity(&broadcast(), &twice, Profile::default(), 7);
+    let transcript = assert_parity(broadcast(), &twice, Profile::default(), 7);
     assert_eq!(transcript.matches("fault stop a").count(), 1, "{transcript}");
 }
 
@@ -167,10 +166,6 @@ impl Machine for Caller {
             _ => {}
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
 impl Machine for Hearer {
@@ -182,23 +177,18 @@ impl Machine for Hearer {
             out.event(bytes.to_vec());
         }
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
 /// One who calls, and three who hear; a fourth is bound to another port.
-fn broadcast() -> Rc<Scenario<(), Vec<u8>>> {
-    let mut scenario = Scenario::new("broadcast");
-    let bound = |port| Binding::Datagram { port, connect: None };
-    let caller = scenario.host("caller", bound(PORT), |_| Box::new(Caller));
+fn broadcast() -> Scenario {
+    let net = Net::new("broadcast");
+    let caller = net.host("caller").udp(PORT).machine(|_| Caller);
     for name in ["a", "b", "c"] {
-        scenario.host(name, bound(PORT), |_| Box::new(Hearer));
+        net.host(name).udp(PORT).machine(|_| Hearer);
     }
-    scenario.host("deaf", bound(PORT + 1), |_| Box::new(Hearer));
-    scenario.command(Instant::from_millis(30), caller, ());
-    Rc::new(scenario)
+    net.host("deaf").udp(PORT + 1).machine(|_| Hearer);
+    net.command(Instant::from_millis(30), caller, ());
+    net.into()
 }
 
 proptest! {
@@ -212,14 +202,14 @@ proptest! {
     ) {
         let jitter = Duration::from_millis(20);
         let profile = Profile { loss: Chance::percent(loss), jitter, ..Profile::default() };
-        assert_scenario_parity(&broadcast(), &plan, profile, seed);
+        assert_parity(broadcast(), &plan, profile, seed);
     }
 }
 
 #[test]
 fn one_datagram_is_heard_by_all_who_listen() {
     let plan = "caller>a #0 drop; caller>b #1 delay 40ms; caller>c #3 duplicate; caller>c #0 flip 0:0x20";
-    let transcript = assert_scenario_parity(&broadcast(), &plan.parse().unwrap(), Profile::default(), 7);
+    let transcript = assert_parity(broadcast(), &plan.parse().unwrap(), Profile::default(), 7);
     let heard = |name: &str| -> Vec<String> {
         let marked =
             transcript.lines().filter(|line| line.contains(" event ") && line.contains(&format!(" {name} ")));
@@ -264,22 +254,21 @@ impl Machine for Touchy {
     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, _out: &mut Outbox<()>) {
         assert!(!matches!(input, Input::Command(())), "do not touch me");
     }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
 }
 
 #[test]
 fn a_panic_of_a_machine_is_not_lost_on_turmoil() {
-    let mut scenario = Scenario::new("touchy");
-    let host = scenario.host("host", Binding::Dialer, |_| Box::new(Touchy));
-    let calm = simulate(&Rc::new(scenario), &Settings::default());
+    let touchy = || {
+        let net = Net::new("touchy");
+        let host = net.host("host").machine(|_| Touchy);
+        (net, host)
+    };
+    let (net, _) = touchy();
+    let calm = simulate(&net.into(), &Settings::default());
     assert!(calm.is_ok());
 
-    let mut scenario = Scenario::new("touchy");
-    scenario.host("host", Binding::Dialer, |_| Box::new(Touchy));
-    scenario.command(Instant::from_millis(3), host, ());
-    let error = simulate(&Rc::new(scenario), &Settings::default()).unwrap_err();
+    let (net, host) = touchy();
+    net.command(Instant::from_millis(3), host, ());
+    let error = simulate(&net.into(), &Settings::default()).unwrap_err();
     assert!(matches!(&error, SimulateError::Drive(text) if text.contains("panicked")), "{error}");
 }

@@ -34,6 +34,7 @@ const RUNS_PER_REPORT: u64 = 1024;
 /// Runs a scenario with every schedule of at most so many faults, and holds the laws and the properties to each run.
 ///
 /// ```
+/// # #[cfg(feature = "systems")] {
 /// use lossproof::check::{Exhaustive, Fates};
 /// use lossproof::Scenario;
 /// use lossproof::systems::{Options, udp_remote};
@@ -43,6 +44,7 @@ const RUNS_PER_REPORT: u64 = 1024;
 /// // Three requests and three replies, each lost, doubled or late: 18 schedules of one fault.
 /// assert_eq!(explored.by_faults[..2], [1, 18]);
 /// assert!(explored.holds());
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Exhaustive<'s> {

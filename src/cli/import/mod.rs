@@ -145,8 +145,12 @@ fn exported(program: &Program, app: &App, line: &str, frames: &[Frame]) -> Resul
 
 /// The words of a line that makes a run.
 fn parsed(program: &Program, line: &str) -> Option<SimArgs> {
-    match program.parse(shlex::split(line)?.into_iter().map(OsString::from)).ok()?.1 {
-        Asked::Run(Run::Sim(sim)) => Some(sim),
+    let asked = program.parse(shlex::split(line)?.into_iter().map(OsString::from)).ok()?.1;
+    match asked {
+        Asked::Run(run) => match *run {
+            Run::Sim(sim) => Some(sim),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::host::Simulant;
 use super::net::Turmoil;
-use super::shared::Shared;
+use super::shared::{Commands, Shared};
 use crate::actor::AnyCommand;
 use crate::drive::driver::{self, Core, Port, clock};
 use crate::drive::net::{Packet, Pending};
@@ -26,7 +26,7 @@ use crate::fault::{Resolved, ResolvedHost};
 use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
 use crate::machine::{Effect, Input, Peer};
 use crate::network::{Order, Power, Segment, StreamEnd};
-use crate::scenario::{Spec, Timed};
+use crate::scenario::Spec;
 use crate::time::Instant;
 use crate::transcript::What;
 
@@ -80,20 +80,6 @@ fn wire(peer: Peer) -> Peer {
     }
 }
 
-/// The commands of a run: the scenario's own, then those that the seed gives.
-struct Commands {
-    own: &'static [Timed],
-    generated: Rc<[Timed]>,
-}
-
-impl Commands {
-    fn get(&self, number: u32) -> &dyn AnyCommand {
-        let index = number as usize;
-        let timed = self.own.get(index).unwrap_or_else(|| &self.generated[index - self.own.len()]);
-        &*timed.command
-    }
-}
-
 /// The port to turmoil's sockets: it lets through what the model says, when the model says.
 struct Gate {
     host: HostId,
@@ -130,7 +116,8 @@ impl Gate {
     }
 
     fn id_of(&self, at: StreamEnd) -> Option<u32> {
-        self.ids.iter().find(|(end, _)| *end == at).map(|(_, id)| *id)
+        // The newest: the model may call a later stream as one that is over.
+        self.ids.iter().rfind(|(end, _)| *end == at).map(|(_, id)| *id)
     }
 
     /// Takes what comes out of the sockets, to be handed in when it is due.

@@ -91,7 +91,7 @@ pub enum SimulateError {
     /// Some sockets are for IPv4, others for IPv6.
     #[error("on turmoil all sockets are of one family, IPv4 or IPv6; use the event engine")]
     Families,
-    /// A host's driver failed.
+    /// A host's driver failed, or its machine has panicked.
     #[error("{0}")]
     Drive(String),
 }
@@ -99,13 +99,13 @@ pub enum SimulateError {
 /// Runs a scenario on turmoil, with the same settings as in the event engine. Laws are checked, properties are not judged.
 ///
 /// What turmoil cannot do is refused by name: crashes, poweroffs and restarts; Unix sockets, further addresses, two
-/// families in one scenario. That a refusal is reported does not happen there.
+/// families in one scenario.
 ///
 /// Turmoil wants hosts that borrow nothing, so a scenario that was run on it once stays in memory as long as the process.
 ///
 /// # Errors
-/// [`SimulateError`] if the plan, the latency, the number of hosts or their sockets are beyond turmoil, or if a driver
-/// fails: a panic of a machine is not caught.
+/// [`SimulateError`] if the plan, the latency, the number of hosts or their sockets are beyond turmoil, if a driver fails,
+/// or if a machine panics.
 pub fn simulate(scenario: &Scenario, settings: &Settings) -> Result<Simulated, SimulateError> {
     let spec = kept(scenario).spec();
     let (latency, latencies) = settings.latencies(spec);

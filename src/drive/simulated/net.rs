@@ -1,5 +1,6 @@
 //! Turmoil's sockets, with the polling that they lack. Unix sockets turmoil does not have.
 
+use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
@@ -121,6 +122,11 @@ impl Listen for Listener {
 impl Stream for TcpStream {
     fn local_addr(&self) -> io::Result<Peer> {
         Self::local_addr(self).map(Peer::from)
+    }
+
+    /// Never: the model says so.
+    fn broken(&self) -> Pending<()> {
+        Box::pin(pending())
     }
 
     fn abort(self) {}

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use tokio::sync::Notify;
 
+use crate::actor::AnyCommand;
 use crate::engine::{Entry, Event, Keep, Queue, Settings, World};
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::HostId;
@@ -99,5 +100,19 @@ impl Shared {
             || self.world.violation.is_some()
             || self.inputs >= max_inputs
             || self.is_quiet()
+    }
+}
+
+/// The commands of a run: the scenario's own, then those that the seed gives.
+pub(super) struct Commands {
+    pub(super) own: &'static [Timed],
+    pub(super) generated: Rc<[Timed]>,
+}
+
+impl Commands {
+    pub(super) fn get(&self, number: u32) -> &dyn AnyCommand {
+        let index = number as usize;
+        let timed = self.own.get(index).unwrap_or_else(|| &self.generated[index - self.own.len()]);
+        &*timed.command
     }
 }

@@ -367,7 +367,7 @@ fn what_differs_is_told_by_its_first_byte_and_in_short() {
 #[test]
 fn an_event_that_differs_is_told_around_what_differs() {
     let told = said(None, |now, _, out| {
-        out.event(format!("{}{now}{}", "before ".repeat(500), "after ".repeat(500)))
+        out.event(format!("{}{now}{}", "before ".repeat(500), "after ".repeat(500)));
     });
     assert!(
         told.contains("told …") && told.contains("before 0.100") && told.contains("before 3600.117"),

@@ -150,6 +150,7 @@ pub(super) struct Lists<'a> {
 impl Step {
     /// The effect, with its event as `event` finds it by its place.
     #[inline(always)]
+    #[expect(clippy::inline_always, reason = "whoever asks matches at once: inlined, most of it goes away")]
     pub(super) fn view<'a, F>(&self, lists: Lists<'a>, event: impl FnOnce(u32) -> F) -> Effect<'a, F> {
         let bytes = |chunk: Chunk| &lists.arena[chunk.range()];
         let way = |index: u32| lists.ways[index as usize];

@@ -30,7 +30,7 @@ pub(crate) struct Lead {
 /// All streams by index, each with how many had its index before; the smallest vacant index is claimed next.
 #[derive(Debug)]
 pub(super) struct Slots {
-    slots: Vec<(u32, Slot)>,
+    all: Vec<(u32, Slot)>,
     vacant: BTreeSet<u32>,
     changes: Changes,
 }
@@ -57,18 +57,18 @@ impl Changes {
 
 impl Slots {
     pub(super) const fn new() -> Self {
-        Self { slots: Vec::new(), vacant: BTreeSet::new(), changes: Changes::Unwatched }
+        Self { all: Vec::new(), vacant: BTreeSet::new(), changes: Changes::Unwatched }
     }
 
     /// Names a new stream.
     pub(super) fn claim(&mut self, slot: Slot) -> Conn {
         let Some(index) = self.vacant.pop_first() else {
-            self.slots.push((0, slot));
-            let index = self.slots.len() as u32 - 1;
+            self.all.push((0, slot));
+            let index = self.all.len() as u32 - 1;
             self.changes.note(index);
             return Conn { index, generation: 0 };
         };
-        let (generation, vacant) = &mut self.slots[index as usize];
+        let (generation, vacant) = &mut self.all[index as usize];
         *vacant = slot;
         self.changes.note(index);
         Conn { index, generation: *generation }
@@ -76,7 +76,7 @@ impl Slots {
 
     /// The stream of this name, if there is one.
     pub(super) fn get(&self, conn: Conn) -> Option<Slot> {
-        match self.slots.get(conn.index()) {
+        match self.all.get(conn.index()) {
             Some(&(generation, slot)) if generation == conn.generation && slot != Slot::Vacant => Some(slot),
             _ => None,
         }
@@ -84,7 +84,7 @@ impl Slots {
 
     /// The stream of this name, to change.
     pub(super) fn get_mut(&mut self, conn: Conn) -> Option<&mut Slot> {
-        match self.slots.get_mut(conn.index()) {
+        match self.all.get_mut(conn.index()) {
             Some((generation, slot)) if *generation == conn.generation && *slot != Slot::Vacant => {
                 self.changes.note(conn.index);
                 Some(slot)
@@ -96,7 +96,7 @@ impl Slots {
     /// Ends a stream: its index gets the next generation.
     pub(super) fn release(&mut self, conn: Conn) {
         if self.get(conn).is_some() {
-            let (generation, slot) = &mut self.slots[conn.index()];
+            let (generation, slot) = &mut self.all[conn.index()];
             *generation += 1;
             *slot = Slot::Vacant;
             self.vacant.insert(conn.index);
@@ -106,7 +106,7 @@ impl Slots {
 
     /// Forgets all streams and keeps the memory.
     pub(super) fn clear(&mut self) {
-        self.slots.clear();
+        self.all.clear();
         self.vacant.clear();
         self.changes = Changes::Unwatched;
     }
@@ -114,7 +114,7 @@ impl Slots {
     /// Writes all streams; which names are vacant follows from that.
     #[cfg(any(feature = "sim", feature = "net"))]
     pub(super) fn fingerprint(&self, mut to: &mut dyn Hasher) {
-        self.slots.hash(&mut to);
+        self.all.hash(&mut to);
     }
 
     /// Takes over the streams of another host; says how many were looked at. Only those that have changed on either
@@ -125,15 +125,15 @@ impl Slots {
             if ours.is_empty() && theirs.is_empty() {
                 return 0;
             }
-            self.slots.resize(other.slots.len(), (0, Slot::Vacant));
+            self.all.resize(other.all.len(), (0, Slot::Vacant));
             let looked = ours.len() + theirs.len();
             for index in ours.drain(..).chain(theirs.drain(..)) {
                 // What was claimed here alone is not over there.
-                let Some(&theirs) = other.slots.get(index as usize) else {
+                let Some(&theirs) = other.all.get(index as usize) else {
                     self.vacant.remove(&index);
                     continue;
                 };
-                self.slots[index as usize] = theirs;
+                self.all[index as usize] = theirs;
                 if theirs.1 == Slot::Vacant {
                     self.vacant.insert(index);
                 } else {
@@ -142,16 +142,16 @@ impl Slots {
             }
             return looked;
         }
-        self.slots.clone_from(&other.slots);
+        self.all.clone_from(&other.all);
         self.vacant.clone_from(&other.vacant);
         (self.changes, other.changes) = (Changes::Of(Vec::new()), Changes::Of(Vec::new()));
-        self.slots.len()
+        self.all.len()
     }
 
     /// The streams that are open here and have less room, or are shut, over there.
     #[cfg(any(feature = "sim", feature = "net"))]
     pub(super) fn leads_over(&self, other: &Self) -> impl Iterator<Item = Lead> {
-        let named = self.slots.iter().enumerate().map(|(index, &(generation, slot))| {
+        let named = self.all.iter().enumerate().map(|(index, &(generation, slot))| {
             let conn = Conn { index: index as u32, generation };
             (conn, slot, other.get(conn))
         });

@@ -28,7 +28,6 @@ use crate::time::Instant;
 /// What is to be known beside the machines.
 pub const ABOUT: About = About {
     unix: true,
-    interactive: true,
     ..About::new(
         "suffix-echo",
         8888,

@@ -27,7 +27,6 @@ use crate::time::Instant;
 /// What is to be known beside the machines.
 pub const ABOUT: About = About {
     unix: true,
-    interactive: true,
     one_server: true,
     ..About::new("tcp-chat", 9001, Transport::Tcp, "what one member says, all members hear, in one order")
 };

@@ -31,7 +31,6 @@ use crate::time::Instant;
 /// What is to be known beside the machines.
 pub const ABOUT: About = About {
     client_connects: true,
-    interactive: true,
     one_server: true,
     options: &["not-to-sender"],
     ..About::new(

@@ -59,6 +59,7 @@ impl Transcript<'_> {
     /// [`TooNarrow`] if the hosts do not fit.
     ///
     /// ```
+    /// # #[cfg(feature = "systems")] {
     /// use lossproof::engine::{Engine, Settings};
     /// use lossproof::Scenario;
     /// use lossproof::systems::{Options, udp_local};
@@ -69,6 +70,7 @@ impl Transcript<'_> {
     /// engine.run(&Settings::default());
     /// let ladder = engine.transcript().ladder(Look { width: 60, ascii: true })?;
     /// assert!(ladder.lines().all(|line| line.is_ascii() && line.len() <= 60));
+    /// # }
     /// # Ok::<(), lossproof::transcript::TooNarrow>(())
     /// ```
     pub fn ladder(&self, look: Look) -> Result<String, TooNarrow> {

@@ -50,10 +50,10 @@ fn a_dialer_has_the_address_that_it_asks_for_and_else_a_port() {
     ] {
         let (at, _) = dial(&mut wire, peer(local), "10.0.0.2:7");
         assert_eq!(wire.network.streams.address(at).to_string(), expected);
-        assert_eq!(wire.network.streams.port(at), peer(&expected).port());
+        assert_eq!(wire.network.streams.address(at).port(), peer(&expected).port());
     }
     let (at, delivery) = dial(&mut wire, Peer::Unix(UnixPath::UNNAMED), "unix:/run/b");
-    let ports = [at, at.other()].map(|end| wire.network.streams.port(end));
+    let ports = [at, at.other()].map(|end| wire.network.streams.address(end).port());
     assert_eq!((delivery, ports), (Delivery::Connected, [None, None]));
 }
 
@@ -62,13 +62,13 @@ fn ports_come_again_but_none_that_is_in_use_to_the_same_peer() {
     let mut wire = listening(&["10.0.0.2:7", "10.0.0.2:8"]);
     let port = |wire: &mut Wire, to| {
         let (at, _) = dial(wire, peer("10.0.0.1:0"), to);
-        wire.network.streams.port(at).unwrap() - FIRST_EPHEMERAL_PORT
+        wire.network.streams.address(at).port().unwrap() - FIRST_EPHEMERAL_PORT
     };
     let all = u16::MAX - FIRST_EPHEMERAL_PORT + 1;
     // The first and the third stay; the second is over.
     for expected in 0..3 {
         let (at, _) = dial(&mut wire, peer("10.0.0.1:0"), "10.0.0.2:7");
-        assert_eq!(wire.network.streams.port(at), Some(FIRST_EPHEMERAL_PORT + expected));
+        assert_eq!(wire.network.streams.address(at).port(), Some(FIRST_EPHEMERAL_PORT + expected));
         if expected == 1 {
             wire.act(|network| _ = network.abort(Instant::START + 4 * LATENCY, at));
             wire.run();
