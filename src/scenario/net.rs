@@ -1,7 +1,7 @@
 //! Building a scenario.
 
 use std::any::{Any, TypeId};
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
@@ -115,14 +115,23 @@ impl Net {
     }
 
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut Spec) -> T) -> T {
-        change(&mut self.0.borrow_mut())
+        change(&mut self.spec())
     }
 
     pub(super) fn with_host<R>(&self, host: Host<R>, change: impl FnOnce(&mut HostSpec)) {
-        self.with(|spec| {
-            assert!(host.net == spec.net, "this handle is of a host of another net");
-            change(&mut spec.hosts[host.id.index()]);
-        });
+        change(&mut self.host_spec(host.net, host.id));
+    }
+
+    // These are apart from the two above, which are compiled for each closure.
+    fn spec(&self) -> RefMut<'_, Spec> {
+        self.0.borrow_mut()
+    }
+
+    fn host_spec(&self, net: u32, host: HostId) -> RefMut<'_, HostSpec> {
+        RefMut::map(self.spec(), |spec| {
+            assert!(net == spec.net, "this handle is of a host of another net");
+            &mut spec.hosts[host.index()]
+        })
     }
 
     /// Begins a host.
