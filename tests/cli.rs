@@ -255,7 +255,7 @@ fn help_has_examples_and_status_0() {
 #[test]
 fn check_tells_what_it_found() {
     let report = quiet(&["check", "udp-remote", "--runs", "500"], 0);
-    assert!(report.starts_with("HELD udp-remote --loss 30%: "), "{report}");
+    assert!(report.starts_with("PASSED udp-remote --loss 30%: "), "{report}");
     for part in [
         "  runs     500 in ",
         "  faults   drop ",
@@ -308,10 +308,10 @@ fn a_named_network_is_what_it_is_called() {
     let args = ["check", "udp-remote", "--runs", "100"];
     let with = |more: &[&str]| quiet(&[&args[..], more].concat(), 0);
     let report = with(&["--profile", "lan"]);
-    assert!(report.starts_with("HELD udp-remote --profile lan: "), "{report}");
+    assert!(report.starts_with("PASSED udp-remote --profile lan: "), "{report}");
     assert!(report.contains("  never    delay (--profile): asked for, but it never happened\n"), "{report}");
     let report = with(&["--profile", "lan", "--loss", "30%", "--corrupt", "0%"]);
-    assert!(report.starts_with("HELD udp-remote --profile lan --loss 30% --corrupt 0%: "), "{report}");
+    assert!(report.starts_with("PASSED udp-remote --profile lan --loss 30% --corrupt 0%: "), "{report}");
 
     let json = parsed(&with(&["--profile", "lossy", "--format", "json"]));
     let plan = json["example"]["plan"].as_str().expect("a plan");
@@ -460,7 +460,7 @@ fn options_stand_in_the_replay_line_as_they_were_given() {
 fn every_schedule_is_gone_through() {
     let args = ["check", "udp-remote", "--ids", "--exhaustive", "2"];
     let report = quiet(&args, 0);
-    let head = "HELD udp-remote --ids --exhaustive 2: every schedule of at most 2 faults (226), ";
+    let head = "PASSED udp-remote --ids --exhaustive 2: every schedule of at most 2 faults (226), ";
     assert!(report.starts_with(head), "{report}");
     for line in [
         "  fates    drop; duplicate; delay 250ms\n",

@@ -148,9 +148,9 @@ impl fmt::Display for Found {
             _ if report.has_failed() => return write!(f, "{report}"),
             Some(all) => writeln!(
                 f,
-                "HELD {title}: every schedule of at most {most} ({}), {} properties and the laws",
+                "PASSED {title}: every schedule of at most {most} ({}), {}",
                 thousands(all),
-                report.property_count()
+                report.statements()
             )?,
             None => writeln!(
                 f,

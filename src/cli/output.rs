@@ -19,7 +19,7 @@ const WIDTH: usize = 80;
 
 const FAULT: Style = AnsiColor::Yellow.on_default();
 const BROKEN: Style = AnsiColor::Red.on_default().bold();
-const HELD: Style = AnsiColor::Green.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
 
 /// Says what the program is called, once for the whole of its life.
 pub(super) fn name_program(name: &str) {
@@ -109,7 +109,7 @@ fn style_of(line: &str) -> Option<Style> {
     let (first, second, third) = (words.next()?, words.next()?, words.next()?);
     match (first, second, third) {
         ("FAILED", ..) | (_, _, "broken") => Some(BROKEN),
-        ("HELD", ..) => Some(HELD),
+        ("PASSED", ..) => Some(GOOD),
         (_, "-", "fault") => Some(FAULT),
         _ => None,
     }

@@ -238,9 +238,12 @@ impl Report {
         self.failure.is_some()
     }
 
-    /// How many properties there are.
-    pub(super) const fn property_count(&self) -> usize {
-        self.asked.properties.len()
+    /// What has held.
+    pub(super) fn statements(&self) -> String {
+        match self.asked.properties.len() {
+            1 => "1 property and the laws".to_owned(),
+            several => format!("{several} properties and the laws"),
+        }
     }
 
     pub(super) fn write_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -287,7 +290,7 @@ impl Report {
     }
 
     fn write_held(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "HELD {}: {} properties and the laws", self.title(), self.property_count())?;
+        writeln!(f, "PASSED {}: {}", self.title(), self.statements())?;
         self.write_runs(f)?;
         self.write_sums(f)?;
         self.write_statements(f)?;

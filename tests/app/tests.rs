@@ -126,10 +126,10 @@ fn one_run_is_shown() {
 
 fn checks_find_and_replay() {
     let held = quiet(&["check", "file-transfer", "--runs", "300"], 0);
-    assert!(held.starts_with("HELD file-transfer --loss 30%: 1 properties and the laws\n"), "{held}");
+    assert!(held.starts_with("PASSED file-transfer --loss 30%: 1 property and the laws\n"), "{held}");
     assert!(held.contains("  replay: transfers sim file-transfer --faults 'v2; seed "), "{held}");
     let all = quiet(&["check", "counter", "--exhaustive", "1", "--fates", "delay 40ms"], 0);
-    assert!(all.starts_with("HELD counter --exhaustive 1 "), "{all}");
+    assert!(all.starts_with("PASSED counter --exhaustive 1 "), "{all}");
 
     let cut_off = quiet(&["check", "chatter", "--loss", "0%", "--runs", "20"], 0);
     let line = "  cut off  20 runs, by max_inputs: what would have come after it is not tested\n";

@@ -99,7 +99,7 @@ fn the_first_command_of_the_readme_holds_and_a_page_is_drawn() {
     assert!(readme.contains("\ncargo lossproof check udp-remote\n"), "the command is there");
     let config = include_str!("../../.cargo/config.toml");
     assert!(config.contains("lossproof = \"run --release --features cli --\""), "it is an alias");
-    assert!(run(&["check", "udp-remote", "--runs", "200"]).starts_with("HELD "));
+    assert!(run(&["check", "udp-remote", "--runs", "200"]).starts_with("PASSED "));
     assert!(readme.contains("`--format html -o run.html`"), "the page is there");
     let lossy =
         ["sim", "udp-remote", "--faults", "client>server #0 drop", "--format", "html", "-o", "run.html"];
