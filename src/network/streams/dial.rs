@@ -46,6 +46,7 @@ impl Network {
     }
 
     /// A handshake is through that this network has not seen: both ends stand.
+    #[cfg(feature = "net")]
     pub(crate) fn opened(&mut self, at: StreamEnd) {
         for end in [at, at.other()] {
             self.streams.end_mut(end).standing = Standing::Open;
