@@ -16,15 +16,12 @@ pub trait AnyCommand: Any + Debug + Send + Sync {}
 
 impl<T: Any + Debug + Send + Sync> AnyCommand for T {}
 
-impl<'a> Input<'a, dyn AnyCommand> {
-    /// The same for a machine whose commands are known.
+impl<'a, C: ?Sized> Input<'a, C> {
+    /// The same with another command in place of the one that it may have.
     #[inline]
-    fn typed<C: 'static>(self) -> Input<'a, C> {
+    fn map_command<D: ?Sized>(self, map: impl FnOnce(&'a C) -> &'a D) -> Input<'a, D> {
         match self {
-            Self::Command(any) => match (any as &dyn Any).downcast_ref() {
-                Some(command) => Input::Command(command),
-                None => wrong_command(any),
-            },
+            Self::Command(command) => Input::Command(map(command)),
             Self::Start { local } => Input::Start { local },
             Self::Timeout => Input::Timeout,
             Self::Stop => Input::Stop,
@@ -40,23 +37,18 @@ impl<'a> Input<'a, dyn AnyCommand> {
     }
 }
 
+impl<'a> Input<'a, dyn AnyCommand> {
+    /// The same for a machine whose commands are known.
+    #[inline]
+    fn typed<C: 'static>(self) -> Input<'a, C> {
+        self.map_command(|any| (any as &dyn Any).downcast_ref().unwrap_or_else(|| wrong_command(any)))
+    }
+}
+
 impl<'a, C: AnyCommand> Input<'a, C> {
     /// The same for a machine whose commands are not known.
     pub(crate) fn erased(self) -> Input<'a, dyn AnyCommand> {
-        match self {
-            Self::Command(command) => Input::Command(command),
-            Self::Start { local } => Input::Start { local },
-            Self::Timeout => Input::Timeout,
-            Self::Stop => Input::Stop,
-            Self::Datagram { peer, local, bytes } => Input::Datagram { peer, local, bytes },
-            Self::Unreachable { peer, local } => Input::Unreachable { peer, local },
-            Self::Connected { conn, peer, local } => Input::Connected { conn, peer, local },
-            Self::ConnectFailed { conn, peer, reason } => Input::ConnectFailed { conn, peer, reason },
-            Self::Received { conn, bytes } => Input::Received { conn, bytes },
-            Self::Eof { conn } => Input::Eof { conn },
-            Self::Writable { conn } => Input::Writable { conn },
-            Self::Closed { conn, reason } => Input::Closed { conn, reason },
-        }
+        self.map_command::<dyn AnyCommand>(|command| command)
     }
 }
 
@@ -102,7 +94,7 @@ impl fmt::Debug for Shown<'_> {
 
 /// What one input has caused.
 pub(crate) struct Turn<'a> {
-    /// What is to be done. Whoever does it empties the list.
+    /// What the machine asks for. Whoever carries it out empties the list.
     pub(crate) effects: &'a mut Effects,
     /// Everything that the host has told.
     pub(crate) events: &'a dyn Events,

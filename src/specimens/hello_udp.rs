@@ -1,9 +1,8 @@
 //! Bugs of hello-udp.
 
-use super::{Specimen, planted};
+use super::{Specimen, System, planted};
 use crate::machine::{Effect, Input, Machine, Outlet};
 use crate::scenario::{Host, Net};
-use crate::systems::Options;
 use crate::systems::hello_udp::{self, Client, ClientEvent};
 
 /// The client counts an answer that comes again as one more.
@@ -12,31 +11,26 @@ const COUNTS_DOUBLES: &str = "counts-doubles";
 /// message queues that were cut off for long have flooded their servers so.
 const KEEPS_EVERY_TRY: &str = "keeps-every-try";
 
+const SYSTEM: System = (hello_udp::ABOUT.name, hello_udp::net);
+
 /// All of them.
 pub(super) const ALL: &[Specimen] = &[
-    specimen(
+    Specimen::new(
+        SYSTEM,
         COUNTS_DOUBLES,
         "an answer that comes twice counts twice",
         "client>server #0 duplicate",
         |net, _| net.wrap(client(net), |_, right| counts_doubles(right)),
     )
     .doubled(),
-    specimen(
+    Specimen::new(
+        SYSTEM,
         KEEPS_EVERY_TRY,
         "each try is queued until it is answered, and the whole queue is sent",
         "client>server #0 drop",
         |net, _| net.wrap(client(net), |_, right| keeps_every_try(right)),
     ),
 ];
-
-const fn specimen(
-    name: &'static str,
-    what: &'static str,
-    plan: &'static str,
-    plant: fn(&Net, &Options),
-) -> Specimen {
-    Specimen::new((hello_udp::ABOUT.name, hello_udp::net), name, what, plan, plant)
-}
 
 fn client(net: &Net) -> Host<Client> {
     net.find("client")

@@ -21,6 +21,9 @@ use crate::scenario::Net;
 use crate::systems::Options;
 use crate::time::Instant;
 
+/// The name of a system, and what builds it.
+type System = (&'static str, fn(&Options) -> Net);
+
 /// A bug that is planted into a system.
 #[derive(Clone, Copy, Debug)]
 pub struct Specimen {
@@ -47,7 +50,7 @@ pub struct Specimen {
 impl Specimen {
     /// A bug that shows with no faults, or where enough is lost.
     const fn new(
-        system: (&'static str, fn(&Options) -> Net),
+        system: System,
         name: &'static str,
         what: &'static str,
         plan: &'static str,

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::Specimen;
+use super::{Specimen, System};
 use crate::machine::{Conn, Input, Machine, Outbox, Peer, Status};
 use crate::scenario::Net;
 use crate::systems::Options;
@@ -19,18 +19,22 @@ const TAKES_ONE_READ_FOR_ALL: &str = "takes-one-read-for-all";
 /// rest: state that is kept across a reconnect.
 const REMEMBERS_THE_LAST_CALL: &str = "remembers-the-last-call";
 
+const SYSTEM: System = (tcp_sixteen::ABOUT.name, tcp_sixteen::net);
+
 /// All of them.
 pub(super) const ALL: &[Specimen] = &[
-    specimen(READS_ONE_BYTE_SHORT, "the client reads fifteen bytes", "", |net, options| {
+    Specimen::new(SYSTEM, READS_ONE_BYTE_SHORT, "the client reads fifteen bytes", "", |net, options| {
         hasty(net, options, FAREWELL.len() - 1..=FAREWELL.len() - 1);
     }),
-    specimen(
+    Specimen::new(
+        SYSTEM,
         TAKES_ONE_READ_FOR_ALL,
         "the client takes what one read brings for the whole answer",
         "",
         |net, options| hasty(net, options, 1..=FAREWELL.len()),
     ),
-    specimen(
+    Specimen::new(
+        SYSTEM,
         REMEMBERS_THE_LAST_CALL,
         "what was read of a connection that broke is taken for the begin of the next",
         "client>server @7 reset; at 1s restart client",
@@ -41,15 +45,6 @@ pub(super) const ALL: &[Specimen] = &[
     )
     .planned(),
 ];
-
-const fn specimen(
-    name: &'static str,
-    what: &'static str,
-    plan: &'static str,
-    plant: fn(&Net, &Options),
-) -> Specimen {
-    Specimen::new((tcp_sixteen::ABOUT.name, tcp_sixteen::net), name, what, plan, plant)
-}
 
 /// Has the client take so many bytes for the whole answer: at least, and at most.
 fn hasty(net: &Net, options: &Options, enough: RangeInclusive<usize>) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Specimen, planted};
+use super::{Specimen, System, planted};
 use crate::machine::{BoxedMachine, Input, Machine};
 use crate::scenario::Net;
 use crate::systems::Options;
@@ -17,21 +17,26 @@ const EXPIRES_WHEN_DATA_COMES: &str = "expires-when-data-comes";
 /// server's restart ends all heartbeats.
 const HEARTBEAT_STOPS: &str = "heartbeat-stops";
 
+const SYSTEM: System = (udp_chat::ABOUT.name, udp_chat::net);
+
 /// All of them.
 pub(super) const ALL: &[Specimen] = &[
-    specimen(
+    Specimen::new(
+        SYSTEM,
         EXPIRES_AT_THE_LIMIT,
         "a member expires at the last moment in which it should be alive",
         "client-1>server #2 drop",
         |net, options| replace_server(net, options, EXPIRES_AT_THE_LIMIT),
     ),
-    specimen(
+    Specimen::new(
+        SYSTEM,
         EXPIRES_WHEN_DATA_COMES,
         "members expire only when something is heard",
         "client-2>server #4 drop",
         |net, options| replace_server(net, options, EXPIRES_WHEN_DATA_COMES),
     ),
-    specimen(
+    Specimen::new(
+        SYSTEM,
         HEARTBEAT_STOPS,
         "the heartbeat stops for good when a ping is refused",
         "at 4s crash server",
@@ -43,15 +48,6 @@ pub(super) const ALL: &[Specimen] = &[
     )
     .planned(),
 ];
-
-const fn specimen(
-    name: &'static str,
-    what: &'static str,
-    plan: &'static str,
-    plant: fn(&Net, &Options),
-) -> Specimen {
-    Specimen::new((udp_chat::ABOUT.name, udp_chat::net), name, what, plan, plant)
-}
 
 /// The server with this bug, by itself: what a test against a model is fed with. The right one, if the bug is a client's.
 pub fn server(options: &Options, bug: &str) -> BoxedMachine<(), ServerEvent> {

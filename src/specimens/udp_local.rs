@@ -1,6 +1,6 @@
 //! Bugs of udp-local.
 
-use super::{Specimen, planted};
+use super::{Specimen, System, planted};
 use crate::machine::{Input, Machine};
 use crate::scenario::{Host, Net};
 use crate::systems::Options;
@@ -11,22 +11,22 @@ const TAKES_ANY_SOURCE: &str = "takes-any-source";
 /// The client asks the system for the time, where it should be told.
 const READS_THE_CLOCK: &str = "reads-the-clock";
 
+const SYSTEM: System = (udp_local::ABOUT.name, udp_local::net);
+
 /// All of them.
 pub(super) const ALL: &[Specimen] = &[
-    specimen(TAKES_ANY_SOURCE, "a reply is taken from anybody", takes_any_source),
-    specimen(
+    Specimen::new(SYSTEM, TAKES_ANY_SOURCE, "a reply is taken from anybody", "", takes_any_source),
+    Specimen::new(
+        SYSTEM,
         READS_THE_CLOCK,
         "the client tells a time that it has read from the system's clock",
+        "",
         |net, options| {
             let (server, timeout) = (net.find::<Server>("server"), options.timeout);
             net.replace(client(net), move |boot| Client::new(boot.peer(server), &clock(), timeout));
         },
     ),
 ];
-
-const fn specimen(name: &'static str, what: &'static str, plant: fn(&Net, &Options)) -> Specimen {
-    Specimen::new((udp_local::ABOUT.name, udp_local::net), name, what, "", plant)
-}
 
 fn client(net: &Net) -> Host<Client> {
     net.find("client")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Specimen, planted};
+use super::{Specimen, System, planted};
 use crate::host::Boot;
 use crate::machine::{Effect, Input, Machine, Outlet, Peer};
 use crate::parts::backoff::Backoff;
@@ -36,9 +36,12 @@ const TRUSTS_THE_LENGTH: &str = "trusts-the-length";
 /// What leaves every request without an answer.
 const CUT_OFF: &str = "at 0ms partition client>server";
 
+const SYSTEM: System = (udp_remote::ABOUT.name, udp_remote::net);
+
 /// All of them.
 pub(super) const ALL: &[Specimen] = &[
-    specimen(
+    Specimen::new(
+        SYSTEM,
         ONE_TRY_TOO_MANY,
         "a request is sent once more than the schedule says",
         CUT_OFF,
@@ -46,10 +49,17 @@ pub(super) const ALL: &[Specimen] = &[
             with_backoff(net, options, |backoff| tries(backoff, backoff.attempts() + 1));
         },
     ),
-    specimen(NEVER_GIVES_UP, "a request is sent until it is answered", CUT_OFF, |net, options| {
-        with_backoff(net, options, |backoff| tries(backoff, u32::MAX));
-    }),
-    specimen(
+    Specimen::new(
+        SYSTEM,
+        NEVER_GIVES_UP,
+        "a request is sent until it is answered",
+        CUT_OFF,
+        |net, options| {
+            with_backoff(net, options, |backoff| tries(backoff, u32::MAX));
+        },
+    ),
+    Specimen::new(
+        SYSTEM,
         ACCEPTS_ANY_REPLY,
         "any reply is taken for the answer, whatever its id",
         "client>server #0 duplicate",
@@ -57,15 +67,21 @@ pub(super) const ALL: &[Specimen] = &[
     )
     .doubled()
     .with_ids(),
-    specimen(REUSES_IDS, "all requests have the same id", "client>server #0 duplicate", |net, _| {
-        net.wrap(client(net), |boot, right| {
-            let first_id = boot.seed() as u32;
-            renamed(right, move |_| RequestId(first_id), |got, wanted| got == wanted)
-        });
-    })
+    Specimen::new(
+        SYSTEM,
+        REUSES_IDS,
+        "all requests have the same id",
+        "client>server #0 duplicate",
+        |net, _| {
+            net.wrap(client(net), |boot, right| {
+                let first_id = boot.seed() as u32;
+                renamed(right, move |_| RequestId(first_id), |got, wanted| got == wanted)
+            });
+        },
+    )
     .doubled()
     .with_ids(),
-    specimen(IDS_IN_HASH_ORDER, "ids are given out in the order of a hash set", "", |net, _| {
+    Specimen::new(SYSTEM, IDS_IN_HASH_ORDER, "ids are given out in the order of a hash set", "", |net, _| {
         net.wrap(client(net), |boot, right| {
             let (first_id, free) = (boot.seed() as u32, free_ids());
             let given = move |RequestId(id)| RequestId(free[id.wrapping_sub(first_id) as usize]);
@@ -73,14 +89,16 @@ pub(super) const ALL: &[Specimen] = &[
         });
     })
     .with_ids(),
-    specimen(
+    Specimen::new(
+        SYSTEM,
         LEAVES_ITS_TIMER_BEHIND,
         "a request that follows a reply does not set the timer",
         "client>server #1 drop",
         |net, _| net.wrap(client(net), |_, right| leaves_its_timer_behind(right)),
     )
     .with_ids(),
-    specimen(
+    Specimen::new(
+        SYSTEM,
         SLEEPS_AFTER_A_LATE_REPLY,
         "a reply that is no answer stops the timer for good",
         "client>server #0 duplicate; client>server #1 drop",
@@ -88,7 +106,8 @@ pub(super) const ALL: &[Specimen] = &[
     )
     .doubled()
     .with_ids(),
-    specimen(
+    Specimen::new(
+        SYSTEM,
         TRUSTS_THE_LENGTH,
         "the id is cut out of requests that are too short for one",
         "client>server #0 truncate 4",
@@ -97,15 +116,6 @@ pub(super) const ALL: &[Specimen] = &[
     .planned()
     .with_ids(),
 ];
-
-const fn specimen(
-    name: &'static str,
-    what: &'static str,
-    plan: &'static str,
-    plant: fn(&Net, &Options),
-) -> Specimen {
-    Specimen::new((udp_remote::ABOUT.name, udp_remote::net), name, what, plan, plant)
-}
 
 fn client(net: &Net) -> Host<Client> {
     net.find("client")
