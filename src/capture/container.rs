@@ -23,7 +23,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// A capture with its comment, what is to be said of its interface, and the names of hosts.
+    /// A capture with its comment, a comment on its interface, and the names of hosts.
     pub(super) fn new<'a>(
         comment: &str,
         note: Option<&str>,

@@ -15,7 +15,7 @@
 //! Its bytes are acknowledged once the peer's machine took them, as the send buffer counts them. So a machine that does
 //! not read shows as a full window.
 //!
-//! Unix sockets have no packets. What goes through them is left out, and the file says how much that is.
+//! Unix sockets have no packets. A capture leaves out what goes through them, and its file says how much that is.
 
 mod comments;
 mod container;

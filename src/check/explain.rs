@@ -48,7 +48,7 @@ impl Search<'_> {
     fn given(&self) -> Vec<String> {
         let names = self.scenario.names();
         let spec = self.scenario.spec();
-        // After a panic the engine has them no more. What cannot be generated has panicked before.
+        // An engine has lost its commands after a panic. A generator that panics here has panicked in the run, too.
         let generated = caught::catch(|| spec.generate(self.settings.effective_seed())).unwrap_or_default();
         let numbered = (spec.commands.len() as u32..).zip(&generated);
         let given = numbered.filter(|(number, _)| self.settings.plan.gives(*number));

@@ -8,7 +8,7 @@ use crate::steps::step;
 
 /// How far apart two moments may be that are the same: real timers and machines take their time.
 pub(super) const TOLERANCE: Duration = Duration::from_millis(25);
-/// How much longer, as one part in so many, real timers may take.
+/// Real timers may take longer by one part in this many: 1%.
 const DRIFT: u32 = 100;
 /// For how long after the last packet of a capture it is taken to have gone on.
 const AFTERWARDS: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ pub(super) struct Agreement {
     pub(super) lateness: Duration,
 }
 
-/// One thing in a capture, with where it is to be found in a run.
+/// One thing in a capture, with its place in a run.
 #[derive(Clone, Copy)]
 enum Thing {
     Datagram(usize),
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::steps::taken;
 
-    /// A stream of so many segments of ten bytes.
+    /// A stream of `segments` segments, each with ten bytes.
     fn stream(segments: u64) -> Lanes {
         let segment = |n: u64| (Duration::from_millis(n), 10 * n, 10 * n + 10);
         let bytes = (0..10 * segments).map(|n| n as u8).collect();

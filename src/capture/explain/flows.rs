@@ -82,8 +82,8 @@ impl Known {
     }
 }
 
-/// The flows that a run of the scenario is to replay: the only one, the one that is asked for, or as many as the
-/// scenario has itself if nothing goes wrong.
+/// Chooses the flows that a run of the scenario replays: the only one, the one that the caller asks for, or as many as
+/// the scenario itself has if nothing goes wrong.
 pub(super) fn choose(
     capture: &Capture,
     known: &Known,
@@ -170,7 +170,7 @@ mod tests {
     use crate::capture::explain::lanes;
     use crate::steps::taken;
 
-    /// One datagram of each of so many clients, and its answer.
+    /// `clients` clients send one datagram each, and each gets an answer.
     fn capture(clients: u16) -> Vec<Frame> {
         let server = SocketAddr::from(([10, 0, 0, 1], 7));
         let frame = |from, to| Frame { at: Duration::ZERO, from, to, payload: Payload::Datagram(vec![1]) };

@@ -106,7 +106,7 @@ pub fn explain(
     Ok(found(scenario, server, &seen(scenario, server, capture, flow)?))
 }
 
-/// What of a capture is to be explained.
+/// The part of a capture that a search explains.
 pub(crate) fn seen(
     scenario: &Scenario,
     server: HostId,

@@ -23,7 +23,7 @@ pub(super) struct Room {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
-    /// So many runs were to be made at most.
+    /// The search may make this many runs at most.
     Runs(u64),
     /// So many runs are kept from which others can branch off ([`MAX_BRANCHES`]).
     Branches(usize),
