@@ -113,6 +113,9 @@ pub(crate) trait Actor {
     /// Forgets the machine and what was told: a new run begins.
     fn forget(&mut self);
 
+    /// Forgets what was told after so many events.
+    fn keep_events(&mut self, len: usize);
+
     /// Forgets what was told.
     fn forget_events(&mut self);
 
@@ -186,6 +189,10 @@ impl<M: Machine> Actor for Edge<'_, M> {
     fn forget(&mut self) {
         self.machine = None;
         self.out.reset();
+    }
+
+    fn keep_events(&mut self, len: usize) {
+        self.out.told_mut().truncate(len);
     }
 
     fn forget_events(&mut self) {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use lossproof::Instant;
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
-use lossproof::fault::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, Profile, StreamFault};
+use lossproof::fault::{
+    ConnectFault, DatagramFault, Down, Fault, FaultKind, FaultPlan, Flow, HostFault, Profile, Rate,
+    StreamFault, When,
+};
 use lossproof::systems::{Kind, Options, Transport};
 
 use super::planted::planted;
@@ -72,7 +75,7 @@ fn fault(
 ) -> Fault {
     let (datagrams, others) = FaultKind::ALL.split_at(5);
     let kinds = match transport {
-        Transport::Udp => [datagrams, &others[3..]].concat(),
+        Transport::Udp => [datagrams, &others[5..]].concat(),
         Transport::Tcp => others.to_vec(),
     };
     let count = names.len();
@@ -114,9 +117,28 @@ fn fault(
         FaultKind::Partition => at_host(HostFault::PartitionOneWay(flow)),
         FaultKind::Heal => at_host(HostFault::Heal),
         FaultKind::Stop => at_host(HostFault::Stop(server())),
+        FaultKind::Crash if high & 128 == 0 => {
+            let when = match high & 3 {
+                0 => When::BeforeSend(u64::from(low)),
+                1 => When::AfterSend(u64::from(low)),
+                2 => When::AfterRecv(u64::from(low)),
+                _ => When::AfterEffect { effect: 1 + u32::from(high >> 2 & 3), recv: u64::from(low) },
+            };
+            Fault::Down(Down { host: server(), silent: high & 64 != 0, when, back_after: Some(span) })
+        }
         FaultKind::Crash => at_host(HostFault::Crash(server())),
         FaultKind::Poweroff => at_host(HostFault::Poweroff(server())),
         FaultKind::Restart => at_host(HostFault::Restart(server())),
-        FaultKind::Skew => at_host(HostFault::Skew { host: host(), ahead: span }),
+        FaultKind::Skew if amount % 2 == 0 => at_host(HostFault::Skew { host: host(), ahead: span }),
+        FaultKind::Skew => at_host(HostFault::Lag { host: host(), behind: span }),
+        FaultKind::Drift => {
+            let rate = Rate::millionths(980_000 + u32::from(amount) % 40_001).unwrap_or(Rate::RIGHT);
+            at_host(HostFault::Drift { host: host(), rate })
+        }
+        FaultKind::TimerFirst => at_host(HostFault::TimerFirst(host())),
+        FaultKind::Refuse => Fault::Connect { flow, conn: u32::from(high & 3), fault: ConnectFault::Refuse },
+        FaultKind::Silence => {
+            Fault::Connect { flow, conn: u32::from(high & 3), fault: ConnectFault::Silence }
+        }
     }
 }

@@ -40,7 +40,9 @@ impl<'a, 'b> Comments<'a, 'b> {
                 What::Fault(fault @ Resolved::CutEvery { from, to, conn, .. }) => {
                     streams.entry((from, to, conn)).or_default().push((None, fault));
                 }
-                What::Fault(fault @ Resolved::Host { .. }) => {
+                What::Fault(
+                    fault @ (Resolved::Host { .. } | Resolved::Connect { .. } | Resolved::Down { .. }),
+                ) => {
                     hosts.push((at, transcript.fault_text(&fault)));
                 }
                 What::Calm => hosts.push((at, "nothing goes wrong from here on".to_owned())),

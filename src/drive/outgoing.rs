@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::DriveError;
 use super::net::Packet;
-use crate::fault::{FaultPlan, Links, Profile, Resolved, ResolvedHost};
+use crate::fault::{FaultPlan, Links, Profile, Resolved};
 use crate::host::HostId;
 use crate::machine::{Conn, Peer};
 use crate::network::{Network, Order, Schedule, Segment, StreamEnd, Terrain};
@@ -59,12 +59,12 @@ impl Outgoing {
     pub(super) fn new(faults: &LocalFaults) -> Result<Self, DriveError> {
         let schedule = Schedule::new(&faults.plan, &[&faults.own, &faults.peer])?;
         for fault in &schedule.faults {
-            if let Resolved::Host { fault: held, .. } = fault
-                && !matches!(
-                    held,
-                    ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal
-                )
-            {
+            let is_here = match fault {
+                Resolved::Host { fault, .. } => fault.is_between_hosts(),
+                Resolved::Connect { .. } | Resolved::Down { .. } => false,
+                Resolved::Datagram { .. } | Resolved::Stream { .. } | Resolved::CutEvery { .. } => true,
+            };
+            if !is_here {
                 return Err(DriveError::NotOnSockets(fault.kind()));
             }
         }

@@ -71,7 +71,12 @@ impl World<'_> {
                 let (at, segment) = self.segments.take(place);
                 self.open_segment(order, at, segment, power, effects)
             }
-            Event::Command(_) | Event::Fault(..) | Event::Calm | Event::Timer => None,
+            Event::Command(_)
+            | Event::Fault(..)
+            | Event::Drawn(_)
+            | Event::Back
+            | Event::Calm
+            | Event::Timer => None,
         }
     }
 
@@ -125,6 +130,7 @@ impl World<'_> {
         let (now, host) = (order.at(), order.host());
         let delivery = self.network.arrive(order, at, segment, power);
         self.enqueue_segments();
+        self.record_marks(now, host);
         let streams = &mut self.network.streams;
         match delivery? {
             Delivery::Accepted => streams.name(at, effects.accept(limits::SEND_BUFFER_LEN as u32)),

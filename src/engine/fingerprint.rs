@@ -29,7 +29,7 @@ impl State {
         to.write_u8(u8::from(self.is_up));
         if self.is_up || ended {
             // By the host's own clock, as it is told the time.
-            if !slot.actor.fingerprint(now + self.skew, to) {
+            if !slot.actor.fingerprint(self.clock.at(now), to) {
                 return false;
             }
             slot.actor.peek().fingerprint(to);
@@ -40,8 +40,8 @@ impl State {
             Power::Off => 2,
         });
         let streak = if self.last_at == now { self.streak } else { 0 };
-        (self.incarnation, self.is_stopped, streak, self.skew, self.timer_at.map(|at| at.since(now)))
-            .hash(&mut to);
+        (self.incarnation, self.is_stopped, streak, self.timer_at.map(|at| at.since(now))).hash(&mut to);
+        self.clock.fingerprint(now, to);
         self.disk.hash(&mut to);
         true
     }
@@ -80,6 +80,8 @@ impl World<'_> {
                     (4_u8, at, segment.without_offset()).hash(&mut to);
                 }
                 Event::Calm => to.write_u8(5),
+                Event::Back => to.write_u8(6),
+                Event::Drawn(place) => (7_u8, place).hash(&mut to),
                 Event::Timer => {}
             }
         }

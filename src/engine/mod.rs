@@ -4,7 +4,9 @@
 //! for any number of runs of its scenario and keeps its memory between them.
 
 mod arrival;
+mod clock;
 mod deadlock;
+mod faults;
 mod fingerprint;
 mod judge;
 mod left;
@@ -27,6 +29,8 @@ use crate::network::{Order, Power, Schedule};
 use crate::scenario::{HostSpec, Reads, Scenario, Slot, Spec, Timed};
 use crate::seed::mix;
 use crate::time::Instant;
+
+use clock::Clock;
 
 pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
@@ -212,8 +216,7 @@ struct State {
     power: Power,
     incarnation: u32,
     disk: Vec<u8>,
-    /// How far the host's clock is ahead.
-    skew: Duration,
+    clock: Clock,
     /// The machine's deadline, by its own clock.
     deadline: Option<Instant>,
     /// For when a timer is in the queue.
@@ -232,7 +235,7 @@ impl Default for State {
             power: Power::Running,
             incarnation: 0,
             disk: Vec::new(),
-            skew: Duration::ZERO,
+            clock: Clock::RIGHT,
             deadline: None,
             timer_at: None,
             is_stopped: false,

@@ -13,6 +13,10 @@ use crate::network::Order;
 pub(crate) enum Event {
     /// The fault of this place among those of hosts.
     Fault(u32),
+    /// What of all that was drawn for hosts has this place.
+    Drawn(u32),
+    /// A host that went down at an event starts anew.
+    Back,
     /// Nothing goes wrong any more.
     Calm,
     Command(u32),

@@ -6,10 +6,9 @@ use super::arrival::Arrival;
 use super::stepped::Stepped;
 use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
 use crate::actor::AnyCommand;
-use crate::fault::{Resolved, ResolvedHost};
 use crate::host::{Boot, HostId};
 use crate::machine::{Effect, Input, Status, limits};
-use crate::network::{Class, Order, Power};
+use crate::network::{GoesDown, Order, Power};
 use crate::scenario::Reads;
 use crate::time::Instant;
 use crate::transcript::What;
@@ -144,7 +143,7 @@ impl Engine<'_> {
     }
 
     /// Makes a host's machine and starts it.
-    fn boot(&mut self, settings: &Settings, host: HostId, now: Instant) {
+    pub(super) fn boot(&mut self, settings: &Settings, host: HostId, now: Instant) {
         self.make(settings, host, now);
         let local = self.scenario.spec().peers[host.index()];
         self.feed(settings, host, Input::Start { local }, now);
@@ -152,7 +151,13 @@ impl Engine<'_> {
     }
 
     /// Hands one input to a host's machine and does what it wants done.
-    fn feed(&mut self, settings: &Settings, host: HostId, input: Input<'_, dyn AnyCommand>, now: Instant) {
+    pub(super) fn feed(
+        &mut self,
+        settings: &Settings,
+        host: HostId,
+        input: Input<'_, dyn AnyCommand>,
+        now: Instant,
+    ) {
         let (spec, bit) = (self.scenario.spec(), Reads::bit(host.index()));
         let state = &mut self.hosts[host.index()];
         if !state.is_up {
@@ -165,12 +170,20 @@ impl Engine<'_> {
         }
         state.streak += 1;
         self.doing = Doing::Handling(host, kind(&input), now);
+        let is_recv = matches!(input, Input::Datagram { .. } | Input::Received { .. });
         let slot = &mut self.slots[host.index()];
-        let turn = slot.actor.handle(input, now + state.skew);
+        let turn = slot.actor.handle(input, state.clock.at(now));
         self.doing = Doing::Nothing;
         state.deadline = turn.deadline;
         let first_told = slot.times.len();
         let mut told = first_told;
+        let mut down = None;
+        if self.world.network.may_befall() {
+            down = self.world.befall(now, host, is_recv, turn.effects);
+            if let Some(GoesDown { done, .. }) = down {
+                turn.effects.truncate(done);
+            }
+        }
         for effect in turn.effects.from(0) {
             if let Effect::Event(index) = effect {
                 told = index as usize + 1;
@@ -199,7 +212,10 @@ impl Engine<'_> {
             broken = stepped.state(&slot.actor);
         }
         slot.status = self.world.statuses[host.index()];
-        if slot.status.is_some() {
+        if let Some(down) = down {
+            slot.actor.keep_events(told);
+            self.go_down(host, down, now);
+        } else if slot.status.is_some() {
             (state.is_up, state.power, state.timer_at) = (false, Power::Exited, None);
             self.world.exit(now, host);
         } else {
@@ -220,16 +236,15 @@ impl Engine<'_> {
     }
 
     /// Puts a timer into the queue for the machine's deadline, unless it is there already.
-    fn set_timer(&mut self, host: HostId, now: Instant) {
+    pub(super) fn set_timer(&mut self, host: HostId, now: Instant) {
         let state = &mut self.hosts[host.index()];
         // So far away is as good as never.
-        let due_at = state.deadline.filter(|at| *at < Instant::FAR_FUTURE && state.is_up).map(|at| {
-            Instant::from_nanos(at.since_start().saturating_sub(state.skew).as_nanos() as u64).max(now)
-        });
+        let deadline = state.deadline.filter(|at| *at < Instant::FAR_FUTURE && state.is_up);
+        let due_at = deadline.map(|at| state.clock.when(at).max(now));
         if due_at != state.timer_at
             && let Some(due_at) = due_at
         {
-            let order = Order::new(due_at, host, Class::Timer, host, 0);
+            let order = self.world.network.timer_order(due_at, host);
             self.world.queue.push(Reverse(Entry { order, event: Event::Timer }));
         }
         state.timer_at = due_at;
@@ -240,7 +255,12 @@ impl Engine<'_> {
         match event {
             Event::Fault(place) => self.fault(settings, place, now),
             Event::Calm => self.calm(settings, now),
-            Event::Timer => self.time_out(settings, host, now),
+            Event::Drawn(place) => self.drawn(settings, place, now),
+            Event::Back => self.come_back(settings, host, now),
+            Event::Timer => {
+                self.note_timer_first(order);
+                self.time_out(settings, host, now);
+            }
             event => {
                 let power = self.hosts[host.index()].power;
                 let effects = self.slots[host.index()].actor.effects();
@@ -273,7 +293,8 @@ impl Engine<'_> {
     fn is_overdue(&mut self, order: Order, event: Event) -> bool {
         let state = &mut self.hosts[order.host().index()];
         let is_flood = state.last_at == order.at() && state.streak >= limits::MAX_INPUTS_PER_LOOK;
-        if !is_flood || matches!(event, Event::Timer | Event::Fault(..) | Event::Calm) {
+        let is_fault = matches!(event, Event::Fault(_) | Event::Drawn(_) | Event::Back | Event::Calm);
+        if !is_flood || is_fault || event == Event::Timer {
             return false;
         }
         state.streak = 0;
@@ -285,93 +306,6 @@ impl Engine<'_> {
         self.world.record(now, host, What::Timer);
         self.feed(settings, host, Input::Timeout, now);
         self.hosts[host.index()].streak = 0;
-    }
-
-    fn fault(&mut self, settings: &Settings, place: u32, now: Instant) {
-        let (fault, index) = self.world.network.host_fault(place);
-        if !self.changes_something(fault) {
-            return;
-        }
-        let resolved = Resolved::Host { at: now, fault };
-        self.world.record(now, HostId(0), What::Fault(resolved));
-        match fault {
-            // Partitions hold by the schedule, and fire when they stop something.
-            ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal => {}
-            ResolvedHost::Stop(host) => {
-                self.world.network.fire(index);
-                self.hosts[host.index()].is_stopped = true;
-                self.feed(settings, host, Input::Stop, now);
-            }
-            ResolvedHost::Crash(host) | ResolvedHost::Poweroff(host) => {
-                let off = matches!(fault, ResolvedHost::Poweroff(_));
-                self.world.network.fire(index);
-                self.slots[host.index()].actor.crash();
-                self.changed.states |= Reads::bit(host.index());
-                let state = &mut self.hosts[host.index()];
-                (state.is_up, state.timer_at) = (false, None);
-                if off {
-                    state.power = Power::Off;
-                    self.world.network.poweroff(host);
-                } else {
-                    state.power = Power::Exited;
-                    self.world.crash(now, host);
-                }
-            }
-            ResolvedHost::Restart(host) => {
-                self.world.network.fire(index);
-                self.restart(settings, host, now);
-            }
-            ResolvedHost::Skew(host, ahead) => {
-                self.world.network.fire(index);
-                self.hosts[host.index()].skew += ahead;
-                self.set_timer(host, now);
-            }
-        }
-    }
-
-    fn restart(&mut self, settings: &Settings, host: HostId, now: Instant) {
-        self.world.network.restart(now, host);
-        self.world.statuses[host.index()] = None;
-        self.boot(settings, host, now);
-    }
-
-    /// Nothing goes wrong any more: hosts that are down start anew.
-    fn calm(&mut self, settings: &Settings, now: Instant) {
-        self.world.record(now, HostId(0), What::Calm);
-        for host in (0..self.hosts.len()).map(|index| HostId(index as u16)) {
-            let state = &mut self.hosts[host.index()];
-            if state.is_up || self.ended.is_some() {
-                continue;
-            }
-            if self.world.statuses[host.index()].is_none() {
-                let fault = Resolved::Host { at: now, fault: ResolvedHost::Restart(host) };
-                self.world.record(now, HostId(0), What::Fault(fault));
-                self.restart(settings, host, now);
-            } else if state.power == Power::Off {
-                // Its machine had come to its end before: only the system comes back.
-                state.power = Power::Exited;
-                self.world.network.restart(now, host);
-                self.world.enqueue_segments();
-            }
-        }
-        self.inputs_before_calm = self.inputs;
-    }
-
-    /// Whether a fault of a host finds it as it must be to be hit.
-    fn changes_something(&self, fault: ResolvedHost) -> bool {
-        match fault {
-            ResolvedHost::Stop(host) => {
-                let state = &self.hosts[host.index()];
-                state.is_up && !state.is_stopped
-            }
-            ResolvedHost::Crash(host) => self.hosts[host.index()].is_up,
-            ResolvedHost::Poweroff(host) => self.hosts[host.index()].power != Power::Off,
-            ResolvedHost::Restart(host) => !self.hosts[host.index()].is_up,
-            ResolvedHost::Partition(..)
-            | ResolvedHost::PartitionOneWay(..)
-            | ResolvedHost::Heal
-            | ResolvedHost::Skew(..) => true,
-        }
     }
 }
 

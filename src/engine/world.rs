@@ -9,8 +9,8 @@ use super::queue::{Flights, Slab};
 use super::{Entry, Event, Keep, Queue, Settings};
 use crate::fault::Resolved;
 use crate::host::HostId;
-use crate::machine::{Conn, Effect, Peer, Status, Violation};
-use crate::network::{Class, Left, Network, Order, Segment, StreamEnd, Terrain};
+use crate::machine::{Conn, Effect, Effects, Peer, Status, Violation};
+use crate::network::{Class, GoesDown, Left, Network, Order, Segment, StreamEnd, Terrain};
 use crate::scenario::{Spec, Timed};
 use crate::time::Instant;
 use crate::transcript::{Carried, Link, Log, Packet, Part, Span, What};
@@ -127,6 +127,7 @@ impl<'s> World<'s> {
                 let at = self.network.connect(now, host, conn, local, to, peer);
                 if to.is_some() {
                     self.record_link(now, host, at, What::Connect);
+                    self.record_marks(now, host);
                 }
                 // The slot may be that of a stream which is over.
                 self.pipes.resize_with(self.pipes.len().max(at.stream as usize + 1), Default::default);
@@ -262,6 +263,21 @@ impl<'s> World<'s> {
         self.pipes[at.stream as usize][usize::from(at.other().side)].iter().take(len as usize)
     }
 
+    /// What befalls a host at one of its inputs: whether it goes down, and after which of the effects.
+    pub(super) fn befall(
+        &mut self,
+        now: Instant,
+        host: HostId,
+        is_recv: bool,
+        effects: &Effects,
+    ) -> Option<GoesDown> {
+        let down = self.network.befall(now, host, is_recv, effects);
+        for (place, order) in self.network.take_later() {
+            self.queue.push(Reverse(Entry { order, event: Event::Drawn(place) }));
+        }
+        down
+    }
+
     /// A host's machine has ended: the system closes its streams in good order.
     pub(crate) fn exit(&mut self, now: Instant, host: HostId) {
         self.network.exit(now, host);
@@ -357,7 +373,7 @@ impl<'s> World<'s> {
     }
 
     /// Records the faults of streams that have just fired.
-    fn record_marks(&mut self, now: Instant, host: HostId) {
+    pub(super) fn record_marks(&mut self, now: Instant, host: HostId) {
         let marks = mem::take(&mut self.network.streams.marks);
         for &mark in &marks {
             self.record(now, host, What::Fault(mark));

@@ -2,7 +2,7 @@
 
 use super::print::Conn;
 use super::span::Span;
-use super::{Flow, MAX_SKEW};
+use super::{Flow, MAX_SKEW, When};
 
 /// Why a text is not a plan. It is shown as one line, whatever the text:
 ///
@@ -77,6 +77,25 @@ pub enum PlanError {
         /// The connection.
         conn: u32,
     },
+    /// The dial has a fault already.
+    #[error("{} has a fault of its dial already", Conn(.flow, *.conn))]
+    SameConnect {
+        /// From the host that dials.
+        flow: Flow,
+        /// The connection.
+        conn: u32,
+    },
+    /// The host goes down at that event already.
+    #[error("{host} goes down {when} already")]
+    SameDown {
+        /// The host.
+        host: String,
+        /// The event.
+        when: When,
+    },
+    /// An event after no effect at all.
+    #[error("effects are counted from 1; write 'after effect 1', or 'before send #N'")]
+    NoEffect,
     /// A flow or a partition that names one host twice.
     #[error("'{0}' is on both sides; name two different hosts")]
     SameHost(String),

@@ -35,15 +35,29 @@
 //! | `a>b cut every 8 bytes` | every read ends at a multiple of 8 bytes |
 //! | `a>b/1 @16 stall 2s` | byte 16 and all after it, on the second connection, come 2 s later |
 //! | `a>b @9 reset` | the connection is reset once 9 bytes have passed |
+//! | `a>b/* @0 reset` | the same on every connection between the two: `/*` stands for their numbers |
+//! | `a>b/1 refuse` | the second connection, which `a` dials, is refused |
+//! | `a>b/1 silence` | nothing comes back to that dial |
 //! | `at 2s partition a\|b` | nothing passes between `a` and `b`; `a>b` stops that direction alone |
+//! | `at 2s partition a,b\|c,d` | nothing passes between the two groups: short for one partition of each pair |
+//! | `at 2s isolate a` | nothing passes between `a` and any other host |
 //! | `at 5s heal` | every partition ends |
 //! | `at 1s stop a` | the machine is handed [`Input::Stop`](crate::Input::Stop), as Ctrl-C does on real sockets |
 //! | `at 1s crash a` | the process dies; its peers see an end or a reset |
 //! | `at 1s poweroff a` | the host goes silent; its peers see nothing |
 //! | `at 3s restart a` | the host starts anew |
 //! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead, all its skews together 100 years at most |
+//! | `at 1s skew a -3s` | the clock of `a` stands still for 3 s, as while a virtual machine is suspended |
+//! | `at 1s drift a x1.001` | from then on the clock of `a` goes faster by a thousandth, or slower below 1 |
+//! | `at 1s timer-first a` | of what is due on `a` at that moment, its timer comes first and not last |
+//! | `crash a after recv #3` | the process dies once it has handled the fourth datagram or read that it was handed |
+//! | `crash a before send #2` | it dies before its third datagram or write leaves; `after` leaves it to leave |
+//! | `crash a after effect 1 of recv #3` | it dies after the first of all that the fourth receipt made it do |
+//! | `crash a after recv #3 for 200ms` | it starts anew 200 ms later; `poweroff` takes the same words |
 //!
 //! Datagrams `#n`, bytes `@n` and connections `/n` are all counted from 0; the first connection is written without a number.
+//! What a host receives and sends, where it dies, is counted from 0 too, over all its peers and lives; the effects of one
+//! input are counted from 1.
 //! A text that begins with `v1` counts its connections from 1, and is printed as `v2`.
 //!
 //! # At random
@@ -75,8 +89,11 @@
 mod bandwidth;
 mod bursts;
 mod chance;
+mod chances;
 mod cursor;
 mod error;
+mod host;
+mod kind;
 mod links;
 mod named;
 mod plan;
@@ -94,7 +111,10 @@ pub use bandwidth::Bandwidth;
 pub use bursts::Bursts;
 pub(crate) use bursts::Chain;
 pub use chance::{Chance, ChanceError};
+pub use chances::{HostChances, MAX_DRIFT};
 pub use error::{ParseError, ParseProblem, PlanError};
+pub use host::{Down, HostFault, Rate, RateError, When};
+pub use kind::FaultKind;
 pub use links::Links;
 pub use named::ProfileError;
 pub use plan::{FaultPlan, MAX_SKEW};
@@ -144,7 +164,7 @@ pub enum Fault {
     Stream {
         /// The direction the bytes travel.
         flow: Flow,
-        /// Which connection between the two hosts, from 0. A 0 is left out when printed.
+        /// Which connection between the two hosts, from 0, or [`EVERY_CONN`]. A 0 is left out when printed.
         conn: u32,
         /// The byte offset in that direction of the connection, from 0.
         at: u64,
@@ -155,10 +175,19 @@ pub enum Fault {
     CutEvery {
         /// The direction the bytes travel.
         flow: Flow,
-        /// Which connection between the two hosts, from 0. A 0 is left out when printed.
+        /// Which connection between the two hosts, from 0, or [`EVERY_CONN`]. A 0 is left out when printed.
         conn: u32,
         /// The distance between two cuts, in bytes.
         len: NonZeroU64,
+    },
+    /// What becomes of a dial: `a>b/1 refuse`.
+    Connect {
+        /// From the host that dials to the one that is dialed.
+        flow: Flow,
+        /// Which connection between the two hosts, from 0, or [`EVERY_CONN`]. A 0 is left out when printed.
+        conn: u32,
+        /// What becomes of it.
+        fault: ConnectFault,
     },
     /// What happens to hosts at a moment: `at 2s partition a|b`.
     Host {
@@ -167,6 +196,8 @@ pub enum Fault {
         /// What happens.
         fault: HostFault,
     },
+    /// A host goes down at an event of its own: `crash a after recv #3 for 200ms`.
+    Down(Down),
 }
 
 impl Fault {
@@ -176,7 +207,9 @@ impl Fault {
             Self::Datagram { fault, .. } => fault.kind(),
             Self::Stream { fault, .. } => fault.kind(),
             Self::CutEvery { .. } => FaultKind::Cut,
+            Self::Connect { fault, .. } => fault.kind(),
             Self::Host { fault, .. } => fault.kind(),
+            Self::Down(down) => down.kind(),
         }
     }
 }
@@ -236,127 +269,25 @@ impl StreamFault {
     }
 }
 
-/// What happens to hosts, or to what lies between them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostFault {
-    /// Nothing passes between two hosts, in either direction: `partition a|b`.
-    Partition {
-        /// One host.
-        a: String,
-        /// The other.
-        b: String,
-    },
-    /// Nothing passes in this direction: `partition a>b`.
-    PartitionOneWay(Flow),
-    /// Every partition ends.
-    Heal,
-    /// The machine on this host is handed [`Input::Stop`](crate::Input::Stop), as Ctrl-C does on real sockets: once in each of
-    /// its lives. What it ends in order stays ended when all is [calm](FaultPlan::calm); a restart starts it anew.
-    Stop(String),
-    /// The process on this host dies; its peers see an end or a reset.
-    Crash(String),
-    /// This host goes silent; its peers see nothing.
-    Poweroff(String),
-    /// This host starts anew.
-    Restart(String),
-    /// The clock of a host jumps. It jumps ahead only: a monotonic clock never goes back; and not out of its range: by
-    /// [`MAX_SKEW`] in all.
-    Skew {
-        /// Whose clock.
-        host: String,
-        /// How far ahead; not zero.
-        ahead: Duration,
-    },
+/// The number that stands for every connection between two hosts, written `a>b/*`. A fault of a connection's own goes
+/// before one of all.
+pub const EVERY_CONN: u32 = u32::MAX;
+
+/// What becomes of a dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectFault {
+    /// It is refused, as where nobody listens.
+    Refuse,
+    /// Nothing comes back: the dial fails once its time is over.
+    Silence,
 }
 
-impl HostFault {
-    /// What sort of fault this is; a partition is one whether it stops one direction or both.
-    pub const fn kind(&self) -> FaultKind {
+impl ConnectFault {
+    /// What sort of fault this is.
+    pub const fn kind(self) -> FaultKind {
         match self {
-            Self::Partition { .. } | Self::PartitionOneWay(_) => FaultKind::Partition,
-            Self::Heal => FaultKind::Heal,
-            Self::Stop(_) => FaultKind::Stop,
-            Self::Crash(_) => FaultKind::Crash,
-            Self::Poweroff(_) => FaultKind::Poweroff,
-            Self::Restart(_) => FaultKind::Restart,
-            Self::Skew { .. } => FaultKind::Skew,
-        }
-    }
-}
-
-/// The sorts of fault there are, by which the faults that fired are tallied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FaultKind {
-    /// A datagram is lost.
-    Drop,
-    /// A datagram arrives twice.
-    Duplicate,
-    /// A datagram is late.
-    Delay,
-    /// A datagram arrives with bits inverted.
-    Flip,
-    /// A datagram arrives short.
-    Truncate,
-    /// Reads of a stream end early, once or all along it.
-    Cut,
-    /// A stream pauses.
-    Stall,
-    /// A connection is reset.
-    Reset,
-    /// Hosts are kept apart, one way or both.
-    Partition,
-    /// Partitions end.
-    Heal,
-    /// A machine is told to stop.
-    Stop,
-    /// A process dies.
-    Crash,
-    /// A host goes silent.
-    Poweroff,
-    /// A host starts anew.
-    Restart,
-    /// A clock jumps ahead.
-    Skew,
-}
-
-impl FaultKind {
-    /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 15] = [
-        Self::Drop,
-        Self::Duplicate,
-        Self::Delay,
-        Self::Flip,
-        Self::Truncate,
-        Self::Cut,
-        Self::Stall,
-        Self::Reset,
-        Self::Partition,
-        Self::Heal,
-        Self::Stop,
-        Self::Crash,
-        Self::Poweroff,
-        Self::Restart,
-        Self::Skew,
-    ];
-
-    /// The word the text form uses for it, such as `drop` or `partition`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Drop => "drop",
-            Self::Duplicate => "duplicate",
-            Self::Delay => "delay",
-            Self::Flip => "flip",
-            Self::Truncate => "truncate",
-            Self::Cut => "cut",
-            Self::Stall => "stall",
-            Self::Reset => "reset",
-            Self::Partition => "partition",
-            Self::Heal => "heal",
-            Self::Stop => "stop",
-            Self::Crash => "crash",
-            Self::Poweroff => "poweroff",
-            Self::Restart => "restart",
-            Self::Skew => "skew",
+            Self::Refuse => FaultKind::Refuse,
+            Self::Silence => FaultKind::Silence,
         }
     }
 }
@@ -374,12 +305,6 @@ const fn is_host_char(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn all_kinds_are_listed_once_and_in_order() {
-        assert!(FaultKind::ALL.is_sorted_by(|a, b| a < b));
-        assert_eq!(FaultKind::ALL[FaultKind::ALL.len() - 1], FaultKind::Skew);
-    }
 
     #[test]
     fn cuts_and_partitions_are_one_kind_each() {

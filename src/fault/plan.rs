@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, PlanError, StreamFault, is_host_name};
+use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, PlanError, StreamFault, When, is_host_name};
 use crate::Instant;
 
 /// What a run is given beside its scenario: the seed, the links, when faults stop, which generated commands, and the
@@ -43,6 +43,8 @@ enum Place {
     Datagram(Flow, u64),
     Stream(Flow, u32, u64),
     CutEvery(Flow, u32),
+    Connect(Flow, u32),
+    Down(String, When),
 }
 
 /// How far the clock of a host is ahead at most: 100 years of 365 days, all its skews together. A clock ends 584 years after
@@ -56,10 +58,10 @@ impl FaultPlan {
     ///
     /// Refused, with the plan left as it was, is a fault
     /// - for a datagram that has one already, at a point of a stream that has one already, or a second
-    ///   "cut every" of a stream;
+    ///   "cut every" of a stream, for a dial that has one, or a second of one host at one event;
     /// - that names a host twice where it takes two, or whose name the text form cannot hold: a name is of
     ///   ASCII letters, digits, `_`, `-` and `.`, and is not empty;
-    /// - that could change nothing: a delay, a stall or a skew of zero, a mask of zero;
+    /// - that could change nothing: a span of zero, a mask of zero, or after effect 0, since effects count from 1;
     /// - with a span of time longer than `u64::MAX` nanoseconds, or a skew with which the clock of its host is more than
     ///   [`MAX_SKEW`] ahead.
     pub fn push(&mut self, fault: Fault) -> Result<(), PlanError> {
@@ -164,6 +166,8 @@ impl Place {
             Self::Datagram(flow, n) => PlanError::SameDatagram { flow, n },
             Self::Stream(flow, conn, at) => PlanError::SameOffset { flow, conn, at },
             Self::CutEvery(flow, conn) => PlanError::SameCutEvery { flow, conn },
+            Self::Connect(flow, conn) => PlanError::SameConnect { flow, conn },
+            Self::Down(host, when) => PlanError::SameDown { host, when },
         }
     }
 }
@@ -173,6 +177,8 @@ fn place_of(fault: &Fault) -> Option<Place> {
         Fault::Datagram { flow, n, .. } => Some(Place::Datagram(flow.clone(), *n)),
         Fault::Stream { flow, conn, at, .. } => Some(Place::Stream(flow.clone(), *conn, *at)),
         Fault::CutEvery { flow, conn, .. } => Some(Place::CutEvery(flow.clone(), *conn)),
+        Fault::Connect { flow, conn, .. } => Some(Place::Connect(flow.clone(), *conn)),
+        Fault::Down(down) => Some(Place::Down(down.host.clone(), down.when)),
         Fault::Host { .. } => None,
     }
 }
@@ -194,7 +200,14 @@ fn check_fault(fault: &Fault) -> Result<(), PlanError> {
                 StreamFault::Cut | StreamFault::Reset => Ok(()),
             }
         }
-        Fault::CutEvery { flow, .. } => check_pair(&flow.from, &flow.to),
+        Fault::CutEvery { flow, .. } | Fault::Connect { flow, .. } => check_pair(&flow.from, &flow.to),
+        Fault::Down(down) => {
+            check_host(&down.host)?;
+            if matches!(down.when, When::AfterEffect { effect: 0, .. }) {
+                return Err(PlanError::NoEffect);
+            }
+            down.back_after.map_or(Ok(()), |span| check_span("for", span))
+        }
         Fault::Host { fault, .. } => match fault {
             HostFault::Partition { a, b } => check_pair(a, b),
             HostFault::PartitionOneWay(flow) => check_pair(&flow.from, &flow.to),
@@ -202,7 +215,14 @@ fn check_fault(fault: &Fault) -> Result<(), PlanError> {
             HostFault::Stop(host)
             | HostFault::Crash(host)
             | HostFault::Poweroff(host)
-            | HostFault::Restart(host) => check_host(host),
+            | HostFault::Restart(host)
+            | HostFault::Isolate(host)
+            | HostFault::TimerFirst(host)
+            | HostFault::Drift { host, .. } => check_host(host),
+            HostFault::Lag { host, behind } => {
+                check_host(host)?;
+                check_span(FaultKind::Skew.name(), *behind)
+            }
             HostFault::Skew { host, ahead } => {
                 check_host(host)?;
                 check_span(FaultKind::Skew.name(), *ahead)

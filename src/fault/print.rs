@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter, Result};
 
 use super::span::Span;
-use super::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, StreamFault};
+use super::text::ISOLATE;
+use super::{
+    ConnectFault, DatagramFault, Down, EVERY_CONN, Fault, FaultKind, FaultPlan, Flow, HostFault, StreamFault,
+};
 
 /// One connection of a flow: `a>b`, `a>b/1`.
 pub(super) struct Conn<'f>(pub(super) &'f Flow, pub(super) u32);
@@ -13,6 +16,7 @@ impl Display for Conn<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self(flow, 0) => write!(f, "{flow}"),
+            Self(flow, EVERY_CONN) => write!(f, "{flow}/*"),
             Self(flow, conn) => write!(f, "{flow}/{conn}"),
         }
     }
@@ -62,7 +66,9 @@ impl Display for Fault {
                 let unit = if len.get() == 1 { "byte" } else { "bytes" };
                 write!(f, "{} {} every {len} {unit}", Conn(flow, *conn), self.kind())
             }
+            Self::Connect { flow, conn, fault } => write!(f, "{} {fault}", Conn(flow, *conn)),
             Self::Host { at, fault } => write!(f, "at {} {fault}", Span(at.since_start())),
+            Self::Down(down) => write!(f, "{down}"),
         }
     }
 }
@@ -89,17 +95,36 @@ impl Display for StreamFault {
     }
 }
 
+impl Display for ConnectFault {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{}", self.kind())
+    }
+}
+
+impl Display for Down {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { host, when, back_after, .. } = self;
+        write!(f, "{} {host} {when}", self.kind())?;
+        back_after.map_or(Ok(()), |span| write!(f, " for {}", Span(span)))
+    }
+}
+
 impl Display for HostFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let kind = self.kind();
         match self {
             Self::Partition { a, b } => write!(f, "{kind} {a}|{b}"),
             Self::PartitionOneWay(flow) => write!(f, "{kind} {flow}"),
+            Self::Isolate(host) => write!(f, "{ISOLATE} {host}"),
             Self::Heal => write!(f, "{kind}"),
-            Self::Stop(host) | Self::Crash(host) | Self::Poweroff(host) | Self::Restart(host) => {
-                write!(f, "{kind} {host}")
-            }
+            Self::Stop(host)
+            | Self::Crash(host)
+            | Self::Poweroff(host)
+            | Self::Restart(host)
+            | Self::TimerFirst(host) => write!(f, "{kind} {host}"),
             Self::Skew { host, ahead } => write!(f, "{kind} {host} +{}", Span(*ahead)),
+            Self::Lag { host, behind } => write!(f, "{kind} {host} -{}", Span(*behind)),
+            Self::Drift { host, rate } => write!(f, "{kind} {host} x{rate}"),
         }
     }
 }
@@ -131,6 +156,7 @@ mod tests {
     use super::super::strategy;
     use super::*;
     use crate::Instant;
+    use crate::fault::When;
 
     /// Any span that a plan can hold, long and short.
     fn span() -> impl Strategy<Value = Duration> {
@@ -141,11 +167,21 @@ mod tests {
 
     /// Any host, among them those named like the words of the text.
     fn host() -> impl Strategy<Value = String> {
-        prop_oneof!["[A-Za-z0-9_.-]{1,6}", "[ab]", "at|seed|link|commands|none|v1|cut|heal"]
+        prop_oneof!["[A-Za-z0-9_.-]{1,6}", "[ab]", "at|seed|link|commands|none|v1|cut|heal|crash|for|after"]
     }
 
     fn flow() -> impl Strategy<Value = Flow> {
         (host(), host()).prop_map(|(from, to)| Flow { from, to })
+    }
+
+    /// Any event of a host, to the bounds of every number.
+    fn when() -> impl Strategy<Value = When> {
+        prop_oneof![
+            any::<u64>().prop_map(When::BeforeSend),
+            any::<u64>().prop_map(When::AfterSend),
+            any::<u64>().prop_map(When::AfterRecv),
+            any::<(u32, u64)>().prop_map(|(effect, recv)| When::AfterEffect { effect, recv }),
+        ]
     }
 
     /// Any fault of any size, some of which a plan refuses.
@@ -165,10 +201,18 @@ mod tests {
             host().prop_map(HostFault::Crash),
             host().prop_map(HostFault::Poweroff),
             host().prop_map(HostFault::Restart),
+            host().prop_map(HostFault::Isolate),
+            host().prop_map(HostFault::TimerFirst),
             (host(), span()).prop_map(|(host, ahead)| HostFault::Skew { host, ahead }),
+            (host(), span()).prop_map(|(host, behind)| HostFault::Lag { host, behind }),
+            (host(), strategy::rate()).prop_map(|(host, rate)| HostFault::Drift { host, rate }),
         ];
+        let back_after = option::of(span());
+        let down = (host(), any::<bool>(), when(), back_after)
+            .prop_map(|(host, silent, when, back_after)| Down { host, silent, when, back_after });
+        let connect = select(vec![ConnectFault::Refuse, ConnectFault::Silence]);
         let at = prop_oneof![Just(Instant::START), any::<u64>().prop_map(Instant::from_nanos)];
-        let conn = prop_oneof![Just(0), any::<u32>()];
+        let conn = prop_oneof![Just(0), Just(EVERY_CONN), any::<u32>()];
         let len = prop_oneof![Just(NonZeroU64::MIN), any::<NonZeroU64>()];
         prop_oneof![
             (flow(), any::<u64>(), datagram).prop_map(|(flow, n, fault)| Fault::Datagram { flow, n, fault }),
@@ -178,7 +222,9 @@ mod tests {
                 at,
                 fault
             }),
-            (flow(), conn, len).prop_map(|(flow, conn, len)| Fault::CutEvery { flow, conn, len }),
+            (flow(), conn.clone(), len).prop_map(|(flow, conn, len)| Fault::CutEvery { flow, conn, len }),
+            (flow(), conn, connect).prop_map(|(flow, conn, fault)| Fault::Connect { flow, conn, fault }),
+            down.prop_map(Fault::Down),
             (at, host_fault).prop_map(|(at, fault)| Fault::Host { at, fault }),
         ]
     }
@@ -203,6 +249,7 @@ mod tests {
     fn glued() -> impl Strategy<Value = String> {
         let tokens = "v1 v2 seed link calm commands none , at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
                       truncate cut every byte bytes stall reset partition heal stop crash poweroff restart skew \
+                      drift isolate timer-first refuse silence before after send recv effect of for x1.001 /* \
                       a|b > | ; + - : . 1 0 40ms 0s 1m 0.5ns 12:0x80 0x 99999999999999999999 é µs 💥 \u{0}";
         let mut tokens: Vec<_> = tokens.split(' ').filter(|token| !token.is_empty()).collect();
         tokens.extend(["\n", "\r\n", "\u{2028}", ""]);
@@ -244,6 +291,17 @@ mod tests {
             "at 1s poweroff server",
             "at 3s restart server",
             "at 1s skew a +3s",
+            "at 1s skew a -3s",
+            "at 1s drift a x1.001",
+            "at 1s isolate a",
+            "at 1s timer-first a",
+            "a>b/* @0 reset",
+            "a>b refuse",
+            "a>b/1 silence",
+            "crash a after recv #3",
+            "crash a before send #2 for 200ms",
+            "poweroff a after send #0",
+            "crash a after effect 1 of recv #3 for 1s",
             "seed 7; link 5ms; client>server #0 drop",
             "seed 7; link 5ms; commands 0,3,12; client>server #0 drop",
             "calm 10s; commands none",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bandwidth, Bursts, Chance, DatagramFault, StreamFault};
+use super::{Bandwidth, Bursts, Chance, ConnectFault, DatagramFault, FaultKind, HostChances, StreamFault};
 use crate::host::HostId;
 use crate::seed::{below, mix};
 
@@ -61,6 +61,16 @@ pub struct Profile {
     /// The longest packet that passes, in bytes with its headers: 1500 lets through datagrams of 1472. A longer one is
     /// lost, as where packets must not be fragmented, which is what path MTU discovery asks for (RFC 1191).
     pub mtu: Option<u16>,
+    /// How likely a write is cut: what it brings is read in two pieces at least.
+    pub cut: Chance,
+    /// How likely a write, or the end of a stream, resets its connection.
+    pub reset: Chance,
+    /// How likely a dial is refused.
+    pub refuse: Chance,
+    /// How likely a dial is not answered.
+    pub silence: Chance,
+    /// What befalls hosts and their clocks. Of a profile for [single links](super::Links) it is not looked at.
+    pub hosts: HostChances,
 }
 
 /// How long a stream stalls when a write is lost: a retransmission timeout (the lower bound that Linux keeps;
@@ -98,6 +108,11 @@ impl Profile {
         reorder_by: Duration::ZERO,
         bandwidth: None,
         mtu: None,
+        cut: Chance::NEVER,
+        reset: Chance::NEVER,
+        refuse: Chance::NEVER,
+        silence: Chance::NEVER,
+        hosts: HostChances::NONE,
     };
 
     /// Whether it leaves every packet alone. A latency changes none.
@@ -159,11 +174,52 @@ impl Profile {
         mut lost_again: impl FnMut() -> bool,
     ) -> Option<StreamFault> {
         let bits = mix(conn_seed, at);
+        if self.reset.happens(mix(bits, 98)) {
+            return Some(StreamFault::Reset);
+        }
         let lost = |&n: &u32| lost_again() | self.loss.happens(mix(bits, u64::from(n)));
         let losses = (0..MAX_STALLS).take_while(lost).count() as u32;
         let stall = FIRST_STALL * ((1 << losses) - 1) + self.late(mix(bits, 99), wait);
         let stall = stall.min(MAX_LATE);
         (!stall.is_zero()).then_some(StreamFault::Stall(stall))
+    }
+
+    /// How many of the `len` bytes from offset `at` on of the connection with this seed come before a cut, if there is one.
+    pub(crate) fn cut_in(&self, conn_seed: u64, at: u64, len: u64) -> Option<u64> {
+        let bits = mix(mix(conn_seed, at), 97);
+        let is_cut = len > 1 && self.cut != Chance::NEVER && self.cut.happens(bits);
+        is_cut.then(|| 1 + below(mix(bits, 0), len - 1))
+    }
+
+    /// What becomes of the dial that opens the connection with this seed.
+    pub(crate) fn connect(&self, conn_seed: u64) -> Option<ConnectFault> {
+        if self.refuse.happens(mix(conn_seed, u64::MAX - 1)) {
+            return Some(ConnectFault::Refuse);
+        }
+        self.silence.happens(mix(conn_seed, u64::MAX - 2)).then_some(ConnectFault::Silence)
+    }
+
+    /// Whether it draws faults of this kind.
+    pub fn draws(&self, kind: FaultKind) -> bool {
+        let happens = |chance: &Chance| *chance != Chance::NEVER;
+        match kind {
+            FaultKind::Drop => {
+                let has_queue = self.bandwidth.is_some() || self.mtu.is_some();
+                happens(&self.loss) || self.bursts != Bursts::NONE || has_queue
+            }
+            FaultKind::Duplicate => happens(&self.duplicate),
+            FaultKind::Delay => !self.jitter.is_zero() || happens(&self.reorder) || self.bandwidth.is_some(),
+            FaultKind::Stall => {
+                happens(&self.loss) || self.bursts != Bursts::NONE || self.draws(FaultKind::Delay)
+            }
+            FaultKind::Flip => happens(&self.corrupt),
+            FaultKind::Cut => happens(&self.cut),
+            FaultKind::Reset => happens(&self.reset),
+            FaultKind::Refuse => happens(&self.refuse),
+            FaultKind::Silence => happens(&self.silence),
+            FaultKind::TimerFirst => happens(&self.hosts.timer_first),
+            other => self.hosts.max > 0 && self.hosts.of(other).is_some_and(happens),
+        }
     }
 
     /// How late a packet is that has to wait so long before it leaves.
@@ -317,6 +373,7 @@ mod tests {
                     reorder_by,
                     bandwidth,
                     mtu,
+                    ..Profile::CALM
                 }
             },
         )

@@ -3,7 +3,10 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, StreamFault};
+use super::host::kind_of_down;
+use super::{
+    ConnectFault, DatagramFault, Down, Fault, FaultKind, FaultPlan, Flow, HostFault, Rate, StreamFault, When,
+};
 use crate::host::HostId;
 use crate::time::Instant;
 
@@ -45,12 +48,34 @@ pub enum Resolved {
         /// The distance between two cuts, in bytes.
         len: NonZeroU64,
     },
+    /// What becomes of a dial.
+    Connect {
+        /// Who dials.
+        from: HostId,
+        /// Whom.
+        to: HostId,
+        /// Which connection between the two, from 0, or [`EVERY_CONN`](super::EVERY_CONN).
+        conn: u32,
+        /// What becomes of it.
+        fault: ConnectFault,
+    },
     /// What happens to hosts at a moment.
     Host {
         /// When.
         at: Instant,
         /// What.
         fault: ResolvedHost,
+    },
+    /// A host goes down at an event of its own.
+    Down {
+        /// Which.
+        host: HostId,
+        /// Whether it goes silent.
+        silent: bool,
+        /// At which event.
+        when: When,
+        /// How much later it starts anew.
+        back_after: Option<Duration>,
     },
 }
 
@@ -61,6 +86,8 @@ pub enum ResolvedHost {
     Partition(HostId, HostId),
     /// Nothing passes from the first to the second.
     PartitionOneWay(HostId, HostId),
+    /// Nothing passes between this host and any other.
+    Isolate(HostId),
     /// Every partition ends.
     Heal,
     /// The machine is told to stop.
@@ -73,6 +100,12 @@ pub enum ResolvedHost {
     Restart(HostId),
     /// The host's clock jumps ahead by this much.
     Skew(HostId, Duration),
+    /// The host's clock stands still for so long.
+    Lag(HostId, Duration),
+    /// The host's clock goes at this rate.
+    Drift(HostId, Rate),
+    /// The host's timer comes before what else is due there.
+    TimerFirst(HostId),
 }
 
 /// A plan that names a host which the scenario does not have.
@@ -103,7 +136,13 @@ impl Resolved {
             Fault::CutEvery { flow, conn, len } => {
                 Self::CutEvery { from: host(&flow.from)?, to: host(&flow.to)?, conn: *conn, len: *len }
             }
+            Fault::Connect { flow, conn, fault } => {
+                Self::Connect { from: host(&flow.from)?, to: host(&flow.to)?, conn: *conn, fault: *fault }
+            }
             Fault::Host { at, fault } => Self::Host { at: *at, fault: ResolvedHost::new(fault, names)? },
+            Fault::Down(Down { host: name, silent, when, back_after }) => {
+                Self::Down { host: host(name)?, silent: *silent, when: *when, back_after: *back_after }
+            }
         })
     }
 
@@ -125,8 +164,16 @@ impl Resolved {
                 Fault::Stream { flow: flow(from, to), conn, at, fault }
             }
             Self::CutEvery { from, to, conn, len } => Fault::CutEvery { flow: flow(from, to), conn, len },
+            Self::Connect { from, to, conn, fault } => Fault::Connect { flow: flow(from, to), conn, fault },
+            Self::Down { host, silent, when, back_after } => {
+                Fault::Down(Down { host: name(host), silent, when, back_after })
+            }
             Self::Host { at, fault } => {
                 let fault = match fault {
+                    ResolvedHost::Isolate(host) => HostFault::Isolate(name(host)),
+                    ResolvedHost::Lag(host, behind) => HostFault::Lag { host: name(host), behind },
+                    ResolvedHost::Drift(host, rate) => HostFault::Drift { host: name(host), rate },
+                    ResolvedHost::TimerFirst(host) => HostFault::TimerFirst(name(host)),
                     ResolvedHost::Partition(a, b) => HostFault::Partition { a: name(a), b: name(b) },
                     ResolvedHost::PartitionOneWay(from, to) => HostFault::PartitionOneWay(flow(from, to)),
                     ResolvedHost::Heal => HostFault::Heal,
@@ -147,7 +194,9 @@ impl Resolved {
             Self::Datagram { fault, .. } => fault.kind(),
             Self::Stream { fault, .. } => fault.kind(),
             Self::CutEvery { .. } => FaultKind::Cut,
+            Self::Connect { fault, .. } => fault.kind(),
             Self::Host { fault, .. } => fault.kind(),
+            Self::Down { silent, .. } => kind_of_down(*silent),
         }
     }
 }
@@ -164,18 +213,48 @@ impl ResolvedHost {
             HostFault::Poweroff(name) => Self::Poweroff(host(name)?),
             HostFault::Restart(name) => Self::Restart(host(name)?),
             HostFault::Skew { host: name, ahead } => Self::Skew(host(name)?, *ahead),
+            HostFault::Isolate(name) => Self::Isolate(host(name)?),
+            HostFault::Lag { host: name, behind } => Self::Lag(host(name)?, *behind),
+            HostFault::Drift { host: name, rate } => Self::Drift(host(name)?, *rate),
+            HostFault::TimerFirst(name) => Self::TimerFirst(host(name)?),
         })
+    }
+
+    /// Whether it is about what lies between hosts: a partition, or a heal.
+    #[cfg(feature = "net")]
+    pub(crate) const fn is_between_hosts(self) -> bool {
+        matches!(self, Self::Partition(..) | Self::PartitionOneWay(..) | Self::Isolate(_) | Self::Heal)
+    }
+
+    /// Whose fault it is: of a partition the first host's, of a heal the first of all.
+    pub(crate) const fn host(self) -> HostId {
+        match self {
+            Self::Heal => HostId(0),
+            Self::Partition(host, _)
+            | Self::PartitionOneWay(host, _)
+            | Self::Isolate(host)
+            | Self::Stop(host)
+            | Self::Crash(host)
+            | Self::Poweroff(host)
+            | Self::Restart(host)
+            | Self::Skew(host, _)
+            | Self::Lag(host, _)
+            | Self::Drift(host, _)
+            | Self::TimerFirst(host) => host,
+        }
     }
 
     const fn kind(self) -> FaultKind {
         match self {
-            Self::Partition(..) | Self::PartitionOneWay(..) => FaultKind::Partition,
+            Self::Partition(..) | Self::PartitionOneWay(..) | Self::Isolate(_) => FaultKind::Partition,
             Self::Heal => FaultKind::Heal,
             Self::Stop(_) => FaultKind::Stop,
             Self::Crash(_) => FaultKind::Crash,
             Self::Poweroff(_) => FaultKind::Poweroff,
             Self::Restart(_) => FaultKind::Restart,
-            Self::Skew(..) => FaultKind::Skew,
+            Self::Skew(..) | Self::Lag(..) => FaultKind::Skew,
+            Self::Drift(..) => FaultKind::Drift,
+            Self::TimerFirst(_) => FaultKind::TimerFirst,
         }
     }
 }
@@ -196,7 +275,9 @@ mod tests {
 
     const PLAN: &str = "v2; a>b #3 drop; b>a/1 @16 stall 2s; a>b cut every 1 byte; at 1s partition a|b; \
                         at 2s partition b>a; at 3s heal; at 4s crash a; at 5s restart a; at 6s poweroff b; \
-                        at 7s skew a +3s; at 8s stop a";
+                        at 7s skew a +3s; at 8s stop a; at 9s isolate b; at 9s skew b -1s; at 9s drift a x1.01; \
+                        at 9s timer-first b; a>b/1 refuse; a>b/* @4 reset; crash a after recv #3 for 1s; \
+                        poweroff b after effect 1 of recv #0";
 
     #[test]
     fn names_and_kinds_come_back() {

@@ -23,7 +23,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::strategy::Union;
 
-use super::{DatagramFault, Fault, FaultPlan, Flow, HostFault, StreamFault};
+use super::{ConnectFault, DatagramFault, Down, Fault, FaultPlan, Flow, HostFault, Rate, StreamFault, When};
 use crate::Instant;
 
 /// The longest delay, stall and skew, in milliseconds: past the patience of most protocols.
@@ -63,10 +63,14 @@ pub fn stream_fault() -> impl Strategy<Value = StreamFault> {
 pub fn fault(hosts: &[impl AsRef<str>]) -> BoxedStrategy<Fault> {
     let flows = flows_between(hosts);
     let mut options = vec![(3, host_fault(hosts, &flows))];
+    if !hosts.is_empty() {
+        options.push((1, down(hosts)));
+    }
     if !flows.is_empty() {
         options.push((4, datagram(flows.clone(), MAX_N)));
         options.push((3, stream(flows.clone(), MAX_OFFSET, stream_fault().boxed())));
-        options.push((1, cut_every(flows)));
+        options.push((1, cut_every(flows.clone())));
+        options.push((1, connect(flows)));
     }
     Union::new_weighted(options).boxed()
 }
@@ -130,7 +134,7 @@ fn collect(faults: Vec<Fault>) -> FaultPlan {
     plan
 }
 
-fn millis(range: RangeInclusive<u64>) -> impl Strategy<Value = Duration> {
+fn millis(range: RangeInclusive<u64>) -> impl Strategy<Value = Duration> + Clone {
     range.prop_map(Duration::from_millis)
 }
 
@@ -160,6 +164,36 @@ fn cut_every(flows: Vec<Flow>) -> BoxedStrategy<Fault> {
     (select(flows), conn(), len).prop_map(|(flow, conn, len)| Fault::CutEvery { flow, conn, len }).boxed()
 }
 
+fn connect(flows: Vec<Flow>) -> BoxedStrategy<Fault> {
+    let fault = select(vec![ConnectFault::Refuse, ConnectFault::Silence]);
+    (select(flows), conn(), fault)
+        .prop_map(|(flow, conn, fault)| Fault::Connect { flow, conn, fault })
+        .boxed()
+}
+
+/// Any rate of a clock, within a tenth of the right one.
+pub fn rate() -> impl Strategy<Value = Rate> {
+    let tenth = Rate::PARTS / 10;
+    // Never refused: a tenth is within the bounds.
+    (Rate::PARTS - tenth..=Rate::PARTS + tenth)
+        .prop_map(|parts| Rate::millionths(parts).unwrap_or(Rate::RIGHT))
+}
+
+/// Any host that goes down at one of its first events, and most often comes back.
+pub fn down(hosts: &[impl AsRef<str>]) -> BoxedStrategy<Fault> {
+    let host = select(hosts.iter().map(|host| host.as_ref().to_owned()).collect::<Vec<_>>());
+    let when = prop_oneof![
+        (0..=MAX_N).prop_map(When::BeforeSend),
+        (0..=MAX_N).prop_map(When::AfterSend),
+        (0..=MAX_N).prop_map(When::AfterRecv),
+        (1..4_u32, 0..=MAX_N).prop_map(|(effect, recv)| When::AfterEffect { effect, recv }),
+    ];
+    let back_after = option::weighted(0.75, millis(1..=MAX_SPAN_MILLIS));
+    (host, any::<bool>(), when, back_after)
+        .prop_map(|(host, silent, when, back_after)| Fault::Down(Down { host, silent, when, back_after }))
+        .boxed()
+}
+
 fn host_fault(hosts: &[impl AsRef<str>], flows: &[Flow]) -> BoxedStrategy<Fault> {
     let mut options = vec![(1, Just(HostFault::Heal).boxed())];
     if !hosts.is_empty() {
@@ -168,8 +202,12 @@ fn host_fault(hosts: &[impl AsRef<str>], flows: &[Flow]) -> BoxedStrategy<Fault>
         options.push((1, host.clone().prop_map(HostFault::Crash).boxed()));
         options.push((1, host.clone().prop_map(HostFault::Poweroff).boxed()));
         options.push((1, host.clone().prop_map(HostFault::Restart).boxed()));
-        let skew = (host, millis(1..=MAX_SPAN_MILLIS));
-        options.push((1, skew.prop_map(|(host, ahead)| HostFault::Skew { host, ahead }).boxed()));
+        options.push((1, host.clone().prop_map(HostFault::Isolate).boxed()));
+        options.push((1, host.clone().prop_map(HostFault::TimerFirst).boxed()));
+        let skew = (host.clone(), millis(1..=MAX_SPAN_MILLIS));
+        options.push((1, skew.clone().prop_map(|(host, ahead)| HostFault::Skew { host, ahead }).boxed()));
+        options.push((1, skew.prop_map(|(host, behind)| HostFault::Lag { host, behind }).boxed()));
+        options.push((1, (host, rate()).prop_map(|(host, rate)| HostFault::Drift { host, rate }).boxed()));
     }
     if !flows.is_empty() {
         let flow = select(flows.to_vec());
@@ -219,7 +257,10 @@ mod tests {
                 match fault {
                     Fault::Datagram { fault: DatagramFault::Delay(span), .. }
                     | Fault::Stream { fault: StreamFault::Stall(span), .. }
-                    | Fault::Host { fault: HostFault::Skew { ahead: span, .. }, .. } => {
+                    | Fault::Host {
+                        fault: HostFault::Skew { ahead: span, .. } | HostFault::Lag { behind: span, .. },
+                        ..
+                    } => {
                         assert!(is_whole_millis(*span), "{fault}");
                     }
                     _ => {}
@@ -265,7 +306,7 @@ mod tests {
     fn too_few_hosts_leave_fewer_kinds() {
         assert_eq!(kinds(&samples(&plan(&[] as &[&str], 4))), BTreeSet::from([FaultKind::Heal]));
         let alone = kinds(&samples(&plan(&["a", "a"], 4)));
-        assert_eq!(alone, FaultKind::ALL[9..].iter().copied().collect());
+        assert_eq!(alone, FaultKind::ALL[10..].iter().copied().collect());
         assert!(samples(&datagram_plan(&[], 3, 4)).iter().all(FaultPlan::is_empty));
         assert!(samples(&stream_plan(&[], 3, 4)).iter().all(FaultPlan::is_empty));
     }

@@ -200,6 +200,11 @@ impl<'s> Checked<'s> {
         }
     }
 
+    /// Forgets what was told after so many events: a machine that went down in the middle has not told them.
+    pub(crate) fn keep_events(&mut self, len: usize) {
+        self.machine.keep_events(len);
+    }
+
     /// Hands one input in.
     pub(crate) fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_> {
         if !self.is_judged || self.judge.over {

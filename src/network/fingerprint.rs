@@ -10,10 +10,13 @@ impl Network {
     /// only name places, so they count only where the plan has faults for such places. What links remember for a profile
     /// is left out: nothing is drawn where states are compared.
     pub(crate) fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) {
-        if self.schedule.windows.changes_after(now) {
+        if self.schedule.windows.changes_after(now) || self.schedule.has_timers_first() {
             now.hash(&mut to);
         }
         let is_calm = now >= self.calm_at;
+        if self.schedule.has_downs() && !is_calm {
+            self.mishaps.fingerprint(to);
+        }
         if !is_calm {
             for (from, to_host, end) in self.schedule.faults_ends() {
                 // Where a flow is past its last fault, how far makes no difference.

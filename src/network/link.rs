@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Network;
 use super::flows::Flow;
-use crate::fault::{Backlog, Chain, DatagramFault, Passage, Profile, StreamFault, flow_seed};
+use crate::fault::{Backlog, Chain, ConnectFault, DatagramFault, Passage, Profile, StreamFault, flow_seed};
 use crate::host::HostId;
 use crate::seed::mix;
 use crate::time::Instant;
@@ -64,6 +64,36 @@ impl Network {
         profile.datagram(flow_seed, n, len, passage)
     }
 
+    /// The seed of one direction of a connection. From 1, as connections were counted once: so a seed draws what it always
+    /// has.
+    fn conn_seed(&self, from: HostId, to: HostId, conn: u32) -> u64 {
+        mix(flow_seed(self.seed, from, to), u64::from(conn) + 1)
+    }
+
+    /// Where the profile cuts so many bytes from an offset of a connection on.
+    pub(super) fn draw_cut(
+        &mut self,
+        (from, to, conn): (HostId, HostId, u32),
+        here: u64,
+        len: u64,
+    ) -> Option<u64> {
+        // No network lies between a host and itself.
+        if self.calm || from == to {
+            return None;
+        }
+        let conn_seed = self.conn_seed(from, to, conn);
+        self.profile(from, to).0.cut_in(conn_seed, here, len)
+    }
+
+    /// What the profile does to a dial.
+    pub(super) fn draw_connect(&mut self, from: HostId, to: HostId, conn: u32) -> Option<ConnectFault> {
+        if self.calm || from == to {
+            return None;
+        }
+        let conn_seed = self.conn_seed(from, to, conn);
+        self.profile(from, to).0.connect(conn_seed)
+    }
+
     /// What the profile does to a write of `len` bytes at an offset of a connection, whose chain of bursts this is.
     pub(super) fn draw_write(
         &mut self,
@@ -72,8 +102,7 @@ impl Network {
         (offset, len): (u64, u32),
         chain: &mut Chain,
     ) -> Option<StreamFault> {
-        // From 1, as connections were counted once: so a seed draws what it always has.
-        let conn_seed = mix(flow_seed(self.seed, from, to), u64::from(conn) + 1);
+        let conn_seed = self.conn_seed(from, to, conn);
         let (has_memory, (profile, link)) = (self.has_memory, self.profile(from, to));
         if !has_memory {
             return profile.write(conn_seed, offset, Duration::ZERO, || false);

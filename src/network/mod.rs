@@ -7,6 +7,7 @@
 mod fingerprint;
 mod flows;
 mod link;
+mod mishaps;
 mod order;
 mod schedule;
 mod streams;
@@ -18,12 +19,14 @@ mod windows;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use mishaps::GoesDown;
 pub(crate) use order::{Class, Order};
 pub(crate) use schedule::Schedule;
 pub(crate) use streams::{Delivery, Left, Segment, StreamEnd, Streams};
 pub(crate) use trail::{Sent, Trail};
 
 use flows::Flows;
+use mishaps::Mishaps;
 
 use crate::fault::{DatagramFault, FaultKind, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
@@ -117,6 +120,7 @@ pub(crate) struct Network {
     /// The next number of each host: what it sends at one moment arrives in this order.
     numbers: Vec<u64>,
     flows: Flows,
+    mishaps: Mishaps,
     pub(crate) streams: Streams,
     /// What a search decides about the sends, and hears of them.
     pub(crate) trail: Trail,
@@ -144,6 +148,7 @@ impl Network {
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
         refill(&mut self.numbers, self.host_count, 0);
+        self.mishaps.reset(terrain.profile.hosts, self.host_count);
         self.reset_flows(terrain);
         self.streams.reset(listeners);
         self.trail.rewind();
@@ -176,7 +181,8 @@ impl Network {
     /// something can; then [`Network::datagram`] knows.
     #[inline]
     pub(crate) fn pass(&mut self, now: Instant, from: HostId, to: HostId) -> Option<(u64, Order)> {
-        if !self.calm || self.trail.is_on() || self.schedule.windows.flow_count() > 0 {
+        let is_parted = self.schedule.windows.flow_count() > 0 || self.mishaps.has_rift();
+        if !self.calm || self.trail.is_on() || is_parted {
             return None;
         }
         let flow = self.flow(from, to);
@@ -322,16 +328,7 @@ impl Network {
     /// The host faults, with their order and their index in the schedule.
     pub(crate) fn host_faults(&self) -> impl Iterator<Item = (Order, ResolvedHost, u32)> {
         self.schedule.host_faults.iter().map(|&(at, fault, index)| {
-            let host = match fault {
-                ResolvedHost::Partition(host, _)
-                | ResolvedHost::PartitionOneWay(host, _)
-                | ResolvedHost::Stop(host)
-                | ResolvedHost::Crash(host)
-                | ResolvedHost::Poweroff(host)
-                | ResolvedHost::Restart(host)
-                | ResolvedHost::Skew(host, _) => host,
-                ResolvedHost::Heal => HostId(0),
-            };
+            let host = fault.host();
             (Order::new(at, host, Class::Fault, host, u64::from(index)), fault, index)
         })
     }

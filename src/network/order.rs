@@ -51,6 +51,11 @@ impl Order {
         (self.rest >> SOURCE_SHIFT, next_numbers[source].wrapping_sub(number))
     }
 
+    /// Whether it is a timer's that comes last at its moment, as timers do.
+    pub(crate) const fn is_timer_last(self) -> bool {
+        (self.rest >> CLASS_SHIFT) & 3 == Class::Timer as u64
+    }
+
     /// Who is hit by whom in which class.
     pub(crate) const fn pair(self) -> u64 {
         self.rest >> SOURCE_SHIFT

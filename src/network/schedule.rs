@@ -1,9 +1,13 @@
 //! A plan made ready for running: indexed by what it hits.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::windows::Windows;
-use crate::fault::{DatagramFault, FaultPlan, Resolved, ResolvedHost, StreamFault, UnknownHost};
+use crate::fault::{
+    ConnectFault, DatagramFault, EVERY_CONN, FaultPlan, Resolved, ResolvedHost, StreamFault, UnknownHost,
+    When,
+};
 use crate::host::HostId;
 use crate::steps::step;
 use crate::time::Instant;
@@ -17,6 +21,11 @@ pub(crate) struct Schedule {
     streams: BTreeMap<(HostId, HostId, u32), StreamFaults>,
     pub(crate) host_faults: Vec<(Instant, ResolvedHost, u32)>,
     pub(super) windows: Windows,
+    connects: BTreeMap<(HostId, HostId, u32), (ConnectFault, u32)>,
+    /// Hosts that go down at their events, in the order of the hosts.
+    downs: Vec<(HostId, Down)>,
+    /// Timers that come first, in order.
+    timers_first: Vec<(HostId, Instant, u32)>,
     /// From when on no fault hits.
     pub(crate) calm_at: Option<Instant>,
 }
@@ -24,8 +33,18 @@ pub(crate) struct Schedule {
 /// A datagram of a flow that has a fault: its number, the fault, and the fault's index.
 type Faulted = (u64, DatagramFault, u32);
 
+/// How a host goes down at an event of its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Down {
+    pub(crate) when: When,
+    pub(crate) silent: bool,
+    pub(crate) back_after: Option<Duration>,
+    /// The fault's place in the schedule; none if it was drawn.
+    pub(crate) index: Option<u32>,
+}
+
 /// The faults of one direction of one connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct StreamFaults {
     pub(crate) cut_every: Option<(u64, u32)>,
     /// By offset.
@@ -45,12 +64,15 @@ impl Schedule {
         for (_, faults) in &mut schedule.datagrams {
             faults.sort_by_key(|&(n, ..)| n);
         }
+        schedule.spread();
         for stream in schedule.streams.values_mut() {
             stream.at.sort_by_key(|&(at, ..)| at);
         }
+        schedule.downs.sort_by_key(|(host, _)| *host);
+        schedule.timers_first.sort_unstable();
         schedule.host_faults.retain(|&(at, ..)| schedule.calm_at.is_none_or(|calm_at| at < calm_at));
         schedule.host_faults.sort_by_key(|&(at, ..)| at);
-        schedule.windows = Windows::new(&schedule.host_faults, schedule.calm_at);
+        schedule.windows = Windows::new(&schedule.host_faults, schedule.calm_at, names.len());
         Ok(schedule)
     }
 
@@ -70,8 +92,64 @@ impl Schedule {
             Resolved::CutEvery { from, to, conn, len } => {
                 self.streams.entry((from, to, conn)).or_default().cut_every = Some((len.get(), index));
             }
+            Resolved::Connect { from, to, conn, fault } => {
+                self.connects.insert((from, to, conn), (fault, index));
+            }
+            Resolved::Down { host, silent, when, back_after } => {
+                self.downs.push((host, Down { when, silent, back_after, index: Some(index) }));
+            }
+            Resolved::Host { at, fault: ResolvedHost::TimerFirst(host) } => {
+                self.timers_first.push((host, at, index));
+            }
             Resolved::Host { at, fault } => self.host_faults.push((at, fault, index)),
         }
+    }
+
+    /// Puts what is for every connection of a direction beside what is for one: its own goes before it.
+    fn spread(&mut self) {
+        let every = |(&key, faults): (&(HostId, HostId, u32), &StreamFaults)| {
+            (key.2 == EVERY_CONN).then(|| (key, faults.clone()))
+        };
+        let all: Vec<_> = self.streams.iter().filter_map(every).collect();
+        for ((from, to, _), faults) in all {
+            for (_, own) in self.streams.range_mut((from, to, 0)..(from, to, EVERY_CONN)) {
+                own.cut_every = own.cut_every.or(faults.cut_every);
+                let taken: Vec<u64> = own.at.iter().map(|&(at, ..)| at).collect();
+                own.at.extend(faults.at.iter().filter(|(at, ..)| !taken.contains(at)));
+            }
+        }
+    }
+
+    /// What becomes of a dial, with the fault's index.
+    pub(super) fn connect(&self, from: HostId, to: HostId, conn: u32) -> Option<(ConnectFault, u32)> {
+        let found = self.connects.get(&(from, to, conn));
+        found.or_else(|| self.connects.get(&(from, to, EVERY_CONN))).copied()
+    }
+
+    /// How a host goes down at its events.
+    pub(crate) fn downs(&self, host: HostId) -> &[(HostId, Down)] {
+        let (begin, end) = (
+            self.downs.partition_point(|(other, _)| *other < host),
+            self.downs.partition_point(|(other, _)| *other <= host),
+        );
+        &self.downs[begin..end]
+    }
+
+    /// Whether a host goes down at an event.
+    pub(crate) const fn has_downs(&self) -> bool {
+        !self.downs.is_empty()
+    }
+
+    /// Whether a timer comes first at some moment.
+    pub(super) const fn has_timers_first(&self) -> bool {
+        !self.timers_first.is_empty()
+    }
+
+    /// Whether the timer of a host comes first at a moment, and by which fault.
+    pub(crate) fn timer_first(&self, host: HostId, at: Instant) -> Option<u32> {
+        let place = self.timers_first.partition_point(|&(other, then, _)| (other, then) < (host, at));
+        let found = self.timers_first.get(place).filter(|&&(other, then, _)| (other, then) == (host, at));
+        found.map(|&(.., index)| index)
     }
 
     /// The flows that have faulted datagrams, each with the number after the last of them.
@@ -100,7 +178,8 @@ impl Schedule {
 
     /// The faults of one direction of one connection.
     pub(crate) fn stream(&self, from: HostId, to: HostId, conn: u32) -> Option<&StreamFaults> {
-        self.streams.get(&(from, to, conn))
+        let found = self.streams.get(&(from, to, conn));
+        found.or_else(|| self.streams.get(&(from, to, EVERY_CONN)))
     }
 }
 

@@ -29,7 +29,11 @@ pub(super) struct Windows {
 
 impl Windows {
     /// Turns partitions and heals, which are in order, into the times in which they hold.
-    pub(super) fn new(host_faults: &[(Instant, ResolvedHost, u32)], calm_at: Option<Instant>) -> Self {
+    pub(super) fn new(
+        host_faults: &[(Instant, ResolvedHost, u32)],
+        calm_at: Option<Instant>,
+        host_count: usize,
+    ) -> Self {
         let mut flows: BTreeMap<(HostId, HostId), Vec<Window>> = BTreeMap::new();
         let mut open = Vec::new();
         for &(at, fault, index) in host_faults {
@@ -48,6 +52,13 @@ impl Windows {
                     begin(b, a);
                 }
                 ResolvedHost::PartitionOneWay(from, to) => begin(from, to),
+                ResolvedHost::Isolate(host) => {
+                    let all = (0..host_count).map(|index| HostId(index as u16));
+                    for other in all.filter(|other| *other != host) {
+                        begin(host, other);
+                        begin(other, host);
+                    }
+                }
                 ResolvedHost::Heal => {
                     for flow in open.drain(..) {
                         if let Some(window) = flows.get_mut(&flow).and_then(|windows| windows.last_mut()) {
@@ -83,7 +94,7 @@ impl Network {
     #[inline]
     pub(super) fn blocked_until(&mut self, from: HostId, to: HostId, now: Instant) -> Option<Instant> {
         if self.schedule.windows.flow_count() == 0 {
-            return None;
+            return if self.mishaps.has_rift() { self.blocked_by_rift(from, to, now) } else { None };
         }
         self.blocked_by_window(from, to, now)
     }

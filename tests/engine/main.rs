@@ -2,6 +2,7 @@
 
 mod bounds;
 mod calm;
+mod events;
 mod hosts;
 mod links;
 mod others;

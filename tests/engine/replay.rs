@@ -85,6 +85,7 @@ fn profile() -> impl Strategy<Value = Profile> {
             reorder_by,
             bandwidth,
             mtu,
+            ..Profile::CALM
         }
     })
 }

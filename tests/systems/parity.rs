@@ -138,6 +138,7 @@ fn profile() -> impl Strategy<Value = Profile> {
         reorder_by: Duration::from_micros(reorder.1),
         bandwidth: bandwidth.map(|(bits, queue_len)| Bandwidth::bits(bits, queue_len)),
         mtu,
+        ..Profile::CALM
     })
 }
 

@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::engine::{Ended, Outcome, Settings};
-use crate::fault::{FaultKind, Resolved};
+use crate::fault::{FaultKind, Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::lawful::Decode;
 use crate::machine::{Peer, Status};
@@ -172,13 +172,30 @@ fn check(spec: &Spec, settings: &Settings, latencies: &[Duration]) -> Result<(),
     if latencies.iter().any(is_between_ticks) {
         return Err(SimulateError::Latency);
     }
-    let is_beyond =
-        |kind: &FaultKind| matches!(kind, FaultKind::Crash | FaultKind::Poweroff | FaultKind::Restart);
-    match settings.plan.schedule.faults.iter().map(Resolved::kind).find(is_beyond) {
+    let is_lag = |fault: &&Resolved| matches!(fault, Resolved::Host { fault: ResolvedHost::Lag(..), .. });
+    let planned =
+        settings.plan.schedule.faults.iter().find(|fault| BEYOND.contains(&fault.kind()) || is_lag(fault));
+    // What befalls hosts at random is drawn by the event engine alone.
+    let drawn = || {
+        let of_hosts = [FaultKind::Partition, FaultKind::Skew, FaultKind::Stop];
+        BEYOND.into_iter().chain(of_hosts).find(|kind| settings.profile.draws(*kind))
+    };
+    match planned.map(Resolved::kind).or_else(drawn) {
         Some(kind) => Err(SimulateError::Fault(kind)),
         None => Ok(()),
     }
 }
+
+/// What turmoil cannot do as the event engine does.
+const BEYOND: [FaultKind; 7] = [
+    FaultKind::Crash,
+    FaultKind::Poweroff,
+    FaultKind::Restart,
+    FaultKind::Refuse,
+    FaultKind::Silence,
+    FaultKind::Drift,
+    FaultKind::TimerFirst,
+];
 
 /// Whether the hosts have IPv6 addresses, if turmoil can do their sockets at all.
 fn is_v6(spec: &Spec) -> Result<bool, SimulateError> {

@@ -68,10 +68,7 @@ impl Shared {
                     let fault = Resolved::Host { at: order.at(), fault };
                     shared.world.record(order.at(), HostId(0), What::Fault(fault));
                 }
-                if matches!(
-                    fault,
-                    ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Heal
-                ) {
+                if fault.is_between_hosts() {
                     continue;
                 }
             }

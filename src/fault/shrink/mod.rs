@@ -150,10 +150,13 @@ impl PlanTree {
                     };
                     match weaker(fault).into_iter().nth(choice) {
                         None => self.step = Step::Weaken { index: index + 1, choice: 0 },
-                        Some(fault) => {
-                            self.candidate = replaced(&self.best, index, &fault);
-                            return true;
-                        }
+                        Some(fault) => match replaced(&self.best, index, &fault) {
+                            None => self.step = Step::Weaken { index, choice: choice + 1 },
+                            Some(plan) => {
+                                self.candidate = plan;
+                                return true;
+                            }
+                        },
                     }
                 }
             }
@@ -206,16 +209,15 @@ fn shifted(plan: &FaultPlan, removed: usize, moved: usize) -> Option<FaultPlan> 
     Some(other)
 }
 
-/// The plan with another fault of the same place.
-fn replaced(plan: &FaultPlan, index: usize, fault: &Fault) -> FaultPlan {
+/// The plan with another fault in the place of one; `None` if that is at a place which is taken.
+fn replaced(plan: &FaultPlan, index: usize, fault: &Fault) -> Option<FaultPlan> {
     let mut other = plan.clone();
     other.retain(|_| false);
     for (at, old) in plan.faults().iter().enumerate() {
         let fault = if at == index { fault } else { old };
-        // Never refused: the place is that of the fault before, and no weaker fault is empty.
-        let _ = other.push(fault.clone());
+        other.push(fault.clone()).ok()?;
     }
-    other
+    Some(other)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The text of a plan, read by recursive descent: one function for each form that an item can have.
 
+mod host;
 #[cfg(test)]
 mod tests;
 
@@ -11,8 +12,10 @@ use std::time::Duration;
 use super::cursor::{Cursor, Word};
 use super::error::{ParseError, ParseProblem};
 use super::span::{SpanError, parse_nanos};
-use super::{DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, StreamFault};
+use super::{ConnectFault, DatagramFault, EVERY_CONN, Fault, FaultKind, FaultPlan, Flow, StreamFault};
 use crate::Instant;
+
+pub(super) use host::ISOLATE;
 
 /// The version that is printed, and that a text without one has.
 pub(super) const VERSION: &str = "v2";
@@ -26,15 +29,7 @@ pub(super) const NO_COMMANDS: &str = "none";
 const DATAGRAM_KINDS: [FaultKind; 5] =
     [FaultKind::Drop, FaultKind::Duplicate, FaultKind::Delay, FaultKind::Flip, FaultKind::Truncate];
 const STREAM_KINDS: [FaultKind; 3] = [FaultKind::Cut, FaultKind::Stall, FaultKind::Reset];
-const HOST_KINDS: [FaultKind; 7] = [
-    FaultKind::Partition,
-    FaultKind::Heal,
-    FaultKind::Stop,
-    FaultKind::Crash,
-    FaultKind::Poweroff,
-    FaultKind::Restart,
-    FaultKind::Skew,
-];
+const CONNECT_KINDS: [FaultKind; 2] = [FaultKind::Refuse, FaultKind::Silence];
 
 /// Reads the text form of a plan; the [module](super) shows it.
 impl FromStr for FaultPlan {
@@ -61,14 +56,21 @@ impl FromStr for FaultPlan {
                     "commands" => commands(&mut cursor, &mut plan, start)?,
                     "at" => {
                         let at = Instant::from_nanos(span(&mut cursor)?);
-                        let fault = Fault::Host { at, fault: host_fault(&mut cursor)? };
-                        plan.push(fault).map_err(|refusal| cursor.error(start, refusal))?;
+                        for fault in host::faults(&mut cursor)? {
+                            let fault = Fault::Host { at, fault };
+                            plan.push(fault).map_err(|refusal| cursor.error(start, refusal))?;
+                        }
+                    }
+                    "crash" | "poweroff" => {
+                        let down = host::down(&mut cursor, word.text == "poweroff")?;
+                        plan.push(Fault::Down(down)).map_err(|refusal| cursor.error(start, refusal))?;
                     }
                     other => {
-                        let expected =
-                            "an item ('seed', 'link', 'calm', 'commands', 'at', or a flow such as a>b)";
+                        let expected = "an item ('seed', 'link', 'calm', 'commands', 'at', 'crash', 'poweroff', \
+                                        or a flow such as a>b)";
                         let error = cursor.unexpected(start, expected);
-                        return Err(error.hint_nearest(other, &["seed", "link", "calm", "commands", "at"]));
+                        let words = ["seed", "link", "calm", "commands", "at", "crash", "poweroff"];
+                        return Err(error.hint_nearest(other, &words));
                     }
                 }
             }
@@ -146,17 +148,20 @@ fn flow_fault(cursor: &mut Cursor<'_>, flow: Flow, first_conn: u32) -> Result<Fa
         return Ok(Fault::Datagram { flow, n, fault: datagram_fault(cursor)? });
     }
     let (conn, expected) = if cursor.eat('/') {
-        (connection(cursor, first_conn)?, "'@' and a byte offset, or 'cut every'")
+        (connection(cursor, first_conn)?, "'@' and a byte offset, 'cut every', 'refuse' or 'silence'")
     } else {
-        (0, "'#' and a packet number, '@' and a byte offset, or 'cut every'")
+        (0, "'#' and a packet number, '@' and a byte offset, 'cut every', 'refuse' or 'silence'")
     };
     if cursor.eat('@') {
         let at = cursor.number("a byte offset", u64::MAX)?;
         return Ok(Fault::Stream { flow, conn, at, fault: stream_fault(cursor)? });
     }
     let word = cursor.word();
-    if word.text != FaultKind::Cut.name() {
-        return Err(cursor.unexpected(word.at, expected));
+    match kind_named(word.text) {
+        Some(FaultKind::Cut) => {}
+        Some(FaultKind::Refuse) => return Ok(Fault::Connect { flow, conn, fault: ConnectFault::Refuse }),
+        Some(FaultKind::Silence) => return Ok(Fault::Connect { flow, conn, fault: ConnectFault::Silence }),
+        _ => return Err(cursor.unexpected(word.at, expected)),
     }
     keyword(cursor, &["every"])?;
     let length = cursor.word();
@@ -168,10 +173,13 @@ fn flow_fault(cursor: &mut Cursor<'_>, flow: Flow, first_conn: u32) -> Result<Fa
     Ok(Fault::CutEvery { flow, conn, len })
 }
 
-/// The number of a connection, from 0, where the text counts from `first`.
+/// The number of a connection, from 0, where the text counts from `first`; `*` stands for all.
 fn connection(cursor: &mut Cursor<'_>, first: u32) -> Result<u32, ParseError> {
+    if cursor.eat('*') {
+        return Ok(EVERY_CONN);
+    }
     let at = cursor.next_at();
-    let number = cursor.number("a connection number", u32::MAX)?;
+    let number = cursor.number("a connection number, or '*',", EVERY_CONN - 1)?;
     number.checked_sub(first).ok_or_else(|| {
         let error = cursor.unexpected(at, format!("a connection number from {first}"));
         error.hint(format!("{FIRST_VERSION} counts them from 1, {VERSION} from 0"))
@@ -205,38 +213,6 @@ fn stream_fault(cursor: &mut Cursor<'_>) -> Result<StreamFault, ParseError> {
         Some(FaultKind::Stall) => Ok(StreamFault::Stall(Duration::from_nanos(span(cursor)?))),
         Some(FaultKind::Reset) => Ok(StreamFault::Reset),
         _ => Err(not_a_fault(cursor, word, &STREAM_KINDS)),
-    }
-}
-
-fn host_fault(cursor: &mut Cursor<'_>) -> Result<HostFault, ParseError> {
-    let word = cursor.word();
-    match kind_named(word.text) {
-        Some(FaultKind::Partition) => {
-            let first = cursor.word();
-            if cursor.eat('>') {
-                return Ok(HostFault::PartitionOneWay(flow(cursor, first)?));
-            }
-            let a = host(cursor, first)?;
-            if !cursor.eat('|') {
-                return Err(cursor.unexpected_next("'|' (both ways) or '>' (one way) and another host"));
-            }
-            Ok(HostFault::Partition { a, b: next_host(cursor)? })
-        }
-        Some(FaultKind::Heal) => Ok(HostFault::Heal),
-        Some(FaultKind::Stop) => Ok(HostFault::Stop(next_host(cursor)?)),
-        Some(FaultKind::Crash) => Ok(HostFault::Crash(next_host(cursor)?)),
-        Some(FaultKind::Poweroff) => Ok(HostFault::Poweroff(next_host(cursor)?)),
-        Some(FaultKind::Restart) => Ok(HostFault::Restart(next_host(cursor)?)),
-        Some(FaultKind::Skew) => {
-            let host = next_host(cursor)?;
-            if !cursor.eat('+') {
-                let error = cursor.unexpected_next("'+' and a span of time");
-                let is_back = cursor.word().text.starts_with('-');
-                return Err(if is_back { error.hint("a monotonic clock never goes back") } else { error });
-            }
-            Ok(HostFault::Skew { host, ahead: Duration::from_nanos(span(cursor)?) })
-        }
-        _ => Err(not_a_fault(cursor, word, &HOST_KINDS)),
     }
 }
 
@@ -308,6 +284,9 @@ fn not_a_fault(cursor: &Cursor<'_>, word: Word<'_>, kinds: &[FaultKind]) -> Pars
         }
         Some(kind) if STREAM_KINDS.contains(&kind) => {
             error.hint(format!("'{kind}' is for a stream, as in a>b @16 {kind}"))
+        }
+        Some(kind) if CONNECT_KINDS.contains(&kind) => {
+            error.hint(format!("'{kind}' is for a dial, as in a>b {kind}"))
         }
         Some(kind) => error.hint(format!("'{kind}' is for hosts, as in at 2s {kind}")),
         None => error.hint_nearest(word.text, &names),

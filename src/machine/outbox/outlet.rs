@@ -289,6 +289,12 @@ impl Effects {
         self.steps.len()
     }
 
+    /// Forgets what is to be done from step `mark` on.
+    #[cfg(feature = "sim")]
+    pub(crate) fn truncate(&mut self, mark: usize) {
+        self.steps.truncate(mark);
+    }
+
     pub(crate) const fn take_misuse(&mut self) -> Option<Misuse> {
         self.misuse.take()
     }

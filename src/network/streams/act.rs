@@ -125,6 +125,15 @@ impl Network {
             (_, Some(decided)) => Some((decided, None)),
             (planned, None) => planned,
         };
+        let drawn_len =
+            if self.trail.is_on() { None } else { self.draw_cut((from, to, conn), here, end_offset - here) };
+        let drawn_at = drawn_len.map(|len| here + len);
+        if let Some(offset) = drawn_at.filter(|offset| next.is_none_or(|(planned, _)| planned > *offset)) {
+            let cut = Resolved::Stream { from, to, conn, at: offset, fault: StreamFault::Cut };
+            self.draw(cut);
+            self.streams.marks.push(cut);
+            return offset;
+        }
         match next {
             Some((offset, regular)) if offset < end_offset => {
                 if let Some(index) = regular

@@ -3,6 +3,7 @@
 use std::mem;
 
 use super::{End, Segment, Standing, Stream, StreamEnd, Streams};
+use crate::fault::{ConnectFault, Resolved};
 use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
 use crate::machine::{Conn, ConnectError, Peer, limits};
 use crate::network::{Delivery, Network, Power};
@@ -34,15 +35,46 @@ impl Network {
             in_flight: 0,
             gives_up_at: now + limits::MAX_CONNECT,
             gives_up: false,
+            refused: false,
             over: false,
         });
-        if to.is_some() && local.is_some() {
-            self.shake(now, at, Segment::Syn);
+        if let (Some(to), Some(_)) = (to, local) {
+            match self.dial_fault(now, (from, to, number)) {
+                None => {
+                    self.shake(now, at, Segment::Syn);
+                }
+                Some(ConnectFault::Refuse) => {
+                    self.streams.stream_mut(at).refused = true;
+                    self.shake(now, at, Segment::Syn);
+                }
+                Some(ConnectFault::Silence) => {
+                    self.streams.note_left(now, at, Segment::Syn, None);
+                    self.streams.gone(at.other());
+                    self.give_up(at);
+                }
+            }
         } else {
             self.streams.gone(at.other());
             self.send_to_self(now, at, Segment::Failed(ConnectError::Unreachable));
         }
         at
+    }
+
+    /// What becomes of a dial, if it does not go as it should: the plan's fault, or one that is drawn.
+    fn dial_fault(&mut self, now: Instant, (from, to, conn): (HostId, HostId, u32)) -> Option<ConnectFault> {
+        if now >= self.calm_at {
+            return None;
+        }
+        let planned = self.schedule.connect(from, to, conn);
+        let drawn = if self.trail.is_on() { None } else { self.draw_connect(from, to, conn) };
+        let fault = planned.map(|(fault, _)| fault).or(drawn)?;
+        let resolved = Resolved::Connect { from, to, conn, fault };
+        match planned {
+            Some((_, index)) => self.fire(index),
+            None => self.draw(resolved),
+        }
+        self.streams.marks.push(resolved);
+        Some(fault)
     }
 
     /// A handshake is through that this network has not seen: both ends stand.
@@ -79,7 +111,7 @@ impl Network {
         if power == Power::Off {
             self.streams.gone(at);
             self.give_up(at);
-        } else if power == Power::Running && self.streams.listens(at) {
+        } else if power == Power::Running && self.streams.listens(at) && !self.streams.stream(at).refused {
             self.shake(now, at, Segment::SynAck);
         } else {
             self.streams.gone(at);

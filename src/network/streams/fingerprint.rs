@@ -18,7 +18,7 @@ impl Streams {
         let standing = self.standing();
         (self.is_empty(), standing.len()).hash(&mut to);
         for (slot, stream) in standing {
-            (slot, stream.number, stream.addresses, stream.gives_up).hash(&mut to);
+            (slot, stream.number, stream.addresses, stream.gives_up, stream.refused).hash(&mut to);
             if stream.ends[0].standing == Standing::Dialing {
                 stream.gives_up_at.since(now).hash(&mut to);
             }

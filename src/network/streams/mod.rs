@@ -216,6 +216,8 @@ struct Stream {
     gives_up_at: Instant,
     /// It will have, and a failure is on its way.
     gives_up: bool,
+    /// A fault has its dial refused.
+    refused: bool,
     /// Its slot is free for another.
     over: bool,
 }

@@ -115,7 +115,10 @@ impl Reader<'_, '_> {
                 }
                 (from, Mark::Fault)
             }
-            Resolved::Stream { from, .. } | Resolved::CutEvery { from, .. } => (from, Mark::Fault),
+            Resolved::Stream { from, .. }
+            | Resolved::CutEvery { from, .. }
+            | Resolved::Connect { from, .. } => (from, Mark::Fault),
+            Resolved::Down { host, .. } => (host, Mark::Down),
             Resolved::Host { fault, .. } => place(fault),
         };
         let text = match fault {
@@ -159,10 +162,16 @@ pub(super) fn named(link: Link, text: &str) -> String {
 /// Where a fault of hosts is drawn, and how.
 const fn place(fault: ResolvedHost) -> (HostId, Mark) {
     match fault {
-        ResolvedHost::Partition(host, _) | ResolvedHost::PartitionOneWay(host, _) => (host, Mark::Network),
+        ResolvedHost::Partition(host, _)
+        | ResolvedHost::PartitionOneWay(host, _)
+        | ResolvedHost::Isolate(host) => (host, Mark::Network),
         ResolvedHost::Heal => (HostId(0), Mark::Network),
         ResolvedHost::Crash(host) | ResolvedHost::Poweroff(host) => (host, Mark::Down),
         ResolvedHost::Restart(host) => (host, Mark::Up),
-        ResolvedHost::Stop(host) | ResolvedHost::Skew(host, _) => (host, Mark::Fault),
+        ResolvedHost::Stop(host)
+        | ResolvedHost::Skew(host, _)
+        | ResolvedHost::Lag(host, _)
+        | ResolvedHost::Drift(host, _)
+        | ResolvedHost::TimerFirst(host) => (host, Mark::Fault),
     }
 }

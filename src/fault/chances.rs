@@ -1,0 +1,85 @@
+//! What befalls hosts at random.
+
+use std::time::Duration;
+
+use super::{Chance, FaultKind};
+
+/// How likely hosts fail, and clocks. Each chance is that of one input of a host, whichever it is, unless it says otherwise:
+/// what befalls a host then happens at that input or soon after it, so it hits where something is going on. What is drawn
+/// is recorded as facts, as the faults of packets are.
+///
+/// A [`Profile`](super::Profile) has one for all hosts. Whoever goes down comes back, and every partition is healed: what
+/// stays down for ever is for plans to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostChances {
+    /// How likely the process dies: when all is done that the input caused, or in the middle of it.
+    pub crash: Chance,
+    /// How likely the host goes silent, at the same places.
+    pub poweroff: Chance,
+    /// How likely a partition begins soon: between the host and another, in one direction or both, or between it and all.
+    pub partition: Chance,
+    /// How likely the host's clock soon jumps ahead, or stands still for a while.
+    pub skew: Chance,
+    /// How likely the host's clock soon begins to drift, by [`MAX_DRIFT`] in a million at most.
+    pub drift: Chance,
+    /// How likely the machine is soon told to stop.
+    pub stop: Chance,
+    /// How likely a timer comes first among what is due at its moment. It does not count for `max`.
+    pub timer_first: Chance,
+    /// How long hosts are down, partitions last, and clocks jump at most: from 1 ms on, short and long spans alike.
+    pub longest: Duration,
+    /// How much of all this there is in one run at most.
+    pub max: u32,
+    /// When it is over: nothing begins after that much of a run, and what has begun ends at most `longest` later.
+    pub until: Duration,
+}
+
+/// How far from the right rate a clock drifts at most, in millionths.
+pub const MAX_DRIFT: u32 = 20_000;
+
+impl HostChances {
+    /// Nothing befalls a host.
+    pub const NONE: Self = Self {
+        crash: Chance::NEVER,
+        poweroff: Chance::NEVER,
+        partition: Chance::NEVER,
+        skew: Chance::NEVER,
+        drift: Chance::NEVER,
+        stop: Chance::NEVER,
+        timer_first: Chance::NEVER,
+        longest: Duration::ZERO,
+        max: 0,
+        until: Duration::MAX,
+    };
+
+    /// Whether nothing is drawn.
+    pub fn is_calm(&self) -> bool {
+        !self.is_lasting() && self.timer_first == Chance::NEVER
+    }
+
+    /// Whether something may be drawn that counts for `max`.
+    pub(crate) fn is_lasting(&self) -> bool {
+        let all = [self.crash, self.poweroff, self.partition, self.skew, self.drift, self.stop];
+        self.max > 0 && all.iter().any(|chance| *chance != Chance::NEVER)
+    }
+
+    /// The chance of a kind of fault; none, if it is no fault of hosts that is drawn by itself.
+    pub(super) fn of(&self, kind: FaultKind) -> Option<&Chance> {
+        Some(match kind {
+            FaultKind::Crash => &self.crash,
+            FaultKind::Poweroff => &self.poweroff,
+            FaultKind::Partition | FaultKind::Heal => &self.partition,
+            FaultKind::Skew => &self.skew,
+            FaultKind::Drift => &self.drift,
+            FaultKind::Stop => &self.stop,
+            FaultKind::TimerFirst => &self.timer_first,
+            _ => return None,
+        })
+    }
+}
+
+impl Default for HostChances {
+    fn default() -> Self {
+        Self::NONE
+    }
+}

@@ -1,0 +1,105 @@
+//! The sorts of fault there are.
+
+/// The sorts of fault there are, by which the faults that fired are tallied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// A datagram is lost.
+    Drop,
+    /// A datagram arrives twice.
+    Duplicate,
+    /// A datagram is late.
+    Delay,
+    /// A datagram arrives with bits inverted.
+    Flip,
+    /// A datagram arrives short.
+    Truncate,
+    /// Reads of a stream end early, once or all along it.
+    Cut,
+    /// A stream pauses.
+    Stall,
+    /// A connection is reset.
+    Reset,
+    /// A dial is refused.
+    Refuse,
+    /// A dial is not answered.
+    Silence,
+    /// Hosts are kept apart, one way or both.
+    Partition,
+    /// Partitions end.
+    Heal,
+    /// A machine is told to stop.
+    Stop,
+    /// A process dies.
+    Crash,
+    /// A host goes silent.
+    Poweroff,
+    /// A host starts anew.
+    Restart,
+    /// A clock jumps ahead, or stands still.
+    Skew,
+    /// A clock goes too fast, or too slowly.
+    Drift,
+    /// A timer comes before what else is due at its moment.
+    TimerFirst,
+}
+
+impl FaultKind {
+    /// Every kind, in the order of the enum.
+    pub const ALL: [Self; 19] = [
+        Self::Drop,
+        Self::Duplicate,
+        Self::Delay,
+        Self::Flip,
+        Self::Truncate,
+        Self::Cut,
+        Self::Stall,
+        Self::Reset,
+        Self::Refuse,
+        Self::Silence,
+        Self::Partition,
+        Self::Heal,
+        Self::Stop,
+        Self::Crash,
+        Self::Poweroff,
+        Self::Restart,
+        Self::Skew,
+        Self::Drift,
+        Self::TimerFirst,
+    ];
+
+    /// The word the text form uses for it, such as `drop` or `partition`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Duplicate => "duplicate",
+            Self::Delay => "delay",
+            Self::Flip => "flip",
+            Self::Truncate => "truncate",
+            Self::Cut => "cut",
+            Self::Stall => "stall",
+            Self::Reset => "reset",
+            Self::Refuse => "refuse",
+            Self::Silence => "silence",
+            Self::Partition => "partition",
+            Self::Heal => "heal",
+            Self::Stop => "stop",
+            Self::Crash => "crash",
+            Self::Poweroff => "poweroff",
+            Self::Restart => "restart",
+            Self::Skew => "skew",
+            Self::Drift => "drift",
+            Self::TimerFirst => "timer-first",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_kinds_are_listed_once_and_in_order() {
+        assert!(FaultKind::ALL.is_sorted_by(|a, b| a < b));
+        assert_eq!(FaultKind::ALL[FaultKind::ALL.len() - 1], FaultKind::TimerFirst);
+    }
+}
