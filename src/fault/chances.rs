@@ -64,15 +64,20 @@ impl HostChances {
     }
 
     /// The chance of a kind of fault; none, if it is no fault of hosts that is drawn by itself.
-    pub(super) fn of(&self, kind: FaultKind) -> Option<&Chance> {
+    pub(super) fn of(mut self, kind: FaultKind) -> Option<Chance> {
+        self.of_mut(kind).copied()
+    }
+
+    /// The same, to be changed.
+    pub(super) const fn of_mut(&mut self, kind: FaultKind) -> Option<&mut Chance> {
         Some(match kind {
-            FaultKind::Crash => &self.crash,
-            FaultKind::Poweroff => &self.poweroff,
-            FaultKind::Partition | FaultKind::Heal => &self.partition,
-            FaultKind::Skew => &self.skew,
-            FaultKind::Drift => &self.drift,
-            FaultKind::Stop => &self.stop,
-            FaultKind::TimerFirst => &self.timer_first,
+            FaultKind::Crash => &mut self.crash,
+            FaultKind::Poweroff => &mut self.poweroff,
+            FaultKind::Partition | FaultKind::Heal => &mut self.partition,
+            FaultKind::Skew => &mut self.skew,
+            FaultKind::Drift => &mut self.drift,
+            FaultKind::Stop => &mut self.stop,
+            FaultKind::TimerFirst => &mut self.timer_first,
             _ => return None,
         })
     }

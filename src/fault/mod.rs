@@ -104,6 +104,7 @@ pub mod shrink;
 mod span;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategy;
+mod swarm;
 mod text;
 
 pub(crate) use bandwidth::Backlog;

@@ -118,6 +118,7 @@ impl Profile {
     /// Whether it leaves every packet alone. A latency changes none.
     pub fn is_calm(&self) -> bool {
         Self { latency: Duration::ZERO, ..*self } == Self::CALM
+            || !FaultKind::ALL.into_iter().any(|kind| self.draws(kind))
     }
 
     /// Whether the fate of a packet depends on those before it.
@@ -201,23 +202,23 @@ impl Profile {
 
     /// Whether it draws faults of this kind.
     pub fn draws(&self, kind: FaultKind) -> bool {
-        let happens = |chance: &Chance| *chance != Chance::NEVER;
+        let happens = |chance: Chance| chance != Chance::NEVER;
         match kind {
             FaultKind::Drop => {
                 let has_queue = self.bandwidth.is_some() || self.mtu.is_some();
-                happens(&self.loss) || self.bursts != Bursts::NONE || has_queue
+                happens(self.loss) || self.bursts != Bursts::NONE || has_queue
             }
-            FaultKind::Duplicate => happens(&self.duplicate),
-            FaultKind::Delay => !self.jitter.is_zero() || happens(&self.reorder) || self.bandwidth.is_some(),
+            FaultKind::Duplicate => happens(self.duplicate),
+            FaultKind::Delay => !self.jitter.is_zero() || happens(self.reorder) || self.bandwidth.is_some(),
             FaultKind::Stall => {
-                happens(&self.loss) || self.bursts != Bursts::NONE || self.draws(FaultKind::Delay)
+                happens(self.loss) || self.bursts != Bursts::NONE || self.draws(FaultKind::Delay)
             }
-            FaultKind::Flip => happens(&self.corrupt),
-            FaultKind::Cut => happens(&self.cut),
-            FaultKind::Reset => happens(&self.reset),
-            FaultKind::Refuse => happens(&self.refuse),
-            FaultKind::Silence => happens(&self.silence),
-            FaultKind::TimerFirst => happens(&self.hosts.timer_first),
+            FaultKind::Flip => happens(self.corrupt),
+            FaultKind::Cut => happens(self.cut),
+            FaultKind::Reset => happens(self.reset),
+            FaultKind::Refuse => happens(self.refuse),
+            FaultKind::Silence => happens(self.silence),
+            FaultKind::TimerFirst => happens(self.hosts.timer_first),
             other => self.hosts.max > 0 && self.hosts.of(other).is_some_and(happens),
         }
     }

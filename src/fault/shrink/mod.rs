@@ -283,7 +283,12 @@ mod tests {
             ("a>b #1 flip 3:0x01", "a>b #1 drop"),
             ("a>b #1 delay 2s", "a>b #1 drop"),
             ("a>b @4 reset", "a>b @4 cut"),
-            ("at 1s skew a +3s", "at 1s skew a +1ms"),
+            ("at 1s skew a +3s", "at 0s skew a +1ms"),
+            ("poweroff a after send #9 for 1s", "crash a after send #0"),
+            ("crash a after effect 2 of recv #9 for 1s", "crash a after recv #0"),
+            ("at 1s drift a x1.016", "at 0s drift a x1.000001"),
+            ("at 1s partition a|b", "at 0s partition a>b"),
+            ("a>b silence", "a>b refuse"),
         ] {
             assert_eq!(shrink(&plan(before), one(any)).0, plan(after), "{before}");
         }

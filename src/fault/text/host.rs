@@ -8,17 +8,8 @@ use crate::fault::error::ParseError;
 use crate::fault::{Down, FaultKind, HostFault, Rate, When};
 
 /// What can happen to hosts at a moment.
-const KINDS: [FaultKind; 9] = [
-    FaultKind::Partition,
-    FaultKind::Heal,
-    FaultKind::Stop,
-    FaultKind::Crash,
-    FaultKind::Poweroff,
-    FaultKind::Restart,
-    FaultKind::Skew,
-    FaultKind::Drift,
-    FaultKind::TimerFirst,
-];
+const KINDS: [&str; 10] =
+    ["partition", ISOLATE, "heal", "stop", "crash", "poweroff", "restart", "skew", "drift", "timer-first"];
 
 /// The word for a partition of one host from all others.
 pub(in crate::fault) const ISOLATE: &str = "isolate";

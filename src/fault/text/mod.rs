@@ -26,10 +26,9 @@ const FIRST_VERSION: &str = "v1";
 /// What stands for no command at all.
 pub(super) const NO_COMMANDS: &str = "none";
 
-const DATAGRAM_KINDS: [FaultKind; 5] =
-    [FaultKind::Drop, FaultKind::Duplicate, FaultKind::Delay, FaultKind::Flip, FaultKind::Truncate];
-const STREAM_KINDS: [FaultKind; 3] = [FaultKind::Cut, FaultKind::Stall, FaultKind::Reset];
-const CONNECT_KINDS: [FaultKind; 2] = [FaultKind::Refuse, FaultKind::Silence];
+const DATAGRAM_KINDS: [&str; 5] = ["drop", "duplicate", "delay", "flip", "truncate"];
+const STREAM_KINDS: [&str; 3] = ["cut", "stall", "reset"];
+const CONNECT_KINDS: [&str; 2] = ["refuse", "silence"];
 
 /// Reads the text form of a plan; the [module](super) shows it.
 impl FromStr for FaultPlan {
@@ -179,7 +178,11 @@ fn connection(cursor: &mut Cursor<'_>, first: u32) -> Result<u32, ParseError> {
         return Ok(EVERY_CONN);
     }
     let at = cursor.next_at();
-    let number = cursor.number("a connection number, or '*',", EVERY_CONN - 1)?;
+    let max = EVERY_CONN - 1 + first;
+    let number = cursor.number("a connection number", max)?;
+    if number > max {
+        return Err(cursor.unexpected(at, format!("a connection number of at most {max}")));
+    }
     number.checked_sub(first).ok_or_else(|| {
         let error = cursor.unexpected(at, format!("a connection number from {first}"));
         error.hint(format!("{FIRST_VERSION} counts them from 1, {VERSION} from 0"))
@@ -273,22 +276,21 @@ fn kind_named(name: &str) -> Option<FaultKind> {
     FaultKind::ALL.into_iter().find(|kind| kind.name() == name)
 }
 
-/// The error for a word where the name of one of `kinds` should be.
-fn not_a_fault(cursor: &Cursor<'_>, word: Word<'_>, kinds: &[FaultKind]) -> ParseError {
-    let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+/// The error for a word where one of these names should be.
+fn not_a_fault(cursor: &Cursor<'_>, word: Word<'_>, names: &[&str]) -> ParseError {
     let (last, rest) = names.split_last().unwrap_or((&"", &[]));
     let error = cursor.unexpected(word.at, format!("a fault ({} or {last})", rest.join(", ")));
     match kind_named(word.text) {
-        Some(kind) if DATAGRAM_KINDS.contains(&kind) => {
+        Some(kind) if DATAGRAM_KINDS.contains(&kind.name()) => {
             error.hint(format!("'{kind}' is for a datagram, as in a>b #3 {kind}"))
         }
-        Some(kind) if STREAM_KINDS.contains(&kind) => {
+        Some(kind) if STREAM_KINDS.contains(&kind.name()) => {
             error.hint(format!("'{kind}' is for a stream, as in a>b @16 {kind}"))
         }
-        Some(kind) if CONNECT_KINDS.contains(&kind) => {
+        Some(kind) if CONNECT_KINDS.contains(&kind.name()) => {
             error.hint(format!("'{kind}' is for a dial, as in a>b {kind}"))
         }
         Some(kind) => error.hint(format!("'{kind}' is for hosts, as in at 2s {kind}")),
-        None => error.hint_nearest(word.text, &names),
+        None => error.hint_nearest(word.text, names),
     }
 }

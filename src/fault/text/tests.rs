@@ -62,7 +62,10 @@ fn a_text_of_the_first_version_keeps_its_meaning() {
         canonical(&format!("v1; a>b/{} @9 cut", u32::MAX)),
         format!("v2; a>b/{} @9 cut", u32::MAX - 1)
     );
-    assert_eq!(canonical(&format!("v2; a>b/{} @9 cut", u32::MAX)), format!("v2; a>b/{} @9 cut", u32::MAX));
+    assert_eq!(canonical("v2; a>b/4294967294 @9 cut"), "v2; a>b/4294967294 @9 cut");
+    let beyond = "a connection number of at most 4294967294, found '4294967295'";
+    assert_eq!(canonical("v2; a>b/4294967295 @9 cut"), format!("column 9: expected {beyond}"));
+    assert_eq!(canonical("v1; a>b/* @9 cut"), "v2; a>b/* @9 cut");
     let counts = "v1 counts them from 1, v2 from 0";
     check(&[(
         "v1; a>b / 0 @9 cut",
@@ -79,8 +82,9 @@ fn check(table: &[(&str, &str)]) {
 
 #[test]
 fn a_malformed_item_has_its_one_line() {
-    let item = "expected an item ('seed', 'link', 'calm', 'commands', 'at', or a flow such as a>b), found";
-    let place = "expected '#' and a packet number, '@' and a byte offset, or 'cut every', found";
+    let item = "expected an item ('seed', 'link', 'calm', 'commands', 'at', 'crash', 'poweroff', or a flow such as a>b), found";
+    let place =
+        "expected '#' and a packet number, '@' and a byte offset, 'cut every', 'refuse' or 'silence', found";
     let foreign = "names have ASCII letters, digits, '_', '-' and '.' only";
     check(&[
         ("v3", "column 1: expected v1 or v2 (the versions understood), found 'v3'"),
@@ -102,7 +106,10 @@ fn a_malformed_item_has_its_one_line() {
         ("a>é #0 drop", &format!("column 3: expected the name of a host, found 'é'; {foreign}")),
         (">b #0 drop", "column 1: expected the name of a host, found '>'"),
         ("a>b drop", &format!("column 5: {place} 'drop'")),
-        ("a>b/2 #0 drop", "column 7: expected '@' and a byte offset, or 'cut every', found '#'"),
+        (
+            "a>b/2 #0 drop",
+            "column 7: expected '@' and a byte offset, 'cut every', 'refuse' or 'silence', found '#'",
+        ),
         ("a>b cut evry 8 bytes", "column 9: expected 'every', found 'evry'; did you mean 'every'?"),
         ("a>b cut every 8", "column 16: expected 'byte' or 'bytes', found the end"),
         ("a>b #0 drop a", "column 13: expected ';' or the end of the item, found 'a'"),
@@ -112,10 +119,12 @@ fn a_malformed_item_has_its_one_line() {
 #[test]
 fn a_malformed_fault_has_its_one_line() {
     let datagram = "expected a fault (drop, duplicate, delay, flip or truncate), found";
-    let host = "expected a fault (partition, heal, stop, crash, poweroff, restart or skew), found";
+    let host = "expected a fault (partition, isolate, heal, stop, crash, poweroff, restart, skew, drift or timer-first), found";
     let stream = "expected a fault (cut, stall or reset), found";
     let side = "expected '|' (both ways) or '>' (one way) and another host, found";
-    let ahead = "expected '+' and a span of time, found";
+    let ahead = "expected '+' or '-' and a span of time, found";
+    let drift = "expected 'x' and the rate of a clock from 0.5 to 2, such as x1.001, found";
+    let when = "expected 'before send #N', 'after send #N' or 'after recv #N', found";
     let drop_hint = "'drop' is for a datagram, as in a>b #3 drop";
     let stall_hint = "'stall' is for a stream, as in a>b @16 stall";
     check(&[
@@ -128,7 +137,22 @@ fn a_malformed_fault_has_its_one_line() {
         ("at 2s sop server", &format!("column 7: {host} 'sop'; did you mean 'stop'?")),
         ("at 2s stop", "column 11: expected the name of a host, found the end"),
         ("a>b @0 stop", &format!("column 8: {stream} 'stop'; 'stop' is for hosts, as in at 2s stop")),
-        ("at 1s skew a -3s", &format!("column 14: {ahead} '-3s'; a monotonic clock never goes back")),
+        ("at 1s skew a -3", "column 14: expected '-' and a span of time such as 40ms, found '-3'"),
+        ("at 1s drift a 1.1", &format!("column 15: {drift} '1.1'")),
+        ("at 1s drift a x2.1", &format!("column 15: {drift} 'x2.1'")),
+        ("crash a", &format!("column 8: {when} the end; a moment comes first, as in at 2s crash a")),
+        ("crash a after", "column 14: expected 'effect', found the end"),
+        ("crash a after recv 3", "column 20: expected '#' and a number, found '3'"),
+        ("poweroff a before send #3 fro 1s", "column 27: expected ';' or the end of the item, found 'fro'"),
+        (
+            "crash a after effect 0 of recv #1",
+            "column 1: effects are counted from 1; write 'after effect 1', or 'before send #N'",
+        ),
+        ("crash a before send #1 for 0s", "column 1: for must be at least 1ns"),
+        ("crash a after recv #1; poweroff a after recv #1", "column 24: a goes down after recv #1 already"),
+        ("a>b refuse; a>b/0 silence", "column 13: a>b has a fault of its dial already"),
+        ("at 1s refuse", &format!("column 7: {host} 'refuse'; 'refuse' is for a dial, as in a>b refuse")),
+        ("at 1s partition a,b|b", "column 1: 'b' is on both sides; name two different hosts"),
         ("at 1s skew a 3s", &format!("column 14: {ahead} '3s'")),
         ("at 2s partition a b", &format!("column 19: {side} 'b'")),
     ]);
