@@ -5,6 +5,7 @@
 //! [`parallel`](crate::parallel) spreads it over threads. A test has a [`Check`](crate::Check) do all of it.
 
 mod caught;
+mod draws;
 mod exhaustive;
 mod explain;
 mod livelock;
@@ -16,6 +17,7 @@ mod twice;
 
 use std::ops::Range;
 
+pub use draws::{Draws, Tried};
 pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress};
 pub use measure::{Counts, Measure, Panicked};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
@@ -25,12 +27,9 @@ use crate::engine::{Broken, Doing, Engine, IsKnown, Keep, Outcome, Prepared, Set
 use crate::fault::{FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::scenario::{Demand, Scenario};
-use crate::seed::{self, mix};
+use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::Recording;
-
-/// The place of the choice of a profile among all that a run's seed decides.
-const PROFILE: u64 = u64::MAX;
 
 /// A run in which something does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,8 +74,8 @@ pub struct Failure {
 pub struct Search<'s> {
     scenario: &'s Scenario,
     settings: Settings,
-    /// The profiles that runs take turns with; that of the settings if there is none.
-    profiles: Vec<Profile>,
+    /// How profiles are drawn; that of the settings if there is none.
+    draws: Draws,
     base_seed: u64,
     engine: Engine<'s>,
     /// What made the first of two runs that are to be the same, if each is made two times.
@@ -89,14 +88,14 @@ impl<'s> Search<'s> {
     pub fn new(scenario: &'s Scenario, plan: Prepared, profile: Profile, base_seed: u64) -> Self {
         let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
         let engine = Engine::new(scenario);
-        Self { scenario, settings, profiles: Vec::new(), base_seed, engine, first: None }
+        let draws = Draws::Profiles(Vec::new());
+        Self { scenario, settings, draws, base_seed, engine, first: None }
     }
 
-    /// The same search, with the faults of each run drawn by one of these profiles, if there are some: which one follows
-    /// from the run's seed.
+    /// The same search, with the faults of each run drawn so; without a profile, by the one that it had.
     #[must_use]
-    pub fn with_profiles(mut self, profiles: Vec<Profile>) -> Self {
-        self.profiles = profiles;
+    pub fn with_draws(mut self, draws: Draws) -> Self {
+        self.draws = draws;
         self
     }
 
@@ -139,10 +138,8 @@ impl<'s> Search<'s> {
 
     /// Draws the faults of the next run by the profile whose turn it is.
     fn take_profile(&mut self) {
-        let bits = mix(self.settings.seed, PROFILE);
-        let index = seed::below(bits, self.profiles.len() as u64);
-        if let Some(profile) = self.profiles.get(index as usize) {
-            self.settings.profile = *profile;
+        if let Some(profile) = self.draws.profile(self.settings.seed, self.scenario.spec()) {
+            self.settings.profile = profile;
         }
     }
 
@@ -169,7 +166,9 @@ impl<'s> Search<'s> {
 
     /// The run of this number once more, with its log kept: its outcome, its plan and its transcript.
     pub fn show(&mut self, run: u64) -> (Outcome, FaultPlan, String) {
-        let settings = Settings { seed: self.seed_of(run), keep: Keep::Log, ..self.settings.clone() };
+        self.settings.seed = self.seed_of(run);
+        self.take_profile();
+        let settings = Settings { keep: Keep::Log, ..self.settings.clone() };
         let outcome = self.engine.run(&settings);
         (outcome, self.engine.plan(&settings), self.engine.transcript().to_string())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::relocate::Sends;
 use super::twice::NOT_DETERMINISTIC;
-use super::{Broken, Failure, Search};
+use super::{Broken, Draws, Failure, Search};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
 use crate::fault::{FaultPlan, Profile};
@@ -122,7 +122,7 @@ impl<'s> Search<'s> {
         Search {
             scenario: self.scenario,
             settings,
-            profiles: Vec::new(),
+            draws: Draws::Profiles(Vec::new()),
             base_seed: 0,
             engine: Engine::new(self.scenario),
             first: self.first.is_some().then(|| Engine::new(self.scenario)),

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::choices::SystemArgs;
 use super::value::{self, NamedProfile};
+use crate::check::Draws;
 use crate::fault::{Chance, Profile};
 
 /// What the help of the program shows.
@@ -197,7 +198,16 @@ impl SimArgs {
 }
 
 impl CheckArgs {
-    /// What is drawn at random: losses, unless something is asked for.
+    /// How faults are drawn: in every way, unless something is asked for; then losses, unless it says otherwise.
+    pub(super) fn draws(&self) -> Draws {
+        let faults = &self.faults;
+        let says_chance = [self.loss, faults.duplicate, faults.corrupt].iter().any(Option::is_some);
+        let says =
+            says_chance || faults.jitter.is_some() || faults.profile.is_some() || faults.faults.is_some();
+        if says { Draws::Profiles(vec![self.profile()]) } else { Draws::Swarm }
+    }
+
+    /// The one profile that is asked for.
     pub(super) fn profile(&self) -> Profile {
         self.faults.profile(self.loss, Chance::percent(30))
     }
@@ -276,7 +286,8 @@ pub(super) struct CheckArgs {
     /// Where the seeds of the runs come from
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: u64,
-    /// How likely a datagram is lost, or a write to a stream has to be sent again [default: 30%, or as --profile has it]
+    /// How likely a datagram is lost, or a write to a stream has to be sent again [default: faults of all kinds, others in
+    /// each run; where other faults are asked for 30%, or as --profile has it]
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub(super) loss: Option<Chance>,
     /// What else goes wrong.

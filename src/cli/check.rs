@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::report::{Example, Question, Report};
 use super::world::World;
 use super::{exhaustive, output, progress};
-use crate::check::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Tally};
+use crate::check::{Draws, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Tally, Tried};
 use crate::fault::{Bursts, Chance, FaultKind, Profile};
 use crate::host::HostId;
 use crate::machine::{Law, Status};
@@ -31,9 +31,10 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
     let args = &with_bug(args, bug);
     let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
-    let (scenario, profile) = (&world.built.scenario, args.profile());
+    let (scenario, draws) = (&world.built.scenario, args.draws());
     let search = || {
-        let search = Search::new(scenario, world.prepared.clone(), profile, args.seed);
+        let search = Search::new(scenario, world.prepared.clone(), Profile::CALM, args.seed);
+        let search = search.with_draws(draws.clone());
         if args.twice { search.twice() } else { search }
     };
     let runs = number_of_runs(args, &world);
@@ -51,7 +52,8 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
         seed: args.seed,
         properties: statements(scenario),
         laws: laws(scenario),
-        never: never_happened(&tally, &asked_for(args, &world.built.transports(), &profile)),
+        tried: Tried::new(scenario.spec(), &draws, |_| false, &tally),
+        never: never_happened(&tally, &asked_for(args, &world.built.transports(), &draws)),
     };
     let report = Report::new(asked, &tally, &scenario.names(), wall, example, shrunk.as_ref());
     let text = match args.format {
@@ -146,11 +148,9 @@ fn eventful(search: &mut Search<'_>, client: Option<HostId>, runs: u64) -> Examp
 }
 
 /// The kinds of fault that were to be drawn, with the words that asked for them.
-fn asked_for(
-    args: &CheckArgs,
-    transports: &[Transport],
-    profile: &Profile,
-) -> Vec<(FaultKind, &'static str)> {
+fn asked_for(args: &CheckArgs, transports: &[Transport], draws: &Draws) -> Vec<(FaultKind, &'static str)> {
+    let Draws::Profiles(profiles) = draws else { return Vec::new() };
+    let profile = profiles.first().copied().unwrap_or_default();
     // On a stream a loss is a stall, and so is what comes late.
     let stream = !transports.contains(&Transport::Udp);
     let pick = |datagram| if stream { FaultKind::Stall } else { datagram };
@@ -195,6 +195,9 @@ pub(super) fn laws(scenario: &Scenario) -> Vec<String> {
 /// The words that chose how the network misbehaves.
 fn network_words(args: &CheckArgs) -> Vec<String> {
     let faults = &args.faults;
+    if matches!(args.draws(), Draws::Swarm) {
+        return Vec::new();
+    }
     // Without a profile there are losses, said or not, and nothing else.
     let loss = args.loss.or_else(|| faults.profile.is_none().then_some(args.profile().loss));
     let mut words = faults.words(loss);

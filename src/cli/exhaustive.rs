@@ -12,7 +12,7 @@ use super::error::CliError;
 use super::report::{Question, Report, item};
 use super::world::World;
 use super::{output, progress};
-use crate::check::{Exhaustive, Explored, Fates, MAX_SHRINK_RUNS, Progress};
+use crate::check::{Draws, Exhaustive, Explored, Fates, MAX_SHRINK_RUNS, Progress, Tried};
 use crate::machine::Status;
 use crate::number::{count, thousands};
 use crate::scenario::Transport;
@@ -39,6 +39,12 @@ pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Stat
         seed: args.seed,
         properties: statements(scenario),
         laws: laws(scenario),
+        tried: Tried::new(
+            world.built.scenario.spec(),
+            &Draws::Profiles(Vec::new()),
+            |_| false,
+            &explored.tally,
+        ),
         never: explored.tally.never_fired().map(|fault| format!("{fault} (--faults)")).collect(),
     };
     let report = Report::new(asked, &explored.tally, &names, wall, None, shrunk.as_ref())

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use super::output::{one_line, program};
-use crate::check::{Failure, Shrunk, Tally};
+use crate::check::{Failure, Shrunk, Tally, Tried};
 use crate::engine::Ended;
-use crate::fault::FaultPlan;
+use crate::fault::{FaultKind, FaultPlan};
 use crate::number::{count, percent, span, thousands};
 
 /// The width that running text is kept to.
@@ -30,8 +31,22 @@ pub(super) struct Question {
     pub(super) properties: Vec<String>,
     /// The laws that were to hold.
     pub(super) laws: Vec<String>,
+    /// Which kinds of fault fired and how often, and which were tried in vain or not at all.
+    #[serde(flatten, serialize_with = "untried")]
+    pub(super) tried: Tried,
     /// What was asked for and never happened: kinds of fault, and faults of the plan.
     pub(super) never: Vec<String>,
+}
+
+/// The kinds of fault that fired in no run; how often the others did stands by itself.
+fn untried<S: Serializer>(tried: &Tried, to: S) -> Result<S::Ok, S::Error> {
+    let mut map = to.serialize_map(Some(3))?;
+    let lists =
+        [("in_vain", &tried.in_vain), ("not_tried", &tried.not_tried), ("ruled_out", &tried.ruled_out)];
+    for (name, kinds) in lists {
+        map.serialize_entry(name, &kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>())?;
+    }
+    map.end()
 }
 
 impl Question {
@@ -261,6 +276,22 @@ impl Report {
         item(f, "faults", &if faults.is_empty() { "none".to_owned() } else { faults.join(", ") })?;
         if !self.asked.never.is_empty() {
             item(f, "never", &format!("{}: asked for, but it never happened", self.asked.never.join(", ")))?;
+        }
+        let names = |kinds: &[FaultKind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+        let Tried { in_vain, not_tried, ruled_out, .. } = &self.asked.tried;
+        // What was asked for by a word is told with it.
+        if !in_vain.is_empty() && self.asked.never.is_empty() {
+            item(f, "in vain", &names(in_vain))?;
+        }
+        if !not_tried.is_empty() {
+            item(f, "not tried", &names(not_tried))?;
+        }
+        if !ruled_out.is_empty() {
+            item(
+                f,
+                "ruled out",
+                &format!("{}: the protocol does not claim to withstand it", names(ruled_out)),
+            )?;
         }
         let ended: Vec<String> = self
             .ended

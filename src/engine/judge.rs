@@ -139,7 +139,7 @@ impl Engine<'_> {
                 None
             }
             Demand::Within(bound) => {
-                if now.since_start() > bound {
+                if now.since(self.begun_at) > bound {
                     return broken(format!("not within {} s", bound.as_secs_f64()));
                 }
                 if is_new {

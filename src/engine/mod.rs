@@ -278,6 +278,8 @@ pub struct Engine<'s> {
     /// How many inputs there had been when nothing went wrong any more.
     inputs_before_calm: u64,
     last_at: Instant,
+    /// When a host was started last.
+    begun_at: Instant,
     /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
     pub(crate) plain_twins: bool,
 }
@@ -324,6 +326,7 @@ impl<'s> Engine<'s> {
             inputs: 0,
             inputs_before_calm: 0,
             last_at: Instant::START,
+            begun_at: Instant::START,
             plain_twins: false,
         }
     }

@@ -118,7 +118,7 @@ impl Engine<'_> {
         }
         (self.ended, self.circle) = (None, None);
         (self.inputs, self.inputs_before_calm) = (0, 0);
-        self.last_at = Instant::START;
+        (self.last_at, self.begun_at) = (Instant::START, Instant::START);
         self.is_running = true;
         self.doing = Doing::Generating;
         self.generated = self.scenario.spec().generate(settings.effective_seed());
@@ -138,6 +138,7 @@ impl Engine<'_> {
         slot.status = None;
         state.incarnation += 1;
         (state.power, state.is_up, state.is_stopped) = (Power::Running, true, false);
+        self.begun_at = now;
         self.changed.states |= Reads::bit(host.index());
         self.doing = Doing::Nothing;
     }

@@ -108,7 +108,8 @@ pub struct Check {
     scenario: Scenario,
     name: Name,
     plan: FaultPlan,
-    profiles: Vec<Profile>,
+    /// How faults are drawn; none: that is not said.
+    draws: Option<Vec<Profile>>,
     links: Links,
     runs: Option<u64>,
     jobs: NonZeroUsize,
@@ -132,7 +133,7 @@ impl Check {
             name: Name::of_thread(&thread::current(), scenario.name()),
             scenario,
             plan: FaultPlan::default(),
-            profiles: Vec::new(),
+            draws: None,
             links: Links::default(),
             runs: None,
             jobs: NonZeroUsize::MIN,
@@ -155,14 +156,18 @@ impl Check {
         self
     }
 
-    /// Faults that are drawn for each run, in place of those that were given before.
+    /// Faults that are drawn for each run, and no others.
+    ///
+    /// A check to which nobody has said what goes wrong, by a profile, links or a plan, draws everything: each run has a
+    /// [`Profile::swarm`] of its own, in which packets are lost in bursts or singly, hosts crash between two of their
+    /// effects and come back, hosts are kept apart, clocks err, and timers come first where they tie.
     pub fn profile(self, profile: Profile) -> Self {
         self.profiles([profile])
     }
 
     /// Faults that are drawn by one of these profiles: another one from run to run.
     pub fn profiles(mut self, profiles: impl IntoIterator<Item = Profile>) -> Self {
-        self.profiles = profiles.into_iter().collect();
+        self.draws = Some(profiles.into_iter().collect());
         self
     }
 
@@ -172,7 +177,7 @@ impl Check {
     /// If `share` is not between 0 and 1.
     pub fn loss(self, share: f64) -> Self {
         let loss = Chance::share(share).unwrap_or_else(|| panic!("a loss is from 0 to 1, not {share}"));
-        let base = self.profiles.first().copied().unwrap_or_default();
+        let base = self.draws.as_ref().and_then(|profiles| profiles.first()).copied().unwrap_or_default();
         self.profile(Profile { loss, ..base })
     }
 
@@ -182,7 +187,7 @@ impl Check {
         self
     }
 
-    /// Faults that every run has.
+    /// Faults that every run has. Without a profile there are no others.
     pub fn plan(mut self, plan: FaultPlan) -> Self {
         self.plan = plan;
         self

@@ -57,6 +57,9 @@ impl fmt::Display for Verdict {
         let Some(Shrunk { failure, from_faults, from_commands, runs, is_minimal }) = &self.shrunk else {
             write!(f, "{} {name}: ", if self.is_vacuous() { "VACUOUS" } else { "PASSED" })?;
             self.write_runs(f)?;
+            if self.tally.runs > 0 {
+                write!(f, "\n  {}", self.tried)?;
+            }
             if self.is_vacuous() {
                 write!(f, "\n  nothing failed, but the runs lack\n{}", self.lacking)?;
             }

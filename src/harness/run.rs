@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Check, CheckError, RUNS, Verdict, files, replay};
-use crate::check::{Exhaustive, Search, Shrunk, Tally};
+use crate::check::{Draws, Exhaustive, Search, Shrunk, Tally, Tried};
 use crate::engine::Prepared;
 use crate::fault::{FaultPlan, Profile};
 use crate::number::{count, span};
@@ -61,11 +61,14 @@ impl Check {
             self.go_through(max_faults, seed, runs.unwrap_or(u64::MAX))?
         } else {
             let prepared = self.prepared(&self.plan, "the plan")?;
-            let search = || self.search(prepared.clone(), &self.profiles, seed);
+            let search = || self.search(prepared.clone(), self.draws(), seed);
             self.judge(search, runs.unwrap_or(RUNS))
         };
         let lacking = self.lacking(verdict.tally());
-        Ok(verdict.lacking(lacking))
+        let of_links = |kind| self.links.all().iter().any(|(.., profile)| profile.draws(kind));
+        let draws = if self.exhaustive.is_some() { Draws::Profiles(Vec::new()) } else { self.draws() };
+        let tried = Tried::new(self.scenario.spec(), &draws, of_links, verdict.tally());
+        Ok(verdict.lacking(lacking).tried(tried))
     }
 
     /// What the runs lack.
@@ -74,7 +77,7 @@ impl Check {
             return Some("  runs\n".to_owned());
         }
         let spec = self.scenario.spec();
-        let draws = self.profiles.iter().any(|profile| !profile.is_calm()) || !self.links.all().is_empty();
+        let draws = !self.draws().is_calm() || !self.links.all().is_empty();
         let tests = self.exhaustive.is_some()
             || draws
             || !self.plan.is_empty()
@@ -93,7 +96,8 @@ impl Check {
         // A plan that needs no seed was shrunk with this one.
         plan.seed = plan.seed.or(Some(0));
         let prepared = self.prepared(&plan, origin)?;
-        let search = || self.search(prepared.clone(), &[], 0).with_links(self.links.calm());
+        let calm = || Draws::Profiles(Vec::new());
+        let search = || self.search(prepared.clone(), calm(), 0).with_links(self.links.calm());
         Ok(self.judge(search, 1))
     }
 
@@ -113,9 +117,19 @@ impl Check {
         plan
     }
 
-    fn search(&self, prepared: Prepared, profiles: &[Profile], seed: u64) -> Search<'_> {
+    /// How faults are drawn: in every way, unless somebody has said how.
+    fn draws(&self) -> Draws {
+        let says_otherwise = !self.plan.is_empty() || !self.links.all().is_empty();
+        match &self.draws {
+            Some(profiles) => Draws::Profiles(profiles.clone()),
+            None if says_otherwise => Draws::Profiles(Vec::new()),
+            None => Draws::Swarm,
+        }
+    }
+
+    fn search(&self, prepared: Prepared, draws: Draws, seed: u64) -> Search<'_> {
         let search = Search::new(&self.scenario, prepared, Profile::default(), seed);
-        let search = search.with_profiles(profiles.to_vec()).with_links(self.links.clone());
+        let search = search.with_draws(draws).with_links(self.links.clone());
         let search = if self.laws { search } else { search.without_laws() };
         if self.twice { search.twice() } else { search }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::files::Name;
-use crate::check::{Failure, Shrunk, Tally};
+use crate::check::{Failure, Shrunk, Tally, Tried};
 use crate::fault::{ParseError, UnknownHost};
 use crate::scenario::UnknownCommand;
 
@@ -21,6 +21,7 @@ pub struct Verdict {
     pub(super) limit: String,
     /// What the runs lack, a line each.
     pub(super) lacking: String,
+    pub(super) tried: Tried,
 }
 
 impl Verdict {
@@ -31,7 +32,7 @@ impl Verdict {
         (wall, limit): (Duration, String),
         lacking: String,
     ) -> Self {
-        Self { name, tally, shrunk, wall, limit, lacking }
+        Self { name, tally, shrunk, wall, limit, lacking, tried: Tried::default() }
     }
 
     pub(super) fn lacking(mut self, lacking: Option<String>) -> Self {
@@ -39,6 +40,15 @@ impl Verdict {
             self.lacking.push_str(&lacking.unwrap_or_default());
         }
         self
+    }
+
+    pub(super) fn tried(self, tried: Tried) -> Self {
+        Self { tried, ..self }
+    }
+
+    /// Which kinds of fault fired and how often, and which were tried in vain or not at all. Of a replay nothing is said.
+    pub const fn faults(&self) -> &Tried {
+        &self.tried
     }
 
     /// Whether nothing failed, and what was demanded was tested.

@@ -31,7 +31,7 @@ pub use run::Run;
 pub(crate) use run::{Reads, Slot};
 
 use crate::actor::{Events, Kind};
-use crate::fault::FaultPlan;
+use crate::fault::{FaultKind, FaultPlan};
 use crate::host::HostId;
 use crate::lawful::{Decode, Promises};
 use crate::machine::{Machine, Peer};
@@ -181,6 +181,8 @@ pub(crate) struct Spec {
     pub(crate) shows_commands: bool,
     pub(crate) properties: Vec<Property>,
     pub(crate) folds: Vec<FoldSpec>,
+    /// What the protocol does not claim to withstand.
+    pub(crate) ruled_out: Vec<FaultKind>,
     /// Of which net this is.
     net: u32,
     /// The first address of each host.

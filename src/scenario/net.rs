@@ -14,7 +14,7 @@ use super::{
     Answer, Commands, Demand, Fold, Host, HostFolds, HostSpec, Place, Property, Role, Run, Scenario, Spec,
 };
 use crate::actor::AnyCommand;
-use crate::fault::is_host_name;
+use crate::fault::{FaultKind, is_host_name};
 use crate::host::{HostId, MAX_HOSTS};
 use crate::lawful::{Decode, Promises};
 use crate::machine::Peer;
@@ -108,6 +108,7 @@ impl Net {
             shows_commands: false,
             properties: Vec::new(),
             folds: Vec::new(),
+            ruled_out: Vec::new(),
             net: NEXT.fetch_add(1, Ordering::Relaxed),
             peers: Vec::new(),
             others: BTreeMap::new(),
@@ -182,6 +183,12 @@ impl Net {
     /// How many inputs a run hands to machines at most.
     pub fn max_inputs(&self, max_inputs: u64) {
         self.with(|spec| spec.max_inputs = max_inputs);
+    }
+
+    /// Says of a kind of fault that the protocol does not claim to withstand it, such as clocks that jump where leases rest on
+    /// clocks. No check draws it then, unless it is asked for by a profile or a plan, and each verdict names it.
+    pub fn rules_out(&self, kinds: impl IntoIterator<Item = FaultKind>) {
+        self.with(|spec| spec.ruled_out.extend(kinds));
     }
 
     /// How transcripts and reports show a message, where its bytes alone say little.
@@ -292,7 +299,8 @@ impl Net {
         self.property(name, Demand::Never, test);
     }
 
-    /// It comes to hold at most this long after the start of the run. It may stop holding afterwards.
+    /// It comes to hold at most this long after the start of the run or, where a host has started anew, of the last that did.
+    /// It may stop holding afterwards.
     pub fn eventually_within<A: Answer>(
         &self,
         name: impl Into<String>,

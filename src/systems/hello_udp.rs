@@ -14,6 +14,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::fault::FaultKind;
 use crate::lawful::Promises;
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::parts::backoff::{Backoff, Waits};
@@ -255,6 +256,8 @@ pub fn net(options: &Options) -> Net {
             Err(format!("{waited:?} after it had asked the client told: {event}"))
         }
     });
+    // Waits go by the client's own clock, and these bounds by the time.
+    net.rules_out([FaultKind::Skew, FaultKind::Drift]);
     net.eventually_within("the client ends when all waits are over", most, move |run| {
         run.status(client).is_some()
     });

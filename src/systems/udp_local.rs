@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::fault::FaultKind;
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::scenario::Net;
 use crate::time::Instant;
@@ -221,6 +222,8 @@ pub fn net(options: &Options) -> Net {
             run.events(client).iter().rev().take_while(|event| !matches!(event, ClientEvent::Assigned(_)));
         own.filter(|event| matches!(event, ClientEvent::Replied { .. })).count() > 1
     });
+    // Waits go by the client's own clock, and these bounds by the time.
+    net.rules_out([FaultKind::Skew, FaultKind::Drift]);
     net.eventually_within("the client ends", timeout, move |run| run.status(client).is_some());
     net
 }

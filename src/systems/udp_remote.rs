@@ -18,7 +18,7 @@ use rand_pcg::Pcg32;
 
 use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport};
-use crate::fault::Chance;
+use crate::fault::{Chance, FaultKind};
 use crate::host::Boot;
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::parts::backoff::{Backoff, Waits};
@@ -332,6 +332,8 @@ pub fn net(options: &Options) -> Net {
             *sends <= backoff.attempts()
         },
     );
+    // Waits go by the client's own clock, and these bounds by the time.
+    net.rules_out([FaultKind::Skew, FaultKind::Drift]);
     net.eventually_within("the client ends when all waits are over", most, move |run| {
         run.status(client).is_some()
     });

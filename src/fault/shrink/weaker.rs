@@ -58,11 +58,11 @@ fn weaker_on_host(fault: &HostFault) -> Vec<HostFault> {
     }
 }
 
-/// A host that stays down, one that is down for less long, one whose peers hear of it, and one that goes down earlier.
+/// A host that is down for less long, one whose peers hear of it, and one that goes down earlier. None stays down that came
+/// back: whatever waits for it would fail for that reason alone.
 fn weaker_down(down: &Down) -> Vec<Down> {
     let mut weaker = Vec::new();
     if let Some(span) = down.back_after {
-        weaker.push(Down { back_after: None, ..down.clone() });
         let shorter = shorter(span).into_iter();
         weaker.extend(shorter.map(|span| Down { back_after: Some(span), ..down.clone() }));
     }

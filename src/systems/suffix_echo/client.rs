@@ -53,11 +53,15 @@ impl Client {
         if line.len() > MAX_LINE_LEN {
             out.event(ClientEvent::TooLong(line.len()));
         }
-        // A line that is too long does not fit, and one of no bytes has no reply.
-        if line.is_empty() || line.len() > MAX_LINE_LEN || unsent.write(conn, line, out).is_err() {
+        // One of no bytes has no reply.
+        if line.is_empty() || line.len() > MAX_LINE_LEN {
             return self.ask(conn, out);
         }
+        // Told first: what has left was told, wherever the client crashes.
         out.event(ClientEvent::Sent(line.to_vec()));
+        if unsent.write(conn, line, out).is_err() {
+            return self.ask(conn, out);
+        }
         let reply = Reply::new(line);
         self.state = State::Waiting { conn, reply, unsent, give_up_at: now + self.timeout };
     }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Client, ClientEvent, Note, Server, ServerEvent};
+use crate::fault::FaultKind;
 use crate::machine::Peer;
 use crate::scenario::{Host, Net};
 use crate::systems::altered::is_at_most_altered;
@@ -66,6 +67,8 @@ pub(super) fn of_clients(
     ping_every: Duration,
     to_speaker: bool,
 ) {
+    // Pings and expiry go by the hosts' own clocks, and these bounds by the time.
+    net.rules_out([FaultKind::Skew, FaultKind::Drift]);
     // When each client pinged last.
     let pings = || [None::<Instant>; 3];
     let mut pinged = net.fold("who speaks or hears has pinged in the last five seconds", pings);
@@ -81,13 +84,16 @@ pub(super) fn of_clients(
             }
         });
     }
-    let mut heard = net.fold("a member hears what was said while it was one", Spoken::default).on(
-        server,
-        move |spoken, event, at| {
-            spoken.follow(event, at, to_speaker);
-            true
-        },
-    );
+    let heard = net.fold("a member hears what was said while it was one", Spoken::default);
+    let heard = heard.on(server, |spoken, event, at| {
+        spoken.members.follow(event, at);
+        true
+    });
+    // By what it sends: it may crash before it has told whom it told.
+    let mut heard = heard.on_send(server, move |spoken, sent, _| {
+        spoken.tell(sent.peer, sent.bytes, to_speaker);
+        true
+    });
     for client in clients {
         heard = heard.on(client, move |spoken: &mut Spoken, event, _| match event {
             ClientEvent::Heard(heard) if !spoken.was_told(client.peer(), heard) => {
@@ -158,13 +164,11 @@ struct Spoken {
 }
 
 impl Spoken {
-    fn follow(&mut self, event: &ServerEvent, at: Instant, to_speaker: bool) {
-        self.members.follow(event, at);
-        if let ServerEvent::Noted { note: Note::Said { peer, text, .. }, .. } = event {
-            let told = format!("{peer}\n{text}").into_bytes();
-            for member in self.members.hearers(*peer, to_speaker) {
-                self.told.entry(member).or_default().insert(told.clone());
-            }
+    /// The server sends this to somebody; what is not for it was not told to it.
+    fn tell(&mut self, to: Peer, told: &[u8], to_speaker: bool) {
+        let is_speaker = || told.starts_with(format!("{to}\n").as_bytes());
+        if self.members.last(to).is_some() && (to_speaker || !is_speaker()) {
+            self.told.entry(to).or_default().insert(told.to_vec());
         }
     }
 
