@@ -96,8 +96,8 @@ impl Tried {
                 | FaultKind::Reset
                 | FaultKind::Refuse
                 | FaultKind::Silence => has_streams,
-                // These come with others.
-                FaultKind::Heal | FaultKind::Restart => false,
+                // It comes with a partition.
+                FaultKind::Heal => false,
                 FaultKind::Partition => spec.hosts.len() > 1,
                 _ => true,
             };

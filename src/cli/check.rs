@@ -15,7 +15,6 @@ use crate::host::HostId;
 use crate::machine::{Law, Status};
 use crate::parallel;
 use crate::scenario::{Demand, Property, Scenario, Transport};
-use crate::specimens::Specimen;
 use crate::{Cuts, Moments};
 
 /// How many runs are made unless told otherwise.
@@ -29,7 +28,6 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
         return exhaustive::run(app, args, max_faults);
     }
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
-    let args = &with_bug(args, bug);
     let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
     let (scenario, draws) = (&world.built.scenario, args.draws());
     let search = || {
@@ -62,20 +60,6 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     };
     output::print(&text)?;
     Ok(if tally.failure.is_none() { Status::Success } else { Status::Failure })
-}
-
-/// The words, with the faults that it takes for a bug to show.
-fn with_bug(args: &CheckArgs, bug: Option<&Specimen>) -> CheckArgs {
-    let mut args = args.clone();
-    if let Some(bug) = bug {
-        if bug.duplicate != Chance::NEVER {
-            args.faults.duplicate.get_or_insert(bug.duplicate);
-        }
-        if !bug.is_drawn {
-            args.faults.faults.get_or_insert_with(|| bug.plan.to_owned());
-        }
-    }
-    args
 }
 
 /// What is to hold in every run: folds and histories, and properties with when they are to hold.

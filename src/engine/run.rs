@@ -219,6 +219,7 @@ impl Engine<'_> {
         } else if slot.status.is_some() {
             (state.is_up, state.power, state.timer_at) = (false, Power::Exited, None);
             self.world.exit(now, host);
+            self.world.ended(now, host);
         } else {
             self.set_timer(host, now);
         }

@@ -272,10 +272,20 @@ impl<'s> World<'s> {
         effects: &Effects,
     ) -> Option<GoesDown> {
         let down = self.network.befall(now, host, is_recv, effects);
+        self.enqueue_later();
+        down
+    }
+
+    /// What befalls a host whose machine has ended.
+    pub(super) fn ended(&mut self, now: Instant, host: HostId) {
+        self.network.ended(now, host);
+        self.enqueue_later();
+    }
+
+    fn enqueue_later(&mut self) {
         for (place, order) in self.network.take_later() {
             self.queue.push(Reverse(Entry { order, event: Event::Drawn(place) }));
         }
-        down
     }
 
     /// A host's machine has ended: the system closes its streams in good order.

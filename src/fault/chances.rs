@@ -16,6 +16,8 @@ pub struct HostChances {
     pub crash: Chance,
     /// How likely the host goes silent, at the same places.
     pub poweroff: Chance,
+    /// How likely a host whose machine has ended, in whatever way, starts anew after a while.
+    pub restart: Chance,
     /// How likely a partition begins soon: between the host and another, in one direction or both, or between it and all.
     pub partition: Chance,
     /// How likely the host's clock soon jumps ahead, or stands still for a while.
@@ -42,6 +44,7 @@ impl HostChances {
     pub const NONE: Self = Self {
         crash: Chance::NEVER,
         poweroff: Chance::NEVER,
+        restart: Chance::NEVER,
         partition: Chance::NEVER,
         skew: Chance::NEVER,
         drift: Chance::NEVER,
@@ -59,8 +62,9 @@ impl HostChances {
 
     /// Whether something may be drawn that counts for `max`.
     pub(crate) fn is_lasting(&self) -> bool {
-        let all = [self.crash, self.poweroff, self.partition, self.skew, self.drift, self.stop];
-        self.max > 0 && all.iter().any(|chance| *chance != Chance::NEVER)
+        let downs = [self.crash, self.poweroff, self.restart, self.stop];
+        let all = downs.into_iter().chain([self.partition, self.skew, self.drift]);
+        self.max > 0 && all.into_iter().any(|chance| chance != Chance::NEVER)
     }
 
     /// The chance of a kind of fault; none, if it is no fault of hosts that is drawn by itself.
@@ -73,6 +77,7 @@ impl HostChances {
         Some(match kind {
             FaultKind::Crash => &mut self.crash,
             FaultKind::Poweroff => &mut self.poweroff,
+            FaultKind::Restart => &mut self.restart,
             FaultKind::Partition | FaultKind::Heal => &mut self.partition,
             FaultKind::Skew => &mut self.skew,
             FaultKind::Drift => &mut self.drift,

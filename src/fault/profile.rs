@@ -63,7 +63,7 @@ pub struct Profile {
     pub mtu: Option<u16>,
     /// How likely a write is cut: what it brings is read in two pieces at least.
     pub cut: Chance,
-    /// How likely a write, or the end of a stream, resets its connection.
+    /// How likely a write, a piece of one that is cut, or the end of a stream resets its connection.
     pub reset: Chance,
     /// How likely a dial is refused.
     pub refuse: Chance,
@@ -190,6 +190,11 @@ impl Profile {
         let bits = mix(mix(conn_seed, at), 97);
         let is_cut = len > 1 && self.cut != Chance::NEVER && self.cut.happens(bits);
         is_cut.then(|| 1 + below(mix(bits, 0), len - 1))
+    }
+
+    /// Whether the connection with this seed is reset at an offset inside of a write, where that is cut.
+    pub(crate) fn resets_at(&self, conn_seed: u64, at: u64) -> bool {
+        self.reset.happens(mix(mix(conn_seed, at), 96))
     }
 
     /// What becomes of the dial that opens the connection with this seed.

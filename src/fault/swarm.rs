@@ -112,6 +112,7 @@ impl Draw {
         HostChances {
             crash: self.rate(10),
             poweroff: self.rate(11),
+            restart: self.quarter(15).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[30, 100]))),
             partition: self.rate(12),
             skew: self.rate(13),
             drift: self.rate(14),
@@ -137,8 +138,7 @@ mod tests {
         let profiles: Vec<Profile> = (0..1_000).map(Profile::swarm).collect();
         for kind in FaultKind::ALL {
             let runs = profiles.iter().filter(|profile| profile.draws(kind)).count();
-            // A restart comes with what went down.
-            if Profile::NOT_IN_SWARM.contains(&kind) || kind == FaultKind::Restart {
+            if Profile::NOT_IN_SWARM.contains(&kind) {
                 assert_eq!(runs, 0, "{kind}");
             } else {
                 assert!((150..950).contains(&runs), "{kind}: {runs}");

@@ -85,6 +85,15 @@ impl Network {
         self.profile(from, to).0.cut_in(conn_seed, here, len)
     }
 
+    /// Whether the profile resets a connection inside of a write, at this offset.
+    pub(super) fn draws_reset(&mut self, (from, to, conn): (HostId, HostId, u32), offset: u64) -> bool {
+        if self.calm || from == to {
+            return false;
+        }
+        let conn_seed = self.conn_seed(from, to, conn);
+        self.profile(from, to).0.resets_at(conn_seed, offset)
+    }
+
     /// What the profile does to a dial.
     pub(super) fn draw_connect(&mut self, from: HostId, to: HostId, conn: u32) -> Option<ConnectFault> {
         if self.calm || from == to {

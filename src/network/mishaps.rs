@@ -199,6 +199,20 @@ impl Network {
         None
     }
 
+    /// To be called when a host's machine has ended: it may be started anew.
+    pub(crate) fn ended(&mut self, now: Instant, host: HostId) {
+        let HostChances { restart, longest, until, .. } = self.mishaps.chances;
+        if self.mishaps.left == 0 || restart == Chance::NEVER || now.since_start() > until {
+            return;
+        }
+        let bits = mix(mix(mix(self.seed, MISHAPS - 2), u64::from(host.0)), now.as_nanos());
+        let at = Instant::from_millis(now.as_nanos() / 1_000_000) + span_of(mix(bits, 1), longest);
+        if restart.happens(mix(bits, 0)) && at < self.calm_at {
+            self.mishaps.later.push((at, ResolvedHost::Restart(host)));
+            self.mishaps.left -= 1;
+        }
+    }
+
     /// A partition of a host: from all, from another, or one direction to or from another.
     fn drawn_partition(&self, host: HostId, bits: u64) -> Option<ResolvedHost> {
         let others = self.host_count.checked_sub(1).filter(|others| *others > 0)?;

@@ -67,6 +67,9 @@ impl Network {
                 self.streams.end_mut(at).chain = chain;
                 drawn
             }
+            None if !self.trail.is_on() && self.draws_reset((from, to, conn), offset) => {
+                Some(StreamFault::Reset)
+            }
             _ => None,
         };
         let planned = self.schedule.stream(from, to, conn).and_then(|faults| faults.here(offset));
@@ -129,9 +132,12 @@ impl Network {
             if self.trail.is_on() { None } else { self.draw_cut((from, to, conn), here, end_offset - here) };
         let drawn_at = drawn_len.map(|len| here + len);
         if let Some(offset) = drawn_at.filter(|offset| next.is_none_or(|(planned, _)| planned > *offset)) {
-            let cut = Resolved::Stream { from, to, conn, at: offset, fault: StreamFault::Cut };
-            self.draw(cut);
-            self.streams.marks.push(cut);
+            // A reset there says more.
+            if !self.draws_reset((from, to, conn), offset) {
+                let cut = Resolved::Stream { from, to, conn, at: offset, fault: StreamFault::Cut };
+                self.draw(cut);
+                self.streams.marks.push(cut);
+            }
             return offset;
         }
         match next {
