@@ -38,7 +38,18 @@ const MODULES: &[(&str, &[&str])] = &[
     ("parallel", &["check"]),
     (
         "harness",
-        &["time", "number", "fault", "transcript", "capture", "scenario", "engine", "check", "parallel"],
+        &[
+            "time",
+            "seed",
+            "number",
+            "fault",
+            "transcript",
+            "capture",
+            "scenario",
+            "engine",
+            "check",
+            "parallel",
+        ],
     ),
     // A system knows nothing of the bugs that are planted into it.
     ("systems", &["time", "wire", "machine", "host", "parts", "lawful", "fault", "scenario"]),
@@ -63,6 +74,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "cli",
         &[
             "time",
+            "seed",
             "number",
             "wire",
             "machine",
@@ -77,6 +89,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "check",
             "parallel",
             "capture",
+            "harness",
             "systems",
             "specimens",
             "drive",

@@ -10,6 +10,7 @@ mod explain;
 mod livelock;
 mod measure;
 mod relocate;
+mod shard;
 mod shrink;
 mod tally;
 mod twice;
@@ -18,6 +19,7 @@ use std::ops::Range;
 
 pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress};
 pub use measure::{Counts, Measure, Panicked};
+pub use shard::{Shard, ShardError};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::output::{one_line, program};
 use crate::check::{Failure, Shrunk, Tally};
 use crate::engine::Ended;
 use crate::fault::FaultPlan;
 use crate::number::{count, percent, span, thousands};
+use crate::time::Instant;
 
 /// The width that running text is kept to.
 const WIDTH: usize = 80;
@@ -19,13 +20,16 @@ const WIDTH: usize = 80;
 #[derive(Serialize)]
 pub(super) struct Question {
     /// The system.
-    pub(super) system: &'static str,
+    pub(super) system: String,
     /// The words that chose its options.
     pub(super) options: Vec<String>,
     /// The words that chose how the network misbehaves.
     pub(super) network: Vec<String>,
     /// Where the seeds came from.
     pub(super) seed: u64,
+    /// Which part of the runs was made, if not all were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shard: Option<String>,
     /// What was to hold.
     pub(super) properties: Vec<String>,
     /// The laws that were to hold.
@@ -38,7 +42,7 @@ impl Question {
     /// The system with the words that follow it.
     fn title(&self, words: &[&[String]]) -> String {
         let words = words.iter().flat_map(|words| words.iter().map(String::as_str));
-        std::iter::once(self.system).chain(words).collect::<Vec<_>>().join(" ")
+        std::iter::once(self.system.as_str()).chain(words).collect::<Vec<_>>().join(" ")
     }
 
     /// The line that makes a run again.
@@ -48,7 +52,8 @@ impl Question {
     }
 }
 
-/// What a check found. Two fields depend on the machine that it ran on: `wall_seconds` and `runs_per_second`.
+/// What a check found. Two fields depend on the machine that it ran on, and are empty where the report is to be the same
+/// on all: `wall_seconds` and `runs_per_second`.
 #[derive(Serialize)]
 pub(super) struct Report {
     #[serde(flatten)]
@@ -58,8 +63,8 @@ pub(super) struct Report {
     /// How many of them came to their end, out of which shares are taken.
     #[serde(skip)]
     ended_runs: u64,
-    wall_seconds: f64,
-    runs_per_second: u64,
+    wall_seconds: Option<f64>,
+    runs_per_second: Option<u64>,
     virtual_seconds: f64,
     packets: u64,
     inputs: u64,
@@ -103,10 +108,10 @@ struct NotJudged {
 }
 
 /// A run to show.
-#[derive(Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Example {
     run: u64,
-    faults: u64,
+    pub(super) faults: u64,
     packets: u64,
     plan: String,
     replay: String,
@@ -122,12 +127,12 @@ impl Example {
 }
 
 /// A run that failed.
-#[derive(Serialize)]
-struct Broken {
-    run: u64,
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Broken {
+    pub(super) run: u64,
     /// The property or the law that did not hold.
-    what: String,
-    detail: String,
+    pub(super) what: String,
+    pub(super) detail: String,
     virtual_seconds: f64,
     packets: u64,
     /// How many faults the run had in which it was found.
@@ -143,7 +148,8 @@ struct Broken {
 }
 
 impl Broken {
-    fn new(shrunk: &Shrunk, asked: &Question) -> Self {
+    /// The failure as it was made small; the line that makes it again is for a system with these options.
+    pub(super) fn new(shrunk: &Shrunk, asked: &Question) -> Self {
         let Failure { run, broken, detail, plan, packets, at, transcript, .. } = &shrunk.failure;
         Self {
             run: *run,
@@ -171,14 +177,14 @@ fn lines(text: &str) -> Vec<String> {
 }
 
 impl Report {
-    /// The report on runs of hosts of these names.
+    /// The report on runs of hosts of these names; with a failure and when it came, if there is one. It tells no time by
+    /// the clock on the wall.
     pub(super) fn new(
         asked: Question,
         tally: &Tally,
         names: &[&str],
-        wall: Duration,
         example: Option<Example>,
-        failure: Option<&Shrunk>,
+        failure: Option<(Broken, Instant)>,
     ) -> Self {
         let hosts = names.iter().zip(&tally.ends).map(|(name, ends)| HostEnds {
             host: (*name).to_owned(),
@@ -192,16 +198,16 @@ impl Report {
             why: why.clone(),
             runs: *runs,
         });
-        let failed_at = tally.failure.as_ref().map_or(0.0, |failure| failure.at.since_start().as_secs_f64());
-        let failure = failure.map(|shrunk| Broken::new(shrunk, &asked));
+        let failed_at = failure.as_ref().map_or(0.0, |(_, at)| at.since_start().as_secs_f64());
+        let failure = failure.map(|(broken, _)| broken);
         let example = example.map(|example| Example { replay: asked.replay(&example.plan), ..example });
         Self {
             asked,
             held: failure.is_none(),
             runs: tally.runs,
             ended_runs: tally.runs,
-            wall_seconds: wall.as_secs_f64(),
-            runs_per_second: rate(tally.runs, wall),
+            wall_seconds: None,
+            runs_per_second: None,
             virtual_seconds: tally.virtual_nanos as f64 / 1e9 + failed_at,
             packets: tally.packets,
             inputs: tally.inputs,
@@ -216,16 +222,22 @@ impl Report {
         }
     }
 
+    /// The same, with how long the runs took by the clock on the wall.
+    pub(super) fn timed(self, wall: Duration) -> Self {
+        let runs_per_second = Some(rate(self.runs, wall));
+        Self { wall_seconds: Some(wall.as_secs_f64()), runs_per_second, ..self }
+    }
+
     /// The same of an exhaustive search: of so many runs, and in all schedules or not.
     pub(super) fn exhaustive(self, runs: u64, is_complete: bool) -> Self {
-        let wall = Duration::try_from_secs_f64(self.wall_seconds).unwrap_or_default();
-        Self { runs, runs_per_second: rate(runs, wall), held: self.held && is_complete, ..self }
+        Self { runs, held: self.held && is_complete, ..self }
     }
 
     /// The system with all words.
     pub(super) fn title(&self) -> String {
         let seed = if self.asked.seed == 0 { String::new() } else { format!(" --seed {}", self.asked.seed) };
-        format!("{}{seed}", self.asked.title(&[&self.asked.options, &self.asked.network]))
+        let shard = self.asked.shard.as_ref().map_or_else(String::new, |shard| format!(" --shard {shard}"));
+        format!("{}{seed}{shard}", self.asked.title(&[&self.asked.options, &self.asked.network]))
     }
 
     /// How many runs there were.
@@ -233,9 +245,24 @@ impl Report {
         self.runs
     }
 
-    /// Whether something does not hold.
-    pub(super) const fn has_failed(&self) -> bool {
-        self.failure.is_some()
+    /// What does not hold, if something does not.
+    pub(super) const fn failure(&self) -> Option<&Broken> {
+        self.failure.as_ref()
+    }
+
+    /// The system.
+    pub(super) fn system(&self) -> &str {
+        &self.asked.system
+    }
+
+    /// The system with the words that a test of it is called by: all but those that change from build to build.
+    pub(super) fn name(&self) -> String {
+        self.asked.title(&[&self.asked.options, &self.asked.network])
+    }
+
+    /// How long the runs took by the clock on the wall, in seconds; none if that is left out.
+    pub(super) const fn wall_seconds(&self) -> Option<f64> {
+        self.wall_seconds
     }
 
     /// What has held.
@@ -247,10 +274,12 @@ impl Report {
     }
 
     pub(super) fn write_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rate = thousands(self.runs_per_second);
-        let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
-        let time = format!("{} in {wall}, {rate} a second, {simulated} simulated", thousands(self.runs));
-        item(f, "runs", &time)
+        let (runs, simulated) = (thousands(self.runs), span(self.virtual_seconds));
+        let time = match (self.wall_seconds, self.runs_per_second) {
+            (Some(wall), Some(rate)) => format!(" in {}, {} a second", span(wall), thousands(rate)),
+            _ => String::new(),
+        };
+        item(f, "runs", &format!("{runs}{time}, {simulated} simulated"))
     }
 
     pub(super) fn write_sums(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -327,8 +356,9 @@ impl Report {
     fn write_failed(&self, failure: &Broken, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "FAILED {}: {}", self.asked.title(&[&self.asked.options]), failure.what)?;
         writeln!(f, "  {}", failure.detail)?;
-        let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
-        writeln!(f, "  after {} ({wall}, {simulated} simulated)", count(self.runs, "run"))?;
+        let wall = self.wall_seconds.map_or_else(String::new, |wall| format!("{}, ", span(wall)));
+        let simulated = span(self.virtual_seconds);
+        writeln!(f, "  after {} ({wall}{simulated} simulated)", count(self.runs, "run"))?;
         let (faults, packets) =
             (count(failure.faults.len() as u64, "fault"), count(failure.packets, "packet"));
         let (from, runs) =

@@ -1,8 +1,10 @@
 //! What the verdict of a check says.
 
 use std::fmt;
+use std::panic::Location;
 
 use super::Verdict;
+use super::annotate::{self, Level};
 use super::run::REPLAY;
 use crate::check::{Failure, Shrunk};
 use crate::number::{count, span, thousands};
@@ -16,6 +18,13 @@ impl Verdict {
         // shell between single quotes.
         let test = if self.name.is_path { format!(" -- --exact {}", self.name.test) } else { String::new() };
         format!("{REPLAY}='{of}{plan}' cargo test{test}")
+    }
+
+    /// The line that has GitHub show the report at this place, up to the transcript.
+    pub(super) fn annotation(&self, place: &Location<'_>) -> String {
+        let report = self.to_string();
+        let head = report.split("\n\n").next().unwrap_or_default();
+        annotate::line(Level::Error, Some((place.file(), place.line())), &self.name.full(), head)
     }
 
     /// A test to paste beside the first, which makes the run again.
@@ -35,11 +44,21 @@ impl Verdict {
         )
     }
 
+    /// Which part of the runs was made, if not all were.
+    fn of_shard(&self) -> String {
+        self.shard.map_or_else(String::new, |shard| format!(" of shard {shard}"))
+    }
+
+    fn write_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.notes.iter().try_for_each(|note| write!(f, "\n  note: {note}"))
+    }
+
     /// How many runs there were, and how they ended.
     fn write_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tally = &self.tally;
         let (wall, simulated) = (span(self.wall.as_secs_f64()), span(tally.virtual_nanos as f64 / 1e9));
-        write!(f, "{} ({wall}, {simulated} simulated)", count(tally.runs, "run"))?;
+        let shard = self.of_shard();
+        write!(f, "{}{shard} ({wall}, {simulated} simulated)", count(tally.runs, "run"))?;
         let unfinished = tally.ended.iter().filter(|(ended, _)| !ended.is_whole());
         for (ended, runs) in unfinished {
             write!(f, "; {} ended by {ended}", thousands(*runs))?;
@@ -60,14 +79,19 @@ impl fmt::Display for Verdict {
             if self.is_vacuous() {
                 write!(f, "\n  nothing failed, but the runs lack\n{}", self.lacking)?;
             }
-            return Ok(());
+            if !self.untold.is_empty() {
+                let untold = self.untold.trim_end();
+                write!(f, "\n  not in this shard, so it is left to the others\n{untold}")?;
+            }
+            return self.write_notes(f);
         };
         let Failure { broken, detail, plan, commands, packets, at, transcript, .. } = failure;
         writeln!(f, "FAILED {name}: {broken}")?;
         writeln!(f, "  {detail}")?;
         let simulated = self.tally.virtual_nanos as f64 / 1e9 + at.since_start().as_secs_f64();
         let (wall, simulated) = (span(self.wall.as_secs_f64()), span(simulated));
-        writeln!(f, "  after {} ({wall}, {simulated} simulated)", count(self.tally.runs, "run"))?;
+        let shard = self.of_shard();
+        writeln!(f, "  after {}{shard} ({wall}, {simulated} simulated)", count(self.tally.runs, "run"))?;
         let items = |faults: usize, commands: usize| {
             let faults = count(faults as u64, "fault");
             match from_commands {
@@ -89,6 +113,7 @@ impl fmt::Display for Verdict {
         plan.faults().iter().try_for_each(|fault| writeln!(f, "    {fault}"))?;
         commands.iter().try_for_each(|command| writeln!(f, "    {command}"))?;
         writeln!(f, "  replay: {}\n", self.replay())?;
-        f.write_str(transcript)
+        f.write_str(transcript)?;
+        self.write_notes(f)
     }
 }

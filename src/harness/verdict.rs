@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::files::Name;
-use crate::check::{Failure, Shrunk, Tally};
+use crate::check::{Failure, Shard, ShardError, Shrunk, Tally};
 use crate::fault::{ParseError, UnknownHost};
 use crate::scenario::UnknownCommand;
 
@@ -21,6 +21,11 @@ pub struct Verdict {
     pub(super) limit: String,
     /// What the runs lack, a line each.
     pub(super) lacking: String,
+    /// Which part of the runs was made, if not all were.
+    pub(super) shard: Option<Shard>,
+    /// What was demanded and did not happen in that part, a line each.
+    pub(super) untold: String,
+    pub(super) notes: Vec<String>,
 }
 
 impl Verdict {
@@ -31,13 +36,19 @@ impl Verdict {
         (wall, limit): (Duration, String),
         lacking: String,
     ) -> Self {
-        Self { name, tally, shrunk, wall, limit, lacking }
+        let (untold, notes) = (String::new(), Vec::new());
+        Self { name, tally, shrunk, wall, limit, lacking, shard: None, untold, notes }
     }
 
-    pub(super) fn lacking(mut self, lacking: Option<String>) -> Self {
+    pub(super) fn lacking(mut self, lacking: &str) -> Self {
         if self.shrunk.is_none() {
-            self.lacking.push_str(&lacking.unwrap_or_default());
+            self.lacking.push_str(lacking);
         }
+        self
+    }
+
+    pub(super) fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes.extend(notes);
         self
     }
 
@@ -50,6 +61,17 @@ impl Verdict {
     /// was demanded never came.
     pub fn is_vacuous(&self) -> bool {
         !self.lacking.is_empty()
+    }
+
+    /// Which part of the runs was made, if not all were: see [`Check::shard`](super::Check::shard).
+    pub const fn shard(&self) -> Option<Shard> {
+        self.shard
+    }
+
+    /// What is to be known beside the result, a line each: kept plans that hit other packets than once, or do not fit any
+    /// more, and where a plan was kept.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// What the runs come to together.
@@ -103,6 +125,14 @@ pub enum CheckError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A variable of the environment does not say which part of the runs is to be made.
+    #[error("{name}: {source}")]
+    Shard {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it.
+        source: ShardError,
     },
     /// A variable of the environment does not hold a number.
     #[error("{name}: '{text}' is not a whole number from 0 to {max}", max = u64::MAX)]
