@@ -39,12 +39,12 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     }
     let (scenario, profile) = (&world.built.scenario, args.profile());
     let (shard, runs) = (args.ci.shard.unwrap_or(Shard::WHOLE), number_of_runs(args, &world)?);
-    let search = || match &kept {
-        Some(kept) => first::search(args, &world, &kept.prepared),
-        None => {
+    let search = || {
+        let Some(kept) = &kept else {
             let search = Search::new(scenario, world.prepared.clone(), profile, args.seed());
-            if args.twice { search.twice() } else { search }
-        }
+            return if args.twice { search.twice() } else { search };
+        };
+        first::search(args, &world, &kept.prepared)
     };
     let range = shard.range(runs);
     let (mut tally, wall) = match kept.as_ref() {

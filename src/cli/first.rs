@@ -85,7 +85,8 @@ fn make(
 pub(super) fn keep(app: &App, args: &CheckArgs, Shrunk { failure, .. }: &Shrunk) {
     let Some(directory) = &args.ci.corpus else { return };
     match corpus::keep(directory, app.name, &failure.plan, &failure.recording.transcript()) {
-        Ok(path) => complain(format_args!("note: the plan is kept in {}", path.display())),
+        Ok(None) => {}
+        Ok(Some(path)) => complain(format_args!("note: the plan is kept in {}", path.display())),
         Err((path, error)) => {
             let (path, why) = (path.display(), super::error::system_text(&error));
             complain(format_args!("note: the plan cannot be kept in {path}: {why}"));

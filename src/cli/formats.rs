@@ -91,14 +91,15 @@ pub(super) fn print(
     json: &impl Serialize,
     shown: impl FnOnce() -> Shown,
 ) -> Result<(), CliError> {
-    Ok(match format {
+    match format {
         CheckFormat::Text => output::print(&shown().text)?,
         CheckFormat::Json => {
             output::print_as(&(serde_json::to_string(json).unwrap_or_default() + "\n"), Tint::None)?;
         }
         CheckFormat::Junit => output::print_as(&shown().junit(), Tint::None)?,
         CheckFormat::Github => output::print_as(&shown().github(), Tint::None)?,
-    })
+    }
+    Ok(())
 }
 
 /// A text between tags. What XML 1.0 has no place for stands there as Rust writes it.

@@ -200,12 +200,12 @@ impl Part {
         } else if self.failed.is_none() {
             self.tally.merge(later.tally);
             self.failed = later.failed;
+            let own = self.example.take().filter(|_| self.failed.is_none());
             let better = |own: &Candidate, other: &Candidate| other.rank() > own.rank();
-            match (&self.example, later.example) {
-                (Some(own), Some(other)) if !better(own, &other) => {}
-                (_, Some(other)) => self.example = Some(other),
-                (_, None) => {}
-            }
+            self.example = match (own, later.example) {
+                (Some(own), Some(other)) if better(&own, &other) => Some(other),
+                (own, other) => own.or(other),
+            };
         }
     }
 

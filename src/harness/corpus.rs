@@ -33,7 +33,7 @@ pub(crate) struct Kept {
 ///
 /// # Errors
 /// What cannot be read, and why.
-pub(crate) fn plans(directory: &Path, test: Option<&str>) -> Result<Vec<Kept>, (PathBuf, io::Error)> {
+pub(crate) fn plans(directory: &Path, of: Option<&str>) -> Result<Vec<Kept>, (PathBuf, io::Error)> {
     let failed = |path: &Path, error| (path.to_owned(), error);
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -43,7 +43,7 @@ pub(crate) fn plans(directory: &Path, test: Option<&str>) -> Result<Vec<Kept>, (
     for entry in entries {
         let path = entry.map_err(|error| failed(directory, error))?.path();
         if path.extension().is_some_and(|extension| extension == EXTENSION)
-            && test.is_none_or(|test| is_of(&path, test))
+            && of.is_none_or(|check| is_of(&path, check))
         {
             paths.push(path);
         }
@@ -63,7 +63,7 @@ fn is_of(path: &Path, test: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(of, digest)| of == test && is_digest(digest))
 }
 
-/// Keeps a plan with what its faults hit in this run; where. A plan that is there already stays as it is.
+/// Keeps a plan with what its faults hit in this run; where, unless it is there already: then it stays as it is.
 ///
 /// # Errors
 /// What cannot be written, and why.
@@ -72,23 +72,20 @@ pub(crate) fn keep(
     test: &str,
     plan: &FaultPlan,
     run: &Transcript<'_>,
-) -> Result<PathBuf, (PathBuf, io::Error)> {
+) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
     let plan_text = plan.to_string();
     let name = format!("{test}-{:016x}", seed::of_bytes(plan_text.as_bytes()));
     let path = directory.join(format!("{name}.{EXTENSION}"));
-    let write = || {
-        if path.exists() {
-            return Ok(());
-        }
-        fs::create_dir_all(directory)?;
-        let hits = hits(plan, run).into_iter().map(|(place, digest)| format!("{HIT}{place} {digest}\n"));
-        // Other checks may read the directory meanwhile: they find all of the file, or none.
-        let part = directory.join(format!("{name}.{}", process::id()));
-        fs::write(&part, format!("{plan_text}\n{}", hits.collect::<String>()))?;
-        fs::rename(&part, &path)
-    };
-    match write() {
-        Ok(()) => Ok(path),
+    if path.exists() {
+        return Ok(None);
+    }
+    let hits = hits(plan, run).into_iter().map(|(place, digest)| format!("{HIT}{place} {digest}\n"));
+    let content = format!("{plan_text}\n{}", hits.collect::<String>());
+    // Other checks may read the directory meanwhile: they find all of the file, or none.
+    let part = directory.join(format!("{name}.{}", process::id()));
+    let written = fs::create_dir_all(directory).and_then(|()| fs::write(&part, content));
+    match written.and_then(|()| fs::rename(&part, &path)) {
+        Ok(()) => Ok(Some(path)),
         Err(error) => Err((path, error)),
     }
 }

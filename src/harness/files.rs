@@ -61,15 +61,15 @@ pub(super) fn plans(directory: Option<&Path>, of: Option<&Name>) -> Result<Vec<K
         .map_err(|(path, source)| CheckError::File { path, source })
 }
 
-/// Keeps the plan of a failure in a directory; a note that says where, or why not.
+/// Keeps the plan of a failure in a directory, if it is not there; a note that says where, or why not.
 pub(super) fn keep(directory: &Path, verdict: &Verdict) -> Option<String> {
     let failure = verdict.failure()?;
     let run = failure.recording.transcript();
     let kept = corpus::keep(&package().join(directory), &verdict.name.file(), &failure.plan, &run);
-    Some(match kept {
-        Ok(path) => format!("the plan is kept in {}", path.display()),
-        Err((path, error)) => format!("the plan cannot be kept in {}: {error}", path.display()),
-    })
+    match kept {
+        Ok(path) => path.map(|path| format!("the plan is kept in {}", path.display())),
+        Err((path, error)) => Some(format!("the plan cannot be kept in {}: {error}", path.display())),
+    }
 }
 
 /// The package of the test: Cargo tells tests where it is; elsewhere it is the working directory.

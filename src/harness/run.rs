@@ -79,7 +79,8 @@ impl Check {
                 None => Ok(self.found(Tally::new(0), None, Duration::ZERO, String::new())),
             };
         }
-        let shard = shard()?.or(self.shard);
+        // The only part is the whole.
+        let shard = shard()?.or(self.shard).filter(|shard| *shard != Shard::WHOLE);
         let (seed, runs) = (seed()?.unwrap_or(self.seed), number(RUNS_VARIABLE)?.or(self.runs));
         let (failed, notes) = self.make_kept()?;
         let verdict = match (failed, self.exhaustive) {

@@ -3,6 +3,7 @@
 
 mod files;
 mod panics;
+mod parts;
 mod replays;
 mod vacuous;
 
