@@ -1,8 +1,9 @@
 //! What a check found, as text and as JSON.
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -222,12 +223,6 @@ impl Report {
         }
     }
 
-    /// The same, with how long the runs took by the clock on the wall.
-    pub(super) fn timed(self, wall: Duration) -> Self {
-        let runs_per_second = Some(rate(self.runs, wall));
-        Self { wall_seconds: Some(wall.as_secs_f64()), runs_per_second, ..self }
-    }
-
     /// The same of an exhaustive search: of so many runs, and in all schedules or not.
     pub(super) fn exhaustive(self, runs: u64, is_complete: bool) -> Self {
         Self { runs, held: self.held && is_complete, ..self }
@@ -238,39 +233,6 @@ impl Report {
         let seed = if self.asked.seed == 0 { String::new() } else { format!(" --seed {}", self.asked.seed) };
         let shard = self.asked.shard.as_ref().map_or_else(String::new, |shard| format!(" --shard {shard}"));
         format!("{}{seed}{shard}", self.asked.title(&[&self.asked.options, &self.asked.network]))
-    }
-
-    /// How many runs there were.
-    pub(super) const fn runs(&self) -> u64 {
-        self.runs
-    }
-
-    /// What does not hold, if something does not.
-    pub(super) const fn failure(&self) -> Option<&Broken> {
-        self.failure.as_ref()
-    }
-
-    /// The system.
-    pub(super) fn system(&self) -> &str {
-        &self.asked.system
-    }
-
-    /// The system with the words that a test of it is called by: all but those that change from build to build.
-    pub(super) fn name(&self) -> String {
-        self.asked.title(&[&self.asked.options, &self.asked.network])
-    }
-
-    /// How long the runs took by the clock on the wall, in seconds; none if that is left out.
-    pub(super) const fn wall_seconds(&self) -> Option<f64> {
-        self.wall_seconds
-    }
-
-    /// What has held.
-    pub(super) fn statements(&self) -> String {
-        match self.asked.properties.len() {
-            1 => "1 property and the laws".to_owned(),
-            several => format!("{several} properties and the laws"),
-        }
     }
 
     pub(super) fn write_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -384,11 +346,6 @@ impl fmt::Display for Report {
             Some(failure) => self.write_failed(failure, f),
         }
     }
-}
-
-/// How many runs a second that is. A rate beyond 64 bits takes a wall time of zero, and is none.
-fn rate(runs: u64, wall: Duration) -> u64 {
-    u64::try_from(u128::from(runs) * 1_000_000_000 / wall.as_nanos().max(1)).unwrap_or(0)
 }
 
 pub(super) fn item(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
