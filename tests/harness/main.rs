@@ -2,6 +2,7 @@
 //! runs in a process of its own where its environment counts.
 
 mod files;
+mod nextest;
 mod panics;
 mod parts;
 mod replays;
