@@ -135,7 +135,8 @@ fn the_first_run_that_fails_is_that_of_the_whole() {
 /// A shard prints the report of its own runs, and says that it is one.
 #[test]
 fn a_shard_tells_which_one_it_is() {
-    let report = quiet(&["check", "udp-remote", "--runs", "100", "--seed", "1", "--shard", "2/4"], 0);
+    let report =
+        quiet(&["check", "udp-remote", "--loss", "30%", "--runs", "100", "--seed", "1", "--shard", "2/4"], 0);
     assert!(report.starts_with("PASSED udp-remote --loss 30% --seed 1 --shard 2/4: "), "{report}");
     assert!(report.contains("\n  runs     25 in ") && report.contains("\nrun "), "{report}");
     let json = quiet(&["check", "udp-remote", "--runs", "9", "--shard", "1/9", "--format", "json"], 0);
@@ -148,7 +149,8 @@ fn parts_that_do_not_fit_are_refused() {
     let directory = directory("misfits");
     let make = |name: &str, words: &[&str]| {
         let path = file(&directory, name);
-        let output = lossproof(&[&["check", "udp-remote", "-o", &path], words].concat());
+        let loss = if words.contains(&"--loss") { &[][..] } else { &["--loss", "30%"] };
+        let output = lossproof(&[&["check", "udp-remote", "-o", &path], loss, words].concat());
         assert!(output.status.success(), "{}", stderr(&output));
         path
     };
@@ -173,6 +175,16 @@ fn parts_that_do_not_fit_are_refused() {
         let line = format!("'{path}' is of another check than '{first}': its {what} differs");
         refused(&["merge", &first, &second, &path], &line);
     }
+    // The same words, and another plan.
+    let plan = file(&directory, "plan.txt");
+    let faults = format!("@{plan}");
+    let with = |text: &str, name: &str, shard: &str| {
+        fs::write(&plan, text).expect("the file can be written");
+        make(name, &["--runs", "9", "--faults", &faults, "--shard", shard])
+    };
+    let one = with("client>server #0 drop", "one.json", "1/2");
+    let two = with("client>server #1 drop", "two.json", "2/2");
+    refused(&["merge", &one, &two], &format!("'{two}' is of another check than '{one}': its plan differs"));
     let changed = file(&directory, "changed.json");
     for (old, new, why) in [
         ("\"tally\":{\"runs\":3", "\"tally\":{\"runs\":4", "its counts are not those of its runs"),
@@ -346,7 +358,8 @@ fn junit_is_read() {
         assert_eq!((suite.tests, suite.failures), (1, usize::from(status > 0)));
         (case.clone(), report.name.expect("it has a name").as_str().to_owned())
     };
-    let (passed, name) = case(&["check", "greet", "--text", "<&\"'>]]>\u{1b}", "--runs", "9"], 0);
+    let (passed, name) =
+        case(&["check", "greet", "--text", "<&\"'>]]>\u{1b}", "--loss", "30%", "--runs", "9"], 0);
     assert_eq!(name, "lossproof");
     assert_eq!(passed.classname.as_ref().map(quick_junit::XmlString::as_str), Some("lossproof.greet"));
     assert!(
@@ -392,7 +405,7 @@ fn github_is_told_in_one_line() {
         failed.contains("%0A    server>client #1 duplicate%0A") && failed.lines().count() == 1,
         "{failed}"
     );
-    let passed = told(&["check", "udp-remote", "--runs", "9"], 0);
+    let passed = told(&["check", "udp-remote", "--loss", "30%", "--runs", "9"], 0);
     assert!(
         passed.starts_with("::notice title=lossproof check udp-remote --loss 30%25::PASSED "),
         "{passed}"

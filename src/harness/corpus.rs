@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use super::files::file_name;
 use crate::fault::{Fault, FaultPlan};
 use crate::seed;
 use crate::transcript::{Log, Transcript, What};
@@ -60,7 +61,7 @@ pub(crate) fn plans(directory: &Path, of: Option<&str>) -> Result<Vec<Kept>, (Pa
 fn is_of(path: &Path, test: &str) -> bool {
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     let is_digest = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    name.rsplit_once('-').is_some_and(|(of, digest)| of == test && is_digest(digest))
+    name.rsplit_once('-').is_some_and(|(of, digest)| of == file_name(test) && is_digest(digest))
 }
 
 /// Keeps a plan with what its faults hit in this run; where, unless it is there already: then it stays as it is.
@@ -74,7 +75,7 @@ pub(crate) fn keep(
     run: &Transcript<'_>,
 ) -> Result<Option<PathBuf>, (PathBuf, io::Error)> {
     let plan_text = plan.to_string();
-    let name = format!("{test}-{:016x}", seed::of_bytes(plan_text.as_bytes()));
+    let name = format!("{}-{:016x}", file_name(test), seed::of_bytes(plan_text.as_bytes()));
     let path = directory.join(format!("{name}.{EXTENSION}"));
     if path.exists() {
         return Ok(None);
@@ -175,6 +176,7 @@ mod tests {
 
     #[test]
     fn a_check_finds_its_own_plans_alone() {
+        assert!(is_of(Path::new("a.b_c-0123456789abcdef.plan"), "a::b/c"), "it is the name of a file");
         let of = |name: &str| is_of(Path::new(name), "chat-a");
         assert!(of("chat-a-0123456789abcdef.plan"));
         for other in [

@@ -149,7 +149,7 @@ fn target() -> PathBuf {
 }
 
 /// A test's name as that of a directory.
-fn file_name(name: &str) -> String {
+pub(super) fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.') { c } else { '_' };
     name.replace("::", ".").chars().map(plain).collect()
 }
