@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lossproof::fault::{Chance, Profile};
 use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Peer};
 
-use crate::{counted, printed};
+use crate::{counted, printed, tells};
 
 /// After how long without a heartbeat the server forgets a client.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -132,18 +133,6 @@ fn report(net: Net, plan: &str) -> String {
     report
 }
 
-/// Where these texts stand in a report, one after the other, a line each.
-#[track_caller]
-fn tells(report: &str, texts: &[&str]) {
-    let mut lines = report.lines();
-    for text in texts {
-        assert!(
-            lines.any(|line| line.contains(text)),
-            "'{text}' is not there, or before the others: {report}"
-        );
-    }
-}
-
 const CAUSE: [&str; 6] = [
     "server    event \"192.168.0.2:49152 has joined\"",
     "  -         fault partition server|client-1",
@@ -207,4 +196,31 @@ fn what_does_not_repeat_in_rounds_is_left_out() {
         );
         tells(&report, &CAUSE);
     }
+}
+
+/// A failure that was not made small has hundreds of faults, and most of them say nothing.
+#[test]
+fn of_hundreds_of_faults_a_few_are_shown() {
+    let profile = Profile {
+        loss: Chance::percent(30),
+        duplicate: Chance::percent(5),
+        jitter: Duration::from_millis(300),
+        ..Profile::default()
+    };
+    let check = Check::new(net(2, [Beat::Text; 2], SECOND)).profile(profile);
+    let check = check.calm_at(Instant::from_millis(100_000)).max_shrink(0, Duration::ZERO).runs(10);
+    let (report, verdict) = printed(&check);
+    let failure = verdict.failure().unwrap_or_else(|| panic!("{report}"));
+    assert!(failure.plan.len() > 200, "{report}");
+    let excerpt = report.split_once("\n\n").expect("a head").1;
+    assert_eq!(counted::counts(excerpt, &failure.transcript), Ok(()), "{report}");
+    tells(
+        &report,
+        &[
+            "client-1>server #0 delay",
+            " more …",
+            " is silent, and forgotten",
+            " broken everybody is a member",
+        ],
+    );
 }

@@ -4,7 +4,10 @@ mod chosen;
 mod counted;
 mod generated;
 mod heartbeats;
+mod streams;
 
+use lossproof::Check;
+use lossproof::harness::Verdict;
 use lossproof::transcript::MAX_REPORT_LINES;
 
 /// How many lines say where the files are, after the report.
@@ -16,4 +19,15 @@ fn printed(check: &Check) -> (String, Verdict) {
     let report = verdict.to_string();
     assert!(report.lines().count() + FILES_LINES <= MAX_REPORT_LINES, "{report}");
     (report, verdict)
+}
+/// Where these texts stand in a report, one after the other, a line each.
+#[track_caller]
+fn tells(report: &str, texts: &[&str]) {
+    let mut lines = report.lines();
+    for text in texts {
+        assert!(
+            lines.any(|line| line.contains(text)),
+            "'{text}' is not there, or before the others: {report}"
+        );
+    }
 }

@@ -22,7 +22,9 @@ const END: u32 = 8;
 const RARE: [u32; 2] = [5, 12];
 /// What happens all the time is further than what does not: more often than that, and so much.
 const COMMON: (u32, u32) = (8, 2);
-/// Where more lines than that are rare, being rare says nothing.
+/// How many faults are many.
+const MANY_FAULTS: usize = 8;
+/// Where more lines than that are rare, being rare says nothing. Of what machines tell the first and the last do even so.
 const MAX_RARE: usize = 12;
 /// How far back the last message is looked for that was like one that a fault hit, in lines.
 const MAX_LOOK: usize = 5_000;
@@ -157,15 +159,18 @@ impl<'a> Causes<'a> {
         Turned { origins, before: self.neighbours(turn)[0], is_own: turn_there.is_own }
     }
 
-    /// Every fault, with what it hit and what came of that. Of many the first and the last are nearest.
+    /// Every fault, with what it hit and what came of that. Of many the first and the last are nearest, and the more there
+    /// are, the less each of them says.
     fn follow_faults(&mut self) {
         let faults = self.lines.all.iter().enumerate().filter_map(|(line, there)| match there.record.what {
             What::Fault(fault) => Some((line, fault)),
             _ => None,
         });
         let faults: Vec<_> = faults.collect();
+        let step = 1 + faults.len() / MANY_FAULTS;
         for (place, (line, fault)) in faults.iter().enumerate() {
-            let distance = 1 + place.min(faults.len() - 1 - place) as u32 / 2;
+            let from_end = place.min(faults.len() - 1 - place);
+            let distance = 1 + (from_end * step / 2).min(FAR as usize) as u32;
             self.near(*line, distance);
             match fault {
                 Resolved::Host { fault, .. } => self.follow_host_fault(*line, *fault, distance),
@@ -272,10 +277,17 @@ impl<'a> Causes<'a> {
                 is_told == matches!(line.record.what, What::Event(_) | What::Done(_) | What::Command(_))
             };
             let is_rare = |line: &usize| self.times[*line] <= 2 && is_kind(&self.lines.all[*line]);
-            let rare: Vec<usize> = (0..self.lines.all.len()).filter(is_rare).take(MAX_RARE + 1).collect();
-            if rare.len() <= MAX_RARE {
-                for line in rare {
-                    self.near(line, RARE[usize::from(!is_told)]);
+            let rare: Vec<usize> = (0..self.lines.all.len()).filter(is_rare).collect();
+            let count = rare.len();
+            for (place, line) in rare.into_iter().enumerate() {
+                let is_first_or_last = place.min(count - 1 - place) < MAX_RARE / 2;
+                match (is_told, count <= MAX_RARE || is_told && is_first_or_last) {
+                    (true, true) => {
+                        self.near(line, RARE[0]);
+                        self.near_turn(self.lines.all[line].turn, RARE[0] + 2);
+                    }
+                    (true, false) | (false, true) => self.near(line, RARE[1]),
+                    (false, false) => {}
                 }
             }
         }
