@@ -26,7 +26,7 @@ const COMMON: (u32, u32) = (8, 2);
 const MANY_FAULTS: usize = 8;
 /// Where more lines than that are rare, being rare says nothing. Of what machines tell the first and the last do even so.
 const MAX_RARE: usize = 12;
-/// How far back the last message is looked for that was like one that a fault hit, in lines.
+/// How far back a message is looked for that is like another, in lines or turns.
 const MAX_LOOK: usize = 5_000;
 
 /// The distance of each line: the smaller, the sooner it is shown.
@@ -138,6 +138,11 @@ impl<'a> Causes<'a> {
             for origin in origins {
                 self.near(origin, distance + 3);
                 heap.push((Reverse(distance + 2), self.lines.all[origin].turn));
+                // What was held for a while came in long before the timeout that sends it.
+                if let Some(before) = self.came_in(origin) {
+                    self.near(before, distance + 4);
+                    heap.push((Reverse(distance + 3), self.lines.all[before].turn));
+                }
             }
             // A timeout comes of what was before; an input would have come without it.
             let further = if is_own { 2 } else { 4 };
@@ -157,6 +162,17 @@ impl<'a> Causes<'a> {
         let input = turn_there.lines.clone().next();
         let origins = input.and_then(|input| self.origins.get(&input)).cloned().unwrap_or_default();
         Turned { origins, before: self.neighbours(turn)[0], is_own: turn_there.is_own }
+    }
+
+    /// Where the same bytes came in last at the host that sends them by itself.
+    fn came_in(&self, departs: usize) -> Option<usize> {
+        let line = &self.lines.all[departs];
+        let turns = &self.of_host[line.record.host.index()][..self.places[line.turn]];
+        let input = |turn: &usize| self.lines.turns[*turn].lines.clone().next();
+        let is_same = |input: &usize| self.lines.all[*input].content == line.content;
+        let inputs = turns.iter().rev().take(MAX_LOOK).filter(|turn| !self.lines.turns[**turn].is_own);
+        let mut inputs = inputs.filter_map(input);
+        if self.lines.turns[line.turn].is_own { inputs.find(is_same) } else { None }
     }
 
     /// Every fault, with what it hit and what came of that. Of many the first and the last are nearest, and the more there

@@ -16,6 +16,8 @@ pub(super) struct Line {
     pub(super) text: String,
     /// Lines of the same shape tell the same but for numbers: moments, packets, offsets, digits in texts.
     pub(super) shape: u64,
+    /// What tells the bytes that leave or come in from others.
+    pub(super) content: Option<u64>,
     /// The turn that it belongs to.
     pub(super) turn: usize,
 }
@@ -78,7 +80,8 @@ impl Lines {
         let turn = self.turns.len() - 1;
         let text = transcript.column_line(&record, host_width);
         let shape = shape(transcript, &record, self.all.len());
-        self.all.push(Line { record, text, shape, turn });
+        let content = content(transcript, record.what);
+        self.all.push(Line { record, text, shape, content, turn });
         self.turns[turn].lines.end = self.all.len();
     }
 
@@ -86,6 +89,20 @@ impl Lines {
     pub(super) fn height(&self, range: Range<usize>) -> usize {
         self.all[range].iter().map(Line::height).sum()
     }
+}
+
+/// What [`Line::content`] has.
+fn content(transcript: &Transcript<'_>, what: What) -> Option<u64> {
+    let (What::Send { bytes, .. }
+    | What::Recv { bytes, .. }
+    | What::Write { bytes, .. }
+    | What::Read { bytes, .. }) = what
+    else {
+        return None;
+    };
+    let mut hasher = DefaultHasher::new();
+    transcript.log.bytes(bytes).hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 /// Whether a machine is handed it. What its host does next is caused by it.
