@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::app::App;
 use super::args::CheckArgs;
 use super::error::CliError;
-use super::report::{Broken, Example};
+use super::failed::Broken;
+use super::report::Example;
 use super::shards::{Asked, Candidate, Failed, Part};
 use super::sweep::SweepError;
 use super::world::World;
@@ -63,10 +64,10 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     let shown = range.start..range.end.min(EXAMPLE_RUNS);
     let example = if failure.is_none() { eventful(&mut search(), client, shown) } else { None };
     let check = asked(app, args, &world, runs);
-    let failed = failure.map(|(failure, shrunk)| Failed {
-        at_nanos: failure.at.as_nanos(),
-        kept: kept.map(|kept| kept.path.display().to_string()),
-        broken: Broken::new(&shrunk, &check.question(shard, &tally)),
+    let failed = failure.map(|(failure, shrunk)| {
+        let broken = Broken::new(&shrunk, &check.question(shard, &tally));
+        let kept = kept.map(|kept| kept.path.display().to_string());
+        Failed { at_nanos: failure.at.as_nanos(), kept, excerpt: broken.excerpt().to_owned(), broken }
     });
     let part = Part { check, shard, tally, failed, example };
     let (report, output) = (part.report(), args.ci.output.as_deref());

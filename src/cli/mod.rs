@@ -27,6 +27,7 @@ mod choices;
 mod endpoints;
 mod error;
 mod exhaustive;
+mod failed;
 mod first;
 mod formats;
 mod import;

@@ -7,8 +7,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::output::{one_line, program};
-use crate::check::{Failure, Shrunk, Tally};
+use super::failed::Broken;
+use super::output::program;
+use crate::check::Tally;
 use crate::engine::Ended;
 use crate::fault::FaultPlan;
 use crate::number::{count, percent, span, thousands};
@@ -47,7 +48,7 @@ impl Question {
     }
 
     /// The line that makes a run again.
-    fn replay(&self, plan: &str) -> String {
+    pub(super) fn replay(&self, plan: &str) -> String {
         // No character of a plan means anything between single quotes.
         format!("{} sim {} --faults '{plan}'", program(), self.title(&[&self.options]))
     }
@@ -127,53 +128,7 @@ impl Example {
     }
 }
 
-/// A run that failed.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Broken {
-    pub(super) run: u64,
-    /// The property or the law that did not hold.
-    pub(super) what: String,
-    pub(super) detail: String,
-    virtual_seconds: f64,
-    packets: u64,
-    /// How many faults the run had in which it was found.
-    from_faults: usize,
-    /// How many runs it took to make it small.
-    shrink_runs: u64,
-    /// Whether without any one of its faults it does not come.
-    minimal: bool,
-    faults: Vec<String>,
-    plan: String,
-    replay: String,
-    transcript: Vec<String>,
-}
-
-impl Broken {
-    /// The failure as it was made small; the line that makes it again is for a system with these options.
-    pub(super) fn new(shrunk: &Shrunk, asked: &Question) -> Self {
-        let Failure { run, broken, detail, plan, packets, at, transcript, .. } = &shrunk.failure;
-        Self {
-            run: *run,
-            what: broken.clone(),
-            detail: one_line(detail),
-            virtual_seconds: at.since_start().as_secs_f64(),
-            packets: *packets,
-            from_faults: shrunk.from_faults,
-            shrink_runs: shrunk.runs,
-            minimal: shrunk.is_minimal,
-            faults: fault_lines(plan),
-            plan: plan.to_string(),
-            replay: asked.replay(&plan.to_string()),
-            transcript: lines(transcript),
-        }
-    }
-}
-
-fn fault_lines(plan: &FaultPlan) -> Vec<String> {
-    plan.faults().iter().map(ToString::to_string).collect()
-}
-
-fn lines(text: &str) -> Vec<String> {
+pub(super) fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
@@ -314,36 +269,16 @@ impl Report {
         }
         Ok(())
     }
-
-    fn write_failed(&self, failure: &Broken, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "FAILED {}: {}", self.asked.title(&[&self.asked.options]), failure.what)?;
-        writeln!(f, "  {}", failure.detail)?;
-        let wall = self.wall_seconds.map_or_else(String::new, |wall| format!("{}, ", span(wall)));
-        let simulated = span(self.virtual_seconds);
-        writeln!(f, "  after {} ({wall}{simulated} simulated)", count(self.runs, "run"))?;
-        let (faults, packets) =
-            (count(failure.faults.len() as u64, "fault"), count(failure.packets, "packet"));
-        let (from, runs) =
-            (count(failure.from_faults as u64, "fault"), count(failure.shrink_runs, "shrink run"));
-        if failure.minimal {
-            writeln!(f, "  minimal: {faults}, {packets}   (from {from}, {runs})")?;
-        } else {
-            writeln!(
-                f,
-                "  smaller: {faults}, {packets}   (from {from}; stopped after {runs}, so not minimal)"
-            )?;
-        }
-        failure.faults.iter().try_for_each(|fault| writeln!(f, "    {fault}"))?;
-        writeln!(f, "  replay: {}\n", failure.replay)?;
-        failure.transcript.iter().try_for_each(|line| writeln!(f, "{line}"))
-    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
             None => self.write_held(f),
-            Some(failure) => self.write_failed(failure, f),
+            Some(failure) => {
+                let asked = self.asked.title(&[&self.asked.options]);
+                f.write_str(&failure.text(&asked, self.runs, (self.wall_seconds, self.virtual_seconds)))
+            }
         }
     }
 }

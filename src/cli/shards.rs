@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::args::CheckArgs;
 use super::error::CliError;
+use super::failed::Broken;
 use super::formats::{self, CheckFormat, Shown};
 use super::output;
 use super::parts::{self, PartFile};
-use super::report::{Broken, Example, Question, Report};
+use super::report::{Example, Question, Report};
 use super::sweep::{self, MergeArgs, SweepError};
 use super::value;
 use crate::check::{Shard, Tally};
@@ -141,6 +142,8 @@ pub(super) struct Failed {
     pub(super) at_nanos: u64,
     /// The file of the plan that failed, if it was one of the corpus: no other run was made then.
     pub(super) kept: Option<String>,
+    /// What the text of the report shows of the transcript.
+    pub(super) excerpt: String,
     /// The failure, made small.
     pub(super) broken: Broken,
 }
@@ -180,7 +183,10 @@ impl Part {
     /// The report on it, which tells no time by the clock on the wall.
     pub(super) fn report(&self) -> Report {
         let names: Vec<&str> = self.check.hosts.iter().map(String::as_str).collect();
-        let failed = |failed: &Failed| (failed.broken.clone(), Instant::from_nanos(failed.at_nanos));
+        let failed = |failed: &Failed| {
+            let broken = failed.broken.clone().with_excerpt(failed.excerpt.clone());
+            (broken, Instant::from_nanos(failed.at_nanos))
+        };
         let example = self.example.as_ref().filter(|_| self.failed.is_none());
         let example = example.map(|candidate| candidate.example.clone());
         let mut asked = self.check.question(self.shard, &self.tally);

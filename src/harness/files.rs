@@ -10,6 +10,9 @@ use super::corpus::{self, Kept};
 use super::{CheckError, Verdict};
 use crate::transcript::{Look, TooNarrow, Transcript};
 
+/// How many lines say where the files are.
+pub(super) const FILES_LINES: usize = 3;
+
 /// What a check is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
@@ -100,7 +103,7 @@ fn write_all(verdict: &Verdict, directory: &Path) -> io::Result<String> {
     let transcript = failure.recording.transcript();
     let (name, replay) = (verdict.name.full(), verdict.replay());
     let files = [
-        ("report.txt", verdict.to_string().into_bytes()),
+        ("report.txt", verdict.whole().into_bytes()),
         ("fault.plan", format!("{}\n", failure.plan).into_bytes()),
         ("transcript.txt", failure.transcript.clone().into_bytes()),
         ("ladder.txt", ladder(&transcript).into_bytes()),

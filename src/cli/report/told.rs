@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Broken, Report};
+use super::super::failed::Broken;
+use super::Report;
 
 impl Report {
     /// The same, with how long the runs took by the clock on the wall.
