@@ -78,10 +78,9 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// What these runs have tried, whose faults were drawn so. `links` says whether single links had profiles that draw a
-    /// kind.
-    pub(crate) fn new(spec: &Spec, draws: &Draws, links: impl Fn(FaultKind) -> bool, tally: &Tally) -> Self {
-        let mut tried = Self { fired: tally.fired_kinds().collect(), ..Self::default() };
+    /// What runs try whose faults are drawn so. `is_given` says whether a kind is planned, or drawn on single links.
+    pub(crate) fn new(spec: &Spec, draws: &Draws, is_given: impl Fn(FaultKind) -> bool) -> Self {
+        let mut tried = Self::default();
         let has_datagrams = spec.hosts.iter().any(|host| !host.datagrams.is_empty());
         let has_streams = spec.hosts.iter().any(|host| !host.listeners.is_empty());
         for kind in FaultKind::ALL {
@@ -101,11 +100,10 @@ impl Tried {
                 FaultKind::Partition => spec.hosts.len() > 1,
                 _ => true,
             };
-            if !is_possible || tried.fired.iter().any(|(fired, _)| *fired == kind) {
+            if !is_possible {
                 continue;
             }
-            let is_planned = tally.planned.iter().any(|(fault, _)| fault.kind() == kind);
-            let list = if is_planned || draws.draws(kind, spec) || links(kind) {
+            let list = if is_given(kind) || draws.draws(kind, spec) {
                 &mut tried.in_vain
             } else if spec.ruled_out.contains(&kind) {
                 &mut tried.ruled_out
@@ -115,6 +113,15 @@ impl Tried {
             list.push(kind);
         }
         tried
+    }
+
+    /// The same after the runs: what has fired was not tried in vain.
+    pub(crate) fn after(mut self, tally: &Tally) -> Self {
+        self.fired = tally.fired_kinds().collect();
+        for list in [&mut self.in_vain, &mut self.not_tried, &mut self.ruled_out] {
+            list.retain(|kind| tally.fired[*kind as usize] == 0);
+        }
+        self
     }
 }
 

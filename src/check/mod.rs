@@ -11,6 +11,7 @@ mod explain;
 mod livelock;
 mod measure;
 mod relocate;
+mod shard;
 mod shrink;
 mod tally;
 mod twice;
@@ -20,6 +21,7 @@ use std::ops::Range;
 pub use draws::{Draws, Tried};
 pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress};
 pub use measure::{Counts, Measure, Panicked};
+pub use shard::{Shard, ShardError};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
 
