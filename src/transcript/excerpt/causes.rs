@@ -270,7 +270,7 @@ impl<'a> Causes<'a> {
     /// The first turn of each host, the last, and the last thing that it told.
     fn begin_and_end(&mut self) {
         for (place, turns) in self.of_host.clone().into_iter().enumerate() {
-            let further = place as u32 / 2;
+            let further = place as u32;
             let has_lines = |turn: &&usize| !self.lines.turns[**turn].lines.is_empty();
             if let Some(first) = turns.iter().find(has_lines) {
                 self.near_turn(*first, START + further);
