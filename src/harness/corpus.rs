@@ -128,7 +128,9 @@ fn hits(plan: &FaultPlan, run: &Transcript<'_>) -> Vec<(String, String)> {
                 (format!("{}>{}/{conn} @{at}", flow.from, flow.to), written(run, fault))
             }
             // What holds all along a stream, or befalls a host, hits no packet.
-            Fault::CutEvery { .. } | Fault::Host { .. } => return None,
+            Fault::CutEvery { .. } | Fault::Connect { .. } | Fault::Host { .. } | Fault::Down(_) => {
+                return None;
+            }
         };
         let digest =
             bytes.map_or_else(|| NOTHING.to_owned(), |bytes| format!("{:016x}", seed::of_bytes(bytes)));

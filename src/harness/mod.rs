@@ -55,7 +55,8 @@
 //! ```
 //!
 //! A check that fails panics with a report: what was broken, the smallest plan that breaks it, the transcript, and one
-//! line that makes the run again. The environment of the test has a say:
+//! line that makes the run again. It has at most [`MAX_REPORT_LINES`](crate::transcript::MAX_REPORT_LINES): of a long
+//! transcript it has an [excerpt](crate::transcript::Transcript::excerpt). The environment of the test has a say:
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -70,7 +71,7 @@
 //!
 //! | file | what it has |
 //! |---|---|
-//! | `report.txt` | the report |
+//! | `report.txt` | the report with the whole plan and the whole transcript |
 //! | `fault.plan` | the plan: a copy in the directory of [`Check::regressions`] is run first, always; [`Check::corpus`] copies it |
 //! | `transcript.txt` | the transcript |
 //! | `ladder.txt` | the run as a sequence diagram |

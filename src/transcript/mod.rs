@@ -1,7 +1,7 @@
 //! One ordered log of everything that a run did, and its faces.
 //!
 //! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, for rendering while running
-//! would cost more than running does.
+//! would cost more than running does. [`Transcript::excerpt`] has of a long one the lines on which its end depends.
 
 mod excerpt;
 mod json;

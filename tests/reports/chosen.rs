@@ -86,7 +86,7 @@ impl Machine for Chatter {
 }
 
 /// Orders go from `a` by `b` to `c`, and take their time, while two others chat and one watches.
-fn net() -> Net {
+pub(crate) fn net() -> Net {
     let net = Net::new("order");
     net.max_time(Duration::from_secs(30));
     let (speaker, hearer) = (net.host("x").udp(1), net.host("y").udp(1));

@@ -4,10 +4,10 @@ use lossproof::engine::{Engine, Keep, Prepared, Settings};
 use lossproof::fault::{Chance, Profile};
 use lossproof::scenario::Scenario;
 use lossproof::systems::{Options, greet, http, tcp_chat, tcp_deadlock, udp_chat, udp_remote};
-use lossproof::transcript::{MIN_EXCERPT_LINES, Transcript};
+use lossproof::transcript::{MAX_EXCERPT_LINES, MIN_EXCERPT_LINES, Transcript};
 use lossproof::{Input, Instant, Machine, Net, Outbox};
 
-use crate::counted;
+use crate::{chosen, counted};
 
 /// An excerpt has no more lines than asked for, it accounts for every line of the transcript, and it is the transcript
 /// where there is room for that.
@@ -38,6 +38,24 @@ fn every_line_is_kept_or_counted() {
             holds(&engine.transcript());
         }
     }
+}
+
+/// Whoever wants more has the transcript.
+#[test]
+fn an_excerpt_has_at_most_so_many_lines() {
+    let scenario = Scenario::from(chosen::net());
+    let mut engine = Engine::new(&scenario);
+    engine.run(&Settings { keep: Keep::Log, laws: None, ..Settings::default() });
+    let transcript = engine.transcript();
+    let whole = transcript.to_string();
+    let len = whole.lines().count();
+    assert!(len > MAX_EXCERPT_LINES + 1);
+    for room in [MAX_EXCERPT_LINES, MAX_EXCERPT_LINES + 1, len - 1] {
+        let excerpt = transcript.excerpt(room);
+        assert!(excerpt.lines().count() <= MAX_EXCERPT_LINES, "{room}");
+        assert_eq!(counted::counts(&excerpt, &whole), Ok(()), "{room}");
+    }
+    assert_eq!(transcript.excerpt(len), whole);
 }
 
 /// Faults of hosts, too.
@@ -88,6 +106,10 @@ fn texts_of_many_lines_are_counted_too() {
     let mut engine = Engine::new(&scenario);
     engine.run(&Settings { keep: Keep::Log, ..Settings::default() });
     holds(&engine.transcript());
+    // Eight lines of an event are whole. Of nine there are seven.
+    let excerpt = engine.transcript().excerpt(MAX_EXCERPT_LINES);
+    let more = |count: usize| excerpt.matches(&format!("\n… {count} lines more of it …\n")).count();
+    assert_eq!((more(1), more(2), more(3), more(33), more(194)), (0, 1, 1, 1, 1), "{excerpt}");
     let excerpt = engine.transcript().excerpt(20);
     assert!(
         excerpt.contains("broken it says little") && excerpt.contains(" lines more of it …"),

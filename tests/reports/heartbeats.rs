@@ -149,6 +149,7 @@ fn the_cause_is_among_thousands_of_heartbeats() {
         for clients in [1, 2, 3, 5, 8] {
             let report =
                 report(net(clients, [beat; 2], SECOND), "at 30s partition server|client-1; at 37s heal");
+            println!("{report}");
             tells(&report, &CAUSE);
             assert!(report.contains(" lines like "), "{report}");
         }

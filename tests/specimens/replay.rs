@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use lossproof::harness::Check;
 use lossproof::machine::Law;
+use lossproof::transcript::MAX_REPORT_LINES;
 
 use crate::{counted, searches, worlds};
 
@@ -76,6 +77,7 @@ fn a_pasted_line_makes_the_same_failure() {
             let output = pasted_into_a_shell("check", world.system, world.bug, &seeded);
             let said = String::from_utf8_lossy(&output.stdout);
             assert!(output.status.code() == Some(1) && is_reported(&said), "{specimen}: {said}");
+            assert!(said.lines().count() <= MAX_REPORT_LINES, "{specimen}: {said}");
 
             let output = pasted_into_a_shell("sim", world.system, world.bug, &plan);
             let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);

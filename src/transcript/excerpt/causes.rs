@@ -190,6 +190,10 @@ impl<'a> Causes<'a> {
             self.near(*line, distance);
             match fault {
                 Resolved::Host { fault, .. } => self.follow_host_fault(*line, *fault, distance),
+                Resolved::Down { host, .. } => {
+                    self.follow_hit(*line, distance);
+                    self.follow_host_fault(*line, ResolvedHost::Crash(*host), distance);
+                }
                 _ => self.follow_hit(*line, distance),
             }
         }
@@ -270,7 +274,7 @@ impl<'a> Causes<'a> {
     /// The first turn of each host, the last, and the last thing that it told.
     fn begin_and_end(&mut self) {
         for (place, turns) in self.of_host.clone().into_iter().enumerate() {
-            let further = place as u32 / 2;
+            let further = place as u32;
             let has_lines = |turn: &&usize| !self.lines.turns[**turn].lines.is_empty();
             if let Some(first) = turns.iter().find(has_lines) {
                 self.near_turn(*first, START + further);
@@ -326,10 +330,14 @@ const fn hosts(fault: ResolvedHost) -> [Option<HostId>; 2] {
             [Some(one), Some(other)]
         }
         ResolvedHost::Heal => [None, None],
-        ResolvedHost::Stop(host)
+        ResolvedHost::Isolate(host)
+        | ResolvedHost::Stop(host)
         | ResolvedHost::Crash(host)
         | ResolvedHost::Poweroff(host)
         | ResolvedHost::Restart(host)
-        | ResolvedHost::Skew(host, _) => [Some(host), None],
+        | ResolvedHost::Skew(host, _)
+        | ResolvedHost::Lag(host, _)
+        | ResolvedHost::Drift(host, _)
+        | ResolvedHost::TimerFirst(host) => [Some(host), None],
     }
 }

@@ -10,8 +10,8 @@ use super::lines::{Line, Lines};
 
 /// How many lines of one record are shown at most: an event or a property may bring any number.
 pub(super) const MAX_RECORD_LINES: usize = 8;
-/// How near repetitions are, for they stand for many lines: the longest. How near the first block is that they repeat.
-/// The others are further and further.
+/// How near repetitions are, for they stand for many lines: the longest. How near the blocks are that they repeat: the
+/// first and the last. The others are further and further.
 const REPEAT: u32 = 4;
 const BLOCK: u32 = 9;
 /// How much further a line of the block is than the nearest of its repetitions.
@@ -71,11 +71,12 @@ impl<'a> Choice<'a> {
         for (place, (index, _)) in by_length.into_iter().enumerate() {
             order.push((REPEAT + place as u32, *index..*index + 1));
         }
-        let blocks = repeats
-            .iter()
-            .filter(|(_, repeat)| repeat.is_first() && repeat.block.len() <= room / BLOCK_SHARE);
-        for (place, (index, repeat)) in blocks.enumerate() {
-            order.push((BLOCK + place as u32, *index - repeat.block.len()..*index));
+        let is_short = |repeat: &Repeat| repeat.is_first() && repeat.block.len() <= room / BLOCK_SHARE;
+        let blocks: Vec<_> = repeats.iter().filter(|(_, repeat)| is_short(repeat)).collect();
+        for (place, (index, repeat)) in blocks.iter().enumerate() {
+            // How it was at first, and how it is in the end.
+            let from_end = place.min(blocks.len() - 1 - place) as u32;
+            order.push((BLOCK + from_end, *index - repeat.block.len()..*index));
         }
         order.retain(|(distance, _)| *distance < FAR);
         // Of equally near ones the later are kept.

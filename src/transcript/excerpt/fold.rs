@@ -161,3 +161,123 @@ impl Reader<'_> {
         is_one.then_some(Every { span, is_exact: least == most })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostId;
+    use crate::time::Instant;
+    use crate::transcript::{Record, What};
+
+    /// A line for each letter, one every millisecond.
+    fn lines(letters: &str) -> Vec<Line> {
+        let line = |(place, letter): (usize, char)| {
+            let (at, host) = (Instant::from_millis(place as u64), HostId(0));
+            // Any numbers that are not sums of others.
+            let shape = crate::seed::mix(7, u64::from(u32::from(letter)));
+            let record = Record { at, host, what: What::Timer };
+            Line { record, text: letter.to_string(), shape, content: None, turn: 0 }
+        };
+        letters.chars().enumerate().map(line).collect()
+    }
+
+    /// What is shown, with how many lines repeat how many.
+    fn folded(lines: &[Line]) -> String {
+        let units = fold(lines);
+        // Nothing is lost, and nothing is moved.
+        let mut next = 0;
+        for unit in &units {
+            assert_eq!(unit.range().start, next);
+            next = unit.range().end;
+        }
+        assert_eq!(next, lines.len());
+        let text = |unit: &Unit| match unit {
+            Unit::Line(line) => lines[*line].text.clone(),
+            Unit::Repeat(Repeat { lines, block, .. }) => format!("<{} like {}>", lines.len(), block.len()),
+        };
+        units.iter().map(text).collect()
+    }
+
+    #[test]
+    fn what_repeats_often_enough_is_folded() {
+        assert_eq!(folded(&lines("xaaay")), "xaaay");
+        assert_eq!(folded(&lines("xaaaay")), "xa<3 like 1>y");
+        assert_eq!(folded(&lines("xababy")), "xababy");
+        assert_eq!(folded(&lines("xabababy")), "xab<4 like 2>y");
+        assert_eq!(folded(&lines("xababababay")), "xab<6 like 2>ay");
+        assert_eq!(folded(&lines("")), "");
+    }
+
+    #[test]
+    fn the_order_within_a_block_is_open_and_the_number_of_each_is_not() {
+        assert_eq!(folded(&lines("xabcdbacdabdcy")), "xabcd<8 like 4>y");
+        assert_eq!(folded(&lines("xabcabbabcaccy")), "xabcabbabcaccy");
+    }
+
+    #[test]
+    fn a_block_that_was_folded_before_is_not_shown_again() {
+        assert_eq!(folded(&lines("ababababxyabababab")), "ab<6 like 2>xy<8 like 2>");
+        // Neither is it where it begins elsewhere.
+        assert_eq!(folded(&lines("ababababxybabababa")), "ab<6 like 2>xy<8 like 2>");
+    }
+
+    #[test]
+    fn a_block_begins_after_the_longest_silence() {
+        let mut lines = lines("bcabcabcabcabc");
+        for (place, line) in lines.iter_mut().enumerate() {
+            // `a` comes a second after what is before it.
+            line.record.at = Instant::from_millis(1_000 * ((place as u64 + 1) / 3) + place as u64);
+        }
+        assert_eq!(folded(&lines), "bcabc<9 like 3>");
+        let Some(Unit::Repeat(repeat)) = fold(&lines).pop() else { panic!("it repeats") };
+        assert_eq!(repeat.every, Some(Every { span: Duration::from_millis(1_003), is_exact: true }));
+    }
+
+    #[test]
+    fn times_that_are_about_the_same_are_told_as_one() {
+        let every = |spans: [u64; 4]| {
+            let mut lines = lines("aaaaa");
+            let mut at = 0;
+            for (line, span) in lines.iter_mut().zip([0].into_iter().chain(spans)) {
+                at += span;
+                line.record.at = Instant::from_millis(at);
+            }
+            let Some(Unit::Repeat(repeat)) = fold(&lines).pop() else { panic!("it repeats") };
+            repeat.every.map(|every| (every.span.as_millis(), every.is_exact))
+        };
+        assert_eq!(every([100; 4]), Some((100, true)));
+        assert_eq!(every([100, 90, 100, 91]), Some((95, false)));
+        assert_eq!(every([100, 89, 100, 100]), None);
+        assert_eq!(every([0; 4]), None);
+    }
+
+    /// So many different letters, as often as they are said to come.
+    fn long(period: usize, times: usize) -> Vec<Line> {
+        let block: String = (0..period as u32).filter_map(|letter| char::from_u32(0x4e00 + letter)).collect();
+        lines(&block.repeat(times))
+    }
+
+    #[test]
+    fn a_block_has_at_most_so_many_lines() {
+        assert_eq!(fold(&long(MAX_BLOCK, 3)).len(), MAX_BLOCK + 1);
+        assert_eq!(fold(&long(MAX_BLOCK + 1, 3)).len(), 3 * (MAX_BLOCK + 1));
+    }
+
+    #[test]
+    fn long_blocks_are_in_step() {
+        for (period, units) in [(MAX_LOOSE, MAX_LOOSE + 1), (MAX_LOOSE + 1, 4 * (MAX_LOOSE + 1))] {
+            let mut lines = long(period, 4);
+            for (place, line) in lines.iter_mut().enumerate() {
+                line.record.at = Instant::from_millis((place + 10 * (place / period)) as u64);
+            }
+            assert_eq!(fold(&lines).len(), period + 1, "each is as far from the first as before");
+            // The second line of each block comes with the first or with the third.
+            for (round, line) in lines.iter_mut().skip(1).step_by(period).enumerate() {
+                let at = line.record.at.since_start();
+                let shift = Duration::from_millis(round as u64 % 2);
+                line.record.at = Instant::START + at + shift;
+            }
+            assert_eq!(fold(&lines).len(), units, "{period}");
+        }
+    }
+}

@@ -156,7 +156,10 @@ fn shape(transcript: &Transcript<'_>, record: &Record, index: usize) -> u64 {
         What::ConnectFailed(link, reason) => (link.peer, reason.to_string()).hash(&mut to),
         What::Closed(link, reason) => (link.peer, reason.to_string()).hash(&mut to),
         What::Event(_) | What::Command(_) => without_numbers(&transcript.rest_text(host, what)).hash(&mut to),
-        What::Fault(Resolved::Host { .. }) | What::Calm | What::Circle | What::Broken(_) => {
+        What::Fault(Resolved::Host { .. } | Resolved::Down { .. })
+        | What::Calm
+        | What::Circle
+        | What::Broken(_) => {
             index.hash(&mut to);
         }
         What::Fault(fault) => {
