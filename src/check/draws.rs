@@ -125,18 +125,39 @@ impl Tried {
     }
 }
 
-/// One line: `tried drop 12,345, crash 17; in vain: refuse; not tried: flip, stop; ruled out: skew`.
+/// `tried drop 12,345, crash 17; in vain: refuse; not tried: flip, stop; ruled out: skew`, in lines that a terminal has
+/// room for, all but the first indented.
 impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fired = self.fired.iter().map(|(kind, times)| format!("{kind} {}", thousands(*times)));
         let fired: Vec<String> = fired.collect();
-        write!(f, "tried {}", if fired.is_empty() { "no fault".to_owned() } else { fired.join(", ") })?;
+        let mut text =
+            format!("tried {}", if fired.is_empty() { "no fault".to_owned() } else { fired.join(", ") });
         let lists =
             [("in vain", &self.in_vain), ("not tried", &self.not_tried), ("ruled out", &self.ruled_out)];
         for (name, kinds) in lists.into_iter().filter(|(_, kinds)| !kinds.is_empty()) {
             let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-            write!(f, "; {name}: {}", kinds.join(", "))?;
+            text.push_str(&format!("; {name}: {}", kinds.join(", ")));
+        }
+        let mut width = 0;
+        for word in text.split(' ') {
+            match width {
+                0 => {}
+                _ if width + 1 + word.len() > MAX_WIDTH => {
+                    f.write_str("\n    ")?;
+                    width = 2;
+                }
+                _ => {
+                    f.write_str(" ")?;
+                    width += 1;
+                }
+            }
+            f.write_str(word)?;
+            width += word.len();
         }
         Ok(())
     }
 }
+
+/// How wide the lines are at most, without the two blanks before them.
+const MAX_WIDTH: usize = 78;

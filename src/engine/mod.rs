@@ -228,6 +228,17 @@ struct State {
     last_at: Instant,
 }
 
+impl State {
+    /// Counts an input among those of its moment.
+    #[inline]
+    fn count_input(&mut self, now: Instant) {
+        if self.last_at != now {
+            (self.last_at, self.streak) = (now, 0);
+        }
+        self.streak += 1;
+    }
+}
+
 impl Default for State {
     fn default() -> Self {
         Self {

@@ -192,15 +192,17 @@ impl Check {
         self.profile(Profile { loss, ..base })
     }
 
-    /// Faults that are drawn on single links, in place of those of the profiles.
+    /// Faults that are drawn on single links, in place of those of the profiles. Without a profile there are no others.
     pub fn links(mut self, links: Links) -> Self {
         self.links = links;
+        self.draws.get_or_insert_default();
         self
     }
 
     /// Faults that every run has. Without a profile there are no others.
     pub fn plan(mut self, plan: FaultPlan) -> Self {
         self.plan = plan;
+        self.draws.get_or_insert_default();
         self
     }
 

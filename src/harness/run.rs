@@ -191,12 +191,7 @@ impl Check {
 
     /// How faults are drawn: in every way, unless somebody has said how.
     fn draws(&self) -> Draws {
-        let says_otherwise = !self.plan.is_empty() || !self.links.all().is_empty();
-        match &self.draws {
-            Some(profiles) => Draws::Profiles(profiles.clone()),
-            None if says_otherwise => Draws::Profiles(Vec::new()),
-            None => Draws::Swarm,
-        }
+        self.draws.clone().map_or(Draws::Swarm, Draws::Profiles)
     }
 
     fn search(&self, prepared: Prepared, draws: Draws, seed: u64) -> Search<'_> {
