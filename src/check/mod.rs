@@ -19,7 +19,9 @@ mod twice;
 use std::ops::Range;
 
 pub use draws::{Draws, Tried};
-pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress};
+pub use exhaustive::{
+    DownFate, Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress,
+};
 pub use measure::{Counts, Measure, Panicked};
 pub use shard::{Shard, ShardError};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};

@@ -38,9 +38,7 @@ pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Stat
     let shrunk = explored.failure.as_ref().map(|failure| search.shrink(failure, MAX_SHRINK_RUNS));
     let is_given = |kind| {
         let planned = world.plan.faults().iter().map(Fault::kind);
-        let datagram = fates.datagram.iter().map(|fault| fault.kind());
-        let stream = fates.stream.iter().map(|fault| fault.kind());
-        planned.chain(datagram).chain(stream).any(|given| given == kind)
+        planned.chain(fates.kinds()).any(|given| given == kind)
     };
     let tried = Tried::new(scenario.spec(), &Draws::Profiles(Vec::new()), is_given);
     let asked = Question {

@@ -221,6 +221,8 @@ struct State {
     deadline: Option<Instant>,
     /// For when a timer is in the queue.
     timer_at: Option<Instant>,
+    /// When it was decided last whether a timer comes first.
+    tie_at: Option<Instant>,
     /// The machine was asked to stop.
     is_stopped: bool,
     /// How many inputs it had at `last_at` since the deadline was looked at.
@@ -249,6 +251,7 @@ impl Default for State {
             clock: Clock::RIGHT,
             deadline: None,
             timer_at: None,
+            tie_at: None,
             is_stopped: false,
             streak: 0,
             last_at: Instant::START,

@@ -59,7 +59,7 @@ impl Engine<'_> {
                 self.conclude(host, unread_at);
                 break;
             }
-            let times_out = self.is_overdue(order, event);
+            let times_out = self.is_overdue(order, event) || self.decides_tie(order, event);
             if times_out {
                 self.world.push(order, event);
                 self.time_out(settings, host, now);

@@ -123,6 +123,7 @@ pub use plan::{FaultPlan, MAX_SKEW};
 pub use profile::{FIRST_STALL, MAX_STALLS, Profile};
 pub(crate) use profile::{Passage, flow_seed};
 pub use resolved::{Resolved, ResolvedHost, UnknownHost};
+pub(crate) use span::span_text;
 pub use span::{SpanError, parse_span};
 
 use std::num::NonZeroU64;

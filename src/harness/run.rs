@@ -96,11 +96,7 @@ impl Check {
     fn tried(&self) -> Tried {
         let planned = |kind| self.plan.faults().iter().any(|fault| fault.kind() == kind);
         let linked = |kind| self.links.all().iter().any(|(.., profile)| profile.draws(kind));
-        let fated = |kind| {
-            let datagram = self.fates.datagram.iter().map(|fault| fault.kind());
-            let stream = self.fates.stream.iter().map(|fault| fault.kind());
-            self.exhaustive.is_some() && datagram.chain(stream).any(|fate| fate == kind)
-        };
+        let fated = |kind| self.exhaustive.is_some() && self.fates.kinds().any(|fate| fate == kind);
         let draws = if self.exhaustive.is_some() { Draws::Profiles(Vec::new()) } else { self.draws() };
         Tried::new(self.scenario.spec(), &draws, |kind| planned(kind) || linked(kind) || fated(kind))
     }
