@@ -10,6 +10,7 @@ mod exhaustive;
 mod explain;
 mod livelock;
 mod measure;
+mod neighbours;
 mod relocate;
 mod shard;
 mod shrink;

@@ -1,5 +1,6 @@
 //! What a search finds, what it says of it, and that threads change nothing.
 
+mod around;
 mod demands;
 mod found;
 mod shrinking;
