@@ -140,6 +140,7 @@ impl<'s> Search<'s> {
             base_seed: 0,
             engine: Engine::new(self.scenario),
             first: self.first.is_some().then(|| Engine::new(self.scenario)),
+            wraps: self.wraps,
         }
     }
 }

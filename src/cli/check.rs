@@ -204,6 +204,8 @@ pub(super) fn laws(scenario: &Scenario) -> Vec<String> {
         Law::CutsDoNotMatter => promises.iter().any(|promises| promises.cuts != Cuts::Matter),
         Law::ShiftedInTime => promises.iter().any(|promises| !matches!(promises.moments, Moments::Anywhere)),
         Law::SameInputsSameOutputs => promises.iter().any(|promises| promises.is_repeatable),
+        // It is asked for by tests alone.
+        Law::WrapsUnseen => false,
         _ => true,
     };
     Law::ALL.into_iter().filter(held).map(|law| format!("{} {}", law.number(), law.text())).collect()
