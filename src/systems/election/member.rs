@@ -1,0 +1,447 @@
+//! One of the members.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::time::Duration;
+
+use rand_core::{Rng, SeedableRng};
+use rand_pcg::Pcg32;
+
+use super::messages::{Durable, Message, Register, Sealed, Version};
+use super::reign::{Asker, Reign};
+use super::{MemberEvent, Timing};
+use crate::host::Boot;
+use crate::machine::{Effects, Input, Machine, Outbox, Peer, Status};
+use crate::time::Instant;
+
+/// Follows, stands for election or leads, and keeps what it may not forget.
+#[derive(Debug)]
+pub struct Member {
+    group: Group,
+    timing: Timing,
+    rng: Pcg32,
+    /// What the disk had when it started, until it has started.
+    disk: Vec<u8>,
+    durable: Durable,
+    state: State,
+}
+
+/// All members, in the order of their addresses, which is the same at each of them.
+#[derive(Debug)]
+pub(super) struct Group {
+    all: Vec<Peer>,
+    own: usize,
+}
+
+/// ```text
+///                    the time to stand has come                a majority votes for it
+///   start ──► Follower ─────────────────────► Candidate ─────────────────────────► Leader
+///              ▲    ▲                          │  │  ▲                               │
+///              │    └── a leader's beat, ──────┘  └──┘ its time is up:               │
+///              │        or a later term               the next term                  │
+///              └──────────────────────── a later term ───────────────────────────────┘
+/// ```
+#[derive(Debug)]
+enum State {
+    Idle,
+    Follower {
+        /// Whose beat it has heard last in this term.
+        leader: Option<usize>,
+        /// Until then it votes for nobody: it has told a leader that it is heard, or may have before it was started.
+        promised_until: Instant,
+        /// When it becomes a candidate, if it has heard of no leader and given no vote by then.
+        stands_at: Instant,
+    },
+    Candidate {
+        /// Who has voted for it, itself among them.
+        voters: BTreeSet<usize>,
+        /// When it asks those again that have not.
+        asks_at: Instant,
+        /// When it begins the next term.
+        gives_up_at: Instant,
+    },
+    Leader(Reign),
+    Over,
+}
+
+impl Group {
+    /// How many are more than half of the members.
+    pub(super) const fn majority(&self) -> usize {
+        self.all.len() / 2 + 1
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) const fn own(&self) -> usize {
+        self.own
+    }
+
+    fn send(&self, to: usize, message: &Message, out: &mut Effects) {
+        send(self.all[to], message, out);
+    }
+
+    pub(super) fn send_to_others(&self, message: &Message, out: &mut Effects) {
+        let chunk = out.put_fmt(format_args!("{}", Sealed(message)));
+        for (index, peer) in self.all.iter().enumerate() {
+            if index != self.own {
+                out.send_chunk(*peer, chunk);
+            }
+        }
+    }
+}
+
+/// Sends a message.
+pub(super) fn send(peer: Peer, message: &Message, out: &mut Effects) {
+    out.send_fmt(peer, format_args!("{}", Sealed(message)));
+}
+
+/// Answers a client whose datagram is being handled.
+pub(super) fn reply(message: &Message, out: &mut Effects) {
+    out.reply_fmt(format_args!("{}", Sealed(message)));
+}
+
+impl Member {
+    /// The member at the address `own` of those at all of these, which may have `own` among them or not.
+    pub fn new(own: Peer, others: &[Peer], timing: Timing, boot: Boot<'_>) -> Self {
+        let mut all = [&[own], others].concat();
+        all.sort_unstable();
+        all.dedup();
+        let own = all.iter().position(|peer| *peer == own).unwrap_or_default();
+        Self {
+            group: Group { all, own },
+            timing,
+            rng: Pcg32::seed_from_u64(boot.seed()),
+            disk: boot.disk().to_vec(),
+            durable: Durable::default(),
+            state: State::Idle,
+        }
+    }
+
+    /// The term and the reign, if it leads.
+    pub(super) const fn reign(&self) -> Option<&Reign> {
+        match &self.state {
+            State::Leader(reign) => Some(reign),
+            _ => None,
+        }
+    }
+
+    /// Whether it leads, and its register is that of a majority.
+    pub fn is_settled(&self) -> bool {
+        self.reign().is_some_and(|reign| reign.is_settled(&self.durable.register))
+    }
+
+    /// What it may not forget, as its disk has it.
+    pub const fn durable(&self) -> &Durable {
+        &self.durable
+    }
+
+    /// How long it waits before it stands: never the same for two, or they would stand together for ever.
+    fn patience(&mut self) -> Duration {
+        let jitter = self.timing.jitter.as_millis() as u64;
+        let drawn = if jitter == 0 { 0 } else { self.rng.next_u64() % jitter };
+        self.timing.promise + Duration::from_millis(1 + drawn)
+    }
+
+    fn save(&self, out: &mut Effects) {
+        out.save(&self.durable.encode());
+    }
+
+    fn start(&mut self, local: Peer, now: Instant, out: &mut Outbox<MemberEvent>) {
+        let Ok(durable) = Durable::decode(&self.disk) else {
+            self.state = State::Over;
+            out.event(MemberEvent::Unreadable);
+            out.done(Status::Failure);
+            return;
+        };
+        let is_new = self.disk.is_empty();
+        self.disk = Vec::new();
+        self.durable = durable;
+        out.event(MemberEvent::Started { local, members: self.group.len() as u64 });
+        // One that was there before may have told a leader that it is heard, and does not know it any more.
+        let promised_until = if is_new { now } else { now + self.timing.promise };
+        if self.group.len() == 1 {
+            self.stand(now, out);
+        } else {
+            let stands_at = now + self.patience();
+            self.state = State::Follower { leader: None, promised_until, stands_at };
+        }
+    }
+
+    /// Becomes a candidate in the next term.
+    fn stand(&mut self, now: Instant, out: &mut Outbox<MemberEvent>) {
+        self.durable.term += 1;
+        self.durable.voted = Some(self.group.own as u64);
+        self.save(out);
+        let term = self.durable.term;
+        out.event(MemberEvent::Stood { term });
+        out.event(MemberEvent::Voted { term, candidate: self.group.own as u64 });
+        let (asks_at, gives_up_at) = (now + self.timing.beat, now + self.patience());
+        self.state = State::Candidate { voters: BTreeSet::new(), asks_at, gives_up_at };
+        if self.group.len() > 1 {
+            self.group.send_to_others(&self.question(), out);
+        }
+        self.count(self.group.own, now, out);
+    }
+
+    const fn question(&self) -> Message {
+        Message::Ask { term: self.durable.term, version: self.durable.register.version }
+    }
+
+    /// Takes a vote for this term.
+    fn count(&mut self, voter: usize, now: Instant, out: &mut Outbox<MemberEvent>) {
+        let State::Candidate { voters, .. } = &mut self.state else { return };
+        // A vote that comes twice is one.
+        voters.insert(voter);
+        if voters.len() >= self.group.majority() {
+            self.lead(now, out);
+        }
+    }
+
+    /// Leads from now on. What it has of the register is written anew in its own term: only what a majority has of this
+    /// term is known to stay (Raft, section 5.4.2).
+    fn lead(&mut self, now: Instant, out: &mut Outbox<MemberEvent>) {
+        let term = self.durable.term;
+        self.durable.register.version = Version { term, number: 0 };
+        self.save(out);
+        out.event(MemberEvent::BecameLeader { term });
+        let mut reign = Reign::new(self.group.len());
+        reign.beat(&self.group, &self.timing, &self.durable, now, out);
+        self.state = State::Leader(reign);
+    }
+
+    /// Enters a later term, in which it has no vote given and knows no leader. A lease that it has it does not use any more,
+    /// and yet keeps what it stands for: until it is over, it votes for nobody. The caller saves.
+    fn enter(&mut self, term: u64, now: Instant, out: &mut Outbox<MemberEvent>) {
+        let was_leader = self.reign().is_some();
+        self.durable.term = term;
+        self.durable.voted = None;
+        let stands_at = now + self.patience();
+        let promised_until = match &self.state {
+            State::Follower { promised_until, .. } => *promised_until,
+            State::Leader(reign) => reign.lease_until().unwrap_or(now),
+            State::Idle | State::Candidate { .. } | State::Over => now,
+        };
+        if was_leader {
+            out.event(MemberEvent::SteppedDown { term });
+        }
+        self.state = State::Follower { leader: None, promised_until, stands_at };
+    }
+
+    /// Whether it votes for nobody, since somebody leads.
+    fn is_bound(&self, now: Instant) -> bool {
+        match &self.state {
+            State::Follower { promised_until, .. } => now < *promised_until,
+            State::Leader(reign) => reign.lease_until().is_some_and(|until| now < until),
+            State::Idle | State::Candidate { .. } | State::Over => false,
+        }
+    }
+
+    /// A candidate asks for a vote.
+    fn asked(
+        &mut self,
+        from: usize,
+        term: u64,
+        version: Version,
+        now: Instant,
+        out: &mut Outbox<MemberEvent>,
+    ) {
+        // Not even the term is taken, so that one who does not hear the leader brings nobody out of order.
+        if self.is_bound(now) {
+            return;
+        }
+        if term < self.durable.term {
+            self.group.send(from, &Message::Later { term: self.durable.term }, out);
+            return;
+        }
+        let is_later = term > self.durable.term;
+        if is_later {
+            self.enter(term, now, out);
+        }
+        let candidate = Some(from as u64);
+        let may_vote = self.durable.voted.is_none_or(|voted| Some(voted) == candidate)
+            && version >= self.durable.register.version;
+        let is_first = may_vote && self.durable.voted.is_none();
+        if is_first {
+            self.durable.voted = candidate;
+        }
+        // A vote is on the disk before it is given, or a start anew would give another one.
+        if is_later || is_first {
+            self.save(out);
+        }
+        if is_first {
+            out.event(MemberEvent::Voted { term, candidate: from as u64 });
+        }
+        if may_vote {
+            if is_first {
+                let patience = self.patience();
+                if let State::Follower { stands_at, .. } = &mut self.state {
+                    *stands_at = now + patience;
+                }
+            }
+            self.group.send(from, &Message::Vote { term }, out);
+        }
+    }
+
+    /// A leader is there.
+    fn beaten(
+        &mut self,
+        from: usize,
+        (term, round): (u64, u64),
+        register: Register,
+        now: Instant,
+        out: &mut Outbox<MemberEvent>,
+    ) {
+        if term < self.durable.term {
+            self.group.send(from, &Message::Later { term: self.durable.term }, out);
+            return;
+        }
+        let mut is_changed = term > self.durable.term;
+        if is_changed {
+            self.enter(term, now, out);
+        }
+        let known = match &self.state {
+            State::Follower { leader, .. } => *leader,
+            State::Candidate { .. } => None,
+            // There is one leader in a term.
+            State::Leader(_) | State::Idle | State::Over => return,
+        };
+        let patience = self.patience();
+        self.state = State::Follower {
+            leader: Some(from),
+            promised_until: now + self.timing.promise,
+            stands_at: now + patience,
+        };
+        // A leader writes the register anew when it begins, so what it has is later than all of earlier terms.
+        if register.version > self.durable.register.version {
+            self.durable.register = register;
+            is_changed = true;
+        }
+        if is_changed {
+            self.save(out);
+        }
+        if known != Some(from) {
+            out.event(MemberEvent::Follows { term, leader: from as u64 });
+        }
+        let version = self.durable.register.version;
+        self.group.send(from, &Message::Heard { term, round, version }, out);
+    }
+
+    /// Another member says something.
+    fn hear(&mut self, from: usize, message: Message, now: Instant, out: &mut Outbox<MemberEvent>) {
+        match message {
+            Message::Ask { term, version } => self.asked(from, term, version, now, out),
+            Message::Beat { term, round, register } => self.beaten(from, (term, round), register, now, out),
+            Message::Vote { term } if term == self.durable.term => self.count(from, now, out),
+            Message::Later { term } if term > self.durable.term => {
+                self.enter(term, now, out);
+                self.save(out);
+            }
+            Message::Heard { term, round, version } if term == self.durable.term => {
+                if let State::Leader(reign) = &mut self.state {
+                    reign.heard(from, round, version, (&self.group, &self.timing), &self.durable, now, out);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A client asks, or whoever says what clients say.
+    fn serve(&mut self, peer: Peer, message: Message, now: Instant, out: &mut Outbox<MemberEvent>) {
+        let id = match message {
+            Message::Get { id } | Message::Set { id, .. } => id,
+            _ => return,
+        };
+        let State::Leader(reign) = &mut self.state else {
+            let leader = match &self.state {
+                State::Follower { leader: Some(leader), .. } => Some(self.group.all[*leader]),
+                _ => None,
+            };
+            reply(&Message::Elsewhere { id, leader }, out);
+            return;
+        };
+        match message {
+            Message::Get { .. } => reign.get(id, now, out),
+            Message::Set { after, value, .. } => {
+                let asker = Asker { peer, id };
+                if let Some(register) = reign.set(asker, (after, value), &self.durable, out) {
+                    self.durable.register = register;
+                    out.save(&self.durable.encode());
+                    reign.beat(&self.group, &self.timing, &self.durable, now, out);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn timeout(&mut self, now: Instant, out: &mut Outbox<MemberEvent>) {
+        let question = self.question();
+        match &mut self.state {
+            State::Follower { .. } => self.stand(now, out),
+            State::Candidate { gives_up_at, .. } if *gives_up_at <= now => self.stand(now, out),
+            State::Candidate { voters, asks_at, .. } => {
+                *asks_at = now + self.timing.beat;
+                for index in (0..self.group.len()).filter(|index| !voters.contains(index)) {
+                    self.group.send(index, &question, out);
+                }
+            }
+            State::Leader(reign) => reign.beat(&self.group, &self.timing, &self.durable, now, out),
+            State::Idle | State::Over => {}
+        }
+    }
+}
+
+impl Machine for Member {
+    type Command = ();
+    type Event = MemberEvent;
+
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<MemberEvent>) {
+        match (&self.state, input) {
+            (State::Idle, Input::Start { local }) => self.start(local, now, out),
+            (_, Input::Stop) => {
+                self.state = State::Over;
+                out.done(Status::Success);
+            }
+            (State::Idle | State::Over, _) => {}
+            (_, Input::Timeout) => self.timeout(now, out),
+            (_, Input::Datagram { peer, bytes, .. }) => {
+                let Ok(message) = Message::decode(bytes) else { return };
+                match self.group.all.iter().position(|member| *member == peer) {
+                    Some(from) if from != self.group.own => self.hear(from, message, now, out),
+                    _ => self.serve(peer, message, now, out),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Follower { stands_at, .. } => Some(*stands_at),
+            State::Candidate { asks_at, gives_up_at, .. } => Some(*asks_at.min(gives_up_at)),
+            State::Leader(reign) => Some(reign.beats_at()),
+            State::Idle | State::Over => None,
+        }
+    }
+
+    fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
+        // What the generator gives next tells it from others.
+        (self.rng.clone().next_u64(), &self.disk, &self.durable).hash(&mut to);
+        match &self.state {
+            State::Idle => to.write_u8(0),
+            State::Follower { leader, promised_until, stands_at } => {
+                (1_u8, leader, promised_until.since(now), stands_at.since(now)).hash(&mut to);
+            }
+            State::Candidate { voters, asks_at, gives_up_at } => {
+                (2_u8, voters, asks_at.since(now), gives_up_at.since(now)).hash(&mut to);
+            }
+            State::Leader(reign) => {
+                to.write_u8(3);
+                reign.fingerprint(now, to);
+            }
+            State::Over => to.write_u8(4),
+        }
+        true
+    }
+}
