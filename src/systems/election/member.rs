@@ -119,12 +119,21 @@ impl Member {
         }
     }
 
-    /// The term and the reign, if it leads.
-    pub(super) const fn reign(&self) -> Option<&Reign> {
+    const fn reign(&self) -> Option<&Reign> {
         match &self.state {
             State::Leader(reign) => Some(reign),
             _ => None,
         }
+    }
+
+    /// Whether it leads.
+    pub const fn leads(&self) -> bool {
+        self.reign().is_some()
+    }
+
+    /// All members, itself among them, by their addresses.
+    pub fn peers(&self) -> &[Peer] {
+        &self.group.all
     }
 
     /// Whether it leads, and its register is that of a majority.
