@@ -72,13 +72,8 @@ fn hard_times(members: usize) -> impl Strategy<Value = FaultPlan> {
     let isolation = (select(all.clone()), select(all), millis()).prop_map({
         let flows = flows.clone();
         move |(alone, with, at)| {
-            let cut = flows.iter().filter(|flow| flow.from == alone && flow.to != with);
-            let cut = |Flow { from: a, to: b }: &Flow| HostFault::Partition { a: a.clone(), b: b.clone() };
-            flows
-                .iter()
-                .filter(|flow| flow.from == alone && flow.to != with)
-                .map(|f| host(at, cut(f)))
-                .collect()
+            let cut = flows.iter().filter(|flow| flow.from == alone && flow.to != with).cloned();
+            cut.map(|Flow { from: a, to: b }| host(at, HostFault::Partition { a, b })).collect()
         }
     });
     let heal = millis().prop_map(move |at| vec![host(at, HostFault::Heal)]);
@@ -103,7 +98,7 @@ fn hard_times(members: usize) -> impl Strategy<Value = FaultPlan> {
 /// bytes are among it.
 fn any_plan(members: usize) -> impl Strategy<Value = FaultPlan> {
     let names = [member_names(members), vec!["client-1".to_owned(), "client-2".to_owned()]].concat();
-    (strategy::plan(&names, 10), any::<u64>()).prop_map(|(plan, seed)| {
+    (strategy::plan(&names, 10), any::<u64>()).prop_map(move |(plan, seed)| {
         let mut kept = FaultPlan::default();
         kept.seed = Some(seed);
         kept.calm = Some(CALM_AT);

@@ -17,6 +17,9 @@ use crate::machine::Peer;
 /// The longest message: the checksum, the longest word, and six of the longest numbers or an address.
 pub const MAX_MESSAGE_LEN: usize = 8 + " overtaken".len() + 6 * " 18446744073709551615".len();
 
+/// Terms are below this. A member counts one further at a time and never comes to it, unless somebody lies.
+pub const MAX_TERM: u64 = 1 << 63;
+
 /// The order of what was written: by the term of the leader that wrote it, then by its count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
@@ -182,8 +185,12 @@ impl<'a> Words<'a> {
         number(self.word()?)
     }
 
+    fn term(&mut self) -> Result<u64, MessageError> {
+        self.number().ok().filter(|term| *term < MAX_TERM).ok_or(MessageError::Words)
+    }
+
     fn version(&mut self) -> Result<Version, MessageError> {
-        Ok(Version { term: self.number()?, number: self.number()? })
+        Ok(Version { term: self.term()?, number: self.number()? })
     }
 
     fn register(&mut self) -> Result<Register, MessageError> {
@@ -230,15 +237,11 @@ impl Message {
     pub fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
         let mut words = words(bytes)?;
         let message = match words.word()? {
-            "ask" => Self::Ask { term: words.number()?, version: words.version()? },
-            "vote" => Self::Vote { term: words.number()? },
-            "later" => Self::Later { term: words.number()? },
-            "beat" => {
-                Self::Beat { term: words.number()?, round: words.number()?, register: words.register()? }
-            }
-            "heard" => {
-                Self::Heard { term: words.number()?, round: words.number()?, version: words.version()? }
-            }
+            "ask" => Self::Ask { term: words.term()?, version: words.version()? },
+            "vote" => Self::Vote { term: words.term()? },
+            "later" => Self::Later { term: words.term()? },
+            "beat" => Self::Beat { term: words.term()?, round: words.number()?, register: words.register()? },
+            "heard" => Self::Heard { term: words.term()?, round: words.number()?, version: words.version()? },
             "get" => Self::Get { id: words.number()? },
             "set" => Self::Set { id: words.number()?, after: words.number()?, value: words.number()? },
             "value" => Self::Value { id: words.number()?, writer: words.number()?, value: words.number()? },
@@ -308,8 +311,7 @@ impl Durable {
             return Ok(Self::default());
         }
         let mut words = words(bytes)?;
-        let durable =
-            Self { term: words.number()?, voted: words.option(number)?, register: words.register()? };
+        let durable = Self { term: words.term()?, voted: words.option(number)?, register: words.register()? };
         if words.word().is_ok() { Err(MessageError::Words) } else { Ok(durable) }
     }
 }
@@ -368,17 +370,18 @@ mod tests {
     use super::*;
 
     const MAX: u64 = u64::MAX;
-    const VERSION: Version = Version { term: MAX, number: MAX };
+    const LAST: u64 = MAX_TERM - 1;
+    const VERSION: Version = Version { term: LAST, number: MAX };
     const REGISTER: Register = Register { version: VERSION, writer: MAX, value: MAX };
 
     fn all() -> Vec<Message> {
         let leader = Some("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535".parse().unwrap());
         vec![
-            Message::Ask { term: MAX, version: VERSION },
+            Message::Ask { term: LAST, version: VERSION },
             Message::Vote { term: 0 },
             Message::Later { term: 10 },
-            Message::Beat { term: MAX, round: MAX, register: REGISTER },
-            Message::Heard { term: MAX, round: MAX, version: VERSION },
+            Message::Beat { term: LAST, round: MAX, register: REGISTER },
+            Message::Heard { term: LAST, round: MAX, version: VERSION },
             Message::Get { id: 1 },
             Message::Set { id: MAX, after: 0, value: 100 },
             Message::Value { id: MAX, writer: MAX, value: MAX },
@@ -428,6 +431,8 @@ mod tests {
             "vote\t7",
             "Vote 7",
             "vote 18446744073709551616",
+            "vote 9223372036854775808",
+            "set 1 2 18446744073709551616",
             "vote x",
             "votes 7",
             "vote \u{e9}",
@@ -446,7 +451,7 @@ mod tests {
     fn a_state_is_read_as_it_was_saved_and_no_other() {
         assert_eq!(Durable::decode(b""), Ok(Durable::default()));
         for voted in [None, Some(0), Some(MAX)] {
-            let durable = Durable { term: MAX, voted, register: REGISTER };
+            let durable = Durable { term: LAST, voted, register: REGISTER };
             let bytes = durable.encode();
             assert_eq!(Durable::decode(&bytes), Ok(durable));
             assert!((1..bytes.len()).all(|len| Durable::decode(&bytes[..len]).is_err()));
