@@ -384,6 +384,14 @@ impl Member {
         }
     }
 
+    /// Has a leader tell that it is there, however long ago it did so last.
+    #[cfg(test)]
+    pub(super) fn beat_now(&mut self, now: Instant, out: &mut Outbox<MemberEvent>) {
+        if let State::Leader(reign) = &mut self.state {
+            reign.beat(&self.group, &self.timing, &self.durable, now, out);
+        }
+    }
+
     fn timeout(&mut self, now: Instant, out: &mut Outbox<MemberEvent>) {
         let question = self.question();
         match &mut self.state {

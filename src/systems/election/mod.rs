@@ -37,6 +37,8 @@ mod member;
 pub mod messages;
 mod properties;
 mod reign;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::time::Duration;
