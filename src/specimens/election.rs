@@ -36,11 +36,17 @@ const SYSTEM_OF_FIVE: System =
 
 /// All of them.
 pub(super) const ALL: &[Specimen] = &[
-    Specimen::new(SYSTEM, VOTE_NOT_SAVED, "a member saves the term, and not its vote in it", "", |net, _| {
-        wrap(net, |_, right| vote_not_saved(right));
-    })
+    // The third member stands first. The second, which was not asked, stands in the same term, and goes on asking until the
+    // third, started again, votes for it as well.
+    Specimen::new(
+        SYSTEM,
+        VOTE_NOT_SAVED,
+        "a member saves the term, and not its vote in it",
+        "member-3>member-2 #0 drop; at 1580ms crash member-3; at 1581ms restart member-3",
+        |net, _| wrap(net, |_, right| vote_not_saved(right)),
+    )
     .planned(),
-    // Its plan is empty until plans can have a crash between two effects of one input.
+    // No plan shows it until one can have a crash between two effects of one input, so none is here.
     Specimen::new(SYSTEM, SAVES_AFTER_REPLY, "a member gives its vote, and then saves it", "", |net, _| {
         wrap(net, |_, right| saves_after_reply(right));
     })
@@ -49,15 +55,16 @@ pub(super) const ALL: &[Specimen] = &[
         SYSTEM_OF_FIVE,
         VOTES_NOT_VOTERS,
         "a candidate counts a vote twice that comes twice",
-        "",
+        "member-5>member-3 #0 duplicate; at 1s partition member-3|member-1; at 1s partition member-3|member-2; \
+         at 1s partition member-3|member-4",
         |net, _| wrap(net, |_, right| votes_not_voters(right)),
     )
-    .doubled(),
+    .planned(),
     Specimen::new(
         SYSTEM,
         TERM_LOST_AT_RESTART,
         "a member that starts again begins in term 0",
-        "",
+        "at 3s partition member-3>member-2; at 3s crash member-2; at 3010ms restart member-2",
         term_lost_at_restart,
     )
     .planned(),
@@ -65,16 +72,21 @@ pub(super) const ALL: &[Specimen] = &[
         SYSTEM,
         LEASE_FROM_RECEIPT,
         "a leader counts its lease from the answer to a beat",
-        "",
+        "member-2>member-3 #5 delay 1s; at 2600ms partition member-3|member-1; \
+         at 2600ms partition member-3|member-2",
         |net, options| {
             let lease = Timing::of(options).lease;
             wrap(net, move |_, right| lease_from_receipt(right, lease));
         },
     )
     .planned(),
-    Specimen::new(SYSTEM, STALE_READS, "a leader answers reads without a lease", "", |net, _| {
-        wrap(net, |_, right| stale_reads(right));
-    })
+    Specimen::new(
+        SYSTEM,
+        STALE_READS,
+        "a leader answers reads without a lease",
+        "at 2s partition member-3|member-1; at 2s partition member-3|member-2; at 2s partition member-3|client-1",
+        |net, _| wrap(net, |_, right| stale_reads(right)),
+    )
     .planned(),
     Specimen::new(
         SYSTEM,
@@ -83,9 +95,14 @@ pub(super) const ALL: &[Specimen] = &[
         "",
         storm_without_jitter,
     ),
-    Specimen::new(SYSTEM, OLD_TERM_VOTE_COUNTS, "a vote of an earlier term is counted", "", |net, _| {
-        wrap(net, |_, right| old_term_vote_counts(right));
-    })
+    Specimen::new(
+        SYSTEM,
+        OLD_TERM_VOTE_COUNTS,
+        "a vote of an earlier term is counted",
+        "member-1>member-3 #0 delay 1500ms; at 1s partition member-3|member-2; \
+         at 1584ms partition member-3|member-1",
+        |net, _| wrap(net, |_, right| old_term_vote_counts(right)),
+    )
     .planned(),
 ];
 

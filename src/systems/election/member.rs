@@ -226,11 +226,12 @@ impl Member {
         let was_leader = self.reign().is_some();
         self.durable.term = term;
         self.durable.voted = None;
-        let stands_at = now + self.patience();
-        let promised_until = match &self.state {
-            State::Follower { promised_until, .. } => *promised_until,
-            State::Leader(reign) => reign.lease_until().unwrap_or(now),
-            State::Idle | State::Candidate { .. } | State::Over => now,
+        let later = now + self.patience();
+        let (promised_until, stands_at) = match &self.state {
+            // A follower goes on waiting: a candidate who cannot win would hold it back in each of its terms.
+            State::Follower { promised_until, stands_at, .. } => (*promised_until, *stands_at),
+            State::Leader(reign) => (reign.lease_until().unwrap_or(now), later),
+            State::Idle | State::Candidate { .. } | State::Over => (now, later),
         };
         if was_leader {
             out.event(MemberEvent::SteppedDown { term });

@@ -330,3 +330,18 @@ fn lines_are_commands() {
         assert_eq!(line(text), Command::Unknown, "{text:?}");
     }
 }
+
+/// A candidate whose register is an earlier one wins nowhere, and would stand first again and again.
+#[test]
+fn a_candidate_who_cannot_win_holds_nobody_back() {
+    let version = Version { term: 3, number: 4 };
+    let durable = Durable { term: 3, voted: None, register: Register { version, writer: 9, value: 1 } };
+    let mut bench = Bench::new(3, &durable.encode(), at(0));
+    let stands_at = bench.member.deadline();
+    assert_eq!(bench.ask(2, 4, at(0) + PROMISE), ["save"], "the term is a later one");
+    assert_eq!(bench.member.deadline(), stands_at);
+    // Who gives its vote lets the candidate go first.
+    let ask = Message::Ask { term: 5, version };
+    assert_eq!(bench.hear(2, ask, at(0) + PROMISE).last().unwrap(), "vote 5 to 2");
+    assert!(bench.member.deadline() > stands_at);
+}
