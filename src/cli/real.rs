@@ -156,7 +156,7 @@ fn own_path() -> Peer {
 fn options(app: &App, args: &RealArgs) -> Result<Options, CliError> {
     let local_time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
     let peers = Some(args.options.peers().to_vec());
-    Ok(Options { local_time, peers, ..args.options.options(app)? })
+    Ok(Options { peers, local_time, ..args.options.options(app)? })
 }
 
 /// Where a machine's randomness comes from: without a seed of the user's, the clock.

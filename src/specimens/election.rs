@@ -116,7 +116,9 @@ fn wrap<W>(net: &Net, wrap: impl Fn(Boot<'_>, Member) -> W + Clone + Send + Sync
 where
     W: Machine<Command = (), Event = MemberEvent>,
 {
-    members(net).into_iter().for_each(|member| net.wrap(member, wrap.clone()));
+    for member in members(net) {
+        net.wrap(member, wrap.clone());
+    }
 }
 
 /// Does what was put out as it stands, but for what is saved and told.
@@ -161,7 +163,9 @@ fn saves_after_reply(right: Member) -> impl Machine<Command = (), Event = Member
             }
             effect => pass(effect, out),
         });
-        saved.iter().for_each(|bytes| out.save(bytes));
+        for bytes in saved {
+            out.save(&bytes);
+        }
         right.deadline()
     })
 }
@@ -179,9 +183,9 @@ fn votes_not_voters(right: Member) -> impl Machine<Command = (), Event = MemberE
                 }
                 let others = right.peers().iter().copied().filter(|other| *other != local);
                 let free = std::iter::once(peer).chain(others).find(|voter| !votes.contains(voter));
-                let voter = free.unwrap_or(peer);
-                votes.insert(voter);
-                Input::Datagram { peer: voter, local, bytes }
+                let as_of = free.unwrap_or(peer);
+                votes.insert(as_of);
+                Input::Datagram { peer: as_of, local, bytes }
             }
             input => input,
         };

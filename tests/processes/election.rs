@@ -25,7 +25,9 @@ impl Members {
             |number| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("election-{name}-{number}"));
         let files: Vec<PathBuf> = (0..3).map(file).collect();
         // They are of a run of this test before, if there are any.
-        files.iter().for_each(|file| _ = std::fs::remove_file(file));
+        for file in &files {
+            let _ = std::fs::remove_file(file);
+        }
         Self { addrs: free_addresses(), files }
     }
 

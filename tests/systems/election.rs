@@ -8,14 +8,11 @@ use lossproof::engine::Prepared;
 use lossproof::fault::{
     Chance, DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, Profile, strategy,
 };
-use lossproof::machine::{Effect, Outlet};
-use lossproof::systems::election::messages::{Durable, Message, Register, Version};
+use lossproof::systems::Options;
 use lossproof::systems::election::{
-    self, Client, ClientEvent, Command, LEASE, Member, MemberEvent, PROMISE, Timing, print_client,
-    print_member, typed, wants_line,
+    self, ClientEvent, Member, MemberEvent, print_client, print_member, wants_line,
 };
-use lossproof::systems::{Options, Typed};
-use lossproof::{Boot, Input, Instant, Machine, Net, Outbox, Peer, Scenario, Status};
+use lossproof::{Input, Instant, Machine, Net, Outbox, Scenario};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -28,6 +25,70 @@ fn net(members: usize) -> Net {
 
 fn member_names(members: usize) -> Vec<String> {
     (1..=members).map(|number| format!("member-{number}")).collect()
+}
+
+/// One run, of which only some lines are kept: those of one moment after another, without beats and their answers.
+fn assert_lines(name: &str, plan: &str, keep: impl Fn(f64, &str) -> bool) {
+    let text = run(net(3), plan).0;
+    let kept = text.lines().filter(|line| {
+        let (at, rest) = line.split_once("  ").expect("a line begins with its time");
+        keep(at.parse().expect("a time is a number"), rest)
+    });
+    assert_snapshot(name, plan, &kept.collect::<Vec<_>>().join("\n"));
+}
+
+/// The second member stands first. One ask is lost, and a vote is late; two members are a majority, so it leads. Then a client
+/// finds out who leads, and writes.
+#[test]
+fn a_member_is_elected_and_a_value_written() {
+    let plan = "member-2>member-1 #0 drop; member-3>member-2 #0 delay 30ms";
+    assert_lines("election", plan, |at, rest| {
+        let is_election = (1.3..1.4).contains(&at) && !rest.contains("→") && !rest.contains("save");
+        let is_write =
+            (2.5..2.54).contains(&at) && !rest.starts_with("member-1") && !rest.starts_with("member-3");
+        is_election || is_write
+    });
+}
+
+/// A leader is cut off while one client hears it alone: it answers until its lease is over, and then no more. Another member
+/// is elected after that, and the first leads no more as soon as it hears of it.
+#[test]
+fn a_leader_that_is_cut_off_stops_answering_before_another_is_elected() {
+    let plan = "at 3s partition member-2|member-1; at 3s partition member-2|member-3; \
+                at 3s partition member-2|client-1; at 7s heal";
+    assert_lines("election-cut-off", plan, |at, rest| {
+        let told = ["Stands", "Votes", "Leads", "Follows"].iter().any(|word| rest.contains(word));
+        let is_write = at < 5.0 && rest.starts_with("member") && rest.contains("The register is");
+        let is_seen =
+            (3.0..4.9).contains(&at) && rest.starts_with("client-2  event") && !rest.contains("Ready");
+        let is_fault = rest.contains("partition") || rest.contains("heal");
+        (2.9..7.5).contains(&at) && (told || is_write || is_seen || is_fault)
+    });
+}
+
+#[test]
+fn its_properties_hold_in_a_storm() {
+    let corrupt = Profile { corrupt: Chance::percent(5), ..stormy() };
+    for members in [1, 3, 5] {
+        assert_held(net(members), "", corrupt, 100);
+    }
+}
+
+#[test]
+fn a_terminal_shows_what_is_told_but_for_leases() {
+    let (mut text, left) = (String::new(), Duration::from_millis(890));
+    for event in [
+        MemberEvent::LeaseHeld { term: 1, left },
+        MemberEvent::BecameLeader { term: 1 },
+        MemberEvent::Follows { term: 2, leader: 0 },
+    ] {
+        print_member(&event, &mut text).unwrap();
+    }
+    for event in [ClientEvent::Ready, ClientEvent::Asked { id: 1, value: None }, ClientEvent::Unknown] {
+        print_client(&event, &mut text).unwrap();
+    }
+    assert_eq!(text, "Leads in term 1\nFollows member 1 in term 2\nwrite 'get' or 'set NUMBER'\n");
+    assert!(wants_line(&ClientEvent::Ready) && !wants_line(&ClientEvent::Unknown));
 }
 
 /// When faults stop in runs with plans that are drawn. Then all are up, and one has to lead.
@@ -200,5 +261,45 @@ proptest! {
         profile in networks(),
     ) {
         judge(net(members), &plan, profile);
+    }
+}
+
+/// A clock that jumps makes a promise end early: it is not withstood, and the properties see it.
+#[test]
+fn a_clock_that_jumps_is_found_out() {
+    let plan = "at 3s partition member-2|member-1; at 3s partition member-2|member-3; at 3s skew member-1 +2s; \
+                at 3s skew member-3 +950ms";
+    let scenario = Scenario::from(net(3));
+    let prepared = Prepared::new(&format!("seed 7; {plan}").parse().unwrap(), &scenario).unwrap();
+    let failure = Search::new(&scenario, prepared, Profile::default(), 0).runs(0..1).failure;
+    let failure = failure.expect("two hold a lease");
+    assert_eq!(failure.broken, "at most one member holds a lease at a moment");
+}
+
+#[cfg(feature = "turmoil")]
+mod on_turmoil {
+    use super::*;
+    use crate::support::assert_parity;
+
+    fn flows() -> Vec<Flow> {
+        let all = ["member-1", "member-2", "member-3", "client-1", "client-2"];
+        let pairs = all.iter().flat_map(|from| all.iter().map(move |to| Flow::new(*from, *to)));
+        pairs.filter(|flow| flow.from != flow.to).collect()
+    }
+
+    proptest! {
+        #![proptest_config(config(10))]
+
+        #[test]
+        fn it_is_the_same_in_both_worlds(plan in strategy::datagram_plan(&flows(), 12, 8)) {
+            assert_parity(net(3), &plan, Profile::default(), 7);
+        }
+    }
+
+    #[test]
+    fn storms_and_partitions_are_the_same_in_both_worlds() {
+        assert_parity(net(3), &"".parse().unwrap(), stormy(), 3);
+        let plan = "at 3s partition member-2|member-1; at 3s partition member-2|member-3; at 9s heal";
+        assert_parity(net(3), &plan.parse().unwrap(), Profile::default(), 7);
     }
 }

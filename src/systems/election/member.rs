@@ -359,10 +359,7 @@ impl Member {
 
     /// A client asks, or whoever says what clients say.
     fn serve(&mut self, peer: Peer, message: Message, now: Instant, out: &mut Outbox<MemberEvent>) {
-        let id = match message {
-            Message::Get { id } | Message::Set { id, .. } => id,
-            _ => return,
-        };
+        let (Message::Get { id } | Message::Set { id, .. }) = message else { return };
         let State::Leader(reign) = &mut self.state else {
             let leader = match &self.state {
                 State::Follower { leader: Some(leader), .. } => Some(self.group.all[*leader]),

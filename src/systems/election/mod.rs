@@ -52,7 +52,7 @@ use super::{About, Options, Transport, Typed};
 use crate::host::{Boot, HostId};
 use crate::lawful::Promises;
 use crate::machine::Peer;
-use crate::scenario::{Host, Net};
+use crate::scenario::{Host, Net, Place};
 use crate::time::Instant;
 
 /// What is to be known beside the machines.
@@ -268,7 +268,7 @@ pub fn net(options: &Options) -> Net {
     let places: Vec<_> = (1..=count)
         .map(|number| net.host(format!("member-{number}")).udp(ABOUT.port).promises(few))
         .collect();
-    let ids: Vec<HostId> = places.iter().map(|place| place.id()).collect();
+    let ids: Vec<HostId> = places.iter().map(Place::id).collect();
     let members: Vec<Host<Member>> = places
         .into_iter()
         .map(|place| {

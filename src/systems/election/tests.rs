@@ -159,7 +159,7 @@ fn a_lease_is_counted_from_the_sending_and_ends_before_the_promise() {
     let get = Message::Get { id: 7 };
     assert_eq!(bench.hear(9, get, led_at), ["elsewhere 7 nobody to 9"], "nobody has heard it yet");
     let late = led_at + Duration::from_millis(300);
-    let left = LEASE - Duration::from_millis(300);
+    let left = Duration::from_millis(600);
     let held = format!("LeaseHeld {{ term: 1, left: {left:?} }}");
     assert_eq!(bench.heard(2, 0, late), [held, "Wrote { term: 1, value: 0 }".to_owned()]);
     assert_eq!(bench.heard(3, 0, late), [""; 0], "a majority is enough");
@@ -251,7 +251,7 @@ fn one_alone_leads_at_once_and_one_that_cannot_read_its_disk_never() {
     out.feed(&mut member, Input::Start { local: peer(1) }, at(0));
     assert!(out.is_done() && member.deadline().is_none());
     out.drain(|effect| {
-        assert!(matches!(effect, Effect::Event(MemberEvent::Unreadable) | Effect::Done(Status::Failure)))
+        assert!(matches!(effect, Effect::Event(MemberEvent::Unreadable) | Effect::Done(Status::Failure)));
     });
 }
 
