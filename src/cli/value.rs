@@ -65,6 +65,11 @@ pub(super) enum ValueError {
     /// It is no path.
     #[error("cannot use '{0}': a path begins with '/'")]
     Path(String),
+    /// It is no number of members.
+    #[error(
+        "'{0}' is not a number of members: write an odd one up to {MAX_MEMBERS}; of one more no more can fail"
+    )]
+    Members(String),
     /// It is no list of members.
     #[error("'{0}' is not a list of other members: write at most {max} addresses such as 10.0.0.2:7946, with commas between them", max = MAX_MEMBERS - 1)]
     Peers(String),
@@ -121,7 +126,8 @@ pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, ValueError> {
 
 /// Reads a number of members.
 pub(super) fn members(text: &str) -> Result<usize, ValueError> {
-    Ok(whole(text, 1, MAX_MEMBERS as u64)? as usize)
+    let count = whole(text, 1, MAX_MEMBERS as u64).map(|count| count as usize);
+    count.ok().filter(|count| count % 2 == 1).ok_or_else(|| ValueError::Members(text.to_owned()))
 }
 
 /// Other members, by their addresses.
@@ -301,9 +307,8 @@ mod tests {
 
     #[test]
     fn members_are_counted_and_named_within_bounds() {
-        assert!(
-            members("0").is_err() && members("1") == Ok(1) && members("7") == Ok(7) && members("8").is_err()
-        );
+        assert_eq!([members("1"), members("3"), members("7")], [Ok(1), Ok(3), Ok(7)]);
+        assert!(["0", "2", "8", "9", "x", "-1"].iter().all(|text| members(text).is_err()));
         let list =
             |count: u16| (1..=count).map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",");
         assert_eq!(peers(&list(6)).map(|peers| peers.to_string()), Ok(list(6)));

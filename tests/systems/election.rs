@@ -257,7 +257,7 @@ proptest! {
 
     #[test]
     fn its_properties_hold_under_any_plan(
-        (members, plan) in select(vec![1, 2, 3, 5]).prop_flat_map(|n: usize| (Just(n), any_plan(n))),
+        (members, plan) in select(vec![1, 3, 5]).prop_flat_map(|n: usize| (Just(n), any_plan(n))),
         profile in networks(),
     ) {
         judge(net(members), &plan, profile);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 
-use super::member::send;
+use super::group::send;
 use super::messages::Message;
 use super::{ClientEvent, Command};
 use crate::host::Boot;

@@ -7,8 +7,10 @@ use std::time::Duration;
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg32;
 
-use super::messages::{Durable, Message, Register, Sealed, Version};
+use super::group::{Group, reply};
+use super::messages::{Durable, Message, Register, Version};
 use super::reign::{Asker, Reign};
+use super::state::State;
 use super::{MemberEvent, Timing};
 use crate::host::Boot;
 use crate::machine::{Effects, Input, Machine, Outbox, Peer, Status};
@@ -26,91 +28,11 @@ pub struct Member {
     state: State,
 }
 
-/// All members, in the order of their addresses, which is the same at each of them.
-#[derive(Debug)]
-pub(super) struct Group {
-    all: Vec<Peer>,
-    own: usize,
-}
-
-/// ```text
-///                    the time to stand has come                a majority votes for it
-///   start ──► Follower ─────────────────────► Candidate ─────────────────────────► Leader
-///              ▲    ▲                          │  │  ▲                               │
-///              │    └── a leader's beat, ──────┘  └──┘ its time is up:               │
-///              │        or a later term               the next term                  │
-///              └──────────────────────── a later term ───────────────────────────────┘
-/// ```
-#[derive(Debug)]
-enum State {
-    Idle,
-    Follower {
-        /// Whose beat it has heard last in this term.
-        leader: Option<usize>,
-        /// Until then it votes for nobody: it has told a leader that it is heard, or may have before it was started.
-        promised_until: Instant,
-        /// When it becomes a candidate, if it has heard of no leader and given no vote by then.
-        stands_at: Instant,
-    },
-    Candidate {
-        /// Who has voted for it, itself among them.
-        voters: BTreeSet<usize>,
-        /// When it asks those again that have not.
-        asks_at: Instant,
-        /// When it begins the next term.
-        gives_up_at: Instant,
-    },
-    Leader(Reign),
-    Over,
-}
-
-impl Group {
-    /// How many are more than half of the members.
-    pub(super) const fn majority(&self) -> usize {
-        self.all.len() / 2 + 1
-    }
-
-    pub(super) const fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    pub(super) const fn own(&self) -> usize {
-        self.own
-    }
-
-    fn send(&self, to: usize, message: &Message, out: &mut Effects) {
-        send(self.all[to], message, out);
-    }
-
-    pub(super) fn send_to_others(&self, message: &Message, out: &mut Effects) {
-        let chunk = out.put_fmt(format_args!("{}", Sealed(message)));
-        for (index, peer) in self.all.iter().enumerate() {
-            if index != self.own {
-                out.send_chunk(*peer, chunk);
-            }
-        }
-    }
-}
-
-/// Sends a message.
-pub(super) fn send(peer: Peer, message: &Message, out: &mut Effects) {
-    out.send_fmt(peer, format_args!("{}", Sealed(message)));
-}
-
-/// Answers a client whose datagram is being handled.
-pub(super) fn reply(message: &Message, out: &mut Effects) {
-    out.reply_fmt(format_args!("{}", Sealed(message)));
-}
-
 impl Member {
     /// The member at the address `own` of those at all of these, which may have `own` among them or not.
     pub fn new(own: Peer, others: &[Peer], timing: Timing, boot: Boot<'_>) -> Self {
-        let mut all = [&[own], others].concat();
-        all.sort_unstable();
-        all.dedup();
-        let own = all.iter().position(|peer| *peer == own).unwrap_or_default();
         Self {
-            group: Group { all, own },
+            group: Group::new(own, others),
             timing,
             rng: Pcg32::seed_from_u64(boot.seed()),
             disk: boot.disk().to_vec(),
@@ -119,26 +41,19 @@ impl Member {
         }
     }
 
-    const fn reign(&self) -> Option<&Reign> {
-        match &self.state {
-            State::Leader(reign) => Some(reign),
-            _ => None,
-        }
-    }
-
     /// Whether it leads.
     pub const fn leads(&self) -> bool {
-        self.reign().is_some()
+        self.state.reign().is_some()
     }
 
     /// All members, itself among them, by their addresses.
     pub fn peers(&self) -> &[Peer] {
-        &self.group.all
+        self.group.all()
     }
 
     /// Whether it leads, and its register is that of a majority.
     pub fn is_settled(&self) -> bool {
-        self.reign().is_some_and(|reign| reign.is_settled(&self.durable.register))
+        self.state.reign().is_some_and(|reign| reign.is_settled(&self.durable.register))
     }
 
     /// What it may not forget, as its disk has it.
@@ -181,17 +96,17 @@ impl Member {
     /// Becomes a candidate in the next term.
     fn stand(&mut self, now: Instant, out: &mut Outbox<MemberEvent>) {
         self.durable.term += 1;
-        self.durable.voted = Some(self.group.own as u64);
+        self.durable.voted = Some(self.group.own() as u64);
         self.save(out);
         let term = self.durable.term;
         out.event(MemberEvent::Stood { term });
-        out.event(MemberEvent::Voted { term, candidate: self.group.own as u64 });
+        out.event(MemberEvent::Voted { term, candidate: self.group.own() as u64 });
         let (asks_at, gives_up_at) = (now + self.timing.beat, now + self.patience());
         self.state = State::Candidate { voters: BTreeSet::new(), asks_at, gives_up_at };
         if self.group.len() > 1 {
             self.group.send_to_others(&self.question(), out);
         }
-        self.count(self.group.own, now, out);
+        self.count(self.group.own(), now, out);
     }
 
     const fn question(&self) -> Message {
@@ -223,7 +138,7 @@ impl Member {
     /// Enters a later term, in which it has no vote given and knows no leader. A lease that it has it does not use any more,
     /// and yet keeps what it stands for: until it is over, it votes for nobody. The caller saves.
     fn enter(&mut self, term: u64, now: Instant, out: &mut Outbox<MemberEvent>) {
-        let was_leader = self.reign().is_some();
+        let was_leader = self.state.reign().is_some();
         self.durable.term = term;
         self.durable.voted = None;
         let later = now + self.patience();
@@ -239,15 +154,6 @@ impl Member {
         self.state = State::Follower { leader: None, promised_until, stands_at };
     }
 
-    /// Whether it votes for nobody, since somebody leads.
-    fn is_bound(&self, now: Instant) -> bool {
-        match &self.state {
-            State::Follower { promised_until, .. } => now < *promised_until,
-            State::Leader(reign) => reign.lease_until().is_some_and(|until| now < until),
-            State::Idle | State::Candidate { .. } | State::Over => false,
-        }
-    }
-
     /// A candidate asks for a vote.
     fn asked(
         &mut self,
@@ -258,7 +164,7 @@ impl Member {
         out: &mut Outbox<MemberEvent>,
     ) {
         // Not even the term is taken, so that one who does not hear the leader brings nobody out of order.
-        if self.is_bound(now) {
+        if self.state.is_bound(now) {
             return;
         }
         if term < self.durable.term {
@@ -362,7 +268,7 @@ impl Member {
         let (Message::Get { id } | Message::Set { id, .. }) = message else { return };
         let State::Leader(reign) = &mut self.state else {
             let leader = match &self.state {
-                State::Follower { leader: Some(leader), .. } => Some(self.group.all[*leader]),
+                State::Follower { leader: Some(leader), .. } => Some(self.group.all()[*leader]),
                 _ => None,
             };
             reply(&Message::Elsewhere { id, leader }, out);
@@ -422,8 +328,8 @@ impl Machine for Member {
             (_, Input::Timeout) => self.timeout(now, out),
             (_, Input::Datagram { peer, bytes, .. }) => {
                 let Ok(message) = Message::decode(bytes) else { return };
-                match self.group.all.iter().position(|member| *member == peer) {
-                    Some(from) if from != self.group.own => self.hear(from, message, now, out),
+                match self.group.all().iter().position(|member| *member == peer) {
+                    Some(from) if from != self.group.own() => self.hear(from, message, now, out),
                     _ => self.serve(peer, message, now, out),
                 }
             }
@@ -432,31 +338,13 @@ impl Machine for Member {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        match &self.state {
-            State::Follower { stands_at, .. } => Some(*stands_at),
-            State::Candidate { asks_at, gives_up_at, .. } => Some(*asks_at.min(gives_up_at)),
-            State::Leader(reign) => Some(reign.beats_at()),
-            State::Idle | State::Over => None,
-        }
+        self.state.deadline()
     }
 
     fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
         // What the generator gives next tells it from others.
         (self.rng.clone().next_u64(), &self.disk, &self.durable).hash(&mut to);
-        match &self.state {
-            State::Idle => to.write_u8(0),
-            State::Follower { leader, promised_until, stands_at } => {
-                (1_u8, leader, promised_until.since(now), stands_at.since(now)).hash(&mut to);
-            }
-            State::Candidate { voters, asks_at, gives_up_at } => {
-                (2_u8, voters, asks_at.since(now), gives_up_at.since(now)).hash(&mut to);
-            }
-            State::Leader(reign) => {
-                to.write_u8(3);
-                reign.fingerprint(now, to);
-            }
-            State::Over => to.write_u8(4),
-        }
+        self.state.fingerprint(now, to);
         true
     }
 }

@@ -33,10 +33,12 @@
 //! `--peers` a member is alone, and leads at once. The port is 7946 unless told otherwise.
 
 mod client;
+mod group;
 mod member;
 pub mod messages;
 mod properties;
 mod reign;
+mod state;
 #[cfg(test)]
 mod tests;
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::member::{Group, reply, send};
+use super::group::{Group, reply, send};
 use super::messages::{Durable, Message, Register, Version};
 use super::{MemberEvent, Timing};
 use crate::machine::{Outbox, Peer};
