@@ -27,8 +27,8 @@ fuzz        which input shows it: scripts of a guest or an impostor, and schedul
             the fuzz targets and changed at random, without the guidance of coverage
 
 At most {RUNS} runs are made of each, but {PLANS} of plans, and {EXHAUSTIVE_RUNS} of the exhaustive search; {INPUTS} inputs.
-For election, whose runs are long, a tenth of that. Its bugs take a few faults at the right moments: most plans below
-were made by hand, or found by longer searches of faults of hosts alone.
+For election, whose runs are long, a tenth of that. Its bugs take a few faults at the right moments, so
+most of its plans below were made by hand, or found by longer searches of the faults of its members.
 
 "
     )

@@ -8,6 +8,7 @@ use lossproof::engine::Prepared;
 use lossproof::fault::{
     Chance, DatagramFault, Fault, FaultKind, FaultPlan, Flow, HostFault, Profile, strategy,
 };
+use lossproof::specimens;
 use lossproof::systems::Options;
 use lossproof::systems::election::{
     self, ClientEvent, Member, MemberEvent, print_client, print_member, wants_line,
@@ -16,6 +17,8 @@ use lossproof::{Input, Instant, Machine, Net, Outbox, Scenario};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use crate::support::{assert_held, assert_snapshot, config, run, stormy};
 
@@ -90,6 +93,9 @@ fn a_terminal_shows_what_is_told_but_for_leases() {
     assert_eq!(text, "Leads in term 1\nFollows member 1 in term 2\nwrite 'get' or 'set NUMBER'\n");
     assert!(wants_line(&ClientEvent::Ready) && !wants_line(&ClientEvent::Unknown));
 }
+
+/// How many plans are tried until a bug is found.
+const MAX_PLANS: usize = 1_000;
 
 /// When faults stop in runs with plans that are drawn. Then all are up, and one has to lead.
 const CALM_AT: Instant = Instant::from_millis(11_000);
@@ -261,6 +267,28 @@ proptest! {
         profile in networks(),
     ) {
         judge(net(members), &plan, profile);
+    }
+}
+
+/// What holds in hard times is not held by everything: planted bugs break it, in some of these plans.
+#[test]
+fn hard_times_are_hard_enough_to_find_bugs() {
+    for (bug, broken) in [
+        ("term-lost-at-restart", "a member gives one vote in a term, through all its lives"),
+        ("stale-reads", "reads and writes are linearizable"),
+    ] {
+        let specimen = specimens::find(election::ABOUT.name, bug).expect("it is a specimen");
+        let scenario = Scenario::from(specimen.net(&Options::default()));
+        let seed = RngSeed::Fixed(1);
+        let mut runner =
+            TestRunner::new(Config { rng_seed: seed, failure_persistence: None, ..Config::default() });
+        let plans = hard_times(3);
+        let found = (0..MAX_PLANS).find_map(|_| {
+            let plan = plans.new_tree(&mut runner).expect("there is always a plan").current();
+            let prepared = Prepared::new(&plan, &scenario).unwrap();
+            Search::new(&scenario, prepared, Profile::default(), 0).runs(0..1).failure
+        });
+        assert_eq!(found.map(|failure| failure.broken), Some(broken.to_owned()), "{bug}");
     }
 }
 
