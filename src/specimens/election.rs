@@ -99,7 +99,7 @@ pub(super) const ALL: &[Specimen] = &[
         SYSTEM,
         OLD_TERM_VOTE_COUNTS,
         "a vote of an earlier term is counted",
-        "member-1>member-3 #0 delay 1500ms; at 1s partition member-3|member-2; \
+        "member-1>member-3 #0 delay 5s; at 1s partition member-3|member-2; \
          at 1584ms partition member-3|member-1",
         |net, _| wrap(net, |_, right| old_term_vote_counts(right)),
     )

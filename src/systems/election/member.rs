@@ -16,6 +16,10 @@ use crate::host::Boot;
 use crate::machine::{Effects, Input, Machine, Outbox, Peer, Status};
 use crate::time::Instant;
 
+/// By how much further apart candidates stand again than followers stand: those who have shared the votes are likely to be
+/// so close together that the latency of the network keeps one from hearing of the other in time.
+const SPREAD: u32 = 4;
+
 /// Follows, stands for election or leads, and keeps what it may not forget.
 #[derive(Debug)]
 pub struct Member {
@@ -61,9 +65,9 @@ impl Member {
         &self.durable
     }
 
-    /// How long it waits before it stands: never the same for two, or they would stand together for ever.
-    fn patience(&mut self) -> Duration {
-        let jitter = self.timing.jitter.as_millis() as u64;
+    /// How long it waits before it stands: hardly ever the same for two, or they would stand together for ever.
+    fn patience(&mut self, most: Duration) -> Duration {
+        let jitter = most.as_millis() as u64;
         let drawn = if jitter == 0 { 0 } else { self.rng.next_u64() % jitter };
         self.timing.promise + Duration::from_millis(1 + drawn)
     }
@@ -88,7 +92,7 @@ impl Member {
         if self.group.len() == 1 {
             self.stand(now, out);
         } else {
-            let stands_at = now + self.patience();
+            let stands_at = now + self.patience(self.timing.jitter);
             self.state = State::Follower { leader: None, promised_until, stands_at };
         }
     }
@@ -101,7 +105,8 @@ impl Member {
         let term = self.durable.term;
         out.event(MemberEvent::Stood { term });
         out.event(MemberEvent::Voted { term, candidate: self.group.own() as u64 });
-        let (asks_at, gives_up_at) = (now + self.timing.beat, now + self.patience());
+        let (asks_at, gives_up_at) =
+            (now + self.timing.beat, now + self.patience(self.timing.jitter * SPREAD));
         self.state = State::Candidate { voters: BTreeSet::new(), asks_at, gives_up_at };
         if self.group.len() > 1 {
             self.group.send_to_others(&self.question(), out);
@@ -141,7 +146,7 @@ impl Member {
         let was_leader = self.state.reign().is_some();
         self.durable.term = term;
         self.durable.voted = None;
-        let later = now + self.patience();
+        let later = now + self.patience(self.timing.jitter);
         let (promised_until, stands_at) = match &self.state {
             // A follower goes on waiting: a candidate who cannot win would hold it back in each of its terms.
             State::Follower { promised_until, stands_at, .. } => (*promised_until, *stands_at),
@@ -191,7 +196,7 @@ impl Member {
         }
         if may_vote {
             if is_first {
-                let patience = self.patience();
+                let patience = self.patience(self.timing.jitter);
                 if let State::Follower { stands_at, .. } = &mut self.state {
                     *stands_at = now + patience;
                 }
@@ -223,7 +228,7 @@ impl Member {
             // There is one leader in a term.
             State::Leader(_) | State::Idle | State::Over => return,
         };
-        let patience = self.patience();
+        let patience = self.patience(self.timing.jitter);
         self.state = State::Follower {
             leader: Some(from),
             promised_until: now + self.timing.promise,

@@ -76,7 +76,8 @@ pub const BEAT: Duration = Duration::from_millis(200);
 pub const PROMISE: Duration = Duration::from_secs(1);
 /// How long a leader answers reads after it has sent a beat that a majority hears.
 pub const LEASE: Duration = Duration::from_millis(900);
-/// How long a member waits for a leader beyond [`PROMISE`] at most before it stands; drawn each time.
+/// How long a member waits for a leader beyond [`PROMISE`] at most before it stands; drawn each time. A candidate waits up to
+/// four times as long beyond it for its votes. A network whose round trips come near to this makes elections slow.
 pub const JITTER: Duration = Duration::from_secs(1);
 /// How many members there are at most.
 pub const MAX_MEMBERS: usize = 7;
