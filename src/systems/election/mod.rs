@@ -257,9 +257,9 @@ const EVERY: Duration = Duration::from_millis(500);
 /// When the last operation begins at the latest.
 const LAST: Duration = Duration::from_secs(12);
 /// How long a run goes on.
-const END: Duration = Duration::from_secs(20);
+const END: Duration = Duration::from_secs(27);
 /// How long it takes at most until somebody leads, once nothing goes wrong.
-const SETTLED_WITHIN: Duration = Duration::from_secs(8);
+const SETTLED_WITHIN: Duration = Duration::from_secs(15);
 
 /// Members that elect one of them, and two clients of theirs.
 pub fn net(options: &Options) -> Net {
