@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -35,6 +35,9 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     if workers.get() > 1 && state.is_some() {
         return Err(CliError::OneState);
     }
+    if state.is_none() && app.known.is_some_and(|known| known.keeps_state) {
+        return Err(CliError::NeedsState(app.name));
+    }
     let (mut options, bug) = (options(app, args)?, args.options.bug(app)?);
     if app.name == udp_remote::ABOUT.name && app.known.is_some() && !args.options.says_drop() {
         options.drop = DROP;
@@ -42,6 +45,10 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     let built = Built::new(app, &options, bug);
     let (scenario, server) = (&built.scenario, built.server(app)?);
     let bind = address::bind(&reach(app, &built, server), args.addr.as_deref())?;
+    let is_own = |addr: SocketAddr| !addr.ip().is_unspecified() && addr.port() != 0;
+    if !args.options.peers().is_empty() && !bind.inet().is_some_and(is_own) {
+        return Err(CliError::NoOwnAddress(bind.to_string()));
+    }
     let sockets = endpoints::of_server(scenario, server, bind);
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = bind;
@@ -149,7 +156,8 @@ fn own_path() -> Peer {
 
 fn options(app: &App, args: &RealArgs) -> Result<Options, CliError> {
     let local_time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    Ok(Options { local_time, ..args.options.options(app)? })
+    let peers = Some(args.options.peers().to_vec());
+    Ok(Options { peers, local_time, ..args.options.options(app)? })
 }
 
 /// Where a machine's randomness comes from: without a seed of the user's, the clock.
