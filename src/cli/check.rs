@@ -8,7 +8,7 @@ use super::args::{CheckArgs, Format};
 use super::error::CliError;
 use super::report::{Example, Question, Report};
 use super::world::World;
-use super::{exhaustive, output, progress};
+use super::{exhaustive, output, progress, turn};
 use crate::check::{Draws, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Tally, Tried};
 use crate::fault::{Bursts, Chance, FaultKind, Profile};
 use crate::host::HostId;
@@ -41,6 +41,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     let in_time = || begun_at.elapsed() < MAX_SHRINK_TIME;
     let shrunk =
         tally.failure.as_ref().map(|failure| search().shrink_while(failure, MAX_SHRINK_RUNS, in_time));
+    let shrunk = shrunk.map(|shrunk| if args.turn { turn::with_turn(shrunk, &search()) } else { shrunk });
     let client = scenario.find(app.client);
     let example = tally.failure.is_none().then(|| eventful(&mut search(), client, runs));
     let asked = Question {

@@ -8,6 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::output::{one_line, program};
+use super::turn::Lost;
 use crate::check::{Failure, Shrunk, Tally, Tried};
 use crate::engine::Ended;
 use crate::fault::{FaultKind, FaultPlan};
@@ -154,6 +155,8 @@ struct Broken {
     faults: Vec<String>,
     plan: String,
     replay: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    turn: Option<Lost>,
     transcript: Vec<String>,
 }
 
@@ -172,6 +175,7 @@ impl Broken {
             faults: fault_lines(plan),
             plan: plan.to_string(),
             replay: asked.replay(&plan.to_string()),
+            turn: shrunk.turn.as_ref().map(Lost::new),
             transcript: lines(transcript),
         }
     }
@@ -373,6 +377,7 @@ impl Report {
             )?;
         }
         failure.faults.iter().try_for_each(|fault| writeln!(f, "    {fault}"))?;
+        failure.turn.iter().try_for_each(|turn| write!(f, "{turn}"))?;
         writeln!(f, "  replay: {}\n", failure.replay)?;
         failure.transcript.iter().try_for_each(|line| writeln!(f, "{line}"))
     }

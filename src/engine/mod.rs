@@ -50,6 +50,17 @@ pub struct Prepared {
     pub(crate) link: Option<Duration>,
     /// The generated commands that are given; all, if there is no list.
     pub(crate) commands: Option<BTreeSet<u32>>,
+    /// What goes on at random from some step on.
+    pub(crate) rest: Option<Rest>,
+}
+
+/// The rest of a run that goes on at random: the run is what its plan makes it, up to a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rest {
+    /// Nothing is drawn in the first so many steps. A step is a host's start, or one entry of the queue.
+    pub(crate) after: u64,
+    /// Where what is drawn after them comes from. Machines and commands keep the seed of the run.
+    pub(crate) seed: u64,
 }
 
 impl Prepared {
@@ -59,7 +70,12 @@ impl Prepared {
     /// [`UnknownHost`] if the plan names one that is not there.
     pub fn new(plan: &FaultPlan, scenario: &Scenario) -> Result<Self, UnknownHost> {
         let schedule = Arc::new(Schedule::new(plan, &scenario.names())?);
-        Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone() })
+        Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone(), rest: None })
+    }
+
+    /// The same, with the rest of the run drawn. Of the worlds only the event engine counts steps.
+    pub(crate) fn with_rest(&self, rest: Rest) -> Self {
+        Self { rest: Some(rest), ..self.clone() }
     }
 
     /// Whether a generated command is given.
@@ -76,6 +92,15 @@ impl Prepared {
     ) -> bool {
         self.schedule.stream(from, to, conn).is_none_or(|faults| faults.is_free(offset, fault))
     }
+}
+
+/// How far a run is before one of its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// How many records the log has.
+    pub(crate) records: usize,
+    /// How many inputs were handed to machines, how much was sent, and when something happened last.
+    pub(crate) so_far: (u64, u64, Instant),
 }
 
 /// What of a run is kept.
@@ -278,6 +303,10 @@ pub struct Engine<'s> {
     /// How many inputs there had been when nothing went wrong any more.
     inputs_before_calm: u64,
     last_at: Instant,
+    /// How far the run was before each step, if the log is kept.
+    marks: Vec<Mark>,
+    /// How far it was when it began to go on at random, if it does.
+    parted: Option<Mark>,
     /// When a host was started last.
     begun_at: Instant,
     /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
@@ -326,6 +355,8 @@ impl<'s> Engine<'s> {
             inputs: 0,
             inputs_before_calm: 0,
             last_at: Instant::START,
+            marks: Vec::new(),
+            parted: None,
             begun_at: Instant::START,
             plain_twins: false,
         }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::arrival::Arrival;
 use super::stepped::Stepped;
-use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
+use super::{Doing, Ended, Engine, Entry, Event, Keep, Mark, Outcome, Settings, State};
 use crate::actor::AnyCommand;
 use crate::host::{Boot, HostId};
 use crate::machine::{Effect, Input, Status, limits};
@@ -38,6 +38,7 @@ impl Engine<'_> {
         // A property may look at any host's state from the first input on.
         hosts.clone().for_each(|host| self.make(settings, host, Instant::START));
         for host in hosts {
+            self.begin_step();
             self.feed(settings, host, Input::Start { local: spec.peers[host.index()] }, Instant::START);
         }
         while self.ended.is_none() {
@@ -59,6 +60,7 @@ impl Engine<'_> {
                 self.conclude(host, unread_at);
                 break;
             }
+            self.begin_step();
             let times_out = self.is_overdue(order, event);
             if times_out {
                 self.world.push(order, event);
@@ -85,6 +87,22 @@ impl Engine<'_> {
             }
         }
         self.finish(settings)
+    }
+
+    /// A host is started, or the next entry of the queue is due.
+    fn begin_step(&mut self) {
+        let parts = self.world.network.begin_step();
+        if !parts && self.world.keep != Keep::Log {
+            return;
+        }
+        let records = self.world.log.records().len();
+        let mark = Mark { records, so_far: (self.inputs, self.packets(), self.last_at) };
+        if parts {
+            self.parted = Some(mark);
+        }
+        if self.world.keep == Keep::Log {
+            self.marks.push(mark);
+        }
     }
 
     /// Judges the whole run, if it came to its end.
@@ -119,6 +137,8 @@ impl Engine<'_> {
         (self.ended, self.circle) = (None, None);
         (self.inputs, self.inputs_before_calm) = (0, 0);
         (self.last_at, self.begun_at) = (Instant::START, Instant::START);
+        self.marks.clear();
+        self.parted = None;
         self.is_running = true;
         self.doing = Doing::Generating;
         self.generated = self.scenario.spec().generate(settings.effective_seed());

@@ -54,7 +54,8 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name.full();
-        let Some(Shrunk { failure, from_faults, from_commands, runs, is_minimal }) = &self.shrunk else {
+        let Some(Shrunk { failure, from_faults, from_commands, runs, is_minimal, turn }) = &self.shrunk
+        else {
             write!(f, "{} {name}: ", if self.is_vacuous() { "VACUOUS" } else { "PASSED" })?;
             self.write_runs(f)?;
             if self.tally.runs > 0 {
@@ -91,6 +92,7 @@ impl fmt::Display for Verdict {
         }
         plan.faults().iter().try_for_each(|fault| writeln!(f, "    {fault}"))?;
         commands.iter().try_for_each(|command| writeln!(f, "    {command}"))?;
+        turn.iter().try_for_each(|turn| writeln!(f, "  turned {turn}"))?;
         writeln!(f, "  replay: {}\n", self.replay())?;
         f.write_str(transcript)
     }

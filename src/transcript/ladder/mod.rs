@@ -78,8 +78,8 @@ impl Transcript<'_> {
         let hosts = story.names.len();
         let time_width =
             story.rows.iter().map(|row| width(&row.at.to_string())).max().unwrap_or(0).max("time".len());
-        // The time, a blank, a mark, a blank.
-        let first = time_width + 3;
+        // The time, a blank, a mark, a blank, and how many runs fail if that is known.
+        let first = time_width + if story.has_shares() { 5 } else { 3 };
         let needed = first + (hosts.saturating_sub(1) * MIN_GAP).max(MIN_TEXT) + 1;
         if look.width < needed {
             return Err(TooNarrow { hosts, needed, width: look.width });

@@ -10,8 +10,14 @@ use crate::transcript::{Link, Record, Span, Transcript, What};
 /// All rows, and the flights that depart in them; arrivals are notes yet.
 pub(super) fn read(transcript: &Transcript<'_>) -> (Vec<Row>, Flights) {
     let mut reader = Reader { transcript, rows: Vec::new(), flights: Flights::default() };
-    for record in transcript.log.sorted() {
+    for (place, record) in transcript.log.sorted_places() {
+        let known = reader.rows.len();
         reader.add(record);
+        if let Some(curve) = transcript.curve {
+            for row in &mut reader.rows[known..] {
+                (row.share, row.turned) = (curve.at(place), curve.turned == Some(place));
+            }
+        }
     }
     (reader.rows, reader.flights)
 }
@@ -130,7 +136,16 @@ impl Reader<'_, '_> {
 
     fn push(&mut self, record: Record, kind: Kind, text: String) {
         let Record { at, host, what } = record;
-        self.rows.push(Row { at, host, word: verb(what), text, kind, conn: None });
+        self.rows.push(Row {
+            at,
+            host,
+            word: verb(what),
+            text,
+            kind,
+            conn: None,
+            share: None,
+            turned: false,
+        });
     }
 
     /// A row that reads as the line of the transcript.

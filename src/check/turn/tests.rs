@@ -1,0 +1,1 @@
+//! Turns of shares that are given.
