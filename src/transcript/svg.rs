@@ -113,7 +113,7 @@ impl<'a> Picture<'a> {
         }
         for index in (0..rows.len()).filter(|index| rows[*index].turned) {
             let (y, until) = (y(index), self.x(HostId(self.last() as u16)));
-            let _ = writeln!(text, "<path class=\"turned\" d=\"M{STRIP_AT} {y}H{until}\"/>");
+            let _ = writeln!(text, "<path class=\"turned\" d=\"M{} {y}H{until}\"/>", self.first);
         }
     }
 

@@ -4,6 +4,7 @@ mod demands;
 mod found;
 mod shrinking;
 mod tallies;
+mod turns;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

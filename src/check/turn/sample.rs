@@ -14,11 +14,11 @@ use crate::transcript::{Record, Recording, What};
 /// The place of what goes on at random among all that the seed of a search decides.
 const TURN: u64 = u64::MAX - 1;
 /// How many inputs all runs have together at most, which bounds the time without a clock.
-const MAX_INPUTS: u64 = 20_000_000;
+const MAX_INPUTS: u64 = 5_000_000;
 /// How many of the steps are looked at before it is known where the share rises.
 const COARSE: usize = 24;
 /// How many steps are looked at at least, with fewer runs for each if need be.
-const MIN_STEPS: u64 = 12;
+const MIN_STEPS: u64 = 24;
 
 /// How many runs tell something of a step at least.
 const MIN_RUNS: u64 = 10;
@@ -68,7 +68,7 @@ impl Search<'_> {
 /// among them, and come first.
 fn coarse(steps: usize, points: usize) -> Vec<usize> {
     let last = steps.saturating_sub(1);
-    let count = if steps <= points { steps } else { points.min(COARSE) };
+    let count = if steps <= points { steps } else { (points / 2).clamp(2, COARSE) };
     let between = (1..count.saturating_sub(1)).map(|n| n * last / (count - 1));
     let mut places: Vec<usize> = [0, last].into_iter().chain(between).collect();
     let mut seen = std::collections::BTreeSet::new();

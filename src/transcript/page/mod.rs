@@ -15,8 +15,8 @@ const STYLE: &str = concat!(include_str!("../ladder.css"), include_str!("page.cs
 const DRAW: &str = include_str!("page.js");
 const STEP: &str = include_str!("step.js");
 /// What the page's policy allows to be executed: the hashes of what is above.
-const STYLE_HASH: &str = "sha256-O0lzoKPq5kfjXZDcKKXy5JfRxM5Yl02EYhZQKrWKbBo=";
-const SCRIPT_HASH: &str = "sha256-SkzU9HcqeJ15g/kvdS2T+fsCjGi5No1VYSbdN2B8iPA=";
+const STYLE_HASH: &str = "sha256-/t/RkPDdZ262zuuZAINs3oOMrZ1f+KYiKrfrbMB+Ifw=";
+const SCRIPT_HASH: &str = "sha256-j0bZ6H6AGtoG5v9+t4vDqC1bw/iOMi3ajgoLnwrh/s8=";
 
 #[derive(Serialize)]
 struct Run<'a> {

@@ -76,7 +76,7 @@ function drawShare(to, index) {
   to.append(draw('rect', { class: 'shares', x: STRIP_AT, y: top, width: STRIP, height }));
   to.append(draw('rect', { class: 'share', x: STRIP_AT, y: top, width: STRIP * share / 100, height }));
   if (index === 0 || rows[index - 1].share !== share) to.append(draw('text', { class: 'at start', x: STRIP_AT + 4, y: tops[index] + 4 }, share + '%'));
-  if (turned) to.append(draw('path', { class: 'turned', d: `M${STRIP_AT} ${tops[index]}H${x(hosts.length - 1)}` }));
+  if (turned) to.append(draw('path', { class: 'turned', d: `M${lefts.first} ${tops[index]}H${x(hosts.length - 1)}` }));
 }
 
 function drawLives(to, top, bottom) {

@@ -15,7 +15,11 @@ pub(super) fn read(transcript: &Transcript<'_>) -> (Vec<Row>, Flights) {
         reader.add(record);
         if let Some(curve) = transcript.curve {
             for row in &mut reader.rows[known..] {
-                (row.share, row.turned) = (curve.at(place), curve.turned == Some(place));
+                row.share = curve.at(place);
+            }
+            // The fault of a packet stands in the row of the packet.
+            if let Some(row) = reader.rows.last_mut().filter(|_| curve.turned == Some(place)) {
+                row.turned = true;
             }
         }
     }
