@@ -11,6 +11,7 @@ mod explain;
 mod livelock;
 mod measure;
 mod relocate;
+mod shard;
 mod shrink;
 mod tally;
 mod turn;
@@ -19,8 +20,11 @@ mod twice;
 use std::ops::Range;
 
 pub use draws::{Draws, Tried};
-pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress};
+pub use exhaustive::{
+    DownFate, Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress,
+};
 pub use measure::{Counts, Measure, Panicked};
+pub use shard::{Shard, ShardError};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
 pub use turn::{MAX_TURN_RUNS, MAX_TURN_STEPS, MAX_TURN_TIME, Share, TURN_RUNS, Turn, Turned};

@@ -5,6 +5,7 @@ use std::io;
 use super::import::ImportError;
 use super::lookup::LookupError;
 use super::output::program;
+use super::shards::ShardError;
 use super::sweep::SweepError;
 use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
@@ -90,6 +91,17 @@ pub(super) enum CliError {
     /// The sweep cannot be made, or its parts do not fit.
     #[error(transparent)]
     Sweep(#[from] SweepError),
+    /// The check cannot be shared out, or its parts do not fit.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// The corpus cannot be read.
+    #[error("--corpus: cannot read '{path}': {}", system_text(.source))]
+    Corpus {
+        /// The file, or the directory.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The address is none.
     #[error("ADDR: {0}")]
     Address(String),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::check::clock;
 use crate::check::{Failure, MAX_TURN_RUNS, MAX_TURN_TIME, Search, Share, Shrunk, Turn, Turned};
@@ -31,7 +31,7 @@ pub(super) fn of_run(search: &mut Search<'_>, rest: &Search<'_>, seed: u64) -> O
 }
 
 /// When it was lost.
-#[derive(Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Lost {
     /// The step in which it turned, if there is one.
     turned: Option<u64>,
@@ -44,12 +44,12 @@ pub(super) struct Lost {
     /// How many runs it took.
     runs: u64,
     steps: Vec<Step>,
-    #[serde(skip)]
-    curve: String,
+    /// The same as the text shows it, a line each.
+    curve: Vec<String>,
 }
 
 /// The runs that go on from one step.
-#[derive(Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Step {
     step: u64,
     seconds: f64,
@@ -71,8 +71,8 @@ impl Lost {
             line: share.line.clone(),
             runs: share.runs,
             failed: share.failed,
-            share: share.share(),
-            error: share.error(),
+            share: rounded(share.share()),
+            error: rounded(share.error()),
             skipped: share.skipped,
         };
         Self {
@@ -82,14 +82,19 @@ impl Lost {
             cut_short: turn.is_cut_short,
             runs: turn.runs,
             steps: turn.steps.iter().map(step).collect(),
-            curve: turn.curve(),
+            curve: turn.curve().lines().map(str::to_owned).collect(),
         }
     }
+}
+
+/// So few digits are read back as they were written.
+fn rounded(share: f64) -> f64 {
+    (share * 1e4).round() / 1e4
 }
 
 /// The curve, indented.
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.curve.lines().try_for_each(|line| writeln!(f, "  {line}"))
+        self.curve.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

@@ -10,6 +10,7 @@ use clap::{Arg, Command};
 
 use super::program::nearest;
 use crate::fault::{Profile, ProfileError, SpanError, parse_span};
+use crate::seed;
 
 /// The most threads that a check takes.
 const MAX_JOBS: u64 = 1024;
@@ -36,6 +37,9 @@ pub(super) enum ValueError {
         /// The most.
         max: u64,
     },
+    /// It is no text.
+    #[error("there is nothing to make a seed of: write a text, such as a date")]
+    Nothing,
     /// It is no time scale.
     #[error("'{0}' is not a time scale: write a number from {min} to {max}, such as 0.5", min = SCALES.start(), max = SCALES.end())]
     Scale(String),
@@ -82,6 +86,14 @@ pub(super) fn whole(text: &str, min: u64, max: u64) -> Result<u64, ValueError> {
 /// Reads a seed.
 pub(super) fn seed(text: &str) -> Result<u64, ValueError> {
     whole(text, 0, u64::MAX)
+}
+
+/// Reads a text that a seed is made of.
+pub(super) fn seed_from(text: &str) -> Result<u64, ValueError> {
+    match text.trim() {
+        "" => Err(ValueError::Nothing),
+        text => Ok(seed::of_bytes(text.as_bytes())),
+    }
 }
 
 /// Reads a number of runs.

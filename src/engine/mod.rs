@@ -246,11 +246,24 @@ struct State {
     deadline: Option<Instant>,
     /// For when a timer is in the queue.
     timer_at: Option<Instant>,
+    /// When it was decided last whether a timer comes first.
+    tie_at: Option<Instant>,
     /// The machine was asked to stop.
     is_stopped: bool,
     /// How many inputs it had at `last_at` since the deadline was looked at.
     streak: u32,
     last_at: Instant,
+}
+
+impl State {
+    /// Counts an input among those of its moment.
+    #[inline]
+    fn count_input(&mut self, now: Instant) {
+        if self.last_at != now {
+            (self.last_at, self.streak) = (now, 0);
+        }
+        self.streak += 1;
+    }
 }
 
 impl Default for State {
@@ -263,6 +276,7 @@ impl Default for State {
             clock: Clock::RIGHT,
             deadline: None,
             timer_at: None,
+            tie_at: None,
             is_stopped: false,
             streak: 0,
             last_at: Instant::START,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::arrival::Arrival;
-use super::stepped::Stepped;
+use super::stepped::{BrokenFold, Stepped};
 use super::{Doing, Ended, Engine, Entry, Event, Keep, Mark, Outcome, Settings, State};
 use crate::actor::AnyCommand;
 use crate::host::{Boot, HostId};
@@ -61,7 +61,7 @@ impl Engine<'_> {
                 break;
             }
             self.begin_step();
-            let times_out = self.is_overdue(order, event);
+            let times_out = self.is_overdue(order, event) || self.decides_tie(order, event);
             if times_out {
                 self.world.push(order, event);
                 self.time_out(settings, host, now);
@@ -186,10 +186,7 @@ impl Engine<'_> {
         }
         self.inputs += 1;
         self.last_at = now;
-        if state.last_at != now {
-            (state.last_at, state.streak) = (now, 0);
-        }
-        state.streak += 1;
+        state.count_input(now);
         self.doing = Doing::Handling(host, kind(&input), now);
         let is_recv = matches!(input, Input::Datagram { .. } | Input::Received { .. });
         let slot = &mut self.slots[host.index()];
@@ -243,6 +240,11 @@ impl Engine<'_> {
         } else {
             self.set_timer(host, now);
         }
+        self.close_turn(host, broken, now);
+    }
+
+    /// Takes what an input has come to.
+    fn close_turn(&mut self, host: HostId, broken: BrokenFold, now: Instant) {
         if let Some(violation) = &self.world.violation {
             self.ended = Some(Ended::Broken(violation.1.law));
         }

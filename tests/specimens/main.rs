@@ -4,6 +4,8 @@
 
 #[path = "../models/udp_chat/world.rs"]
 mod chat_world;
+#[path = "../reports/counted.rs"]
+mod counted;
 mod fuzzed;
 mod matrix;
 mod models;
@@ -12,6 +14,7 @@ mod polite;
 #[expect(unreachable_pub, dead_code, reason = "the fuzzer's crate exports them, and not all are used here")]
 mod properties;
 mod replay;
+mod reports;
 mod searches;
 
 use lossproof::fault::{Chance, FaultPlan, Profile};

@@ -9,9 +9,10 @@ use crate::transcript::{Link, Record, Span, Transcript, What};
 
 /// All rows, and the flights that depart in them; arrivals are notes yet.
 pub(super) fn read(transcript: &Transcript<'_>) -> (Vec<Row>, Flights) {
-    let mut reader = Reader { transcript, rows: Vec::new(), flights: Flights::default() };
-    for (place, record) in transcript.log.sorted_places() {
+    let mut reader = Reader { transcript, rows: Vec::new(), flights: Flights::default(), index: 0 };
+    for (index, (place, record)) in transcript.log.sorted_places().into_iter().enumerate() {
         let known = reader.rows.len();
+        reader.index = index;
         reader.add(record);
         if let Some(curve) = transcript.curve {
             for row in &mut reader.rows[known..] {
@@ -30,6 +31,8 @@ struct Reader<'a, 'b> {
     transcript: &'a Transcript<'b>,
     rows: Vec<Row>,
     flights: Flights,
+    /// Which of the sorted records is read.
+    index: usize,
 }
 
 impl Reader<'_, '_> {
@@ -140,16 +143,9 @@ impl Reader<'_, '_> {
 
     fn push(&mut self, record: Record, kind: Kind, text: String) {
         let Record { at, host, what } = record;
-        self.rows.push(Row {
-            at,
-            host,
-            word: verb(what),
-            text,
-            kind,
-            conn: None,
-            share: None,
-            turned: false,
-        });
+        let record = self.index;
+        let (conn, share, turned) = (None, None, false);
+        self.rows.push(Row { record, at, host, word: verb(what), text, kind, conn, share, turned });
     }
 
     /// A row that reads as the line of the transcript.
