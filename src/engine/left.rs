@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-use super::{Broken, Doing, Ended, Engine, Mark, Sent, Settings, Watch};
+use super::{Broken, Doing, Ended, Engine, Sent, Settings, Watch};
 use crate::actor::Shown;
 use crate::fault::{FaultPlan, Resolved};
 use crate::host::HostId;
@@ -172,22 +172,6 @@ impl Engine<'_> {
     /// For each of the plan's faults, in its order, whether it changed something in the last run.
     pub(crate) fn planned_fired(&self) -> &[bool] {
         self.world.network.planned_fired()
-    }
-
-    /// For each of the plan's faults, in its order, in which step it first changed something, or was due as a fault of a
-    /// host. The first step is 1; 0 if it came to neither.
-    pub(crate) fn hits(&self) -> &[u64] {
-        self.world.network.hits()
-    }
-
-    /// How far the last run was before each of its steps, if its log was kept.
-    pub(crate) fn marks(&self) -> &[Mark] {
-        &self.marks
-    }
-
-    /// How far the last run was when it began to go on at random, if it came so far.
-    pub(crate) const fn parted(&self) -> Option<Mark> {
-        self.parted
     }
 
     /// The plan's faults that never changed anything: they are evidence of nothing.

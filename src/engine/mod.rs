@@ -11,6 +11,7 @@ mod fingerprint;
 mod judge;
 mod left;
 mod queue;
+mod rest;
 mod run;
 mod stepped;
 mod world;
@@ -39,6 +40,7 @@ pub(crate) use arrival::Arrival;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
+pub(crate) use rest::{Mark, Rest};
 pub(crate) use run::IsKnown;
 pub(crate) use world::World;
 
@@ -54,15 +56,6 @@ pub struct Prepared {
     pub(crate) rest: Option<Rest>,
 }
 
-/// The rest of a run that goes on at random: the run is what its plan makes it, up to a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rest {
-    /// Nothing is drawn in the first so many steps. A step is a host's start, or one entry of the queue.
-    pub(crate) after: u64,
-    /// Where what is drawn after them comes from. Machines and commands keep the seed of the run.
-    pub(crate) seed: u64,
-}
-
 impl Prepared {
     /// Looks the hosts of the plan up in the scenario.
     ///
@@ -71,11 +64,6 @@ impl Prepared {
     pub fn new(plan: &FaultPlan, scenario: &Scenario) -> Result<Self, UnknownHost> {
         let schedule = Arc::new(Schedule::new(plan, &scenario.names())?);
         Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone(), rest: None })
-    }
-
-    /// The same, with the rest of the run drawn. Of the worlds only the event engine counts steps.
-    pub(crate) fn with_rest(&self, rest: Rest) -> Self {
-        Self { rest: Some(rest), ..self.clone() }
     }
 
     /// Whether a generated command is given.
@@ -92,15 +80,6 @@ impl Prepared {
     ) -> bool {
         self.schedule.stream(from, to, conn).is_none_or(|faults| faults.is_free(offset, fault))
     }
-}
-
-/// How far a run is before one of its steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// How many records the log has.
-    pub(crate) records: usize,
-    /// How many inputs were handed to machines, how much was sent, and when something happened last.
-    pub(crate) so_far: (u64, u64, Instant),
 }
 
 /// What of a run is kept.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::arrival::Arrival;
 use super::stepped::{BrokenFold, Stepped};
-use super::{Doing, Ended, Engine, Entry, Event, Keep, Mark, Outcome, Settings, State};
+use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
 use crate::actor::AnyCommand;
 use crate::host::{Boot, HostId};
 use crate::machine::{Effect, Input, Status, limits};
@@ -87,22 +87,6 @@ impl Engine<'_> {
             }
         }
         self.finish(settings)
-    }
-
-    /// A host is started, or the next entry of the queue is due.
-    fn begin_step(&mut self) {
-        let parts = self.world.network.begin_step();
-        if !parts && self.world.keep != Keep::Log {
-            return;
-        }
-        let records = self.world.log.records().len();
-        let mark = Mark { records, so_far: (self.inputs, self.packets(), self.last_at) };
-        if parts {
-            self.parted = Some(mark);
-        }
-        if self.world.keep == Keep::Log {
-            self.marks.push(mark);
-        }
     }
 
     /// Judges the whole run, if it came to its end.
