@@ -27,7 +27,9 @@ pub use measure::{Counts, Measure, Panicked};
 pub use shard::{Shard, ShardError};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
-pub use turn::{MAX_TURN_RUNS, MAX_TURN_STEPS, MAX_TURN_TIME, Share, TURN_RUNS, Turn, Turned};
+pub use turn::{
+    MAX_CURVE_LINES, MAX_TURN_RUNS, MAX_TURN_STEPS, MAX_TURN_TIME, Share, TURN_RUNS, Turn, Turned,
+};
 
 use crate::engine::{Broken, Doing, Engine, IsKnown, Keep, Outcome, Prepared, Settings};
 use crate::fault::{FaultPlan, Links, Profile};

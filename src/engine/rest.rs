@@ -36,7 +36,7 @@ impl Engine<'_> {
             return;
         }
         let records = self.world.log.records().len();
-        let mark = Mark { records, so_far: (self.inputs, self.packets(), self.last_at) };
+        let mark = Mark { records, so_far: self.so_far() };
         if parts {
             self.parted = Some(mark);
         }
@@ -56,8 +56,14 @@ impl Engine<'_> {
         &self.marks
     }
 
-    /// How far the last run was when it began to go on at random, if it came so far.
-    pub(crate) const fn parted(&self) -> Option<Mark> {
-        self.parted
+    fn so_far(&self) -> (u64, u64, Instant) {
+        (self.inputs, self.packets(), self.last_at)
+    }
+
+    /// How far the last run was when it began to go on at random after so many steps, or when it ended there; `None` if it
+    /// came to neither.
+    pub(crate) fn so_far_after(&self, steps: u64) -> Option<(u64, u64, Instant)> {
+        let ended = || (self.world.network.steps() == steps).then(|| self.so_far());
+        self.parted.map(|mark| mark.so_far).or_else(ended)
     }
 }

@@ -314,6 +314,11 @@ impl Network {
         &self.hits
     }
 
+    /// How many steps the run has had so far.
+    pub(crate) const fn steps(&self) -> u64 {
+        self.step
+    }
+
     /// The next step of the run begins: whether it is the first in which something is drawn, of a run that waited for it.
     #[inline]
     pub(crate) fn begin_step(&mut self) -> bool {

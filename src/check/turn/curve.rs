@@ -6,9 +6,10 @@ use super::{Turn, Turned};
 use crate::number::count;
 
 /// How many lines a curve has at most.
-pub(super) const MAX_LINES: usize = 20;
-/// How many of them stand for steps; the others say what it is, and how many steps are left out.
-const MAX_ROWS: usize = 16;
+pub const MAX_CURVE_LINES: usize = 20;
+/// How many of them stand for steps; the others say where it turned, how many steps are left out, and that a limit was
+/// reached.
+const MAX_ROWS: usize = MAX_CURVE_LINES - 3;
 /// How many columns are 100 percent.
 const BAR: usize = 20;
 /// How many characters of a transcript's line are shown.
@@ -16,7 +17,7 @@ const LINE: usize = 60;
 
 impl Turn {
     /// A curve in text: a line for the start, one for each step at which the share changes most, and one that says where it
-    /// turned. Twenty lines at most.
+    /// turned. [`MAX_CURVE_LINES`] at most.
     pub fn curve(&self) -> String {
         let mut text = format!("turned {self}\n");
         let shown = self.shown();

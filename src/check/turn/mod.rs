@@ -7,9 +7,13 @@
 
 mod curve;
 mod sample;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::time::Duration;
+
+pub use curve::MAX_CURVE_LINES;
 
 use super::{Failure, Search, Shrunk};
 use crate::time::Instant;
@@ -260,6 +264,3 @@ impl Shrunk {
         Self { turn, ..self }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -259,7 +259,7 @@ impl<'s, 'f> Sampler<'s, 'f> {
     fn is_same_until(&self, step: u64) -> bool {
         let Some(mark) = self.marks.get(step as usize) else { return true };
         // From the start on there is nothing that could differ.
-        step == 0 || self.search.engine.parted().is_some_and(|parted| parted.so_far == mark.so_far)
+        step == 0 || self.search.engine.so_far_after(step) == Some(mark.so_far)
     }
 
     /// The plan of the faults that have hit up to a step, and of those later ones that only end what has begun.
