@@ -164,7 +164,7 @@ fn wrong_words_are_answered_with_what_to_do() {
         &["chek", "udp-remote"],
         "unrecognized subcommand 'chek'; did you mean 'check'? (try 'lossproof --help')",
     );
-    for system in ["tcp-chat", "udp-chat", "udp-broadcast"] {
+    for system in ["tcp-chat", "udp-chat", "udp-broadcast", "election"] {
         let line = format!("one machine serves all clients of {system}; leave --workers out");
         refused(&["serve", system, "127.0.0.1:0", "--workers", "2"], &line);
     }

@@ -1,6 +1,6 @@
 //! What is drawn for the runs of a search, and what is not.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use super::Tally;
@@ -137,7 +137,8 @@ impl fmt::Display for Tried {
             [("in vain", &self.in_vain), ("not tried", &self.not_tried), ("ruled out", &self.ruled_out)];
         for (name, kinds) in lists.into_iter().filter(|(_, kinds)| !kinds.is_empty()) {
             let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-            text.push_str(&format!("; {name}: {}", kinds.join(", ")));
+            // Writing to a string does not fail.
+            let _ = write!(text, "; {name}: {}", kinds.join(", "));
         }
         let mut width = 0;
         for word in text.split(' ') {

@@ -186,7 +186,7 @@ fn asked_for(args: &CheckArgs, transports: &[Transport], draws: &Draws) -> Vec<(
     let named = args.faults.profile.is_some();
     let word = |given: bool, word| if named && !given { "--profile" } else { word };
     let (faults, drop, delay) = (&args.faults, pick(FaultKind::Drop), pick(FaultKind::Delay));
-    let drawn = [
+    let all = [
         (profile.loss != Chance::NEVER, drop, word(args.loss.is_some(), "--loss")),
         (profile.bursts != Bursts::NONE, drop, "--profile"),
         (
@@ -198,7 +198,7 @@ fn asked_for(args: &CheckArgs, transports: &[Transport], draws: &Draws) -> Vec<(
         (!profile.jitter.is_zero(), delay, word(faults.jitter.is_some(), "--jitter")),
         (profile.reorder != Chance::NEVER || profile.bandwidth.is_some(), delay, "--profile"),
     ];
-    drawn.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word)).collect()
+    all.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word)).collect()
 }
 
 /// The laws that were held: 4, 5 and 6 only where a host promises what they are about.
@@ -208,6 +208,8 @@ pub(super) fn laws(scenario: &Scenario) -> Vec<String> {
         Law::CutsDoNotMatter => promises.iter().any(|promises| promises.cuts != Cuts::Matter),
         Law::ShiftedInTime => promises.iter().any(|promises| !matches!(promises.moments, Moments::Anywhere)),
         Law::SameInputsSameOutputs => promises.iter().any(|promises| promises.is_repeatable),
+        // It is asked for by tests alone.
+        Law::WrapsUnseen => false,
         _ => true,
     };
     Law::ALL.into_iter().filter(held).map(|law| format!("{} {}", law.number(), law.text())).collect()

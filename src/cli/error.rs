@@ -58,6 +58,14 @@ pub(super) enum CliError {
     /// Several machines have no state in common.
     #[error("one machine has the state of --state; leave --workers out")]
     OneState,
+    /// A server cannot forget what it has promised.
+    #[error("a server of {0} may not forget what it has promised: give --state FILE")]
+    NeedsState(&'static str),
+    /// The others have to know where a member is.
+    #[error(
+        "ADDR: '{0}' is not where the members of --peers reach this one: write its own IP:PORT, which they were given"
+    )]
+    NoOwnAddress(String),
     /// The system does not take this option.
     #[error("{system} has no option --{option}; '{} call --help' says whose it is", program())]
     OptionOfAnother {

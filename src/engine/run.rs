@@ -137,7 +137,13 @@ impl Engine<'_> {
         let (state, slot) = (&mut self.hosts[host.index()], &mut self.slots[host.index()]);
         let seed = settings.machine_seed(host, state.incarnation);
         let peers = &self.scenario.spec().peers;
-        let boot = Boot { incarnation: state.incarnation, seed, disk: &state.disk, peers };
+        let boot = Boot {
+            incarnation: state.incarnation,
+            seed,
+            disk: &state.disk,
+            peers,
+            first_number: self.first_number,
+        };
         slot.actor.boot(boot, &self.sockets[host.index()]);
         slot.status = None;
         state.incarnation += 1;

@@ -130,6 +130,7 @@ pub struct Check {
     corpus: Option<PathBuf>,
     calm_at: Option<Instant>,
     twice: bool,
+    wraps: bool,
     laws: bool,
     demands: Demands,
 }
@@ -156,6 +157,7 @@ impl Check {
             corpus: None,
             calm_at: None,
             twice: false,
+            wraps: false,
             laws: true,
             demands: Demands::default(),
         }
@@ -216,6 +218,14 @@ impl Check {
     /// Makes each run two times, and fails where the two differ: see [`Search::twice`](crate::check::Search::twice).
     pub const fn twice(mut self) -> Self {
         self.twice = true;
+        self
+    }
+
+    /// Makes each run two times, the second with counters that start just before they wrap, and fails where the two tell
+    /// other events (law 10): see [`Search::wrapping`](crate::check::Search::wrapping). The machines take their first numbers
+    /// from [`Boot::first_number`](crate::Boot::first_number).
+    pub const fn wrapping(mut self) -> Self {
+        self.wraps = true;
         self
     }
 

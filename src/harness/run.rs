@@ -194,7 +194,11 @@ impl Check {
         let search = Search::new(&self.scenario, prepared, Profile::default(), seed);
         let search = search.with_draws(draws).with_links(self.links.clone());
         let search = if self.laws { search } else { search.without_laws() };
-        if self.twice { search.twice() } else { search }
+        match (self.twice, self.wraps) {
+            (_, true) => search.wrapping(),
+            (true, false) => search.twice(),
+            (false, false) => search,
+        }
     }
 
     /// Makes the runs; makes the first that fails small.

@@ -3,6 +3,7 @@
 //! A specimen wraps or replaces a role of a system from outside: the systems know nothing of them. Most are the right
 //! machine with something planted into it, some a small machine of their own where that says more.
 
+mod election;
 mod greet;
 mod hello_tcp;
 mod hello_udp;
@@ -104,6 +105,7 @@ const ALL: &[&[Specimen]] = &[
     hello_udp::ALL,
     tcp_chat::ALL,
     udp_chat::ALL,
+    election::ALL,
 ];
 
 /// All specimens, by system.

@@ -20,8 +20,11 @@ mod turns;
 
 use lossproof::fault::{Chance, FaultPlan, Profile};
 use lossproof::specimens::{self, Specimen};
-use lossproof::systems::Options;
+use lossproof::systems::{self, Options};
 use lossproof::{Net, Scenario};
+
+/// By how much fewer runs are made of a scenario whose runs are long.
+const FEWER: u64 = 10;
 
 /// A scenario with a bug in one of its machines.
 struct World {
@@ -65,6 +68,11 @@ impl World {
         format!("{} {}", self.system, self.bug)
     }
 
+    /// One how-manieth of the runs are made: those of several seconds with several members are long.
+    fn fewer(&self) -> u64 {
+        if self.system == systems::election::ABOUT.name { FEWER } else { 1 }
+    }
+
     /// What `lossproof check` draws for it.
     fn profile(&self) -> Profile {
         Profile { loss: Chance::percent(30), duplicate: self.duplicate, ..Profile::default() }
@@ -76,7 +84,11 @@ impl World {
     }
 }
 
-/// All specimens, and one that is of no system.
+/// The one that needs a crash between two effects of one input, which no plan can have yet.
+const AWAITED: &str = "saves-after-reply";
+
+/// All specimens with a plan, and one that is of no system.
 fn worlds() -> Vec<World> {
-    specimens::all().map(World::of).chain([polite::world()]).collect()
+    let planned = specimens::all().filter(|specimen| specimen.name != AWAITED);
+    planned.map(World::of).chain([polite::world()]).collect()
 }

@@ -119,7 +119,9 @@ fn a_check_finds_each_and_its_line_makes_it_again() {
 
         let again = pasted_into_cargo_test(&specimen, plan);
         let said = String::from_utf8_lossy(&again.stderr);
-        let is_shown = transcript.is_empty() || shows(&said, &transcript);
+        // It is shrunk there once more. Where a long plan needed its seed and the short one does not, the seed goes then.
+        let may_lose_seed = world.fewer() > 1 && !said.contains(&format!("LOSSPROOF_REPLAY='{plan}'"));
+        let is_shown = transcript.is_empty() || shows(&said, &transcript) || may_lose_seed;
         assert!(is_shown && said.contains(what), "{specimen}: {said}");
     }
 }
