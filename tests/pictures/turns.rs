@@ -90,14 +90,24 @@ fn ladders_and_pages_have_the_shares_of_their_rows() {
 fn what_has_no_turn_says_so() {
     let output = lossproof(&["sim", "udp-remote", "--turn"]);
     let complaint = "lossproof: note: the run holds, so it has no turn\n";
-    assert_eq!((String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()), (complaint, Some(0)));
+    assert_eq!(
+        (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
+        (complaint, Some(0))
+    );
     let output = lossproof(&["sim", "udp-remote", "--turn", "--engine", "turmoil"]);
     let complaint = "lossproof: --turn is for --engine event\n";
-    assert_eq!((String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()), (complaint, Some(2)));
+    assert_eq!(
+        (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
+        (complaint, Some(2))
+    );
     let output = lossproof(&SIM);
     let told = String::from_utf8_lossy(&output.stderr);
-    let line = "lossproof: turned at 0.015 fault server>client #1 duplicate: 15% of random continuations fail";
+    let line =
+        "lossproof: turned at 0.015 fault server>client #1 duplicate: 15% of random continuations fail";
     assert!(told.starts_with(line), "{told}");
     let anyway = said(&["check", "udp-local", "--bug", "reads-the-clock", "--turn"], 1);
-    assert!(anyway.contains("\n  turned nowhere: it fails anyway, in 100% of random runs from the start\n"), "{anyway}");
+    assert!(
+        anyway.contains("\n  turned nowhere: it fails anyway, in 100% of random runs from the start\n"),
+        "{anyway}"
+    );
 }

@@ -202,6 +202,13 @@ fn bounds_are_kept_and_told() {
     let stopped = stopped.unwrap();
     assert!(stopped.is_cut_short && stopped.steps.len() == 2 && stopped.runs == 250, "{stopped:?}");
     assert!(stopped.curve().contains("not all steps were looked at"), "{}", stopped.curve());
+    // Of one step nothing is told.
+    let mut asked = 0;
+    let early = search.turn_while(&failure, MAX_TURN_RUNS, || {
+        asked += 1;
+        asked <= 150
+    });
+    assert_eq!(early, None);
 }
 
 /// The same seed tells the same, whatever ran before; another seed draws other runs.

@@ -206,7 +206,8 @@ impl fmt::Display for Turn {
 impl Search<'_> {
     /// Tells when the run of a failure of this scenario was lost. Makes at most about `max_runs` runs, some 60 steps with
     /// [`TURN_RUNS`] for each where there are so many; of a run of very many inputs fewer. `None` if the run of the
-    /// failure's plan does not fail as it did, as one that is not determined, or if `max_runs` are too few to tell.
+    /// failure's plan does not fail as it did, as one that is not determined, or if
+    /// `max_runs` are too few to tell.
     ///
     /// ```
     /// # #[cfg(feature = "systems")] {

@@ -43,16 +43,20 @@ impl Search<'_> {
         }
         let mut sampler = Sampler::new(self, failure)?;
         let steps = sampler.steps();
+        sampler.probe(&steps[0], goes_on);
         let (points, runs) = sampler.budget(steps.len(), max_runs)?;
         let mut looked = Looked { shares: Vec::new(), is_cut_short: false };
         for place in coarse(steps.len(), points) {
             looked.add(place, &steps, runs, &mut sampler, goes_on);
         }
         while looked.shares.len() < points && !looked.is_cut_short {
-            let Some(place) = looked.steepest(runs) else { break };
+            // Where there is time for all, the steepest come first: so a limit leaves the most.
+            let rest = || looked.widest().filter(|_| steps.len() <= points);
+            let Some(place) = looked.steepest(runs).or_else(rest) else { break };
             looked.add(place, &steps, runs, &mut sampler, goes_on);
         }
-        if sampler.strays {
+        // One step tells of no turn.
+        if sampler.strays || looked.shares.len() < 2 {
             return None;
         }
         let places: Vec<usize> = looked.shares.iter().map(|(place, _)| *place).collect();
@@ -64,15 +68,13 @@ impl Search<'_> {
     }
 }
 
-/// The places that are looked at first: all, if there are few, else some at equal distances; the first and the last are
-/// among them, and come first.
+/// The places that are looked at first: the first and the last, and some at equal distances if not all can be.
 fn coarse(steps: usize, points: usize) -> Vec<usize> {
     let last = steps.saturating_sub(1);
-    let count = if steps <= points { steps } else { (points / 2).clamp(2, COARSE) };
-    let between = (1..count.saturating_sub(1)).map(|n| n * last / (count - 1));
+    let count = if steps <= points { 2 } else { (points / 2).clamp(2, COARSE) };
+    let between = (1..count - 1).map(|n| n * last / (count - 1));
     let mut places: Vec<usize> = [0, last].into_iter().chain(between).collect();
-    let mut seen = std::collections::BTreeSet::new();
-    places.retain(|place| seen.insert(*place));
+    places.dedup();
     places
 }
 
@@ -102,6 +104,16 @@ impl Looked {
             }
             None => self.is_cut_short = true,
         }
+    }
+
+    /// The middle of the two neighbours that have most steps between them, if any have.
+    fn widest(&self) -> Option<usize> {
+        let pairs = self.shares.windows(2).map(|pair| (pair[0].0, pair[1].0));
+        let pairs = pairs.filter(|(before, after)| after - before > 1);
+        let width = |pair: &(usize, usize)| pair.1 - pair.0;
+        // Of equal ones the first.
+        let best = pairs.reduce(|best, next| if width(&next) > width(&best) { next } else { best })?;
+        Some(usize::midpoint(best.0, best.1))
     }
 
     /// The middle of the two neighbours, with steps between them, whose shares differ most: by two runs in a hundred at
@@ -134,8 +146,10 @@ struct Sampler<'s, 'f> {
     marks: Vec<Mark>,
     /// A run that goes on from it was another before that already.
     strays: bool,
-    /// How many inputs it has.
+    /// How many inputs a run has, about.
     inputs_of_one: u64,
+    /// Which of the first runs from the start fail, a bit each, and how many these are.
+    probed: (u128, u32),
 }
 
 impl<'s, 'f> Sampler<'s, 'f> {
@@ -174,6 +188,7 @@ impl<'s, 'f> Sampler<'s, 'f> {
             marks,
             strays: false,
             inputs_of_one,
+            probed: (0, 0),
         })
     }
 
@@ -197,6 +212,16 @@ impl<'s, 'f> Sampler<'s, 'f> {
         steps
     }
 
+    /// Makes the first runs from the start: those that do not fail may be longer than that which did.
+    fn probe(&mut self, start: &Step, goes_on: &mut dyn FnMut() -> bool) {
+        let runs = if self.is_random { MIN_RUNS as u32 } else { 1 };
+        let inputs = self.inputs;
+        if let Some(share) = self.share(start, runs, goes_on) {
+            self.inputs_of_one = self.inputs_of_one.max((self.inputs - inputs) / u64::from(runs));
+            self.probed = (share.bits, runs);
+        }
+    }
+
     /// How many steps are looked at, and with how many runs each, so that all of it stays within the bounds; `None` if that
     /// is too little.
     fn budget(&self, steps: usize, max_runs: u64) -> Option<(usize, u32)> {
@@ -211,8 +236,9 @@ impl<'s, 'f> Sampler<'s, 'f> {
     /// How many of so many runs fail that go on from a step; `None` if a bound was reached before that was known.
     fn share(&mut self, step: &Step, runs: u32, goes_on: &mut dyn FnMut() -> bool) -> Option<Share> {
         let prefix = self.prefix(step.number)?;
-        let mut bits = 0;
-        for n in 0..runs {
+        let known = if step.number == 0 { std::mem::take(&mut self.probed) } else { (0, 0) };
+        let mut bits = known.0;
+        for n in known.1..runs {
             if !goes_on() || self.inputs >= 2 * MAX_INPUTS {
                 return None;
             }
