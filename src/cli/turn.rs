@@ -51,7 +51,8 @@ pub(super) struct Lost {
 /// The runs that go on from one step.
 #[derive(Clone, Serialize, Deserialize)]
 struct Step {
-    step: u64,
+    #[serde(rename = "step")]
+    number: u64,
     seconds: f64,
     line: String,
     runs: u32,
@@ -66,7 +67,7 @@ struct Step {
 impl Lost {
     pub(super) fn new(turn: &Turn) -> Self {
         let step = |share: &Share| Step {
-            step: share.step,
+            number: share.step,
             seconds: Duration::from_nanos(share.at.as_nanos()).as_secs_f64(),
             line: share.line.clone(),
             runs: share.runs,

@@ -51,7 +51,7 @@ impl Network {
 
     /// Whether nothing is drawn in a direction: no network lies between a host and itself.
     pub(super) const fn is_spared(&self, from: HostId, to: HostId) -> bool {
-        self.calm || self.waits || from.0 == to.0
+        self.calm || self.waits() || from.0 == to.0
     }
 
     /// What the profile does to a datagram.

@@ -119,9 +119,8 @@ pub(crate) struct Network {
     hits: Vec<u64>,
     /// Which step of the run it is, from 1. A world that counts none stays at 0.
     step: u64,
+    /// In the first so many of them nothing is drawn.
     draws_after: u64,
-    /// Whether nothing is drawn yet.
-    waits: bool,
     /// For each flow that has windows, how many of them are over, with their heals fired.
     healed: Vec<usize>,
     drawn: Vec<Resolved>,
@@ -154,7 +153,7 @@ impl Network {
         self.calm_at = self.schedule.calm_at.unwrap_or(Instant::FAR_FUTURE);
         refill(&mut self.fired, self.schedule.faults.len(), false);
         refill(&mut self.hits, self.schedule.faults.len(), 0);
-        (self.step, self.draws_after, self.waits) = (0, terrain.draws_after, terrain.draws_after > 0);
+        (self.step, self.draws_after) = (0, terrain.draws_after);
         refill(&mut self.healed, self.schedule.windows.flow_count(), 0);
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
@@ -323,7 +322,13 @@ impl Network {
     #[inline]
     pub(crate) fn begin_step(&mut self) -> bool {
         self.step += 1;
-        std::mem::replace(&mut self.waits, self.step <= self.draws_after) && !self.waits
+        self.draws_after > 0 && self.step == self.draws_after + 1
+    }
+
+    /// Whether nothing is drawn yet.
+    #[inline]
+    pub(crate) const fn waits(&self) -> bool {
+        self.draws_after > 0 && self.step <= self.draws_after
     }
 
     /// Notes a fault that was drawn, and so fired.

@@ -154,7 +154,7 @@ fn turned(steps: &[Share], is_random: bool) -> Turned {
     let (more, fewer) = steps[place].against(&steps[place - 1]);
     let is_seen = if is_random {
         // The pairs of runs that differ, as in a test of signs.
-        rise > 0 && (rise * rise) as u64 > NOISE * u64::from(more + fewer)
+        rise > 0 && rise.unsigned_abs().pow(2) > NOISE * u64::from(more + fewer)
     } else {
         rise > 0
     };
