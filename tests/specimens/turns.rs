@@ -7,8 +7,8 @@ use lossproof::fault::Profile;
 use lossproof::specimens::{self, Specimen};
 use lossproof::systems::Options;
 
-/// What a search finds in a specimen and makes small, and when that was lost.
-fn turn(specimen: &Specimen, runs: u64) -> Option<Option<Turn>> {
+/// When the run was lost that a search finds in a specimen and makes small, if it finds one.
+fn turn(specimen: &Specimen, runs: u64) -> Option<Turn> {
     let scenario = Scenario::from(specimen.net(&Options::default()));
     let search = || Search::new(&scenario, Prepared::default(), Profile::CALM, 0).with_draws(Draws::Swarm);
     let failure = search().runs(0..runs).failure?;
@@ -16,7 +16,9 @@ fn turn(specimen: &Specimen, runs: u64) -> Option<Option<Turn>> {
     let of_all = search().turn(&failure, 500);
     assert!(of_all.is_some(), "{}: a run of all faults went another way", specimen.name);
     let shrunk = search().shrink(&failure, 2_000);
-    Some(search().turn(&shrunk.failure, MAX_TURN_RUNS))
+    let turn = search().turn(&shrunk.failure, MAX_TURN_RUNS);
+    assert!(turn.is_some(), "{}: a run went another way", specimen.name);
+    turn
 }
 
 /// A run that goes on from a step is the same up to it, or nothing is told: of each specimen something is.
@@ -25,7 +27,6 @@ fn each_failure_tells_when_it_was_lost() {
     let mut told = 0;
     for specimen in specimens::all() {
         let Some(turn) = turn(specimen, 400) else { continue };
-        let turn = turn.unwrap_or_else(|| panic!("{}: a run went another way", specimen.name));
         let last = turn.steps.last().expect("there are steps");
         assert_eq!(last.percent(), 100, "{}: {turn}", specimen.name);
         assert!(turn.curve().lines().count() <= 20, "{}", turn.curve());
@@ -44,7 +45,7 @@ fn what_decides_is_named() {
         ("tcp-chat", "decodes-each-read", "0.105 fault server>client-3 @19 cut"),
     ] {
         let specimen = specimens::find(system, name).expect("it is there");
-        let turn = turn(specimen, 400).expect("it is found").expect("it is determined");
+        let turn = turn(specimen, 400).expect("it is found");
         assert!(matches!(turn.turned, Turned::At(_)), "{name}: {turn}");
         assert_eq!(turn.step().map(|step| step.line.as_str()), Some(line), "{name}: {turn}");
     }
