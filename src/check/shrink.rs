@@ -29,7 +29,8 @@ pub struct Shrunk {
     /// Whether nothing more can be taken away: without any one of its faults or generated commands the failure does not
     /// come. False if it ended before that at a bound.
     pub is_minimal: bool,
-    /// When it was lost, once that was asked for: see [`Shrunk::with_turn`].
+    /// When it was lost, once that was asked for: see [`Shrunk::with_turn`]. A [`Check`](crate::Check) asks, but not of what
+    /// it finds exhaustively, where nothing is drawn.
     pub turn: Option<Turn>,
 }
 

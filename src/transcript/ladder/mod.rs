@@ -55,6 +55,10 @@ impl Transcript<'_> {
     /// `!` a fault. An arrow that ends in `×` never arrives, or what it brings is never read. A `!` beside the time marks every fault, a `✗` what does
     /// not hold. In ASCII these are `*`, `>`, `o`, `#`, `X`, `!`, `x` and `X`.
     ///
+    /// If it is known when the run was lost, each row has one more mark: the larger the part of the runs that go on from
+    /// there at random and fail, the higher the bar, from `·` for none to `█` for nearly all; in ASCII tens of percents, with
+    /// `#` for all.
+    ///
     /// # Errors
     /// [`TooNarrow`] if the hosts do not fit.
     ///
