@@ -15,6 +15,7 @@ mod relocate;
 mod shard;
 mod shrink;
 mod tally;
+mod turn;
 mod twice;
 
 use std::ops::Range;
@@ -27,6 +28,9 @@ pub use measure::{Counts, Measure, Panicked};
 pub use shard::{Shard, ShardError};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
+pub use turn::{
+    MAX_CURVE_LINES, MAX_TURN_RUNS, MAX_TURN_STEPS, MAX_TURN_TIME, Share, TURN_RUNS, Turn, Turned,
+};
 
 use crate::engine::{Broken, Doing, Engine, IsKnown, Keep, Outcome, Prepared, Settings};
 use crate::fault::{FaultPlan, Links, Profile};
@@ -194,6 +198,14 @@ impl<'s> Search<'s> {
         let result = self.attempt().map_err(|broken| self.blame(broken).line());
         (self.settings.seed, self.settings.keep) = before;
         result
+    }
+
+    /// The failure of the run that [`Search::once`] makes, if it fails.
+    pub fn failure_of(&mut self, seed: u64) -> Option<Failure> {
+        let before = std::mem::replace(&mut self.settings.seed, seed);
+        let failure = self.attempt().err().map(|broken| self.explain(0, broken));
+        self.settings.seed = before;
+        failure
     }
 
     /// The engine, with what the last run left.

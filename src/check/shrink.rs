@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::relocate::Sends;
 use super::twice::NOT_DETERMINISTIC;
-use super::{Broken, Draws, Failure, Search};
+use super::{Broken, Draws, Failure, Search, Turn};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
 use crate::fault::{FaultPlan, Profile};
@@ -29,6 +29,9 @@ pub struct Shrunk {
     /// Whether nothing more can be taken away: without any one of its faults or generated commands the failure does not
     /// come. False if it ended before that at a bound.
     pub is_minimal: bool,
+    /// When it was lost, once that was asked for: see [`Shrunk::with_turn`]. A [`Check`](crate::Check) asks, but not of what
+    /// it finds exhaustively, where nothing is drawn.
+    pub turn: Option<Turn>,
 }
 
 impl<'s> Search<'s> {
@@ -112,7 +115,7 @@ impl<'s> Search<'s> {
         }
         let (runs, best) = (attempts.runs, tree.best().clone());
         let failure = attempts.explained(&best, failure);
-        Shrunk { failure, from_faults, from_commands, runs, is_minimal: !more }
+        Shrunk { failure, from_faults, from_commands, runs, is_minimal: !more, turn: None }
     }
 
     /// The plan with a list of the commands that it gives, if they are generated.

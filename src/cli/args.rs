@@ -202,15 +202,18 @@ impl SimArgs {
     pub(super) fn profile(&self) -> Profile {
         self.faults.profile(self.loss, Chance::NEVER)
     }
+
+    /// How a run goes on that is to tell when it was lost: in every way, unless something is asked for.
+    pub(super) fn rest(&self) -> Draws {
+        let says = self.loss.is_some() || self.faults.says_draws();
+        if says { Draws::Profiles(vec![self.profile()]) } else { Draws::Swarm }
+    }
 }
 
 impl CheckArgs {
     /// How faults are drawn: in every way, unless something is asked for; then losses, unless it says otherwise.
     pub(super) fn draws(&self) -> Draws {
-        let faults = &self.faults;
-        let says_chance = [self.loss, faults.duplicate, faults.corrupt].iter().any(Option::is_some);
-        let says =
-            says_chance || faults.jitter.is_some() || faults.profile.is_some() || faults.faults.is_some();
+        let says = self.loss.is_some() || self.faults.says_draws() || self.faults.faults.is_some();
         if says { Draws::Profiles(vec![self.profile()]) } else { Draws::Swarm }
     }
 
@@ -221,6 +224,11 @@ impl CheckArgs {
 }
 
 impl FaultArgs {
+    /// Whether something is asked for that is drawn, beside losses.
+    const fn says_draws(&self) -> bool {
+        self.profile.is_some() || self.jitter.is_some() || self.duplicate.is_some() || self.corrupt.is_some()
+    }
+
     /// What is drawn at random. Without a profile and a word about losses there are so many.
     pub(super) fn profile(&self, loss: Option<Chance>, otherwise: Chance) -> Profile {
         let plain = Profile { loss: otherwise, ..Profile::CALM };
@@ -265,6 +273,9 @@ pub(super) struct SimArgs {
     /// What simulates
     #[arg(long, value_enum, default_value_t = EngineKind::Event)]
     pub(super) engine: EngineKind,
+    /// Have the pictures of a run that fails show when it was lost, and tell it: see 'check --turn'
+    #[arg(long)]
+    pub(super) turn: bool,
     /// How to write the transcript
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub(super) format: RunFormat,
@@ -302,7 +313,7 @@ pub(super) struct CheckArgs {
     pub(super) faults: FaultArgs,
     /// Go through every schedule of at most K faults instead, on one thread
     #[arg(long, value_name = "K", allow_hyphen_values = true, value_parser = value::max_faults)]
-    #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "jobs", "twice"])]
+    #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "jobs", "twice", "turn"])]
     pub(super) exhaustive: Option<usize>,
     /// What may become of each send there, and in which directions: 'drop; delay 40ms; client>server'
     #[arg(long, value_name = "LIST", requires = "exhaustive", allow_hyphen_values = true)]
@@ -310,6 +321,9 @@ pub(super) struct CheckArgs {
     /// Make each run two times and compare them: a run that depends on more than its seed is named
     #[arg(long)]
     pub(super) twice: bool,
+    /// Of a failure, tell from each of its steps how many of the runs fail that continue it at random, and where it turned
+    #[arg(long)]
+    pub(super) turn: bool,
     /// How many threads to use [default: as many as there are processors]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
     pub(super) jobs: Option<NonZeroUsize>,

@@ -12,7 +12,7 @@ use super::report::{Example, Untried};
 use super::shards::{Asked, Candidate, Failed, Part};
 use super::sweep::SweepError;
 use super::world::World;
-use super::{exhaustive, first, output, progress, shards};
+use super::{exhaustive, first, output, progress, shards, turn};
 use crate::check::{Draws, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Shard, Tally, Tried};
 use crate::fault::{Bursts, Chance, FaultKind, Profile};
 use crate::host::HostId;
@@ -37,10 +37,13 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     }
     let (scenario, draws) = (&world.built.scenario, args.draws());
     let (shard, runs) = (args.ci.shard.unwrap_or(Shard::WHOLE), number_of_runs(args, &world)?);
+    let drawing = || {
+        let search = Search::new(scenario, world.prepared.clone(), Profile::CALM, args.seed());
+        search.with_draws(draws.clone())
+    };
     let search = || {
         let Some(kept) = &kept else {
-            let search = Search::new(scenario, world.prepared.clone(), Profile::CALM, args.seed());
-            let search = search.with_draws(draws.clone());
+            let search = drawing();
             return if args.twice { search.twice() } else { search };
         };
         first::search(args, &world, &kept.prepared)
@@ -54,6 +57,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     let in_time = || begun_at.elapsed() < MAX_SHRINK_TIME;
     let shrunk =
         tally.failure.as_ref().map(|failure| search().shrink_while(failure, MAX_SHRINK_RUNS, in_time));
+    let shrunk = shrunk.map(|shrunk| if args.turn { turn::with_turn(shrunk, &drawing()) } else { shrunk });
     if let Some(shrunk) = &shrunk {
         first::keep(app, args, shrunk);
     }

@@ -152,6 +152,9 @@ pub(super) enum CliError {
         /// The option's name.
         option: &'static str,
     },
+    /// Turmoil counts no steps.
+    #[error("--turn is for --engine event")]
+    TurnOnTurmoil,
     /// The hosts do not fit.
     #[error("--width: {0}")]
     Narrow(#[from] TooNarrow),

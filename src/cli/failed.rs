@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::output::one_line;
 use super::report::{Question, lines};
+use super::turn::Lost;
 use crate::check::{Failure, Shrunk};
 use crate::number::{count, span};
 use crate::transcript::Head;
@@ -26,6 +27,9 @@ pub(super) struct Broken {
     faults: Vec<String>,
     plan: String,
     replay: String,
+    /// When it was lost, if that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    turn: Option<Lost>,
     transcript: Vec<String>,
     /// What the text shows of the transcript.
     #[serde(skip)]
@@ -49,6 +53,7 @@ impl Broken {
             faults: plan.faults().iter().map(ToString::to_string).collect(),
             plan: plan.to_string(),
             replay: asked.replay(&plan.to_string()),
+            turn: shrunk.turn.as_ref().map(Lost::new),
             transcript: lines(transcript),
             excerpt: String::new(),
         };
@@ -97,6 +102,7 @@ impl Broken {
             detail: &self.detail,
             found,
             plan: self.faults.clone(),
+            turned: self.turn.as_ref().map_or_else(String::new, ToString::to_string),
             replay: self.replay.clone(),
         }
     }

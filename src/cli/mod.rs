@@ -49,6 +49,7 @@ mod sweep;
 mod systems;
 mod terminal;
 mod tool;
+mod turn;
 mod usage;
 mod value;
 mod world;

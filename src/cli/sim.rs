@@ -6,12 +6,13 @@ use super::app::App;
 use super::args::{EngineKind, RunFormat, SimArgs};
 use super::error::CliError;
 use super::output::{self, Tint};
+use super::turn;
 use super::world::World;
 use crate::capture;
 use crate::check::Search;
 use crate::drive;
 use crate::engine::Settings;
-use crate::fault::{Fault, FaultPlan};
+use crate::fault::{Fault, FaultPlan, Profile};
 use crate::machine::Status;
 use crate::scenario::Transport;
 use crate::transcript::{Look, Transcript};
@@ -23,6 +24,9 @@ pub(super) fn run(app: &App, args: &SimArgs) -> Result<Status, CliError> {
         && args.format != RunFormat::Ladder
     {
         return Err(CliError::LadderOnly { option });
+    }
+    if args.turn && args.engine != EngineKind::Event {
+        return Err(CliError::TurnOnTurmoil);
     }
     if args.format == RunFormat::Pcapng && args.output.is_none() && io::stdout().is_terminal() {
         return Err(CliError::Binary);
@@ -79,13 +83,28 @@ fn on_events<T>(
     let (scenario, profile) = (world.built.scenario.clone(), args.profile());
     let mut search = Search::new(&scenario, world.prepared.clone(), profile, args.seed);
     let broken = search.once(args.seed).err();
+    let turned = args.turn.then(|| {
+        let rest = Search::new(&scenario, world.prepared.clone(), Profile::CALM, args.seed);
+        turn::of_run(&mut search, &rest.with_draws(args.rest()), args.seed)
+    });
+    // The run that was made last is that which is shown.
+    let broken = if turned.is_some() { search.once(args.seed).err() } else { broken };
     let engine = search.engine();
     let settings = Settings { seed: args.seed, plan: world.prepared.clone(), profile, ..Settings::default() };
     let replay = || {
         let plan = engine.plan(&settings);
         replay(args, &format!("--faults {}", output::quoted(&plan.to_string())))
     };
-    let shown = show(&engine.transcript(), &replay)?;
+    let transcript = match &turned {
+        Some(Some((failure, _))) => failure.recording.transcript(),
+        _ => engine.transcript(),
+    };
+    let shown = show(&transcript, &replay)?;
+    match turned {
+        Some(Some((_, line))) => output::complain(line),
+        Some(None) => output::complain("note: the run holds, so it has no turn"),
+        None => {}
+    }
     let unfired = engine.unfired().map(|fault| fault.named(&scenario.names())).collect();
     Ok(Ran { world, shown, unfired, statuses: engine.statuses().to_vec(), broken })
 }

@@ -74,6 +74,7 @@ impl Outgoing {
             latency: Duration::ZERO,
             latencies: &[],
             seed: 0,
+            draws_after: 0,
             profile: Profile::CALM,
             links: &Links::default(),
             schedule: &Arc::new(schedule),

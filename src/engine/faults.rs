@@ -16,6 +16,7 @@ impl Engine<'_> {
     /// The fault of a plan that is due.
     pub(super) fn fault(&mut self, settings: &Settings, place: u32, now: Instant) {
         let (fault, index) = self.world.network.host_fault(place);
+        self.world.network.reach(index);
         if self.suffer(settings, fault, now) {
             self.world.network.fire(index);
         }

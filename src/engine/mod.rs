@@ -11,6 +11,7 @@ mod fingerprint;
 mod judge;
 mod left;
 mod queue;
+mod rest;
 mod run;
 mod stepped;
 mod world;
@@ -39,6 +40,7 @@ pub(crate) use arrival::Arrival;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
+pub(crate) use rest::{Mark, Rest};
 pub(crate) use run::IsKnown;
 pub(crate) use world::World;
 
@@ -50,6 +52,8 @@ pub struct Prepared {
     pub(crate) link: Option<Duration>,
     /// The generated commands that are given; all, if there is no list.
     pub(crate) commands: Option<BTreeSet<u32>>,
+    /// What goes on at random from some step on.
+    pub(crate) rest: Option<Rest>,
 }
 
 impl Prepared {
@@ -59,7 +63,7 @@ impl Prepared {
     /// [`UnknownHost`] if the plan names one that is not there.
     pub fn new(plan: &FaultPlan, scenario: &Scenario) -> Result<Self, UnknownHost> {
         let schedule = Arc::new(Schedule::new(plan, &scenario.names())?);
-        Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone() })
+        Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone(), rest: None })
     }
 
     /// The same with a calm, unless there is one, for so many hosts.
@@ -303,6 +307,10 @@ pub struct Engine<'s> {
     /// How many inputs there had been when nothing went wrong any more.
     inputs_before_calm: u64,
     last_at: Instant,
+    /// How far the run was before each step, if the log is kept.
+    marks: Vec<Mark>,
+    /// How far it was when it began to go on at random, if it does.
+    parted: Option<Mark>,
     /// When a host was started last.
     begun_at: Instant,
     /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
@@ -353,6 +361,8 @@ impl<'s> Engine<'s> {
             inputs: 0,
             inputs_before_calm: 0,
             last_at: Instant::START,
+            marks: Vec::new(),
+            parted: None,
             begun_at: Instant::START,
             plain_twins: false,
             first_number: 0,

@@ -38,6 +38,7 @@ impl Engine<'_> {
         // A property may look at any host's state from the first input on.
         hosts.clone().for_each(|host| self.make(settings, host, Instant::START));
         for host in hosts {
+            self.begin_step();
             self.feed(settings, host, Input::Start { local: spec.peers[host.index()] }, Instant::START);
         }
         while self.ended.is_none() {
@@ -59,6 +60,7 @@ impl Engine<'_> {
                 self.conclude(host, unread_at);
                 break;
             }
+            self.begin_step();
             let times_out = self.is_overdue(order, event) || self.decides_tie(order, event);
             if times_out {
                 self.world.push(order, event);
@@ -119,6 +121,8 @@ impl Engine<'_> {
         (self.ended, self.circle) = (None, None);
         (self.inputs, self.inputs_before_calm) = (0, 0);
         (self.last_at, self.begun_at) = (Instant::START, Instant::START);
+        self.marks.clear();
+        self.parted = None;
         self.is_running = true;
         self.doing = Doing::Generating;
         self.generated = self.scenario.spec().generate(settings.effective_seed());

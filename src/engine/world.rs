@@ -67,7 +67,8 @@ impl<'s> World<'s> {
         let terrain = Terrain {
             latency,
             latencies,
-            seed: settings.effective_seed(),
+            seed: settings.plan.rest.map_or(settings.effective_seed(), |rest| rest.seed),
+            draws_after: settings.plan.rest.map_or(0, |rest| rest.after),
             profile: settings.profile,
             links: &settings.links,
             schedule: &settings.plan.schedule,

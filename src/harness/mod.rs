@@ -54,9 +54,10 @@
 //! Check::new(net).loss(0.3).runs(1_000).assert();
 //! ```
 //!
-//! A check that fails panics with a report: what was broken, the smallest plan that breaks it, the transcript, and one
-//! line that makes the run again. It has at most [`MAX_REPORT_LINES`](crate::transcript::MAX_REPORT_LINES): of a long
-//! transcript it has an [excerpt](crate::transcript::Transcript::excerpt). The environment of the test has a say:
+//! A check that fails panics with a report: what was broken, the smallest plan that breaks it, when the run was lost,
+//! the transcript, and one line that makes the run again. It has at most
+//! [`MAX_REPORT_LINES`](crate::transcript::MAX_REPORT_LINES): of a long transcript it has an
+//! [excerpt](crate::transcript::Transcript::excerpt). The environment of the test has a say:
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -265,6 +266,8 @@ impl Check {
 
     /// How many runs, and how much time by the clock on the wall, a failure may take to be made small;
     /// [`MAX_SHRINK_RUNS`] and [`MAX_SHRINK_TIME`] unless given. The report says if one of them was reached.
+    /// When the run was lost is told within these bounds too, and within [`MAX_TURN_RUNS`](crate::check::MAX_TURN_RUNS) and
+    /// [`MAX_TURN_TIME`](crate::check::MAX_TURN_TIME).
     pub const fn max_shrink(mut self, runs: u64, time: Duration) -> Self {
         (self.max_shrink_runs, self.max_shrink_time) = (runs, time);
         self

@@ -75,7 +75,7 @@ impl Verdict {
 impl Verdict {
     /// What the report says above the transcript, if something failed.
     fn head(&self) -> Option<Head<'_>> {
-        let Shrunk { failure, from_faults, from_commands, runs, is_minimal } = self.shrunk.as_ref()?;
+        let Shrunk { failure, from_faults, from_commands, runs, is_minimal, turn } = self.shrunk.as_ref()?;
         let Failure { broken, detail, plan, commands, packets, at, .. } = failure;
         let simulated = self.tally.virtual_nanos as f64 / 1e9 + at.since_start().as_secs_f64();
         let (wall, simulated) = (span(self.wall.as_secs_f64()), span(simulated));
@@ -102,6 +102,7 @@ impl Verdict {
             detail,
             found: format!("  after {tried} ({wall}, {simulated} simulated)\n  {small}\n"),
             plan: plan.faults().iter().map(ToString::to_string).chain(commands.iter().cloned()).collect(),
+            turned: turn.as_ref().map_or_else(String::new, |turn| format!("  turned {turn}\n")),
             replay: self.replay(),
         })
     }

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::{Check, CheckError, RUNS, Verdict, files, replay};
-use crate::check::{Draws, Exhaustive, Search, Shard, Shrunk, Tally, Tried};
+use crate::check::{Draws, Exhaustive, MAX_TURN_RUNS, MAX_TURN_TIME, Search, Shard, Shrunk, Tally, Tried};
 use crate::engine::Prepared;
 use crate::fault::{FaultPlan, Profile};
 use crate::number::{count, span};
@@ -211,8 +211,18 @@ impl Check {
         let shrunk = tally
             .failure
             .as_ref()
-            .map(|failure| search().shrink_while(failure, self.max_shrink_runs, in_time));
+            .map(|failure| search().shrink_while(failure, self.max_shrink_runs, in_time))
+            .map(|shrunk| self.with_turn(shrunk));
         self.found(tally, shrunk, wall, String::new())
+    }
+
+    /// Adds when the run was lost, by runs that go on as those of the check.
+    fn with_turn(&self, shrunk: Shrunk) -> Shrunk {
+        let begun_at = clock();
+        let in_time = || begun_at.elapsed() < MAX_TURN_TIME.min(self.max_shrink_time);
+        let search = self.search(Prepared::default(), self.draws(), self.seed);
+        let turn = search.turn_while(&shrunk.failure, MAX_TURN_RUNS.min(self.max_shrink_runs), in_time);
+        shrunk.with_turn(turn)
     }
 
     /// Makes every run of at most so many faults.

@@ -49,6 +49,11 @@ impl Network {
         (profile, &mut flow.link)
     }
 
+    /// Whether nothing is drawn in a direction: no network lies between a host and itself.
+    pub(super) const fn is_spared(&self, from: HostId, to: HostId) -> bool {
+        self.calm || self.waits() || from.0 == to.0
+    }
+
     /// What the profile does to a datagram.
     pub(super) fn draw_datagram(
         &mut self,
@@ -77,8 +82,7 @@ impl Network {
         here: u64,
         len: u64,
     ) -> Option<u64> {
-        // No network lies between a host and itself.
-        if self.calm || from == to {
+        if self.is_spared(from, to) {
             return None;
         }
         let conn_seed = self.conn_seed(from, to, conn);
@@ -87,7 +91,7 @@ impl Network {
 
     /// Whether the profile resets a connection inside of a write, at this offset.
     pub(super) fn draws_reset(&mut self, (from, to, conn): (HostId, HostId, u32), offset: u64) -> bool {
-        if self.calm || from == to {
+        if self.is_spared(from, to) {
             return false;
         }
         let conn_seed = self.conn_seed(from, to, conn);
@@ -96,7 +100,7 @@ impl Network {
 
     /// What the profile does to a dial.
     pub(super) fn draw_connect(&mut self, from: HostId, to: HostId, conn: u32) -> Option<ConnectFault> {
-        if self.calm || from == to {
+        if self.is_spared(from, to) {
             return None;
         }
         let conn_seed = self.conn_seed(from, to, conn);

@@ -107,12 +107,10 @@ impl Network {
             let planned = self.schedule.downs(host).iter();
             let planned = planned.filter_map(|(_, down)| Some((turn.place(down.when)?, *down)));
             down = planned.min_by_key(|(done, _)| *done);
+            let may_draw = self.mishaps.left > 0 && !self.waits();
             if down.is_none() && self.trail.looks_at_turns() {
                 down = self.decide_turn(host, turn);
-            } else if down.is_none()
-                && self.mishaps.left > 0
-                && now.since_start() <= self.mishaps.chances.until
-            {
+            } else if down.is_none() && may_draw && now.since_start() <= self.mishaps.chances.until {
                 down = self.draw_mishap(now, host, input, turn);
             }
         }
@@ -190,7 +188,7 @@ impl Network {
     /// To be called when a host's machine has ended: it may be started anew.
     pub(crate) fn ended(&mut self, now: Instant, host: HostId) {
         let HostChances { restart, longest, until, .. } = self.mishaps.chances;
-        if self.mishaps.left == 0 || restart == Chance::NEVER || now.since_start() > until {
+        if self.mishaps.left == 0 || self.waits() || restart == Chance::NEVER || now.since_start() > until {
             return;
         }
         let bits = mix(mix(mix(self.seed, MISHAPS - 2), u64::from(host.0)), now.as_nanos());
@@ -238,7 +236,7 @@ impl Network {
 
     fn draws_timer_first(&self, at: Instant, host: HostId) -> bool {
         let chance = self.mishaps.chances.timer_first;
-        let is_drawn = chance != Chance::NEVER && at < self.calm_at;
+        let is_drawn = chance != Chance::NEVER && at < self.calm_at && !self.waits();
         is_drawn && chance.happens(mix(mix(mix(self.seed, MISHAPS - 1), u64::from(host.0)), at.as_nanos()))
     }
 

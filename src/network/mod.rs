@@ -87,6 +87,8 @@ pub(crate) struct Terrain<'a> {
     /// How long it takes in single directions.
     pub(crate) latencies: &'a [(HostId, HostId, Duration)],
     pub(crate) seed: u64,
+    /// In the first so many steps nothing is drawn.
+    pub(crate) draws_after: u64,
     /// What is drawn.
     pub(crate) profile: Profile,
     /// What is drawn in single directions.
@@ -114,6 +116,12 @@ pub(crate) struct Network {
     calm_at: Instant,
     /// How often each fault of the schedule fired.
     fired: Vec<bool>,
+    /// In which step each of them first changed something or was due; 0 for none.
+    hits: Vec<u64>,
+    /// Which step of the run it is, from 1. A world that counts none stays at 0.
+    step: u64,
+    /// In the first so many of them nothing is drawn.
+    draws_after: u64,
     /// For each flow that has windows, how many of them are over, with their heals fired.
     healed: Vec<usize>,
     drawn: Vec<Resolved>,
@@ -145,6 +153,8 @@ impl Network {
         }
         self.calm_at = self.schedule.calm_at.unwrap_or(Instant::FAR_FUTURE);
         refill(&mut self.fired, self.schedule.faults.len(), false);
+        refill(&mut self.hits, self.schedule.faults.len(), 0);
+        (self.step, self.draws_after) = (0, terrain.draws_after);
         refill(&mut self.healed, self.schedule.windows.flow_count(), 0);
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
@@ -238,9 +248,7 @@ impl Network {
         payload: &[u8],
     ) -> Option<DatagramFault> {
         let len = payload.len();
-        // No network lies between a host and itself.
-        let is_calm = self.calm || from == to;
-        let drawn = if is_calm { None } else { self.draw_datagram(now, (from, to), n, len) };
+        let drawn = if self.is_spared(from, to) { None } else { self.draw_datagram(now, (from, to), n, len) };
         let (fault, index) = match faults.and_then(|faults| self.schedule.datagram(faults, n)) {
             Some((fault, index)) => (fault, Some(index)),
             None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),
@@ -289,9 +297,39 @@ impl Network {
 
     /// Notes that a fault of the schedule changed something.
     pub(crate) fn fire(&mut self, index: u32) {
+        self.reach(index);
         if !std::mem::replace(&mut self.fired[index as usize], true) {
             self.tally[self.schedule.faults[index as usize].kind() as usize] += 1;
         }
+    }
+
+    /// Notes that a fault of the schedule is due in this step, whether it changes something or not.
+    pub(crate) fn reach(&mut self, index: u32) {
+        let hit = &mut self.hits[index as usize];
+        *hit = if *hit == 0 { self.step } else { *hit };
+    }
+
+    /// In which step each fault of the schedule first changed something or was due; 0 for none.
+    pub(crate) fn hits(&self) -> &[u64] {
+        &self.hits
+    }
+
+    /// How many steps the run has had so far.
+    pub(crate) const fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// The next step of the run begins: whether it is the first in which something is drawn, of a run that waited for it.
+    #[inline]
+    pub(crate) fn begin_step(&mut self) -> bool {
+        self.step += 1;
+        self.draws_after > 0 && self.step == self.draws_after + 1
+    }
+
+    /// Whether nothing is drawn yet.
+    #[inline]
+    pub(crate) const fn waits(&self) -> bool {
+        self.draws_after > 0 && self.step <= self.draws_after
     }
 
     /// Notes a fault that was drawn, and so fired.

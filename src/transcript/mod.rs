@@ -3,6 +3,7 @@
 //! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, for rendering while running
 //! would cost more than running does. [`Transcript::excerpt`] has of a long one the lines on which its end depends.
 
+mod curve;
 mod excerpt;
 mod json;
 mod ladder;
@@ -17,6 +18,7 @@ mod text;
 
 use std::fmt;
 
+pub(crate) use curve::Curve;
 pub(crate) use excerpt::Head;
 pub use excerpt::{MAX_EXCERPT_LINES, MAX_REPORT_LINES, MIN_EXCERPT_LINES};
 pub use ladder::{Look, TooNarrow};
@@ -183,8 +185,13 @@ pub struct Log {
 impl Log {
     /// The records, sorted by time and host; at equal time and host in the order in which they came to be.
     pub fn sorted(&self) -> Vec<Record> {
-        let mut records = self.records.clone();
-        records.sort_by_key(|record| (record.at, host_column(record)));
+        self.sorted_places().into_iter().map(|(_, record)| record).collect()
+    }
+
+    /// The same, each with its place among [`Log::records`].
+    pub(crate) fn sorted_places(&self) -> Vec<(usize, Record)> {
+        let mut records: Vec<_> = self.records.iter().copied().enumerate().collect();
+        records.sort_by_key(|(_, record)| (record.at, host_column(record)));
         records
     }
 
@@ -282,6 +289,8 @@ pub struct Transcript<'a> {
     events: &'a dyn EventTexts,
     /// How to show messages, where it is not by their bytes.
     decode: Option<Decode>,
+    /// When it was lost, if that is known.
+    curve: Option<&'a Curve>,
 }
 
 impl<'a> Transcript<'a> {
@@ -291,7 +300,7 @@ impl<'a> Transcript<'a> {
         events: &'a dyn EventTexts,
         decode: Option<Decode>,
     ) -> Self {
-        Self { names, log, events, decode }
+        Self { names, log, events, decode, curve: None }
     }
 
     /// The names of the hosts.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{EventTexts, Log, Transcript, What};
+use super::{Curve, EventTexts, Log, Record, Transcript, What};
 use crate::host::HostId;
 use crate::lawful::Decode;
 
@@ -15,13 +15,26 @@ pub struct Recording {
     /// Those of each host.
     events: Vec<Vec<String>>,
     decode: Option<Decode>,
+    curve: Option<Curve>,
 }
 
 impl Recording {
     /// The transcript.
     pub fn transcript(&self) -> Transcript<'_> {
         let names = self.names.iter().map(String::as_str).collect();
-        Transcript::new(names, &self.log, &self.events, self.decode)
+        let transcript = Transcript::new(names, &self.log, &self.events, self.decode);
+        Transcript { curve: self.curve.as_ref(), ..transcript }
+    }
+
+    /// The records, as they came to be.
+    pub(crate) fn records(&self) -> &[Record] {
+        self.log.records()
+    }
+
+    /// Has pictures show when the run was lost. The curve counts records without the mark of a circle.
+    pub(crate) fn set_curve(&mut self, curve: Curve) {
+        let circle = self.log.records().iter().position(|record| matches!(record.what, What::Circle));
+        self.curve = Some(curve.with_record(circle));
     }
 }
 
@@ -71,12 +84,13 @@ impl Transcript<'_> {
             }
         }
         let names = self.names.iter().map(|name| (*name).to_owned()).collect();
-        Recording { names, log: self.log.clone(), events, decode: self.decode }
+        Recording { names, log: self.log.clone(), events, decode: self.decode, curve: self.curve.cloned() }
     }
 }
 
 impl PartialEq for Recording {
-    /// Whether the same happened. How messages are decoded does not count: it belongs to the scenario.
+    /// Whether the same happened. How messages are decoded does not count: it belongs to the scenario. Nor does what is
+    /// known of other runs.
     fn eq(&self, other: &Self) -> bool {
         (&self.names, &self.log, &self.events) == (&other.names, &other.log, &other.events)
     }

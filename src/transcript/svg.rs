@@ -19,6 +19,11 @@ const BESIDE: usize = 14;
 const MIN_LANE: usize = 240;
 /// How far the first is from the last at least.
 const MIN_SPAN: usize = 640;
+/// How wide the strip is that shows when the run was lost, and where it is.
+const STRIP: usize = 40;
+const STRIP_AT: usize = 12;
+/// By how many percent a share differs from that above it to be written beside it.
+const TOLD_CHANGE: u8 = 5;
 /// What is left free at the right.
 const MARGIN: usize = 60;
 
@@ -38,6 +43,7 @@ impl Transcript<'_> {
              <text class=\"name\" x=\"12\" y=\"20\">{title}</text>\n",
             title = escaped(title),
         );
+        picture.shares(&mut text);
         picture.lives(&mut text);
         for flight in &story.flights {
             picture.flight(&mut text, flight);
@@ -65,7 +71,8 @@ impl<'a> Picture<'a> {
     fn new(story: &'a Story<'a>) -> Self {
         let time_len = story.rows.iter().map(|row| row.at.to_string().len()).max().unwrap_or(0);
         let lanes = story.names.len().saturating_sub(1).max(1);
-        Self { story, first: 40 + time_len * CHAR_TENTHS / 10, lane: MIN_LANE.max(MIN_SPAN / lanes) }
+        let strip = if story.has_shares() { STRIP + STRIP_AT } else { 0 };
+        Self { story, first: 40 + strip + time_len * CHAR_TENTHS / 10, lane: MIN_LANE.max(MIN_SPAN / lanes) }
     }
 
     fn x(&self, host: HostId) -> usize {
@@ -78,6 +85,36 @@ impl<'a> Picture<'a> {
 
     fn width(&self) -> usize {
         self.first + self.lane * self.last().max(1) + MARGIN
+    }
+
+    /// At the left of each row how many of the runs fail that go on from there, as far as it is known.
+    fn shares(&self, text: &mut String) {
+        if !self.story.has_shares() {
+            return;
+        }
+        let rows = &self.story.rows;
+        put(text, "at start", STRIP_AT, TOP - 26, "fails", None);
+        let (mut row, mut told) = (0, None);
+        for rows in rows.chunk_by(|row, next| row.share == next.share) {
+            let (top, height) = (y(row) - ROW / 2, rows.len() * ROW);
+            row += rows.len();
+            let Some(share) = rows[0].share else { continue };
+            let width = usize::from(share) * STRIP / 100;
+            let _ = writeln!(
+                text,
+                "<g><title>{share}% of the runs that go on from here at random fail</title>\
+                 <rect class=\"shares\" x=\"{STRIP_AT}\" y=\"{top}\" width=\"{STRIP}\" height=\"{height}\"/>\
+                 <rect class=\"share\" x=\"{STRIP_AT}\" y=\"{top}\" width=\"{width}\" height=\"{height}\"/></g>"
+            );
+            if told.is_none_or(|told| share.abs_diff(told) >= TOLD_CHANGE) {
+                put(text, "at start", STRIP_AT + 4, top + ROW / 2 + 4, &format!("{share}%"), None);
+                told = Some(share);
+            }
+        }
+        for index in (0..rows.len()).filter(|index| rows[*index].turned) {
+            let (y, until) = (y(index), self.x(HostId(self.last() as u16)));
+            let _ = writeln!(text, "<path class=\"turned\" d=\"M{} {y}H{until}\"/>", self.first);
+        }
     }
 
     /// The names and the lines of the hosts, dotted where they have no machine.

@@ -103,7 +103,8 @@ fn github_is_told_of_a_failure_in_one_line() {
     let number = number.expect("the call is there") + 1;
     let place = format!("file=tests/harness/main.rs,line={number},title={CHECKED}::FAILED {CHECKED}: ");
     assert!(line.starts_with(&place), "{line}");
-    assert!(line.contains("%0A    server>client #0 drop%0A  replay: LOSSPROOF_REPLAY='v2; "), "{line}");
+    assert!(line.contains("%0A    server>client #0 drop%0A  turned at 0.005 fault "), "{line}");
+    assert!(line.contains("%0A  replay: LOSSPROOF_REPLAY='v2; "), "{line}");
     assert!(
         rest.contains(&format!("\nFAILED {CHECKED}: "))
             && rest.contains("panicked at tests/harness/main.rs:"),

@@ -6,6 +6,7 @@
 mod commands;
 mod ladders;
 mod shapes;
+mod turns;
 
 use lossproof::Scenario;
 use lossproof::engine::{Engine, Prepared, Settings};

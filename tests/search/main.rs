@@ -5,6 +5,7 @@ mod demands;
 mod found;
 mod shrinking;
 mod tallies;
+mod turns;
 mod wraps;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -16,6 +16,7 @@ mod properties;
 mod replay;
 mod reports;
 mod searches;
+mod turns;
 
 use lossproof::fault::{Chance, FaultPlan, Profile};
 use lossproof::specimens::{self, Specimen};

@@ -61,7 +61,7 @@ impl Network {
         let (from, to, conn) = self.direction(at);
         let drawn = match begins {
             // No network lies between a host and itself.
-            Some(len) if !self.calm && from != to => {
+            Some(len) if !self.is_spared(from, to) => {
                 let mut chain = self.streams.end(at).chain;
                 let drawn = self.draw_write(now, (from, to, conn), (offset, len), &mut chain);
                 self.streams.end_mut(at).chain = chain;

@@ -31,6 +31,7 @@ fn reset(
         latency: Duration::from_millis(5),
         latencies,
         seed: 0,
+        draws_after: 0,
         profile: Profile::CALM,
         links: &Links::default(),
         schedule,

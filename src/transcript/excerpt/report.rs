@@ -21,6 +21,8 @@ pub(crate) struct Head<'a> {
     pub(crate) found: String,
     /// The faults and the commands of the plan.
     pub(crate) plan: Vec<String>,
+    /// When the run was lost, in lines; none, if that is not told.
+    pub(crate) turned: String,
     /// What makes the run again.
     pub(crate) replay: String,
 }
@@ -61,6 +63,7 @@ impl Head<'_> {
             // Writing to a string does not fail.
             let _ = writeln!(text, "    {line}");
         }
+        text += &self.turned;
         text + "  replay: " + &self.replay + "\n\n"
     }
 }

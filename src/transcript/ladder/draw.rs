@@ -121,6 +121,17 @@ impl<'a> Drawing<'a> {
         } else if self.story.has_fault(row) {
             line.write(self.time_width + 1, "!");
         }
+        if let Some(share) = row.share {
+            line.write(self.time_width + 3, self.share(share));
+        }
+    }
+
+    /// So many percent as one character: in ASCII tens of them, with `#` for all.
+    const fn share(&self, percent: u8) -> &'static str {
+        const TENS: [&str; 11] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "#"];
+        const BARS: [&str; 9] = ["·", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+        let percent = if percent > 100 { 100 } else { percent as usize };
+        if self.look.ascii { TENS[percent / 10] } else { BARS[(percent * 8).div_ceil(100)] }
     }
 
     fn departs(&mut self, row: &Row, index: usize) {

@@ -55,6 +55,10 @@ impl Transcript<'_> {
     /// `!` a fault. An arrow that ends in `×` never arrives, or what it brings is never read. A `!` beside the time marks every fault, a `✗` what does
     /// not hold. In ASCII these are `*`, `>`, `o`, `#`, `X`, `!`, `x` and `X`.
     ///
+    /// If it is known when the run was lost, each row has one more mark: the larger the part of the runs that go on from
+    /// there at random and fail, the higher the bar, from `·` for none to `█` for nearly all; in ASCII tens of percents, with
+    /// `#` for all.
+    ///
     /// # Errors
     /// [`TooNarrow`] if the hosts do not fit.
     ///
@@ -78,8 +82,8 @@ impl Transcript<'_> {
         let hosts = story.names.len();
         let time_width =
             story.rows.iter().map(|row| width(&row.at.to_string())).max().unwrap_or(0).max("time".len());
-        // The time, a blank, a mark, a blank.
-        let first = time_width + 3;
+        // The time, a blank, a mark, a blank, and how many runs fail if that is known.
+        let first = time_width + if story.has_shares() { 5 } else { 3 };
         let needed = first + (hosts.saturating_sub(1) * MIN_GAP).max(MIN_TEXT) + 1;
         if look.width < needed {
             return Err(TooNarrow { hosts, needed, width: look.width });

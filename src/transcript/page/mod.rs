@@ -15,8 +15,8 @@ const STYLE: &str = concat!(include_str!("../ladder.css"), include_str!("page.cs
 const DRAW: &str = include_str!("page.js");
 const STEP: &str = include_str!("step.js");
 /// What the page's policy allows to be executed: the hashes of what is above.
-const STYLE_HASH: &str = "sha256-O0lzoKPq5kfjXZDcKKXy5JfRxM5Yl02EYhZQKrWKbBo=";
-const SCRIPT_HASH: &str = "sha256-SkzU9HcqeJ15g/kvdS2T+fsCjGi5No1VYSbdN2B8iPA=";
+const STYLE_HASH: &str = "sha256-/t/RkPDdZ262zuuZAINs3oOMrZ1f+KYiKrfrbMB+Ifw=";
+const SCRIPT_HASH: &str = "sha256-j0bZ6H6AGtoG5v9+t4vDqC1bw/iOMi3ajgoLnwrh/s8=";
 
 #[derive(Serialize)]
 struct Run<'a> {
@@ -44,6 +44,12 @@ struct Step<'a> {
     /// Whether an arrival is to be named.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     says: bool,
+    /// How many percent of the runs fail that go on from here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<u8>,
+    /// Whether the run was lost here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    turned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     conn: Option<End>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,10 +134,12 @@ fn step<'a>(story: &'a Story<'_>, row: &'a Row) -> Step<'a> {
         kind,
         word: row.word,
         text,
-        line: told(story, row),
+        line: told(story, row) + &lost(row),
         flights,
         fault: story.has_fault(row),
         says,
+        share: row.share,
+        turned: row.turned,
         conn: conn.map(|conn| End { peer: conn.peer.index(), number: conn.number, open: conn.open }),
         status: match row.kind {
             Kind::Own(Mark::Ended(status)) => Some(Status::code(status)),
@@ -168,6 +176,13 @@ fn told(story: &Story<'_>, row: &Row) -> String {
         Kind::Own(Mark::Stage) => row.text.clone(),
         Kind::Own(_) => format!("{host}: {}", said(&row.text)),
     }
+}
+
+/// How many runs fail that go on from a row, if that is known.
+fn lost(row: &Row) -> String {
+    let share = row.share.map(|share| format!("\n{share}% of the runs that go on from here at random fail"));
+    let turned = if row.turned { ": here it turned" } else { "" };
+    share.map(|share| share + turned).unwrap_or_default()
 }
 
 fn arrows(story: &Story<'_>) -> Vec<Arrow> {

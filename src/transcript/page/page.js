@@ -1,12 +1,12 @@
 'use strict';
 // The run is data: {hosts, rows, flights}. A row has at, ns, host, kind, word, text, fault; departures and arrivals name
-// their flights. What is drawn is only what is in sight, so the length of a run does not matter.
+// their flights. Of a failure rows may have a share: how many percent of the runs fail that go on from there. What is drawn is only what is in sight, so the length of a run does not matter.
 const run = JSON.parse(document.getElementById('run').textContent);
 const { hosts, rows, flights } = run;
 const byId = (id) => document.getElementById(id);
 const [view, space, picture] = ['view', 'space', 'picture'].map(byId);
 
-const ROW = 30, TOP = 46, BESIDE = 14, CHAR = 7.4, MIN_LANE = 130;
+const ROW = 30, TOP = 46, BESIDE = 14, CHAR = 7.4, MIN_LANE = 130, STRIP = 40, STRIP_AT = 8;
 let current = 0;          // the step that is chosen
 let hovered = null;       // the step under the pointer, looked at meanwhile
 let toScale = false;
@@ -16,6 +16,7 @@ let tops = [];            // where each row is, in pixels
 // ---- where things are ----
 
 const timeWidth = Math.max(5, ...[rows[0], rows[rows.length - 1]].filter(Boolean).map((row) => row.at.length)) * CHAR;
+const hasShares = rows.some((row) => row.share !== undefined);
 const lefts = { first: 0, lane: 0, width: 0 };
 
 function measure() {
@@ -25,7 +26,7 @@ function measure() {
   const perNs = toScale && total > 0 ? more / total : 0;
   tops = rows.map((row, index) => TOP + ROW / 2 + index * ROW + (row.ns - rows[0].ns) * perNs);
   const lanes = Math.max(1, hosts.length - 1);
-  lefts.first = timeWidth + 34;
+  lefts.first = timeWidth + 34 + (hasShares ? STRIP + STRIP_AT : 0);
   lefts.lane = Math.max(MIN_LANE, (view.clientWidth - lefts.first - 24) / lanes);
   if (hosts.length === 1) lefts.lane = view.clientWidth - lefts.first - 24;
   lefts.width = Math.floor(lefts.first + lefts.lane * lanes + 24);
@@ -64,6 +65,18 @@ function beside(to, row, kind, y, rightwards, room, text) {
   const on = row === rows[current] ? ' on' : '';
   const attributes = { class: kind + (rightwards ? '' : ' end') + on, x: x(host) + (rightwards ? BESIDE : -BESIDE), y };
   to.append(draw('text', attributes, clip(text, room)));
+}
+
+/** At the left of each row how many runs fail that go on from there; a number where that changes. */
+function drawShare(to, index) {
+  const { share, turned } = rows[index];
+  if (share === undefined) return;
+  const top = tops[index] - ROW / 2;
+  const height = (index + 1 < rows.length ? tops[index + 1] : tops[index] + ROW) - ROW / 2 - top;
+  to.append(draw('rect', { class: 'shares', x: STRIP_AT, y: top, width: STRIP, height }));
+  to.append(draw('rect', { class: 'share', x: STRIP_AT, y: top, width: STRIP * share / 100, height }));
+  if (index === 0 || rows[index - 1].share !== share) to.append(draw('text', { class: 'at start', x: STRIP_AT + 4, y: tops[index] + 4 }, share + '%'));
+  if (turned) to.append(draw('path', { class: 'turned', d: `M${lefts.first} ${tops[index]}H${x(hosts.length - 1)}` }));
 }
 
 function drawLives(to, top, bottom) {
@@ -131,6 +144,7 @@ function drawNames(to) {
     const shift = host === 0 ? -8 : side ? 8 : 0;
     to.append(draw('text', { class: 'name' + side, x: x(host) + shift, y: 20 }, clip(name, lefts.lane - 16)));
   });
+  if (hasShares) to.append(draw('text', { class: 'at start', x: STRIP_AT, y: 20 }, 'fails'));
   to.append(draw('path', { class: 'life', d: `M0 30H${lefts.width}` }));
 }
 
@@ -147,6 +161,7 @@ function redraw() {
   for (let index = first; index < end; index++) if (matched.has(index)) band(index, 'found');
   if (hovered !== null) band(hovered, 'near');
   if (rows.length) band(current, 'here');
+  for (let index = first; index < end; index++) drawShare(all, index);
   drawLives(all, top, bottom);
   const here = rows.length ? rows[shown()].flights : [];
   flights.forEach((flight, index) => {

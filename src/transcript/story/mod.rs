@@ -37,6 +37,10 @@ pub(super) struct Row {
     pub(super) kind: Kind,
     /// The connection that it opens or closes.
     pub(super) conn: Option<Conn>,
+    /// How many percent of the runs fail that go on from here, if that is known.
+    pub(super) share: Option<u8>,
+    /// Whether the run was lost here.
+    pub(super) turned: bool,
 }
 
 /// What becomes of a connection, as one of its ends sees it.
@@ -159,6 +163,11 @@ impl<'a> Story<'a> {
     /// The name of a host.
     pub(super) fn name(&self, host: HostId) -> &'a str {
         self.names[host.index()]
+    }
+
+    /// Whether it is known when the run was lost.
+    pub(super) fn has_shares(&self) -> bool {
+        self.rows.iter().any(|row| row.share.is_some())
     }
 
     /// Whether a fault is to be marked in this row.

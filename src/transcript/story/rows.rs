@@ -10,9 +10,19 @@ use crate::transcript::{Link, Record, Span, Transcript, What};
 /// All rows, and the flights that depart in them; arrivals are notes yet.
 pub(super) fn read(transcript: &Transcript<'_>) -> (Vec<Row>, Flights) {
     let mut reader = Reader { transcript, rows: Vec::new(), flights: Flights::default(), index: 0 };
-    for (index, record) in transcript.log.sorted().into_iter().enumerate() {
+    for (index, (place, record)) in transcript.log.sorted_places().into_iter().enumerate() {
+        let known = reader.rows.len();
         reader.index = index;
         reader.add(record);
+        if let Some(curve) = transcript.curve {
+            for row in &mut reader.rows[known..] {
+                row.share = curve.at(place);
+            }
+            // The fault of a packet stands in the row of the packet.
+            if let Some(row) = reader.rows.last_mut().filter(|_| curve.turned == Some(place)) {
+                row.turned = true;
+            }
+        }
     }
     (reader.rows, reader.flights)
 }
@@ -134,7 +144,8 @@ impl Reader<'_, '_> {
     fn push(&mut self, record: Record, kind: Kind, text: String) {
         let Record { at, host, what } = record;
         let record = self.index;
-        self.rows.push(Row { record, at, host, word: verb(what), text, kind, conn: None });
+        let (conn, share, turned) = (None, None, false);
+        self.rows.push(Row { record, at, host, word: verb(what), text, kind, conn, share, turned });
     }
 
     /// A row that reads as the line of the transcript.

@@ -50,6 +50,7 @@ impl Wire {
             latency: LATENCY,
             latencies: &[],
             seed: 0,
+            draws_after: 0,
             profile: Profile::CALM,
             links: &Links::default(),
             schedule: &Arc::new(Schedule::new(&plan, &names).unwrap()),
