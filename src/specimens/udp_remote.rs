@@ -65,7 +65,6 @@ pub(super) const ALL: &[Specimen] = &[
         "client>server #0 duplicate",
         |net, _| net.wrap(client(net), |_, right| renamed(right, |id| id, |_, _| true)),
     )
-    .doubled()
     .with_ids(),
     Specimen::new(
         SYSTEM,
@@ -79,7 +78,6 @@ pub(super) const ALL: &[Specimen] = &[
             });
         },
     )
-    .doubled()
     .with_ids(),
     Specimen::new(SYSTEM, IDS_IN_HASH_ORDER, "ids are given out in the order of a hash set", "", |net, _| {
         net.wrap(client(net), |boot, right| {
@@ -104,7 +102,6 @@ pub(super) const ALL: &[Specimen] = &[
         "client>server #0 duplicate; client>server #1 drop",
         |net, _| net.wrap(client(net), |_, right| sleeps_after_a_late_reply(right)),
     )
-    .doubled()
     .with_ids(),
     Specimen::new(
         SYSTEM,
@@ -113,7 +110,6 @@ pub(super) const ALL: &[Specimen] = &[
         "client>server #0 truncate 4",
         |net, _| net.wrap(net.find::<Server>("server"), |_, right| trusts_the_length(right)),
     )
-    .planned()
     .with_ids(),
 ];
 
