@@ -30,7 +30,9 @@ const LEAVES_ITS_TIMER_BEHIND: &str = "leaves-its-timer-behind";
 /// The client stops its timer when anything comes, and does not start it again if that was no answer: a lost wake-up.
 const SLEEPS_AFTER_A_LATE_REPLY: &str = "sleeps-after-a-late-reply";
 /// The server takes the id out of a request before it looks how long the request is: in C what lies behind the request
-/// would be read (Heartbleed, CVE-2014-0160, is of this family), in Rust it panics.
+/// would be read (Heartbleed, CVE-2014-0160, is of this family), in Rust it panics. The check that draws everything does
+/// not find it, since it cuts no datagram short: behind a checksum that is a loss. Guests and impostors send such requests,
+/// and plans and `--corrupt` have them.
 const TRUSTS_THE_LENGTH: &str = "trusts-the-length";
 
 /// What leaves every request without an answer.

@@ -16,7 +16,7 @@ const SPECIMEN: &str = "SPECIMEN";
 fn it_is_replayed() {
     let wanted = std::env::var(SPECIMEN).expect("it is run by another test");
     for world in worlds().into_iter().filter(|world| wanted == world.name()) {
-        Check::new(world.scenario.clone()).profile(world.profile()).runs(0).assert();
+        Check::new(world.scenario.clone()).runs(0).assert();
     }
 }
 

@@ -143,12 +143,33 @@ struct Beat {
     is_heard: bool,
 }
 
-/// Whether an alarm is a false one: the other one beats, and every beat has come that could have.
-fn is_false(beats: &[Beat], now: Instant) -> bool {
-    // A beat that may come at this very moment counts as neither.
-    let past = beats.iter().filter(|beat| beat.at + LATENCY < now);
-    let mut recent = past.clone().filter(|beat| beat.at + LATENCY + BEAT_AFTER >= now);
-    recent.next().is_some() && past.into_iter().all(|beat| beat.is_heard)
+/// What is known of the beats of one.
+#[derive(Debug, Default, Hash)]
+struct Known {
+    beats: Vec<Beat>,
+    /// The last alarm after which nothing but the beat of that very moment was missing.
+    alarm_at: Option<Instant>,
+}
+
+impl Known {
+    fn sent(&mut self, number: u64, at: Instant) {
+        if self.beats.len() == REMEMBERED {
+            self.beats.remove(0);
+        }
+        self.beats.push(Beat { number, at, is_heard: false });
+    }
+
+    /// Takes a beat for heard; whether there was no alarm at that moment.
+    fn heard(&mut self, number: u64, now: Instant) -> bool {
+        let Some(beat) = self.beats.iter_mut().find(|beat| beat.number == number) else { return true };
+        beat.is_heard = true;
+        beat.at + LATENCY != now || self.alarm_at != Some(now)
+    }
+
+    fn alarm(&mut self, now: Instant) {
+        let mut past = self.beats.iter().filter(|beat| beat.at + LATENCY < now);
+        self.alarm_at = past.all(|beat| beat.is_heard).then_some(now);
+    }
 }
 
 /// Two of them.
@@ -161,27 +182,20 @@ pub fn net(_: &Options) -> Net {
     let [at_left, at_right] = places;
     let left = at_left.machine(move |boot| Beater::new(boot.peer(right), boot.seed() as u32, None));
     let right = at_right.machine(move |boot| Beater::new(boot.peer(left), boot.seed() as u32, None));
-    let alarms = net.fold("nobody is taken for dead whose beats all come", Vec::new);
-    let alarms = alarms.on_send(right, |beats: &mut Vec<Beat>, datagram, at| {
+    let alarms = net.fold("nobody is taken for dead whose beats all come in time", Known::default);
+    let alarms = alarms.on_send(right, |known: &mut Known, datagram, at| {
         if let Some(number) = parsed(words(datagram.bytes).nth(1)) {
-            if beats.len() == REMEMBERED {
-                beats.remove(0);
-            }
-            beats.push(Beat { number, at, is_heard: false });
+            known.sent(number, at);
         }
         true
     });
-    alarms.on(left, |beats, event, at| {
-        match event {
-            Event::Heard(number) => {
-                for beat in beats.iter_mut().filter(|beat| beat.number == *number) {
-                    beat.is_heard = true;
-                }
-            }
-            Event::Dead => return !is_false(beats, at),
-            Event::Started => {}
+    alarms.on(left, |known, event, at| match event {
+        Event::Heard(number) => known.heard(*number, at),
+        Event::Dead => {
+            known.alarm(at);
+            true
         }
-        true
+        Event::Started => true,
     });
     net.always("a silence is told of", move |run| {
         let last = run.events(left).last().zip(run.times(left).last());

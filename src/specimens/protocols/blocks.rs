@@ -3,7 +3,7 @@
 //! ```text
 //! client ── get ID ─────────► server
 //!        ◄── data ID 1 … ────           each block waits for the acknowledgement of the one before
-//!        ── ack ID 1 ───────►           only the server's timer sends anything again (RFC 1123, 4.2.3.1)
+//!        ── ack ID 1 ───────►           one that comes twice has nothing sent again (RFC 1123, 4.2.3.1)
 //!        ◄── last ID 4 … ────
 //! ```
 
@@ -23,9 +23,14 @@ pub const ABOUT: About =
 
 /// How many blocks the file has: more than there are numbers.
 const BLOCKS: u32 = 260;
-/// A packet may be held back for as long as the profiles of a check hold it: fewer than 256 blocks pass in that time.
-const LATENCY: Duration = Duration::from_millis(20);
+/// A packet may be held back for as long as the profiles of a check hold it: fewer than [`MAX_AHEAD`] blocks pass in that
+/// time.
+const LATENCY: Duration = Duration::from_millis(25);
+/// How far a number may be ahead of another one at most, to be told from one that is behind.
+const MAX_AHEAD: u8 = 127;
 const RESEND_AFTER: Duration = Duration::from_millis(250);
+/// How long a client waits for the next block until it says again which one it has.
+const REPEAT_AFTER: Duration = Duration::from_secs(1);
 /// How long an end that hears nothing waits until it gives up.
 const SILENCE: Duration = Duration::from_mins(1);
 /// By when the client has ended.
@@ -117,6 +122,10 @@ impl Server {
             sending.block += 1;
             (sending.resend_at, sending.give_up_at) = (now + RESEND_AFTER, now + SILENCE);
             Self::send(peer, id, sending.block, out);
+        } else if number.wrapping_sub(sending.block as u8) <= MAX_AHEAD {
+            // It is a request that came late, after a new start: the client has what was sent before.
+            self.sending.remove(&id);
+            out.send_fmt(peer, format_args!("unknown {id}"));
         } else if number.wrapping_add(1) == sending.block as u8 && self.bug == Some(Bug::SorcerersApprentice)
         {
             Self::send(peer, id, sending.block, out);
@@ -173,20 +182,26 @@ pub struct Client {
     id: u32,
     /// How many blocks have come.
     blocks: u32,
-    /// When it asks again, before the first block has come.
-    ask_at: Option<Instant>,
+    /// When it says again what it said last.
+    again_at: Option<Instant>,
     give_up_at: Option<Instant>,
     bug: Option<Bug>,
 }
 
 impl Client {
     const fn new(server: Peer, id: u32, bug: Option<Bug>) -> Self {
-        Self { server, id, blocks: 0, ask_at: None, give_up_at: None, bug }
+        Self { server, id, blocks: 0, again_at: None, give_up_at: None, bug }
     }
 
+    /// Asks for the file, or says which block it has.
     fn ask(&mut self, now: Instant, out: &mut Outbox<String>) {
-        self.ask_at = Some(now + RESEND_AFTER);
-        out.send_fmt(self.server, format_args!("get {}", self.id));
+        if self.blocks == 0 {
+            out.send_fmt(self.server, format_args!("get {}", self.id));
+            self.again_at = Some(now + RESEND_AFTER);
+        } else {
+            out.send_fmt(self.server, format_args!("ack {} {}", self.id, self.blocks as u8));
+            self.again_at = Some(now + REPEAT_AFTER);
+        }
     }
 
     fn came(&mut self, number: u8, text: &str, is_last: bool, now: Instant, out: &mut Outbox<String>) {
@@ -197,14 +212,14 @@ impl Client {
         };
         if is_next {
             self.blocks += 1;
-            (self.ask_at, self.give_up_at) = (None, Some(now + SILENCE));
+            self.give_up_at = Some(now + SILENCE);
             out.event(text.to_owned());
         }
         if is_next || (number == before && self.blocks > 0) {
-            out.send_fmt(self.server, format_args!("ack {} {number}", self.id));
+            self.ask(now, out);
         }
         if is_next && is_last {
-            self.give_up_at = None;
+            (self.again_at, self.give_up_at) = (None, None);
             out.done(Status::Success);
         }
     }
@@ -221,7 +236,7 @@ impl Machine for Client {
                 self.ask(now, out);
             }
             Input::Timeout if self.give_up_at.is_some_and(|at| at <= now) => {
-                (self.ask_at, self.give_up_at) = (None, None);
+                (self.again_at, self.give_up_at) = (None, None);
                 out.done(Status::Failure);
             }
             Input::Timeout => self.ask(now, out),
@@ -250,7 +265,7 @@ impl Machine for Client {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.ask_at.into_iter().chain(self.give_up_at).min()
+        self.again_at.into_iter().chain(self.give_up_at).min()
     }
 }
 

@@ -36,3 +36,8 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = &str> {
 fn parsed<T: FromStr>(word: Option<&str>) -> Option<T> {
     word.and_then(|word| word.parse().ok())
 }
+
+/// A word as a number in hexadecimal digits.
+fn hex(word: Option<&str>) -> Option<u32> {
+    word.and_then(|word| u32::from_str_radix(word, 16).ok())
+}

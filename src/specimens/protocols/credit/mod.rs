@@ -65,14 +65,14 @@ pub(in crate::specimens) const BUGS: &[Specimen] = &[
         SYSTEM,
         "keeps-the-connection",
         "a late answer is taken for that of the next request, and so are all after it",
-        "server>client @0 stall 5s",
+        "server>client @0 stall 3s",
         |net, _| in_client(net, Bug::KeepsTheConnection),
     ),
     Specimen::new(
         SYSTEM,
         "times-out-in-the-header",
         "a read that times out within a header forgets what was read of it",
-        "server>client @1 stall 5s",
+        "server>client @1 stall 3s",
         |net, _| in_client(net, Bug::TimesOutInTheHeader),
     ),
     Specimen::new(

@@ -32,10 +32,11 @@ impl Server {
             }
             let answer = format!("answer to {}", String::from_utf8_lossy(&rest[..len]));
             let cost = if self.bug == Some(Bug::HoldsOneByteBack) { len } else { len + 1 };
-            let mut frames = vec![RETURN, cost as u8, ANSWER, answer.len() as u8];
-            frames.extend_from_slice(answer.as_bytes());
-            // Credit bounds what is asked, and so what is answered: any buffer has room for it.
-            let _fits_len = out.write(conn, &frames);
+            // Each field is written by itself, as writers without a buffer do. Credit bounds what is asked, and so what is
+            // answered: any buffer has room for it.
+            for field in [&[RETURN], &[cost as u8], &[ANSWER], &[answer.len() as u8], answer.as_bytes()] {
+                let _fits_len = out.write(conn, field);
+            }
             read.drain(..HEAD_LEN + len);
         }
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{Bug, MESSAGES, RESEND_AFTER, ROOM};
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
-use crate::specimens::protocols::{parsed, words};
+use crate::specimens::protocols::{hex, parsed, words};
 use crate::time::Instant;
 
 /// The longest wait, in those of the first.
-const MAX_UNITS: u8 = 16;
+const MAX_UNITS: u8 = 4;
 
 /// The message of this number on a connection.
 pub(super) fn text(id: u32, number: u32) -> String {
@@ -37,6 +37,8 @@ struct Sending {
     next: u32,
     /// The first for which there is no room.
     limit: u32,
+    /// What the server calls itself since its last start.
+    server: u32,
     /// How often it has confirmed.
     confirmed: u32,
 }
@@ -61,6 +63,10 @@ impl Client {
         out.send_fmt(self.server, format_args!("{word} {:08x}", self.id));
     }
 
+    fn confirm(&self, server: u32, out: &mut Outbox<()>) {
+        out.send_fmt(self.server, format_args!("confirm {:08x} {server:08x}", self.id));
+    }
+
     fn send(&self, number: u32, out: &mut Outbox<()>) {
         out.send_fmt(self.server, format_args!("data {:08x} {number} {}", self.id, text(self.id, number)));
     }
@@ -80,12 +86,23 @@ impl Client {
         self.state = State::Opening { again_at: now + self.wait() };
     }
 
+    /// Opens another connection, since this one is gone.
+    fn open_anew(&mut self, now: Instant, out: &mut Outbox<()>) {
+        (self.id, self.units) = (self.id.wrapping_add(1), 1);
+        self.open(now, out);
+    }
+
     /// The server has answered the first flight, perhaps again.
-    fn opened(&mut self, now: Instant, out: &mut Outbox<()>) {
+    fn opened(&mut self, server: u32, now: Instant, out: &mut Outbox<()>) {
         match &mut self.state {
             State::Opening { .. } => {
-                self.tell("confirm", out);
-                self.proceed(Sending { base: 0, next: 0, limit: ROOM, confirmed: 1 }, now, out);
+                self.confirm(server, out);
+                self.proceed(Sending { base: 0, next: 0, limit: ROOM, server, confirmed: 1 }, now, out);
+            }
+            // The server has started anew, and knows nothing of what it had.
+            State::Open { sending, .. } if sending.server != server => {
+                self.tell("no", out);
+                self.open_anew(now, out);
             }
             State::Open { sending, .. } => {
                 let is_silent = match self.bug {
@@ -95,7 +112,7 @@ impl Client {
                 };
                 if !is_silent {
                     sending.confirmed = sending.confirmed.saturating_add(1);
-                    self.tell("confirm", out);
+                    self.confirm(server, out);
                 }
             }
             State::Idle | State::Over => {}
@@ -162,9 +179,13 @@ impl Machine for Client {
             Input::Timeout => self.timeout(now, out),
             Input::Datagram { bytes, .. } => {
                 let mut words = words(bytes);
-                let (word, id) = (words.next(), words.next().and_then(|id| u32::from_str_radix(id, 16).ok()));
+                let (word, id) = (words.next(), hex(words.next()));
                 match (word, id) {
-                    (Some("syn-ack"), Some(id)) if id == self.id => self.opened(now, out),
+                    (Some("syn-ack"), Some(id)) if id == self.id => {
+                        if let Some(server) = hex(words.next()) {
+                            self.opened(server, now, out);
+                        }
+                    }
                     (Some("syn-ack"), Some(id)) => out.reply_fmt(format_args!("no {id:08x}")),
                     (Some("ack"), Some(id)) if id == self.id => {
                         if let (Some(number), Some(room)) = (parsed(words.next()), parsed(words.next())) {
@@ -172,8 +193,7 @@ impl Machine for Client {
                         }
                     }
                     (Some("no"), Some(id)) if id == self.id && matches!(self.state, State::Open { .. }) => {
-                        (self.id, self.units) = (self.id.wrapping_add(1), 1);
-                        self.open(now, out);
+                        self.open_anew(now, out);
                     }
                     _ => {}
                 }

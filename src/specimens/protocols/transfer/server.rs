@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Bug, RESEND_AFTER, ROOM};
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
-use crate::specimens::protocols::{parsed, words};
+use crate::specimens::protocols::{hex, parsed, words};
 use crate::time::Instant;
 
 /// How long what has come waits until it is read.
@@ -49,14 +49,16 @@ struct Session {
 /// Reads the messages of a connection.
 #[derive(Debug)]
 pub struct Server {
+    /// What it calls itself since its last start: so that a client knows when it has started anew.
+    name: u32,
     half: Option<Half>,
     session: Option<Session>,
     bug: Option<Bug>,
 }
 
 impl Server {
-    pub(super) const fn new(bug: Option<Bug>) -> Self {
-        Self { half: None, session: None, bug }
+    pub(super) const fn new(name: u32, bug: Option<Bug>) -> Self {
+        Self { name, half: None, session: None, bug }
     }
 
     /// How many messages or numbers it keeps.
@@ -69,7 +71,7 @@ impl Server {
     fn syn(&mut self, id: u32, peer: Peer, now: Instant, out: &mut Outbox<ServerEvent>) {
         let is_known = self.session.as_ref().is_some_and(|session| session.id == id);
         if !is_known && self.half.as_ref().is_none_or(|half| half.id != id) {
-            out.send_fmt(peer, format_args!("syn-ack {id:08x}"));
+            out.send_fmt(peer, format_args!("syn-ack {id:08x} {:08x}", self.name));
             self.half = Some(Half { id, peer, again_at: now + RESEND_AFTER });
         }
     }
@@ -165,10 +167,10 @@ impl Machine for Server {
             Input::Datagram { peer, bytes, .. } => {
                 let mut words = words(bytes);
                 let word = words.next();
-                let Some(id) = words.next().and_then(|id| u32::from_str_radix(id, 16).ok()) else { return };
+                let Some(id) = hex(words.next()) else { return };
                 match word {
                     Some("syn") => self.syn(id, peer, now, out),
-                    Some("confirm") => self.confirmed(id, out),
+                    Some("confirm") if hex(words.next()) == Some(self.name) => self.confirmed(id, out),
                     Some("probe") => self.probed(id, out),
                     Some("no") => self.is_gone(|of, _| of == id),
                     Some("data") => {
@@ -182,7 +184,7 @@ impl Machine for Server {
             Input::Unreachable { peer, .. } => self.is_gone(|_, of| of == peer),
             Input::Timeout => {
                 if let Some(half) = self.half.as_mut().filter(|half| half.again_at <= now) {
-                    out.send_fmt(half.peer, format_args!("syn-ack {:08x}", half.id));
+                    out.send_fmt(half.peer, format_args!("syn-ack {:08x} {:08x}", half.id, self.name));
                     half.again_at = now + RESEND_AFTER;
                 }
                 if let Some(session) = &mut self.session {
