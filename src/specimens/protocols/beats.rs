@@ -167,8 +167,11 @@ impl Known {
     }
 
     fn alarm(&mut self, now: Instant) {
-        let mut past = self.beats.iter().filter(|beat| beat.at + LATENCY < now);
-        self.alarm_at = past.all(|beat| beat.is_heard).then_some(now);
+        let past = self.beats.iter().filter(|beat| beat.at + LATENCY < now);
+        // One that beats has done so within an interval.
+        let mut recent = past.clone().filter(|beat| beat.at + LATENCY + BEAT_AFTER >= now);
+        let is_false = recent.next().is_some() && past.into_iter().all(|beat| beat.is_heard);
+        self.alarm_at = is_false.then_some(now);
     }
 }
 
