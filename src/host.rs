@@ -56,12 +56,13 @@ pub struct Boot<'a> {
     pub(crate) disk: &'a [u8],
     /// The first address of each host.
     pub(crate) peers: &'a [Peer],
+    pub(crate) first_number: u64,
 }
 
 impl<'a> Boot<'a> {
     /// A first start with this seed, in a world without other hosts: to make a machine by hand.
     pub const fn alone(seed: u64) -> Self {
-        Self { incarnation: 0, seed, disk: &[], peers: &[] }
+        Self { incarnation: 0, seed, disk: &[], peers: &[], first_number: 0 }
     }
 
     /// How many machines ran on this host before, in this run.
@@ -73,6 +74,12 @@ impl<'a> Boot<'a> {
     /// host and from incarnation to incarnation.
     pub const fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// Where counters start: 0, or in a check that looks at [wraps](crate::Check::wrapping) just before the end of every
+    /// width, so that they soon wrap: cut it to the counter's own, as in `boot.first_number() as u16`.
+    pub const fn first_number(&self) -> u64 {
+        self.first_number
     }
 
     /// What the machine before saved last by [`save`](crate::machine::Effects::save); empty if nothing. A save is durable

@@ -16,6 +16,12 @@ pub(crate) const fn below(bits: u64, bound: u64) -> u64 {
     ((bits as u128 * bound as u128) >> 64) as u64
 }
 
+/// A number of 64 bits for a text: equal texts have the same, always, and others have others but for chance. Each byte is
+/// mixed into what came before it, so that order and length count.
+pub(crate) fn of_bytes(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(mix(0, bytes.len() as u64), |state, byte| mix(state, u64::from(*byte)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +39,15 @@ mod tests {
     #[test]
     fn below_reaches_both_ends_and_not_beyond() {
         assert_eq!((below(0, 7), below(u64::MAX, 7), below(u64::MAX, 0)), (0, 6, 0));
+    }
+
+    /// It names files and seeds, so it may never change.
+    #[test]
+    fn the_number_of_a_text_is_fixed_and_its_own() {
+        let texts = ["", "\0", "\0\0", "2026-01-02", "2026-01-03", "2026-02-01"];
+        let numbers: std::collections::BTreeSet<u64> =
+            texts.iter().map(|text| of_bytes(text.as_bytes())).collect();
+        assert_eq!(numbers.len(), texts.len());
+        assert_eq!(of_bytes(b"2026-01-02"), 3_863_506_831_877_887_494);
     }
 }

@@ -345,7 +345,7 @@ fn shards_are_made_by_gnu_parallel_as_the_readme_says() {
         return;
     }
     let directory = directory("parallel");
-    let [script] = &scripts("\nlossproof merge ")[..] else { panic!("one script") };
+    let [script] = &scripts("parallel lossproof sweep ")[..] else { panic!("one script") };
     assert!(script.starts_with("parallel lossproof sweep ") && script.contains("--runs 800 "), "{script}");
     let output = shell(&directory, script).output().expect("there is a shell");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

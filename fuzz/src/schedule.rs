@@ -44,11 +44,17 @@ fn run(trial: &Trial, options: u8, records: &[u8]) {
     let Some(net) = planted(trial, &options) else { return };
     // It tells the names, but an exemption depends on the plan.
     let mut scenario = without(net, &[]);
-    let plan = plan(records, &scenario.names(), trial.about.transport_with(&options));
-    let is_change = |fault: &Fault| matches!(fault.kind(), FaultKind::Flip | FaultKind::Truncate);
-    if plan.faults().iter().any(is_change) {
+    let mut plan = plan(records, &scenario.names(), trial.about.transport_with(&options));
+    plan.calm = trial.calm_at;
+    let has = |kinds: &[FaultKind]| plan.faults().iter().any(|fault| kinds.contains(&fault.kind()));
+    let exempt = [
+        (has(&[FaultKind::Flip, FaultKind::Truncate]), trial.not_with_changed_bytes),
+        (has(&[FaultKind::Skew]), trial.not_with_jumps),
+    ];
+    if exempt.iter().any(|(is_so, _)| *is_so) {
         let Some(net) = planted(trial, &options) else { return };
-        scenario = without(net, trial.not_with_changed_bytes);
+        let names = exempt.into_iter().filter(|(is_so, _)| *is_so).flat_map(|(_, names)| names).copied();
+        scenario = without(net, &names.collect::<Vec<_>>());
     }
     let prepared = Prepared::new(&plan, &scenario).expect("the plan is of these hosts");
     let mut search = Search::new(&scenario, prepared, Profile::default(), 0);

@@ -14,7 +14,7 @@ use super::planted::planted;
 use super::puppet::Puppet;
 use super::script::{Script, Step};
 
-/// A system on trial. Four lists name those of its properties that cannot hold in some of its trials: where somebody takes
+/// A system on trial. Five lists name those of its properties that cannot hold in some of its trials: where somebody takes
 /// part who tells nothing and says what he likes, none can that compares what one side tells with what the other does.
 /// All others do.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ pub struct Trial {
     pub(super) not_with_any_line: &'static [&'static str],
     /// Where datagrams are changed on their way: it takes each text for what was said, as its protocol has no checksum.
     pub(super) not_with_changed_bytes: &'static [&'static str],
+    /// Where a host's clock jumps: what rests on clocks that run.
+    pub(super) not_with_jumps: &'static [&'static str],
+    /// When the faults of a schedule stop, for a system that says what comes to be then.
+    pub(super) calm_at: Option<Instant>,
 }
 
 impl Trial {
@@ -50,6 +54,8 @@ impl Trial {
             not_with_an_impostor: &[],
             not_with_any_line: &[],
             not_with_changed_bytes: &[],
+            not_with_jumps: &[],
+            calm_at: None,
         }
     }
 }
@@ -91,14 +97,24 @@ fn judge(scenario: &Scenario, script: &Script) {
 
 /// One host more, who calls the server.
 pub(super) fn guest<S: Machine>(net: &Net, script: &Script, is_stream: bool) {
-    let (server, steps) = (net.find::<S>("server"), steps(script));
+    guest_of::<S>(net, "server", script, is_stream);
+}
+
+/// The same where the server has another name.
+pub(super) fn guest_of<S: Machine>(net: &Net, server: &str, script: &Script, is_stream: bool) {
+    let (server, steps) = (net.find::<S>(server), steps(script));
     let place = net.host("guest").promises(anything());
     let place = if is_stream { place } else { place.udp(FIRST_EPHEMERAL_PORT) };
     place.machine(move |boot| Puppet::<(), ()>::new(Arc::clone(&steps), Some(boot.peer(server)), is_stream));
 }
 
 pub(super) fn impostor<S: Machine>(net: &Net, script: &Script, is_stream: bool) {
-    let (server, steps) = (net.find::<S>("server"), steps(script));
+    impostor_of::<S>(net, "server", script, is_stream);
+}
+
+/// The same where the server has another name.
+pub(super) fn impostor_of<S: Machine>(net: &Net, server: &str, script: &Script, is_stream: bool) {
+    let (server, steps) = (net.find::<S>(server), steps(script));
     net.promises(server, anything());
     net.replace(server, move |_| Puppet::<S::Command, S::Event>::new(Arc::clone(&steps), None, is_stream));
 }

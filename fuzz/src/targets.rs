@@ -1,19 +1,21 @@
 //! The targets by name, and what each system is exempt from.
 
+use lossproof::Instant;
 use lossproof::systems::{
-    Options, greet, greeter, hello_tcp, hello_udp, http as http_client, select_echo, suffix_echo, tcp_chat,
-    tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
+    Options, election, greet, greeter, hello_tcp, hello_udp, http as http_client, select_echo, suffix_echo,
+    tcp_chat, tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
 };
 
-use super::systems::{Trial, guest, holds, impostor};
+use super::systems::{Trial, guest, guest_of, holds, impostor, impostor_of};
 use super::{chat, http, plan, schedule, transcript, wire};
 
 /// A property of all inputs: it panics where it does not hold.
 pub type Target = fn(&[u8]);
 
 /// All targets: what `fuzz_targets/` has a file for, and `corpus/` a directory.
-pub const TARGETS: [(&str, Target); 26] = [
+pub const TARGETS: [(&str, Target); 27] = [
     ("chat_datagram", chat::chat_datagram),
+    ("election", |input| holds(&ELECTION, input)),
     ("exact", wire::exact),
     ("frame", wire::frame),
     ("greet", |input| holds(&GREET, input)),
@@ -42,7 +44,7 @@ pub const TARGETS: [(&str, Target); 26] = [
 ];
 
 /// The systems by which [`schedule`] counts. Their order stays, or the corpus means something else.
-pub(super) static SYSTEMS: [&Trial; 14] = [
+pub(super) static SYSTEMS: [&Trial; 15] = [
     &GREET,
     &GREETER,
     &HELLO_TCP,
@@ -57,6 +59,7 @@ pub(super) static SYSTEMS: [&Trial; 14] = [
     &UDP_CHAT,
     &UDP_LOCAL,
     &UDP_REMOTE,
+    &ELECTION,
 ];
 
 /// The first byte of an input of [`schedule`](schedule::schedule) that is for the system of this name.
@@ -73,11 +76,32 @@ pub fn outdated_exemptions() -> Vec<&'static str> {
             trial.not_with_an_impostor,
             trial.not_with_any_line,
             trial.not_with_changed_bytes,
+            trial.not_with_jumps,
         ];
         exempt.concat().into_iter().filter(move |name| !net.has_property(name))
     };
     SYSTEMS.iter().flat_map(unknown).collect()
 }
+
+/// The trial of election. A guest may write what no client tells of, and an impostor votes as often as he likes.
+pub static ELECTION: Trial = Trial {
+    guest: |net, script, is_stream| guest_of::<election::Member>(net, "member-1", script, is_stream),
+    impostor: |net, script, is_stream| impostor_of::<election::Member>(net, "member-1", script, is_stream),
+    type_at: |net, at, client, typed| {
+        let client = net.find::<election::Client>(["client-1", "client-2"][client % 2]);
+        net.command(at, client, election::typed(typed.clone()));
+    },
+    not_with_a_guest: &["reads and writes are linearizable"],
+    not_with_an_impostor: &[
+        "a term has at most one leader",
+        "at most one member holds a lease at a moment",
+        "a member leads once nothing goes wrong",
+        "reads and writes are linearizable",
+    ],
+    not_with_jumps: &["at most one member holds a lease at a moment", "reads and writes are linearizable"],
+    calm_at: Some(Instant::from_millis(11_000)),
+    ..Trial::of::<election::Member>(election::ABOUT, election::net)
+};
 
 /// The trial of greet.
 pub static GREET: Trial = Trial {

@@ -1,6 +1,6 @@
 //! What is drawn for the runs of a search, and what is not.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use super::Tally;
@@ -78,10 +78,9 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// What these runs have tried, whose faults were drawn so. `links` says whether single links had profiles that draw a
-    /// kind.
-    pub(crate) fn new(spec: &Spec, draws: &Draws, links: impl Fn(FaultKind) -> bool, tally: &Tally) -> Self {
-        let mut tried = Self { fired: tally.fired_kinds().collect(), ..Self::default() };
+    /// What runs try whose faults are drawn so. `is_given` says whether a kind is planned, or drawn on single links.
+    pub(crate) fn new(spec: &Spec, draws: &Draws, is_given: impl Fn(FaultKind) -> bool) -> Self {
+        let mut tried = Self::default();
         let has_datagrams = spec.hosts.iter().any(|host| !host.datagrams.is_empty());
         let has_streams = spec.hosts.iter().any(|host| !host.listeners.is_empty());
         for kind in FaultKind::ALL {
@@ -101,11 +100,10 @@ impl Tried {
                 FaultKind::Partition => spec.hosts.len() > 1,
                 _ => true,
             };
-            if !is_possible || tried.fired.iter().any(|(fired, _)| *fired == kind) {
+            if !is_possible {
                 continue;
             }
-            let is_planned = tally.planned.iter().any(|(fault, _)| fault.kind() == kind);
-            let list = if is_planned || draws.draws(kind, spec) || links(kind) {
+            let list = if is_given(kind) || draws.draws(kind, spec) {
                 &mut tried.in_vain
             } else if spec.ruled_out.contains(&kind) {
                 &mut tried.ruled_out
@@ -116,20 +114,51 @@ impl Tried {
         }
         tried
     }
+
+    /// The same after the runs: what has fired was not tried in vain.
+    pub(crate) fn after(mut self, tally: &Tally) -> Self {
+        self.fired = tally.fired_kinds().collect();
+        for list in [&mut self.in_vain, &mut self.not_tried, &mut self.ruled_out] {
+            list.retain(|kind| tally.fired[*kind as usize] == 0);
+        }
+        self
+    }
 }
 
-/// One line: `tried drop 12,345, crash 17; in vain: refuse; not tried: flip, stop; ruled out: skew`.
+/// `tried drop 12,345, crash 17; in vain: refuse; not tried: flip, stop; ruled out: skew`, in lines that a terminal has
+/// room for, all but the first indented.
 impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fired = self.fired.iter().map(|(kind, times)| format!("{kind} {}", thousands(*times)));
         let fired: Vec<String> = fired.collect();
-        write!(f, "tried {}", if fired.is_empty() { "no fault".to_owned() } else { fired.join(", ") })?;
+        let mut text =
+            format!("tried {}", if fired.is_empty() { "no fault".to_owned() } else { fired.join(", ") });
         let lists =
             [("in vain", &self.in_vain), ("not tried", &self.not_tried), ("ruled out", &self.ruled_out)];
         for (name, kinds) in lists.into_iter().filter(|(_, kinds)| !kinds.is_empty()) {
             let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-            write!(f, "; {name}: {}", kinds.join(", "))?;
+            // Writing to a string does not fail.
+            let _ = write!(text, "; {name}: {}", kinds.join(", "));
+        }
+        let mut width = 0;
+        for word in text.split(' ') {
+            match width {
+                0 => {}
+                _ if width + 1 + word.len() > MAX_WIDTH => {
+                    f.write_str("\n    ")?;
+                    width = 2;
+                }
+                _ => {
+                    f.write_str(" ")?;
+                    width += 1;
+                }
+            }
+            f.write_str(word)?;
+            width += word.len();
         }
         Ok(())
     }
 }
+
+/// How wide the lines are at most, without the two blanks before them.
+const MAX_WIDTH: usize = 78;

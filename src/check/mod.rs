@@ -10,7 +10,9 @@ mod exhaustive;
 mod explain;
 mod livelock;
 mod measure;
+mod neighbours;
 mod relocate;
+mod shard;
 mod shrink;
 mod tally;
 mod twice;
@@ -18,8 +20,11 @@ mod twice;
 use std::ops::Range;
 
 pub use draws::{Draws, Tried};
-pub use exhaustive::{Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress};
+pub use exhaustive::{
+    DownFate, Exhaustive, Explored, Fates, FatesError, Limit, MAX_BRANCHES, MAX_SENDS, Progress,
+};
 pub use measure::{Counts, Measure, Panicked};
+pub use shard::{Shard, ShardError};
 pub use shrink::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Shrunk};
 pub use tally::{Ends, Tally};
 
@@ -80,6 +85,8 @@ pub struct Search<'s> {
     engine: Engine<'s>,
     /// What made the first of two runs that are to be the same, if each is made two times.
     first: Option<Engine<'s>>,
+    /// Whether each run is made two times for its counters to wrap in the second.
+    wraps: bool,
 }
 
 impl<'s> Search<'s> {
@@ -89,7 +96,7 @@ impl<'s> Search<'s> {
         let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
         let engine = Engine::new(scenario);
         let draws = Draws::Profiles(Vec::new());
-        Self { scenario, settings, draws, base_seed, engine, first: None }
+        Self { scenario, settings, draws, base_seed, engine, first: None, wraps: false }
     }
 
     /// The same search, with the faults of each run drawn so; without a profile, by the one that it had.
@@ -193,9 +200,9 @@ impl<'s> Search<'s> {
     /// One run, up to where `is_known`, asked after everything that happens with the moment, knows that the rest holds.
     fn attempt_until(&mut self, is_known: Option<IsKnown<'_>>) -> Result<Outcome, Broken> {
         if self.engine.is_spoiled() {
-            let plain_twins = self.engine.plain_twins;
+            let Engine { plain_twins, first_number, .. } = self.engine;
             self.engine = Engine::new(self.scenario);
-            self.engine.plain_twins = plain_twins;
+            (self.engine.plain_twins, self.engine.first_number) = (plain_twins, first_number);
         }
         let (engine, settings) = (&mut self.engine, &self.settings);
         let outcome = match caught::catch(|| engine.run_until(settings, is_known)) {

@@ -63,11 +63,25 @@ impl<'s> Search<'s> {
 
     /// Makes a failure smaller as [`Search::shrink`] does, but only while `goes_on`, which is asked before each run: by
     /// whoever has a clock.
+    ///
+    /// A smallest plan of its kind need not be a smallest one: other faults may do with fewer. So where more than one is left,
+    /// runs around it are tried, too: with some of its faults, and others that are drawn.
     pub fn shrink_while(
         &self,
         failure: &Failure,
         max_runs: u64,
         mut goes_on: impl FnMut() -> bool,
+    ) -> Shrunk {
+        let first = self.shrink_one(failure, max_runs, &mut goes_on);
+        self.look_around(failure, first, max_runs, &mut goes_on)
+    }
+
+    /// Makes one failure smaller, by what can be taken out of its own plan.
+    pub(super) fn shrink_one(
+        &self,
+        failure: &Failure,
+        max_runs: u64,
+        goes_on: &mut dyn FnMut() -> bool,
     ) -> Shrunk {
         let mut attempts = Attempts { search: self.alone(), broken: &failure.broken, runs: 0 };
         let (from_faults, from_commands) = (failure.plan.len(), failure.commands.len());
@@ -111,7 +125,7 @@ impl<'s> Search<'s> {
     }
 
     /// A search of the same scenario, over links as long, in which nothing is drawn.
-    fn alone(&self) -> Search<'s> {
+    pub(super) fn alone(&self) -> Search<'s> {
         let settings = Settings {
             seed: 0,
             profile: Profile::default(),
@@ -126,6 +140,7 @@ impl<'s> Search<'s> {
             base_seed: 0,
             engine: Engine::new(self.scenario),
             first: self.first.is_some().then(|| Engine::new(self.scenario)),
+            wraps: self.wraps,
         }
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::choices::SystemArgs;
+use super::formats::CheckFormat;
+use super::shards::CiArgs;
 use super::value::{self, NamedProfile};
 use crate::check::Draws;
 use crate::fault::{Chance, Profile};
@@ -48,7 +50,7 @@ pub(super) enum Run {
     /// Make many simulated runs at each of several losses and show how the client fares
     #[command(after_help = super::sweep::SWEEP_EXAMPLES)]
     Sweep(super::sweep::SweepArgs),
-    /// Join the shards of a sweep into the whole
+    /// Join the shards of a sweep or of a check into the whole
     #[command(after_help = super::sweep::MERGE_EXAMPLES)]
     Merge(super::sweep::MergeArgs),
     /// Turn a capture of packets into the run that replays it
@@ -108,7 +110,12 @@ Examples:
   lossproof check udp-chat --profile wifi
   lossproof check udp-remote --ids --exhaustive 4
   lossproof check tcp-sixteen --exhaustive 1 --fates 'reset; server>client'
-  lossproof check tcp-sixteen --faults 'at 1s crash server' --format json";
+  lossproof check tcp-sixteen --faults 'at 1s crash server' --format json
+  lossproof check udp-remote --seed-from $(date +%F) --corpus corpus --format junit
+  lossproof check udp-remote --shard 3/5 -o part-3.json   (after all five: lossproof merge)
+
+What -o writes and, with -o, what is printed is the same for equal arguments, in any number of
+shards: how long it took is left out.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
@@ -306,9 +313,12 @@ pub(super) struct CheckArgs {
     /// How many threads to use [default: as many as there are processors]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
     pub(super) jobs: Option<NonZeroUsize>,
+    /// What is there for computers that test.
+    #[command(flatten)]
+    pub(super) ci: CiArgs,
     /// How to write the result
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(super) format: CheckFormat,
     /// The system's own.
     #[arg(skip)]
     pub(super) options: SystemArgs,

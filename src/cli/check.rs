@@ -1,15 +1,19 @@
 //! `check`: many runs, with the properties and the laws held to each.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::app::App;
-use super::args::{CheckArgs, Format};
+use super::args::CheckArgs;
 use super::error::CliError;
-use super::report::{Example, Question, Report};
+use super::failed::Broken;
+use super::report::{Example, Untried};
+use super::shards::{Asked, Candidate, Failed, Part};
+use super::sweep::SweepError;
 use super::world::World;
-use super::{exhaustive, output, progress};
-use crate::check::{Draws, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Tally, Tried};
+use super::{exhaustive, first, output, progress, shards};
+use crate::check::{Draws, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Shard, Tally, Tried};
 use crate::fault::{Bursts, Chance, FaultKind, Profile};
 use crate::host::HostId;
 use crate::machine::{Law, Status};
@@ -22,44 +26,76 @@ const RUNS: u64 = 1_000_000;
 /// Among how many runs the one to show is chosen.
 const EXAMPLE_RUNS: u64 = 1_000;
 
-/// Makes many runs.
+/// Makes many runs, or a part of them.
 pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
-    if let Some(max_faults) = args.exhaustive {
-        return exhaustive::run(app, args, max_faults);
-    }
+    shards::check_output(args.ci.output.as_deref())?;
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
     let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
+    let kept = first::run(app, args, &world)?;
+    if let (Some(max_faults), None) = (args.exhaustive, &kept) {
+        return exhaustive::run(app, args, max_faults);
+    }
     let (scenario, draws) = (&world.built.scenario, args.draws());
+    let (shard, runs) = (args.ci.shard.unwrap_or(Shard::WHOLE), number_of_runs(args, &world)?);
     let search = || {
-        let search = Search::new(scenario, world.prepared.clone(), Profile::CALM, args.seed);
-        let search = search.with_draws(draws.clone());
-        if args.twice { search.twice() } else { search }
+        let Some(kept) = &kept else {
+            let search = Search::new(scenario, world.prepared.clone(), Profile::CALM, args.seed());
+            let search = search.with_draws(draws.clone());
+            return if args.twice { search.twice() } else { search };
+        };
+        first::search(args, &world, &kept.prepared)
     };
-    let runs = number_of_runs(args, &world);
-    let (tally, wall) = make_runs(runs, args.jobs, search);
+    let range = shard.range(runs);
+    let (mut tally, wall) = match kept.as_ref() {
+        Some(kept) => (kept.tally.clone(), Duration::ZERO),
+        None => make_runs(range.clone(), args.jobs, search),
+    };
     let begun_at = clock();
     let in_time = || begun_at.elapsed() < MAX_SHRINK_TIME;
     let shrunk =
         tally.failure.as_ref().map(|failure| search().shrink_while(failure, MAX_SHRINK_RUNS, in_time));
+    if let Some(shrunk) = &shrunk {
+        first::keep(app, args, shrunk);
+    }
+    let failure = tally.failure.take().zip(shrunk);
     let client = scenario.find(app.client);
-    let example = tally.failure.is_none().then(|| eventful(&mut search(), client, runs));
-    let asked = Question {
-        system: app.name,
+    let shown = range.start..range.end.min(EXAMPLE_RUNS);
+    let example = if failure.is_none() { eventful(&mut search(), client, shown) } else { None };
+    let check = asked(app, args, &world, runs);
+    let failed = failure.map(|(failure, shrunk)| {
+        let broken = Broken::new(&shrunk, &check.question(shard, &tally));
+        let kept = kept.map(|kept| kept.path.display().to_string());
+        Failed { at_nanos: failure.at.as_nanos(), kept, excerpt: broken.excerpt().to_owned(), broken }
+    });
+    let part = Part { check, shard, tally, failed, example };
+    let (report, output) = (part.report(), args.ci.output.as_deref());
+    // What a file goes with is the same on every computer.
+    let report = if output.is_none() { report.timed(wall) } else { report };
+    part.end(&report, args.format, output)
+}
+
+/// What is to be found out in so many runs.
+fn asked(app: &App, args: &CheckArgs, world: &World, runs: u64) -> Asked {
+    let scenario = &world.built.scenario;
+    let draws = args.draws();
+    let kinds = asked_for(args, &world.built.transports(), &draws);
+    let is_planned = |kind| world.plan.faults().iter().any(|fault| fault.kind() == kind);
+    let tried = Tried::new(scenario.spec(), &draws, is_planned);
+    Asked {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        system: app.name.to_owned(),
         options: args.options.words(),
         network: network_words(args),
-        seed: args.seed,
+        plan: world.plan.to_string(),
+        twice: args.twice,
+        seed: args.seed(),
+        runs,
+        hosts: scenario.names().iter().map(|name| (*name).to_owned()).collect(),
         properties: statements(scenario),
         laws: laws(scenario),
-        tried: Tried::new(scenario.spec(), &draws, |_| false, &tally),
-        never: never_happened(&tally, &asked_for(args, &world.built.transports(), &draws)),
-    };
-    let report = Report::new(asked, &tally, &scenario.names(), wall, example, shrunk.as_ref());
-    let text = match args.format {
-        Format::Text => report.to_string(),
-        Format::Json => serde_json::to_string(&report).unwrap_or_default() + "\n",
-    };
-    output::print(&text)?;
-    Ok(if tally.failure.is_none() { Status::Success } else { Status::Failure })
+        untried: Untried::of(&tried),
+        kinds: kinds.into_iter().map(|(kind, word)| (kind.name().to_owned(), word.to_owned())).collect(),
+    }
 }
 
 /// What is to hold in every run: folds and histories, and properties with when they are to hold.
@@ -84,24 +120,27 @@ fn statement(property: &Property) -> Option<String> {
 }
 
 /// How many runs are worth making: a plan with a seed makes them all the same.
-fn number_of_runs(args: &CheckArgs, world: &World) -> u64 {
+fn number_of_runs(args: &CheckArgs, world: &World) -> Result<u64, SweepError> {
     let runs = args.runs.unwrap_or(RUNS);
     if world.plan.seed.is_none() || runs == 1 {
-        return runs;
+        return Ok(runs);
+    }
+    if args.ci.shard.is_some() {
+        return Err(SweepError::Seeded);
     }
     output::complain("note: the plan has a seed, which makes all runs the same: one is made");
-    1
+    Ok(1)
 }
 
 /// Makes the runs, with a progress bar where standard error is a terminal.
 fn make_runs<'a>(
-    runs: u64,
+    runs: Range<u64>,
     jobs: Option<NonZeroUsize>,
     search: impl Fn() -> Search<'a> + Sync,
 ) -> (Tally, Duration) {
-    let bar = progress::bar(runs, "{bar:40} {human_pos} of {human_len} runs, {eta} left");
+    let bar = progress::bar(runs.end - runs.start, "{bar:40} {human_pos} of {human_len} runs, {eta} left");
     let begun_at = clock();
-    let tally = parallel::runs(0..runs, progress::threads(jobs), search, |done| bar.set_position(done));
+    let tally = parallel::runs(runs, progress::threads(jobs), search, |done| bar.set_position(done));
     let wall = begun_at.elapsed();
     bar.finish_and_clear();
     (tally, wall)
@@ -115,20 +154,21 @@ pub(super) fn clock() -> Instant {
     Instant::now()
 }
 
-/// The run to show: among the first the one with most faults whose client succeeded, or with most faults if none did.
-fn eventful(search: &mut Search<'_>, client: Option<HostId>, runs: u64) -> Example {
-    let mut best = (false, 0, 0);
-    for run in 0..runs.min(EXAMPLE_RUNS) {
+/// The run to show: among these the one with most faults whose client succeeded, or with most faults if none did. None of
+/// no run.
+fn eventful(search: &mut Search<'_>, client: Option<HostId>, runs: Range<u64>) -> Option<Candidate> {
+    let mut best = None;
+    for run in runs {
         let tally = search.runs(run..run + 1);
         let succeeded = client.is_some_and(|client| tally.ends[client.index()].successes > 0);
         let faults: u64 = tally.fired.iter().sum();
-        if run == 0 || (succeeded, faults) > (best.0, best.1) {
-            best = (succeeded, faults, run);
+        if best.is_none_or(|(best, most, _)| (succeeded, faults) > (best, most)) {
+            best = Some((succeeded, faults, run));
         }
     }
-    let (_, faults, run) = best;
+    let (succeeded, faults, run) = best?;
     let (outcome, plan, transcript) = search.show(run);
-    Example::new(run, faults, outcome.packets, &plan, &transcript)
+    Some(Candidate { succeeded, example: Example::new(run, faults, outcome.packets, &plan, &transcript) })
 }
 
 /// The kinds of fault that were to be drawn, with the words that asked for them.
@@ -142,7 +182,7 @@ fn asked_for(args: &CheckArgs, transports: &[Transport], draws: &Draws) -> Vec<(
     let named = args.faults.profile.is_some();
     let word = |given: bool, word| if named && !given { "--profile" } else { word };
     let (faults, drop, delay) = (&args.faults, pick(FaultKind::Drop), pick(FaultKind::Delay));
-    let drawn = [
+    let all = [
         (profile.loss != Chance::NEVER, drop, word(args.loss.is_some(), "--loss")),
         (profile.bursts != Bursts::NONE, drop, "--profile"),
         (
@@ -154,14 +194,7 @@ fn asked_for(args: &CheckArgs, transports: &[Transport], draws: &Draws) -> Vec<(
         (!profile.jitter.is_zero(), delay, word(faults.jitter.is_some(), "--jitter")),
         (profile.reorder != Chance::NEVER || profile.bandwidth.is_some(), delay, "--profile"),
     ];
-    drawn.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word)).collect()
-}
-
-/// What never happened of that, and of the plan.
-fn never_happened(tally: &Tally, asked: &[(FaultKind, &str)]) -> Vec<String> {
-    let fired = |kind: FaultKind| tally.fired_kinds().any(|(other, _)| other == kind);
-    let drawn = asked.iter().filter(|(kind, _)| !fired(*kind)).map(|(kind, word)| format!("{kind} ({word})"));
-    drawn.chain(tally.never_fired().map(|fault| format!("{fault} (--faults)"))).collect()
+    all.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word)).collect()
 }
 
 /// The laws that were held: 4, 5 and 6 only where a host promises what they are about.
@@ -171,6 +204,8 @@ pub(super) fn laws(scenario: &Scenario) -> Vec<String> {
         Law::CutsDoNotMatter => promises.iter().any(|promises| promises.cuts != Cuts::Matter),
         Law::ShiftedInTime => promises.iter().any(|promises| !matches!(promises.moments, Moments::Anywhere)),
         Law::SameInputsSameOutputs => promises.iter().any(|promises| promises.is_repeatable),
+        // It is asked for by tests alone.
+        Law::WrapsUnseen => false,
         _ => true,
     };
     Law::ALL.into_iter().filter(held).map(|law| format!("{} {}", law.number(), law.text())).collect()
@@ -178,10 +213,10 @@ pub(super) fn laws(scenario: &Scenario) -> Vec<String> {
 
 /// The words that chose how the network misbehaves.
 fn network_words(args: &CheckArgs) -> Vec<String> {
-    let faults = &args.faults;
     if matches!(args.draws(), Draws::Swarm) {
         return Vec::new();
     }
+    let faults = &args.faults;
     // Without a profile there are losses, said or not, and nothing else.
     let loss = args.loss.or_else(|| faults.profile.is_none().then_some(args.profile().loss));
     let mut words = faults.words(loss);

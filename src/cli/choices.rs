@@ -11,8 +11,9 @@ use super::app::App;
 use super::error::CliError;
 use super::output::quoted;
 use super::program::{Program, nearest};
-use super::value;
+use super::value::{self, Peers};
 use crate::fault::Chance;
+use crate::machine::Peer;
 use crate::specimens::Specimen;
 use crate::systems::{Kind, Options};
 
@@ -69,14 +70,25 @@ pub(super) struct SystemArgs {
     /// Tell what a member says to the others only (udp-chat)
     #[arg(long, help_heading = SINGLE)]
     not_to_sender: bool,
+    /// How many members there are (election) [default: 3]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::members, help_heading = SINGLE)]
+    members: Option<usize>,
+    /// The other members, separated by commas (election) [default: none]
+    #[arg(long, value_name = "ADDRS", value_parser = value::peers, help_heading = SINGLE)]
+    peers: Option<Peers>,
 }
 
 /// The heading of what only single systems take.
 const SINGLE: &str = "Options of single systems";
 
-/// Which of the options only one command has, or two.
-const ELSEWHERE: [(&str, &[&str]); 3] =
-    [("bugs", &["list"]), ("workers", &["serve"]), ("output", &["serve", "call"])];
+/// Which of the options only some commands have.
+const ELSEWHERE: [(&str, &[&str]); 5] = [
+    ("bugs", &["list"]),
+    ("workers", &["serve"]),
+    ("output", &["serve", "call"]),
+    ("members", &["sim", "check", "sweep", "import"]),
+    ("peers", &["serve", "call"]),
+];
 /// The commands that have all others.
 const COMMANDS: [&str; 6] = ["sim", "check", "sweep", "import", "serve", "call"];
 
@@ -134,6 +146,8 @@ impl SystemArgs {
             host: value(matches, "host"),
             path: value(matches, "path"),
             not_to_sender: flag("not_to_sender"),
+            members: value(matches, "members"),
+            peers: value(matches, "peers"),
         }
     }
 
@@ -163,6 +177,7 @@ impl SystemArgs {
             host: self.host.clone().unwrap_or(default.host),
             path: self.path.clone().unwrap_or(default.path),
             not_to_sender: self.not_to_sender,
+            members: self.members.unwrap_or(default.members),
             timeout: self.timeout.unwrap_or(default.timeout),
             time_scale: self.time_scale.unwrap_or(default.time_scale),
             ..default
@@ -199,6 +214,11 @@ impl SystemArgs {
         self.workers.unwrap_or(NonZeroUsize::MIN)
     }
 
+    /// The other members that were given.
+    pub(super) fn peers(&self) -> &[Peer] {
+        self.peers.as_ref().map_or(&[], |peers| &peers.0)
+    }
+
     /// The options of single systems that were given, by name, each with its value if it has one.
     fn given(&self) -> Vec<(&'static str, Option<String>)> {
         let flag = |given: bool| given.then_some(None);
@@ -214,6 +234,8 @@ impl SystemArgs {
             ("host", self.host.clone().map(Some)),
             ("path", self.path.clone().map(Some)),
             ("not-to-sender", flag(self.not_to_sender)),
+            ("members", self.members.map(|members| Some(members.to_string()))),
+            ("peers", self.peers.as_ref().map(|peers| Some(peers.to_string()))),
         ];
         all.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
     }

@@ -5,6 +5,7 @@ use std::io;
 use super::import::ImportError;
 use super::lookup::LookupError;
 use super::output::program;
+use super::shards::ShardError;
 use super::sweep::SweepError;
 use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
@@ -57,6 +58,14 @@ pub(super) enum CliError {
     /// Several machines have no state in common.
     #[error("one machine has the state of --state; leave --workers out")]
     OneState,
+    /// A server cannot forget what it has promised.
+    #[error("a server of {0} may not forget what it has promised: give --state FILE")]
+    NeedsState(&'static str),
+    /// The others have to know where a member is.
+    #[error(
+        "ADDR: '{0}' is not where the members of --peers reach this one: write its own IP:PORT, which they were given"
+    )]
+    NoOwnAddress(String),
     /// The system does not take this option.
     #[error("{system} has no option --{option}; '{} call --help' says whose it is", program())]
     OptionOfAnother {
@@ -90,6 +99,17 @@ pub(super) enum CliError {
     /// The sweep cannot be made, or its parts do not fit.
     #[error(transparent)]
     Sweep(#[from] SweepError),
+    /// The check cannot be shared out, or its parts do not fit.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
+    /// The corpus cannot be read.
+    #[error("--corpus: cannot read '{path}': {}", system_text(.source))]
+    Corpus {
+        /// The file, or the directory.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The address is none.
     #[error("ADDR: {0}")]
     Address(String),

@@ -6,16 +6,20 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::app::App;
-use super::args::{CheckArgs, Format};
+use super::args::CheckArgs;
 use super::check::{clock, laws, statements};
 use super::error::CliError;
-use super::report::{Question, Report, item};
+use super::failed::Broken;
+use super::formats::{self, Shown};
+use super::report::{Question, Report, Untried, item};
 use super::world::World;
-use super::{output, progress};
+use super::{first, progress};
 use crate::check::{Draws, Exhaustive, Explored, Fates, MAX_SHRINK_RUNS, Progress, Tried};
+use crate::fault::Fault;
 use crate::machine::Status;
 use crate::number::{count, thousands};
 use crate::scenario::Transport;
+use crate::time::Instant;
 
 /// Goes through all schedules.
 pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Status, CliError> {
@@ -28,33 +32,37 @@ pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Stat
         None => usual(&world.built.transports()),
     };
     let mut search = Exhaustive::new(scenario, fates.clone(), max_faults)
-        .with_seed(args.seed)
+        .with_seed(args.seed())
         .with_plan(world.plan.clone())?;
     let (explored, wall) = explore(|progress| search.run(args.runs.unwrap_or(u64::MAX), progress));
     let shrunk = explored.failure.as_ref().map(|failure| search.shrink(failure, MAX_SHRINK_RUNS));
+    let is_given = |kind| {
+        let planned = world.plan.faults().iter().map(Fault::kind);
+        planned.chain(fates.kinds()).any(|given| given == kind)
+    };
+    let tried = Tried::new(scenario.spec(), &Draws::Profiles(Vec::new()), is_given);
     let asked = Question {
-        system: app.name,
+        system: app.name.to_owned(),
         options: args.options.words(),
         network: words(args, max_faults),
-        seed: args.seed,
+        seed: args.seed(),
+        shard: None,
         properties: statements(scenario),
         laws: laws(scenario),
-        tried: Tried::new(
-            world.built.scenario.spec(),
-            &Draws::Profiles(Vec::new()),
-            |_| false,
-            &explored.tally,
-        ),
+        untried: Untried::of(&tried.after(&explored.tally)),
         never: explored.tally.never_fired().map(|fault| format!("{fault} (--faults)")).collect(),
     };
-    let report = Report::new(asked, &explored.tally, &names, wall, None, shrunk.as_ref())
-        .exhaustive(explored.runs, explored.is_complete);
+    let failure = shrunk.as_ref().map(|shrunk| (Broken::new(shrunk, &asked), Instant::START));
+    if let Some(shrunk) = &shrunk {
+        first::keep(app, args, shrunk);
+    }
+    // The tally has the time of the run that failed.
+    let report = Report::new(asked, &explored.tally, &names, None, failure)
+        .exhaustive(explored.runs, explored.is_complete)
+        .timed(wall);
     let found = Found { report, schedules: Schedules::new(max_faults, &fates, &explored) };
-    let text = match args.format {
-        Format::Text => found.to_string(),
-        Format::Json => serde_json::to_string(&found).unwrap_or_default() + "\n",
-    };
-    output::print(&text)?;
+    let shown = || Shown::new(&found.report, found.to_string(), !explored.is_complete);
+    formats::print(args.format, &found, shown)?;
     Ok(if explored.holds() { Status::Success } else { Status::Failure })
 }
 
@@ -151,7 +159,7 @@ impl fmt::Display for Found {
         let (title, most) = (report.title(), count(schedules.max_faults as u64, "fault"));
         match schedules.all {
             // The report on a failure is that of any check.
-            _ if report.has_failed() => return write!(f, "{report}"),
+            _ if report.failure().is_some() => return write!(f, "{report}"),
             Some(all) => writeln!(
                 f,
                 "PASSED {title}: every schedule of at most {most} ({}), {}",

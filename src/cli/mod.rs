@@ -27,6 +27,9 @@ mod choices;
 mod endpoints;
 mod error;
 mod exhaustive;
+mod failed;
+mod first;
+mod formats;
 mod import;
 mod ip;
 mod list;
@@ -34,11 +37,14 @@ mod log;
 mod lookup;
 mod manual;
 mod output;
+mod parts;
 mod program;
 mod progress;
 mod real;
 mod report;
+mod shards;
 mod sim;
+mod sums;
 mod sweep;
 mod systems;
 mod terminal;
@@ -108,7 +114,7 @@ fn obey(program: &Program, asked: Asked) -> Result<Status, CliError> {
             Run::Sim(args) => sim::run(program.find(&args.system)?, &args),
             Run::Check(args) => check::run(program.find(&args.system)?, &args),
             Run::Sweep(args) => sweep::run(program.find(&args.system)?, &args),
-            Run::Merge(args) => sweep::merge(&args),
+            Run::Merge(args) => shards::merge(&args),
             Run::Import(args) => import::run(program, program.find(&args.system)?, &args),
             Run::Serve(args) => real::serve(program.find(&args.real.system)?, &args),
             Run::Call(args) => real::call(program.find(&args.system)?, &args),

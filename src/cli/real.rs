@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -35,6 +35,9 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     if workers.get() > 1 && state.is_some() {
         return Err(CliError::OneState);
     }
+    if state.is_none() && app.known.is_some_and(|known| known.keeps_state) {
+        return Err(CliError::NeedsState(app.name));
+    }
     let (mut options, bug) = (options(app, args)?, args.options.bug(app)?);
     if app.name == udp_remote::ABOUT.name && app.known.is_some() && !args.options.says_drop() {
         options.drop = DROP;
@@ -42,6 +45,10 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     let built = Built::new(app, &options, bug);
     let (scenario, server) = (&built.scenario, built.server(app)?);
     let bind = address::bind(&reach(app, &built, server), args.addr.as_deref())?;
+    let is_own = |addr: SocketAddr| !addr.ip().is_unspecified() && addr.port() != 0;
+    if !args.options.peers().is_empty() && !bind.inet().is_some_and(is_own) {
+        return Err(CliError::NoOwnAddress(bind.to_string()));
+    }
     let sockets = endpoints::of_server(scenario, server, bind);
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = bind;
@@ -55,12 +62,13 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
             seed: seed.wrapping_add(number as u64),
             disk: &[],
             peers: &peers,
+            first_number: 0,
         };
         return Ok(drive::run_host_workers(workers, (scenario, server), &boot, sockets, opened, &told)?);
     }
     let store = state.as_ref().map(Store::open).transpose()?;
     let disk = store.as_ref().map_or_else(Vec::new, |store| store.bytes().to_vec());
-    let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers };
+    let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers, first_number: 0 };
     let faults = faults(app, args, app.server)?;
     let setup = Setup { faults, store, ..Setup::new(sockets) };
     Ok(drive::run_host(scenario, server, boot, setup, opened, &mut told)?)
@@ -85,7 +93,7 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
         endpoints::of_client(scenario, (client, own_address(target)), (server, target), reach.broadcasts);
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = target;
-    let boot = Boot { incarnation: 0, seed: seed(args), disk: &[], peers: &peers };
+    let boot = Boot { incarnation: 0, seed: seed(args), disk: &[], peers: &peers, first_number: 0 };
     let faults = faults(app, args, app.client)?;
     app.terminal.check(scenario, client);
     let typing = app.terminal.typed.as_ref();
@@ -148,7 +156,8 @@ fn own_path() -> Peer {
 
 fn options(app: &App, args: &RealArgs) -> Result<Options, CliError> {
     let local_time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
-    Ok(Options { local_time, ..args.options.options(app)? })
+    let peers = Some(args.options.peers().to_vec());
+    Ok(Options { peers, local_time, ..args.options.options(app)? })
 }
 
 /// Where a machine's randomness comes from: without a seed of the user's, the clock.

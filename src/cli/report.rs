@@ -1,17 +1,19 @@
 //! What a check found, as text and as JSON.
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use super::output::{one_line, program};
-use crate::check::{Failure, Shrunk, Tally, Tried};
+use super::failed::Broken;
+use super::output::program;
+use crate::check::{Tally, Tried};
 use crate::engine::Ended;
 use crate::fault::{FaultKind, FaultPlan};
 use crate::number::{count, percent, span, thousands};
+use crate::time::Instant;
 
 /// The width that running text is kept to.
 const WIDTH: usize = 80;
@@ -20,50 +22,73 @@ const WIDTH: usize = 80;
 #[derive(Serialize)]
 pub(super) struct Question {
     /// The system.
-    pub(super) system: &'static str,
+    pub(super) system: String,
     /// The words that chose its options.
     pub(super) options: Vec<String>,
     /// The words that chose how the network misbehaves.
     pub(super) network: Vec<String>,
     /// Where the seeds came from.
     pub(super) seed: u64,
+    /// Which part of the runs was made, if not all were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shard: Option<String>,
     /// What was to hold.
     pub(super) properties: Vec<String>,
     /// The laws that were to hold.
     pub(super) laws: Vec<String>,
-    /// Which kinds of fault fired and how often, and which were tried in vain or not at all.
-    #[serde(flatten, serialize_with = "untried")]
-    pub(super) tried: Tried,
+    #[serde(flatten)]
+    pub(super) untried: Untried,
     /// What was asked for and never happened: kinds of fault, and faults of the plan.
     pub(super) never: Vec<String>,
 }
 
-/// The kinds of fault that fired in no run; how often the others did stands by itself.
-fn untried<S: Serializer>(tried: &Tried, to: S) -> Result<S::Ok, S::Error> {
-    let mut map = to.serialize_map(Some(3))?;
-    let lists =
-        [("in_vain", &tried.in_vain), ("not_tried", &tried.not_tried), ("ruled_out", &tried.ruled_out)];
-    for (name, kinds) in lists {
-        map.serialize_entry(name, &kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>())?;
+/// The kinds of fault that fired in no run, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Untried {
+    /// They were to be drawn, or were planned.
+    pub(super) in_vain: Vec<String>,
+    /// They were not.
+    pub(super) not_tried: Vec<String>,
+    /// They were not, since the protocol does not claim to withstand them.
+    pub(super) ruled_out: Vec<String>,
+}
+
+impl Untried {
+    pub(super) fn of(tried: &Tried) -> Self {
+        let names = |kinds: &[FaultKind]| kinds.iter().map(|kind| kind.name().to_owned()).collect();
+        let Tried { in_vain, not_tried, ruled_out, .. } = tried;
+        Self { in_vain: names(in_vain), not_tried: names(not_tried), ruled_out: names(ruled_out) }
     }
-    map.end()
+
+    /// The same after runs: what has fired was not tried in vain.
+    pub(super) fn after(&self, tally: &Tally) -> Self {
+        let mut left = self.clone();
+        for (kind, _) in tally.fired_kinds() {
+            for list in [&mut left.in_vain, &mut left.not_tried, &mut left.ruled_out] {
+                list.retain(|name| name != kind.name());
+            }
+        }
+        left
+    }
 }
 
 impl Question {
     /// The system with the words that follow it.
     fn title(&self, words: &[&[String]]) -> String {
         let words = words.iter().flat_map(|words| words.iter().map(String::as_str));
-        std::iter::once(self.system).chain(words).collect::<Vec<_>>().join(" ")
+        std::iter::once(self.system.as_str()).chain(words).collect::<Vec<_>>().join(" ")
     }
 
     /// The line that makes a run again.
-    fn replay(&self, plan: &str) -> String {
+    pub(super) fn replay(&self, plan: &str) -> String {
         // No character of a plan means anything between single quotes.
         format!("{} sim {} --faults '{plan}'", program(), self.title(&[&self.options]))
     }
 }
 
-/// What a check found. Two fields depend on the machine that it ran on: `wall_seconds` and `runs_per_second`.
+/// What a check found. Two fields depend on the machine that it ran on, and are empty where the report is to be the same
+/// on all: `wall_seconds` and `runs_per_second`.
 #[derive(Serialize)]
 pub(super) struct Report {
     #[serde(flatten)]
@@ -73,8 +98,8 @@ pub(super) struct Report {
     /// How many of them came to their end, out of which shares are taken.
     #[serde(skip)]
     ended_runs: u64,
-    wall_seconds: f64,
-    runs_per_second: u64,
+    wall_seconds: Option<f64>,
+    runs_per_second: Option<u64>,
     virtual_seconds: f64,
     packets: u64,
     inputs: u64,
@@ -118,10 +143,10 @@ struct NotJudged {
 }
 
 /// A run to show.
-#[derive(Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Example {
     run: u64,
-    faults: u64,
+    pub(super) faults: u64,
     packets: u64,
     plan: String,
     replay: String,
@@ -136,64 +161,19 @@ impl Example {
     }
 }
 
-/// A run that failed.
-#[derive(Serialize)]
-struct Broken {
-    run: u64,
-    /// The property or the law that did not hold.
-    what: String,
-    detail: String,
-    virtual_seconds: f64,
-    packets: u64,
-    /// How many faults the run had in which it was found.
-    from_faults: usize,
-    /// How many runs it took to make it small.
-    shrink_runs: u64,
-    /// Whether without any one of its faults it does not come.
-    minimal: bool,
-    faults: Vec<String>,
-    plan: String,
-    replay: String,
-    transcript: Vec<String>,
-}
-
-impl Broken {
-    fn new(shrunk: &Shrunk, asked: &Question) -> Self {
-        let Failure { run, broken, detail, plan, packets, at, transcript, .. } = &shrunk.failure;
-        Self {
-            run: *run,
-            what: broken.clone(),
-            detail: one_line(detail),
-            virtual_seconds: at.since_start().as_secs_f64(),
-            packets: *packets,
-            from_faults: shrunk.from_faults,
-            shrink_runs: shrunk.runs,
-            minimal: shrunk.is_minimal,
-            faults: fault_lines(plan),
-            plan: plan.to_string(),
-            replay: asked.replay(&plan.to_string()),
-            transcript: lines(transcript),
-        }
-    }
-}
-
-fn fault_lines(plan: &FaultPlan) -> Vec<String> {
-    plan.faults().iter().map(ToString::to_string).collect()
-}
-
-fn lines(text: &str) -> Vec<String> {
+pub(super) fn lines(text: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
 impl Report {
-    /// The report on runs of hosts of these names.
+    /// The report on runs of hosts of these names; with a failure and when it came, if there is one. It tells no time by
+    /// the clock on the wall.
     pub(super) fn new(
         asked: Question,
         tally: &Tally,
         names: &[&str],
-        wall: Duration,
         example: Option<Example>,
-        failure: Option<&Shrunk>,
+        failure: Option<(Broken, Instant)>,
     ) -> Self {
         let hosts = names.iter().zip(&tally.ends).map(|(name, ends)| HostEnds {
             host: (*name).to_owned(),
@@ -207,16 +187,16 @@ impl Report {
             why: why.clone(),
             runs: *runs,
         });
-        let failed_at = tally.failure.as_ref().map_or(0.0, |failure| failure.at.since_start().as_secs_f64());
-        let failure = failure.map(|shrunk| Broken::new(shrunk, &asked));
+        let failed_at = failure.as_ref().map_or(0.0, |(_, at)| at.since_start().as_secs_f64());
+        let failure = failure.map(|(broken, _)| broken);
         let example = example.map(|example| Example { replay: asked.replay(&example.plan), ..example });
         Self {
             asked,
             held: failure.is_none(),
             runs: tally.runs,
             ended_runs: tally.runs,
-            wall_seconds: wall.as_secs_f64(),
-            runs_per_second: rate(tally.runs, wall),
+            wall_seconds: None,
+            runs_per_second: None,
             virtual_seconds: tally.virtual_nanos as f64 / 1e9 + failed_at,
             packets: tally.packets,
             inputs: tally.inputs,
@@ -233,39 +213,23 @@ impl Report {
 
     /// The same of an exhaustive search: of so many runs, and in all schedules or not.
     pub(super) fn exhaustive(self, runs: u64, is_complete: bool) -> Self {
-        let wall = Duration::try_from_secs_f64(self.wall_seconds).unwrap_or_default();
-        Self { runs, runs_per_second: rate(runs, wall), held: self.held && is_complete, ..self }
+        Self { runs, held: self.held && is_complete, ..self }
     }
 
     /// The system with all words.
     pub(super) fn title(&self) -> String {
         let seed = if self.asked.seed == 0 { String::new() } else { format!(" --seed {}", self.asked.seed) };
-        format!("{}{seed}", self.asked.title(&[&self.asked.options, &self.asked.network]))
-    }
-
-    /// How many runs there were.
-    pub(super) const fn runs(&self) -> u64 {
-        self.runs
-    }
-
-    /// Whether something does not hold.
-    pub(super) const fn has_failed(&self) -> bool {
-        self.failure.is_some()
-    }
-
-    /// What has held.
-    pub(super) fn statements(&self) -> String {
-        match self.asked.properties.len() {
-            1 => "1 property and the laws".to_owned(),
-            several => format!("{several} properties and the laws"),
-        }
+        let shard = self.asked.shard.as_ref().map_or_else(String::new, |shard| format!(" --shard {shard}"));
+        format!("{}{seed}{shard}", self.asked.title(&[&self.asked.options, &self.asked.network]))
     }
 
     pub(super) fn write_runs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rate = thousands(self.runs_per_second);
-        let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
-        let time = format!("{} in {wall}, {rate} a second, {simulated} simulated", thousands(self.runs));
-        item(f, "runs", &time)
+        let (runs, simulated) = (thousands(self.runs), span(self.virtual_seconds));
+        let time = match (self.wall_seconds, self.runs_per_second) {
+            (Some(wall), Some(rate)) => format!(" in {}, {} a second", span(wall), thousands(rate)),
+            _ => String::new(),
+        };
+        item(f, "runs", &format!("{runs}{time}, {simulated} simulated"))
     }
 
     pub(super) fn write_sums(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -277,21 +241,17 @@ impl Report {
         if !self.asked.never.is_empty() {
             item(f, "never", &format!("{}: asked for, but it never happened", self.asked.never.join(", ")))?;
         }
-        let names = |kinds: &[FaultKind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
-        let Tried { in_vain, not_tried, ruled_out, .. } = &self.asked.tried;
+        let Untried { in_vain, not_tried, ruled_out } = &self.asked.untried;
         // What was asked for by a word is told with it.
-        if !in_vain.is_empty() && self.asked.never.is_empty() {
-            item(f, "in vain", &names(in_vain))?;
-        }
-        if !not_tried.is_empty() {
-            item(f, "not tried", &names(not_tried))?;
-        }
-        if !ruled_out.is_empty() {
-            item(
-                f,
-                "ruled out",
-                &format!("{}: the protocol does not claim to withstand it", names(ruled_out)),
-            )?;
+        let in_vain = if self.asked.never.is_empty() { in_vain.join(", ") } else { String::new() };
+        let why = |kinds: &[String]| match kinds {
+            [] => String::new(),
+            kinds => format!("{}: the protocol does not claim to withstand it", kinds.join(", ")),
+        };
+        let lists =
+            [("in vain", in_vain), ("not tried", not_tried.join(", ")), ("ruled out", why(ruled_out))];
+        for (name, kinds) in lists.iter().filter(|(_, kinds)| !kinds.is_empty()) {
+            item(f, name, kinds)?;
         }
         let ended: Vec<String> = self
             .ended
@@ -354,42 +314,18 @@ impl Report {
         }
         Ok(())
     }
-
-    fn write_failed(&self, failure: &Broken, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "FAILED {}: {}", self.asked.title(&[&self.asked.options]), failure.what)?;
-        writeln!(f, "  {}", failure.detail)?;
-        let (wall, simulated) = (span(self.wall_seconds), span(self.virtual_seconds));
-        writeln!(f, "  after {} ({wall}, {simulated} simulated)", count(self.runs, "run"))?;
-        let (faults, packets) =
-            (count(failure.faults.len() as u64, "fault"), count(failure.packets, "packet"));
-        let (from, runs) =
-            (count(failure.from_faults as u64, "fault"), count(failure.shrink_runs, "shrink run"));
-        if failure.minimal {
-            writeln!(f, "  minimal: {faults}, {packets}   (from {from}, {runs})")?;
-        } else {
-            writeln!(
-                f,
-                "  smaller: {faults}, {packets}   (from {from}; stopped after {runs}, so not minimal)"
-            )?;
-        }
-        failure.faults.iter().try_for_each(|fault| writeln!(f, "    {fault}"))?;
-        writeln!(f, "  replay: {}\n", failure.replay)?;
-        failure.transcript.iter().try_for_each(|line| writeln!(f, "{line}"))
-    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.failure {
             None => self.write_held(f),
-            Some(failure) => self.write_failed(failure, f),
+            Some(failure) => {
+                let asked = self.asked.title(&[&self.asked.options]);
+                f.write_str(&failure.text(&asked, self.runs, (self.wall_seconds, self.virtual_seconds)))
+            }
         }
     }
-}
-
-/// How many runs a second that is. A rate beyond 64 bits takes a wall time of zero, and is none.
-fn rate(runs: u64, wall: Duration) -> u64 {
-    u64::try_from(u128::from(runs) * 1_000_000_000 / wall.as_nanos().max(1)).unwrap_or(0)
 }
 
 pub(super) fn item(f: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! Reading and writing the values of single options.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,6 +11,9 @@ use clap::{Arg, Command};
 
 use super::program::nearest;
 use crate::fault::{Profile, ProfileError, SpanError, parse_span};
+use crate::machine::Peer;
+use crate::seed;
+use crate::systems::election;
 
 /// The most threads that a check takes.
 const MAX_JOBS: u64 = 1024;
@@ -22,6 +26,9 @@ const SCALES: RangeInclusive<f64> = 1e-6..=1e6;
 const MAX_HOLD: Duration = Duration::from_hours(24);
 /// The most bytes that a client can be told to send: a terabyte.
 const MAX_BYTES: u64 = 1 << 40;
+
+/// The most members that an election has.
+const MAX_MEMBERS: usize = election::MAX_MEMBERS;
 
 /// Why a text is not the value that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +43,9 @@ pub(super) enum ValueError {
         /// The most.
         max: u64,
     },
+    /// It is no text.
+    #[error("there is nothing to make a seed of: write a text, such as a date")]
+    Nothing,
     /// It is no time scale.
     #[error("'{0}' is not a time scale: write a number from {min} to {max}, such as 0.5", min = SCALES.start(), max = SCALES.end())]
     Scale(String),
@@ -59,6 +69,14 @@ pub(super) enum ValueError {
     /// It is no path.
     #[error("cannot use '{0}': a path begins with '/'")]
     Path(String),
+    /// It is no number of members.
+    #[error(
+        "'{0}' is not a number of members: write an odd one up to {MAX_MEMBERS}; of one more no more can fail"
+    )]
+    Members(String),
+    /// It is no list of members.
+    #[error("'{0}' is not a list of other members: write at most {max} addresses such as 10.0.0.2:7946, with commas between them", max = MAX_MEMBERS - 1)]
+    Peers(String),
     /// It is no profile's name.
     #[error("{why}{}", near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default())]
     Profile {
@@ -82,6 +100,14 @@ pub(super) fn whole(text: &str, min: u64, max: u64) -> Result<u64, ValueError> {
 /// Reads a seed.
 pub(super) fn seed(text: &str) -> Result<u64, ValueError> {
     whole(text, 0, u64::MAX)
+}
+
+/// Reads a text that a seed is made of.
+pub(super) fn seed_from(text: &str) -> Result<u64, ValueError> {
+    match text.trim() {
+        "" => Err(ValueError::Nothing),
+        text => Ok(seed::of_bytes(text.as_bytes())),
+    }
 }
 
 /// Reads a number of runs.
@@ -108,6 +134,34 @@ pub(super) fn max_faults(text: &str) -> Result<usize, ValueError> {
 pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, ValueError> {
     let jobs = whole(text, 1, MAX_JOBS)?;
     Ok(NonZeroUsize::new(jobs as usize).unwrap_or(NonZeroUsize::MIN))
+}
+
+/// Reads a number of members.
+pub(super) fn members(text: &str) -> Result<usize, ValueError> {
+    let count = whole(text, 1, MAX_MEMBERS as u64).map(|count| count as usize);
+    count.ok().filter(|count| count % 2 == 1).ok_or_else(|| ValueError::Members(text.to_owned()))
+}
+
+/// Other members, by their addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Peers(pub(super) Vec<Peer>);
+
+impl fmt::Display for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<String> = self.0.iter().map(Peer::to_string).collect();
+        f.write_str(&all.join(","))
+    }
+}
+
+/// Reads the addresses of other members, none of them twice.
+pub(super) fn peers(text: &str) -> Result<Peers, ValueError> {
+    let no_list = || ValueError::Peers(text.to_owned());
+    let all: Vec<Peer> = text.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|_| no_list())?;
+    let is_one =
+        |peer: &Peer| peer.inet().is_some_and(|addr| !addr.ip().is_unspecified() && addr.port() != 0);
+    let is_twice = (1..all.len()).any(|index| all[..index].contains(&all[index]));
+    let fits = all.iter().all(is_one) && all.len() < MAX_MEMBERS && !is_twice;
+    if fits { Ok(Peers(all)) } else { Err(no_list()) }
 }
 
 /// Reads a time scale.
@@ -260,6 +314,20 @@ mod tests {
         assert_eq!(seconds("86400"), Ok(MAX_HOLD));
         for text in ["86401", "-1", "NaN", "inf", "", "x", "1 s"] {
             assert!(seconds(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn members_are_counted_and_named_within_bounds() {
+        assert_eq!([members("1"), members("3"), members("7")], [Ok(1), Ok(3), Ok(7)]);
+        assert!(["0", "2", "8", "9", "x", "-1"].iter().all(|text| members(text).is_err()));
+        let list =
+            |count: u16| (1..=count).map(|port| format!("127.0.0.1:{port}")).collect::<Vec<_>>().join(",");
+        assert_eq!(peers(&list(6)).map(|peers| peers.to_string()), Ok(list(6)));
+        let refused =
+            [&list(7), "", "x", "127.0.0.1:1,", "127.0.0.1:0", "0.0.0.0:1", "unix:/x", "[::1]:1, [::1]:2"];
+        for text in refused.into_iter().chain(["127.0.0.1:1,127.0.0.1:1"]) {
+            assert!(peers(text).is_err(), "{text:?}");
         }
     }
 

@@ -95,6 +95,27 @@ impl Engine<'_> {
         }
     }
 
+    /// Whether a search has decided that the host's timer comes before this, which is due at the same moment.
+    #[inline]
+    pub(super) fn decides_tie(&mut self, order: Order, event: Event) -> bool {
+        if !self.world.network.trail.looks_at_ties() {
+            return false;
+        }
+        let (now, host) = (order.at(), order.host());
+        let is_delivery =
+            matches!(event, Event::Command(_) | Event::Datagram(_) | Event::Refusal(_) | Event::Stream(_));
+        let state = &mut self.hosts[host.index()];
+        if !is_delivery || state.timer_at != Some(now) || state.tie_at.replace(now) == Some(now) {
+            return false;
+        }
+        let is_first = self.world.network.trail.tie(host, now);
+        if is_first {
+            let fault = self.world.network.timer_came_first(now, host);
+            self.world.record(now, HostId(0), What::Fault(fault));
+        }
+        is_first
+    }
+
     /// Notes that a timer comes before something else that is due at its moment, if it does by a fault.
     pub(super) fn note_timer_first(&mut self, order: Order) {
         let (now, host) = (order.at(), order.host());

@@ -40,7 +40,8 @@ impl State {
             Power::Off => 2,
         });
         let streak = if self.last_at == now { self.streak } else { 0 };
-        (self.incarnation, self.is_stopped, streak, self.timer_at.map(|at| at.since(now))).hash(&mut to);
+        (self.incarnation, self.is_stopped, streak, self.tie_at == Some(now)).hash(&mut to);
+        self.timer_at.map(|at| at.since(now)).hash(&mut to);
         self.clock.fingerprint(now, to);
         self.disk.hash(&mut to);
         true

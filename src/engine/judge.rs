@@ -240,7 +240,18 @@ impl Engine<'_> {
     pub(super) fn judge_unmet(&mut self) {
         let properties = &self.scenario.spec().properties;
         let mut all = properties.iter().zip(&self.watches);
-        let late = all.find(|(property, watch)| property.demand.is_to_be_met() && !watch.met);
+        let is_cut_off = matches!(self.ended, Some(super::Ended::TimeLimit | super::Ended::InputLimit));
+        // Where a host was started anew, its time may not be over.
+        let (begun_at, last_at) = (self.begun_at, self.scenario.spec().max_time);
+        let may_come = |demand: Demand| match demand {
+            Demand::Within(bound) => {
+                is_cut_off && begun_at > Instant::START && last_at.since(begun_at) < bound
+            }
+            _ => false,
+        };
+        let late = all.find(|(property, watch)| {
+            property.demand.is_to_be_met() && !watch.met && !may_come(property.demand)
+        });
         if let Some((property, _)) = late {
             let why = match self.ended {
                 Some(super::Ended::TimeLimit) => "the scenario's time is over",

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::arrival::Arrival;
-use super::stepped::Stepped;
+use super::stepped::{BrokenFold, Stepped};
 use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
 use crate::actor::AnyCommand;
 use crate::host::{Boot, HostId};
@@ -59,7 +59,7 @@ impl Engine<'_> {
                 self.conclude(host, unread_at);
                 break;
             }
-            let times_out = self.is_overdue(order, event);
+            let times_out = self.is_overdue(order, event) || self.decides_tie(order, event);
             if times_out {
                 self.world.push(order, event);
                 self.time_out(settings, host, now);
@@ -133,7 +133,13 @@ impl Engine<'_> {
         let (state, slot) = (&mut self.hosts[host.index()], &mut self.slots[host.index()]);
         let seed = settings.machine_seed(host, state.incarnation);
         let peers = &self.scenario.spec().peers;
-        let boot = Boot { incarnation: state.incarnation, seed, disk: &state.disk, peers };
+        let boot = Boot {
+            incarnation: state.incarnation,
+            seed,
+            disk: &state.disk,
+            peers,
+            first_number: self.first_number,
+        };
         slot.actor.boot(boot, &self.sockets[host.index()]);
         slot.status = None;
         state.incarnation += 1;
@@ -166,10 +172,7 @@ impl Engine<'_> {
         }
         self.inputs += 1;
         self.last_at = now;
-        if state.last_at != now {
-            (state.last_at, state.streak) = (now, 0);
-        }
-        state.streak += 1;
+        state.count_input(now);
         self.doing = Doing::Handling(host, kind(&input), now);
         let is_recv = matches!(input, Input::Datagram { .. } | Input::Received { .. });
         let slot = &mut self.slots[host.index()];
@@ -223,6 +226,11 @@ impl Engine<'_> {
         } else {
             self.set_timer(host, now);
         }
+        self.close_turn(host, broken, now);
+    }
+
+    /// Takes what an input has come to.
+    fn close_turn(&mut self, host: HostId, broken: BrokenFold, now: Instant) {
         if let Some(violation) = &self.world.violation {
             self.ended = Some(Ended::Broken(violation.1.law));
         }

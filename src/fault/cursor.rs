@@ -41,9 +41,14 @@ impl<'t> Cursor<'t> {
         self.skip(|c| c.is_whitespace() && c != '\n');
     }
 
-    /// Skips to the start of the next item, and returns its byte offset; `None` at the end of the text.
+    /// Skips to the start of the next item, and returns its byte offset; `None` at the end of the text. A comment, from a
+    /// `#` in place of an item to the end of the line, is skipped.
     pub(super) fn next_item(&mut self) -> Option<usize> {
         self.skip(|c| c.is_whitespace() || c == ';');
+        while self.rest().starts_with('#') {
+            self.skip(|c| c != '\n');
+            self.skip(|c| c.is_whitespace() || c == ';');
+        }
         (!self.rest().is_empty()).then_some(self.at)
     }
 

@@ -17,7 +17,8 @@
 //! # The text
 //!
 //! Items are separated by `;` or by newlines. Blanks between words are free, and an item may be empty. Lines may end as on
-//! Windows, and a byte-order mark at the start is skipped, so that a file is read whichever editor wrote it.
+//! Windows, and a byte-order mark at the start is skipped, so that a file is read whichever editor wrote it. A `#` in place
+//! of an item begins a comment, which lasts to the end of the line.
 //!
 //! | item | meaning |
 //! |---|---|
@@ -122,6 +123,7 @@ pub use plan::{FaultPlan, MAX_SKEW};
 pub use profile::{FIRST_STALL, MAX_STALLS, Profile};
 pub(crate) use profile::{Passage, flow_seed};
 pub use resolved::{Resolved, ResolvedHost, UnknownHost};
+pub(crate) use span::span_text;
 pub use span::{SpanError, parse_span};
 
 use std::num::NonZeroU64;

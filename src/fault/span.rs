@@ -23,6 +23,11 @@ impl fmt::Display for Span {
     }
 }
 
+/// A span as plans write it.
+pub(crate) fn span_text(span: Duration) -> String {
+    Span(span).to_string()
+}
+
 /// Why a word is no span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpanError {

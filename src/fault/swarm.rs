@@ -93,13 +93,13 @@ impl Draw {
     /// The bits for something that is in every second run.
     fn half(&self, n: u64) -> Option<u64> {
         let bits = self.bits(n);
-        (bits & 1 == 0).then(|| mix(bits, 0))
+        (bits % 2 == 0).then(|| mix(bits, 0))
     }
 
     /// The bits for something that is in one run of four.
     fn quarter(&self, n: u64) -> Option<u64> {
         let bits = self.bits(n);
-        (bits & 3 == 0).then(|| mix(bits, 0))
+        (bits % 4 == 0).then(|| mix(bits, 0))
     }
 
     /// From one input in five on average to one in five hundred: short and long runs both have their share.

@@ -20,9 +20,8 @@ pub(super) struct Demands {
 }
 
 impl Demands {
-    /// What runs lack of it, a line each; `None` if they lack nothing. `tests` says whether there is anything that they
-    /// test.
-    pub(super) fn lacking(&self, tally: &Tally, tests: bool) -> Option<String> {
+    /// What was demanded and never happened, a line each.
+    pub(super) fn never(&self, tally: &Tally) -> String {
         let mut lines = String::new();
         let mut lack = |what: &str, names: Vec<String>| {
             if !names.is_empty() {
@@ -41,6 +40,12 @@ impl Demands {
         if self.sometimes {
             lack("never seen", tally.never_seen().map(str::to_owned).collect());
         }
+        lines
+    }
+
+    /// What runs lack besides, a line each. `tests` says whether there is anything that they test.
+    pub(super) fn lacking(&self, tally: &Tally, tests: bool) -> String {
+        let mut lines = String::new();
         if !tests {
             lines.push_str(
                 "  faults, commands and properties: give the check a profile or a plan, the net a property\n",
@@ -52,6 +57,6 @@ impl Demands {
             let _ =
                 writeln!(lines, "  the end of {cut} of {all}: they reached the net's max_inputs; raise it");
         }
-        (!lines.is_empty()).then_some(lines)
+        lines
     }
 }

@@ -2,12 +2,16 @@
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{self, Path, PathBuf};
 use std::thread::Thread;
 
+use super::corpus::{self, Kept};
 use super::{CheckError, Verdict};
 use crate::transcript::{Look, TooNarrow, Transcript};
+
+/// How many lines say where the files are.
+pub(super) const FILES_LINES: usize = 3;
 
 /// What a check is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,33 +55,37 @@ impl Name {
     }
 }
 
-/// The plans of a directory, by name, with where each was read. None, if it is not there.
-pub(super) fn plans(directory: Option<&Path>) -> Result<Vec<(PathBuf, String)>, CheckError> {
+/// The plans of a directory, by name; only those that this check has kept itself, if one is named. None, if the directory
+/// is not there.
+pub(super) fn plans(directory: Option<&Path>, of: Option<&Name>) -> Result<Vec<Kept>, CheckError> {
     let Some(directory) = directory else { return Ok(Vec::new()) };
-    let directory = package().join(directory);
-    let failed = |path: &Path, source| CheckError::File { path: path.to_owned(), source };
-    let entries = match fs::read_dir(&directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|source| failed(&directory, source))?,
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|source| failed(&directory, source))?.path();
-        if path.extension().is_some_and(|extension| extension == "plan") {
-            paths.push(path);
-        }
+    let test = of.map(Name::file);
+    corpus::plans(&package().join(directory), test.as_deref())
+        .map_err(|(path, source)| CheckError::File { path, source })
+}
+
+/// Keeps the plan of a failure in a directory, if it is not there; a note that says where, or why not.
+pub(super) fn keep(directory: &Path, verdict: &Verdict) -> Option<String> {
+    let failure = verdict.failure()?;
+    let run = failure.recording.transcript();
+    let kept = corpus::keep(&package().join(directory), &verdict.name.file(), &failure.plan, &run);
+    match kept {
+        Ok(path) => path.map(|path| format!("the plan is kept in {}", path.display())),
+        Err((path, error)) => Some(format!("the plan cannot be kept in {}: {error}", path.display())),
     }
-    paths.sort();
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
-        Ok((path, text))
-    };
-    paths.into_iter().map(read).collect()
 }
 
 /// The package of the test: Cargo tells tests where it is; elsewhere it is the working directory.
 fn package() -> PathBuf {
     env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default()
+}
+
+/// Tells the notes on a check that holds to standard error itself: the standard harness shows nothing else of such a test.
+pub(super) fn tell(verdict: &Verdict) {
+    for note in &verdict.notes {
+        // Where standard error is closed there is nobody to tell.
+        let _ = writeln!(io::stderr(), "note: {}: {note}", verdict.name.full());
+    }
 }
 
 /// Writes report, plan, transcript, pictures, a capture and a test to paste; what says where and which, or why not.
@@ -95,7 +103,7 @@ fn write_all(verdict: &Verdict, directory: &Path) -> io::Result<String> {
     let transcript = failure.recording.transcript();
     let (name, replay) = (verdict.name.full(), verdict.replay());
     let files = [
-        ("report.txt", verdict.to_string().into_bytes()),
+        ("report.txt", verdict.whole().into_bytes()),
         ("fault.plan", format!("{}\n", failure.plan).into_bytes()),
         ("transcript.txt", failure.transcript.clone().into_bytes()),
         ("ladder.txt", ladder(&transcript).into_bytes()),
@@ -144,7 +152,7 @@ fn target() -> PathBuf {
 }
 
 /// A test's name as that of a directory.
-fn file_name(name: &str) -> String {
+pub(super) fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.') { c } else { '_' };
     name.replace("::", ".").chars().map(plain).collect()
 }

@@ -55,28 +55,35 @@
 //! ```
 //!
 //! A check that fails panics with a report: what was broken, the smallest plan that breaks it, the transcript, and one
-//! line that makes the run again. The environment of the test has a say:
+//! line that makes the run again. It has at most [`MAX_REPORT_LINES`](crate::transcript::MAX_REPORT_LINES): of a long
+//! transcript it has an [excerpt](crate::transcript::Transcript::excerpt). The environment of the test has a say:
 //!
 //! | variable | meaning |
 //! |---|---|
 //! | `LOSSPROOF_REPLAY='v2; a>b #0 drop'` | make this one run, and no other |
 //! | `LOSSPROOF_RUNS=1000000` | make so many runs |
 //! | `LOSSPROOF_SEED=7` | draw other faults |
+//! | `LOSSPROOF_SEED_FROM=2026-01-31` | draw other faults, by a text of any kind: each night by its date, for example |
+//! | `LOSSPROOF_SHARD=2/5` | make the second of five parts of the runs: see [`Check::shard`] |
+//! | `GITHUB_ACTIONS=true` | before the report of a failure, one line that GitHub shows beside the test |
 //!
 //! Files of it are kept in `target/lossproof/NAME/`, until the check holds again:
 //!
 //! | file | what it has |
 //! |---|---|
-//! | `report.txt` | the report |
-//! | `fault.plan` | the plan: a copy in the directory of [`Check::regressions`] is run first, always |
+//! | `report.txt` | the report with the whole plan and the whole transcript |
+//! | `fault.plan` | the plan: a copy in the directory of [`Check::regressions`] is run first, always; [`Check::corpus`] copies it |
 //! | `transcript.txt` | the transcript |
 //! | `ladder.txt` | the run as a sequence diagram |
 //! | `page.html` | the run to step through, in a browser and without a network |
 //! | `capture.pcapng` | its packets, for Wireshark (feature `capture`) |
 //! | `test.rs` | a test to paste beside the first, which makes the run again by [`replay`] |
 
+pub(crate) mod annotate;
+pub(crate) mod corpus;
 mod demands;
 mod files;
+mod kept;
 mod replay;
 mod report;
 mod run;
@@ -87,7 +94,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use crate::check::Fates;
+use crate::check::{Fates, Shard};
 pub use crate::check::{MAX_SHRINK_RUNS, MAX_SHRINK_TIME};
 use crate::fault::{Chance, FaultKind, FaultPlan, Links, Profile};
 use crate::scenario::Scenario;
@@ -116,11 +123,14 @@ pub struct Check {
     exhaustive: Option<usize>,
     fates: Fates,
     seed: u64,
+    shard: Option<Shard>,
     max_shrink_runs: u64,
     max_shrink_time: Duration,
     regressions: Option<PathBuf>,
+    corpus: Option<PathBuf>,
     calm_at: Option<Instant>,
     twice: bool,
+    wraps: bool,
     laws: bool,
     demands: Demands,
 }
@@ -140,11 +150,14 @@ impl Check {
             exhaustive: None,
             fates: Fates::default(),
             seed: 0,
+            shard: None,
             max_shrink_runs: MAX_SHRINK_RUNS,
             max_shrink_time: MAX_SHRINK_TIME,
             regressions: None,
+            corpus: None,
             calm_at: None,
             twice: false,
+            wraps: false,
             laws: true,
             demands: Demands::default(),
         }
@@ -181,15 +194,17 @@ impl Check {
         self.profile(Profile { loss, ..base })
     }
 
-    /// Faults that are drawn on single links, in place of those of the profiles.
+    /// Faults that are drawn on single links, in place of those of the profiles. Without a profile there are no others.
     pub fn links(mut self, links: Links) -> Self {
         self.links = links;
+        self.draws.get_or_insert_default();
         self
     }
 
     /// Faults that every run has. Without a profile there are no others.
     pub fn plan(mut self, plan: FaultPlan) -> Self {
         self.plan = plan;
+        self.draws.get_or_insert_default();
         self
     }
 
@@ -203,6 +218,14 @@ impl Check {
     /// Makes each run two times, and fails where the two differ: see [`Search::twice`](crate::check::Search::twice).
     pub const fn twice(mut self) -> Self {
         self.twice = true;
+        self
+    }
+
+    /// Makes each run two times, the second with counters that start just before they wrap, and fails where the two tell
+    /// other events (law 10): see [`Search::wrapping`](crate::check::Search::wrapping). The machines take their first numbers
+    /// from [`Boot::first_number`](crate::Boot::first_number).
+    pub const fn wrapping(mut self) -> Self {
+        self.wraps = true;
         self
     }
 
@@ -250,6 +273,31 @@ impl Check {
     /// Where the seeds of the runs come from.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Makes only part `number` of `of` of the runs, from 1: a contiguous range of them, so that no two parts draw the same
+    /// faults, and all parts together are the whole. `LOSSPROOF_SHARD=2/5` says so from outside, for all checks, and goes
+    /// before this. An exhaustive check is not shared out: the first part makes it whole, the others make nothing of it.
+    ///
+    /// What never happened in a part may have happened in another, so what was demanded by [`Check::demand_faults`],
+    /// [`Check::demand_plan`] and [`Check::demand_sometimes`] is not held to a part: the verdict says what is left to the
+    /// whole.
+    ///
+    /// # Panics
+    /// If there is no such part.
+    pub const fn shard(mut self, number: u64, of: u64) -> Self {
+        self.shard = Some(Shard::new(number, of).expect("a part is from 1 to the number of parts"));
+        self
+    }
+
+    /// A directory of plans that the check keeps by itself; below the package's, if it is relative. A plan that fails is
+    /// written there once it is small, as `TEST-DIGEST.plan`, and the plans of this check are run first, in the order of
+    /// their names. So a computer that keeps the directory from one build to the next finds again at once what was found
+    /// once. With each plan is kept what its faults hit: if that are other packets by now, the verdict has a
+    /// [note](Verdict::notes). A plan that does not fit the net any more is passed over, with a note as well.
+    pub fn corpus(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.corpus = Some(directory.into());
         self
     }
 

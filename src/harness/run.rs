@@ -1,13 +1,15 @@
 //! Making a check.
 
+use std::ops::Range;
+use std::panic::Location;
 use std::time::Duration;
 
 use super::{Check, CheckError, RUNS, Verdict, files, replay};
-use crate::check::{Draws, Exhaustive, Search, Shrunk, Tally, Tried};
+use crate::check::{Draws, Exhaustive, Search, Shard, Shrunk, Tally, Tried};
 use crate::engine::Prepared;
 use crate::fault::{FaultPlan, Profile};
 use crate::number::{count, span};
-use crate::parallel;
+use crate::{parallel, seed};
 
 /// The variable with a plan to run instead of all else.
 pub(super) const REPLAY: &str = "LOSSPROOF_REPLAY";
@@ -15,24 +17,49 @@ pub(super) const REPLAY: &str = "LOSSPROOF_REPLAY";
 const RUNS_VARIABLE: &str = "LOSSPROOF_RUNS";
 /// The variable with the seed.
 const SEED: &str = "LOSSPROOF_SEED";
+/// The variable with a text that the seed is made of.
+const SEED_FROM: &str = "LOSSPROOF_SEED_FROM";
+/// The variable with the part of the runs that is to be made.
+const SHARD: &str = "LOSSPROOF_SHARD";
+/// The variable that the runner of GitHub Actions sets.
+const GITHUB: &str = "GITHUB_ACTIONS";
+
+/// What a check lacks that makes none.
+const NO_RUNS: &str = "  runs\n";
 
 impl Check {
-    /// Makes the runs, and panics unless all of them hold and they test what was demanded.
+    /// Makes the runs, and panics unless all of them hold and they test what was demanded. The panic has the place of the
+    /// call.
     ///
     /// # Panics
     /// With the report, if a run breaks a law or a property; with what is lacking, if the check is vacuous. With one line
     /// that says what to do, if a plan or a variable cannot be read, or a plan is for other hosts.
     #[expect(clippy::must_use_candidate, reason = "most tests want no more than that nothing fails")]
+    #[track_caller]
     pub fn assert(&self) -> Verdict {
-        let verdict = self.verdict().unwrap_or_else(|error| panic!("{error}"));
+        let mut verdict = match self.verdict() {
+            Ok(verdict) => verdict,
+            Err(error) => panic!("{error}"),
+        };
+        if let Some(directory) = &self.corpus {
+            verdict.notes.extend(files::keep(directory, &verdict));
+        }
         let files = match (verdict.shrunk(), verdict.tally().runs) {
             (Some(_), _) => files::write(&verdict),
             // Another check is made again, so nothing is known of this one.
             (None, 0) => String::new(),
+            // Another part may have failed, and be what the files are of.
+            (None, _) if verdict.shard().is_some() => String::new(),
             (None, _) => files::remove(&verdict),
         };
-        assert!(verdict.holds(), "{verdict}{files}");
-        verdict
+        if verdict.holds() {
+            files::tell(&verdict);
+            return verdict;
+        }
+        if variable(GITHUB).is_some_and(|is_there| is_there == "true") {
+            eprintln!("{}", verdict.annotation(Location::caller()));
+        }
+        panic!("{verdict}{files}");
     }
 
     /// Makes the runs; what they come to. Nothing panics, and no file is written.
@@ -44,38 +71,76 @@ impl Check {
         let replayed = taken.or_else(|| variable(REPLAY).map(|plan| (REPLAY, plan)));
         if let Some((origin, plan)) = replayed {
             return match self.name.own(&plan) {
-                Some(plan) => self.replay(plan, origin),
+                Some(plan) => {
+                    let (_, prepared) = self.read(plan, origin)?;
+                    Ok(self.judge(|| self.replaying(&prepared), 0..1))
+                }
                 // It is another check of this test that is made again.
                 None => Ok(self.found(Tally::new(0), None, Duration::ZERO, String::new())),
             };
         }
-        for (path, plan) in files::plans(self.regressions.as_deref())? {
-            let verdict = self.replay(&plan, &path.display().to_string())?;
-            if verdict.shrunk().is_some() {
-                return Ok(verdict);
-            }
-        }
-        let seed = number(SEED)?.unwrap_or(self.seed);
-        let runs = number(RUNS_VARIABLE)?.or(self.runs);
-        let verdict = if let Some(max_faults) = self.exhaustive {
-            self.go_through(max_faults, seed, runs.unwrap_or(u64::MAX))?
-        } else {
-            let prepared = self.prepared(&self.plan, "the plan")?;
-            let search = || self.search(prepared.clone(), self.draws(), seed);
-            self.judge(search, runs.unwrap_or(RUNS))
+        // The only part is the whole.
+        let shard = shard()?.or(self.shard).filter(|shard| *shard != Shard::WHOLE);
+        let (seed, runs) = (seed()?.unwrap_or(self.seed), number(RUNS_VARIABLE)?.or(self.runs));
+        let (failed, notes) = self.make_kept()?;
+        let verdict = match (failed, self.exhaustive) {
+            (Some(failed), _) => failed,
+            (None, Some(max_faults)) => self.explore(shard, max_faults, seed, runs)?,
+            (None, None) => self.draw(shard, seed, runs.unwrap_or(RUNS))?,
         };
-        let lacking = self.lacking(verdict.tally());
-        let of_links = |kind| self.links.all().iter().any(|(.., profile)| profile.draws(kind));
-        let draws = if self.exhaustive.is_some() { Draws::Profiles(Vec::new()) } else { self.draws() };
-        let tried = Tried::new(self.scenario.spec(), &draws, of_links, verdict.tally());
-        Ok(verdict.lacking(lacking).tried(tried))
+        let tried = self.tried().after(verdict.tally());
+        Ok(verdict.with_notes(notes).tried(tried))
     }
 
-    /// What the runs lack.
-    fn lacking(&self, tally: &Tally) -> Option<String> {
-        if tally.runs == 0 {
-            return Some("  runs\n".to_owned());
+    /// What the runs try.
+    fn tried(&self) -> Tried {
+        let planned = |kind| self.plan.faults().iter().any(|fault| fault.kind() == kind);
+        let linked = |kind| self.links.all().iter().any(|(.., profile)| profile.draws(kind));
+        let fated = |kind| self.exhaustive.is_some() && self.fates.kinds().any(|fate| fate == kind);
+        let draws = if self.exhaustive.is_some() { Draws::Profiles(Vec::new()) } else { self.draws() };
+        Tried::new(self.scenario.spec(), &draws, |kind| planned(kind) || linked(kind) || fated(kind))
+    }
+
+    /// Makes runs with faults that are drawn: all, or a part.
+    fn draw(&self, shard: Option<Shard>, seed: u64, runs: u64) -> Result<Verdict, CheckError> {
+        let prepared = self.prepared(&self.plan, "the plan")?;
+        let search = || self.search(prepared.clone(), self.draws(), seed);
+        let range = shard.unwrap_or(Shard::WHOLE).range(runs);
+        let mut verdict = self.judge(search, range);
+        let never = self.demands.never(verdict.tally());
+        let lacking = if runs == 0 { NO_RUNS.to_owned() } else { self.lacking(verdict.tally()) };
+        match shard {
+            Some(_) => (verdict.shard, verdict.untold) = (shard, never),
+            None => verdict = verdict.lacking(&never),
         }
+        Ok(verdict.lacking(&lacking))
+    }
+
+    /// Makes all runs of at most so many faults, or leaves them to the first part.
+    fn explore(
+        &self,
+        shard: Option<Shard>,
+        max_faults: usize,
+        seed: u64,
+        runs: Option<u64>,
+    ) -> Result<Verdict, CheckError> {
+        if let Some(shard) = shard.filter(|shard| shard.number() > 1) {
+            let mut verdict = self.found(Tally::new(0), None, Duration::ZERO, String::new());
+            let untold = format!("  every schedule: shard 1/{} makes them all\n", shard.of());
+            (verdict.shard, verdict.untold) = (Some(shard), untold);
+            return Ok(verdict);
+        }
+        let verdict = self.go_through(max_faults, seed, runs.unwrap_or(u64::MAX))?;
+        let tally = verdict.tally();
+        let lacking = match tally.runs {
+            0 => NO_RUNS.to_owned(),
+            _ => self.demands.never(tally) + &self.lacking(tally),
+        };
+        Ok(verdict.lacking(&lacking))
+    }
+
+    /// What the runs lack, whatever was demanded of them.
+    fn lacking(&self, tally: &Tally) -> String {
         let spec = self.scenario.spec();
         let draws = !self.draws().is_calm() || !self.links.all().is_empty();
         let tests = self.exhaustive.is_some()
@@ -88,17 +153,20 @@ impl Check {
         self.demands.lacking(tally, tests)
     }
 
-    /// Makes the one run of a plan.
-    fn replay(&self, plan: &str, origin: &str) -> Result<Verdict, CheckError> {
+    /// Reads a plan that is to be made again.
+    pub(super) fn read(&self, plan: &str, origin: &str) -> Result<(FaultPlan, Prepared), CheckError> {
         let parsed = plan.parse::<FaultPlan>();
         let mut plan =
             parsed.map_err(|error| CheckError::Plan { origin: origin.to_owned(), source: error })?;
         // A plan that needs no seed was shrunk with this one.
         plan.seed = plan.seed.or(Some(0));
         let prepared = self.prepared(&plan, origin)?;
-        let calm = || Draws::Profiles(Vec::new());
-        let search = || self.search(prepared.clone(), calm(), 0).with_links(self.links.calm());
-        Ok(self.judge(search, 1))
+        Ok((plan, prepared))
+    }
+
+    /// What makes the one run of a plan.
+    pub(super) fn replaying(&self, prepared: &Prepared) -> Search<'_> {
+        self.search(prepared.clone(), Draws::Profiles(Vec::new()), 0).with_links(self.links.calm())
     }
 
     fn prepared(&self, plan: &FaultPlan, origin: &str) -> Result<Prepared, CheckError> {
@@ -119,25 +187,24 @@ impl Check {
 
     /// How faults are drawn: in every way, unless somebody has said how.
     fn draws(&self) -> Draws {
-        let says_otherwise = !self.plan.is_empty() || !self.links.all().is_empty();
-        match &self.draws {
-            Some(profiles) => Draws::Profiles(profiles.clone()),
-            None if says_otherwise => Draws::Profiles(Vec::new()),
-            None => Draws::Swarm,
-        }
+        self.draws.clone().map_or(Draws::Swarm, Draws::Profiles)
     }
 
     fn search(&self, prepared: Prepared, draws: Draws, seed: u64) -> Search<'_> {
         let search = Search::new(&self.scenario, prepared, Profile::default(), seed);
         let search = search.with_draws(draws).with_links(self.links.clone());
         let search = if self.laws { search } else { search.without_laws() };
-        if self.twice { search.twice() } else { search }
+        match (self.twice, self.wraps) {
+            (_, true) => search.wrapping(),
+            (true, false) => search.twice(),
+            (false, false) => search,
+        }
     }
 
     /// Makes the runs; makes the first that fails small.
-    fn judge<'s>(&'s self, search: impl Fn() -> Search<'s> + Sync, runs: u64) -> Verdict {
+    pub(super) fn judge<'s>(&'s self, search: impl Fn() -> Search<'s> + Sync, runs: Range<u64>) -> Verdict {
         let begun_at = clock();
-        let tally = parallel::runs(0..runs, self.jobs.get(), &search, |_| {});
+        let tally = parallel::runs(runs, self.jobs.get(), &search, |_| {});
         let wall = begun_at.elapsed();
         let begun_at = clock();
         let in_time = || begun_at.elapsed() < self.max_shrink_time;
@@ -201,4 +268,16 @@ fn number(name: &'static str) -> Result<Option<u64>, CheckError> {
     let Some(text) = variable(name) else { return Ok(None) };
     let number = text.trim().parse();
     number.map(Some).map_err(|_| CheckError::Variable { name, text })
+}
+
+/// The seed that the environment has: the number, or else the one that is made of a text.
+fn seed() -> Result<Option<u64>, CheckError> {
+    let of_text = || variable(SEED_FROM).map(|text| seed::of_bytes(text.trim().as_bytes()));
+    Ok(number(SEED)?.or_else(of_text))
+}
+
+/// The part of the runs that the environment has.
+fn shard() -> Result<Option<Shard>, CheckError> {
+    let Some(text) = variable(SHARD) else { return Ok(None) };
+    text.trim().parse().map(Some).map_err(|source| CheckError::Shard { name: SHARD, source })
 }

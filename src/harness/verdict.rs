@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::files::Name;
-use crate::check::{Failure, Shrunk, Tally, Tried};
+use crate::check::{Failure, Shard, ShardError, Shrunk, Tally, Tried};
 use crate::fault::{ParseError, UnknownHost};
 use crate::scenario::UnknownCommand;
 
@@ -22,6 +22,11 @@ pub struct Verdict {
     /// What the runs lack, a line each.
     pub(super) lacking: String,
     pub(super) tried: Tried,
+    /// Which part of the runs was made, if not all were.
+    pub(super) shard: Option<Shard>,
+    /// What was demanded and did not happen in that part, a line each.
+    pub(super) untold: String,
+    pub(super) notes: Vec<String>,
 }
 
 impl Verdict {
@@ -32,12 +37,24 @@ impl Verdict {
         (wall, limit): (Duration, String),
         lacking: String,
     ) -> Self {
-        Self { name, tally, shrunk, wall, limit, lacking, tried: Tried::default() }
+        let (untold, notes) = (String::new(), Vec::new());
+        Self {
+            name,
+            tally,
+            shrunk,
+            wall,
+            limit,
+            lacking,
+            tried: Tried::default(),
+            shard: None,
+            untold,
+            notes,
+        }
     }
 
-    pub(super) fn lacking(mut self, lacking: Option<String>) -> Self {
+    pub(super) fn lacking(mut self, lacking: &str) -> Self {
         if self.shrunk.is_none() {
-            self.lacking.push_str(&lacking.unwrap_or_default());
+            self.lacking.push_str(lacking);
         }
         self
     }
@@ -46,9 +63,14 @@ impl Verdict {
         Self { tried, ..self }
     }
 
-    /// Which kinds of fault fired and how often, and which were tried in vain or not at all. Of a replay nothing is said.
+    /// Which kinds of fault fired and how often, and which were tried in vain or not at all.
     pub const fn faults(&self) -> &Tried {
         &self.tried
+    }
+
+    pub(super) fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes.extend(notes);
+        self
     }
 
     /// Whether nothing failed, and what was demanded was tested.
@@ -60,6 +82,17 @@ impl Verdict {
     /// was demanded never came.
     pub fn is_vacuous(&self) -> bool {
         !self.lacking.is_empty()
+    }
+
+    /// Which part of the runs was made, if not all were: see [`Check::shard`](super::Check::shard).
+    pub const fn shard(&self) -> Option<Shard> {
+        self.shard
+    }
+
+    /// What is to be known beside the result, a line each: kept plans that hit other packets than once, or do not fit any
+    /// more, and where a plan was kept.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// What the runs come to together.
@@ -113,6 +146,14 @@ pub enum CheckError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// A variable of the environment does not say which part of the runs is to be made.
+    #[error("{name}: {source}")]
+    Shard {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it.
+        source: ShardError,
     },
     /// A variable of the environment does not hold a number.
     #[error("{name}: '{text}' is not a whole number from 0 to {max}", max = u64::MAX)]

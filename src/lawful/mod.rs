@@ -4,6 +4,7 @@ mod compare;
 mod promises;
 #[cfg(test)]
 mod tests;
+mod truth;
 mod twin;
 
 use std::any::{Any, TypeId};
@@ -18,6 +19,7 @@ use crate::host::Boot;
 use crate::machine::{Effects, Input, Law, Machine, Outbox, Violation};
 use crate::time::Instant;
 use compare::{Output, moment};
+use truth::{Stand, Truths};
 use twin::Twin;
 
 /// How a message is shown, where its bytes alone say little; `None` for one that is none of the protocol's.
@@ -37,6 +39,9 @@ pub const TWIN_SHIFT: Duration = Duration::from_millis(3_600_017);
 /// before that, one of law 5. A run with a plain twin tells whether it was one of law 6.
 struct Judge<'s> {
     twin: Twin<'s>,
+    truths: Truths,
+    /// Whether fingerprints are looked at in this run.
+    looks_at_fingerprints: bool,
     promises: Promises,
     last_at: Option<Instant>,
     /// The machine's, before the input.
@@ -54,12 +59,35 @@ struct Before {
     was_due: bool,
     /// The moment of an input that should have come after this one.
     later_at: Option<Instant>,
+    /// Where the machine stood.
+    stand: Option<Stand>,
 }
 
-impl Judge<'_> {
+impl<'s> Judge<'s> {
+    fn new(twin: Twin<'s>, promises: Promises) -> Self {
+        let truths = Truths::default();
+        Self {
+            twin,
+            truths,
+            looks_at_fingerprints: false,
+            promises,
+            last_at: None,
+            deadline: None,
+            over: false,
+        }
+    }
+
+    /// Where a machine stands before an input, if that is looked at. Where messages carry moments, equal states put out
+    /// other ones.
+    fn stand(&self, machine: &dyn Actor, input: &Input<'_, dyn AnyCommand>, now: Instant) -> Option<Stand> {
+        let looks = self.looks_at_fingerprints && matches!(self.promises.moments, Moments::None);
+        if looks && self.promises.is_repeatable { Truths::stand(machine, input, now) } else { None }
+    }
+
     /// Begins with a new machine and a new twin.
     fn reset(&mut self) {
         self.twin.reset();
+        self.truths.reset();
         (self.last_at, self.deadline, self.over) = (None, None, false);
     }
 
@@ -71,7 +99,7 @@ impl Judge<'_> {
             self.twin.begin(ours);
         }
         let was_due = matches!(input, Input::Timeout) && self.deadline.is_some_and(|due_at| due_at <= now);
-        Before { mark: ours.len(), was_due, later_at }
+        Before { mark: ours.len(), was_due, later_at, stand: None }
     }
 
     /// To be called with what the machine has made of it. A broken law is added to its effects.
@@ -95,6 +123,14 @@ impl Judge<'_> {
             return Err(Violation { law: Law::TimeGoesOn, detail });
         }
         self.judge_alone(before, now, turn)?;
+        if let Some(stand) = before.stand
+            && !self.truths.is_true(stand, before.mark, turn, now)
+        {
+            let detail = format!(
+                "at {now} the machine put out something else than when it had the same fingerprint and this input before"
+            );
+            return Err(Violation { law: Law::FingerprintsAreTrue, detail });
+        }
         if !self.promises.is_repeatable {
             return Ok(());
         }
@@ -150,6 +186,8 @@ pub(crate) struct Rigour {
     pub(crate) shift: Duration,
     /// Twins get exactly what their machines get, so that what differs can be blamed on fewer laws.
     pub(crate) plain: bool,
+    /// Whether fingerprints are looked at.
+    pub(crate) fingerprints: bool,
 }
 
 /// What runs on a host, with the laws checked on it if wanted.
@@ -164,7 +202,7 @@ impl<'s> Checked<'s> {
     /// A machine and its twin, made by one factory.
     pub(crate) fn new(machine: Box<dyn Actor + 's>, twin: Box<dyn Actor + 's>, promises: Promises) -> Self {
         let twin = Twin::new(twin, TWIN_SHIFT);
-        let judge = Judge { twin, promises, last_at: None, deadline: None, over: false };
+        let judge = Judge::new(twin, promises);
         Self { machine, judge, is_judged: false }
     }
 
@@ -174,6 +212,7 @@ impl<'s> Checked<'s> {
         if let Some(rigour) = rigour {
             self.judge.set(rigour.shift, rigour.plain);
             self.judge.twin.decode = decode;
+            self.judge.looks_at_fingerprints = rigour.fingerprints;
         }
         if self.is_judged || rigour.is_some() {
             self.judge.twin.actor.forget();
@@ -210,7 +249,8 @@ impl<'s> Checked<'s> {
         if !self.is_judged || self.judge.over {
             return self.machine.handle(input, now);
         }
-        let before = self.judge.begin(&input, now, self.machine.effects());
+        let stand = self.judge.stand(&*self.machine, &input, now);
+        let before = Before { stand, ..self.judge.begin(&input, now, self.machine.effects()) };
         let mut turn = self.machine.handle(input, now);
         self.judge.end(&before, input, now, &mut turn);
         turn
@@ -294,7 +334,7 @@ impl<M: Machine> Lawful<M> {
     /// [`Boot`](crate::Boot).
     pub fn new(machine: M, twin: M, promises: Promises) -> Self {
         let twin = Twin::new(Box::new(Edge::with(twin)), TWIN_SHIFT);
-        let mut judge = Judge { twin, promises, last_at: None, deadline: None, over: false };
+        let mut judge = Judge::new(twin, promises);
         judge.set(TWIN_SHIFT, false);
         Self { machine, judge }
     }

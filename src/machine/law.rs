@@ -26,11 +26,15 @@ pub enum Law {
     /// Law 9: nothing is put out that cannot be done: nothing on a stream after `Closed`, nothing at all after `done`, no
     /// datagram that no socket can send. [`Misuse`](super::Misuse) lists what that is.
     SilentAfterTheEnd,
+    /// Law 10, for checks that [ask for it](crate::Check::wrapping): counters that wrap change nothing but their own numbers.
+    WrapsUnseen,
+    /// Law 11: fingerprints are true. Two states of a machine with equal ones put out the same for the same input.
+    FingerprintsAreTrue,
 }
 
 impl Law {
     /// Every law, by number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::TimeGoesOn,
         Self::TimerAdvances,
         Self::CutsDoNotMatter,
@@ -39,6 +43,8 @@ impl Law {
         Self::NoPanic,
         Self::BoundedOutput,
         Self::SilentAfterTheEnd,
+        Self::WrapsUnseen,
+        Self::FingerprintsAreTrue,
     ];
 
     /// The law's number in the documentation, from 1.
@@ -58,6 +64,10 @@ impl Law {
             Self::BoundedOutput => "what one input can cause is bounded",
             Self::SilentAfterTheEnd => {
                 "nothing is put out that cannot be done, as after closed or after done"
+            }
+            Self::WrapsUnseen => "counters that wrap change nothing but their own numbers",
+            Self::FingerprintsAreTrue => {
+                "two states with equal fingerprints put out the same for the same input"
             }
         }
     }

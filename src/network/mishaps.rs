@@ -102,7 +102,7 @@ impl Network {
     /// Whether anything may befall a host at one of its inputs.
     #[inline]
     pub(crate) fn may_befall(&self) -> bool {
-        self.mishaps.left > 0 || self.schedule.has_downs()
+        self.mishaps.left > 0 || self.schedule.has_downs() || self.trail.looks_at_turns()
     }
 
     /// To be called for each input of a host, if something may befall it, with the effects of that: whether the host goes
@@ -126,13 +126,16 @@ impl Network {
             let planned = self.schedule.downs(host).iter();
             let planned = planned.filter_map(|(_, down)| Some((turn.place(down.when)?, *down)));
             down = planned.min_by_key(|(done, _)| *done);
-            if down.is_none() && self.mishaps.left > 0 && now.since_start() <= self.mishaps.chances.until {
+            if down.is_none() && self.trail.looks_at_turns() {
+                down = self.decide_turn(host, turn);
+            } else if down.is_none()
+                && self.mishaps.left > 0
+                && now.since_start() <= self.mishaps.chances.until
+            {
                 down = self.draw_mishap(now, host, input, turn);
             }
         }
-        let is_done =
-            |done: usize| effects.from(0).take(done).any(|effect| matches!(effect, Effect::Done(_)));
-        let down = down.filter(|(done, _)| !is_done(*done));
+        let down = down.filter(|(done, _)| !turn.is_done(*done));
         // Those count as well that do not leave, so that no number comes twice.
         self.mishaps.lives[host.index()].sends += turn.sends();
         let (done, Down { when, silent, back_after, index }) = down?;
@@ -140,10 +143,24 @@ impl Network {
         if let Some(index) = index {
             self.fire(index);
         } else {
-            self.mishaps.left -= 1;
+            self.mishaps.left = self.mishaps.left.saturating_sub(1);
             self.draw(fault);
         }
         Some(GoesDown { done, silent, back_after, fault })
+    }
+
+    /// What a search decides about an input of a host, or may decide later.
+    fn decide_turn(&mut self, host: HostId, turn: HostTurn<'_>) -> Option<(usize, Down)> {
+        if self.trail.is_open() {
+            // What has ended goes down no more.
+            let is_left = |when: &When| turn.place(*when).is_some_and(|done| !turn.is_done(done));
+            turn.events().filter(is_left).for_each(|when| self.trail.note_turn(host, when));
+            return None;
+        }
+        let down = self.trail.next_down(host)?;
+        let done = turn.place(down.when)?;
+        self.trail.take_next();
+        Some((done, down))
     }
 
     /// What is drawn at one input of a host: that it goes down, after how many effects and how, or something for later.
@@ -312,6 +329,11 @@ impl HostTurn<'_> {
         effects.filter(|effect| matches!(effect, Effect::Send { .. } | Effect::Write { .. })).count() as u64
     }
 
+    /// Whether the machine has ended by the first effects.
+    fn is_done(&self, done: usize) -> bool {
+        self.effects.from(0).take(done).any(|effect| matches!(effect, Effect::Done(_)))
+    }
+
     /// The place of a send among the effects.
     fn send(&self, n: u64) -> Option<usize> {
         let sends = self.effects.from(0).enumerate();
@@ -331,6 +353,27 @@ impl HostTurn<'_> {
                 (self.recv == Some(recv) && done <= self.effects.len()).then_some(done)
             }
         }
+    }
+
+    /// All events of this turn at which the host may go down, none of them with what another one does.
+    fn events(self) -> impl Iterator<Item = When> {
+        let len = self.effects.len();
+        let is_send = |place: usize| {
+            let effect = self.effects.from(0).nth(place);
+            matches!(effect, Some(Effect::Send { .. } | Effect::Write { .. }))
+        };
+        let mut sends = 0;
+        (0..=len).filter_map(move |place| {
+            let first = self.first_send + sends;
+            sends += u64::from(place < len && is_send(place));
+            match self.recv {
+                Some(recv) if place == len => Some(When::AfterRecv(recv)),
+                Some(recv) => (place > 0).then_some(When::AfterEffect { effect: place as u32, recv }),
+                // The places in between have no name of their own, and differ by what nobody else sees.
+                None if place < len && is_send(place) => Some(When::BeforeSend(first)),
+                None => (place > 0 && is_send(place - 1)).then(|| When::AfterSend(first - 1)),
+            }
+        })
     }
 
     /// An event of this turn; none, if it has no name.

@@ -3,8 +3,10 @@
 //! A search that goes through all schedules has a run made with the faults that it has decided, in the order of their
 //! sends, and hears which sends came after the last of them: these are the next places for a fault.
 
-use crate::fault::{DatagramFault, Resolved, StreamFault};
+use super::schedule::Down;
+use crate::fault::{DatagramFault, Resolved, ResolvedHost, StreamFault, When};
 use crate::host::HostId;
+use crate::time::Instant;
 
 /// Something that was sent, and may be hit by a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,10 @@ pub(crate) enum Sent {
     /// Bytes of a stream: so many points from the offset `at` on. Before the first of them the stream may be cut only
     /// if that is `inside` of what was written at once.
     Stream { from: HostId, to: HostId, conn: u32, at: u64, points: u32, inside: bool },
+    /// An event of a host at which it may go down.
+    Turn { host: HostId, when: When },
+    /// A timer that is due with something else.
+    Tie { host: HostId, at: Instant },
 }
 
 /// What was decided about the sends of a run, and what was sent after that.
@@ -22,7 +28,9 @@ pub(crate) struct Trail {
     on: bool,
     /// Whether a datagram with this payload may be hit; none: any may.
     payload: Option<fn(&[u8]) -> bool>,
-    /// Faults of datagrams and streams, in the order in which their sends happen.
+    /// Whether the events of hosts are noted, and whether ties are.
+    hosts: (bool, bool),
+    /// Faults, in the order in which their sends and events happen.
     decisions: Vec<Resolved>,
     next: usize,
     pub(crate) sends: Vec<Sent>,
@@ -30,8 +38,13 @@ pub(crate) struct Trail {
 
 impl Trail {
     /// From the next run on these faults happen, and what is sent after them is noted.
-    pub(crate) fn follow(&mut self, decisions: &[Resolved], payload: Option<fn(&[u8]) -> bool>) {
-        (self.on, self.payload) = (true, payload);
+    pub(crate) fn follow(
+        &mut self,
+        decisions: &[Resolved],
+        payload: Option<fn(&[u8]) -> bool>,
+        hosts: (bool, bool),
+    ) {
+        (self.on, self.payload, self.hosts) = (true, payload, hosts);
         self.decisions.clear();
         self.decisions.extend_from_slice(decisions);
     }
@@ -74,6 +87,54 @@ impl Trail {
                 Some(fault)
             }
             Some(_) => None,
+        }
+    }
+
+    /// Whether something may be decided about the events of hosts.
+    #[inline]
+    pub(crate) const fn looks_at_turns(&self) -> bool {
+        self.hosts.0
+    }
+
+    /// Whether something may be decided about ties.
+    #[inline]
+    pub(crate) const fn looks_at_ties(&self) -> bool {
+        self.hosts.1
+    }
+
+    /// How a host goes down next, if that is what is decided next.
+    pub(super) fn next_down(&self, host: HostId) -> Option<Down> {
+        match self.decisions.get(self.next) {
+            Some(&Resolved::Down { host: other, silent, when, back_after }) if other == host => {
+                Some(Down { when, silent, back_after, index: None })
+            }
+            _ => None,
+        }
+    }
+
+    /// What was decided next has happened.
+    pub(super) const fn take_next(&mut self) {
+        self.next += 1;
+    }
+
+    /// Notes an event at which a host may go down. Not to be called while something is still to be decided.
+    pub(super) fn note_turn(&mut self, host: HostId, when: When) {
+        self.sends.push(Sent::Turn { host, when });
+    }
+
+    /// Decides whether the timer of a host comes before what is due with it, or notes that it may.
+    pub(crate) fn tie(&mut self, host: HostId, at: Instant) -> bool {
+        let first = Resolved::Host { at, fault: ResolvedHost::TimerFirst(host) };
+        match self.decisions.get(self.next) {
+            None => {
+                self.sends.push(Sent::Tie { host, at });
+                false
+            }
+            Some(next) if *next == first => {
+                self.next += 1;
+                true
+            }
+            Some(_) => false,
         }
     }
 

@@ -26,6 +26,11 @@ impl Net {
         })
     }
 
+    /// Whether a host has this name.
+    pub fn has_host(&self, name: &str) -> bool {
+        self.with(|spec| spec.hosts.iter().any(|host| host.name == name))
+    }
+
     /// Has another machine play a role: it takes the same commands and tells the same events.
     ///
     /// # Panics

@@ -4,6 +4,7 @@
 //! machine with something planted into it, some a small machine of their own where that says more. What none of the
 //! systems does, such as a handshake or a window, [`protocols`] have.
 
+mod election;
 mod greet;
 mod hello_tcp;
 mod hello_udp;
@@ -90,6 +91,7 @@ const ALL: &[&[Specimen]] = &[
     hello_udp::ALL,
     tcp_chat::ALL,
     udp_chat::ALL,
+    election::ALL,
     protocols::transfer::BUGS,
     protocols::link::BUGS,
     protocols::blocks::BUGS,

@@ -7,6 +7,7 @@
 //! builds a scenario of them: its hosts (the server first), what is asked of them, and what holds in every run.
 
 mod altered;
+pub mod election;
 mod escaped;
 pub mod greet;
 pub mod greeter;
@@ -51,6 +52,8 @@ pub struct About {
     pub takes_names: bool,
     /// Whether its server brings its clients together, or is spoken to by a broadcast: one machine must serve them all.
     pub one_server: bool,
+    /// Whether its server saves what it may not forget, and so has to be given a file for it.
+    pub keeps_state: bool,
     /// Those of the [`Options`] that it takes, by their names on the command line, beside `timeout` and `time-scale`.
     pub options: &'static [&'static str],
     /// What it shows, in one line.
@@ -70,6 +73,7 @@ impl About {
             broadcasts: false,
             takes_names: false,
             one_server: false,
+            keeps_state: false,
             options: &[],
             summary,
         }

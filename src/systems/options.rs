@@ -42,6 +42,10 @@ pub struct Options {
     pub broadcast_to: Option<Peer>,
     /// Whether what a member says goes to the others only (udp-chat).
     pub not_to_sender: bool,
+    /// How many members there are in simulation (election).
+    pub members: usize,
+    /// The other members on real sockets; in simulation none are given (election).
+    pub peers: Option<Vec<Peer>>,
     /// How long a client waits for an answer where the protocol does not say.
     pub timeout: Duration,
     /// What the protocol's own delays are multiplied by; more than 0, and finite.
@@ -73,7 +77,7 @@ impl Options {
 }
 
 impl Default for Options {
-    /// No drops, no ids, 5 s, the original's delays and texts, and the first moment of 2026.
+    /// No drops, no ids, three members, 5 s, the original's delays and texts, and the first moment of 2026.
     fn default() -> Self {
         Self {
             drop: Chance::NEVER,
@@ -88,6 +92,8 @@ impl Default for Options {
             fallbacks: Vec::new(),
             broadcast_to: None,
             not_to_sender: false,
+            members: 3,
+            peers: None,
             timeout: Duration::from_secs(5),
             time_scale: 1.0,
             local_time: "2026-01-01 00:00:00.000000".to_owned(),

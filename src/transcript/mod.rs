@@ -1,8 +1,9 @@
 //! One ordered log of everything that a run did, and its faces.
 //!
 //! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, for rendering while running
-//! would cost more than running does.
+//! would cost more than running does. [`Transcript::excerpt`] has of a long one the lines on which its end depends.
 
+mod excerpt;
 mod json;
 mod ladder;
 mod mermaid;
@@ -16,6 +17,8 @@ mod text;
 
 use std::fmt;
 
+pub(crate) use excerpt::Head;
+pub use excerpt::{MAX_EXCERPT_LINES, MAX_REPORT_LINES, MIN_EXCERPT_LINES};
 pub use ladder::{Look, TooNarrow};
 pub use packet::{Carried, Packet, Part};
 pub use recording::Recording;

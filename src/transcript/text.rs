@@ -8,28 +8,36 @@ use crate::host::HostId;
 
 impl fmt::Display for Transcript<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host_width = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-        for record in self.log.sorted() {
-            if matches!(record.what, What::Timer) {
-                continue;
-            }
-            let host = match record.what {
-                What::Fault(_) | What::Calm | What::Circle => "-",
-                _ => self.names[record.host.index()],
-            };
-            let Record { at, what, .. } = record;
-            writeln!(
-                f,
-                "{at}  {host:host_width$}  {:<5} {}",
-                verb(what),
-                Rest { transcript: self, host: record.host, what }
-            )?;
-        }
-        Ok(())
+        let host_width = self.host_width();
+        let records = self.log.sorted();
+        let shown = records.iter().filter(|record| record.what.has_line());
+        shown.map(|record| self.column_line(record, host_width)).try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl What {
+    /// Whether the text has a line for it.
+    pub(super) const fn has_line(self) -> bool {
+        !matches!(self, Self::Timer)
     }
 }
 
 impl Transcript<'_> {
+    /// How wide the column of the hosts is.
+    pub(super) fn host_width(&self) -> usize {
+        self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0)
+    }
+
+    /// One record as the text has it. An event or a property may bring more than one line.
+    pub(super) fn column_line(&self, record: &Record, host_width: usize) -> String {
+        let Record { at, host, what } = *record;
+        let name = match what {
+            What::Fault(_) | What::Calm | What::Circle => "-",
+            _ => self.names[host.index()],
+        };
+        format!("{at}  {name:host_width$}  {:<5} {}", verb(what), Rest { transcript: self, host, what })
+    }
+
     /// What a line has after its verb.
     pub(super) fn rest_text(&self, host: HostId, what: What) -> String {
         Rest { transcript: self, host, what }.to_string()

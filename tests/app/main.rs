@@ -16,6 +16,7 @@ use std::time::Duration;
 use file_transfer::{Receiver, Sender};
 use lossproof::Instant;
 use lossproof::cli::{self, App, Typed};
+use lossproof::fault::FaultKind;
 use lossproof::scenario::Net;
 
 /// What the command line is called.
@@ -26,6 +27,8 @@ fn transfer() -> Net {
     let receiver = net.host("receiver").udp(7000).machine(|_| Receiver::default());
     let sender = net.host("sender").udp(0).machine(move |boot| Sender::new(boot.peer(receiver)));
     net.command(Instant::START, sender, "stop and go".to_owned());
+    // What has arrived is in memory alone.
+    net.rules_out([FaultKind::Crash, FaultKind::Poweroff, FaultKind::Restart]);
     net.eventually_within("the file arrives", Duration::from_secs(30), move |run| {
         run.events(receiver) == ["stop and go"]
     });

@@ -3,7 +3,7 @@
 use super::command::{lossproof, stderr, stdout};
 use super::path;
 
-const SYSTEMS: [&str; 14] = [
+const SYSTEMS: [&str; 15] = [
     "udp-local",
     "udp-remote",
     "udp-broadcast",
@@ -18,6 +18,7 @@ const SYSTEMS: [&str; 14] = [
     "tcp-chat",
     "udp-chat",
     "suffix-echo",
+    "election",
 ];
 
 /// Exports a run and gives back the file and the transcript.

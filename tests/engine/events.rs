@@ -136,8 +136,8 @@ const RACES: React = |_, input, now, out| match input {
 fn a_timer_comes_first_where_a_fact_says_so() {
     let net = Net::new("ties");
     add(&net, "server", |deadline, input, now, out| {
-        let next = RACES(deadline, input, now, out);
-        next.or(deadline.filter(|_| !matches!(input, Input::Timeout)))
+        let set_at = RACES(deadline, input, now, out);
+        set_at.or(deadline.filter(|_| !matches!(input, Input::Timeout)))
     });
     asks(&net);
     let scenario = Scenario::from(net);

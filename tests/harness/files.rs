@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lossproof::Check;
+use lossproof::systems::Options;
+use lossproof::transcript::MAX_REPORT_LINES;
+use lossproof::{Check, Profile};
 
 use crate::{CHECKED, checked, hosts, once, panic_of, said, target};
 
@@ -69,6 +71,25 @@ fn hosts_that_do_not_fit_into_eighty_columns_get_a_wider_ladder() {
     assert!(head.contains(" server ") && head.contains(" client ") && head.contains(" other19"), "{ladder}");
 }
 
+/// What is printed is short, and the files have all of it.
+#[test]
+fn a_long_report_is_whole_in_its_files() {
+    let specimen = lossproof::specimens::all().find(|specimen| specimen.name == "expires-when-data-comes");
+    let specimen = specimen.expect("it is a specimen of udp-chat");
+    let check =
+        || Check::new(specimen.net(&Options::default())).named("long").plan(specimen.plan.parse().unwrap());
+    let said = panic_of(|| check().runs(1).assert());
+    assert!(said.lines().count() <= MAX_REPORT_LINES && said.contains("\n… "), "{said}");
+    assert!(said.contains("\n  files: ") && said.contains(" transcript.txt "), "{said}");
+    let test = "files.a_long_report_is_whole_in_its_files.long";
+    let read = |name: &str| fs::read_to_string(target().join("lossproof").join(test).join(name)).unwrap();
+    let (report, transcript) = (read("report.txt"), read("transcript.txt"));
+    assert!(transcript.lines().count() > MAX_REPORT_LINES && !transcript.contains("… "), "{transcript}");
+    let (head, whole) = report.split_once("\n\n").expect("a head");
+    assert_eq!(whole, transcript);
+    assert!(said.starts_with(head), "{said}");
+}
+
 /// Whoever finds files may believe them: a failure that was mended leaves none.
 #[test]
 fn the_files_of_an_old_failure_are_gone_after_the_next_run_that_passes() {
@@ -78,7 +99,7 @@ fn the_files_of_an_old_failure_are_gone_after_the_next_run_that_passes() {
     assert!(directory.join("report.txt").exists());
     // Those of another check of this test are not touched.
     panic_of(|| Check::new(once()).named("other").loss(0.3).assert());
-    Check::new(once()).named("mended").assert();
+    Check::new(once()).named("mended").profile(Profile::CALM).assert();
     assert!(!directory.exists());
     let other = directory.with_extension("other").join("report.txt");
     assert!(other.exists());

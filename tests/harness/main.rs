@@ -2,7 +2,9 @@
 //! runs in a process of its own where its environment counts.
 
 mod files;
+mod nextest;
 mod panics;
+mod parts;
 mod replays;
 mod vacuous;
 

@@ -10,7 +10,38 @@ use crate::{hosts, once, panic_of};
 /// What a check says without the time that it took by the clock on the wall.
 fn timeless(said: &str) -> String {
     let (before, after) = said.split_once(" (").expect("it has the times");
-    format!("{before}{}", after.split_once(')').expect("they end").1)
+    let said = format!("{before}{}", after.split_once(')').expect("they end").1);
+    // What was tried has a test of its own.
+    let is_of_it = |line: &&str| line.starts_with("  tried ") || line.starts_with("    ");
+    said.split('\n').filter(|line| !is_of_it(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_verdict_says_what_was_tried_and_what_was_not() {
+    let tried = |check: Check| {
+        let said = check.runs(300).verdict().unwrap().to_string();
+        assert!(said.lines().skip(1).all(|line| line.len() <= 80), "{said}");
+        let (_, tried) = said.split_once('\n').expect("lines");
+        tried.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let calm = tried(Check::new(hosts().0).profile(Profile::CALM));
+    assert_eq!(
+        calm,
+        "tried no fault; not tried: drop, duplicate, delay, flip, truncate, partition, stop, crash, poweroff, \
+         restart, skew, drift, timer-first"
+    );
+    let lossy = tried(Check::new(hosts().0).loss(0.3));
+    assert!(lossy.starts_with("tried drop ") && lossy.contains("; not tried: duplicate, "), "{lossy}");
+    let all = tried(Check::new(hosts().0));
+    let parts = ["crash ", "drop ", "partition ", "timer-first", "; not tried: flip, truncate, stop"];
+    assert!(parts.iter().all(|part| all.contains(part)), "{all}");
+    let net = hosts().0;
+    net.rules_out([FaultKind::Crash, FaultKind::Skew]);
+    let ruled_out = tried(Check::new(net));
+    assert!(ruled_out.ends_with("; ruled out: crash, skew"), "{ruled_out}");
+    let plan: FaultPlan = "client>server #30 drop; client>server #0 duplicate".parse().unwrap();
+    let planned = tried(Check::new(hosts().0).plan(plan));
+    assert!(planned.starts_with("tried duplicate 300; in vain: drop; not tried: delay, "), "{planned}");
 }
 
 #[test]
@@ -30,12 +61,12 @@ fn no_runs_test_nothing() {
 #[test]
 fn a_check_without_profile_commands_and_properties_tests_nothing() {
     let bare = || hosts().0;
-    let said = Check::new(bare()).runs(1).verdict().unwrap().to_string();
+    let said = Check::new(bare()).profile(Profile::CALM).runs(1).verdict().unwrap().to_string();
     let lacks = "nothing failed, but the runs lack\n  faults, commands and properties: give the check a profile or a \
                  plan, the net a property\n";
     assert!(said.starts_with("VACUOUS ") && said.ends_with(lacks), "{said}");
-    let calm = Check::new(bare()).runs(1).profile(Profile::CALM).verdict().unwrap();
-    assert!(calm.is_vacuous(), "a calm profile draws nothing");
+    let unsaid = Check::new(bare()).verdict().unwrap();
+    assert!(unsaid.holds(), "where nothing is said everything is drawn");
     let commanded = bare();
     commanded.command(Instant::START, commanded.find::<crate::Client>("client"), ());
     let generated = bare();
@@ -89,25 +120,25 @@ fn clock(max_inputs: u64) -> Net {
 #[test]
 fn runs_cut_off_by_max_inputs_are_told_and_vacuous() {
     // Eleven inputs reach the bound of eleven; one more leaves it to the time.
-    let verdict = Check::new(clock(11)).runs(3).verdict().unwrap();
+    let verdict = Check::new(clock(11)).profile(Profile::CALM).runs(3).verdict().unwrap();
     assert!(verdict.is_vacuous() && !verdict.holds());
     let expected = "VACUOUS vacuous::runs_cut_off_by_max_inputs_are_told_and_vacuous: 3 runs; 3 ended by max_inputs\n  \
                     nothing failed, but the runs lack\n  the end of 3 of 3 runs: they reached the net's max_inputs; \
                     raise it\n";
     assert_eq!(timeless(&verdict.to_string()), expected);
-    let allowed = Check::new(clock(11)).runs(3).allow_cut_off().assert();
-    assert!(allowed.to_string().ends_with("; 3 ended by max_inputs"), "{allowed}");
-    assert!(Check::new(clock(12)).runs(3).verdict().unwrap().holds());
+    let allowed = Check::new(clock(11)).profile(Profile::CALM).runs(3).allow_cut_off().assert();
+    assert!(allowed.to_string().contains("; 3 ended by max_inputs\n"), "{allowed}");
+    assert!(Check::new(clock(12)).profile(Profile::CALM).runs(3).verdict().unwrap().holds());
 }
 
 /// A system that never ends by itself is ended by time, as is meant.
 #[test]
 fn runs_cut_off_by_max_time_are_told_and_hold() {
-    let verdict = Check::new(clock(1_000)).runs(3).assert();
+    let verdict = Check::new(clock(1_000)).profile(Profile::CALM).runs(3).assert();
     let expected = "PASSED vacuous::runs_cut_off_by_max_time_are_told_and_hold: 3 runs; 3 ended by max_time";
     assert_eq!(timeless(&verdict.to_string()), expected);
     // Those that come to their own end are not told.
-    let whole = Check::new(once()).runs(3).assert().to_string();
+    let whole = Check::new(once()).profile(Profile::CALM).runs(3).assert().to_string();
     assert_eq!(timeless(&whole), "PASSED vacuous::runs_cut_off_by_max_time_are_told_and_hold: 3 runs");
 }
 

@@ -144,7 +144,9 @@ fn faults_make_a_history_of_it() {
 fn a_history_that_is_too_long_to_judge_is_given_up_and_told() {
     // One after another: a state for each.
     let operations: Vec<_> = (0..5).map(|n| (20 * n, 0, Some(n as u8))).collect();
-    let check = |max_states| Check::new(register(false, &operations, max_states)).runs(3).verdict().unwrap();
+    let check = |max_states| {
+        Check::new(register(false, &operations, max_states)).profile(Profile::CALM).runs(3).verdict().unwrap()
+    };
     let judged = check(5);
     assert!(judged.holds() && judged.tally().gave_up.is_empty(), "{judged}");
     let given_up = check(4);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lossproof::scenario::Host;
-use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Peer, Run};
+use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Peer, Profile, Run};
 
 /// Keeps a sum, and tells of each change of it.
 struct Account(i64);
@@ -66,7 +66,7 @@ fn two_roles_have_events_of_two_types() {
     net.eventually_within("the payment is confirmed", Duration::from_secs(1), move |run| {
         run.events(customer) == ["booked"] && run.events(account) == [Balance(50), Balance(55)]
     });
-    Check::new(net).assert();
+    Check::new(net).profile(Profile::CALM).assert();
 }
 
 /// Fixed commands and generated ones, each of the type that its host takes.
@@ -85,7 +85,7 @@ fn commands_are_typed_by_their_host() {
         Duration::from_secs(1),
         move |run| run.events(account).len() == 8 && run.events(customer).len() == 4,
     );
-    Check::new(net).runs(50).assert();
+    Check::new(net).profile(Profile::CALM).runs(50).assert();
 }
 
 /// A helper of a test need not know which role it is about.
@@ -103,7 +103,7 @@ fn what_is_told_has_its_times() {
         run.times(account).iter().all(|told_at| *told_at == at(25))
             && run.times(customer).iter().all(|told_at| *told_at == at(30))
     });
-    Check::new(net).demand_sometimes().runs(10).assert();
+    Check::new(net).profile(Profile::CALM).demand_sometimes().runs(10).assert();
 }
 
 /// What an input adds is seen once: whatever else happens, it is new at that input alone.
@@ -125,7 +125,7 @@ fn what_is_new_is_new_at_one_input() {
     net.sometimes("three are told, and none is new", move |run| {
         run.events(account).len() == 3 && run.new_events(account).is_empty()
     });
-    Check::new(net).demand_sometimes().runs(1).assert();
+    Check::new(net).profile(Profile::CALM).demand_sometimes().runs(1).assert();
 }
 
 /// When all is calm several hosts start at one moment: what one tells then is not new at the next one's input.

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::process::{PATIENCE, now};
@@ -72,14 +73,23 @@ pub(crate) const ALL: &[Dialogue] = &[
     unix(stream(&["tcp-chat"], &[b"hi\n"], b"\nhi\n")),
     datagram(&["udp-chat"], &[b"#ping#", b"hi"], b"\nhi"),
     unix(stream(&["suffix-echo"], &[b"hi"], "hi 我收到了".as_bytes())),
+    datagram(&["election"], &[b"9f091a50 get 7"], b"e7f5f714 value 7 0 0"),
 ];
+
+/// A file that no other server has.
+fn state_file() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{}/election-{}-{number}.state", env!("CARGO_TARGET_TMPDIR"), std::process::id())
+}
 
 impl Dialogue {
     /// The words after `serve` for this address.
     pub(crate) fn serve(&self, addr: &str) -> Vec<String> {
         let (system, options) = self.args.split_first().expect("a dialogue has a system");
         let words = [*system, addr].into_iter().chain(options.iter().copied());
-        words.map(str::to_owned).collect()
+        let state = (*system == "election").then(|| ["--state".to_owned(), state_file()]);
+        words.map(str::to_owned).chain(state.into_iter().flatten()).collect()
     }
 
     /// Has the dialogue with the server at this address.

@@ -3,6 +3,7 @@
 mod classic;
 mod clients;
 mod dialogues;
+mod election;
 #[cfg(target_os = "linux")]
 mod idle;
 mod log;

@@ -48,6 +48,11 @@ impl Server {
         self.lines.recv_timeout(PATIENCE).expect("it prints a line")
     }
 
+    /// The next line that it prints, if it does so by then.
+    pub(crate) fn line_within(&self, within: Duration) -> Option<String> {
+        self.lines.recv_timeout(within).ok()
+    }
+
     /// What it writes to standard error up to its end, to be read when it has ended.
     pub(crate) fn errors(&mut self) -> ChildStderr {
         self.child.stderr.take().expect("standard error is kept")

@@ -47,7 +47,7 @@ fn the_table_has_every_system() {
     let mut tried: Vec<&str> = ALL.iter().map(|dialogue| dialogue.args[0]).collect();
     tried.dedup();
     assert_eq!(tried, listed);
-    assert_eq!(listed.len(), 14, "the systems of the specification");
+    assert_eq!(listed.len(), 15, "the systems of the specification");
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn flood(mut hog: &TcpStream, len: usize) -> usize {
 /// Systems whose clients meet have one machine, and say so (`tests/cli.rs`).
 #[test]
 fn several_workers_serve_as_one_does() {
-    let meeting = ["tcp-chat", "udp-chat", "udp-broadcast"];
+    let meeting = ["tcp-chat", "udp-chat", "udp-broadcast", "election"];
     for dialogue in ALL.iter().filter(|dialogue| !meeting.contains(&dialogue.args[0])) {
         let mut words = dialogue.serve(LOOPBACK);
         words.extend(["--workers".to_owned(), "2".to_owned()]);

@@ -1,9 +1,11 @@
 //! What a search finds, what it says of it, and that threads change nothing.
 
+mod around;
 mod demands;
 mod found;
 mod shrinking;
 mod tallies;
+mod wraps;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

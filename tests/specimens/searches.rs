@@ -12,6 +12,7 @@ use proptest::sample::select;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
+use crate::fuzzed::INPUTS;
 use crate::{World, fuzzed, models};
 
 /// How many cases a model has for one specimen.
@@ -93,7 +94,7 @@ pub(crate) fn row(world: &World) -> Row {
         plans: plans(world),
         exhaustive: exhaustive(world),
         model: models::cell(world.specimen),
-        fuzz: fuzzed::cell(world.system, world.bug),
+        fuzz: fuzzed::cell(world.system, world.bug, INPUTS / world.fewer()),
         broken: of_smallest(world).broken,
         is_minimal: right_holds(world, &smallest)
             && without_one.into_iter().all(|less| of_plan(world, &less).is_none()),
@@ -103,13 +104,16 @@ pub(crate) fn row(world: &World) -> Row {
 /// Collects failures as long as they become smaller than those before.
 struct Found {
     enough: usize,
+    /// How many failures are made small at most.
+    max: usize,
     runs: Vec<(u64, usize)>,
     failures: usize,
 }
 
 impl Found {
     fn new(world: &World) -> Self {
-        Self { enough: world.smallest().len(), runs: Vec::new(), failures: 0 }
+        let max = MAX_FAILURES / world.fewer() as usize;
+        Self { enough: world.smallest().len(), max, runs: Vec::new(), failures: 0 }
     }
 
     /// Takes one more; whether that is enough.
@@ -119,7 +123,7 @@ impl Found {
             self.runs.push((run + 1, faults));
         }
         self.failures += 1;
-        faults <= self.enough || self.failures == MAX_FAILURES
+        faults <= self.enough || self.failures == self.max
     }
 }
 
@@ -138,7 +142,7 @@ pub(crate) fn first_of_swarm(world: &World, seed: u64) -> Option<usize> {
 /// Faults that are drawn as `lossproof check` draws them.
 fn drawn(world: &World) -> Cell {
     let (mut search, mut found, mut next) = (swarm(world, 0), Found::new(world), 0);
-    while let Some(failure) = search.runs(next..RUNS).failure {
+    while let Some(failure) = search.runs(next..RUNS / world.fewer()).failure {
         next = failure.run + 1;
         if found.add(failure.run, &search.shrink(&failure, MAX_SHRINK_RUNS)) {
             break;
@@ -156,7 +160,7 @@ fn plans(world: &World) -> Cell {
     });
     let plan = any_plan(&world.scenario.names());
     let mut found = Found::new(world);
-    for run in 0..PLANS {
+    for run in 0..PLANS / world.fewer() {
         let plan = plan.new_tree(&mut runner).expect("there is always a plan").current();
         let mut search = search_of(&world.scenario, &plan);
         let Some(failure) = search.runs(0..1).failure else { continue };
@@ -204,7 +208,7 @@ fn any_plan(names: &[&str]) -> impl Strategy<Value = FaultPlan> + use<> {
 
 fn exhaustive(world: &World) -> Cell {
     let mut search = Exhaustive::new(&world.scenario, Fates::default(), MAX_FAULTS);
-    let failure = search.run(EXHAUSTIVE_RUNS, |_| ()).failure;
+    let failure = search.run(EXHAUSTIVE_RUNS / world.fewer(), |_| ()).failure;
     let faults = |failure: &Failure| search.shrink(failure, MAX_SHRINK_RUNS).failure.plan.len();
     Cell::Tried(failure.iter().map(|failure| (failure.run + 1, faults(failure))).collect())
 }

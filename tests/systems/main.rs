@@ -3,6 +3,7 @@
 
 mod support;
 
+mod election;
 mod greet;
 mod greeter;
 mod hello_tcp;

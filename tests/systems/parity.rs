@@ -6,7 +6,9 @@ use std::time::Duration;
 use lossproof::drive::{SimulateError, simulate};
 use lossproof::engine::Settings;
 use lossproof::fault::strategy::{datagram_plan, plan, stream_plan};
-use lossproof::fault::{Bandwidth, Bursts, Chance, FaultKind, FaultPlan, Flow, Links, Profile};
+use lossproof::fault::{
+    Bandwidth, Bursts, Chance, Fault, FaultKind, FaultPlan, Flow, HostFault, Links, Profile,
+};
 use lossproof::systems::{Options, http, tcp_sixteen, udp_local, udp_remote};
 use lossproof::{HostId, Input, Instant, Machine, Net, Outbox, Peer, Scenario};
 use proptest::prelude::*;
@@ -30,8 +32,10 @@ proptest! {
     fn a_calm_is_the_same_in_both_worlds(plan in plan(&["server", "client"], 8), millis in 0_u64..400) {
         let mut plan = plan;
         plan.retain(|fault| {
-            use FaultKind::{Crash, Poweroff, Restart};
-            !matches!(fault.kind(), Crash | Poweroff | Restart)
+            use FaultKind::{Crash, Drift, Poweroff, Refuse, Restart, Silence, TimerFirst};
+            let is_lag = matches!(fault, Fault::Host { fault: HostFault::Lag { .. }, .. });
+            let kind = fault.kind();
+            !is_lag && !matches!(kind, Crash | Drift | Poweroff | Refuse | Restart | Silence | TimerFirst)
         });
         plan.calm = Some(Instant::from_millis(millis));
         let profile = Profile { loss: Chance::percent(30), ..Profile::default() };

@@ -3,8 +3,8 @@
 use lossproof::Net;
 use lossproof::fault::Profile;
 use lossproof::systems::{
-    Options, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo, tcp_chat, tcp_deadlock,
-    tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
+    Options, election, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo, tcp_chat,
+    tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
 };
 
 use crate::support::assert_held;
@@ -20,6 +20,7 @@ fn assert_held_everywhere(systems: &[fn(&Options) -> Net]) {
 #[test]
 fn systems_of_datagrams_hold_on_every_network() {
     assert_held_everywhere(&[
+        election::net,
         hello_udp::net,
         udp_broadcast::net,
         udp_chat::net,

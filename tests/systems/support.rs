@@ -69,8 +69,8 @@ pub(crate) fn clients_both_ways(count: usize) -> Vec<Flow> {
     clients.flat_map(|client| [Flow::new(&client, "server"), Flow::new("server", &client)]).collect()
 }
 
-/// Any plan for a scenario, but none in which a client crashes or is restarted: what it promises, it promises for a client
-/// that goes on. A crash of the server and a reset fall where short dialogues are, more often than not.
+/// Any plan for a scenario, but none in which a client crashes or is restarted at a moment, or stays down: what it promises,
+/// it promises for a client that goes on, or begins anew. Clocks do not fall behind, since bounds are those of the time. A crash of the server and a reset fall where short dialogues are, more often than not.
 pub(crate) fn plan_of_others(scenario: impl Into<Scenario>) -> impl Strategy<Value = FaultPlan> {
     let scenario = scenario.into();
     let names: Vec<String> = scenario.names().into_iter().map(str::to_owned).collect();
@@ -89,7 +89,9 @@ pub(crate) fn plan_of_others(scenario: impl Into<Scenario>) -> impl Strategy<Val
             Fault::Stream { flow, conn: 0, at, fault: StreamFault::Reset }
         });
         for fault in plan.faults().iter().cloned().chain(crash).chain(reset) {
-            let is_of_client = match &fault {
+            let is_left_out = match &fault {
+                Fault::Host { fault: HostFault::Lag { .. } | HostFault::Drift { .. }, .. } => true,
+                Fault::Down(down) => down.host != server && down.back_after.is_none(),
                 Fault::Host {
                     fault:
                         HostFault::Stop(host)
@@ -100,7 +102,7 @@ pub(crate) fn plan_of_others(scenario: impl Into<Scenario>) -> impl Strategy<Val
                 } => *host != server,
                 _ => false,
             };
-            if !is_of_client {
+            if !is_left_out {
                 // What finds its place taken is left out.
                 let _ = kept.push(fault);
             }

@@ -14,6 +14,7 @@ use crate::{Cell, rows};
 
 rows! {
     the_source_address_of_a_reply a_unix_socket both_families a_broadcast a_crash_in_a_plan a_skew_in_a_plan
+    a_drift_in_a_plan a_timer_first_in_a_plan a_dial_refused_in_a_plan
     a_partition_in_a_plan a_latency_between_milliseconds thirty_one_hosts a_panic
 }
 
@@ -245,11 +246,54 @@ fn a_crash_in_a_plan(cell: Cell) {
 
 fn a_skew_in_a_plan(cell: Cell) {
     let played = Scene::datagrams(sleeps, nobody).plan("at 10ms skew a +1s").play(cell);
+    let lag = Scene::datagrams(sleeps, nobody).plan("at 10ms skew a -1s").play(cell);
     match cell.world() {
         World::Engine | World::Turmoil => {
             assert_eq!(played.a, ["Start", "late: true"], "its clock goes ahead");
         }
         World::Sockets => is_refused_in(&played, "real sockets cannot have the fault 'skew'"),
+    }
+    match cell.world() {
+        World::Engine => assert_eq!(lag.a, ["Start", "late: false"], "its clock stands still"),
+        World::Turmoil => is_refused_in(&lag, "turmoil cannot have the fault 'skew'"),
+        World::Sockets => is_refused_in(&lag, "real sockets cannot have the fault 'skew'"),
+    }
+}
+
+/// Plays a plan, and what the engine makes of it; the others refuse it.
+fn refused_but_in_the_engine(
+    cell: Cell,
+    scene: &dyn Fn() -> Scene,
+    plan: &'static str,
+    kind: &str,
+) -> Option<Played> {
+    let played = scene().plan(plan).play(cell);
+    match cell.world() {
+        World::Engine => return Some(played),
+        World::Turmoil => is_refused_in(&played, &format!("turmoil cannot have the fault '{kind}'")),
+        World::Sockets => is_refused_in(&played, &format!("real sockets cannot have the fault '{kind}'")),
+    }
+    None
+}
+
+fn a_drift_in_a_plan(cell: Cell) {
+    let scene = || Scene::datagrams(sleeps, nobody);
+    if let Some(played) = refused_but_in_the_engine(cell, &scene, "at 1ms drift a x1.5", "drift") {
+        assert_eq!(played.a, ["Start", "late: false"], "it sleeps by its own clock");
+    }
+}
+
+fn a_timer_first_in_a_plan(cell: Cell) {
+    let scene = || Scene::datagrams(sleeps, nobody);
+    if let Some(played) = refused_but_in_the_engine(cell, &scene, "at 9s timer-first a", "timer-first") {
+        assert_eq!(played.a, ["Start", "late: false"]);
+    }
+}
+
+fn a_dial_refused_in_a_plan(cell: Cell) {
+    let scene = || Scene::datagrams(sleeps, nobody);
+    for (plan, kind) in [("a>b refuse", "refuse"), ("a>b silence", "silence")] {
+        refused_but_in_the_engine(cell, &scene, plan, kind);
     }
 }
 

@@ -4,10 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::engine::{Prepared, Sent};
-use crate::fault::{DatagramFault, Fault, FaultPlan, ParseProblem, Resolved, StreamFault, UnknownHost};
+use crate::fault::{
+    DatagramFault, Fault, FaultKind, FaultPlan, ParseProblem, Resolved, ResolvedHost, StreamFault,
+    UnknownHost, span_text,
+};
 use crate::host::HostId;
 
-/// What may become of each send beside arriving as it should: the kinds of fault, with their parameters.
+/// What may become of each send beside arriving as it should, and of the hosts: the kinds of fault, with their parameters.
 ///
 /// Shown, it is the list of the faults, in the words of a plan; [`Fates::parse`] reads it.
 ///
@@ -26,7 +29,11 @@ pub struct Fates {
     /// What may happen at each offset of a stream at which bytes were written, and at its end. A stream is cut within
     /// what was written at once, for elsewhere it is cut already.
     pub stream: Vec<StreamFault>,
-    /// The directions in which it may happen, from host to host; all if there is none.
+    /// How a host may go down, at each event of its own: in the middle of what an input made it do, and after it.
+    pub down: Vec<DownFate>,
+    /// Whether a timer may come first where something else is due at its moment.
+    pub timer_first: bool,
+    /// The directions in which it may happen to what is sent, from host to host; all if there is none.
     pub flows: Vec<(HostId, HostId)>,
     /// Which datagrams it may happen to, by their payload; to any if there is none.
     pub payload: Option<fn(&[u8]) -> bool>,
@@ -38,10 +45,18 @@ impl Fates {
 
     /// No faults: everything arrives.
     pub const fn none() -> Self {
-        Self { datagram: Vec::new(), stream: Vec::new(), flows: Vec::new(), payload: None }
+        Self {
+            datagram: Vec::new(),
+            stream: Vec::new(),
+            down: Vec::new(),
+            timer_first: false,
+            flows: Vec::new(),
+            payload: None,
+        }
     }
 
-    /// Reads a list of fates: faults in the words of a plan, and directions that they are kept to, between `;`. `names`
+    /// Reads a list of fates: faults in the words of a plan (`drop`, `stall 1s`, `crash for 200ms`, `timer-first`), and
+    /// directions that they are kept to, between `;`. `names`
     /// are those of the scenario's hosts.
     ///
     /// ```
@@ -65,6 +80,23 @@ impl Fates {
                 }
                 continue;
             }
+            match item.split_whitespace().next() {
+                Some("timer-first") if item == "timer-first" => {
+                    fates.timer_first = true;
+                    continue;
+                }
+                Some(word @ ("crash" | "poweroff")) => {
+                    let rest = &item[word.len()..];
+                    match resolved(&format!("{word} a before send #0{rest}"), item, &["a"])? {
+                        Resolved::Down { silent, back_after, .. } => {
+                            fates.down.push(DownFate { silent, back_after });
+                        }
+                        _ => return Err(FatesError::Many(item.to_owned())),
+                    }
+                    continue;
+                }
+                _ => {}
+            }
             let is_of_stream = ["cut", "stall", "reset"].iter().any(|word| item.starts_with(word));
             let place = if is_of_stream { "@1" } else { "#0" };
             let [a, b] = ["a", "b"];
@@ -74,7 +106,7 @@ impl Fates {
                 _ => return Err(FatesError::Many(item.to_owned())),
             }
         }
-        if fates.datagram.is_empty() && fates.stream.is_empty() {
+        if fates.kinds().next().is_none() {
             return Err(FatesError::None);
         }
         Ok(fates)
@@ -100,8 +132,25 @@ impl Fates {
                     }
                 }
             }
-            Sent::Datagram { .. } | Sent::Stream { .. } => {}
+            Sent::Turn { host, when } => {
+                for &DownFate { silent, back_after } in &self.down {
+                    call(Resolved::Down { host, silent, when, back_after });
+                }
+            }
+            Sent::Tie { host, at } if self.timer_first => {
+                call(Resolved::Host { at, fault: ResolvedHost::TimerFirst(host) });
+            }
+            Sent::Datagram { .. } | Sent::Stream { .. } | Sent::Tie { .. } => {}
         }
+    }
+
+    /// The kinds of fault that are among them.
+    pub fn kinds(&self) -> impl Iterator<Item = FaultKind> {
+        let datagram = self.datagram.iter().map(|fault| fault.kind());
+        let stream = self.stream.iter().map(|fault| fault.kind());
+        let down = self.down.iter().map(DownFate::kind);
+        let tie = self.timer_first.then_some(FaultKind::TimerFirst);
+        datagram.chain(stream).chain(down).chain(tie)
     }
 
     /// How many faults may be put on one send.
@@ -119,7 +168,31 @@ impl Fates {
     pub(super) fn distinct(mut self) -> Self {
         keep_first(&mut self.datagram);
         keep_first(&mut self.stream);
+        keep_first(&mut self.down);
         self
+    }
+}
+
+/// How a host goes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DownFate {
+    /// Whether it goes silent. Otherwise its process dies, and its peers see an end or a reset.
+    pub silent: bool,
+    /// How much later it starts anew; `None` leaves it down.
+    pub back_after: Option<Duration>,
+}
+
+impl DownFate {
+    const fn kind(&self) -> FaultKind {
+        if self.silent { FaultKind::Poweroff } else { FaultKind::Crash }
+    }
+}
+
+/// In the words of a plan, without the host and the event: `crash for 200ms`.
+impl fmt::Display for DownFate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind())?;
+        self.back_after.map_or(Ok(()), |span| write!(f, " for {}", span_text(span)))
     }
 }
 
@@ -152,7 +225,9 @@ fn resolved(plan: &str, item: &str, names: &[&str]) -> Result<Resolved, FatesErr
         problem: error.problem,
     })?;
     match plan.faults() {
-        [fault @ (Fault::Datagram { .. } | Fault::Stream { .. })] => Ok(Resolved::new(fault, names)?),
+        [fault @ (Fault::Datagram { .. } | Fault::Stream { .. } | Fault::Down(_))] => {
+            Ok(Resolved::new(fault, names)?)
+        }
         _ => Err(FatesError::Many(item.to_owned())),
     }
 }
@@ -191,7 +266,9 @@ impl Default for Fates {
 impl fmt::Display for Fates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let datagram = self.datagram.iter().map(ToString::to_string);
-        let all: Vec<String> = datagram.chain(self.stream.iter().map(ToString::to_string)).collect();
-        f.write_str(&all.join("; "))
+        let down = self.down.iter().map(ToString::to_string);
+        let tie = self.timer_first.then(|| FaultKind::TimerFirst.to_string());
+        let all = datagram.chain(self.stream.iter().map(ToString::to_string)).chain(down).chain(tie);
+        f.write_str(&all.collect::<Vec<_>>().join("; "))
     }
 }

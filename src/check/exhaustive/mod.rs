@@ -1,5 +1,8 @@
 //! Going through every schedule of at most so many faults.
 //!
+//! A host that goes down in the middle of its work, and a timer that comes first, are faults at such places too: at each
+//! input of a host, before what it sends.
+//!
 //! Listing plans blindly is waste: most name packets that are never sent. The tree of the schedules that differ grows
 //! from runs instead. The run without faults shows what is sent; each send, with each fate of a declared list, gives a
 //! run with one fault; what that sends after its fault gives runs with two; and so on. As a run is determined by its
@@ -17,7 +20,7 @@ mod tree;
 
 use std::ops::ControlFlow;
 
-pub use fates::{Fates, FatesError};
+pub use fates::{DownFate, Fates, FatesError};
 pub use limit::{Limit, MAX_BRANCHES, MAX_SENDS};
 
 use super::{Broken, Failure, Search, Shrunk, Tally};
@@ -275,7 +278,8 @@ impl<'s> Exhaustive<'s> {
         let looks = can_branch && self.merges;
         let mut tail = None;
         walk.states.begin();
-        self.search.engine.trail().follow(decisions, self.fates.payload);
+        let looks_at_hosts = (!self.fates.down.is_empty(), self.fates.timer_first);
+        self.search.engine.trail().follow(decisions, self.fates.payload, looks_at_hosts);
         let states = &mut walk.states;
         let mut is_known = |engine: &Engine<'_>, now| {
             if looks && engine.is_open() {

@@ -1,15 +1,15 @@
 //! The words of `sweep` and `merge`.
 
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
 use super::super::args::{FaultArgs, Format};
 use super::super::choices::SystemArgs;
+use super::super::formats::CheckFormat;
 use super::super::value;
+use crate::check::Shard;
 use crate::fault::{Chance, ChanceError};
 
 /// The most losses that a sweep goes through.
@@ -33,7 +33,8 @@ Examples:
   lossproof merge part-*.json
   lossproof merge part-*.json -o report.html
 
-What it writes has the same bytes as the whole sweep made at once.";
+What it writes has the same bytes as the whole sweep, or the whole check with -o, made at once. Of a
+check the exit status is that of the whole, too.";
 
 /// The words after `sweep`.
 #[derive(Debug, Args)]
@@ -56,7 +57,7 @@ pub(in super::super) struct SweepArgs {
     #[command(flatten)]
     pub(super) faults: FaultArgs,
     /// Make only part K of N of the runs, from 1, and write it to -o FILE.json for 'lossproof merge'
-    #[arg(long, value_name = "K/N", requires = "output", allow_hyphen_values = true, value_parser = shard)]
+    #[arg(long, value_name = "K/N", requires = "output", allow_hyphen_values = true)]
     pub(super) shard: Option<Shard>,
     /// How many threads to use [default: as many as there are processors]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
@@ -77,13 +78,13 @@ pub(in super::super) struct SweepArgs {
 pub(in super::super) struct MergeArgs {
     /// The files of all shards, in any order
     #[arg(value_name = "PART", required = true)]
-    pub(super) parts: Vec<PathBuf>,
-    /// How to write the table
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
-    /// Where to write plots (FILE.svg, FILE.html) or the counts (FILE.json)
+    pub(in super::super) parts: Vec<PathBuf>,
+    /// How to write the table or the report; junit and github are for a check
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(in super::super) format: CheckFormat,
+    /// Where to write plots (FILE.svg, FILE.html; not of a check) or the counts (FILE.json)
     #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
+    pub(in super::super) output: Option<PathBuf>,
 }
 
 /// Why a text is not a value of a sweep.
@@ -106,9 +107,6 @@ pub(super) enum WordError {
     /// It leads nowhere.
     #[error("a step must be more than 0%")]
     NoStep,
-    /// It is no shard.
-    #[error("'{0}' is not a shard: write K/N with K from 1 to N, such as 3/8")]
-    Shard(String),
 }
 
 /// Reads a range of losses.
@@ -135,41 +133,6 @@ pub(super) fn points((from, to): (Chance, Chance), step: Chance) -> Result<Vec<C
     Ok((0..count).filter_map(loss).collect())
 }
 
-/// One of the parts that the runs of a sweep are shared out to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Shard {
-    /// Which, from 1.
-    pub(super) number: u64,
-    /// How many there are.
-    pub(super) of: u64,
-}
-
-impl Shard {
-    /// The only part.
-    pub(super) const WHOLE: Self = Self { number: 1, of: 1 };
-
-    /// Its share of so many runs, by their numbers: the shards have all of them, each once.
-    pub(super) fn range(self, runs: u64) -> Range<u64> {
-        // Not more than `runs`.
-        let until = |number: u64| (u128::from(runs) * u128::from(number) / u128::from(self.of)) as u64;
-        until(self.number - 1)..until(self.number)
-    }
-
-    /// Whether there can be such a shard.
-    pub(super) const fn is_possible(self) -> bool {
-        self.number >= 1 && self.number <= self.of
-    }
-}
-
-/// Reads which shard is to be made.
-fn shard(text: &str) -> Result<Shard, WordError> {
-    let whole = |part: &str| value::whole(part, 1, u64::MAX).ok();
-    let shard =
-        text.split_once('/').and_then(|(number, of)| Some(Shard { number: whole(number)?, of: whole(of)? }));
-    shard.filter(|shard| shard.is_possible()).ok_or_else(|| WordError::Shard(text.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,18 +151,5 @@ mod tests {
         assert_eq!(texts("90%..100%", "100%"), ["90%"]);
         assert_eq!(texts("30%", "5%"), ["30%"]);
         assert_eq!(points(losses("0%..100%").unwrap(), step("0.05%").unwrap()), Err(2001));
-    }
-
-    #[test]
-    fn shards_have_every_run_once() {
-        for (runs, of) in [(10, 3), (2, 7), (u64::MAX, 7)] {
-            let mut next = 0;
-            for number in 1..=of {
-                let range = Shard { number, of }.range(runs);
-                assert_eq!(range.start, next);
-                next = range.end;
-            }
-            assert_eq!(next, runs);
-        }
     }
 }

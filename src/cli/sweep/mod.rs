@@ -12,17 +12,20 @@ use std::path::Path;
 use super::app::App;
 use super::args::Format;
 use super::error::CliError;
+use super::formats::CheckFormat;
 use super::output::{self, Tint};
+use super::parts::PartFile as _;
 use super::progress;
+use super::shards::ShardError;
 use super::world::World;
-use crate::check::{Counts, Measure};
+use crate::check::{Counts, Measure, Shard};
 use crate::fault::{Chance, Profile};
 use crate::host::HostId;
 use crate::machine::Status;
 use crate::parallel;
 
+use args::points;
 pub(super) use args::{MERGE_EXAMPLES, MergeArgs, SWEEP_EXAMPLES, SweepArgs};
-use args::{Shard, points};
 pub(super) use part::SweepError;
 use part::{Part, Question, SHARE};
 use table::Row;
@@ -77,9 +80,15 @@ pub(super) fn run(app: &App, args: &SweepArgs) -> Result<Status, CliError> {
 
 /// Joins the shards of a sweep.
 pub(super) fn merge(args: &MergeArgs) -> Result<Status, CliError> {
+    let format = match args.format {
+        CheckFormat::Text => Format::Text,
+        CheckFormat::Json => Format::Json,
+        CheckFormat::Junit => return Err(ShardError::Format("junit").into()),
+        CheckFormat::Github => return Err(ShardError::Format("github").into()),
+    };
     args.output.as_deref().map(Kind::of).transpose()?;
-    let whole = part::join(args.parts.iter().map(AsRef::as_ref))?;
-    show(&whole, args.format)?;
+    let whole = part::join(args.parts.iter().map(AsRef::as_ref)).map_err(SweepError::from)?;
+    show(&whole, format)?;
     write(&whole, args.output.as_deref())?;
     Ok(Status::Success)
 }

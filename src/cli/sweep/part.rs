@@ -1,15 +1,12 @@
 //! What a sweep or a shard of one comes to, as a file: whole numbers only, so that shards join to the whole exactly.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::output::program;
-use super::args::Shard;
-use crate::check::{Counts, Panicked};
+use super::super::parts::{PartError, PartFile, gather};
+use crate::check::{Counts, Panicked, Shard};
 use crate::fault::Chance;
 
 /// Why a sweep is not made, or its parts are not joined.
@@ -38,56 +35,9 @@ pub(in super::super) enum SweepError {
     /// The plots cannot be drawn.
     #[error("cannot draw the plots: {0}")]
     Draw(String),
-    /// A part cannot be read.
-    #[error("cannot read '{path}': {}", .source.to_string().to_lowercase().split(" (os error").next().unwrap_or_default())]
-    Read {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It is no part.
-    #[error("'{path}' is not a part of a sweep: {why}")]
-    NotAPart {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        why: String,
-    },
-    /// Two parts are of different sweeps.
-    #[error("'{path}' is of another sweep than '{first}': its {what} differs")]
-    Another {
-        /// The file.
-        path: String,
-        /// The first file.
-        first: String,
-        /// What differs.
-        what: &'static str,
-    },
-    /// A shard is there two times.
-    #[error("'{path}' has shard {number}/{of}, which '{other}' has, too: give each once")]
-    Doubled {
-        /// The file.
-        path: String,
-        /// The file with the same.
-        other: String,
-        /// The shard.
-        number: u64,
-        /// How many there are.
-        of: u64,
-    },
-    /// Shards are not there.
-    #[error(
-        "{missing} of {of} shards are missing, the first of them {first}/{of}: make it with --shard {first}/{of}"
-    )]
-    Missing {
-        /// How many.
-        missing: u64,
-        /// The first of them.
-        first: u64,
-        /// How many there are.
-        of: u64,
-    },
+    /// Its parts do not fit.
+    #[error(transparent)]
+    Parts(#[from] PartError),
 }
 
 /// What a sweep was to find out.
@@ -144,28 +94,18 @@ pub(super) struct Part {
     pub(super) points: Vec<Counts>,
 }
 
-impl Part {
-    /// As the text of a file.
-    pub(super) fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default() + "\n"
+impl PartFile for Part {
+    const KIND: &'static str = "sweep";
+
+    fn shard(&self) -> Shard {
+        self.shard
     }
 
-    fn read(path: &Path) -> Result<Self, SweepError> {
-        let name = || path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|source| SweepError::Read { path: name(), source })?;
-        let part: Self = serde_json::from_str(&text)
-            .map_err(|error| SweepError::NotAPart { path: name(), why: error.to_string() })?;
-        match part.flaw() {
-            Some(why) => Err(SweepError::NotAPart { path: name(), why: why.to_owned() }),
-            None => Ok(part),
-        }
+    fn difference(&self, other: &Self) -> Option<&'static str> {
+        self.sweep.difference(&other.sweep)
     }
 
-    /// What does not fit in it, which only a changed file has.
     fn flaw(&self) -> Option<&'static str> {
-        if !self.shard.is_possible() {
-            return Some("there is no such shard");
-        }
         let points = self.sweep.losses.len();
         if points == 0
             || self.points.len() != points
@@ -189,35 +129,12 @@ impl Part {
 }
 
 /// Joins the parts of a sweep, all of which must be there, each once.
-pub(super) fn join<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Part, SweepError> {
-    let mut whole: Option<(String, Part)> = None;
-    let mut seen = BTreeMap::new();
-    for path in paths {
-        let (name, part) = (path.display().to_string(), Part::read(path)?);
-        let Shard { number, of } = part.shard;
-        if let Some((first, whole)) = &whole {
-            let what = part.sweep.difference(&whole.sweep);
-            if let Some(what) = what.or_else(|| (of != whole.shard.of).then_some("number of shards")) {
-                return Err(SweepError::Another { path: name, first: first.clone(), what });
-            }
-        }
-        if let Some(other) = seen.insert(number, name.clone()) {
-            return Err(SweepError::Doubled { path: name, other, number, of });
-        }
-        match &mut whole {
-            None => whole = Some((name, part)),
-            Some((_, whole)) => {
-                whole.points.iter_mut().zip(&part.points).for_each(|(sum, counts)| sum.merge(counts));
-            }
-        }
-    }
-    let Some((_, mut whole)) = whole else { return Err(SweepError::Missing { missing: 1, first: 1, of: 1 }) };
-    let of = whole.shard.of;
-    let first = seen.keys().zip(1..).find(|(number, place)| **number != *place).map(|(_, place)| place);
-    let made = seen.len() as u64;
-    if made < of {
-        return Err(SweepError::Missing { missing: of - made, first: first.unwrap_or(made + 1), of });
-    }
-    whole.shard = Shard::WHOLE;
-    Ok(whole)
+pub(super) fn join<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Part, PartError> {
+    let parts = gather::<Part>(paths)?.into_iter();
+    let whole = parts.reduce(|mut whole, part| {
+        whole.points.iter_mut().zip(&part.points).for_each(|(sum, counts)| sum.merge(counts));
+        whole
+    });
+    let whole = whole.ok_or(PartError::Missing { missing: 1, first: 1, of: 1 })?;
+    Ok(Part { shard: Shard::WHOLE, ..whole })
 }

@@ -36,10 +36,13 @@ impl Simulant {
         let own = &spec.hosts[host.index()];
         let kind = own.kind.as_ref().expect("every host of a scenario has something to run");
         let mut actor = Checked::new(kind.spawn(), kind.spawn(), own.promises);
-        actor.forget(settings.laws.map(|shift| Rigour { shift, plain: false }), spec.decode);
+        actor.forget(
+            settings.laws.map(|shift| Rigour { shift, plain: false, fingerprints: false }),
+            spec.decode,
+        );
         let seed = settings.machine_seed(host, 0);
         let sockets: Vec<_> = own.datagrams.iter().map(|socket| socket.local).collect();
-        actor.boot(Boot { incarnation: 0, seed, disk: &[], peers: &spec.peers }, &sockets);
+        actor.boot(Boot { incarnation: 0, seed, disk: &[], peers: &spec.peers, first_number: 0 }, &sockets);
         Self { actor, host, spec: own, shared, told: 0 }
     }
 }

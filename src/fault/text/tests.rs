@@ -32,6 +32,19 @@ fn the_text_is_free_in_its_blanks_and_separators() {
 }
 
 #[test]
+fn a_comment_stands_in_place_of_an_item() {
+    let plain = canonical("seed 7; a>b #0 drop");
+    for text in [
+        "# why\nseed 7\n  # a>b #1 drop; seed 8\r\na>b #0 drop; # once #",
+        "#\n;#\n v2; seed 7; a>b #0 drop\n#",
+    ] {
+        assert_eq!(canonical(text), plain, "{text:?}");
+    }
+    assert!(error("seed 7 # why").starts_with("column 8: expected ';' or the end of the item"));
+    assert_eq!(error("# why\nseed x"), error("     \nseed x"));
+}
+
+#[test]
 fn a_file_of_another_editor_is_read() {
     let lines = "v1\r\nseed 7\r\n\r\na>b #0 drop;\r\nat 2s heal\r\n";
     let plain = canonical("seed 7; a>b #0 drop; at 2s heal");

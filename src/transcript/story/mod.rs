@@ -23,6 +23,8 @@ pub(super) struct Story<'a> {
 
 /// One line of a ladder.
 pub(super) struct Row {
+    /// Which of the sorted records it is.
+    pub(super) record: usize,
     /// When.
     pub(super) at: Instant,
     /// On which host.

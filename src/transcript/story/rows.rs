@@ -9,8 +9,9 @@ use crate::transcript::{Link, Record, Span, Transcript, What};
 
 /// All rows, and the flights that depart in them; arrivals are notes yet.
 pub(super) fn read(transcript: &Transcript<'_>) -> (Vec<Row>, Flights) {
-    let mut reader = Reader { transcript, rows: Vec::new(), flights: Flights::default() };
-    for record in transcript.log.sorted() {
+    let mut reader = Reader { transcript, rows: Vec::new(), flights: Flights::default(), index: 0 };
+    for (index, record) in transcript.log.sorted().into_iter().enumerate() {
+        reader.index = index;
         reader.add(record);
     }
     (reader.rows, reader.flights)
@@ -20,6 +21,8 @@ struct Reader<'a, 'b> {
     transcript: &'a Transcript<'b>,
     rows: Vec<Row>,
     flights: Flights,
+    /// Which of the sorted records is read.
+    index: usize,
 }
 
 impl Reader<'_, '_> {
@@ -130,7 +133,8 @@ impl Reader<'_, '_> {
 
     fn push(&mut self, record: Record, kind: Kind, text: String) {
         let Record { at, host, what } = record;
-        self.rows.push(Row { at, host, word: verb(what), text, kind, conn: None });
+        let record = self.index;
+        self.rows.push(Row { record, at, host, word: verb(what), text, kind, conn: None });
     }
 
     /// A row that reads as the line of the transcript.
