@@ -30,11 +30,11 @@ const LATENCY: Duration = Duration::from_millis(25);
 const MAX_AHEAD: u8 = 127;
 const RESEND_AFTER: Duration = Duration::from_millis(250);
 /// How long a client waits for the next block until it says again which one it has.
-const REPEAT_AFTER: Duration = Duration::from_secs(1);
+const REPEAT_AFTER: Duration = Duration::from_millis(500);
 /// How long an end that hears nothing waits until it gives up.
-const SILENCE: Duration = Duration::from_mins(1);
+const SILENCE: Duration = Duration::from_mins(6);
 /// By when the client has ended.
-const BOUND: Duration = Duration::from_mins(60);
+const BOUND: Duration = Duration::from_mins(120);
 
 const SYSTEM: System = (ABOUT.name, net);
 

@@ -113,7 +113,7 @@ impl Client {
                 self.dial(now, out);
             }
             State::Open { read, give_up_at, .. }
-                if self.bug == Some(Bug::TimesOutInTheHeader) && read.len() == 1 =>
+                if self.bug == Some(Bug::TimesOutInTheHeader) && read.len() <= 1 =>
             {
                 read.clear();
                 *give_up_at = Some(now + TIMEOUT);

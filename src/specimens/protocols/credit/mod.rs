@@ -51,7 +51,8 @@ pub(super) enum Bug {
     /// The client gives a request up that was not answered in time, and keeps the connection. The answer comes late, and is
     /// taken for the next one's, and so are all that follow (CVE-2023-28858: redis-py, after a request was cancelled).
     KeepsTheConnection,
-    /// A read that times out within a frame's header loses what was read of it, and the next one begins in the middle
+    /// A read of a frame's header that times out is begun anew. What was read of the header is lost, and the next read begins
+    /// in the middle
     /// (tokio documents of `read_exact` that it is not cancellation safe).
     TimesOutInTheHeader,
     /// The server gives the credit for the text back, and not that for the byte that says how long the padding is. What is

@@ -66,8 +66,8 @@ pub(super) enum Bug {
     /// The wait doubles in a number of eight bits, and is zero after the eighth time (aws-sdk-java issue 874: a shift that
     /// overflows, and retries without a delay).
     BackoffOverflows,
-    /// The server does not compare the connection's id: what is left of an earlier connection is taken for data of this one
-    /// (RFC 9293, 3.4.1 and 3.4.3: the quiet time; RFC 1337).
+    /// The server does not compare the connection's id: what is left of an earlier connection is taken for data of this one,
+    /// and the other way round (RFC 9293, 3.4.1 and 3.4.3: the quiet time; RFC 1337).
     TakesAnyIncarnation,
     /// The server keeps the number of each message that came, to know doubles, and never forgets one (RFC 9000, 13.2.3: what
     /// is retained of received packets has to be limited).
@@ -123,8 +123,8 @@ pub(in crate::specimens) const BUGS: &[Specimen] = &[
     ),
     bug(
         "takes-any-incarnation",
-        "data of an earlier connection is taken for data of this one",
-        "client>server #2 delay 100ms; crash client after send #2 for 10ms",
+        "data of another connection is taken for data of this one",
+        "crash client before send #4 for 1ms; client>server #5 drop",
         |net, _| in_server(net, Bug::TakesAnyIncarnation),
     ),
     bug("remembers-every-number", "the number of each message that came is kept for ever", "", |net, _| {
