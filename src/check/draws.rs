@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::Tally;
 use crate::fault::{FaultKind, Profile};
 use crate::number::thousands;
-use crate::scenario::{Demand, Spec};
+use crate::scenario::{Demand, Property, Spec};
 use crate::seed::{self, mix};
+use crate::time::Instant;
 
 /// The place of the choice of a profile among all that a run's seed decides.
 const PROFILE: u64 = u64::MAX;
@@ -20,7 +21,8 @@ pub enum Draws {
     /// By a profile of its own for each run, which has all kinds of faults and others in each run: see [`Profile::swarm`].
     /// What the net [rules out](crate::Net::rules_out) is left out. Where something is demanded
     /// [within a time](crate::Net::eventually_within), hosts and clocks fail in the first quarter of it alone, for an
-    /// eighth of it at most.
+    /// eighth of it at most. Where something [converges](crate::Net::converges_within) and the plan has no calm, all is
+    /// calm so long before the end of a run.
     Swarm,
 }
 
@@ -42,6 +44,17 @@ impl Draws {
             Self::Profiles(profiles) => profiles.iter().any(|profile| profile.draws(kind)),
             Self::Swarm => !Profile::NOT_IN_SWARM.contains(&kind) && !spec.ruled_out.contains(&kind),
         }
+    }
+
+    /// From when on nothing goes wrong, so that what is to converge still can before a run is over.
+    pub(super) fn calm_at(&self, spec: &Spec) -> Option<Instant> {
+        let Self::Swarm = self else { return None };
+        let bound = |property: &Property| match property.demand {
+            Demand::Converges { within, .. } => Some(within),
+            _ => None,
+        };
+        let within = spec.properties.iter().filter_map(bound).max()?;
+        Some(Instant::START + spec.max_time.since_start().saturating_sub(within))
     }
 
     /// Whether nothing is drawn in any run.

@@ -102,6 +102,10 @@ impl<'s> Search<'s> {
     /// The same search, with the faults of each run drawn so; without a profile, by the one that it had.
     #[must_use]
     pub fn with_draws(mut self, draws: Draws) -> Self {
+        let spec = self.scenario.spec();
+        if let Some(calm_at) = draws.calm_at(spec) {
+            self.settings.plan = self.settings.plan.with_calm(calm_at, spec.hosts.len());
+        }
         self.draws = draws;
         self
     }

@@ -62,6 +62,14 @@ impl Prepared {
         Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone() })
     }
 
+    /// The same with a calm, unless there is one, for so many hosts.
+    pub(crate) fn with_calm(mut self, calm_at: Instant, host_count: usize) -> Self {
+        if self.schedule.calm_at.is_none() {
+            self.schedule = Arc::new(Schedule::of(self.schedule.faults.clone(), Some(calm_at), host_count));
+        }
+        self
+    }
+
     /// Whether a generated command is given.
     pub(crate) fn gives(&self, number: u32) -> bool {
         self.commands.as_ref().is_none_or(|given| given.contains(&number))

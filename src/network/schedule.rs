@@ -54,8 +54,12 @@ pub(crate) struct StreamFaults {
 impl Schedule {
     /// Makes a plan ready for hosts of these names.
     pub(crate) fn new(plan: &FaultPlan, names: &[&str]) -> Result<Self, UnknownHost> {
-        let mut schedule =
-            Self { faults: Resolved::all(plan, names)?, calm_at: plan.calm, ..Self::default() };
+        Ok(Self::of(Resolved::all(plan, names)?, plan.calm, names.len()))
+    }
+
+    /// Makes faults ready for so many hosts; from `calm_at` on none hits.
+    pub(crate) fn of(faults: Vec<Resolved>, calm_at: Option<Instant>, host_count: usize) -> Self {
+        let mut schedule = Self { faults, calm_at, ..Self::default() };
         let mut datagrams = BTreeMap::new();
         for (fault, index) in schedule.faults.clone().into_iter().zip(0..) {
             schedule.index(&mut datagrams, fault, index);
@@ -72,8 +76,8 @@ impl Schedule {
         schedule.timers_first.sort_unstable();
         schedule.host_faults.retain(|&(at, ..)| schedule.calm_at.is_none_or(|calm_at| at < calm_at));
         schedule.host_faults.sort_by_key(|&(at, ..)| at);
-        schedule.windows = Windows::new(&schedule.host_faults, schedule.calm_at, names.len());
-        Ok(schedule)
+        schedule.windows = Windows::new(&schedule.host_faults, schedule.calm_at, host_count);
+        schedule
     }
 
     fn index(

@@ -51,6 +51,7 @@ pub use reign::MAX_ROUNDS;
 
 use self::messages::{MAX_MESSAGE_LEN, Message};
 use super::{About, Options, Transport, Typed};
+use crate::fault::FaultKind;
 use crate::host::{Boot, HostId};
 use crate::lawful::Promises;
 use crate::machine::Peer;
@@ -265,6 +266,8 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(15);
 pub fn net(options: &Options) -> Net {
     let net = Net::new(ABOUT.name);
     net.max_time(options.scaled(END));
+    // Leases rest on clocks that drift no more than so much, and do not jump.
+    net.rules_out([FaultKind::Skew]);
     net.decode(|bytes| Message::decode(bytes).ok().map(|message| message.to_string()));
     let few = Promises::DEFAULT.max_messages(MAX_MEMBERS + 1).max_bytes((MAX_MEMBERS + 1) * MAX_MESSAGE_LEN);
     let count = options.members.clamp(1, MAX_MEMBERS);
