@@ -18,7 +18,7 @@ use crate::{World, fuzzed, models};
 /// How many cases a model has for one specimen.
 pub(crate) const CASES: u64 = 400;
 /// How many runs the default check has.
-pub(crate) const RUNS: u64 = 4_000;
+pub(crate) const RUNS: u64 = 20_000;
 /// How many plans of any faults are tried.
 pub(crate) const PLANS: u64 = 1_000;
 /// How many runs the exhaustive search has, and how many faults.

@@ -200,12 +200,13 @@ pub fn net(_: &Options) -> Net {
         }
         Event::Started => true,
     });
-    net.always("a silence is told of", move |run| {
+    net.always("one that is gone is missed", move |run| {
         let last = run.events(left).last().zip(run.times(left).last());
         let is_silent = |(event, at): (&Event, &Instant)| {
             matches!(event, Event::Heard(_)) && *at + SILENCE + BEAT_AFTER < run.now()
         };
-        run.state(left).is_none() || !last.is_some_and(is_silent)
+        // Who is there is judged by its beats above.
+        run.state(right).is_some() || run.state(left).is_none() || !last.is_some_and(is_silent)
     });
     // Silences are measured by each one's own clock.
     net.rules_out([FaultKind::Skew, FaultKind::Drift]);

@@ -8,7 +8,7 @@ use crate::specimens::protocols::{hex, parsed, words};
 use crate::time::Instant;
 
 /// The longest wait, in those of the first.
-const MAX_UNITS: u8 = 4;
+const MAX_UNITS: u16 = 4;
 
 /// The message of this number on a connection.
 pub(super) fn text(id: u32, number: u32) -> String {
@@ -50,7 +50,7 @@ pub struct Client {
     id: u32,
     state: State,
     /// The wait of the timer, in those of the first.
-    units: u8,
+    units: u16,
     bug: Option<Bug>,
 }
 

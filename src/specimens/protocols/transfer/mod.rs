@@ -63,7 +63,7 @@ pub(super) enum Bug {
     /// The client takes an acknowledgement of nothing new for a double, and its window with it, so that it never hears that
     /// the window has reopened (RFC 9293, 3.10.7.4: SND.WND is updated by acknowledgements of nothing new, too).
     SkipsWindowUpdates,
-    /// The wait doubles in a number of eight bits, and is zero after the eighth time (aws-sdk-java issue 874: a shift that
+    /// The wait doubles in a number of sixteen bits, and is zero after the sixteenth time (aws-sdk-java issue 874: a shift that
     /// overflows, and retries without a delay).
     BackoffOverflows,
     /// The server does not compare the connection's id: what is left of an earlier connection is taken for data of this one,
