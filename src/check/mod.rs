@@ -8,6 +8,7 @@ mod caught;
 mod draws;
 mod exhaustive;
 mod explain;
+mod guided;
 mod livelock;
 mod measure;
 mod neighbours;
@@ -19,6 +20,8 @@ mod turn;
 mod twice;
 
 use std::ops::Range;
+
+use guided::Guide;
 
 pub use draws::{Draws, Tried};
 pub use exhaustive::{
@@ -91,6 +94,8 @@ pub struct Search<'s> {
     first: Option<Engine<'s>>,
     /// Whether each run is made two times for its counters to wrap in the second.
     wraps: bool,
+    /// What it has learnt, if that has a say in later runs.
+    guide: Option<Guide>,
 }
 
 impl<'s> Search<'s> {
@@ -100,7 +105,7 @@ impl<'s> Search<'s> {
         let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
         let engine = Engine::new(scenario);
         let draws = Draws::Profiles(Vec::new());
-        Self { scenario, settings, draws, base_seed, engine, first: None, wraps: false }
+        Self { scenario, settings, draws, base_seed, engine, first: None, wraps: false, guide: None }
     }
 
     /// The same search, with the faults of each run drawn so; without a profile, by the one that it had.
@@ -139,8 +144,12 @@ impl<'s> Search<'s> {
         for run in range {
             self.settings.seed = self.seed_of(run);
             self.take_profile();
+            self.take_prefix();
             match self.attempt() {
-                Ok(outcome) => self.add_to(&mut tally, &outcome),
+                Ok(outcome) => {
+                    self.add_to(&mut tally, &outcome);
+                    self.learn();
+                }
                 Err(broken) => {
                     tally.runs += 1;
                     tally.failure = Some(self.explain(run, broken));

@@ -144,6 +144,7 @@ impl<'s> Search<'s> {
             engine: Engine::new(self.scenario),
             first: self.first.is_some().then(|| Engine::new(self.scenario)),
             wraps: self.wraps,
+            guide: None,
         }
     }
 }

@@ -321,6 +321,9 @@ pub(super) struct CheckArgs {
     /// Make each run two times and compare them: a run that depends on more than its seed is named
     #[arg(long)]
     pub(super) twice: bool,
+    /// Have half of the runs begin where runs before came to something new; on one thread
+    #[arg(long, conflicts_with_all = ["jobs", "shard", "exhaustive"])]
+    pub(super) guided: bool,
     /// Of a failure, tell from each of its steps how many of the runs fail that continue it at random, and where it turned
     #[arg(long)]
     pub(super) turn: bool,

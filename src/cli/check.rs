@@ -44,13 +44,15 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     let search = || {
         let Some(kept) = &kept else {
             let search = drawing();
-            return if args.twice { search.twice() } else { search };
+            let search = if args.twice { search.twice() } else { search };
+            return if args.guided { search.guided() } else { search };
         };
         first::search(args, &world, &kept.prepared)
     };
     let range = shard.range(runs);
     let (mut tally, wall) = match kept.as_ref() {
         Some(kept) => (kept.tally.clone(), Duration::ZERO),
+        None if args.guided => make_runs(range.clone(), Some(NonZeroUsize::MIN), search),
         None => make_runs(range.clone(), args.jobs, search),
     };
     let begun_at = clock();
@@ -64,7 +66,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     let failure = tally.failure.take().zip(shrunk);
     let client = scenario.find(app.client);
     let shown = range.start..range.end.min(EXAMPLE_RUNS);
-    let example = if failure.is_none() { eventful(&mut search(), client, shown) } else { None };
+    let example = if failure.is_none() { eventful(&mut drawing(), client, shown) } else { None };
     let check = asked(app, args, &world, runs);
     let failed = failure.map(|(failure, shrunk)| {
         let broken = Broken::new(&shrunk, &check.question(shard, &tally));

@@ -132,6 +132,7 @@ pub struct Check {
     calm_at: Option<Instant>,
     twice: bool,
     wraps: bool,
+    guided: bool,
     laws: bool,
     demands: Demands,
 }
@@ -159,6 +160,7 @@ impl Check {
             calm_at: None,
             twice: false,
             wraps: false,
+            guided: false,
             laws: true,
             demands: Demands::default(),
         }
@@ -227,6 +229,13 @@ impl Check {
     /// from [`Boot::first_number`](crate::Boot::first_number).
     pub const fn wrapping(mut self) -> Self {
         self.wraps = true;
+        self
+    }
+
+    /// Has half of the runs begin where runs before came to something new: see
+    /// [`Search::guided`](crate::check::Search::guided). They are made on one thread.
+    pub const fn guided(mut self) -> Self {
+        self.guided = true;
         self
     }
 

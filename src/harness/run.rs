@@ -104,7 +104,10 @@ impl Check {
     /// Makes runs with faults that are drawn: all, or a part.
     fn draw(&self, shard: Option<Shard>, seed: u64, runs: u64) -> Result<Verdict, CheckError> {
         let prepared = self.prepared(&self.plan, "the plan")?;
-        let search = || self.search(prepared.clone(), self.draws(), seed);
+        let search = || {
+            let search = self.search(prepared.clone(), self.draws(), seed);
+            if self.guided { search.guided() } else { search }
+        };
         let range = shard.unwrap_or(Shard::WHOLE).range(runs);
         let mut verdict = self.judge(search, range);
         let never = self.demands.never(verdict.tally());
@@ -204,7 +207,9 @@ impl Check {
     /// Makes the runs; makes the first that fails small.
     pub(super) fn judge<'s>(&'s self, search: impl Fn() -> Search<'s> + Sync, runs: Range<u64>) -> Verdict {
         let begun_at = clock();
-        let tally = parallel::runs(runs, self.jobs.get(), &search, |_| {});
+        // What a guided search finds depends on the runs before.
+        let jobs = if self.guided { 1 } else { self.jobs.get() };
+        let tally = parallel::runs(runs, jobs, &search, |_| {});
         let wall = begun_at.elapsed();
         let begun_at = clock();
         let in_time = || begun_at.elapsed() < self.max_shrink_time;

@@ -3,6 +3,7 @@
 mod around;
 mod demands;
 mod found;
+mod guided;
 mod shrinking;
 mod tallies;
 mod turns;
