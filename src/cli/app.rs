@@ -23,6 +23,8 @@ pub struct App {
     pub(super) server: &'static str,
     pub(super) client: &'static str,
     pub(super) terminal: Terminal,
+    /// Whether it is among the systems that `list` shows.
+    pub(super) is_listed: bool,
     /// What is to be known of a system that ships with this crate.
     pub(super) known: Option<About>,
     /// How large a share of runs the client succeeds in, by a formula, if there is one.
@@ -52,6 +54,7 @@ impl App {
             server: "server",
             client: "client",
             terminal: Terminal::default(),
+            is_listed: true,
             known: None,
             share: |_, _| None,
         }
@@ -61,6 +64,11 @@ impl App {
     pub(super) fn of(about: About, net: fn(&Options) -> Net) -> Self {
         let base = Self::new(about.name, about.summary, || Net::new(""));
         Self { net: Box::new(net), known: Some(about), ..base }
+    }
+
+    /// The same, left out of the list of systems.
+    pub(super) fn unlisted(self) -> Self {
+        Self { is_listed: false, ..self }
     }
 
     /// The same with a formula for how large a share of runs the client succeeds in.

@@ -42,8 +42,9 @@ pub(super) fn run(program: &Program, args: &ListArgs) -> Result<Status, CliError
 
 fn systems(program: &Program, format: Format) -> Result<String, CliError> {
     let mut text = String::new();
-    let width = program.apps.iter().map(|app| app.name.len()).max().unwrap_or(0);
-    for app in &program.apps {
+    let listed = || program.apps.iter().filter(|app| app.is_listed);
+    let width = listed().map(|app| app.name.len()).max().unwrap_or(0);
+    for app in listed() {
         let built = Built::new(app, &Options::default(), None);
         let (port, transport) = (built.port(app), carriers(app, &built)?);
         let (name, summary) = (app.name, app.about);

@@ -36,9 +36,10 @@ pub(super) enum Asked {
 }
 
 impl Program {
-    /// The one that ships with this crate: it has its systems, and tools.
+    /// The one that ships with this crate: it has its systems, the protocols of its specimens, and tools.
     pub(super) fn own() -> Self {
-        Self { name: OWN_NAME.to_owned(), apps: systems::systems().into(), is_own: true }
+        let apps = systems::systems().into_iter().chain(systems::protocols()).collect();
+        Self { name: OWN_NAME.to_owned(), apps, is_own: true }
     }
 
     /// A stranger's.

@@ -1,6 +1,7 @@
 //! The systems that ship with this crate, as the command line knows them.
 
 use super::app::App;
+use crate::specimens::protocols;
 use crate::systems::{
     election, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo, tcp_chat, tcp_deadlock,
     tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
@@ -62,4 +63,12 @@ pub fn systems() -> [App; 15] {
             .print::<election::Member>(election::print_member)
             .print::<election::Client>(election::print_client),
     ]
+}
+
+/// The protocols that are there for their bugs. They are run as systems are, and not listed as such.
+pub(super) fn protocols() -> impl Iterator<Item = App> {
+    let clients = ["client", "sender", "client", "client", "left", "left", "client-0"];
+    let servers = ["server", "receiver", "server", "server", "server", "right", "server"];
+    let all = protocols::ALL.into_iter().zip(clients.into_iter().zip(servers));
+    all.map(|((about, net), (client, server))| App::of(about, net).client(client).server(server).unlisted())
 }

@@ -376,7 +376,7 @@ impl<'s> Engine<'s> {
 
     /// How the laws are checked with these settings.
     fn rigour(&self, settings: &Settings) -> Option<Rigour> {
-        let fingerprints = settings.effective_seed() % FINGERPRINTS_EVERY == 0;
+        let fingerprints = settings.effective_seed().is_multiple_of(FINGERPRINTS_EVERY);
         settings.laws.map(|shift| Rigour { shift, plain: self.plain_twins, fingerprints })
     }
 }

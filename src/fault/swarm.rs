@@ -93,18 +93,18 @@ impl Draw {
     /// The bits for something that is in every second run.
     fn half(&self, n: u64) -> Option<u64> {
         let bits = self.bits(n);
-        (bits % 2 == 0).then(|| mix(bits, 0))
+        bits.is_multiple_of(2).then(|| mix(bits, 0))
     }
 
     /// The bits for something that is in one run of four.
     fn quarter(&self, n: u64) -> Option<u64> {
         let bits = self.bits(n);
-        (bits % 4 == 0).then(|| mix(bits, 0))
+        bits.is_multiple_of(4).then(|| mix(bits, 0))
     }
 
     /// From one input in five on average to one in five hundred: short and long runs both have their share.
     fn rate(&self, n: u64) -> Chance {
-        self.quarter(n).map_or(Chance::NEVER, |bits| Chance::permille(pick(bits, &[200, 70, 20, 7, 2])))
+        self.quarter(n).map_or(Chance::NEVER, rate)
     }
 
     fn hosts(&self) -> HostChances {
@@ -113,16 +113,21 @@ impl Draw {
             crash: self.rate(10),
             poweroff: self.rate(11),
             restart: self.quarter(15).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[30, 100]))),
-            partition: self.rate(12),
+            partition: self.half(12).map_or(Chance::NEVER, rate),
             skew: self.rate(13),
             drift: self.rate(14),
             stop: Chance::NEVER,
             timer_first,
-            longest: Duration::from_millis(pick(self.bits(17), &[20, 200, 2_000, 10_000])),
+            longest: Duration::from_millis(pick(self.bits(17), &[20, 200, 2_000, 5_000, 10_000])),
             max: pick(self.bits(18), &[1, 2, 4]),
             until: Duration::MAX,
         }
     }
+}
+
+/// From one in five to one in five hundred.
+fn rate(bits: u64) -> Chance {
+    Chance::permille(pick(bits, &[200, 70, 20, 7, 2]))
 }
 
 fn pick<T: Copy>(bits: u64, all: &[T]) -> T {

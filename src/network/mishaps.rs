@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use super::rift::Rift;
 use super::schedule::Down;
 use super::{Network, Order};
 use crate::fault::{Chance, HostChances, MAX_DRIFT, Rate, Resolved, ResolvedHost, When};
@@ -45,35 +46,14 @@ pub(super) struct Mishaps {
     chances: HostChances,
     lives: Vec<Life>,
     /// How much may still befall them.
-    left: u32,
+    pub(super) left: u32,
     /// What was drawn for later, in the order in which it was drawn.
-    later: Vec<(Instant, ResolvedHost)>,
+    pub(super) later: Vec<(Instant, ResolvedHost)>,
     /// How many of these the world has taken.
     taken: usize,
-    /// The partition that was drawn last.
-    rift: Option<Rift>,
+    /// The partition that was drawn last, if one was.
+    pub(super) rift: Rift,
     restarts: u64,
-}
-
-/// A partition that was drawn.
-#[derive(Clone, Copy, Debug)]
-struct Rift {
-    fault: ResolvedHost,
-    begin_at: Instant,
-    end_at: Instant,
-    /// Something was stopped by it, and so it was recorded.
-    fired: bool,
-}
-
-impl Rift {
-    fn stops(&self, from: HostId, to: HostId) -> bool {
-        match self.fault {
-            ResolvedHost::Partition(a, b) => (from, to) == (a, b) || (from, to) == (b, a),
-            ResolvedHost::PartitionOneWay(a, b) => (from, to) == (a, b),
-            ResolvedHost::Isolate(host) => from != to && (from == host || to == host),
-            _ => false,
-        }
-    }
 }
 
 impl Mishaps {
@@ -83,7 +63,8 @@ impl Mishaps {
         self.lives.resize(hosts, Life::default());
         self.left = if chances.is_lasting() { chances.max } else { 0 };
         self.later.clear();
-        (self.taken, self.rift, self.restarts) = (0, None, 0);
+        (self.taken, self.restarts) = (0, 0);
+        self.rift.faults.clear();
     }
 
     /// Writes by what the events of hosts are counted.
@@ -94,7 +75,7 @@ impl Mishaps {
     /// Whether a partition was drawn.
     #[inline]
     pub(super) const fn has_rift(&self) -> bool {
-        self.rift.is_some()
+        !self.rift.faults.is_empty()
     }
 }
 
@@ -183,17 +164,7 @@ impl Network {
             return None;
         }
         let fault = if happens(partition, 2) {
-            let fault = self.drawn_partition(host, mix(bits, 13))?;
-            let rift = Rift { fault, begin_at: at, end_at: at + span, fired: false };
-            let is_open = self.mishaps.rift.is_some_and(|rift| rift.end_at >= now);
-            // A heal ends all partitions, so there is one at a time, and none beside those of a plan.
-            if is_open || self.schedule.windows.flow_count() > 0 {
-                return None;
-            }
-            self.mishaps.rift = Some(rift);
-            self.mishaps.later.push((at, fault));
-            self.mishaps.later.push((rift.end_at, ResolvedHost::Heal));
-            self.mishaps.left -= 1;
+            self.draw_partition(host, mix(bits, 13), (at, at + span), now);
             return None;
         } else if happens(skew, 3) {
             if mix(bits, 14) & 1 == 0 {
@@ -226,19 +197,6 @@ impl Network {
             self.mishaps.later.push((at, ResolvedHost::Restart(host)));
             self.mishaps.left -= 1;
         }
-    }
-
-    /// A partition of a host: from all, from another, or one direction to or from another.
-    fn drawn_partition(&self, host: HostId, bits: u64) -> Option<ResolvedHost> {
-        let others = self.host_count.checked_sub(1).filter(|others| *others > 0)?;
-        let other = HostId(below(mix(bits, 0), others as u64) as u16);
-        let other = if other >= host { HostId(other.0 + 1) } else { other };
-        Some(match below(mix(bits, 1), 4) {
-            0 if others > 1 => ResolvedHost::Isolate(host),
-            1 => ResolvedHost::PartitionOneWay(host, other),
-            2 => ResolvedHost::PartitionOneWay(other, host),
-            _ => ResolvedHost::Partition(host, other),
-        })
     }
 
     /// What was drawn for later since it was asked last, each with its place and its order.
@@ -290,23 +248,6 @@ impl Network {
             None => self.draw(fault),
         }
         fault
-    }
-
-    /// If the partition that was drawn stops what is sent now: until when.
-    pub(super) fn blocked_by_rift(&mut self, from: HostId, to: HostId, now: Instant) -> Option<Instant> {
-        let rift = self.mishaps.rift.as_mut()?;
-        let Rift { fault, begin_at, end_at, fired } = *rift;
-        if now < begin_at || now >= end_at || now >= self.calm_at || !rift.stops(from, to) {
-            return None;
-        }
-        rift.fired = true;
-        if !fired {
-            self.draw(Resolved::Host { at: begin_at, fault });
-            if end_at < self.calm_at {
-                self.draw(Resolved::Host { at: end_at, fault: ResolvedHost::Heal });
-            }
-        }
-        Some(end_at.min(self.calm_at))
     }
 }
 

@@ -9,6 +9,7 @@ mod flows;
 mod link;
 mod mishaps;
 mod order;
+mod rift;
 mod schedule;
 mod streams;
 #[cfg(test)]

@@ -44,13 +44,11 @@ pub(super) const ALL: &[Specimen] = &[
         "a member saves the term, and not its vote in it",
         "member-3>member-2 #0 drop; at 1580ms crash member-3; at 1581ms restart member-3",
         |net, _| wrap(net, |_, right| vote_not_saved(right)),
-    )
-    .planned(),
+    ),
     // No plan shows it until one can have a crash between two effects of one input, so none is here.
     Specimen::new(SYSTEM, SAVES_AFTER_REPLY, "a member gives its vote, and then saves it", "", |net, _| {
         wrap(net, |_, right| saves_after_reply(right));
-    })
-    .planned(),
+    }),
     Specimen::new(
         SYSTEM_OF_FIVE,
         VOTES_NOT_VOTERS,
@@ -58,16 +56,14 @@ pub(super) const ALL: &[Specimen] = &[
         "member-5>member-3 #0 duplicate; at 1s partition member-3|member-1; at 1s partition member-3|member-2; \
          at 1s partition member-3|member-4",
         |net, _| wrap(net, |_, right| votes_not_voters(right)),
-    )
-    .planned(),
+    ),
     Specimen::new(
         SYSTEM,
         TERM_LOST_AT_RESTART,
         "a member that starts again begins in term 0",
         "at 3s partition member-3>member-2; at 3s crash member-2; at 3010ms restart member-2",
         term_lost_at_restart,
-    )
-    .planned(),
+    ),
     Specimen::new(
         SYSTEM,
         LEASE_FROM_RECEIPT,
@@ -78,16 +74,14 @@ pub(super) const ALL: &[Specimen] = &[
             let lease = Timing::of(options).lease;
             wrap(net, move |_, right| lease_from_receipt(right, lease));
         },
-    )
-    .planned(),
+    ),
     Specimen::new(
         SYSTEM,
         STALE_READS,
         "a leader answers reads without a lease",
         "at 2s partition member-3|member-1; at 2s partition member-3|member-2; at 2s partition member-3|client-1",
         |net, _| wrap(net, |_, right| stale_reads(right)),
-    )
-    .planned(),
+    ),
     Specimen::new(
         SYSTEM,
         STORM_WITHOUT_JITTER,
@@ -102,8 +96,7 @@ pub(super) const ALL: &[Specimen] = &[
         "member-1>member-3 #0 delay 5s; at 1s partition member-3|member-2; \
          at 1584ms partition member-3|member-1",
         |net, _| wrap(net, |_, right| old_term_vote_counts(right)),
-    )
-    .planned(),
+    ),
 ];
 
 /// The hosts of the members.

@@ -15,8 +15,7 @@ pub(super) const ALL: &[Specimen] = &[Specimen::new(
     "a name is answered although its connection is gone",
     "client-1>server @6 reset",
     |net, _| net.wrap(net.find::<Server>("server"), |_, right| answers_the_dead(right)),
-)
-.planned()];
+)];
 
 fn answers_the_dead(right: Server) -> impl Machine<Command = (), Event = ServerEvent> {
     planted(right, |right, input, now, out| {

@@ -21,8 +21,7 @@ pub(super) const ALL: &[Specimen] = &[
         "an answer that comes twice counts twice",
         "client>server #0 duplicate",
         |net, _| net.wrap(client(net), |_, right| counts_doubles(right)),
-    )
-    .doubled(),
+    ),
     Specimen::new(
         SYSTEM,
         KEEPS_EVERY_TRY,

@@ -1,12 +1,14 @@
 //! Machines with one bug each, to try searches on.
 //!
 //! A specimen wraps or replaces a role of a system from outside: the systems know nothing of them. Most are the right
-//! machine with something planted into it, some a small machine of their own where that says more.
+//! machine with something planted into it, some a small machine of their own where that says more. What none of the
+//! systems does, such as a handshake or a window, [`protocols`] have.
 
 mod election;
 mod greet;
 mod hello_tcp;
 mod hello_udp;
+pub mod protocols;
 mod tcp_chat;
 mod tcp_deadlock;
 mod tcp_sixteen;
@@ -16,7 +18,6 @@ mod udp_remote;
 
 use std::any::Any;
 
-use crate::fault::Chance;
 use crate::machine::{Input, Machine, Outbox};
 use crate::scenario::Net;
 use crate::systems::Options;
@@ -36,10 +37,6 @@ pub struct Specimen {
     pub what: &'static str,
     /// The smallest plan known that shows it, in its text form.
     pub plan: &'static str,
-    /// How likely datagrams are to come twice, for it to show where faults are drawn.
-    pub duplicate: Chance,
-    /// Whether it shows where faults are drawn at all, and not only in the runs of a plan.
-    pub is_drawn: bool,
     /// Whether it takes requests with ids, and so brings them (udp-remote).
     pub ids: bool,
     /// Builds the right system.
@@ -49,7 +46,7 @@ pub struct Specimen {
 }
 
 impl Specimen {
-    /// A bug that shows with no faults, or where enough is lost.
+    /// A bug of a system, with the smallest plan that is known to show it.
     const fn new(
         system: System,
         name: &'static str,
@@ -58,23 +55,12 @@ impl Specimen {
         plant: fn(&Net, &Options),
     ) -> Self {
         let (system, base) = system;
-        let duplicate = Chance::NEVER;
-        Self { system, name, what, plan, duplicate, is_drawn: true, ids: false, base, plant }
-    }
-
-    /// A bug that shows only where datagrams come twice.
-    const fn doubled(self) -> Self {
-        Self { duplicate: Chance::percent(10), ..self }
+        Self { system, name, what, plan, ids: false, base, plant }
     }
 
     /// The same with ids.
     const fn with_ids(self) -> Self {
         Self { ids: true, ..self }
-    }
-
-    /// A bug that shows only in the runs of a plan.
-    const fn planned(self) -> Self {
-        Self { is_drawn: false, ..self }
     }
 
     /// The system with the bug in it.
@@ -106,6 +92,13 @@ const ALL: &[&[Specimen]] = &[
     tcp_chat::ALL,
     udp_chat::ALL,
     election::ALL,
+    protocols::transfer::BUGS,
+    protocols::link::BUGS,
+    protocols::blocks::BUGS,
+    protocols::credit::BUGS,
+    protocols::lease::BUGS,
+    protocols::beats::BUGS,
+    protocols::storm::BUGS,
 ];
 
 /// All specimens, by system.

@@ -18,5 +18,4 @@ pub(super) const ALL: &[Specimen] = &[Specimen::new(
             net.wrap(net.find::<Client>(member), |_, right| decodes_each_read(right));
         }
     },
-)
-.planned()];
+)];

@@ -42,8 +42,7 @@ pub(super) const ALL: &[Specimen] = &[
             let server = net.find::<Server>("server");
             net.replace(server, |_| Remembering { message: Exact::new(HELLO.len()) });
         },
-    )
-    .planned(),
+    ),
 ];
 
 /// Has the client take so many bytes for the whole answer: at least, and at most.

@@ -45,8 +45,7 @@ pub(super) const ALL: &[Specimen] = &[
                 net.wrap(net.find::<Client>(name), |_, right| heartbeat_stops(right));
             }
         },
-    )
-    .planned(),
+    ),
 ];
 
 /// The server with this bug, by itself: what a test against a model is fed with. The right one, if the bug is a client's.

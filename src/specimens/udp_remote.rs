@@ -30,7 +30,9 @@ const LEAVES_ITS_TIMER_BEHIND: &str = "leaves-its-timer-behind";
 /// The client stops its timer when anything comes, and does not start it again if that was no answer: a lost wake-up.
 const SLEEPS_AFTER_A_LATE_REPLY: &str = "sleeps-after-a-late-reply";
 /// The server takes the id out of a request before it looks how long the request is: in C what lies behind the request
-/// would be read (Heartbleed, CVE-2014-0160, is of this family), in Rust it panics.
+/// would be read (Heartbleed, CVE-2014-0160, is of this family), in Rust it panics. The check that draws everything does
+/// not find it, since it cuts no datagram short: behind a checksum that is a loss. Guests and impostors send such requests,
+/// and plans and `--corrupt` have them.
 const TRUSTS_THE_LENGTH: &str = "trusts-the-length";
 
 /// What leaves every request without an answer.
@@ -65,7 +67,6 @@ pub(super) const ALL: &[Specimen] = &[
         "client>server #0 duplicate",
         |net, _| net.wrap(client(net), |_, right| renamed(right, |id| id, |_, _| true)),
     )
-    .doubled()
     .with_ids(),
     Specimen::new(
         SYSTEM,
@@ -79,7 +80,6 @@ pub(super) const ALL: &[Specimen] = &[
             });
         },
     )
-    .doubled()
     .with_ids(),
     Specimen::new(SYSTEM, IDS_IN_HASH_ORDER, "ids are given out in the order of a hash set", "", |net, _| {
         net.wrap(client(net), |boot, right| {
@@ -104,7 +104,6 @@ pub(super) const ALL: &[Specimen] = &[
         "client>server #0 duplicate; client>server #1 drop",
         |net, _| net.wrap(client(net), |_, right| sleeps_after_a_late_reply(right)),
     )
-    .doubled()
     .with_ids(),
     Specimen::new(
         SYSTEM,
@@ -113,7 +112,6 @@ pub(super) const ALL: &[Specimen] = &[
         "client>server #0 truncate 4",
         |net, _| net.wrap(net.find::<Server>("server"), |_, right| trusts_the_length(right)),
     )
-    .planned()
     .with_ids(),
 ];
 

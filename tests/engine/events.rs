@@ -296,7 +296,7 @@ fn what_is_drawn_of_hosts_makes_the_same_run_again() {
         for (sum, times) in fired.iter_mut().zip(first.fired) {
             *sum += times;
         }
-        let lasting: u64 = [FaultKind::Crash, FaultKind::Poweroff, FaultKind::Partition, FaultKind::Stop]
+        let lasting: u64 = [FaultKind::Crash, FaultKind::Poweroff, FaultKind::Heal, FaultKind::Stop]
             .iter()
             .map(|kind| first.fired[*kind as usize])
             .sum();

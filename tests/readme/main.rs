@@ -5,6 +5,8 @@ use std::panic::catch_unwind;
 const README: &str = include_str!("../../README.md");
 const COUNTER: &str = include_str!("counter.rs");
 
+mod mended;
+
 mod counter {
     include!("counter.rs");
 
@@ -51,4 +53,12 @@ fn the_report_is_the_one_that_stands_in_the_readme() {
     let report =
         report.replace("the_report_is_the_one_that_stands_in_the_readme", "a_request_is_counted_once");
     assert_eq!(fixed(&report), fixed(blocks("text")[0]), "{report}");
+}
+
+#[test]
+fn what_a_check_says_that_holds_is_what_stands_in_the_readme() {
+    let said = mended::verdict().to_string();
+    let shown = blocks("text").into_iter().find(|block| block.starts_with("PASSED ")).expect("it is there");
+    // The first line has the time by the clock on the wall.
+    assert_eq!(said.split_once('\n').unwrap().1, shown.split_once('\n').unwrap().1, "{said}");
 }

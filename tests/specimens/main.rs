@@ -18,7 +18,7 @@ mod reports;
 mod searches;
 mod turns;
 
-use lossproof::fault::{Chance, FaultPlan, Profile};
+use lossproof::fault::FaultPlan;
 use lossproof::specimens::{self, Specimen};
 use lossproof::systems::{self, Options};
 use lossproof::{Net, Scenario};
@@ -32,10 +32,7 @@ struct World {
     bug: &'static str,
     /// The smallest plan known that shows the bug, in its text form.
     plan: &'static str,
-    duplicate: Chance,
     scenario: Scenario,
-    /// The same scenario with nothing to hold but the laws.
-    lawful: Scenario,
     /// The same scenario with right machines.
     right: Scenario,
     /// It is one that users can have.
@@ -43,25 +40,16 @@ struct World {
 }
 
 impl World {
-    fn new(names: [&'static str; 2], plan: &'static str, wrong: impl Fn() -> Net, right: Net) -> Self {
+    fn new(names: [&'static str; 2], plan: &'static str, wrong: Net, right: Net) -> Self {
         let [system, bug] = names;
-        Self {
-            system,
-            bug,
-            plan,
-            duplicate: Chance::NEVER,
-            scenario: wrong().into(),
-            lawful: wrong().without_properties().into(),
-            right: right.into(),
-            specimen: None,
-        }
+        Self { system, bug, plan, scenario: wrong.into(), right: right.into(), specimen: None }
     }
 
     fn of(specimen: &'static Specimen) -> Self {
         let options = Options::default();
         let names = [specimen.system, specimen.name];
-        let world = Self::new(names, specimen.plan, || specimen.net(&options), specimen.right(&options));
-        Self { duplicate: specimen.duplicate, specimen: Some(specimen), ..world }
+        let world = Self::new(names, specimen.plan, specimen.net(&options), specimen.right(&options));
+        Self { specimen: Some(specimen), ..world }
     }
 
     fn name(&self) -> String {
@@ -71,11 +59,6 @@ impl World {
     /// One how-manieth of the runs are made: those of several seconds with several members are long.
     fn fewer(&self) -> u64 {
         if self.system == systems::election::ABOUT.name { FEWER } else { 1 }
-    }
-
-    /// What `lossproof check` draws for it.
-    fn profile(&self) -> Profile {
-        Profile { loss: Chance::percent(30), duplicate: self.duplicate, ..Profile::default() }
     }
 
     /// The smallest plan known that shows the bug.

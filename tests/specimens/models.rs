@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 use crate::chat_world::{World, any_op};
-use crate::searches::{Cell, RUNS};
+use crate::searches::{CASES, Cell};
 
 /// What the model of a system finds: the case, and the number of operations that it was shrunk to.
 pub(crate) fn cell(specimen: Option<&'static Specimen>) -> Cell {
@@ -21,7 +21,7 @@ pub(crate) fn cell(specimen: Option<&'static Specimen>) -> Cell {
 
 fn chat(bug: &str) -> Cell {
     let server = || udp_chat::server(&Options::default(), bug);
-    let (config, seed) = (Config::with_cases(RUNS as u32), RngSeed::Fixed(0));
+    let (config, seed) = (Config::with_cases(CASES as u32), RngSeed::Fixed(0));
     let mut runner = TestRunner::new(Config { rng_seed: seed, failure_persistence: None, ..config });
     let (cases, failed_at) = (Count::new(0), Count::new(None));
     let result = runner.run(&prop::collection::vec(any_op(), 1..40), |ops| {

@@ -79,7 +79,7 @@ fn net(draw: Duration) -> Net {
 
 /// The specimen.
 pub(crate) fn world() -> World {
-    World::new([NAME, BUG], "", || net(Duration::ZERO), net(Duration::from_millis(30)))
+    World::new([NAME, BUG], "", net(Duration::ZERO), net(Duration::from_millis(30)))
 }
 
 /// It is told what kind of never it is.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lossproof::check::{Exhaustive, Failure, Fates, Search, Shrunk};
+use lossproof::check::{Draws, Exhaustive, Failure, Fates, Search, Shrunk};
 use lossproof::engine::Prepared;
 use lossproof::fault::{Fault, FaultPlan, Flow, HostFault, Profile, StreamFault, strategy};
 use lossproof::{Instant, Scenario};
@@ -15,8 +15,10 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use crate::fuzzed::INPUTS;
 use crate::{World, fuzzed, models};
 
-/// How many runs a search has for one specimen.
-pub(crate) const RUNS: u64 = 400;
+/// How many cases a model has for one specimen.
+pub(crate) const CASES: u64 = 400;
+/// How many runs the default check has.
+pub(crate) const RUNS: u64 = 20_000;
 /// How many plans of any faults are tried.
 pub(crate) const PLANS: u64 = 1_000;
 /// How many runs the exhaustive search has, and how many faults.
@@ -25,6 +27,8 @@ pub(crate) const MAX_FAULTS: usize = 5;
 /// How many failures a search makes small at most, to find a smaller one than the first.
 const MAX_FAILURES: usize = 20;
 const MAX_SHRINK_RUNS: u64 = 2_000;
+/// How many runs there are until the first failure.
+const MAX_RUNS: u64 = 200_000;
 /// How many faults a plan of arbitrary faults has at most.
 const MAX_PLAN_LEN: usize = 8;
 
@@ -66,8 +70,7 @@ impl fmt::Display for Cell {
 
 /// What the searches have found of one specimen.
 pub(crate) struct Row {
-    pub(crate) laws: Cell,
-    pub(crate) losses: Cell,
+    pub(crate) swarm: Cell,
     pub(crate) plans: Cell,
     pub(crate) exhaustive: Cell,
     pub(crate) model: Cell,
@@ -80,7 +83,6 @@ pub(crate) struct Row {
 
 /// All searches of a specimen.
 pub(crate) fn row(world: &World) -> Row {
-    let search = |scenario| Search::new(scenario, Prepared::default(), world.profile(), 0);
     let smallest = world.smallest();
     let without_one = (0..smallest.len()).map(|index| {
         let mut less = smallest.clone();
@@ -88,8 +90,7 @@ pub(crate) fn row(world: &World) -> Row {
         less
     });
     Row {
-        laws: drawn(world, search(&world.lawful)),
-        losses: drawn(world, search(&world.scenario).without_laws()),
+        swarm: drawn(world),
         plans: plans(world),
         exhaustive: exhaustive(world),
         model: models::cell(world.specimen),
@@ -126,9 +127,21 @@ impl Found {
     }
 }
 
+/// What `lossproof check` does where nobody says more, with this seed.
+pub(crate) fn swarm(world: &World, seed: u64) -> Search<'_> {
+    Search::new(&world.scenario, Prepared::default(), Profile::CALM, seed).with_draws(Draws::Swarm)
+}
+
+/// To how many faults the first failure of the default check with this seed is shrunk, if there is one.
+pub(crate) fn first_of_swarm(world: &World, seed: u64) -> Option<usize> {
+    let mut search = swarm(world, seed);
+    let failure = search.runs(0..MAX_RUNS).failure?;
+    Some(search.shrink(&failure, MAX_SHRINK_RUNS).failure.plan.len())
+}
+
 /// Faults that are drawn as `lossproof check` draws them.
-fn drawn(world: &World, mut search: Search<'_>) -> Cell {
-    let (mut found, mut next) = (Found::new(world), 0);
+fn drawn(world: &World) -> Cell {
+    let (mut search, mut found, mut next) = (swarm(world, 0), Found::new(world), 0);
     while let Some(failure) = search.runs(next..RUNS / world.fewer()).failure {
         next = failure.run + 1;
         if found.add(failure.run, &search.shrink(&failure, MAX_SHRINK_RUNS)) {
