@@ -41,17 +41,29 @@ fn each_failure_tells_when_it_was_lost() {
 fn what_decides_is_named() {
     let tries: Vec<String> = (0..5).map(|n| format!("client>server #{n} drop")).collect();
     for (system, name, plan, line) in [
-        ("udp-remote", "accepts-any-reply", "server>client #1 duplicate", "0.015 fault server>client #1 duplicate"),
+        (
+            "udp-remote",
+            "accepts-any-reply",
+            "server>client #1 duplicate",
+            "0.015 fault server>client #1 duplicate",
+        ),
         ("udp-remote", "never-gives-up", &tries.join("; "), "1.500 fault client>server #4 drop"),
-        ("udp-chat", "expires-at-the-limit", "client-3>server #1 drop", "5.000 fault client-3>server #1 drop"),
+        (
+            "udp-chat",
+            "expires-at-the-limit",
+            "client-3>server #1 drop",
+            "5.000 fault client-3>server #1 drop",
+        ),
         ("tcp-chat", "decodes-each-read", "server>client-3 @19 cut", "0.105 fault server>client-3 @19 cut"),
     ] {
         let specimen = specimens::find(system, name).expect("it is there");
         let scenario = Scenario::from(specimen.net(&Options::default()));
-        let prepared = Prepared::new(&plan.parse().expect("it is a plan"), &scenario).expect("its hosts are there");
+        let prepared =
+            Prepared::new(&plan.parse().expect("it is a plan"), &scenario).expect("its hosts are there");
         let mut search = Search::new(&scenario, prepared, Profile::CALM, 0).with_draws(Draws::Swarm);
         let failure = search.failure_of(0).filter(|failure| failure.plan.to_string().contains(plan));
-        let turn = search.turn(&failure.expect("the plan breaks it"), MAX_TURN_RUNS).expect("it is determined");
+        let turn =
+            search.turn(&failure.expect("the plan breaks it"), MAX_TURN_RUNS).expect("it is determined");
         assert!(matches!(turn.turned, Turned::At(_)), "{name}: {turn}");
         assert_eq!(turn.step().map(|step| step.line.as_str()), Some(line), "{name}: {turn}");
     }
