@@ -89,46 +89,60 @@ pub(in crate::specimens) const BUGS: &[Specimen] = &[
         "confirms-once",
         "the last flight of the handshake is not sent again",
         "client>server #1 drop",
-        |net, _| in_client(net, Bug::ConfirmsOnce),
+        |net, _| {
+            in_client(net, Bug::ConfirmsOnce);
+        },
     ),
     bug(
         "confirms-twice",
         "the last flight of the handshake is sent again, once",
         "client>server #1 drop; client>server #6 drop",
-        |net, _| in_client(net, Bug::ConfirmsTwice),
+        |net, _| {
+            in_client(net, Bug::ConfirmsTwice);
+        },
     ),
     bug(
         "acks-put-the-timer-off",
         "an acknowledgement of nothing new puts the retransmission off, for ever",
         "client>server #2 drop",
-        |net, _| in_client(net, Bug::EveryAckRestartsTheTimer),
+        |net, _| {
+            in_client(net, Bug::EveryAckRestartsTheTimer);
+        },
     ),
     bug(
         "never-probes",
         "nobody asks whether a window that was shut is open again",
         "server>client #5 drop",
-        |net, _| in_client(net, Bug::NeverProbes),
+        |net, _| {
+            in_client(net, Bug::NeverProbes);
+        },
     ),
     bug(
         "skips-window-updates",
         "an acknowledgement of nothing new is skipped, and the window that it brings",
         "",
-        |net, _| in_client(net, Bug::SkipsWindowUpdates),
+        |net, _| {
+            in_client(net, Bug::SkipsWindowUpdates);
+        },
     ),
     bug(
         "backoff-overflows",
         "the doubled wait overflows, and is zero",
         "at 0ms partition client>server",
-        |net, _| in_client(net, Bug::BackoffOverflows),
+        |net, _| {
+            in_client(net, Bug::BackoffOverflows);
+        },
     ),
     bug(
         "takes-any-incarnation",
         "data of an earlier connection is taken for data of this one",
         "crash server after recv #0 for 1ms; client>server #5 delay 32ms; client>server #11 drop",
-        |net, _| in_server(net, Bug::TakesAnyIncarnation),
+        |net, _| {
+            in_server(net, Bug::TakesAnyIncarnation);
+        },
     ),
     bug("remembers-every-number", "the number of each message that came is kept for ever", "", |net, _| {
-        in_server(net, Bug::RemembersEveryNumber)
+        in_server(net, Bug::RemembersEveryNumber);
     }),
 ];
 
