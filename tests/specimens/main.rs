@@ -19,7 +19,7 @@ mod searches;
 mod turns;
 
 use lossproof::fault::FaultPlan;
-use lossproof::specimens::{self, Specimen};
+use lossproof::specimens::{self, Specimen, protocols};
 use lossproof::systems::{self, Options};
 use lossproof::{Net, Scenario};
 
@@ -56,9 +56,15 @@ impl World {
         format!("{} {}", self.system, self.bug)
     }
 
-    /// One how-manieth of the runs are made: those of several seconds with several members are long.
+    /// One how-manieth of the runs are made: those of several seconds with several members are long, and those of protocols
+    /// that never give up.
     fn fewer(&self) -> u64 {
-        if self.system == systems::election::ABOUT.name { FEWER } else { 1 }
+        if self.system == systems::election::ABOUT.name || self.is_of_protocol() { FEWER } else { 1 }
+    }
+
+    /// Whether it is of a protocol that is there for its bugs.
+    fn is_of_protocol(&self) -> bool {
+        protocols::ALL.iter().any(|(about, _)| about.name == self.system)
     }
 
     /// The smallest plan known that shows the bug.

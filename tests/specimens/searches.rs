@@ -91,8 +91,8 @@ pub(crate) fn row(world: &World) -> Row {
     });
     Row {
         swarm: drawn(world),
-        plans: plans(world),
-        exhaustive: exhaustive(world),
+        plans: if world.is_of_protocol() { Cell::Untried } else { plans(world) },
+        exhaustive: if world.is_of_protocol() { Cell::Untried } else { exhaustive(world) },
         model: models::cell(world.specimen),
         fuzz: fuzzed::cell(world.system, world.bug, INPUTS / world.fewer()),
         broken: of_smallest(world).broken,

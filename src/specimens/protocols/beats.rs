@@ -205,8 +205,10 @@ pub fn net(_: &Options) -> Net {
         let is_silent = |(event, at): (&Event, &Instant)| {
             matches!(event, Event::Heard(_)) && *at + SILENCE + BEAT_AFTER < run.now()
         };
-        // Who is there is judged by its beats above.
-        run.state(right).is_some() || run.state(left).is_none() || !last.is_some_and(is_silent)
+        // It is gone when it is down, and has heard of nobody for as long.
+        let is_gone =
+            run.state(right).is_none() && run.times(right).last().is_some_and(|at| *at + SILENCE < run.now());
+        !is_gone || run.state(left).is_none() || !last.is_some_and(is_silent)
     });
     // Silences are measured by each one's own clock.
     net.rules_out([FaultKind::Skew, FaultKind::Drift]);

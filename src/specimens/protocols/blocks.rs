@@ -34,7 +34,7 @@ const REPEAT_AFTER: Duration = Duration::from_millis(500);
 /// How long an end that hears nothing waits until it gives up.
 const SILENCE: Duration = Duration::from_mins(6);
 /// By when the client has ended.
-const BOUND: Duration = Duration::from_mins(120);
+const BOUND: Duration = Duration::from_hours(2);
 
 const SYSTEM: System = (ABOUT.name, net);
 

@@ -16,8 +16,11 @@ use std::str::{self, FromStr};
 use crate::scenario::Net;
 use crate::systems::{About, Options};
 
-/// What is to be known of each, and what builds its net.
-pub const ALL: [(About, fn(&Options) -> Net); 7] = [
+/// What is to be known of a protocol, and what builds its net.
+pub type Protocol = (About, fn(&Options) -> Net);
+
+/// All of them.
+pub const ALL: [Protocol; 7] = [
     (transfer::ABOUT, transfer::net),
     (link::ABOUT, link::net),
     (blocks::ABOUT, blocks::net),

@@ -108,10 +108,6 @@ impl Client {
     fn timeout(&mut self, now: Instant, out: &mut Outbox<ClientEvent>) {
         match &mut self.state {
             State::Pausing { .. } => self.dial(now, out),
-            State::Dialing { conn, .. } => {
-                out.abort(*conn);
-                self.dial(now, out);
-            }
             State::Open { read, give_up_at, .. }
                 if self.bug == Some(Bug::TimesOutInTheHeader) && read.len() <= 1 =>
             {
@@ -128,7 +124,7 @@ impl Client {
                     self.ask(now, out);
                 }
             }
-            State::Open { conn, .. } => {
+            State::Dialing { conn, .. } | State::Open { conn, .. } => {
                 out.abort(*conn);
                 self.dial(now, out);
             }

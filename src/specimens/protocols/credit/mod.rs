@@ -41,7 +41,7 @@ const RETURN: u8 = b'+';
 /// How long the client waits for an answer, or to be connected.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// By when the client has ended.
-const BOUND: Duration = Duration::from_mins(10);
+const BOUND: Duration = Duration::from_hours(1);
 
 const SYSTEM: System = (ABOUT.name, net);
 

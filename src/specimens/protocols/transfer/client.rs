@@ -10,6 +10,9 @@ use crate::time::Instant;
 /// The longest wait, in those of the first.
 const MAX_UNITS: u16 = 4;
 
+/// How often it asks in vain until it can be taken for cut off.
+const CUT_OFF_AFTER: u32 = 100;
+
 /// The message of this number on a connection.
 pub(super) fn text(id: u32, number: u32) -> String {
     format!("{id:08x}-{number}")
@@ -51,12 +54,19 @@ pub struct Client {
     state: State,
     /// The wait of the timer, in those of the first.
     units: u16,
+    /// How often it has sent something again since it heard of the server.
+    in_vain: u32,
     bug: Option<Bug>,
 }
 
 impl Client {
     pub(super) const fn new(server: Peer, id: u32, bug: Option<Bug>) -> Self {
-        Self { server, id, state: State::Idle, units: 1, bug }
+        Self { server, id, state: State::Idle, units: 1, in_vain: 0, bug }
+    }
+
+    /// Whether it has asked so often in vain that nobody can be there.
+    pub const fn is_cut_off(&self) -> bool {
+        self.in_vain >= CUT_OFF_AFTER
     }
 
     fn tell(&self, word: &str, out: &mut Outbox<()>) {
@@ -154,6 +164,7 @@ impl Client {
     }
 
     fn timeout(&mut self, now: Instant, out: &mut Outbox<()>) {
+        self.in_vain += 1;
         match self.state {
             State::Opening { .. } => self.open(now, out),
             State::Open { sending, .. } => {
@@ -178,6 +189,7 @@ impl Machine for Client {
             Input::Start { .. } => self.open(now, out),
             Input::Timeout => self.timeout(now, out),
             Input::Datagram { bytes, .. } => {
+                self.in_vain = 0;
                 let mut words = words(bytes);
                 let (word, id) = (words.next(), hex(words.next()));
                 match (word, id) {

@@ -84,13 +84,14 @@ impl Server {
     }
 
     fn data(&mut self, id: u32, number: u32, text: &str, now: Instant, out: &mut Outbox<ServerEvent>) {
-        let is_any = self.bug == Some(Bug::TakesAnyIncarnation);
+        let is_half = self.half.as_ref().is_some_and(|half| half.id == id);
+        let is_any = self.bug == Some(Bug::TakesAnyIncarnation) && !is_half;
         match &mut self.session {
             Some(session) if session.id == id || is_any => {
                 let keeps = self.bug == Some(Bug::RemembersEveryNumber);
                 session.came(number, text, keeps, now, out);
             }
-            _ if self.half.as_ref().is_some_and(|half| half.id == id) => {}
+            _ if is_half => {}
             _ => out.reply_fmt(format_args!("no {id:08x}")),
         }
     }
