@@ -112,6 +112,7 @@ pub const RUNS: u64 = 10_000;
 /// of the scenario and the laws of machines. See the [module](self).
 #[derive(Debug)]
 #[must_use = "a check does nothing until it is asked to `assert`, or for its `verdict`"]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Check {
     scenario: Scenario,
     name: Name,

@@ -42,34 +42,39 @@ pub(super) const ALL: &[Specimen] = &[
         SYSTEM,
         VOTE_NOT_SAVED,
         "a member saves the term, and not its vote in it",
-        "member-3>member-2 #0 drop; at 1580ms crash member-3; at 1581ms restart member-3",
+        "seed 11237427238522754882; calm 12s; crash member-2 after send #0 for 1ms",
         |net, _| wrap(net, |_, right| vote_not_saved(right)),
     ),
-    // No plan shows it until one can have a crash between two effects of one input, so none is here.
-    Specimen::new(SYSTEM, SAVES_AFTER_REPLY, "a member gives its vote, and then saves it", "", |net, _| {
-        wrap(net, |_, right| saves_after_reply(right));
-    }),
+    Specimen::new(
+        SYSTEM,
+        SAVES_AFTER_REPLY,
+        "a member gives its vote, and then saves it",
+        "seed 3775962213208117092; calm 12s; crash member-1 after send #0 for 1ms",
+        |net, _| {
+            wrap(net, |_, right| saves_after_reply(right));
+        },
+    ),
     Specimen::new(
         SYSTEM_OF_FIVE,
         VOTES_NOT_VOTERS,
         "a candidate counts a vote twice that comes twice",
-        "member-5>member-3 #0 duplicate; at 1s partition member-3|member-1; at 1s partition member-3|member-2; \
-         at 1s partition member-3|member-4",
+        "seed 16198955456295509077; calm 12s; at 0s partition member-5>member-3; \
+         at 1023ms partition member-4|member-5; member-4>member-3 #0 duplicate",
         |net, _| wrap(net, |_, right| votes_not_voters(right)),
     ),
     Specimen::new(
         SYSTEM,
         TERM_LOST_AT_RESTART,
         "a member that starts again begins in term 0",
-        "at 3s partition member-3>member-2; at 3s crash member-2; at 3010ms restart member-2",
+        "seed 10096191981155018507; calm 12s; crash member-2 after send #0 for 1ms",
         term_lost_at_restart,
     ),
     Specimen::new(
         SYSTEM,
         LEASE_FROM_RECEIPT,
         "a leader counts its lease from the answer to a beat",
-        "member-2>member-3 #5 delay 1s; at 2600ms partition member-3|member-1; \
-         at 2600ms partition member-3|member-2",
+        "seed 10972480220198494466; calm 12s; at 1364ms isolate member-1; \
+         member-3>member-1 #1 delay 312ms",
         |net, options| {
             let lease = Timing::of(options).lease;
             wrap(net, move |_, right| lease_from_receipt(right, lease));
@@ -79,7 +84,8 @@ pub(super) const ALL: &[Specimen] = &[
         SYSTEM,
         STALE_READS,
         "a leader answers reads without a lease",
-        "at 2s partition member-3|member-1; at 2s partition member-3|member-2; at 2s partition member-3|client-1",
+        "seed 5673017388479923533; calm 12s; at 0s partition member-2>member-1; \
+         at 1136ms partition member-2|member-3",
         |net, _| wrap(net, |_, right| stale_reads(right)),
     ),
     Specimen::new(
@@ -93,8 +99,8 @@ pub(super) const ALL: &[Specimen] = &[
         SYSTEM,
         OLD_TERM_VOTE_COUNTS,
         "a vote of an earlier term is counted",
-        "member-1>member-3 #0 delay 5s; at 1s partition member-3|member-2; \
-         at 1584ms partition member-3|member-1",
+        "seed 6604052601871698842; calm 12s; member-2>member-1 #0 delay 2500ms; \
+         crash member-1 after recv #0 for 1ms; at 1016ms partition member-2>member-1",
         |net, _| wrap(net, |_, right| old_term_vote_counts(right)),
     ),
 ];

@@ -18,15 +18,15 @@ use crate::{World, fuzzed, models};
 /// How many cases a model has for one specimen.
 pub(crate) const CASES: u64 = 400;
 /// How many runs the default check has.
-pub(crate) const RUNS: u64 = 20_000;
+pub(crate) const RUNS: u64 = 2_000;
 /// How many plans of any faults are tried.
 pub(crate) const PLANS: u64 = 1_000;
 /// How many runs the exhaustive search has, and how many faults.
 pub(crate) const EXHAUSTIVE_RUNS: u64 = 1_000;
 pub(crate) const MAX_FAULTS: usize = 5;
 /// How many failures a search makes small at most, to find a smaller one than the first.
-const MAX_FAILURES: usize = 20;
-const MAX_SHRINK_RUNS: u64 = 2_000;
+const MAX_FAILURES: usize = 4;
+const MAX_SHRINK_RUNS: u64 = 1_000;
 /// How many runs there are until the first failure.
 const MAX_RUNS: u64 = 200_000;
 /// How many faults a plan of arbitrary faults has at most.
@@ -91,8 +91,8 @@ pub(crate) fn row(world: &World) -> Row {
     });
     Row {
         swarm: drawn(world),
-        plans: if world.is_of_protocol() { Cell::Untried } else { plans(world) },
-        exhaustive: if world.is_of_protocol() { Cell::Untried } else { exhaustive(world) },
+        plans: if world.fewer() > 1 { Cell::Untried } else { plans(world) },
+        exhaustive: if world.fewer() > 1 { Cell::Untried } else { exhaustive(world) },
         model: models::cell(world.specimen),
         fuzz: fuzzed::cell(world.system, world.bug, INPUTS / world.fewer()),
         broken: of_smallest(world).broken,
@@ -112,7 +112,11 @@ struct Found {
 
 impl Found {
     fn new(world: &World) -> Self {
-        let max = MAX_FAILURES / world.fewer() as usize;
+        let max = if world.is_of_protocol() {
+            MAX_FAILURES
+        } else {
+            (MAX_FAILURES / world.fewer() as usize).max(1)
+        };
         Self { enough: world.smallest().len(), max, runs: Vec::new(), failures: 0 }
     }
 
@@ -144,7 +148,8 @@ fn drawn(world: &World) -> Cell {
     let (mut search, mut found, mut next) = (swarm(world, 0), Found::new(world), 0);
     while let Some(failure) = search.runs(next..RUNS / world.fewer()).failure {
         next = failure.run + 1;
-        if found.add(failure.run, &search.shrink(&failure, MAX_SHRINK_RUNS)) {
+        let shrunk = search.shrink(&failure, MAX_SHRINK_RUNS);
+        if found.add(failure.run, &shrunk) {
             break;
         }
     }

@@ -2,17 +2,23 @@
 //!
 //! [`PlanTree`] takes faults and generated commands out, first in halves and then singly,
 //! and makes the faults that are left weaker, until nothing more can be taken away. What is left is *1-minimal*: without
-//! any one of its faults, or any one of its commands, the failure does not come. Taking out in halves first is the idea of
+//! any one of its faults but such ends, or any one of its commands, the failure does not come. Taking out in halves first is the idea of
 //! delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002).
+//!
+//! Some faults end others: a heal its partitions, a restart a host that is down. Without such an end a plan says more and not
+//! less, and whatever waits would fail for that reason alone, also where all is right. So an end goes only together with what
+//! it ends.
 //!
 //! A loss is often there for no other reason than that something is sent once more, and the datagram that matters has a
 //! higher number for it. So a fault is also taken out together with a step back of those that may have depended on it.
 
+mod ends;
 mod weaker;
 
 use std::collections::BTreeSet;
 
 use super::{Fault, FaultPlan};
+use ends::leaves_open;
 use weaker::weaker;
 
 /// How many faults a plan has at most for steps back to be tried: there are as many of them as pairs of faults.
@@ -120,7 +126,10 @@ impl PlanTree {
                 Step::Whole | Step::Done => break,
                 Step::Remove { len, index } if index < items(&self.best) => {
                     self.candidate = without(&self.best, index, len);
-                    return true;
+                    if !leaves_open(&self.best, &self.candidate) {
+                        return true;
+                    }
+                    self.step = Step::Remove { len, index: index + len };
                 }
                 Step::Remove { len: 1, .. } if self.improved && items(&self.best) > 0 => {
                     self.improved = false;
@@ -150,7 +159,9 @@ impl PlanTree {
                     };
                     match weaker(fault).into_iter().nth(choice) {
                         None => self.step = Step::Weaken { index: index + 1, choice: 0 },
-                        Some(fault) => match replaced(&self.best, index, &fault) {
+                        Some(fault) => match replaced(&self.best, index, &fault)
+                            .filter(|plan| !leaves_open(&self.best, plan))
+                        {
                             None => self.step = Step::Weaken { index, choice: choice + 1 },
                             Some(plan) => {
                                 self.candidate = plan;
@@ -359,9 +370,11 @@ mod tests {
             };
             let (left, _) = shrink(&plan, fails);
             prop_assert!(fails(&left));
+            prop_assert!(!leaves_open(&plan, &left), "{left} of {plan}");
             prop_assert!(items(&left) <= items(&plan) && (left.seed, left.link()) == (plan.seed, plan.link()));
             for index in 0..items(&left) {
-                prop_assert!(!fails(&without(&left, index, 1)), "{left} without {index}");
+                let less = without(&left, index, 1);
+                prop_assert!(leaves_open(&left, &less) || !fails(&less), "{left} without {index}");
             }
         }
     }

@@ -1,0 +1,82 @@
+//! What ends, and what ends it.
+
+use std::collections::BTreeMap;
+
+use crate::Instant;
+use crate::fault::{Fault, FaultPlan, HostFault};
+
+/// Whether a plan that was made of another by taking faults out leaves something open that is ended there: a partition that
+/// no heal ends any more, or a host that no restart starts.
+pub(super) fn leaves_open(before: &FaultPlan, after: &FaultPlan) -> bool {
+    if before.faults().iter().all(|fault| !is_end(fault)) {
+        return false;
+    }
+    let (ended, open) = (Ends::of(before), Ends::of(after));
+    let is_left = |fault: &Fault| !ended.leaves(fault) && open.leaves(fault);
+    after.faults().iter().any(is_left)
+}
+
+const fn is_end(fault: &Fault) -> bool {
+    matches!(fault, Fault::Host { fault: HostFault::Heal | HostFault::Restart(_), .. })
+}
+
+/// When a plan ends things last.
+#[derive(Default)]
+struct Ends<'p> {
+    heal_at: Option<Instant>,
+    restart_at: BTreeMap<&'p str, Instant>,
+}
+
+impl<'p> Ends<'p> {
+    fn of(plan: &'p FaultPlan) -> Self {
+        let mut ends = Self::default();
+        for fault in plan.faults() {
+            match fault {
+                Fault::Host { at, fault: HostFault::Heal } => ends.heal_at = ends.heal_at.max(Some(*at)),
+                Fault::Host { at, fault: HostFault::Restart(host) } => {
+                    let last = ends.restart_at.entry(host).or_insert(*at);
+                    *last = (*last).max(*at);
+                }
+                _ => {}
+            }
+        }
+        ends
+    }
+
+    /// Whether a fault goes on for ever.
+    fn leaves(&self, fault: &Fault) -> bool {
+        let Fault::Host { at, fault } = fault else { return false };
+        match fault {
+            HostFault::Partition { .. } | HostFault::PartitionOneWay(_) | HostFault::Isolate(_) => {
+                self.heal_at.is_none_or(|heal_at| heal_at < *at)
+            }
+            HostFault::Crash(host) | HostFault::Poweroff(host) => {
+                self.restart_at.get(host.as_str()).is_none_or(|restart_at| restart_at < at)
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_goes_only_with_what_it_ends() {
+        let plan = |text: &str| text.parse::<FaultPlan>().unwrap();
+        for (before, after, is_open) in [
+            ("at 1s partition a|b; at 2s heal", "at 1s partition a|b", true),
+            ("at 1s partition a|b; at 2s heal", "at 2s heal", false),
+            ("at 1s partition a|b; at 2s heal", "", false),
+            ("at 1s partition a|b", "at 1s partition a|b", false),
+            ("at 3s partition a|b; at 2s heal", "at 3s partition a|b", false),
+            ("at 1s partition a|b; at 2s heal; at 3s heal", "at 1s partition a|b; at 2s heal", false),
+            ("at 1s crash a; at 2s restart a; at 2s restart b", "at 1s crash a; at 2s restart b", true),
+            ("at 1s crash a; at 2s restart a", "", false),
+            ("a>b #0 drop; at 2s heal", "a>b #0 drop", false),
+        ] {
+            assert_eq!(leaves_open(&plan(before), &plan(after)), is_open, "{before} to {after}");
+        }
+    }
+}
