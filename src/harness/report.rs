@@ -8,6 +8,7 @@ use super::annotate::{self, Level};
 use super::files::FILES_LINES;
 use super::run::REPLAY;
 use crate::check::{Failure, Shrunk};
+use crate::fault::FaultKind;
 use crate::number::{count, span, thousands};
 use crate::transcript::Head;
 
@@ -73,6 +74,19 @@ impl Verdict {
 }
 
 impl Verdict {
+    /// How to say that a protocol does not claim to withstand what nobody has asked for: hosts and clocks that fail.
+    fn hint(&self) -> String {
+        const ASSUMED: [FaultKind; 5] =
+            [FaultKind::Crash, FaultKind::Poweroff, FaultKind::Restart, FaultKind::Skew, FaultKind::Drift];
+        let plan = self.failure().map_or(&[][..], |failure| failure.plan.faults());
+        let kinds = ASSUMED.iter().filter(|kind| plan.iter().any(|fault| fault.kind() == **kind));
+        let kinds: Vec<String> = kinds.map(|kind| format!("FaultKind::{kind:?}")).collect();
+        if kinds.is_empty() || !self.is_swarm {
+            return String::new();
+        }
+        format!("  not claimed? net.rules_out([{}]) leaves that out\n", kinds.join(", "))
+    }
+
     /// What the report says above the transcript, if something failed.
     fn head(&self) -> Option<Head<'_>> {
         let Shrunk { failure, from_faults, from_commands, runs, is_minimal, turn } = self.shrunk.as_ref()?;
@@ -102,7 +116,8 @@ impl Verdict {
             detail,
             found: format!("  after {tried} ({wall}, {simulated} simulated)\n  {small}\n"),
             plan: plan.faults().iter().map(ToString::to_string).chain(commands.iter().cloned()).collect(),
-            turned: turn.as_ref().map_or_else(String::new, |turn| format!("  turned {turn}\n")),
+            turned: turn.as_ref().map_or_else(String::new, |turn| format!("  turned {turn}\n"))
+                + &self.hint(),
             replay: self.replay(),
         })
     }

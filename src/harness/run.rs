@@ -89,7 +89,8 @@ impl Check {
             (None, None) => self.draw(shard, seed, runs.unwrap_or(RUNS))?,
         };
         let tried = self.tried().after(verdict.tally());
-        Ok(verdict.with_notes(notes).tried(tried))
+        let is_swarm = self.exhaustive.is_none() && self.draws.is_none();
+        Ok(verdict.with_notes(notes).tried(tried, is_swarm))
     }
 
     /// What the runs try.

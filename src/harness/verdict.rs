@@ -22,6 +22,8 @@ pub struct Verdict {
     /// What the runs lack, a line each.
     pub(super) lacking: String,
     pub(super) tried: Tried,
+    /// Whether faults of all kinds were drawn, since nobody has said which.
+    pub(super) is_swarm: bool,
     /// Which part of the runs was made, if not all were.
     pub(super) shard: Option<Shard>,
     /// What was demanded and did not happen in that part, a line each.
@@ -46,6 +48,7 @@ impl Verdict {
             limit,
             lacking,
             tried: Tried::default(),
+            is_swarm: false,
             shard: None,
             untold,
             notes,
@@ -59,8 +62,8 @@ impl Verdict {
         self
     }
 
-    pub(super) fn tried(self, tried: Tried) -> Self {
-        Self { tried, ..self }
+    pub(super) fn tried(self, tried: Tried, is_swarm: bool) -> Self {
+        Self { tried, is_swarm, ..self }
     }
 
     /// Which kinds of fault fired and how often, and which were tried in vain or not at all.

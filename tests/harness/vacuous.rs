@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lossproof::fault::FaultKind;
+use lossproof::fault::{FaultKind, HostChances};
 use lossproof::{Chance, Check, FaultPlan, Input, Instant, Machine, Net, Outbox, Profile};
 
 use crate::{hosts, once, panic_of};
@@ -43,6 +43,31 @@ fn a_verdict_says_what_was_tried_and_what_was_not() {
     let plan: FaultPlan = "client>server #30 drop; client>server #0 duplicate".parse().unwrap();
     let planned = tried(Check::new(hosts().0).plan(plan));
     assert!(planned.starts_with("tried duplicate 300; in vain: drop; not tried: delay, "), "{planned}");
+}
+
+/// A crash that nobody has asked for may be more than a protocol claims to withstand.
+#[test]
+fn a_report_says_how_to_rule_out_what_nobody_has_asked_for() {
+    let net = || {
+        let (net, server, _) = hosts();
+        net.never("the server starts anew", move |run| {
+            run.events(server).windows(2).any(|two| two == [1, 1])
+        });
+        net
+    };
+    let said = Check::new(net()).verdict().unwrap().to_string();
+    let hint = "\n  not claimed? net.rules_out([FaultKind::Crash]) leaves that out\n  replay: ";
+    let other = hint.replace("Crash", "Poweroff");
+    assert!(said.starts_with("FAILED ") && (said.contains(hint) || said.contains(&other)), "{said}");
+    let ruled_out = net();
+    ruled_out.rules_out([FaultKind::Crash, FaultKind::Poweroff, FaultKind::Restart]);
+    Check::new(ruled_out).assert();
+    let asked = Profile {
+        hosts: HostChances { crash: Chance::percent(20), max: 1, ..HostChances::NONE },
+        ..Profile::CALM
+    };
+    let said = Check::new(net()).profile(asked).verdict().unwrap().to_string();
+    assert!(said.starts_with("FAILED ") && !said.contains("not claimed?"), "{said}");
 }
 
 #[test]
