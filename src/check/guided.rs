@@ -13,9 +13,9 @@ use std::hash::{Hash, Hasher};
 
 use siphasher::sip::SipHasher13;
 
-use super::Search;
+use super::{Search, prefix};
 use crate::engine::{Engine, Keep, Prepared, Rest};
-use crate::fault::{FaultPlan, Profile, Resolved, ResolvedHost};
+use crate::fault::Profile;
 use crate::host::HostId;
 use crate::scenario::Demand;
 use crate::seed::{below, mix};
@@ -31,8 +31,6 @@ const CHOICE: u64 = u64::MAX - 5;
 pub(super) struct Guide {
     marks: BTreeSet<u64>,
     prefixes: Vec<Prefix>,
-    /// The plan that all runs have.
-    base: Prepared,
 }
 
 /// A run up to a mark.
@@ -47,20 +45,11 @@ struct Prefix {
 type Mark = (u64, Option<usize>);
 
 impl Guide {
-    pub(super) fn new(base: &Prepared) -> Self {
-        Self { base: base.clone(), ..Self::default() }
-    }
-
-    /// What the run of this seed begins with: nothing, or a prefix, with the seed of its machines.
-    fn choose(&self, seed: u64) -> (Prepared, u64) {
+    /// The prefix that the run of this seed begins with, if it begins with one.
+    fn choose(&self, seed: u64) -> Option<&Prefix> {
         let bits = mix(seed, CHOICE);
         let place = below(mix(bits, 0), self.prefixes.len() as u64) as usize;
-        match self.prefixes.get(place).filter(|_| bits.is_multiple_of(2)) {
-            Some(Prefix { plan, seed: of_machines, after }) => {
-                (plan.with_rest(Rest { after: *after, seed }), *of_machines)
-            }
-            None => (self.base.clone(), seed),
-        }
+        self.prefixes.get(place).filter(|_| bits.is_multiple_of(2))
     }
 
     /// Which of these marks are new: they are known from now on.
@@ -74,26 +63,31 @@ impl Search<'_> {
     /// it is made on one thread.
     #[must_use]
     pub fn guided(mut self) -> Self {
-        self.guide = Some(Guide::new(&self.settings.plan));
+        self.guide = Some(Guide::default());
         self
     }
 
-    /// Chooses what the next run begins with.
-    pub(super) fn take_prefix(&mut self) {
-        if let Some(guide) = &self.guide {
-            (self.settings.plan, self.settings.seed) = guide.choose(self.settings.seed);
+    /// Chooses what the next run begins with: nothing but the plan that all runs have, or a prefix.
+    pub(super) fn take_prefix(&mut self, base: &Prepared) {
+        let Some(guide) = &self.guide else { return };
+        match guide.choose(self.settings.seed) {
+            Some(Prefix { plan, seed, after }) => {
+                let rest = Rest { after: *after, seed: self.settings.seed };
+                (self.settings.plan, self.settings.seed) = (plan.with_rest(rest), *seed);
+            }
+            None => self.settings.plan.clone_from(base),
         }
     }
 
-    /// Learns from the last run, in which all held.
-    pub(super) fn learn(&mut self) {
+    /// Learns from the last run, in which all held. `base` is the plan that all runs have.
+    pub(super) fn learn(&mut self, base: &Prepared) {
         let Some(mut guide) = self.guide.take() else { return };
         let marks = self.marks();
         let new = guide.new_ones(marks);
         // The first is reached first; those after it are reached from there.
         if let Some(first) = new.first()
             && guide.prefixes.len() < MAX_PREFIXES
-            && let Some(prefix) = self.prefix(*first)
+            && let Some(prefix) = self.prefix(*first, base)
         {
             guide.prefixes.push(prefix);
         }
@@ -118,29 +112,23 @@ impl Search<'_> {
         marks
     }
 
-    /// The last run up to where it told that of all its events, or to its end, as a plan.
-    fn prefix(&mut self, told: Option<usize>) -> Option<Prefix> {
+    /// The last run up to where it told that of all its events, or to its end, as a plan: with the faults that all runs
+    /// have, which come first in it, whenever they hit.
+    fn prefix(&mut self, told: Option<usize>, base: &Prepared) -> Option<Prefix> {
         let whole = self.engine.plan(&self.settings);
         let settings = self.settings.clone();
         self.settings.plan = Prepared::new(&whole, self.scenario).ok()?;
         (self.settings.profile, self.settings.keep) = (Profile::CALM, Keep::Log);
         let again = self.attempt();
         let after = again.ok().and_then(|_| self.step_of(told));
-        let hits = self.engine.hits().to_vec();
+        let faults = self.settings.plan.schedule.faults.iter().copied();
+        let faults: Vec<_> = faults.zip(self.engine.hits().iter().copied()).collect();
         self.settings = settings;
         let after = after?;
-        let names = self.scenario.names();
-        let is_before = |(fault, hit): (&Resolved, &u64)| {
-            // What is due later at a host is still open; a partition that has begun is healed as it was to be.
-            let heals = matches!(fault, Resolved::Host { fault: ResolvedHost::Heal, .. });
-            heals || (1..=after).contains(hit)
-        };
-        let resolved = Resolved::all(&whole, &names).ok()?;
-        let mut kept = resolved.iter().zip(&hits).map(is_before);
-        let mut plan: FaultPlan = whole.clone();
-        plan.retain(|_| kept.next().unwrap_or(false));
-        let seed = whole.seed?;
-        plan.seed = None;
+        let mut kept = prefix::kept(&faults, after);
+        kept.iter_mut().take(base.schedule.faults.len()).for_each(|kept| *kept = true);
+        let mut plan = prefix::only(&whole, &kept);
+        let seed = plan.seed.take()?;
         Some(Prefix { plan: Prepared::new(&plan, self.scenario).ok()?, seed, after })
     }
 

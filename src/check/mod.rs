@@ -12,6 +12,7 @@ mod guided;
 mod livelock;
 mod measure;
 mod neighbours;
+mod prefix;
 mod relocate;
 mod shard;
 mod shrink;
@@ -141,14 +142,15 @@ impl<'s> Search<'s> {
     /// Makes the runs of a range, up to the first that fails.
     pub fn runs(&mut self, range: Range<u64>) -> Tally {
         let mut tally = self.no_runs();
+        let plan = self.settings.plan.clone();
         for run in range {
             self.settings.seed = self.seed_of(run);
             self.take_profile();
-            self.take_prefix();
+            self.take_prefix(&plan);
             match self.attempt() {
                 Ok(outcome) => {
                     self.add_to(&mut tally, &outcome);
-                    self.learn();
+                    self.learn(&plan);
                 }
                 Err(broken) => {
                     tally.runs += 1;
@@ -157,6 +159,8 @@ impl<'s> Search<'s> {
                 }
             }
         }
+        // A run may have begun with more than the plan that all have.
+        self.settings.plan = plan;
         tally
     }
 

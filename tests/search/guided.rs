@@ -88,6 +88,26 @@ fn found(scenario: &Scenario, seed: u64, guided: bool) -> u64 {
     search.runs(0..3_000).runs
 }
 
+/// A fault of the plan hits in the step it was given for, also in a run that begins where another has come to something new.
+#[test]
+fn every_run_has_the_faults_of_the_plan() {
+    let scenario = lock();
+    let plan = "sender>lock #70 drop; at 790ms crash lock; at 795ms restart lock; sender>lock #99 drop";
+    let plan = Prepared::new(&plan.parse().unwrap(), &scenario).unwrap();
+    let profile = Profile { loss: Chance::percent(1), ..Profile::CALM };
+    let mut search = Search::new(&scenario, plan, profile, 0).guided();
+    // Two calls, as the runs of a long check come in parts.
+    for runs in [0..200, 200..400] {
+        let tally = search.runs(runs);
+        assert_eq!(tally.failure, None);
+        let fired: Vec<_> = tally.planned.iter().map(|(fault, runs)| (fault.to_string(), *runs)).collect();
+        let each = ["sender>lock #70 drop", "at 790ms crash lock", "at 795ms restart lock"];
+        let each = each.map(|fault| (fault.to_owned(), 200));
+        assert_eq!(fired[..3], each);
+        assert_eq!(fired[3..], [("sender>lock #99 drop".to_owned(), 0)]);
+    }
+}
+
 fn median(mut runs: Vec<u64>) -> u64 {
     runs.sort_unstable();
     runs[runs.len() / 2]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{MAX_TURN_STEPS, Share, TURN_RUNS, Turn};
 use crate::check::twice::NOT_DETERMINISTIC;
-use crate::check::{Failure, Search};
+use crate::check::{Failure, Search, prefix};
 use crate::engine::{Keep, Mark, Prepared, Rest};
-use crate::fault::{Profile, Resolved, ResolvedHost};
+use crate::fault::{Profile, Resolved};
 use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::{Record, Recording, What};
@@ -288,39 +288,18 @@ impl<'s, 'f> Sampler<'s, 'f> {
         step == 0 || self.search.engine.so_far_after(step) == Some(mark.so_far)
     }
 
-    /// The plan of the faults that have hit up to a step, and of those later ones that only end what has begun.
+    /// The plan of the failed run up to a step.
     fn prefix(&mut self, step: u64) -> Option<Prepared> {
-        let has_hit = |hit: u64| (1..=step).contains(&hit);
-        let hit = || self.faults.iter().filter(|(_, hit)| has_hit(*hit)).map(|(fault, _)| *fault);
-        let stays = |&(fault, at): &(Resolved, u64)| has_hit(at) || hit().any(|before| ends(fault, before));
-        let kept: Vec<bool> = self.faults.iter().map(stays).collect();
+        let kept = prefix::kept(&self.faults, step);
         match &self.prefix {
             Some((known, prepared)) if *known == kept => Some(prepared.clone()),
             _ => {
-                let mut plan = self.failure.plan.clone();
-                let mut keep = kept.iter();
-                plan.retain(|_| keep.next().copied().unwrap_or(false));
+                let plan = prefix::only(&self.failure.plan, &kept);
                 let prepared = Prepared::new(&plan, self.search.scenario).ok()?;
                 self.prefix = Some((kept, prepared.clone()));
                 Some(prepared)
             }
         }
-    }
-}
-
-/// Whether a fault is the end of another: a partition's, or that of a host's time without a machine.
-fn ends(fault: Resolved, before: Resolved) -> bool {
-    let Resolved::Host { fault, .. } = fault else { return false };
-    match (fault, before) {
-        (ResolvedHost::Heal, Resolved::Host { fault, .. }) => matches!(
-            fault,
-            ResolvedHost::Partition(..) | ResolvedHost::PartitionOneWay(..) | ResolvedHost::Isolate(_)
-        ),
-        (ResolvedHost::Restart(host), Resolved::Host { fault, .. }) => {
-            matches!(fault, ResolvedHost::Crash(down) | ResolvedHost::Poweroff(down) if down == host)
-        }
-        (ResolvedHost::Restart(host), Resolved::Down { host: down, back_after: None, .. }) => down == host,
-        _ => false,
     }
 }
 
