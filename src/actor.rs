@@ -113,7 +113,7 @@ pub(crate) trait Actor {
     /// Forgets the machine and what was told: a new run begins.
     fn forget(&mut self);
 
-    /// Forgets what was told after so many events.
+    /// Keeps the first `len` events, and forgets those after them.
     fn keep_events(&mut self, len: usize);
 
     /// Forgets what was told.

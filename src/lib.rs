@@ -167,6 +167,8 @@ pub mod capture;
 pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "sim")]
+mod digest;
 #[cfg(feature = "net")]
 pub mod drive;
 #[cfg(feature = "sim")]

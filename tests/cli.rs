@@ -13,18 +13,11 @@ use lossproof::fault::{Chance, Profile};
 use lossproof::systems::{Options, udp_remote};
 use serde_json::Value;
 
-use command::{lossproof, quiet, stderr, stdout};
+use command::{lossproof, quiet, refused, stderr, stdout};
 
 /// As many as a client sends.
 const FIVE_DROPS: &str = "client>server #0 drop; client>server #1 drop; client>server #2 drop; \
                           client>server #3 drop; client>server #4 drop";
-
-/// Checks that wrong words are answered with one line and status 2.
-fn refused(args: &[&str], line: &str) {
-    let output = lossproof(args);
-    assert_eq!(stderr(&output), format!("lossproof: {line}\n"), "{args:?}");
-    assert_eq!((stdout(&output), output.status.code()), ("", Some(2)), "{args:?}");
-}
 
 #[test]
 fn list_has_a_line_for_each_system() {

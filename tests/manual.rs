@@ -4,20 +4,14 @@
 mod command;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+use command::directory;
 
 /// Runs a command that is to succeed and to write nothing to standard error; gives its standard output.
 fn quiet(args: &[&str]) -> String {
     command::quiet(args, 0)
-}
-
-/// An empty directory of a test's own.
-fn directory(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("manual").join(name);
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).expect("a directory can be made there");
-    path
 }
 
 /// The commands that the help shows.

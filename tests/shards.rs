@@ -4,13 +4,13 @@
 mod command;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 use serde_json::Value;
 
-use command::{lossproof, quiet, stderr, stdout};
+use command::{directory, lossproof, quiet, refused, stderr, stdout};
 
 /// How many shards there are where nothing else is said.
 const SHARDS: u64 = 5;
@@ -19,21 +19,6 @@ const SHARDS: u64 = 5;
 const RARE: [&str; 7] =
     ["check", "udp-remote", "--bug", "accepts-any-reply", "--loss", "0%", "--duplicate=0.02%"];
 const RARE_RUN: u64 = 483;
-
-/// Checks that a command is answered with one line and status 2.
-fn refused(args: &[&str], line: &str) {
-    let output = lossproof(args);
-    assert_eq!(stderr(&output), format!("lossproof: {line}\n"), "{args:?}");
-    assert_eq!((stdout(&output), output.status.code()), ("", Some(2)), "{args:?}");
-}
-
-/// An empty directory of a test's own.
-fn directory(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shards").join(name);
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).expect("a directory can be made there");
-    path
-}
 
 fn read(path: impl AsRef<Path>) -> String {
     let path = path.as_ref();

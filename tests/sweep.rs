@@ -4,7 +4,7 @@
 mod command;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use lossproof::Scenario;
@@ -16,32 +16,17 @@ use lossproof::scenario::Net;
 use lossproof::systems::{Options, udp_remote};
 use serde_json::Value;
 
-use command::lossproof;
+use command::{directory, lossproof, refused};
 
 /// Runs a command that is to succeed and to write nothing to standard error; gives its standard output.
 fn quiet(args: &[&str]) -> String {
     command::quiet(args, 0)
 }
 
-/// Checks that a command is answered with one line and status 2.
-fn refused(args: &[&str], line: &str) {
-    let output = lossproof(args);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), format!("lossproof: {line}\n"), "{args:?}");
-    assert_eq!((&*output.stdout, output.status.code()), (&b""[..], Some(2)), "{args:?}");
-}
-
 /// The rows of a sweep.
 fn rows(args: &[&str]) -> Vec<Value> {
     let text = quiet(&[&["sweep"], args, &["--format", "json"]].concat());
     text.lines().map(|line| serde_json::from_str(line).expect("a line is an object")).collect()
-}
-
-/// An empty directory of a test's own.
-fn directory(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("sweep").join(name);
-    let _ = fs::remove_dir_all(&path);
-    fs::create_dir_all(&path).expect("a directory can be made there");
-    path
 }
 
 /// The paths of files there.

@@ -46,7 +46,7 @@ impl Draws {
         }
     }
 
-    /// From when on nothing goes wrong, so that what is to converge still can before a run is over.
+    /// The moment after which nothing goes wrong. It leaves the hosts time to converge before the run is over.
     pub(super) fn calm_at(&self, spec: &Spec) -> Option<Instant> {
         let Self::Swarm = self else { return None };
         let bound = |property: &Property| match property.demand {

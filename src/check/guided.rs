@@ -1,9 +1,9 @@
 //! Searching from where runs have come to something new.
 //!
-//! What no run has shown before is a *mark*: that a host tells one kind of event after another, that the hosts' newest events
-//! meet as they never did, or that something holds that is to hold sometimes. The run that comes to a mark is kept up to
-//! there, as a plan. Half of the later runs begin with such a prefix, and go on at random. A prefix is a plan, so whatever is
-//! found is a plan as well, and replays.
+//! A *mark* is something that no run has shown before: a host tells one kind of event after another, the newest events of
+//! all hosts are a new combination, or a `sometimes` is met. The search keeps the run that comes to a mark, up to there, as a
+//! plan. Half of the later runs begin with such a prefix, and go on at random. A prefix is a plan, so each finding is a plan
+//! as well, and replays.
 //!
 //! The idea is that of fuzzers that keep the inputs which reach new code; the marks are those of the protocol.
 

@@ -33,7 +33,7 @@ impl Shard {
     /// The only part.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// This part of so many, from 1; `None` if there is no such part.
+    /// Part `number` of `of` parts, counted from 1; `None` if there is no such part.
     pub const fn new(number: u64, of: u64) -> Option<Self> {
         if number >= 1 && number <= of { Some(Self { number, of }) } else { None }
     }
@@ -48,8 +48,8 @@ impl Shard {
         self.of
     }
 
-    /// Its share of so many runs, by their numbers: the parts have all of them, each once. Of fewer runs than parts, some
-    /// parts have none.
+    /// The numbers of the runs that this part makes of `runs` runs. Each run is in one part. If there are fewer runs than
+    /// parts, some parts have none.
     pub fn range(self, runs: u64) -> Range<u64> {
         // Not more than `runs`.
         let until = |number: u64| (u128::from(runs) * u128::from(number) / u128::from(self.of)) as u64;

@@ -114,7 +114,7 @@ impl Asked {
     /// What never happened of that, and of the plan.
     fn never(&self, tally: &Tally) -> Vec<String> {
         let fired = |name: &str| {
-            let kind = FaultKind::ALL.into_iter().find(|kind| kind.name() == name);
+            let kind = FaultKind::named(name);
             tally.fired_kinds().any(|(other, _)| Some(other) == kind)
         };
         let drawn = self.kinds.iter().filter(|(kind, _)| !fired(kind));

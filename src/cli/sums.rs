@@ -63,9 +63,8 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     let ends = |(successes, failures, running)| Ends { successes, failures, running };
     tally.ends = sums.ends.into_iter().map(ends).collect();
     for (name, times) in sums.fired {
-        let place = FaultKind::ALL.into_iter().position(|kind| kind.name() == name);
-        let sum = place.and_then(|place| tally.fired.get_mut(place));
-        *sum.ok_or_else(|| unknown("kind of fault", &name))? = times;
+        let kind = FaultKind::named(&name).ok_or_else(|| unknown("kind of fault", &name))?;
+        tally.fired[kind as usize] = times;
     }
     for (text, runs) in sums.planned {
         tally.planned.push((fault(&text).ok_or_else(|| unknown("fault", &text))?, runs));

@@ -24,9 +24,9 @@ impl Engine<'_> {
 
     /// What was drawn for this moment.
     pub(super) fn drawn(&mut self, settings: &Settings, place: u32, now: Instant) {
-        let (at, fault) = self.world.network.later(place);
+        let fault = self.world.network.later(place);
         if self.suffer(settings, fault, now) {
-            self.world.network.happened(at, fault);
+            self.world.network.happened(now, fault);
         }
     }
 

@@ -82,20 +82,15 @@ pub struct Down {
     pub silent: bool,
     /// At which event.
     pub when: When,
-    /// How much later it starts anew, not zero; `None` leaves it down.
+    /// The span after which it starts anew, not zero; `None` leaves it down.
     pub back_after: Option<Duration>,
 }
 
 impl Down {
     /// What sort of fault this is.
     pub const fn kind(&self) -> FaultKind {
-        kind_of_down(self.silent)
+        FaultKind::of_down(self.silent)
     }
-}
-
-/// What sort of fault takes a host down.
-pub(super) const fn kind_of_down(silent: bool) -> FaultKind {
-    if silent { FaultKind::Poweroff } else { FaultKind::Crash }
 }
 
 /// An event in the life of a host. Receipts are datagrams and reads that its machine was handed, sends are datagrams and

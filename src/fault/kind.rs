@@ -67,6 +67,16 @@ impl FaultKind {
         Self::TimerFirst,
     ];
 
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// The kind of fault that takes a host down: silently, or so that its peers see its process die.
+    pub(crate) const fn of_down(silent: bool) -> Self {
+        if silent { Self::Poweroff } else { Self::Crash }
+    }
+
     /// The word the text form uses for it, such as `drop` or `partition`.
     pub const fn name(self) -> &'static str {
         match self {

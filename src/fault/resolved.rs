@@ -3,7 +3,6 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::host::kind_of_down;
 use super::{
     ConnectFault, DatagramFault, Down, Fault, FaultKind, FaultPlan, Flow, HostFault, Rate, StreamFault, When,
 };
@@ -74,7 +73,7 @@ pub enum Resolved {
         silent: bool,
         /// At which event.
         when: When,
-        /// How much later it starts anew.
+        /// The span after which it starts anew; `None` leaves it down.
         back_after: Option<Duration>,
     },
 }
@@ -196,7 +195,7 @@ impl Resolved {
             Self::CutEvery { .. } => FaultKind::Cut,
             Self::Connect { fault, .. } => fault.kind(),
             Self::Host { fault, .. } => fault.kind(),
-            Self::Down { silent, .. } => kind_of_down(*silent),
+            Self::Down { silent, .. } => FaultKind::of_down(*silent),
         }
     }
 }

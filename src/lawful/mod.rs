@@ -239,7 +239,7 @@ impl<'s> Checked<'s> {
         }
     }
 
-    /// Forgets what was told after so many events: a machine that went down in the middle has not told them.
+    /// Keeps the first `len` events: a machine that went down in the middle has not told those after them.
     pub(crate) fn keep_events(&mut self, len: usize) {
         self.machine.keep_events(len);
     }

@@ -1,12 +1,12 @@
 //! Whether fingerprints tell the truth: law 11.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::actor::{Actor, AnyCommand, Shown, Turn};
+use crate::digest::put_text;
 use crate::machine::{Effect, Input};
 use crate::time::Instant;
 
@@ -70,7 +70,7 @@ fn put_input(input: &Input<'_, dyn AnyCommand>, to: &mut SipHasher13) {
     std::mem::discriminant(input).hash(to);
     match *input {
         Input::Start { local } => local.hash(to),
-        Input::Command(command) => text(format_args!("{command:?}"), to),
+        Input::Command(command) => put_text(format_args!("{command:?}"), to),
         Input::Timeout | Input::Stop => {}
         Input::Datagram { peer, local, bytes } => (peer, local, bytes).hash(to),
         Input::Unreachable { peer, local } => (peer, local).hash(to),
@@ -94,21 +94,8 @@ fn put_effect(effect: &Effect<'_, u32>, turn: &Turn<'_>, to: &mut SipHasher13) {
         | Effect::Pause { conn }
         | Effect::Resume { conn } => conn.hash(to),
         Effect::Save { bytes } => bytes.hash(to),
-        Effect::Event(index) => text(format_args!("{:?}", Shown(turn.events, index)), to),
+        Effect::Event(index) => put_text(format_args!("{:?}", Shown(turn.events, index)), to),
         Effect::Done(status) => status.hash(to),
         Effect::Violation(_) => {}
     }
-}
-
-fn text(text: std::fmt::Arguments<'_>, to: &mut SipHasher13) {
-    struct Text<'a>(&'a mut SipHasher13);
-    impl std::fmt::Write for Text<'_> {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            self.0.write(text.as_bytes());
-            Ok(())
-        }
-    }
-    // Writing to a hasher does not fail.
-    let _ = Text(to).write_fmt(text);
-    to.write_u8(0xff);
 }

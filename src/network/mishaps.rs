@@ -209,8 +209,8 @@ impl Network {
     }
 
     /// What was drawn for later, by its place.
-    pub(crate) fn later(&self, place: u32) -> (Instant, ResolvedHost) {
-        self.mishaps.later[place as usize]
+    pub(crate) fn later(&self, place: u32) -> ResolvedHost {
+        self.mishaps.later[place as usize].1
     }
 
     /// Notes that what was drawn for later has happened now, and changed something.
@@ -264,8 +264,7 @@ struct HostTurn<'a> {
 impl HostTurn<'_> {
     /// How many of the effects are sends.
     fn sends(&self) -> u64 {
-        let effects = self.effects.from(0);
-        effects.filter(|effect| matches!(effect, Effect::Send { .. } | Effect::Write { .. })).count() as u64
+        self.effects.from(0).filter(is_send).count() as u64
     }
 
     /// Whether the machine has ended by the first effects.
@@ -275,9 +274,7 @@ impl HostTurn<'_> {
 
     /// The place of a send among the effects.
     fn send(&self, n: u64) -> Option<usize> {
-        let sends = self.effects.from(0).enumerate();
-        let mut sends =
-            sends.filter(|(_, effect)| matches!(effect, Effect::Send { .. } | Effect::Write { .. }));
+        let mut sends = self.effects.from(0).enumerate().filter(|(_, effect)| is_send(effect));
         sends.nth(usize::try_from(n.checked_sub(self.first_send)?).ok()?).map(|(place, _)| place)
     }
 
@@ -297,20 +294,18 @@ impl HostTurn<'_> {
     /// All events of this turn at which the host may go down, none of them with what another one does.
     fn events(self) -> impl Iterator<Item = When> {
         let len = self.effects.len();
-        let is_send = |place: usize| {
-            let effect = self.effects.from(0).nth(place);
-            matches!(effect, Some(Effect::Send { .. } | Effect::Write { .. }))
-        };
-        let mut sends = 0;
-        (0..=len).filter_map(move |place| {
-            let first = self.first_send + sends;
-            sends += u64::from(place < len && is_send(place));
+        let sends = self.effects.from(0).map(|effect| is_send(&effect)).chain([false]);
+        let (mut next, mut is_after_send) = (self.first_send, false);
+        (0..=len).zip(sends).filter_map(move |(place, is_send)| {
+            let n = next;
+            next += u64::from(is_send);
+            let is_after_send = std::mem::replace(&mut is_after_send, is_send);
             match self.recv {
                 Some(recv) if place == len => Some(When::AfterRecv(recv)),
                 Some(recv) => (place > 0).then_some(When::AfterEffect { effect: place as u32, recv }),
                 // The places in between have no name of their own, and differ by what nobody else sees.
-                None if place < len && is_send(place) => Some(When::BeforeSend(first)),
-                None => (place > 0 && is_send(place - 1)).then(|| When::AfterSend(first - 1)),
+                None if is_send => Some(When::BeforeSend(n)),
+                None => is_after_send.then(|| When::AfterSend(n - 1)),
             }
         })
     }
@@ -334,6 +329,11 @@ impl HostTurn<'_> {
             (place + 1, When::AfterSend(n))
         })
     }
+}
+
+/// Whether an effect is a send: of a datagram, or of bytes of a stream.
+const fn is_send(effect: &Effect<'_, u32>) -> bool {
+    matches!(effect, Effect::Send { .. } | Effect::Write { .. })
 }
 
 /// A span of whole milliseconds, 1 at least and this at most: of each twofold range as often.

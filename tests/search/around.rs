@@ -1,36 +1,11 @@
 //! A failure whose plan cannot lose a fault, beside one that takes fewer.
 
-use std::time::Duration;
-
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::fault::{Chance, Profile};
-use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario};
+use lossproof::{Input, Instant, Machine, Net, Outbox, Scenario};
 
-/// Sends five datagrams, one every 10 ms.
-struct Sender {
-    to: Peer,
-    left: u8,
-    send_at: Instant,
-}
-
-impl Machine for Sender {
-    type Command = ();
-    type Event = ();
-
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<()>) {
-        if let Input::Start { .. } | Input::Timeout = input
-            && self.left > 0
-        {
-            out.send(self.to, b"one");
-            (self.left, self.send_at) = (self.left - 1, now + Duration::from_millis(10));
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        Some(self.send_at).filter(|_| self.left > 0)
-    }
-}
+use super::sender::Sender;
 
 struct Receiver;
 
@@ -49,11 +24,7 @@ impl Machine for Receiver {
 fn scenario() -> Scenario {
     let net = Net::new("around");
     let receiver = net.host("receiver").udp(1).machine(|_| Receiver);
-    net.host("sender").udp(2).machine(move |boot| Sender {
-        to: boot.peer(receiver),
-        left: 5,
-        send_at: Instant::START,
-    });
+    net.host("sender").udp(2).machine(move |boot| Sender::new(boot.peer(receiver), 5));
     net.fold("one to five come", || 0)
         .on(receiver, |count, (), _| {
             *count += 1;

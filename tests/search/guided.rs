@@ -1,36 +1,11 @@
 //! A lock that opens only after the right steps, each of them rare.
 
-use std::time::Duration;
-
 use lossproof::check::{Draws, Search};
 use lossproof::engine::Prepared;
 use lossproof::fault::{Chance, Profile};
-use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario};
+use lossproof::{Input, Instant, Machine, Net, Outbox, Scenario};
 
-/// Sends a number every 10 ms, eighty times.
-struct Sender {
-    to: Peer,
-    number: u8,
-    send_at: Instant,
-}
-
-impl Machine for Sender {
-    type Command = ();
-    type Event = ();
-
-    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<()>) {
-        if let Input::Start { .. } | Input::Timeout = input
-            && self.number < 80
-        {
-            out.send(self.to, &[self.number]);
-            (self.number, self.send_at) = (self.number + 1, now + Duration::from_millis(10));
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        Some(self.send_at).filter(|_| self.number < 80)
-    }
-}
+use super::sender::Sender;
 
 #[derive(Debug, PartialEq)]
 enum Told {
@@ -70,11 +45,7 @@ impl Machine for Lock {
 fn lock() -> Scenario {
     let net = Net::new("lock");
     let lock = net.host("lock").udp(1).machine(|_| Lock { next: 0, turns: 0 });
-    net.host("sender").udp(2).machine(move |boot| Sender {
-        to: boot.peer(lock),
-        number: 0,
-        send_at: Instant::START,
-    });
+    net.host("sender").udp(2).machine(move |boot| Sender::new(boot.peer(lock), 80));
     net.never("it opens", move |run| run.events(lock).contains(&Told::Open));
     Scenario::from(net)
 }

@@ -4,6 +4,7 @@ mod around;
 mod demands;
 mod found;
 mod guided;
+mod sender;
 mod shrinking;
 mod tallies;
 mod turns;

@@ -178,13 +178,13 @@ impl Fates {
 pub struct DownFate {
     /// Whether it goes silent. Otherwise its process dies, and its peers see an end or a reset.
     pub silent: bool,
-    /// How much later it starts anew; `None` leaves it down.
+    /// The span after which it starts anew; `None` leaves it down.
     pub back_after: Option<Duration>,
 }
 
 impl DownFate {
     const fn kind(&self) -> FaultKind {
-        if self.silent { FaultKind::Poweroff } else { FaultKind::Crash }
+        FaultKind::of_down(self.silent)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The states that runs were in, and recognising one.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
 use std::hash::{Hash, Hasher};
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::digest::put_text;
 use crate::engine::Engine;
 use crate::time::Instant;
 
@@ -128,20 +128,8 @@ impl History {
     fn follow(&mut self, engine: &Engine<'_>) {
         for &(at, host, index) in &engine.told()[self.len..] {
             (at, host).hash(&mut self.hasher);
-            // Writing to a hasher does not fail; an event whose Debug does is told apart as far as it came.
-            let _ = write!(Text(&mut self.hasher), "{:?}", engine.event(host, index));
-            self.hasher.write_u8(0xff);
+            put_text(format_args!("{:?}", engine.event(host, index)), &mut self.hasher);
         }
         self.len = engine.told().len();
-    }
-}
-
-/// Lets text be formatted straight into a hasher.
-struct Text<'a>(&'a mut SipHasher13);
-
-impl fmt::Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.write(text.as_bytes());
-        Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! When a failing run was lost: from which step on the runs that continue it at random fail, too.
 //!
-//! A run cannot be forked, but it is determined by its seed and its plan. So a run that goes on from a step is made anew,
-//! with those faults of the plan that have hit by then; nothing is drawn before that step, and after it everything is
-//! drawn as the search draws it, from another seed. The n-th run from each step draws from the same seed, so two
-//! neighbouring steps differ by what happens between them, and not by luck.
+//! A run cannot be forked, but its seed and its plan determine it. So the search makes the run anew, with those faults of
+//! the plan that have hit by the step. It draws nothing before the step, and after it everything as usual, from another
+//! seed. The n-th run from each step draws from the same seed, so two neighbouring steps differ by what happens between
+//! them, and not by luck.
 
 mod curve;
 mod sample;
@@ -204,10 +204,9 @@ impl fmt::Display for Turn {
 }
 
 impl Search<'_> {
-    /// Tells when the run of a failure of this scenario was lost. Makes at most about `max_runs` runs, some 60 steps with
-    /// [`TURN_RUNS`] for each where there are so many; of a run of very many inputs fewer. `None` if the run of the
-    /// failure's plan does not fail as it did, as one that is not determined, or if
-    /// `max_runs` are too few to tell.
+    /// Tells when the run of a failure of this scenario was lost. It looks at up to some 60 steps and makes [`TURN_RUNS`]
+    /// runs for each, fewer if a run has very many inputs, and about `max_runs` in all at most. `None` if the plan of the
+    /// failure does not fail as it did, as in a run that is not determined, or if `max_runs` are too few to tell.
     ///
     /// ```
     /// # #[cfg(feature = "systems")] {

@@ -233,7 +233,7 @@ impl<'s, 'f> Sampler<'s, 'f> {
         (each >= wanted.min(MIN_RUNS)).then_some((points as usize, each as u32))
     }
 
-    /// How many of so many runs fail that go on from a step; `None` if a bound was reached before that was known.
+    /// Makes `runs` runs that go on from a step, and counts those that fail; `None` if a bound was reached before the last.
     fn share(&mut self, step: &Step, runs: u32, goes_on: &mut dyn FnMut() -> bool) -> Option<Share> {
         let prefix = self.prefix(step.number)?;
         let known = if step.number == 0 { std::mem::take(&mut self.probed) } else { (0, 0) };

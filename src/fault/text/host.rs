@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{flow, host, keyword, kind_named, next_host, not_a_fault, span};
+use super::{flow, host, keyword, next_host, not_a_fault, span};
 use crate::fault::cursor::{Cursor, Word};
 use crate::fault::error::ParseError;
 use crate::fault::{Down, FaultKind, HostFault, Rate, When};
@@ -17,7 +17,7 @@ pub(in crate::fault) const ISOLATE: &str = "isolate";
 /// What follows `at 2s`: one fault, or a partition for each pair of two groups.
 pub(super) fn faults(cursor: &mut Cursor<'_>) -> Result<Vec<HostFault>, ParseError> {
     let word = cursor.word();
-    let fault = match kind_named(word.text) {
+    let fault = match FaultKind::named(word.text) {
         Some(FaultKind::Partition) => return partitions(cursor),
         Some(FaultKind::Heal) => HostFault::Heal,
         Some(FaultKind::Stop) => HostFault::Stop(next_host(cursor)?),

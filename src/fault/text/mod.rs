@@ -156,7 +156,7 @@ fn flow_fault(cursor: &mut Cursor<'_>, flow: Flow, first_conn: u32) -> Result<Fa
         return Ok(Fault::Stream { flow, conn, at, fault: stream_fault(cursor)? });
     }
     let word = cursor.word();
-    match kind_named(word.text) {
+    match FaultKind::named(word.text) {
         Some(FaultKind::Cut) => {}
         Some(FaultKind::Refuse) => return Ok(Fault::Connect { flow, conn, fault: ConnectFault::Refuse }),
         Some(FaultKind::Silence) => return Ok(Fault::Connect { flow, conn, fault: ConnectFault::Silence }),
@@ -191,7 +191,7 @@ fn connection(cursor: &mut Cursor<'_>, first: u32) -> Result<u32, ParseError> {
 
 fn datagram_fault(cursor: &mut Cursor<'_>) -> Result<DatagramFault, ParseError> {
     let word = cursor.word();
-    match kind_named(word.text) {
+    match FaultKind::named(word.text) {
         Some(FaultKind::Drop) => Ok(DatagramFault::Drop),
         Some(FaultKind::Duplicate) => Ok(DatagramFault::Duplicate),
         Some(FaultKind::Delay) => Ok(DatagramFault::Delay(Duration::from_nanos(span(cursor)?))),
@@ -211,7 +211,7 @@ fn datagram_fault(cursor: &mut Cursor<'_>) -> Result<DatagramFault, ParseError> 
 
 fn stream_fault(cursor: &mut Cursor<'_>) -> Result<StreamFault, ParseError> {
     let word = cursor.word();
-    match kind_named(word.text) {
+    match FaultKind::named(word.text) {
         Some(FaultKind::Cut) => Ok(StreamFault::Cut),
         Some(FaultKind::Stall) => Ok(StreamFault::Stall(Duration::from_nanos(span(cursor)?))),
         Some(FaultKind::Reset) => Ok(StreamFault::Reset),
@@ -272,15 +272,11 @@ fn keyword(cursor: &mut Cursor<'_>, keywords: &[&str]) -> Result<(), ParseError>
     Err(cursor.unexpected(word.at, quoted.join(" or ")).hint_nearest(word.text, keywords))
 }
 
-fn kind_named(name: &str) -> Option<FaultKind> {
-    FaultKind::ALL.into_iter().find(|kind| kind.name() == name)
-}
-
 /// The error for a word where one of these names should be.
 fn not_a_fault(cursor: &Cursor<'_>, word: Word<'_>, names: &[&str]) -> ParseError {
     let (last, rest) = names.split_last().unwrap_or((&"", &[]));
     let error = cursor.unexpected(word.at, format!("a fault ({} or {last})", rest.join(", ")));
-    match kind_named(word.text) {
+    match FaultKind::named(word.text) {
         Some(kind) if DATAGRAM_KINDS.contains(&kind.name()) => {
             error.hint(format!("'{kind}' is for a datagram, as in a>b #3 {kind}"))
         }
