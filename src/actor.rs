@@ -19,8 +19,8 @@ impl<T: Any + Debug + Send + Sync> AnyCommand for T {}
 impl<'a, C: ?Sized> Input<'a, C> {
     /// The same with another command in place of the one that it may have.
     #[inline]
-    fn map_command<D: ?Sized>(self, map: impl FnOnce(&'a C) -> &'a D) -> Input<'a, D> {
-        match self {
+    fn map_command<D: ?Sized>(&self, map: impl FnOnce(&'a C) -> &'a D) -> Input<'a, D> {
+        match *self {
             Self::Command(command) => Input::Command(map(command)),
             Self::Start { local } => Input::Start { local },
             Self::Timeout => Input::Timeout,
@@ -40,14 +40,14 @@ impl<'a, C: ?Sized> Input<'a, C> {
 impl<'a> Input<'a, dyn AnyCommand> {
     /// The same for a machine whose commands are known.
     #[inline]
-    fn typed<C: 'static>(self) -> Input<'a, C> {
+    fn typed<C: 'static>(&self) -> Input<'a, C> {
         self.map_command(|any| (any as &dyn Any).downcast_ref().unwrap_or_else(|| wrong_command(any)))
     }
 }
 
 impl<'a, C: AnyCommand> Input<'a, C> {
     /// The same for a machine whose commands are not known.
-    pub(crate) fn erased(self) -> Input<'a, dyn AnyCommand> {
+    pub(crate) fn erased(&self) -> Input<'a, dyn AnyCommand> {
         self.map_command::<dyn AnyCommand>(|command| command)
     }
 }
@@ -120,7 +120,7 @@ pub(crate) trait Actor {
     fn forget_events(&mut self);
 
     /// Hands one input to the machine, if there is one.
-    fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_>;
+    fn handle(&mut self, input: &Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_>;
 
     /// The outbox, without the events.
     fn effects(&mut self) -> &mut Effects;
@@ -199,10 +199,10 @@ impl<M: Machine> Actor for Edge<'_, M> {
         self.out.told_mut().clear();
     }
 
-    fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_> {
+    fn handle(&mut self, input: &Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_> {
         let mut deadline = None;
         if let Some(machine) = &mut self.machine {
-            self.out.feed(machine, input.typed(), now);
+            self.out.feed_with(machine, input, Input::typed, now);
             deadline = machine.deadline();
         }
         let (effects, events) = self.out.parts();

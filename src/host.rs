@@ -33,7 +33,8 @@ impl HostId {
     }
 
     /// The host of which this is one of the two addresses that every host has, if there may be one.
-    pub(crate) fn at(peer: Peer) -> Option<Self> {
+    #[inline]
+    pub(crate) fn at(peer: &Peer) -> Option<Self> {
         match peer {
             Peer::V4 { ip, .. } => match ip.octets() {
                 [192, 168, high, low] => u16::from_be_bytes([high, low]).checked_sub(1).map(Self),
@@ -106,13 +107,13 @@ mod tests {
     #[test]
     fn an_address_leads_back_to_its_host() {
         for index in [0, 254, 255, MAX_HOSTS as u16 - 1] {
-            assert_eq!(HostId::at(HostId(index).v4(7)), Some(HostId(index)));
-            assert_eq!(HostId::at(HostId(index).v6(7)), Some(HostId(index)));
+            assert_eq!(HostId::at(&HostId(index).v4(7)), Some(HostId(index)));
+            assert_eq!(HostId::at(&HostId(index).v6(7)), Some(HostId(index)));
         }
         assert_eq!(HostId(255).v4(7).to_string(), "192.168.1.0:7");
         assert_eq!(HostId(0).v6(7).to_string(), "[fd00::1]:7");
         for other in ["192.168.0.0:7", "10.0.0.1:7", "[fd00::]:7", "[::1]:7", "unix:/x"] {
-            assert_eq!(HostId::at(other.parse().unwrap()), None);
+            assert_eq!(HostId::at(&other.parse().unwrap()), None);
         }
     }
 }

@@ -39,7 +39,15 @@ impl Instant {
         Self(millis.saturating_mul(1_000_000))
     }
 
+    /// The moment that is as long after `to` as this one is after `from`: what a clock says that said `to` at `from`.
+    /// In 64 bits, as this is done for each input.
+    #[inline]
+    pub(crate) const fn rebased(self, from: Self, to: Self) -> Self {
+        Self(to.0.saturating_add(self.0.saturating_sub(from.0)))
+    }
+
     /// Nanoseconds since the start.
+    #[inline]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }

@@ -14,6 +14,9 @@ use crate::time::Instant;
 /// and the fingerprint has the plan's faults that are left. That there is no event in between is asked for, since a
 /// property may count events; a run of which it is known that it does not meet the demand need not be so careful.
 ///
+/// A fingerprint costs as much as many steps, and nearly every run tells something again and again. So the search begins
+/// where nothing new was done in [`QUIET_STEPS`], and finds a circle that much later.
+///
 /// One state is kept, and exchanged after twice as many steps each time: "An improved Monte Carlo factorization
 /// algorithm" (Brent, 1980). The steps from it to its like are the smallest part that repeats. A state is 64 bits of a
 /// hash with a fixed key, so that one of 100,000 is taken for another once in 10^14 runs.
@@ -23,6 +26,9 @@ struct Watch<'a> {
     from_at: Option<Instant>,
     /// Events in between do not matter.
     is_known_to_fail: bool,
+    /// How many events and ends there were when something new was done last, and how many steps ago that was.
+    done: (usize, u32),
+    quiet_steps: u64,
     kept: Kept,
     /// How many steps there were since then, and after how many another one is kept.
     steps: u64,
@@ -30,14 +36,15 @@ struct Watch<'a> {
     found: Option<Circle>,
 }
 
+/// In how many steps nothing new must have been done before states are looked at.
+const QUIET_STEPS: u64 = 16;
+
 /// A state, and where the run was in it.
 #[derive(Clone, Copy, Default)]
 struct Kept {
     /// None before the first.
     state: Option<u64>,
     at: Instant,
-    events: usize,
-    ends: u32,
     records: usize,
 }
 
@@ -53,7 +60,13 @@ struct Circle {
 impl Watch<'_> {
     /// Whether the run goes round; to be asked after everything that happens.
     fn sees(&mut self, engine: &Engine<'_>, now: Instant) -> bool {
-        if self.from_at.is_none_or(|from_at| now < from_at) {
+        let done = (engine.told().len(), engine.ends());
+        if !self.is_known_to_fail && self.done != done {
+            (self.done, self.quiet_steps, self.kept, self.steps, self.most) =
+                (done, 0, Kept::default(), 0, 1);
+        }
+        self.quiet_steps += 1;
+        if self.quiet_steps <= QUIET_STEPS || self.from_at.is_none_or(|from_at| now < from_at) {
             return false;
         }
         let demands = self.properties.iter().zip(engine.watches());
@@ -63,23 +76,16 @@ impl Watch<'_> {
         if !engine.fingerprint(now, &mut hasher) {
             return false;
         }
-        let here = Kept {
-            state: Some(hasher.finish()),
-            at: now,
-            events: engine.told().len(),
-            ends: engine.ends(),
-            records: engine.log().records().len(),
-        };
-        let is_idle = self.is_known_to_fail || (self.kept.events, self.kept.ends) == (here.events, here.ends);
+        let state = Some(hasher.finish());
         self.steps += 1;
-        if is_idle && self.kept.state == here.state {
+        if self.kept.state == state {
             let (kept, steps) = (self.kept, self.steps);
             self.found = Some(Circle { kept, until_at: now, steps, unmet: unmet.name.clone() });
             return true;
         }
-        if !is_idle || self.steps >= self.most {
-            self.most = if is_idle { self.most * 2 } else { 1 };
-            (self.kept, self.steps) = (here, 0);
+        if self.steps >= self.most {
+            self.most *= 2;
+            (self.kept, self.steps) = (Kept { state, at: now, records: engine.log().records().len() }, 0);
         }
         false
     }
@@ -118,6 +124,8 @@ impl Search<'_> {
             properties,
             from_at: quiet_at.filter(|_| is_wanted),
             is_known_to_fail,
+            done: (0, 0),
+            quiet_steps: 0,
             kept: Kept::default(),
             steps: 0,
             most: 1,

@@ -26,7 +26,7 @@ pub(super) fn of_client(
     let spec = &scenario.spec().hosts[client.index()];
     let mut own = Some(own);
     let datagrams = spec.datagrams.iter().map(|socket| {
-        let of_server = socket.connected.is_some_and(|peer| scenario.spec().host_at(peer) == Some(server));
+        let of_server = socket.connected.is_some_and(|peer| scenario.spec().host_at(&peer) == Some(server));
         let bind = own.take().unwrap_or_else(|| any(socket.local));
         Endpoint::Datagram { bind, connect: of_server.then_some(target), broadcast }
     });

@@ -39,7 +39,7 @@ impl<M: Machine, F: FnMut(M::Event)> Typed<M, F> {
 
 impl<M: Machine, F: FnMut(M::Event)> Driven for Typed<M, F> {
     fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_> {
-        self.edge.handle(input, now)
+        self.edge.handle(&input, now)
     }
 
     fn effects(&mut self) -> &mut Effects {

@@ -74,7 +74,7 @@ impl<'s, 't> Hosted<'s, 't> {
 
 impl Driven for Hosted<'_, '_> {
     fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_> {
-        self.actor.handle(input, now)
+        self.actor.handle(&input, now)
     }
 
     fn effects(&mut self) -> &mut Effects {
@@ -83,7 +83,7 @@ impl Driven for Hosted<'_, '_> {
 
     fn poll_command(&mut self, now: &dyn Fn() -> Instant, cx: &mut Context<'_>) -> Poll<Turn<'_>> {
         let Poll::Ready(command) = poll_receiver(&mut self.commands, cx) else { return Poll::Pending };
-        Poll::Ready(self.actor.handle(Input::Command(&*command), now()))
+        Poll::Ready(self.actor.handle(&Input::Command(&*command), now()))
     }
 
     fn tell(&mut self) {

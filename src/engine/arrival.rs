@@ -1,7 +1,9 @@
 //! What is due, opened: recorded, and made into what a machine is told.
 
+use super::queue::Flight;
 use super::{Event, Keep, World};
 use crate::actor::AnyCommand;
+use crate::host::HostId;
 use crate::machine::{CloseReason, Conn, ConnectError, Effects, Input, Peer, limits};
 use crate::network::{Delivery, Order, Power, Segment, StreamEnd};
 use crate::transcript::{Carried, Link, Packet, What};
@@ -55,9 +57,7 @@ impl World<'_> {
                 Some(Arrival::Command(index))
             }
             Event::Refusal(flight) => {
-                let mut bytes = std::mem::take(&mut self.inbound);
-                self.flights.land(flight, &mut bytes);
-                self.inbound = bytes;
+                self.flights.free(flight);
                 if power != Power::Running {
                     return None;
                 }
@@ -66,7 +66,11 @@ impl World<'_> {
                 self.record(now, host, What::Unreachable { peer: from });
                 Some(Arrival::Unreachable { peer, local })
             }
-            Event::Datagram(flight) => self.open_datagram(order, power, flight),
+            Event::Datagram(flight) => {
+                let takes = self.takes(order, power, flight);
+                let Flight { source: peer, to: local, .. } = *self.flights.land(flight, &mut self.inbound);
+                takes.then_some(Arrival::Datagram { peer, local })
+            }
             Event::Stream(place) => {
                 let (at, segment) = self.segments.take(place);
                 self.open_segment(order, at, segment, power, effects)
@@ -80,43 +84,45 @@ impl World<'_> {
         }
     }
 
-    fn open_datagram(&mut self, order: Order, power: Power, flight: u32) -> Option<Arrival> {
-        let (now, host) = (order.at(), order.host());
-        let mut bytes = std::mem::take(&mut self.inbound);
-        self.flights.land(flight, &mut bytes);
-        self.inbound = bytes;
-        let flight = self.flights.get(flight);
-        let (from, n, source, local) = (flight.from, flight.n, flight.source, flight.to);
+    /// Whether a host takes a datagram that is due, so that its machine is told.
+    #[inline]
+    pub(super) fn takes(&mut self, order: Order, power: Power, flight: u32) -> bool {
+        let host = order.host();
+        let Flight { from, n, source, to: local, bytes } = self.flights.get(flight);
         let sockets = &self.spec.hosts[host.index()].datagrams;
-        match (power, sockets.iter().find(|socket| socket.local == local)) {
-            (Power::Off, _) => None,
-            (Power::Running, Some(socket)) => {
-                // The system of a connected socket drops what comes from elsewhere.
-                if socket.connected.is_some_and(|peer| peer != source) {
-                    return None;
-                }
-                let bytes = std::mem::take(&mut self.inbound);
-                self.record_bytes(now, host, &bytes, |bytes| What::Recv { from, n, bytes });
-                self.inbound = bytes;
-                Some(Arrival::Datagram { peer: source, local })
-            }
-            _ => {
-                // The system refuses it; only a connected socket hears of that.
-                let senders = &self.spec.hosts[from.index()].datagrams;
-                let hears =
-                    senders.iter().any(|socket| socket.local == source && socket.connected == Some(local));
-                if hears && let Some(order) = self.network.refusal(now, host, from) {
-                    if self.keep == Keep::Log {
-                        let what = Carried::Refusal { n, arrives_at: order.at() };
-                        let addresses = [local, source];
-                        self.log.push_packet(Packet { at: now, from: host, to: from, addresses, what });
-                    }
-                    let refusal = self.flights.store((host, n, local, source), &[]);
-                    self.push(order, Event::Refusal(refusal));
-                }
-                None
-            }
+        let socket = sockets.iter().find(|socket| socket.local == *local);
+        let (Power::Running, Some(socket)) = (power, socket) else {
+            self.refuse(order, power, (*from, *n), [*source, *local]);
+            return false;
+        };
+        // The system of a connected socket drops what comes from elsewhere.
+        if socket.connected.as_ref().is_some_and(|only| only != source) {
+            return false;
         }
+        if self.keep == Keep::Log {
+            let span = self.log.keep(bytes);
+            self.log.push(order.at(), host, What::Recv { from: *from, n: *n, bytes: span });
+        }
+        true
+    }
+
+    /// Nobody takes a datagram: the system of a host that is on refuses it, and a connected socket hears of that.
+    #[cold]
+    fn refuse(&mut self, order: Order, power: Power, (from, n): (HostId, u64), [source, local]: [Peer; 2]) {
+        let (now, host) = (order.at(), order.host());
+        let senders = &self.spec.hosts[from.index()].datagrams;
+        let hears = senders.iter().any(|socket| socket.local == source && socket.connected == Some(local));
+        if power == Power::Off || !hears {
+            return;
+        }
+        let Some(order) = self.network.refusal(now, host, from) else { return };
+        if self.keep == Keep::Log {
+            let what = Carried::Refusal { n, arrives_at: order.at() };
+            let addresses = [local, source];
+            self.log.push_packet(Packet { at: now, from: host, to: from, addresses, what });
+        }
+        let refusal = self.flights.store((host, n), [&local, &source], &[]);
+        self.push(order, Event::Refusal(refusal));
     }
 
     fn open_segment(
@@ -150,7 +156,7 @@ impl World<'_> {
             Delivery::Failed(reason) => {
                 effects.release(conn);
                 streams.forget(at);
-                let what = match self.spec.host_at(peer) {
+                let what = match self.spec.host_at(&peer) {
                     Some(_) => What::ConnectFailed(link, reason),
                     None => What::ConnectNowhere { peer, reason },
                 };

@@ -31,20 +31,19 @@ impl Clock {
     /// What it says at `now`.
     #[inline]
     pub(super) fn at(&self, now: Instant) -> Instant {
-        let gone = now.since(self.since);
         if self.rate == Rate::RIGHT {
-            return self.local + gone;
+            return now.rebased(self.since, self.local);
         }
-        self.local + scaled(gone, self.rate.parts(), Rate::PARTS)
+        self.local + scaled(now.since(self.since), self.rate.parts(), Rate::PARTS)
     }
 
     /// When it says at least `local`: the first such moment.
     #[inline]
     pub(super) fn when(&self, local: Instant) -> Instant {
-        let left = local.since(self.local);
         if self.rate == Rate::RIGHT {
-            return self.since + left;
+            return local.rebased(self.local, self.since);
         }
+        let left = local.since(self.local);
         let due_at = self.since + scaled(left, Rate::PARTS, self.rate.parts());
         // Rounded down, so it may be a nanosecond too early.
         if self.at(due_at) < local { due_at + Duration::from_nanos(1) } else { due_at }

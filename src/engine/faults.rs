@@ -1,7 +1,5 @@
 //! What faults do to hosts.
 
-use std::cmp::Reverse;
-
 use super::clock::Clock;
 use super::{Engine, Entry, Event, Settings};
 use crate::fault::{Resolved, ResolvedHost};
@@ -45,7 +43,7 @@ impl Engine<'_> {
             | ResolvedHost::TimerFirst(_) => return false,
             ResolvedHost::Stop(host) => {
                 self.hosts[host.index()].is_stopped = true;
-                self.feed(settings, host, Input::Stop, now);
+                self.feed(host, &Input::Stop, now);
             }
             ResolvedHost::Crash(host) => self.take_down(host, false, now),
             ResolvedHost::Poweroff(host) => self.take_down(host, true, now),
@@ -123,9 +121,8 @@ impl Engine<'_> {
         if order.is_timer_last() {
             return;
         }
-        let is_due = |Reverse(next): &Reverse<Entry>| {
-            (next.order.at(), next.order.host()) == (now, host) && next.event != Event::Timer
-        };
+        let is_due =
+            |next: &Entry| (next.order.at(), next.order.host()) == (now, host) && next.event != Event::Timer;
         if self.world.queue.peek().is_some_and(is_due) {
             let fault = self.world.network.timer_came_first(now, host);
             self.world.record(now, HostId(0), What::Fault(fault));

@@ -1,6 +1,5 @@
 //! What distinguishes two states of a whole run, so that a search recognises one that it has seen.
 
-use std::cmp::Reverse;
 use std::hash::{Hash, Hasher};
 
 use super::{Engine, Entry, Event, State, World};
@@ -54,7 +53,7 @@ impl World<'_> {
         self.statuses.hash(&mut to);
         self.pipes.hash(&mut to);
         // A heap's own order says nothing. Timers are in it again and again; the hosts know which of them are meant.
-        let mut entries: Vec<&Entry> = self.queue.iter().map(|Reverse(entry)| entry).collect();
+        let mut entries: Vec<&Entry> = self.queue.iter().collect();
         entries.retain(|entry| !matches!(entry.event, Event::Timer));
         entries.sort_unstable();
         entries.len().hash(&mut to);

@@ -78,10 +78,10 @@ impl Engine<'_> {
         self.judges = settings.properties && !spec.properties.is_empty();
         self.watches.clear();
         self.watches.resize(spec.properties.len(), Watch { reads: Reads::ALL, met: false });
-        for (fold, state) in spec.folds.iter().zip(&mut self.folds) {
-            *state = (fold.init)();
+        if settings.properties {
+            spec.folds.iter().zip(&mut self.folds).for_each(|(fold, state)| (fold.renew)(&mut **state));
         }
-        self.changed = Reads::ALL;
+        (self.changed, self.was_told) = (Reads::ALL, 0);
         self.judged_at = None;
         self.broken = None;
         self.gave_up.clear();
@@ -94,36 +94,38 @@ impl Engine<'_> {
     }
 
     /// Judges every property of which something has changed; ends the run at the first that does not hold.
+    #[inline]
     pub(super) fn judge(&mut self, now: Instant) {
-        if self.judged_at == Some(now) && self.changed == Reads::default() {
-            return;
+        if self.judged_at != Some(now) || self.changed != Reads::default() {
+            self.judge_all(now);
         }
+    }
+
+    fn judge_all(&mut self, now: Instant) {
         self.judged_at = Some(now);
         let properties = &self.scenario.spec().properties;
-        let changed = std::mem::take(&mut self.changed);
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.news = std::mem::replace(&mut self.was_told, changed.events) | changed.events;
         if self.ended.is_some() || self.broken.is_some() {
             return;
         }
         for (index, property) in properties.iter().enumerate() {
-            if let Some(broken) = self.judge_one(index, property, now, changed) {
+            let is_new = self.watches[index].reads.meets(changed);
+            if !(is_new || property.demand.is_to_be_met()) {
+                continue;
+            }
+            if let Some(broken) = self.judge_one(index, property, now, is_new) {
                 self.fail(now, broken);
                 return;
             }
         }
     }
 
-    fn judge_one(
-        &mut self,
-        index: usize,
-        property: &Property,
-        now: Instant,
-        changed: Reads,
-    ) -> Option<Broken> {
+    fn judge_one(&mut self, index: usize, property: &Property, now: Instant, is_new: bool) -> Option<Broken> {
         let watch = self.watches[index];
         if watch.met && property.demand.is_to_be_met() && !self.is_before_calm(property.demand, now) {
             return None;
         }
-        let is_new = watch.reads.meets(changed);
         let broken = |detail: String| Some(Broken::new(&property.name, detail));
         match property.demand {
             Demand::Always if is_new => match self.ask(index, property, now) {

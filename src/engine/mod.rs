@@ -11,8 +11,10 @@ mod fingerprint;
 mod judge;
 mod left;
 mod queue;
+mod record;
 mod rest;
 mod run;
+mod state;
 mod stepped;
 mod world;
 
@@ -26,12 +28,10 @@ use crate::fault::{FaultPlan, Links, Profile, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::{Checked, Rigour, TWIN_SHIFT};
 use crate::machine::{Law, Peer};
-use crate::network::{Order, Power, Schedule};
+use crate::network::{Order, Schedule};
 use crate::scenario::{HostSpec, Reads, Scenario, Slot, Spec, Timed};
 use crate::seed::mix;
 use crate::time::Instant;
-
-use clock::Clock;
 
 pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
@@ -42,6 +42,7 @@ pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use rest::{Mark, Rest};
 pub(crate) use run::IsKnown;
+use state::State;
 pub(crate) use world::World;
 
 /// A plan made ready for a scenario: looked up and indexed once, for any number of runs.
@@ -220,57 +221,6 @@ pub struct Outcome {
     pub fired: Fired,
 }
 
-/// One host while it runs, beside what properties see of it.
-#[derive(Debug)]
-struct State {
-    /// A machine runs on it.
-    is_up: bool,
-    power: Power,
-    incarnation: u32,
-    disk: Vec<u8>,
-    clock: Clock,
-    /// The machine's deadline, by its own clock.
-    deadline: Option<Instant>,
-    /// For when a timer is in the queue.
-    timer_at: Option<Instant>,
-    /// When it was decided last whether a timer comes first.
-    tie_at: Option<Instant>,
-    /// The machine was asked to stop.
-    is_stopped: bool,
-    /// How many inputs it had at `last_at` since the deadline was looked at.
-    streak: u32,
-    last_at: Instant,
-}
-
-impl State {
-    /// Counts an input among those of its moment.
-    #[inline]
-    fn count_input(&mut self, now: Instant) {
-        if self.last_at != now {
-            (self.last_at, self.streak) = (now, 0);
-        }
-        self.streak += 1;
-    }
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            is_up: false,
-            power: Power::Running,
-            incarnation: 0,
-            disk: Vec::new(),
-            clock: Clock::RIGHT,
-            deadline: None,
-            timer_at: None,
-            tie_at: None,
-            is_stopped: false,
-            streak: 0,
-            last_at: Instant::START,
-        }
-    }
-}
-
 /// Fingerprints are looked at (law 11) in the runs whose seeds this divides: in one of eight, and in each whose seed is 0.
 const FINGERPRINTS_EVERY: u64 = 8;
 
@@ -290,6 +240,10 @@ pub struct Engine<'s> {
     changed: Reads,
     /// Whether properties are judged in this run.
     judges: bool,
+    /// Whether folds are stepped in this run.
+    steps_folds: bool,
+    /// The hosts that had told something when they were judged last.
+    was_told: u64,
     /// When they were judged last.
     judged_at: Option<Instant>,
     /// What properties have read, in this run or one before.
@@ -350,6 +304,8 @@ impl<'s> Engine<'s> {
             watches: Vec::new(),
             changed: Reads::ALL,
             judges: false,
+            steps_folds: false,
+            was_told: 0,
             judged_at: None,
             was_read: Reads::default(),
             broken: None,

@@ -1,6 +1,6 @@
 //! What is due, in order, and what is on its way.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::mem;
 
@@ -29,14 +29,14 @@ pub(crate) enum Event {
     Timer,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) order: Order,
     pub(crate) event: Event,
 }
 
 // A heap moves its entries again and again.
-const _: () = assert!(size_of::<Entry>() <= 32);
+const _: () = assert!(size_of::<Entry>() <= 24);
 
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
@@ -47,18 +47,74 @@ impl PartialEq for Entry {
 impl Eq for Entry {}
 
 impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
         self.order.cmp(&other.order)
     }
 }
 
-pub(crate) type Queue = BinaryHeap<Reverse<Entry>>;
+/// What is due, the first first.
+///
+/// A message is often answered by one that is due next. So that this costs no way through the heap, one entry may stand
+/// before it.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    /// Due before all others, if it is there.
+    front: Option<Entry>,
+    rest: BinaryHeap<Reverse<Entry>>,
+}
+
+impl Queue {
+    /// Adds what is due there.
+    #[inline]
+    pub(crate) fn push(&mut self, order: Order, event: Event) {
+        let entry = Entry { order, event };
+        let goes_first = |other: &Entry| entry < *other;
+        match &mut self.front {
+            Some(front) if goes_first(front) => {
+                let second = std::mem::replace(front, entry);
+                self.rest.push(Reverse(second));
+            }
+            front @ None if self.rest.peek().is_none_or(|Reverse(first)| goes_first(first)) => {
+                *front = Some(entry);
+            }
+            _ => self.rest.push(Reverse(entry)),
+        }
+    }
+
+    /// Takes out what is due first.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
+        self.front.take().or_else(|| self.rest.pop().map(|Reverse(entry)| entry))
+    }
+
+    /// What is due first.
+    pub(crate) fn peek(&self) -> Option<&Entry> {
+        self.front.as_ref().or_else(|| self.rest.peek().map(|Reverse(entry)| entry))
+    }
+
+    /// All of it, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.front.iter().chain(self.rest.iter().map(|Reverse(entry)| entry))
+    }
+
+    /// Whether nothing is due.
+    #[cfg(feature = "turmoil")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.front.is_none() && self.rest.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.front = None;
+        self.rest.clear();
+    }
+}
 
 /// A datagram on its way, or word that nobody took one.
 #[derive(Clone, Debug)]
@@ -83,14 +139,18 @@ pub(crate) struct Flights {
 
 impl Flights {
     /// Keeps one; says where.
-    pub(super) fn store(&mut self, flight: (HostId, u64, Peer, Peer), bytes: &[u8]) -> u32 {
-        let (from, n, source, to) = flight;
+    #[inline]
+    pub(super) fn store(&mut self, (from, n): (HostId, u64), way: [&Peer; 2], bytes: &[u8]) -> u32 {
+        let [source, to] = way;
         let Some(index) = self.free.pop() else {
-            self.all.push(Flight { from, n, source, to, bytes: bytes.to_vec() });
+            self.all.push(Flight { from, n, source: *source, to: *to, bytes: bytes.to_vec() });
             return self.all.len() as u32 - 1;
         };
         let kept = &mut self.all[index as usize];
-        (kept.from, kept.n, kept.source, kept.to) = (from, n, source, to);
+        kept.from = from;
+        kept.n = n;
+        kept.source = *source;
+        kept.to = *to;
         kept.bytes.clear();
         kept.bytes.extend_from_slice(bytes);
         index
@@ -104,9 +164,30 @@ impl Flights {
         &mut self.all[index as usize].bytes
     }
 
-    /// Takes the bytes of one out, and gives a buffer back for them.
-    pub(super) fn land(&mut self, index: u32, into: &mut Vec<u8>) {
-        mem::swap(&mut self.all[index as usize].bytes, into);
+    /// Takes the bytes of one out, and gives a buffer back for them. The rest of it stays until the next is stored.
+    #[inline]
+    pub(super) fn land(&mut self, index: u32, into: &mut Vec<u8>) -> &Flight {
+        self.free.push(index);
+        let flight = &mut self.all[index as usize];
+        mem::swap(&mut flight.bytes, into);
+        flight
+    }
+
+    /// Takes the bytes of one out, while it is told. Their buffer is to be given back.
+    #[inline]
+    pub(super) fn take_bytes(&mut self, index: u32) -> Vec<u8> {
+        mem::take(&mut self.all[index as usize].bytes)
+    }
+
+    /// Gives a buffer back to one, and the place of that.
+    #[inline]
+    pub(super) fn give_back(&mut self, index: u32, bytes: Vec<u8>) {
+        self.all[index as usize].bytes = bytes;
+        self.free.push(index);
+    }
+
+    /// Gives the place of one back. What it was stays until the next is stored.
+    pub(super) fn free(&mut self, index: u32) {
         self.free.push(index);
     }
 
@@ -151,5 +232,33 @@ impl<T: Copy> Slab<T> {
     pub(super) fn clear(&mut self) {
         self.all.clear();
         self.free.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Class;
+    use crate::seed::{below, mix};
+    use crate::time::Instant;
+
+    /// Whatever is put in and taken out in between, it comes as from a sorted list.
+    #[test]
+    fn what_is_due_first_comes_first() {
+        let (mut queue, mut sorted) = (Queue::default(), Vec::new());
+        let order = |at, n| Order::new(Instant::from_nanos(at), HostId(0), Class::Delivery, HostId(0), n);
+        for n in 0..10_000 {
+            let bits = mix(7, n);
+            if below(bits, 5) < 2 + n / 5_000 {
+                let first = if sorted.is_empty() { None } else { Some(sorted.remove(0)) };
+                assert_eq!(queue.pop().map(|entry| entry.order), first);
+            } else {
+                let order = order(below(mix(bits, 1), 50), n);
+                queue.push(order, Event::Timer);
+                sorted.insert(sorted.partition_point(|other| *other < order), order);
+            }
+            assert_eq!(queue.peek().map(|entry| entry.order), sorted.first().copied());
+            assert_eq!(queue.iter().count(), sorted.len());
+        }
     }
 }

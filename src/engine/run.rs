@@ -1,13 +1,12 @@
 //! Running a scenario: what happens next, and what its machines make of it.
 
-use std::cmp::Reverse;
-
 use super::arrival::Arrival;
+use super::queue::Flight;
 use super::stepped::{BrokenFold, Stepped};
 use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
 use crate::actor::AnyCommand;
 use crate::host::{Boot, HostId};
-use crate::machine::{Effect, Input, Status, limits};
+use crate::machine::{Input, Status, limits};
 use crate::network::{GoesDown, Order, Power};
 use crate::scenario::Reads;
 use crate::time::Instant;
@@ -39,10 +38,10 @@ impl Engine<'_> {
         hosts.clone().for_each(|host| self.make(settings, host, Instant::START));
         for host in hosts {
             self.begin_step();
-            self.feed(settings, host, Input::Start { local: spec.peers[host.index()] }, Instant::START);
+            self.feed(host, &Input::Start { local: spec.peers[host.index()] }, Instant::START);
         }
         while self.ended.is_none() {
-            let Some(Reverse(Entry { order, event })) = self.world.queue.pop() else {
+            let Some(Entry { order, event }) = self.world.queue.pop() else {
                 self.conclude(HostId(0), self.last_at);
                 self.ended.get_or_insert(Ended::Quiet);
                 break;
@@ -64,7 +63,7 @@ impl Engine<'_> {
             let times_out = self.is_overdue(order, event) || self.decides_tie(order, event);
             if times_out {
                 self.world.push(order, event);
-                self.time_out(settings, host, now);
+                self.time_out(host, now);
             } else {
                 self.happen(settings, order, event);
             }
@@ -124,8 +123,10 @@ impl Engine<'_> {
         self.marks.clear();
         self.parted = None;
         self.is_running = true;
+        let spec = self.scenario.spec();
+        self.steps_folds = settings.properties && spec.hosts.iter().any(|host| !host.folds.is_empty());
         self.doing = Doing::Generating;
-        self.generated = self.scenario.spec().generate(settings.effective_seed());
+        self.generated = spec.generate(settings.effective_seed());
         self.doing = Doing::Nothing;
         self.reset_judgement(settings);
         self.world.reset(settings, &self.generated);
@@ -157,34 +158,26 @@ impl Engine<'_> {
     pub(super) fn boot(&mut self, settings: &Settings, host: HostId, now: Instant) {
         self.make(settings, host, now);
         let local = self.scenario.spec().peers[host.index()];
-        self.feed(settings, host, Input::Start { local }, now);
+        self.feed(host, &Input::Start { local }, now);
         self.hosts[host.index()].streak = 0;
     }
 
     /// Hands one input to a host's machine and does what it wants done.
-    pub(super) fn feed(
-        &mut self,
-        settings: &Settings,
-        host: HostId,
-        input: Input<'_, dyn AnyCommand>,
-        now: Instant,
-    ) {
-        let (spec, bit) = (self.scenario.spec(), Reads::bit(host.index()));
-        let state = &mut self.hosts[host.index()];
+    pub(super) fn feed(&mut self, host: HostId, input: &Input<'_, dyn AnyCommand>, now: Instant) {
+        let index = host.index();
+        let state = &mut self.hosts[index];
         if !state.is_up {
             return;
         }
         self.inputs += 1;
         self.last_at = now;
         state.count_input(now);
-        self.doing = Doing::Handling(host, kind(&input), now);
+        self.doing = Doing::Handling(host, kind(input), now);
         let is_recv = matches!(input, Input::Datagram { .. } | Input::Received { .. });
-        let slot = &mut self.slots[host.index()];
+        let slot = &mut self.slots[index];
         let turn = slot.actor.handle(input, state.clock.at(now));
         self.doing = Doing::Nothing;
-        state.deadline = turn.deadline;
-        let first_told = slot.times.len();
-        let mut told = first_told;
+        state.deadline = turn.deadline.unwrap_or(Instant::FAR_FUTURE);
         let mut down = None;
         if self.world.network.may_befall() {
             down = self.world.befall(now, host, is_recv, turn.effects);
@@ -192,49 +185,57 @@ impl Engine<'_> {
                 turn.effects.truncate(done);
             }
         }
-        for effect in turn.effects.from(0) {
-            if let Effect::Event(index) = effect {
-                told = index as usize + 1;
-            }
-            self.world.apply(host, effect, now, &mut state.disk);
-        }
-        let steps = &spec.hosts[host.index()].folds;
-        let steps = settings.properties.then_some(steps).filter(|steps| !steps.is_empty());
+        let (first_told, ends) = (slot.times.len(), self.world.ends);
+        let told = self.world.carry_out(host, turn.effects, now, &mut state.disk, first_told);
         let mut broken = None;
-        if let Some(steps) = steps {
+        if self.steps_folds {
+            let steps = &self.scenario.spec().hosts[index].folds;
             let stepped = Stepped { steps, now, folds: &mut self.folds, doing: &mut self.doing };
-            broken = stepped.all(turn.effects, turn.events, first_told);
+            broken = stepped.all(turn.effects, turn.events, first_told..told);
         }
         turn.effects.clear();
         for conn in self.world.unnamed.drain(..) {
             turn.effects.release(conn);
         }
         self.world.enqueue_segments();
+        let bit = Reads::bit(index);
         self.changed.states |= bit;
         if told > first_told {
             slot.times.resize(told, now);
             self.changed.events |= bit;
         }
-        if let Some(steps) = steps.filter(|_| broken.is_none()) {
+        if self.steps_folds && broken.is_none() {
+            let steps = &self.scenario.spec().hosts[index].folds;
             let stepped = Stepped { steps, now, folds: &mut self.folds, doing: &mut self.doing };
             broken = stepped.state(&slot.actor);
         }
-        slot.status = self.world.statuses[host.index()];
+        let has_ended = self.world.ends != ends;
+        if has_ended {
+            slot.status = self.world.statuses[index];
+        }
         if let Some(down) = down {
             slot.actor.keep_events(told);
             self.go_down(host, down, now);
-        } else if slot.status.is_some() {
+        } else if has_ended {
             (state.is_up, state.power, state.timer_at) = (false, Power::Exited, None);
             self.world.exit(now, host);
             self.world.ended(now, host);
         } else {
             self.set_timer(host, now);
         }
-        self.close_turn(host, broken, now);
+        if self.world.violation.is_some() || broken.is_some() {
+            self.close_badly(broken, now);
+        }
+        if self.judges {
+            self.judge(now);
+            let slot = &mut self.slots[index];
+            slot.told_before = slot.times.len();
+        }
     }
 
-    /// Takes what an input has come to.
-    fn close_turn(&mut self, host: HostId, broken: BrokenFold, now: Instant) {
+    /// Takes that an input has broken a law, a fold, or both.
+    #[cold]
+    fn close_badly(&mut self, broken: BrokenFold, now: Instant) {
         if let Some(violation) = &self.world.violation {
             self.ended = Some(Ended::Broken(violation.1.law));
         }
@@ -242,26 +243,22 @@ impl Engine<'_> {
             self.note_fold(fold, verdict, now);
             self.end_by_fold(now);
         }
-        if self.judges {
-            self.judge(now);
-            let slot = &mut self.slots[host.index()];
-            slot.told_before = slot.times.len();
-        }
     }
 
     /// Puts a timer into the queue for the machine's deadline, unless it is there already.
     pub(super) fn set_timer(&mut self, host: HostId, now: Instant) {
         let state = &mut self.hosts[host.index()];
-        // So far away is as good as never.
-        let deadline = state.deadline.filter(|at| *at < Instant::FAR_FUTURE && state.is_up);
-        let due_at = deadline.map(|at| state.clock.when(at).max(now));
-        if due_at != state.timer_at
-            && let Some(due_at) = due_at
-        {
-            let order = self.world.network.timer_order(due_at, host);
-            self.world.queue.push(Reverse(Entry { order, event: Event::Timer }));
+        let due_at = if state.is_up { state.deadline } else { Instant::FAR_FUTURE };
+        if due_at == Instant::FAR_FUTURE {
+            state.timer_at = None;
+            return;
         }
-        state.timer_at = due_at;
+        let due_at = state.clock.when(due_at).max(now);
+        if state.timer_at != Some(due_at) {
+            let order = self.world.network.timer_order(due_at, host);
+            self.world.queue.push(order, Event::Timer);
+            state.timer_at = Some(due_at);
+        }
     }
 
     fn happen(&mut self, settings: &Settings, order: Order, event: Event) {
@@ -273,16 +270,17 @@ impl Engine<'_> {
             Event::Back => self.come_back(settings, host, now),
             Event::Timer => {
                 self.note_timer_first(order);
-                self.time_out(settings, host, now);
+                self.time_out(host, now);
             }
+            Event::Datagram(flight) => self.deliver(order, flight),
             event => {
                 let power = self.hosts[host.index()].power;
                 let effects = self.slots[host.index()].actor.effects();
                 match self.world.open(order, event, power, effects) {
-                    Some(Arrival::Command(index)) => self.command(settings, host, index, now),
+                    Some(Arrival::Command(index)) => self.command(host, index, now),
                     Some(arrival) => {
                         let bytes = std::mem::take(&mut self.world.inbound);
-                        self.feed(settings, host, arrival.input(&bytes), now);
+                        self.feed(host, &arrival.input(&bytes), now);
                         self.world.inbound = bytes;
                     }
                     None => {}
@@ -291,14 +289,27 @@ impl Engine<'_> {
         }
     }
 
+    /// Hands a datagram to a host's machine, if it is taken there.
+    fn deliver(&mut self, order: Order, flight: u32) {
+        let (now, host) = (order.at(), order.host());
+        let power = self.hosts[host.index()].power;
+        if !self.world.takes(order, power, flight) {
+            return self.world.flights.free(flight);
+        }
+        let bytes = self.world.flights.take_bytes(flight);
+        let Flight { source: peer, to: local, .. } = *self.world.flights.get(flight);
+        self.feed(host, &Input::Datagram { peer, local, bytes: &bytes }, now);
+        self.world.flights.give_back(flight, bytes);
+    }
+
     /// Hands the command of this number to a host's machine.
-    fn command(&mut self, settings: &Settings, host: HostId, index: u32, now: Instant) {
+    fn command(&mut self, host: HostId, index: u32, now: Instant) {
         let (own, index) = (&self.scenario.spec().commands, index as usize);
         if let Some(timed) = own.get(index) {
-            return self.feed(settings, host, Input::Command(&*timed.command), now);
+            return self.feed(host, &Input::Command(&*timed.command), now);
         }
         let generated = std::mem::take(&mut self.generated);
-        self.feed(settings, host, Input::Command(&*generated[index - own.len()].command), now);
+        self.feed(host, &Input::Command(&*generated[index - own.len()].command), now);
         self.generated = generated;
     }
 
@@ -315,10 +326,10 @@ impl Engine<'_> {
         state.timer_at == Some(order.at())
     }
 
-    fn time_out(&mut self, settings: &Settings, host: HostId, now: Instant) {
+    fn time_out(&mut self, host: HostId, now: Instant) {
         self.hosts[host.index()].timer_at = None;
         self.world.record(now, host, What::Timer);
-        self.feed(settings, host, Input::Timeout, now);
+        self.feed(host, &Input::Timeout, now);
         self.hosts[host.index()].streak = 0;
     }
 }

@@ -23,21 +23,24 @@ pub(super) type BrokenFold = Option<(usize, FoldVerdict)>;
 
 impl Stepped<'_> {
     /// Steps the folds that look at what a host tells and sends, in the order in which it was put out: events that follow
-    /// one another together.
-    pub(super) fn all(mut self, effects: &Effects, events: &dyn Events, first_told: usize) -> BrokenFold {
+    /// one another together. `new` are those that were told because of this input.
+    pub(super) fn all(mut self, effects: &Effects, events: &dyn Events, new: Range<usize>) -> BrokenFold {
         let mut broken = None;
-        let (mut begin, mut end) = (first_told, first_told);
-        for effect in effects.from(0) {
-            match effect {
-                Effect::Event(index) => end = index as usize + 1,
-                Effect::Send { local, peer, bytes } if !self.steps.on_send.is_empty() => {
-                    let told = self.told(events, std::mem::replace(&mut begin, end)..end);
-                    broken = broken.or(told).or_else(|| self.sent(Sent { local, peer, bytes }));
+        let mut begin = new.start;
+        if !self.steps.on_send.is_empty() {
+            let mut end = begin;
+            for effect in effects.from(0) {
+                match effect {
+                    Effect::Event(index) => end = index as usize + 1,
+                    Effect::Send { local, peer, bytes } => {
+                        let told = self.told(events, std::mem::replace(&mut begin, end)..end);
+                        broken = broken.or(told).or_else(|| self.sent(Sent { local, peer, bytes }));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
-        let told = self.told(events, begin..end);
+        let told = self.told(events, begin..new.end);
         *self.doing = Doing::Nothing;
         broken.or(told)
     }
@@ -49,7 +52,7 @@ impl Stepped<'_> {
         self.steps.on_events.iter().find_map(|(fold, step)| {
             *self.doing = Doing::Folding(*fold);
             let verdict = step(&mut *self.folds[*fold], events, range.clone(), self.now);
-            (verdict != FoldVerdict::Holds).then_some((*fold, verdict))
+            (!verdict.holds()).then_some((*fold, verdict))
         })
     }
 
@@ -57,7 +60,7 @@ impl Stepped<'_> {
         self.steps.on_send.iter().find_map(|(fold, step)| {
             *self.doing = Doing::Folding(*fold);
             let verdict = step(&mut *self.folds[*fold], sent, self.now);
-            (verdict != FoldVerdict::Holds).then_some((*fold, verdict))
+            (!verdict.holds()).then_some((*fold, verdict))
         })
     }
 
@@ -66,7 +69,7 @@ impl Stepped<'_> {
         let broken = self.steps.on_state.iter().find_map(|(fold, step)| {
             *self.doing = Doing::Folding(*fold);
             let verdict = step(&mut *self.folds[*fold], actor, self.now);
-            (verdict != FoldVerdict::Holds).then_some((*fold, verdict))
+            (!verdict.holds()).then_some((*fold, verdict))
         });
         *self.doing = Doing::Nothing;
         broken

@@ -1,19 +1,16 @@
 //! Everything of a run that is not a machine: the network, the queue, what is in flight, and what is kept.
 
-use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::mem;
 use std::net::Ipv4Addr;
 
 use super::queue::{Flights, Slab};
-use super::{Entry, Event, Keep, Queue, Settings};
-use crate::fault::Resolved;
+use super::{Event, Keep, Queue, Settings};
 use crate::host::HostId;
 use crate::machine::{Conn, Effect, Effects, Peer, Status, Violation};
-use crate::network::{Class, GoesDown, Left, Network, Order, Segment, StreamEnd, Terrain};
+use crate::network::{Class, GoesDown, Network, Order, Passing, Segment, StreamEnd, Terrain};
 use crate::scenario::{Spec, Timed};
 use crate::time::Instant;
-use crate::transcript::{Carried, Link, Log, Packet, Part, Span, What};
+use crate::transcript::{Link, Log, What};
 
 pub(crate) struct World<'s> {
     pub(crate) spec: &'s Spec,
@@ -86,12 +83,12 @@ impl<'s> World<'s> {
         self.ends = 0;
         self.violation = None;
         for (place, (order, ..)) in (0..).zip(self.network.host_faults()) {
-            self.queue.push(Reverse(Entry { order, event: Event::Fault(place) }));
+            self.queue.push(order, Event::Fault(place));
         }
         if let Some(calm_at) = settings.plan.schedule.calm_at {
             // No fault of hosts is left for this moment, so nothing has its place.
             let order = Order::new(calm_at, HostId(0), Class::Fault, HostId(0), 0);
-            self.queue.push(Reverse(Entry { order, event: Event::Calm }));
+            self.queue.push(order, Event::Calm);
         }
         for (index, timed) in (0..).zip(spec.commands.iter().chain(generated)) {
             if self.keep == Keep::Log && spec.shows_commands {
@@ -99,16 +96,41 @@ impl<'s> World<'s> {
             }
             if (index as usize) < spec.commands.len() || settings.plan.gives(index) {
                 let order = Order::new(timed.at, timed.host, Class::Command, timed.host, u64::from(index));
-                self.queue.push(Reverse(Entry { order, event: Event::Command(index) }));
+                self.queue.push(order, Event::Command(index));
             }
         }
+    }
+
+    /// Does all that a host's machine wants done, in order; says how many events it has told by then. `told` is how many
+    /// it had before.
+    #[inline]
+    pub(super) fn carry_out(
+        &mut self,
+        host: HostId,
+        effects: &Effects,
+        now: Instant,
+        disk: &mut Vec<u8>,
+        mut told: usize,
+    ) -> usize {
+        for step in 0..effects.len() {
+            if let Some((way, bytes)) = effects.datagram(step) {
+                self.send(host, way, bytes, now);
+                continue;
+            }
+            let effect = effects.at(step);
+            if let Effect::Event(index) = effect {
+                told = index as usize + 1;
+            }
+            self.apply(host, effect, now, disk);
+        }
+        told
     }
 
     /// Does one thing that a host's machine wants done.
     #[inline]
     pub(crate) fn apply(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
         match effect {
-            Effect::Send { local, peer, bytes } => self.send(host, (local, peer), bytes, now),
+            Effect::Send { local, peer, bytes } => self.send(host, [&local, &peer], bytes, now),
             Effect::Write { conn, bytes } => self.write(host, conn, bytes, now),
             Effect::Event(index) => {
                 if self.keep >= Keep::Events {
@@ -124,7 +146,7 @@ impl<'s> World<'s> {
     fn apply_other(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
         match effect {
             Effect::Connect { conn, peer } => {
-                let (local, to) = (self.spec.dials_from(host, peer), self.spec.host_at(peer));
+                let (local, to) = (self.spec.dials_from(host, peer), self.spec.host_at(&peer));
                 let at = self.network.connect(now, host, conn, local, to, peer);
                 if to.is_some() {
                     self.record_link(now, host, at, What::Connect);
@@ -189,55 +211,62 @@ impl<'s> World<'s> {
         self.record_marks(now, host);
     }
 
-    fn send(&mut self, host: HostId, (local, peer): (Peer, Peer), bytes: &[u8], now: Instant) {
-        if let Some(to) = self.spec.host_at(peer) {
-            return self.send_to(host, to, (local, peer, false), bytes, now);
+    #[inline]
+    fn send(&mut self, host: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
+        match self.spec.host_at(way[1]) {
+            Some(to) => self.send_to(host, to, way, bytes, now),
+            None => self.send_to_all(host, way, bytes, now),
         }
+    }
+
+    /// Sends a datagram to an address that is no host's: a broadcast, or one that nobody gets.
+    #[cold]
+    fn send_to_all(&mut self, host: HostId, [local, &peer]: [&Peer; 2], bytes: &[u8], now: Instant) {
         if peer.ip() != Some(Ipv4Addr::BROADCAST.into()) {
             return self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { peer, bytes });
         }
         for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
             let hears = self.spec.hosts[to.index()].datagrams.iter().map(|socket| socket.local);
             for at in hears.filter(|at| at.is_like(&peer) && at.port() == peer.port()) {
-                self.send_to(host, to, (local, at, true), bytes, now);
+                self.send_through(host, to, ([local, &at], true), bytes, now);
             }
         }
     }
 
-    fn send_to(
+    #[inline]
+    fn send_to(&mut self, host: HostId, to: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
+        let passing =
+            if self.keep == Keep::Log { Passing::Unknown } else { self.network.pass(now, host, to) };
+        match passing {
+            Passing::Arrives(n, order) => {
+                let flight = self.flights.store((host, n), way, bytes);
+                self.queue.push(order, Event::Datagram(flight));
+            }
+            Passing::Lost => {}
+            Passing::Unknown => self.send_through(host, to, (way, false), bytes, now),
+        }
+    }
+
+    /// Sends a datagram to which something may happen, or that is recorded.
+    fn send_through(
         &mut self,
         host: HostId,
         to: HostId,
-        (local, peer, broadcast): (Peer, Peer, bool),
+        (way, broadcast): ([&Peer; 2], bool),
         bytes: &[u8],
         now: Instant,
     ) {
-        if self.keep != Keep::Log
-            && let Some((n, order)) = self.network.pass(now, host, to)
-        {
-            let flight = self.flights.store((host, n, local, peer), bytes);
-            self.queue.push(Reverse(Entry { order, event: Event::Datagram(flight) }));
-            return;
-        }
         let departure = self.network.datagram(now, host, to, bytes);
-        let n = departure.n;
         if self.keep == Keep::Log {
-            let span = self.log.keep(bytes);
-            self.log.push(now, host, What::Send { to, n, bytes: span });
-            let arrives_at = departure.arrivals.map(|arrival| arrival.map(Order::at));
-            let what = Carried::Datagram { n, bytes: span, broadcast, arrives_at };
-            self.log.push_packet(Packet { at: now, from: host, to, addresses: [local, peer], what });
-        }
-        if let Some(fault) = departure.fault {
-            self.record(now, host, What::Fault(Resolved::Datagram { from: host, to, n, fault }));
+            self.record_send(host, to, &departure, (way, broadcast), bytes, now);
         }
         for order in departure.arrivals {
             let Some(order) = order else { break };
-            let flight = self.flights.store((host, n, local, peer), bytes);
+            let flight = self.flights.store((host, departure.n), way, bytes);
             if departure.fault.is_some() {
                 departure.alter(self.flights.bytes_mut(flight));
             }
-            self.queue.push(Reverse(Entry { order, event: Event::Datagram(flight) }));
+            self.queue.push(order, Event::Datagram(flight));
         }
     }
 
@@ -246,16 +275,24 @@ impl<'s> World<'s> {
         let offset = self.network.streams.sent_len(at);
         let carried_len = self.network.write(now, at, bytes.len() as u32) as usize;
         self.pipes[at.stream as usize][usize::from(at.side)].extend(&bytes[..carried_len]);
-        let link = self.link(at);
-        self.record_bytes(now, host, bytes, |bytes| What::Write { link, offset, bytes });
+        if self.keep == Keep::Log {
+            let link = self.link(at);
+            self.record_bytes(now, host, bytes, |bytes| What::Write { link, offset, bytes });
+        }
         self.record_marks(now, host);
     }
 
     /// Takes bytes that have arrived at an end, or as many as there are.
     pub(super) fn take_stream_bytes(&mut self, at: StreamEnd, len: u32) {
         let pipe = &mut self.pipes[at.stream as usize][usize::from(at.other().side)];
+        let len = pipe.len().min(len as usize);
+        // In at most two pieces: an iterator over a ring goes byte by byte.
+        let (first, second) = pipe.as_slices();
+        let first_len = first.len().min(len);
         self.inbound.clear();
-        self.inbound.extend(pipe.drain(..pipe.len().min(len as usize)));
+        self.inbound.extend_from_slice(&first[..first_len]);
+        self.inbound.extend_from_slice(&second[..len - first_len]);
+        pipe.drain(..len);
     }
 
     /// The next bytes on their way to an end.
@@ -285,7 +322,7 @@ impl<'s> World<'s> {
 
     fn enqueue_later(&mut self) {
         for (place, order) in self.network.take_later() {
-            self.queue.push(Reverse(Entry { order, event: Event::Drawn(place) }));
+            self.queue.push(order, Event::Drawn(place));
         }
     }
 
@@ -315,86 +352,14 @@ impl<'s> World<'s> {
     fn enqueue_sent(&mut self) {
         for (order, at, segment) in self.network.streams.sent.drain(..) {
             let place = self.segments.store((at, segment));
-            self.queue.push(Reverse(Entry { order, event: Event::Stream(place) }));
+            self.queue.push(order, Event::Stream(place));
         }
         if !self.network.streams.left.is_empty() {
             self.record_left();
         }
     }
 
-    /// Records what has left on streams.
-    fn record_left(&mut self) {
-        let mut left = mem::take(&mut self.network.streams.left);
-        let streams = &self.network.streams;
-        for Left { at, from, segment, arrives_at } in left.drain(..) {
-            let what = match segment {
-                Segment::Syn => Part::Syn,
-                Segment::SynAck => Part::SynAck,
-                Segment::Ack => Part::Ack,
-                Segment::Failed(_) => Part::Refusal,
-                Segment::Data { offset, len } => Part::Data { offset, len },
-                Segment::Fin => Part::Fin,
-                Segment::Rst => Part::Rst,
-                Segment::Credit(len) => Part::Taken(len),
-                // These leave no host.
-                Segment::Over(_) | Segment::LingerOver => continue,
-            };
-            let (number, is_connector) = (streams.number(from), from.side == 0);
-            let what = Carried::Segment { number, is_connector, part: what, arrives_at };
-            let addresses = [from, from.other()].map(|end| streams.address(end));
-            let [from, to] = [from, from.other()].map(|end| streams.host(end));
-            self.log.push_packet(Packet { at, from, to, addresses, what });
-        }
-        self.network.streams.left = left;
-    }
-
     pub(super) fn push(&mut self, order: Order, event: Event) {
-        self.queue.push(Reverse(Entry { order, event }));
-    }
-
-    /// Records that something does not hold.
-    pub(super) fn broken(&mut self, now: Instant, host: HostId, text: String) {
-        if self.keep == Keep::Log {
-            self.log.broken(now, host, text);
-        }
-    }
-
-    pub(crate) fn record(&mut self, now: Instant, host: HostId, what: What) {
-        if self.keep == Keep::Log {
-            self.log.push(now, host, what);
-        }
-    }
-
-    pub(super) fn record_bytes(
-        &mut self,
-        now: Instant,
-        host: HostId,
-        bytes: &[u8],
-        what: impl FnOnce(Span) -> What,
-    ) {
-        if self.keep == Keep::Log {
-            let span = self.log.keep(bytes);
-            self.log.push(now, host, what(span));
-        }
-    }
-
-    fn record_link(&mut self, now: Instant, host: HostId, at: StreamEnd, what: fn(Link) -> What) {
-        let link = self.link(at);
-        self.record(now, host, what(link));
-    }
-
-    /// Records the faults of streams that have just fired.
-    pub(super) fn record_marks(&mut self, now: Instant, host: HostId) {
-        let marks = mem::take(&mut self.network.streams.marks);
-        for &mark in &marks {
-            self.record(now, host, What::Fault(mark));
-        }
-        self.network.streams.marks = marks;
-        self.network.streams.marks.clear();
-    }
-
-    fn link(&self, at: StreamEnd) -> Link {
-        let streams = &self.network.streams;
-        Link { peer: streams.host(at.other()), number: streams.number(at) }
+        self.queue.push(order, event);
     }
 }

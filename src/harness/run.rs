@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Check, CheckError, RUNS, Verdict, files, replay};
@@ -23,6 +24,17 @@ const SEED_FROM: &str = "LOSSPROOF_SEED_FROM";
 const SHARD: &str = "LOSSPROOF_SHARD";
 /// The variable that the runner of GitHub Actions sets.
 const GITHUB: &str = "GITHUB_ACTIONS";
+
+/// Says once in a process that lossproof is not optimised, if so: beside the first report.
+fn say_if_slow() {
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if cfg!(unoptimised) && !SAID.swap(true, Ordering::Relaxed) {
+        eprintln!(
+            "note: lossproof itself is not optimised here. With these lines in Cargo.toml tests run several times faster:\n\
+             [profile.dev.package.lossproof]\nopt-level = 3"
+        );
+    }
+}
 
 /// What a check lacks that makes none.
 const NO_RUNS: &str = "  runs\n";
@@ -59,6 +71,7 @@ impl Check {
         if variable(GITHUB).is_some_and(|is_there| is_there == "true") {
             eprintln!("{}", verdict.annotation(Location::caller()));
         }
+        say_if_slow();
         panic!("{verdict}{files}");
     }
 

@@ -1,5 +1,6 @@
 //! The laws, checked while a machine runs.
 
+mod checked;
 mod compare;
 mod promises;
 #[cfg(test)]
@@ -7,15 +8,15 @@ mod tests;
 mod truth;
 mod twin;
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::fmt;
 use std::hash::Hasher;
 use std::time::Duration;
 
+pub(crate) use checked::Checked;
 pub use promises::{Cuts, Moments, Promises};
 
-use crate::actor::{Actor, AnyCommand, Edge, Events, Turn};
-use crate::host::Boot;
+use crate::actor::{Actor, AnyCommand, Edge, Turn};
 use crate::machine::{Effects, Input, Law, Machine, Outbox, Violation};
 use crate::time::Instant;
 use compare::{Output, moment};
@@ -103,7 +104,7 @@ impl<'s> Judge<'s> {
     }
 
     /// To be called with what the machine has made of it. A broken law is added to its effects.
-    fn end(&mut self, before: &Before, input: Input<'_, dyn AnyCommand>, now: Instant, turn: &mut Turn<'_>) {
+    fn end(&mut self, before: &Before, input: &Input<'_, dyn AnyCommand>, now: Instant, turn: &mut Turn<'_>) {
         if let Err(violation) = self.judge(before, input, now, turn) {
             self.over = true;
             turn.effects.violate(violation);
@@ -114,7 +115,7 @@ impl<'s> Judge<'s> {
     fn judge(
         &mut self,
         before: &Before,
-        input: Input<'_, dyn AnyCommand>,
+        input: &Input<'_, dyn AnyCommand>,
         now: Instant,
         turn: &mut Turn<'_>,
     ) -> Result<(), Violation> {
@@ -134,7 +135,7 @@ impl<'s> Judge<'s> {
         if !self.promises.is_repeatable {
             return Ok(());
         }
-        if self.twin.has_lost_track(self.deadline, &input, now) {
+        if self.twin.has_lost_track(self.deadline, input, now) {
             self.over = true;
             return Ok(());
         }
@@ -188,97 +189,6 @@ pub(crate) struct Rigour {
     pub(crate) plain: bool,
     /// Whether fingerprints are looked at.
     pub(crate) fingerprints: bool,
-}
-
-/// What runs on a host, with the laws checked on it if wanted.
-pub(crate) struct Checked<'s> {
-    machine: Box<dyn Actor + 's>,
-    judge: Judge<'s>,
-    /// Whether the laws are checked in this run.
-    is_judged: bool,
-}
-
-impl<'s> Checked<'s> {
-    /// A machine and its twin, made by one factory.
-    pub(crate) fn new(machine: Box<dyn Actor + 's>, twin: Box<dyn Actor + 's>, promises: Promises) -> Self {
-        let twin = Twin::new(twin, TWIN_SHIFT);
-        let judge = Judge::new(twin, promises);
-        Self { machine, judge, is_judged: false }
-    }
-
-    /// A new run begins: nothing is there.
-    pub(crate) fn forget(&mut self, rigour: Option<Rigour>, decode: Option<Decode>) {
-        self.machine.forget();
-        if let Some(rigour) = rigour {
-            self.judge.set(rigour.shift, rigour.plain);
-            self.judge.twin.decode = decode;
-            self.judge.looks_at_fingerprints = rigour.fingerprints;
-        }
-        if self.is_judged || rigour.is_some() {
-            self.judge.twin.actor.forget();
-        }
-        self.is_judged = rigour.is_some();
-    }
-
-    /// Makes a machine, whose datagram sockets are these.
-    pub(crate) fn boot(&mut self, boot: Boot<'_>, sockets: &[crate::machine::Peer]) {
-        self.machine.boot(boot);
-        self.machine.effects().open(sockets);
-        if self.is_judged {
-            self.judge.reset();
-            self.judge.twin.actor.boot(boot);
-            self.judge.twin.actor.effects().open(sockets);
-        }
-    }
-
-    /// Drops the machine.
-    pub(crate) fn crash(&mut self) {
-        self.machine.crash();
-        if self.is_judged {
-            self.judge.twin.actor.crash();
-        }
-    }
-
-    /// Keeps the first `len` events: a machine that went down in the middle has not told those after them.
-    pub(crate) fn keep_events(&mut self, len: usize) {
-        self.machine.keep_events(len);
-    }
-
-    /// Hands one input in.
-    pub(crate) fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_> {
-        if !self.is_judged || self.judge.over {
-            return self.machine.handle(input, now);
-        }
-        let stand = self.judge.stand(&*self.machine, &input, now);
-        let before = Before { stand, ..self.judge.begin(&input, now, self.machine.effects()) };
-        let mut turn = self.machine.handle(input, now);
-        self.judge.end(&before, input, now, &mut turn);
-        turn
-    }
-
-    pub(crate) fn effects(&mut self) -> &mut Effects {
-        self.machine.effects()
-    }
-
-    pub(crate) fn peek(&self) -> &Effects {
-        self.machine.peek()
-    }
-
-    pub(crate) fn events(&self) -> &dyn Events {
-        self.machine.events()
-    }
-
-    pub(crate) fn state(&self, want: TypeId) -> Option<&dyn Any> {
-        self.machine.state(want)
-    }
-
-    pub(crate) fn kind(&self) -> &'static str {
-        self.machine.kind()
-    }
-
-    pub(crate) fn fingerprint(&self, now: Instant, to: &mut dyn Hasher) -> bool {
-        self.machine.fingerprint(now, to) && (!self.is_judged || self.judge.fingerprint(now, to))
-    }
 }
 
 /// A machine with the laws checked on it, for whoever drives single machines: fuzz targets and tests. It is itself a
@@ -368,11 +278,12 @@ impl<M: Machine<Command: AnyCommand>> Machine for Lawful<M> {
         if self.judge.over {
             return self.machine.handle(input, now, out);
         }
-        let before = self.judge.begin(&input.erased(), now, out);
+        let erased = input.erased();
+        let before = self.judge.begin(&erased, now, out);
         self.machine.handle(input, now, out);
         let deadline = self.machine.deadline();
         let (effects, events) = out.parts();
-        self.judge.end(&before, input.erased(), now, &mut Turn { effects, events, deadline });
+        self.judge.end(&before, &erased, now, &mut Turn { effects, events, deadline });
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -126,8 +126,8 @@ impl<'s> Twin<'s> {
     }
 
     /// Gives it what the machine got, a stream's bytes in slices of its own.
-    pub(super) fn feed(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant, cuts: Cuts) {
-        match input {
+    pub(super) fn feed(&mut self, input: &Input<'_, dyn AnyCommand>, now: Instant, cuts: Cuts) {
+        match *input {
             Input::Received { conn, bytes } => {
                 if let Some(waiting) = self.paused.get_mut(conn) {
                     waiting.bytes.extend_from_slice(bytes);
@@ -146,7 +146,7 @@ impl<'s> Twin<'s> {
                 self.paused.remove(conn);
                 self.handle(input, now);
             }
-            input => self.handle(input, now),
+            _ => self.handle(input, now),
         }
         self.catch_up(now);
     }
@@ -167,7 +167,7 @@ impl<'s> Twin<'s> {
             let (slice, after) = rest.split_at(len);
             rest = after;
             self.was_cut |= !rest.is_empty();
-            self.handle(Input::Received { conn, bytes: slice }, now);
+            self.handle(&Input::Received { conn, bytes: slice }, now);
         }
     }
 
@@ -182,14 +182,14 @@ impl<'s> Twin<'s> {
             if waiting.eof && !self.has_ended(conn) {
                 match self.paused.get_mut(conn) {
                     Some(again) => again.eof = true,
-                    None => self.handle(Input::Eof { conn }, now),
+                    None => self.handle(&Input::Eof { conn }, now),
                 }
             }
         }
     }
 
     /// Hands in one input, and notes which streams it pauses, resumes and closes.
-    fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) {
+    fn handle(&mut self, input: &Input<'_, dyn AnyCommand>, now: Instant) {
         if self.done {
             return;
         }

@@ -17,6 +17,8 @@ use super::{Conn, Peer};
 /// Bytes and commands are borrowed for the time of the call: a machine copies what it wants to keep.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
+// Its own tag, and not one inside of an address: so addresses are copied whole. In parts, a processor waits for each.
+#[repr(u8)]
 pub enum Input<'a, C: ?Sized> {
     /// The run begins. `local` is the address of the host's first socket, or port 0 where it has none;
     /// [`Outbox::sockets`](crate::Outbox) has all of its datagram sockets.
@@ -91,7 +93,7 @@ pub enum Input<'a, C: ?Sized> {
 }
 
 // It is handed in by value, for each packet.
-const _: () = assert!(size_of::<Input<'_, [u64; 100]>>() <= 64);
+const _: () = assert!(size_of::<Input<'_, [u64; 100]>>() <= 72);
 
 // A derive would ask it of the command.
 impl<C: ?Sized> Clone for Input<'_, C> {

@@ -52,20 +52,39 @@ impl Flows {
     /// A flow, if it is known.
     pub(super) fn get(&self, from: HostId, to: HostId) -> Option<&Flow> {
         let flows = self.by_source.get(from.index())?;
-        flows.binary_search_by_key(&to, |flow| flow.to).ok().map(|place| &flows[place])
+        Self::place(flows, to).ok().map(|place| &flows[place])
+    }
+
+    /// Where a flow is among those of its source, or where it belongs.
+    #[inline]
+    fn place(flows: &[Flow], to: HostId) -> Result<usize, usize> {
+        match flows {
+            // Most hosts talk to one.
+            [only] if only.to == to => Ok(0),
+            _ => flows.binary_search_by_key(&to, |flow| flow.to),
+        }
     }
 
     /// A flow, made if it is not known.
+    #[inline]
     pub(super) fn at(&mut self, from: HostId, to: HostId, make: impl FnOnce() -> Flow) -> &mut Flow {
-        let flows = &mut self.by_source[from.index()];
-        let place = flows.binary_search_by_key(&to, |flow| flow.to).unwrap_or_else(|place| {
-            if flows.is_empty() {
-                self.sources.push(from);
+        let place = match Self::place(&self.by_source[from.index()], to) {
+            Ok(place) => place,
+            Err(place) => {
+                self.insert(from, place, make());
+                place
             }
-            flows.insert(place, make());
-            place
-        });
-        &mut flows[place]
+        };
+        &mut self.by_source[from.index()][place]
+    }
+
+    #[cold]
+    fn insert(&mut self, from: HostId, place: usize, flow: Flow) {
+        let flows = &mut self.by_source[from.index()];
+        if flows.is_empty() {
+            self.sources.push(from);
+        }
+        flows.insert(place, flow);
     }
 
     /// How many flows there is memory for.
@@ -77,6 +96,7 @@ impl Flows {
 
 impl Network {
     /// What is known of a flow.
+    #[inline]
     pub(super) fn flow(&mut self, from: HostId, to: HostId) -> &mut Flow {
         self.flows.at(from, to, || Flow::new(to, self.latency, self.schedule.faults_place(from, to)))
     }

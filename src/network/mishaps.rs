@@ -72,6 +72,11 @@ impl Mishaps {
         self.lives.iter().for_each(|life| (life.recvs, life.sends).hash(&mut to));
     }
 
+    /// Whether anything may be drawn for a host in this run.
+    pub(super) const fn may_draw(&self) -> bool {
+        self.left > 0
+    }
+
     /// Whether a partition was drawn.
     #[inline]
     pub(super) const fn has_rift(&self) -> bool {

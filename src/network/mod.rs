@@ -45,6 +45,16 @@ pub(crate) enum Power {
     Off,
 }
 
+/// What becomes of a datagram, if that is quickly told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Passing {
+    /// It arrives as it is: its number in the flow, and when and in which order.
+    Arrives(u64, Order),
+    Lost,
+    /// It was not sent. [`Network::datagram`] knows.
+    Unknown,
+}
+
 /// What the network did to one datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Departure {
@@ -109,8 +119,10 @@ pub(crate) struct Network {
     profiles: Vec<Profile>,
     /// Whether a profile wants flows to remember.
     has_memory: bool,
-    /// Whether every packet is left alone.
+    /// Whether nothing is drawn.
     calm: bool,
+    /// Whether all datagrams pass to which no fault of the plan happens.
+    is_plain: bool,
     pub(crate) schedule: Arc<Schedule>,
     /// From when on no fault hits.
     calm_at: Instant,
@@ -163,6 +175,8 @@ impl Network {
         self.reset_flows(terrain);
         self.streams.reset(listeners);
         self.trail.rewind();
+        let is_parted = self.schedule.windows.flow_count() > 0 || self.mishaps.may_draw();
+        self.is_plain = self.calm && !self.trail.is_on() && !is_parted;
         self.packets = 0;
     }
 
@@ -188,22 +202,29 @@ impl Network {
         (self.has_memory, self.calm) = (all().any(Profile::has_memory), all().all(Profile::is_calm));
     }
 
-    /// Sends one datagram where nothing can happen to it: its number, and when and in which order it arrives. `None` where
-    /// something can; then [`Network::datagram`] knows.
+    /// Sends one datagram where nothing can happen to it but a drop of the plan.
     #[inline]
-    pub(crate) fn pass(&mut self, now: Instant, from: HostId, to: HostId) -> Option<(u64, Order)> {
-        let is_parted = self.schedule.windows.flow_count() > 0 || self.mishaps.has_rift();
-        if !self.calm || self.trail.is_on() || is_parted {
-            return None;
+    pub(crate) fn pass(&mut self, now: Instant, from: HostId, to: HostId) -> Passing {
+        if !self.is_plain {
+            return Passing::Unknown;
         }
         let flow = self.flow(from, to);
-        if flow.faults.is_some() {
-            return None;
+        let (n, due_at) = (flow.sent, now + flow.latency);
+        if let Some(faults) = flow.faults
+            && let Some((fault, index)) = self.schedule.datagram(faults, n)
+        {
+            if fault != DatagramFault::Drop || now >= self.calm_at {
+                return Passing::Unknown;
+            }
+            self.fire(index);
+            self.flow(from, to).sent += 1;
+            self.packets += 1;
+            return Passing::Lost;
         }
-        let (n, latency) = (flow.sent, flow.latency);
-        flow.sent += 1;
+        // Found again, since the faults were looked at meanwhile: that is one comparison.
+        self.flow(from, to).sent += 1;
         self.packets += 1;
-        Some((n, self.delivery(now + latency, from, to)))
+        Passing::Arrives(n, self.delivery(due_at, from, to))
     }
 
     /// Sends one datagram.

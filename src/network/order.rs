@@ -1,5 +1,7 @@
 //! The one order in which things happen, the same in every world.
 
+use std::cmp::Ordering;
+
 use crate::host::HostId;
 use crate::time::Instant;
 
@@ -14,11 +16,43 @@ pub(crate) enum Class {
 
 /// Where something stands among all that happens in a run: by time, then host, then class, then source host, then the
 /// source's own number. Packed, for it is compared more often than anything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
     at: Instant,
     /// From the top: 12 bits host, 2 bits class, 12 bits source, 38 bits number.
     rest: u64,
+}
+
+impl Order {
+    /// Both parts as one number: compared without a branch.
+    #[inline]
+    const fn key(self) -> u128 {
+        (self.at.as_nanos() as u128) << 64 | self.rest as u128
+    }
+}
+
+impl PartialOrd for Order {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+
+    #[inline]
+    fn lt(&self, other: &Self) -> bool {
+        self.key() < other.key()
+    }
+
+    #[inline]
+    fn le(&self, other: &Self) -> bool {
+        self.key() <= other.key()
+    }
+}
+
+impl Ord for Order {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
 }
 
 const SOURCE_SHIFT: u32 = 38;

@@ -4,6 +4,7 @@ use std::any::{Any, type_name};
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::net::Net;
 use super::{Answer, Host, Role};
@@ -35,12 +36,21 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
+    #[inline]
     fn of(answer: impl Answer) -> Self {
-        match answer.broken() {
-            None => Self::Holds,
-            Some(text) if text.is_empty() => Self::Broken("it did not hold".to_owned()),
-            Some(text) => Self::Broken(text),
-        }
+        answer.broken().map_or(Self::Holds, Self::broken)
+    }
+
+    /// `seen` is what an answer has said, perhaps nothing.
+    #[cold]
+    fn broken(seen: String) -> Self {
+        Self::Broken(if seen.is_empty() { "it did not hold".to_owned() } else { seen })
+    }
+
+    /// Whether there is nothing to say.
+    #[inline]
+    pub(crate) const fn holds(&self) -> bool {
+        matches!(self, Self::Holds)
     }
 }
 
@@ -79,6 +89,8 @@ impl HostFolds {
 pub(crate) struct FoldSpec {
     pub(crate) name: String,
     pub(crate) init: Box<dyn Fn() -> Box<dyn Any> + Send + Sync>,
+    /// Makes a state what it was at first.
+    pub(crate) renew: Box<dyn Fn(&mut dyn Any) + Send + Sync>,
     /// Writes what distinguishes a state from others.
     pub(crate) digest: fn(&dyn Any, &mut dyn Hasher),
     pub(crate) at_end: Vec<AtEnd>,
@@ -119,10 +131,13 @@ pub struct Fold<'n, S> {
 impl<'n, S: Hash + 'static> Fold<'n, S> {
     pub(super) fn new(net: &'n Net, name: String, init: impl Fn() -> S + Send + Sync + 'static) -> Self {
         assert!(!net.has_property(&name), "two properties are called {name:?}");
+        let init = Arc::new(init);
+        let again = Arc::clone(&init);
         let index = net.with(|spec| {
             spec.folds.push(FoldSpec {
                 name,
                 init: Box::new(move || Box::new(init())),
+                renew: Box::new(move |state| *write::<S>(state) = again()),
                 digest: |state, mut to| read::<S>(state).hash(&mut to),
                 at_end: Vec::new(),
             });
@@ -146,8 +161,12 @@ impl<'n, S: Hash + 'static> Fold<'n, S> {
             let events: &dyn Any = events;
             let events: &Vec<R::Event> =
                 events.downcast_ref().expect("whatever plays a role tells the role's events");
-            let verdicts = events[range].iter().map(|event| Verdict::of(step(state, event, at)));
-            verdicts.into_iter().find(|verdict| *verdict != Verdict::Holds).unwrap_or(Verdict::Holds)
+            for event in &events[range] {
+                if let Some(seen) = step(state, event, at).broken() {
+                    return Verdict::broken(seen);
+                }
+            }
+            Verdict::Holds
         });
         self.net.with_host(host, |spec| spec.folds.on_events.push((self.index, erased)));
         self

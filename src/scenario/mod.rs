@@ -287,7 +287,8 @@ impl Spec {
     }
 
     /// The host that has this address, if there is one.
-    pub(crate) fn host_at(&self, peer: Peer) -> Option<HostId> {
+    #[inline]
+    pub(crate) fn host_at(&self, peer: &Peer) -> Option<HostId> {
         let host = HostId::at(peer).filter(|host| host.index() < self.hosts.len());
         host.or_else(|| self.others.get(&peer.with_port(0)).copied())
     }

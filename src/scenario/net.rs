@@ -76,7 +76,7 @@ impl From<Net> for Scenario {
         let mut others = BTreeMap::new();
         for (index, host) in (0..).zip(&spec.hosts) {
             let own = host.datagrams.iter().map(|socket| socket.local).chain(host.listeners.iter().copied());
-            for address in own.filter(|address| HostId::at(*address).is_none()) {
+            for address in own.filter(|address| HostId::at(address).is_none()) {
                 let before = others.insert(address.with_port(0), HostId(index));
                 assert!(before.is_none_or(|other| other.0 == index), "two hosts have the address {address}");
             }

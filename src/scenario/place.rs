@@ -125,6 +125,6 @@ impl Place<'_> {
 }
 
 fn check_own(id: HostId, local: Peer) {
-    let owner = HostId::at(local).unwrap_or(id);
+    let owner = HostId::at(&local).unwrap_or(id);
     assert!(owner == id, "{local} is the address of host {}", owner.index());
 }

@@ -44,12 +44,14 @@ pub trait Answer {
 }
 
 impl Answer for bool {
+    #[inline]
     fn broken(self) -> Option<String> {
         (!self).then(String::new)
     }
 }
 
 impl<E: fmt::Display> Answer for Result<(), E> {
+    #[inline]
     fn broken(self) -> Option<String> {
         self.err().map(|error| error.to_string())
     }

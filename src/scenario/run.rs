@@ -24,13 +24,15 @@ pub(crate) struct Slot<'s> {
 pub(crate) struct Reads {
     pub(crate) events: u64,
     pub(crate) states: u64,
-    /// The moment, or what changes with every input.
+    /// What was told because of the last input alone. That changes with the next input, too.
+    pub(crate) news: u64,
     pub(crate) now: bool,
     pub(crate) inputs: bool,
 }
 
 impl Reads {
-    pub(crate) const ALL: Self = Self { events: u64::MAX, states: u64::MAX, now: true, inputs: true };
+    pub(crate) const ALL: Self =
+        Self { events: u64::MAX, states: u64::MAX, news: u64::MAX, now: true, inputs: true };
 
     /// The bit of a host.
     pub(crate) const fn bit(host: usize) -> u64 {
@@ -39,7 +41,8 @@ impl Reads {
 
     /// Whether something that was read is among what has changed.
     pub(crate) const fn meets(self, changed: Self) -> bool {
-        self.events & changed.events != 0 || self.states & changed.states != 0 || self.now || self.inputs
+        let has_changed = (self.events & changed.events) | (self.states & changed.states);
+        has_changed | (self.news & changed.news) != 0 || self.now || self.inputs
     }
 }
 
@@ -76,7 +79,7 @@ impl<'a> Run<'a> {
     /// # Panics
     /// If the host is of another net.
     pub fn new_events<R: Role>(&self, host: Host<R>) -> &'a [R::Event] {
-        let slot = self.slot(host, |reads, _| reads.now = true);
+        let slot = self.slot(host, |reads, bit| reads.news |= bit);
         &typed::<R>(slot)[slot.told_before..]
     }
 

@@ -32,6 +32,12 @@ impl Utf8 {
 
     /// Decodes the next slice. A character that is not complete yet waits for the next.
     pub fn push(&mut self, bytes: &[u8]) -> String {
+        // Nearly always a slice has whole characters, and follows others that were whole.
+        if self.begun.is_empty()
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return text.to_owned();
+        }
         let mut text = String::new();
         let mut rest = bytes;
         while !self.begun.is_empty()

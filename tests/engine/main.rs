@@ -5,6 +5,7 @@ mod calm;
 mod events;
 mod hosts;
 mod links;
+mod news;
 mod others;
 mod pairs;
 mod reactor;

@@ -3,7 +3,7 @@
 use lossproof::machine::Law;
 use lossproof::{Check, Input, Instant, Machine, Net, Outbox, Status};
 
-use crate::{Client, Counter, checked, hosts, said};
+use crate::{CHECKED, Client, Counter, checked, hosts, said};
 
 /// Cannot bear a second request.
 struct Fragile(u32);
@@ -142,4 +142,13 @@ fn the_commands_of_a_run_that_panicked_are_told() {
         (failure.plan.to_string().as_str(), failure.commands.as_slice()),
         ("v2; seed 16294208416658607535; commands 1", &["command 1 at 0.002 host 7".to_owned()][..])
     );
+}
+
+/// It is not said again and again, nor where it is not so.
+#[test]
+fn the_first_report_says_how_tests_become_faster() {
+    let output = checked(CHECKED, &[]);
+    let said = said(&output);
+    let hint = "[profile.dev.package.lossproof]\nopt-level = 3\n";
+    assert_eq!(said.matches(hint).count(), usize::from(cfg!(debug_assertions)), "{said}");
 }

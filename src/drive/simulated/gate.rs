@@ -1,7 +1,6 @@
 //! One host's driver, and the port between its machine and turmoil's sockets.
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::iter;
@@ -196,7 +195,7 @@ impl Gate {
             let now = self.global_now();
             let (order, event) = {
                 let shared = self.shared.borrow();
-                let Reverse(Entry { order, event }) = shared.inboxes[self.host.index()].peek()?;
+                let Entry { order, event } = shared.inboxes[self.host.index()].peek()?;
                 (*order, *event)
             };
             if order.at() > now {
@@ -366,7 +365,7 @@ impl Port for Gate {
 
     fn wake_at(&self) -> Option<Instant> {
         let shared = self.shared.borrow();
-        shared.inboxes[self.host.index()].peek().map(|Reverse(entry)| entry.order.at() + self.skew)
+        shared.inboxes[self.host.index()].peek().map(|entry| entry.order.at() + self.skew)
     }
 
     fn rest(&mut self, deadline: Option<Instant>) {

@@ -49,7 +49,7 @@ impl Simulant {
 
 impl Driven for Simulant {
     fn handle(&mut self, input: Input<'_, dyn AnyCommand>, now: Instant) -> Turn<'_> {
-        self.actor.handle(input, now)
+        self.actor.handle(&input, now)
     }
 
     fn effects(&mut self) -> &mut Effects {

@@ -205,7 +205,7 @@ fn is_v6(spec: &Spec) -> Result<bool, SimulateError> {
             let name = || host.name.clone();
             match local {
                 Peer::Unix(_) => return Err(SimulateError::Unix { host: name() }),
-                _ if HostId::at(local) != Some(HostId(index)) => {
+                _ if HostId::at(&local) != Some(HostId(index)) => {
                     return Err(SimulateError::Address { host: name(), local });
                 }
                 _ => families.push(matches!(local, Peer::V6 { .. })),

@@ -1,6 +1,5 @@
 //! What the hosts of one simulation have in common: the network between them, and the log.
 
-use std::cmp::Reverse;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -44,7 +43,7 @@ impl Shared {
             world,
             generated,
             events: vec![Vec::new(); hosts],
-            inboxes: (0..hosts).map(|_| Queue::new()).collect(),
+            inboxes: (0..hosts).map(|_| Queue::default()).collect(),
             notifies: (0..hosts).map(|_| Rc::default()).collect(),
             deadlines: vec![None; hosts],
             started: 0,
@@ -54,7 +53,8 @@ impl Shared {
         };
         // Faults of hosts are put into the log here: a host whose machine has ended takes no part any more. Only a stop is
         // put there when it comes, for whether it does depends on the machine.
-        for Reverse(Entry { order, event }) in std::mem::take(&mut shared.world.queue) {
+        let mut due = std::mem::take(&mut shared.world.queue);
+        while let Some(Entry { order, event }) = due.pop() {
             if matches!(event, Event::Calm) {
                 // What it ends the network knows, and hosts that are down there are none here.
                 if order.at() <= spec.max_time {
@@ -72,17 +72,17 @@ impl Shared {
                     continue;
                 }
             }
-            shared.inboxes[order.host().index()].push(Reverse(Entry { order, event }));
+            shared.inboxes[order.host().index()].push(order, event);
         }
         shared
     }
 
     /// Puts what has been sent into the inboxes; `carry` sees each first.
     pub(super) fn distribute(&mut self, mut carry: impl FnMut(&World<'_>, Order, Event)) {
-        while let Some(Reverse(Entry { order, event })) = self.world.queue.pop() {
+        while let Some(Entry { order, event }) = self.world.queue.pop() {
             carry(&self.world, order, event);
             let to = order.host().index();
-            self.inboxes[to].push(Reverse(Entry { order, event }));
+            self.inboxes[to].push(order, event);
             self.notifies[to].notify_one();
         }
     }

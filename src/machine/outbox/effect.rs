@@ -48,7 +48,7 @@ impl Chunk {
         Self { start: self.start, end: self.start + len }
     }
 
-    const fn range(self) -> Range<usize> {
+    pub(super) const fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 }
@@ -142,8 +142,8 @@ const _: () = assert!(size_of::<Step>() <= 20);
 #[derive(Clone, Copy)]
 pub(super) struct Lists<'a> {
     pub(super) arena: &'a [u8],
-    /// The local address of each datagram, and where it goes; of a connect the second counts.
-    pub(super) ways: &'a [(Peer, Peer)],
+    /// The local address of each datagram, and after it where it goes; of each connect, where it goes.
+    pub(super) ways: &'a [Peer],
     pub(super) violations: &'a [Violation],
 }
 
@@ -156,10 +156,9 @@ impl Step {
         let way = |index: u32| lists.ways[index as usize];
         match *self {
             Self::Send(index, chunk) => {
-                let (local, peer) = way(index);
-                Effect::Send { local, peer, bytes: bytes(chunk) }
+                Effect::Send { local: way(index), peer: way(index + 1), bytes: bytes(chunk) }
             }
-            Self::Connect(conn, to) => Effect::Connect { conn, peer: way(to).1 },
+            Self::Connect(conn, to) => Effect::Connect { conn, peer: way(to) },
             Self::Write(conn, chunk) => Effect::Write { conn, bytes: bytes(chunk) },
             Self::Shutdown(conn) => Effect::Shutdown { conn },
             Self::Close(conn) => Effect::Close { conn },

@@ -40,6 +40,7 @@ impl<E> Outbox<E> {
 
     /// Hands an input on to a machine inside of this one, which puts out what it wants into the same outbox. A timeout that
     /// is not due for that machine is not handed on.
+    #[inline]
     pub fn pass_on<M>(&mut self, machine: &mut M, input: Input<'_, M::Command>, now: Instant)
     where
         M: Machine<Event = E> + ?Sized,
@@ -86,12 +87,13 @@ pub struct Effects {
     /// What is to be done, in order. A step is small: what is large stands in the lists below.
     steps: Vec<Step>,
     arena: Vec<u8>,
-    ways: Vec<(Peer, Peer)>,
+    ways: Vec<Peer>,
     violations: Vec<Violation>,
     slots: Slots,
     sockets: Sockets,
-    /// Where the datagram came to that is being handled, and from where.
-    answers: Option<(Peer, Peer)>,
+    /// A datagram is being handled: it came to the first of these addresses, from the second.
+    is_answering: bool,
+    answers: [Peer; 2],
     done: bool,
     misuse: Option<Misuse>,
 }
@@ -114,7 +116,8 @@ impl Effects {
             violations: Vec::new(),
             slots: Slots::new(),
             sockets: Sockets::Unknown,
-            answers: None,
+            is_answering: false,
+            answers: [NOBODY; 2],
             done: false,
             misuse: None,
         }
@@ -132,6 +135,7 @@ impl Effects {
     ///
     /// # Panics
     /// When one drain's worth of bytes exceeds 4 GiB.
+    #[inline]
     #[must_use = "the bytes go nowhere by themselves"]
     pub fn put(&mut self, bytes: &[u8]) -> Chunk {
         let start = self.mark();
@@ -149,6 +153,7 @@ impl Effects {
     }
 
     /// The end of the arena.
+    #[inline]
     fn mark(&self) -> u32 {
         u32::try_from(self.arena.len()).expect("an outbox holds less than 4 GiB")
     }
@@ -158,6 +163,7 @@ impl Effects {
     }
 
     /// Whether anything may still be put out; if not, that is a misuse.
+    #[inline]
     fn is_open(&mut self) -> bool {
         if self.done {
             self.misuse(Misuse::AfterDone);
@@ -165,6 +171,7 @@ impl Effects {
         !self.done
     }
 
+    #[inline]
     fn push(&mut self, step: Step) {
         if self.is_open() {
             self.steps.push(step);
@@ -172,6 +179,7 @@ impl Effects {
     }
 
     /// Sends one datagram, from the host's first datagram socket of the peer's family.
+    #[inline]
     pub fn send(&mut self, peer: Peer, bytes: &[u8]) {
         let chunk = self.put(bytes);
         self.send_chunk(peer, chunk);
@@ -184,15 +192,16 @@ impl Effects {
     }
 
     /// Sends one datagram of bytes that were [`put`](Effects::put) before.
+    #[inline]
     pub fn send_chunk(&mut self, peer: Peer, chunk: Chunk) {
-        let first = match &self.sockets {
-            Sockets::Unknown => Some(unbound(peer)),
-            Sockets::Known(sockets) => sockets.iter().find(|local| local.is_like(&peer)).copied(),
+        let local = match &self.sockets {
+            Sockets::Unknown => unbound(peer),
+            Sockets::Known(sockets) => match sockets.iter().find(|local| local.is_like(&peer)) {
+                Some(local) => *local,
+                None => return self.misuse(Misuse::NoSocket(peer)),
+            },
         };
-        match first {
-            Some(local) => self.push_send(local, peer, chunk),
-            None => self.misuse(Misuse::NoSocket(peer)),
-        }
+        self.push_send(local, peer, chunk);
     }
 
     /// Sends one datagram from this one of the host's own addresses.
@@ -215,6 +224,7 @@ impl Effects {
     }
 
     /// Answers the datagram that is being handled, from the address that it came to.
+    #[inline]
     pub fn reply(&mut self, bytes: &[u8]) {
         let chunk = self.put(bytes);
         self.reply_chunk(chunk);
@@ -227,19 +237,25 @@ impl Effects {
     }
 
     /// Answers the datagram that is being handled with bytes that were [`put`](Effects::put) before.
+    #[inline]
     pub fn reply_chunk(&mut self, chunk: Chunk) {
-        match self.answers {
-            Some((local, peer)) => self.push_send(local, peer, chunk),
-            None => self.misuse(Misuse::NothingToAnswer),
+        if self.is_answering {
+            let [local, peer] = self.answers;
+            self.push_send(local, peer, chunk);
+        } else {
+            self.misuse(Misuse::NothingToAnswer);
         }
     }
 
+    #[inline]
     fn push_send(&mut self, local: Peer, peer: Peer, chunk: Chunk) {
         if chunk.len() > limits::max_datagram_len(&peer) {
             self.misuse(Misuse::TooLong(chunk.len()));
         } else if self.is_open() {
             self.steps.push(Step::Send(self.ways.len() as u32, chunk));
-            self.ways.push((local, peer));
+            // One after the other: together they would be put together elsewhere first.
+            self.ways.push(local);
+            self.ways.push(peer);
         }
     }
 
@@ -248,7 +264,7 @@ impl Effects {
         let conn = self.slots.claim(Slot::Dialing { shut: false });
         if self.is_open() {
             self.steps.push(Step::Connect(conn, self.ways.len() as u32));
-            self.ways.push((peer, peer));
+            self.ways.push(peer);
         }
         conn
     }
@@ -256,6 +272,7 @@ impl Effects {
     /// Writes to a stream as much as fits into its send buffer, and says how much that was. After a short write
     /// `Writable` comes once there is room. A stream that is not open takes nothing.
     #[must_use = "a write may be short: what did not fit is the machine's to keep"]
+    #[inline]
     pub fn write(&mut self, conn: Conn, bytes: &[u8]) -> usize {
         let fits_len = self.reserve(conn, bytes.len());
         if fits_len > 0 {
@@ -267,6 +284,7 @@ impl Effects {
 
     /// Writes bytes that were [`put`](Effects::put) before, as [`Effects::write`] does.
     #[must_use = "a write may be short: what did not fit is the machine's to keep"]
+    #[inline]
     pub fn write_chunk(&mut self, conn: Conn, chunk: Chunk) -> usize {
         let fits_len = self.reserve(conn, chunk.len());
         if fits_len > 0 {
@@ -276,6 +294,7 @@ impl Effects {
     }
 
     /// Takes up to `len` bytes of room from a stream's send buffer.
+    #[inline]
     fn reserve(&mut self, conn: Conn, len: usize) -> usize {
         let Some(Slot::Open { free_len, short }) = self.slots.get_mut(conn) else {
             self.misuse(Misuse::NotOpen(conn));
@@ -345,10 +364,14 @@ impl Effects {
         self.done = true;
     }
 
+    #[inline]
     fn lists(&self) -> Lists<'_> {
         Lists { arena: &self.arena, ways: &self.ways, violations: &self.violations }
     }
 }
+
+/// What stands where no address is meant.
+const NOBODY: Peer = Peer::V4 { ip: std::net::Ipv4Addr::UNSPECIFIED, port: 0 };
 
 /// The local address of a datagram that nobody has bound a socket for.
 fn unbound(peer: Peer) -> Peer {

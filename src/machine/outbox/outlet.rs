@@ -153,6 +153,24 @@ impl<E> Outlet<E> {
         self.0.parts()
     }
 
+    /// Does what [`Outlet::feed`] does, with an input whose commands are of another type. It is made what the machine takes
+    /// only where it is handed in: each move of an input would be a copy of it.
+    #[inline]
+    pub(crate) fn feed_with<'a, M, C: ?Sized>(
+        &mut self,
+        machine: &mut M,
+        input: &Input<'a, C>,
+        typed: impl FnOnce(&Input<'a, C>) -> Input<'a, M::Command>,
+        now: Instant,
+    ) where
+        M: Machine<Event = E>,
+    {
+        self.0.effects.begin(input);
+        if !matches!(input, Input::Timeout) || machine.deadline().is_some_and(|due_at| due_at <= now) {
+            machine.handle(typed(input), now, &mut self.0);
+        }
+    }
+
     /// All that is not typed, to look at.
     pub(crate) const fn peek(&self) -> &Effects {
         &self.0.effects
@@ -188,10 +206,11 @@ impl Effects {
     /// Notes what is handled now.
     #[inline]
     fn begin<C: ?Sized>(&mut self, input: &Input<'_, C>) {
-        self.answers = match *input {
-            Input::Datagram { peer, local, .. } => Some((local, peer)),
-            _ => None,
-        };
+        self.is_answering = false;
+        if let Input::Datagram { peer, local, .. } = input {
+            self.is_answering = true;
+            (self.answers[0], self.answers[1]) = (*local, *peer);
+        }
     }
 
     /// Forgets what was to be done, and keeps the memory.
@@ -237,7 +256,7 @@ impl Effects {
     pub(crate) fn reset(&mut self) {
         self.clear();
         self.slots.clear();
-        self.answers = None;
+        self.is_answering = false;
         self.done = false;
         self.misuse = None;
     }
@@ -250,6 +269,25 @@ impl Effects {
     pub(crate) fn from(&self, mark: usize) -> impl ExactSizeIterator<Item = Effect<'_, u32>> + Clone {
         let lists = self.lists();
         self.steps[mark..].iter().map(move |step| step.view(lists, |index| index))
+    }
+
+    /// What is to be done at one step.
+    #[inline]
+    pub(crate) fn at(&self, step: usize) -> Effect<'_, u32> {
+        self.steps[step].view(self.lists(), |index| index)
+    }
+
+    /// The datagram that is to be sent at one step, if there is one: from where, to whom, and its payload. Nothing is copied:
+    /// addresses are large, and most of what is done is this.
+    #[inline]
+    pub(crate) fn datagram(&self, step: usize) -> Option<([&Peer; 2], &[u8])> {
+        match self.steps[step] {
+            Step::Send(way, chunk) => {
+                let way = way as usize;
+                Some(([&self.ways[way], &self.ways[way + 1]], &self.arena[chunk.range()]))
+            }
+            _ => None,
+        }
     }
 
     /// What becomes of streams, and the end: what of all that is to be done changes what may be handed in.
