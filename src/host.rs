@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::machine::Peer;
 
 /// The most hosts that one scenario has.
-pub const MAX_HOSTS: usize = 4096;
+pub const MAX_HOSTS: usize = 1 << 14;
 
 /// The first port of those that the simulated system gives to sockets which ask for none (RFC 6335 section 6).
 pub const FIRST_EPHEMERAL_PORT: u16 = 49_152;

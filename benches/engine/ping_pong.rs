@@ -11,7 +11,7 @@ use lossproof::engine::{Engine, Keep, Settings};
 use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario, Status};
 
 /// How many packets one run has: half of them there, half of them back.
-const PACKETS: u64 = 10_000;
+pub(crate) const PACKETS: u64 = 10_000;
 const PAYLOAD: &[u8; 32] = b"ping pong ping pong ping pong   ";
 const LATENCY: Duration = Duration::from_millis(5);
 const PORT: u16 = 1060;
@@ -54,7 +54,7 @@ impl Machine for Pinger {
     }
 }
 
-fn scenario() -> Scenario {
+pub(crate) fn scenario() -> Scenario {
     let net = Net::new("ping-pong");
     net.latency(LATENCY);
     net.max_time(Duration::MAX);
@@ -65,7 +65,7 @@ fn scenario() -> Scenario {
 }
 
 /// The same by hand: a heap of events, two structs, buffers that are used again.
-mod by_hand {
+pub(crate) mod by_hand {
     use super::{BinaryHeap, LATENCY, PACKETS, PAYLOAD, Reverse};
 
     #[derive(Default)]

@@ -22,7 +22,8 @@ const REQUESTS: &str = "client>server #0 drop; client>server #1 drop; client>ser
 const REPLIES: &str = "client>server #0 drop; client>server #1 drop; server>client #0 drop; \
                        server>client #1 drop; server>client #2 drop";
 /// How many requests and replies are lost, from the first on, in each of the plans.
-const LOST: [(&str, &str, [u64; 2]); 2] = [("requests", REQUESTS, [5, 0]), ("replies", REPLIES, [2, 3])];
+pub(crate) const LOST: [(&str, &str, [u64; 2]); 2] =
+    [("requests", REQUESTS, [5, 0]), ("replies", REPLIES, [2, 3])];
 
 const LATENCY: Duration = Duration::from_millis(5);
 const WAITS_MS: [u64; 5] = [100, 200, 400, 800, 1_600];
@@ -30,7 +31,7 @@ const GIVEN_UP: Instant = Instant::from_millis(3_100);
 const PORT: u16 = 1060;
 
 /// The same by hand: a heap of events, two structs, buffers that are used again.
-mod by_hand {
+pub(crate) mod by_hand {
     use super::{BinaryHeap, LATENCY, MESSAGE, Reverse, WAITS_MS, Write};
 
     #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -168,7 +169,7 @@ fn in_turmoil(lost: [u64; 2]) {
     sim.run().expect("the simulation ends well");
 }
 
-fn prepared(plan: &str, scenario: &Scenario) -> Prepared {
+pub(crate) fn prepared(plan: &str, scenario: &Scenario) -> Prepared {
     let plan: FaultPlan = plan.parse().expect("the plan can be read");
     Prepared::new(&plan, scenario).expect("the plan names hosts of the scenario")
 }

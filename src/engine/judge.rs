@@ -55,6 +55,15 @@ pub(crate) struct Watch {
     pub(crate) met: bool,
 }
 
+/// What is judged in a run, so that nothing else need be asked after each input.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Judges {
+    /// There are properties to ask.
+    pub(super) properties: bool,
+    /// There are folds to step.
+    pub(super) folds: bool,
+}
+
 /// In whose code the engine is, so that a panic can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doing {
@@ -75,7 +84,10 @@ impl Engine<'_> {
     /// Nothing has been judged in this run so far.
     pub(super) fn reset_judgement(&mut self, settings: &Settings) {
         let spec = self.scenario.spec();
-        self.judges = settings.properties && !spec.properties.is_empty();
+        self.judges = Judges {
+            properties: settings.properties && !spec.properties.is_empty(),
+            folds: settings.properties && spec.hosts.iter().any(|host| !host.folds.is_empty()),
+        };
         self.watches.clear();
         self.watches.resize(spec.properties.len(), Watch { reads: Reads::ALL, met: false });
         if settings.properties {

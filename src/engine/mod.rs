@@ -38,6 +38,7 @@ pub(crate) use crate::network::Sent;
 #[cfg(feature = "turmoil")]
 pub(crate) use arrival::Arrival;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
+use judge::Judges;
 pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use rest::{Mark, Rest};
@@ -238,10 +239,8 @@ pub struct Engine<'s> {
     watches: Vec<Watch>,
     /// What properties may see that has changed since they were judged last.
     changed: Reads,
-    /// Whether properties are judged in this run.
-    judges: bool,
-    /// Whether folds are stepped in this run.
-    steps_folds: bool,
+    /// What is judged in this run.
+    judges: Judges,
     /// The hosts that had told something when they were judged last.
     was_told: u64,
     /// When they were judged last.
@@ -303,8 +302,7 @@ impl<'s> Engine<'s> {
             folds: spec.folds.iter().map(|fold| (fold.init)()).collect(),
             watches: Vec::new(),
             changed: Reads::ALL,
-            judges: false,
-            steps_folds: false,
+            judges: Judges::default(),
             was_told: 0,
             judged_at: None,
             was_read: Reads::default(),

@@ -72,7 +72,7 @@ impl Engine<'_> {
                 self.watch(order, is_timer.then_some(host));
             }
             // What has no input changes something too, as a crash does, and time has gone on.
-            if self.judges {
+            if self.judges.properties {
                 self.judge(now);
             }
             if self.inputs >= spec.max_inputs {
@@ -124,7 +124,6 @@ impl Engine<'_> {
         self.parted = None;
         self.is_running = true;
         let spec = self.scenario.spec();
-        self.steps_folds = settings.properties && spec.hosts.iter().any(|host| !host.folds.is_empty());
         self.doing = Doing::Generating;
         self.generated = spec.generate(settings.effective_seed());
         self.doing = Doing::Nothing;
@@ -188,7 +187,7 @@ impl Engine<'_> {
         let (first_told, ends) = (slot.times.len(), self.world.ends);
         let told = self.world.carry_out(host, turn.effects, now, &mut state.disk, first_told);
         let mut broken = None;
-        if self.steps_folds {
+        if self.judges.folds {
             let steps = &self.scenario.spec().hosts[index].folds;
             let stepped = Stepped { steps, now, folds: &mut self.folds, doing: &mut self.doing };
             broken = stepped.all(turn.effects, turn.events, first_told..told);
@@ -204,7 +203,7 @@ impl Engine<'_> {
             slot.times.resize(told, now);
             self.changed.events |= bit;
         }
-        if self.steps_folds && broken.is_none() {
+        if self.judges.folds && broken.is_none() {
             let steps = &self.scenario.spec().hosts[index].folds;
             let stepped = Stepped { steps, now, folds: &mut self.folds, doing: &mut self.doing };
             broken = stepped.state(&slot.actor);
@@ -226,7 +225,7 @@ impl Engine<'_> {
         if self.world.violation.is_some() || broken.is_some() {
             self.close_badly(broken, now);
         }
-        if self.judges {
+        if self.judges.properties {
             self.judge(now);
             let slot = &mut self.slots[index];
             slot.told_before = slot.times.len();

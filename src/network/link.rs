@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Network;
 use super::flows::Flow;
+use super::{Network, Weather};
 use crate::fault::{Backlog, Chain, ConnectFault, DatagramFault, Passage, Profile, StreamFault, flow_seed};
 use crate::host::HostId;
 use crate::seed::mix;
@@ -51,7 +51,7 @@ impl Network {
 
     /// Whether nothing is drawn in a direction: no network lies between a host and itself.
     pub(super) const fn is_spared(&self, from: HostId, to: HostId) -> bool {
-        self.calm || self.waits() || from.0 == to.0
+        !matches!(self.weather, Weather::Rough) || self.waits() || from.0 == to.0
     }
 
     /// What the profile does to a datagram.

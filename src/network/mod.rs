@@ -106,6 +106,18 @@ pub(crate) struct Terrain<'a> {
     pub(crate) schedule: &'a Arc<Schedule>,
 }
 
+/// What may happen to packets in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Weather {
+    /// Faults are drawn.
+    #[default]
+    Rough,
+    /// Nothing is drawn. The plan may part hosts, and a search may decide about packets.
+    Calm,
+    /// What has no fault of the plan passes.
+    Clear,
+}
+
 /// Everything between the hosts of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Network {
@@ -119,10 +131,7 @@ pub(crate) struct Network {
     profiles: Vec<Profile>,
     /// Whether a profile wants flows to remember.
     has_memory: bool,
-    /// Whether nothing is drawn.
-    calm: bool,
-    /// Whether all datagrams pass to which no fault of the plan happens.
-    is_plain: bool,
+    weather: Weather,
     pub(crate) schedule: Arc<Schedule>,
     /// From when on no fault hits.
     calm_at: Instant,
@@ -176,7 +185,9 @@ impl Network {
         self.streams.reset(listeners);
         self.trail.rewind();
         let is_parted = self.schedule.windows.flow_count() > 0 || self.mishaps.may_draw();
-        self.is_plain = self.calm && !self.trail.is_on() && !is_parted;
+        if self.weather == Weather::Calm && !self.trail.is_on() && !is_parted {
+            self.weather = Weather::Clear;
+        }
         self.packets = 0;
     }
 
@@ -199,13 +210,14 @@ impl Network {
             self.profiles.push(profile);
         }
         let all = || self.profiles.iter().chain([&self.profile]);
-        (self.has_memory, self.calm) = (all().any(Profile::has_memory), all().all(Profile::is_calm));
+        self.has_memory = all().any(Profile::has_memory);
+        self.weather = if all().all(Profile::is_calm) { Weather::Calm } else { Weather::Rough };
     }
 
     /// Sends one datagram where nothing can happen to it but a drop of the plan.
     #[inline]
     pub(crate) fn pass(&mut self, now: Instant, from: HostId, to: HostId) -> Passing {
-        if !self.is_plain {
+        if self.weather != Weather::Clear {
             return Passing::Unknown;
         }
         let flow = self.flow(from, to);

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::host::HostId;
+use crate::host::{HostId, MAX_HOSTS};
 use crate::time::Instant;
 
 /// What kind of thing happens; at one moment and host the kinds come in this order.
@@ -19,7 +19,7 @@ pub(crate) enum Class {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
     at: Instant,
-    /// From the top: 12 bits host, 2 bits class, 12 bits source, 38 bits number.
+    /// From the top: 14 bits host, 2 bits class, 14 bits source, 34 bits number.
     rest: u64,
 }
 
@@ -55,9 +55,12 @@ impl Ord for Order {
     }
 }
 
-const SOURCE_SHIFT: u32 = 38;
-const CLASS_SHIFT: u32 = 50;
-const HOST_SHIFT: u32 = 52;
+const SOURCE_SHIFT: u32 = 34;
+const CLASS_SHIFT: u32 = 48;
+const HOST_SHIFT: u32 = 50;
+
+const _: () =
+    assert!(MAX_HOSTS == 1 << (u64::BITS - HOST_SHIFT) && MAX_HOSTS == 1 << (CLASS_SHIFT - SOURCE_SHIFT));
 
 impl Order {
     pub(crate) const fn new(at: Instant, host: HostId, class: Class, source: HostId, number: u64) -> Self {
@@ -104,7 +107,6 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::MAX_HOSTS;
 
     #[test]
     fn time_then_host_then_class_then_source_then_number() {

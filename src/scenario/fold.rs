@@ -54,6 +54,7 @@ impl Verdict {
     }
 }
 
+type Renew = Box<dyn Fn(&mut dyn Any) + Send + Sync>;
 type OnEvents = Box<dyn Fn(&mut dyn Any, &dyn Events, Range<usize>, Instant) -> Verdict + Send + Sync>;
 type OnState = Box<dyn Fn(&mut dyn Any, &Checked<'_>, Instant) -> Verdict + Send + Sync>;
 type OnSend = Box<dyn Fn(&mut dyn Any, Sent<'_>, Instant) -> Verdict + Send + Sync>;
@@ -90,7 +91,7 @@ pub(crate) struct FoldSpec {
     pub(crate) name: String,
     pub(crate) init: Box<dyn Fn() -> Box<dyn Any> + Send + Sync>,
     /// Makes a state what it was at first.
-    pub(crate) renew: Box<dyn Fn(&mut dyn Any) + Send + Sync>,
+    pub(crate) renew: Renew,
     /// Writes what distinguishes a state from others.
     pub(crate) digest: fn(&dyn Any, &mut dyn Hasher),
     pub(crate) at_end: Vec<AtEnd>,
