@@ -250,7 +250,10 @@ impl<'s> Twin<'s> {
         self.behind_since = None;
         let is_in_time = deadline.map(|due_at| due_at + self.shift) == self.actor.deadline();
         if same && is_in_time {
-            self.traces.iter_mut().for_each(Trace::clear);
+            // Nothing is kept of two that keep step.
+            if was_behind_since.is_some() {
+                self.traces.iter_mut().for_each(Trace::clear);
+            }
             return Ok(true);
         }
         if same && was_behind_since.is_some_and(|since| since < now) {

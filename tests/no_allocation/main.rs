@@ -1,5 +1,6 @@
 //! In steady state nothing is allocated for a message.
 
+mod hosts;
 #[cfg(feature = "net")]
 mod sockets;
 

@@ -77,7 +77,8 @@ impl<E> DerefMut for Outbox<E> {
     }
 }
 
-/// All of an [`Outbox`] but the events.
+/// All of an [`Outbox`] but the events. What a machine calls is not inlined into it: where the machine is not optimised,
+/// as in tests, this is all the same.
 ///
 /// It names the streams of its host, and knows how much room each one's send buffer has, so that [`Effects::write`]
 /// can say at once how much fitted. It knows the host's datagram sockets, so that a datagram which no socket can send
@@ -135,7 +136,6 @@ impl Effects {
     ///
     /// # Panics
     /// When one drain's worth of bytes exceeds 4 GiB.
-    #[inline]
     #[must_use = "the bytes go nowhere by themselves"]
     pub fn put(&mut self, bytes: &[u8]) -> Chunk {
         let start = self.mark();
@@ -179,7 +179,6 @@ impl Effects {
     }
 
     /// Sends one datagram, from the host's first datagram socket of the peer's family.
-    #[inline]
     pub fn send(&mut self, peer: Peer, bytes: &[u8]) {
         let chunk = self.put(bytes);
         self.send_chunk(peer, chunk);
@@ -192,7 +191,6 @@ impl Effects {
     }
 
     /// Sends one datagram of bytes that were [`put`](Effects::put) before.
-    #[inline]
     pub fn send_chunk(&mut self, peer: Peer, chunk: Chunk) {
         let local = match &self.sockets {
             Sockets::Unknown => unbound(peer),
@@ -224,7 +222,6 @@ impl Effects {
     }
 
     /// Answers the datagram that is being handled, from the address that it came to.
-    #[inline]
     pub fn reply(&mut self, bytes: &[u8]) {
         let chunk = self.put(bytes);
         self.reply_chunk(chunk);
@@ -237,7 +234,6 @@ impl Effects {
     }
 
     /// Answers the datagram that is being handled with bytes that were [`put`](Effects::put) before.
-    #[inline]
     pub fn reply_chunk(&mut self, chunk: Chunk) {
         if self.is_answering {
             let [local, peer] = self.answers;
@@ -272,7 +268,6 @@ impl Effects {
     /// Writes to a stream as much as fits into its send buffer, and says how much that was. After a short write
     /// `Writable` comes once there is room. A stream that is not open takes nothing.
     #[must_use = "a write may be short: what did not fit is the machine's to keep"]
-    #[inline]
     pub fn write(&mut self, conn: Conn, bytes: &[u8]) -> usize {
         let fits_len = self.reserve(conn, bytes.len());
         if fits_len > 0 {
@@ -284,7 +279,6 @@ impl Effects {
 
     /// Writes bytes that were [`put`](Effects::put) before, as [`Effects::write`] does.
     #[must_use = "a write may be short: what did not fit is the machine's to keep"]
-    #[inline]
     pub fn write_chunk(&mut self, conn: Conn, chunk: Chunk) -> usize {
         let fits_len = self.reserve(conn, chunk.len());
         if fits_len > 0 {

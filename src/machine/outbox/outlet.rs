@@ -61,7 +61,7 @@ impl<E> Outlet<E> {
     where
         M: Machine<Event = E> + ?Sized,
     {
-        self.0.effects.begin(&input);
+        self.0.effects.begin(way(&input));
         self.0.pass_on(machine, input, now);
     }
 
@@ -165,7 +165,7 @@ impl<E> Outlet<E> {
     ) where
         M: Machine<Event = E>,
     {
-        self.0.effects.begin(input);
+        self.0.effects.begin(way(input));
         if !matches!(input, Input::Timeout) || machine.deadline().is_some_and(|due_at| due_at <= now) {
             machine.handle(typed(input), now, &mut self.0);
         }
@@ -191,6 +191,15 @@ impl<E> Outlet<E> {
     }
 }
 
+/// Where a datagram came to, and from where.
+#[inline]
+fn way<'i, C: ?Sized>(input: &'i Input<'_, C>) -> Option<[&'i Peer; 2]> {
+    match input {
+        Input::Datagram { peer, local, .. } => Some([local, peer]),
+        _ => None,
+    }
+}
+
 /// What every driver does, whether it knows the events' type or not.
 impl Effects {
     pub(crate) fn open(&mut self, sockets: &[Peer]) {
@@ -203,13 +212,13 @@ impl Effects {
         }
     }
 
-    /// Notes what is handled now.
-    #[inline]
-    fn begin<C: ?Sized>(&mut self, input: &Input<'_, C>) {
-        self.is_answering = false;
-        if let Input::Datagram { peer, local, .. } = input {
-            self.is_answering = true;
-            (self.answers[0], self.answers[1]) = (*local, *peer);
+    /// Notes what is handled now: a datagram to the first of these addresses from the second, or something else. Not
+    /// generic, so that it is optimised if this crate is.
+    fn begin(&mut self, way: Option<[&Peer; 2]>) {
+        self.is_answering = way.is_some();
+        if let Some([local, peer]) = way {
+            self.answers[0] = *local;
+            self.answers[1] = *peer;
         }
     }
 
