@@ -113,6 +113,7 @@ impl Engine<'_> {
         }
     }
 
+    #[inline(never)]
     fn judge_all(&mut self, now: Instant) {
         self.judged_at = Some(now);
         let properties = &self.scenario.spec().properties;

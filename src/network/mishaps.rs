@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use super::order::MAX_NUMBER;
 use super::rift::Rift;
 use super::schedule::Down;
 use super::{Network, Order};
@@ -19,7 +20,7 @@ const MISHAPS: u64 = u64::MAX - 1;
 const FIRST_DRAWN: u64 = 1 << 32;
 const FIRST_RESTART: u64 = 1 << 33;
 /// The order of a timer that comes first: after all faults of its moment and host.
-const TIMER_FIRST: u64 = (1 << 38) - 1;
+const TIMER_FIRST: u64 = MAX_NUMBER;
 
 /// What one host has had so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,9 +107,8 @@ impl Network {
         let recv = is_recv.then_some(life.recvs);
         life.recvs += u64::from(is_recv);
         let turn = HostTurn { recv, first_send: life.sends, effects };
-        let is_broken = effects.from(0).any(|effect| matches!(effect, Effect::Violation(_)));
-        let mut down = None;
-        if now < self.calm_at && !is_broken {
+                let mut down = None;
+        if now < self.calm_at && !effects.has_violation() {
             let planned = self.schedule.downs(host).iter();
             let planned = planned.filter_map(|(_, down)| Some((turn.place(down.when)?, *down)));
             down = planned.min_by_key(|(done, _)| *done);
@@ -269,7 +269,7 @@ struct HostTurn<'a> {
 impl HostTurn<'_> {
     /// How many of the effects are sends.
     fn sends(&self) -> u64 {
-        self.effects.from(0).filter(is_send).count() as u64
+        self.effects.sends() as u64
     }
 
     /// Whether the machine has ended by the first effects.

@@ -59,12 +59,15 @@ const SOURCE_SHIFT: u32 = 34;
 const CLASS_SHIFT: u32 = 48;
 const HOST_SHIFT: u32 = 50;
 
+/// The greatest number that something of one source may have.
+pub(super) const MAX_NUMBER: u64 = (1 << SOURCE_SHIFT) - 1;
+
 const _: () =
     assert!(MAX_HOSTS == 1 << (u64::BITS - HOST_SHIFT) && MAX_HOSTS == 1 << (CLASS_SHIFT - SOURCE_SHIFT));
 
 impl Order {
     pub(crate) const fn new(at: Instant, host: HostId, class: Class, source: HostId, number: u64) -> Self {
-        debug_assert!(number < 1 << SOURCE_SHIFT);
+        debug_assert!(number <= MAX_NUMBER);
         let rest = (host.0 as u64) << HOST_SHIFT
             | (class as u64) << CLASS_SHIFT
             | (source.0 as u64) << SOURCE_SHIFT
@@ -112,7 +115,7 @@ mod tests {
     fn time_then_host_then_class_then_source_then_number() {
         let (low, high) = (HostId(0), HostId(MAX_HOSTS as u16 - 1));
         let at = Instant::from_millis;
-        let most = (1 << SOURCE_SHIFT) - 1;
+        let most = MAX_NUMBER;
         let ascending = [
             Order::new(at(1), low, Class::Fault, high, most),
             Order::new(at(1), low, Class::Command, low, 0),

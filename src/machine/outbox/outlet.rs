@@ -331,6 +331,18 @@ impl Effects {
             && self.steps.iter().zip(&other.steps).all(is_same)
     }
 
+    /// Whether a law was broken.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn has_violation(&self) -> bool {
+        !self.violations.is_empty()
+    }
+
+    /// How many datagrams are to be sent, and streams written to.
+    #[cfg(feature = "sim")]
+    pub(crate) fn sends(&self) -> usize {
+        self.steps.iter().filter(|step| matches!(step, Step::Send(..) | Step::Write(..))).count()
+    }
+
     /// How many steps there are: what comes later is at this index and beyond.
     pub(crate) const fn len(&self) -> usize {
         self.steps.len()
