@@ -37,6 +37,7 @@ pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
 #[cfg(feature = "turmoil")]
 pub(crate) use arrival::Arrival;
+pub(crate) use fingerprint::Due;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
 pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
@@ -272,7 +273,7 @@ impl Default for State {
 }
 
 /// Fingerprints are looked at (law 11) in the runs whose seeds this divides: in one of eight, and in each whose seed is 0.
-const FINGERPRINTS_EVERY: u64 = 8;
+pub(crate) const FINGERPRINTS_EVERY: u64 = 8;
 
 /// Runs one scenario, any number of times. See the [module](self).
 pub struct Engine<'s> {
@@ -317,6 +318,8 @@ pub struct Engine<'s> {
     pub(crate) plain_twins: bool,
     /// Where the counters of machines start.
     pub(crate) first_number: u64,
+    /// Whether fingerprints are looked at (law 11); as the seed of a run has it, if nobody says so.
+    pub(crate) looks_at_fingerprints: Option<bool>,
 }
 
 impl fmt::Debug for Engine<'_> {
@@ -366,6 +369,7 @@ impl<'s> Engine<'s> {
             begun_at: Instant::START,
             plain_twins: false,
             first_number: 0,
+            looks_at_fingerprints: None,
         }
     }
 
@@ -376,7 +380,8 @@ impl<'s> Engine<'s> {
 
     /// How the laws are checked with these settings.
     fn rigour(&self, settings: &Settings) -> Option<Rigour> {
-        let fingerprints = settings.effective_seed().is_multiple_of(FINGERPRINTS_EVERY);
+        let by_seed = settings.effective_seed().is_multiple_of(FINGERPRINTS_EVERY);
+        let fingerprints = self.looks_at_fingerprints.unwrap_or(by_seed);
         settings.laws.map(|shift| Rigour { shift, plain: self.plain_twins, fingerprints })
     }
 }

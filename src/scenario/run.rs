@@ -37,6 +37,14 @@ impl Reads {
         1 << (host % 64)
     }
 
+    /// Adds what else was read.
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.events |= other.events;
+        self.states |= other.states;
+        self.now |= other.now;
+        self.inputs |= other.inputs;
+    }
+
     /// Whether something that was read is among what has changed.
     pub(crate) const fn meets(self, changed: Self) -> bool {
         self.events & changed.events != 0 || self.states & changed.states != 0 || self.now || self.inputs
