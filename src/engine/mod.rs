@@ -37,8 +37,8 @@ pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
 #[cfg(feature = "turmoil")]
 pub(crate) use arrival::Arrival;
-pub(crate) use fingerprint::Due;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
+pub(crate) use fingerprint::Due;
 pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use rest::{Mark, Rest};

@@ -240,7 +240,8 @@ impl History {
     /// A new run begins, which has these faults. Runs come in the order of their faults: up to the first fault that is
     /// another, or later, it is as the one before.
     fn begin(&mut self, decisions: &[Resolved]) {
-        let same = self.decisions.iter().zip(decisions).take_while(|((ours, _), theirs)| ours == *theirs).count();
+        let same =
+            self.decisions.iter().zip(decisions).take_while(|((ours, _), theirs)| ours == *theirs).count();
         let is_next = self.decisions.len() == decisions.len();
         let shared = self.decisions.get(same).filter(|_| is_next).map_or(0, |(_, events)| *events);
         self.chain.truncate(shared);

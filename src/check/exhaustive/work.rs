@@ -134,8 +134,7 @@ impl Branch {
     /// Breaks it off where it came to a state that a run before it in the batch had come to.
     pub(super) fn recognise(&mut self, states: &States) {
         let mut all = self.fresh.iter().enumerate();
-        let found =
-            all.find_map(|(place, fresh)| Some((place, states.get(fresh.state)?.by(fresh.inputs)?)));
+        let found = all.find_map(|(place, fresh)| Some((place, states.get(fresh.state)?.by(fresh.inputs)?)));
         if let Some((place, seen)) = found {
             self.tail = Some(seen);
             let sends = self.fresh[place].sends;
@@ -188,8 +187,7 @@ impl Worker<'_> {
     pub(crate) fn work(&mut self, board: &Board, runs: Range<usize>) -> Part {
         let shared = board.read();
         let sums = Sums::new(self.search.no_runs());
-        let mut part =
-            Part { runs: 0, branches: Vec::new(), sums, broken: None, reads: Reads::default() };
+        let mut part = Part { runs: 0, branches: Vec::new(), sums, broken: None, reads: Reads::default() };
         self.search.engine.forget_reads();
         for run in runs {
             if run > board.failed.load(Ordering::Relaxed) {
