@@ -13,12 +13,6 @@ use crate::fault::Resolved;
 use crate::machine::Law;
 use crate::scenario::{Demand, Property, Reads};
 
-/// How many runs there are in a batch from which others can branch off, or a few more: few, since they know nothing of one
-/// another while they are made.
-const BRANCHES: usize = 512;
-/// How many there are in one from which none can: those have nothing to know of one another.
-const LEAVES: usize = 4096;
-
 /// Makes so many runs of a batch: all of them, in parts that are in order.
 pub(crate) type Crew<'a> = &'a mut dyn FnMut(usize) -> Vec<Part>;
 
@@ -178,11 +172,11 @@ impl<'a> Lead<'a> {
 
     /// All levels of the tree, each from the one before.
     fn go_through(&mut self, progress: &mut impl FnMut(&Progress)) -> ControlFlow<()> {
-        let Exhaustive { max_faults, fates, settings, .. } = self.exhaustive;
+        let Exhaustive { max_faults, fates, settings, batch, .. } = self.exhaustive;
         let mut level = Level::default();
         self.make(0, vec![(0, None)], &mut level)?;
         for faults in 1..=*max_faults {
-            let most = if faults < *max_faults { BRANCHES } else { LEAVES };
+            let most = batch[usize::from(faults == *max_faults)];
             let mut next = Level::default();
             let (mut done, of) = (0, level.children);
             let mut jobs = Vec::new();

@@ -21,6 +21,8 @@ mod lead;
 mod limit;
 mod states;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod work;
 
@@ -33,6 +35,10 @@ use crate::fault::{FaultPlan, Profile, UnknownHost};
 use crate::scenario::Scenario;
 use limit::{MAX_NODES, Room};
 pub(crate) use work::Board;
+
+/// How many runs there are in a batch, or a few more. Of those from which others can branch off few, since they know
+/// nothing of one another while they are made; of the others many, which have nothing to know.
+const BATCH: [usize; 2] = [512, 4096];
 
 /// Runs a scenario with every schedule of at most so many faults, and holds the laws and the properties to each run.
 ///
@@ -59,6 +65,7 @@ pub struct Exhaustive<'s> {
     max_faults: usize,
     merges: bool,
     room: Room,
+    batch: [usize; 2],
 }
 
 /// What came of an [`Exhaustive`] search.
@@ -112,7 +119,16 @@ impl<'s> Exhaustive<'s> {
         let fates = fates.distinct();
         let room = Room { branches: MAX_BRANCHES, sends: MAX_SENDS };
         let plan = FaultPlan::default();
-        Self { scenario, settings: search.settings, plan, fates, max_faults, merges: true, room }
+        Self {
+            scenario,
+            settings: search.settings,
+            plan,
+            fates,
+            max_faults,
+            merges: true,
+            room,
+            batch: BATCH,
+        }
     }
 
     /// The same in a world with a plan: its seed, its link, and its faults, which are in every schedule and do not count.
