@@ -157,10 +157,10 @@ mod tests {
                     Crew::default().lead(jobs, worker, |make| {
                         make(200);
                         panic!("on purpose, too");
-                    })
+                    });
                 }))
             };
-            let text = |made| *fails(made).map(|()| ()).unwrap_err().downcast::<&str>().unwrap();
+            let text = |made| *fails(made).unwrap_err().downcast::<&str>().unwrap();
             assert_eq!([text(false), text(true)], ["on purpose", "on purpose, too"], "{jobs}");
         }
     }
