@@ -3,10 +3,14 @@
 use std::cmp::Reverse;
 use std::hash::{Hash, Hasher};
 
-use super::{Engine, Entry, Event, Order, State, World};
+use super::{Engine, Entry, Event, Order, Settings, State, World};
+use crate::lawful::Rigour;
 use crate::network::Power;
 use crate::scenario::{Reads, Slot};
 use crate::time::Instant;
+
+/// Fingerprints are looked at (law 11) in the runs whose seeds this divides: in one of eight, and in each whose seed is 0.
+pub(crate) const FINGERPRINTS_EVERY: u64 = 8;
 
 /// What is due, to be sorted: memory that is used again.
 pub(crate) type Due = Vec<(Order, Event)>;
@@ -43,6 +47,13 @@ impl Engine<'_> {
         }
         self.world.fingerprint(now, due, to);
         true
+    }
+
+    /// How the laws are checked with these settings.
+    pub(super) fn rigour(&self, settings: &Settings) -> Option<Rigour> {
+        let by_seed = settings.effective_seed().is_multiple_of(FINGERPRINTS_EVERY);
+        let fingerprints = self.looks_at_fingerprints.unwrap_or(by_seed);
+        settings.laws.map(|shift| Rigour { shift, plain: self.plain_twins, fingerprints })
     }
 
     /// When something happens next, if anything does.

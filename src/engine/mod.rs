@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use crate::fault::{FaultPlan, Links, Profile, StreamFault, UnknownHost};
 use crate::host::HostId;
-use crate::lawful::{Checked, Rigour, TWIN_SHIFT};
+use crate::lawful::{Checked, TWIN_SHIFT};
 use crate::machine::{Law, Peer};
 use crate::network::{Order, Power, Schedule};
 use crate::scenario::{HostSpec, Reads, Scenario, Slot, Spec, Timed};
@@ -38,7 +38,7 @@ pub(crate) use crate::network::Sent;
 #[cfg(feature = "turmoil")]
 pub(crate) use arrival::Arrival;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
-pub(crate) use fingerprint::Due;
+pub(crate) use fingerprint::{Due, FINGERPRINTS_EVERY};
 pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
 pub(crate) use rest::{Mark, Rest};
@@ -272,9 +272,6 @@ impl Default for State {
     }
 }
 
-/// Fingerprints are looked at (law 11) in the runs whose seeds this divides: in one of eight, and in each whose seed is 0.
-pub(crate) const FINGERPRINTS_EVERY: u64 = 8;
-
 /// Runs one scenario, any number of times. See the [module](self).
 pub struct Engine<'s> {
     scenario: &'s Scenario,
@@ -376,13 +373,6 @@ impl<'s> Engine<'s> {
     /// The scenario.
     pub const fn scenario(&self) -> &'s Scenario {
         self.scenario
-    }
-
-    /// How the laws are checked with these settings.
-    fn rigour(&self, settings: &Settings) -> Option<Rigour> {
-        let by_seed = settings.effective_seed().is_multiple_of(FINGERPRINTS_EVERY);
-        let fingerprints = self.looks_at_fingerprints.unwrap_or(by_seed);
-        settings.laws.map(|shift| Rigour { shift, plain: self.plain_twins, fingerprints })
     }
 }
 
