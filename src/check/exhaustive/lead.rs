@@ -154,8 +154,8 @@ impl<'a> Lead<'a> {
     /// The rule by which the search is to be made again, if runs were broken off that may have gone on otherwise than
     /// those whose states they came to.
     ///
-    /// That other run had had fewer inputs. One that was broken off would have had as many as it at its end, and as many
-    /// more as it was behind; so would what branches off from it. Both are bounded by the greatest there are.
+    /// A run that was broken off would have had as many inputs at its end as that other one, and at most as many more as it
+    /// was behind; so would what branches off from it. Both are bounded by the greatest there are.
     fn stricter(&self, rule: Rule) -> Option<Rule> {
         let Walk { sums, reads, .. } = &self.walk;
         let max_inputs = self.exhaustive.scenario.spec().max_inputs;

@@ -28,15 +28,15 @@ pub(super) struct Seen {
     pub(super) offset: u32,
     /// How many inputs there had been.
     pub(super) inputs: u64,
-    /// How many inputs more whoever is recognised as this has had than the run that was made to its end from here on.
+    /// How many inputs more whoever is recognised as this has had, at most, than the run that was made to its end from here
+    /// on.
     pub(super) behind: u64,
 }
 
 impl Seen {
-    /// The same for who comes to the state with so many inputs; none if that are fewer.
-    pub(super) fn by(&self, inputs: u64) -> Option<Self> {
-        let more = inputs.checked_sub(self.inputs)?;
-        Some(Self { behind: self.behind + more, ..*self })
+    /// The same for who comes to the state with so many inputs.
+    pub(super) const fn by(&self, inputs: u64) -> Self {
+        Self { behind: self.behind + inputs.saturating_sub(self.inputs), ..*self }
     }
 }
 
@@ -179,7 +179,7 @@ impl Eye {
         let state = self.state(rule, engine, at)?;
         let inputs = engine.inputs();
         if let Some(seen) = states.get(state) {
-            return seen.by(inputs);
+            return Some(seen.by(inputs));
         }
         if keeps {
             self.fresh.push(Fresh { state, sends: engine.sends().len(), inputs });

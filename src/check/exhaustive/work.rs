@@ -134,7 +134,7 @@ impl Branch {
     /// Breaks it off where it came to a state that a run before it in the batch had come to.
     pub(super) fn recognise(&mut self, states: &States) {
         let mut all = self.fresh.iter().enumerate();
-        let found = all.find_map(|(place, fresh)| Some((place, states.get(fresh.state)?.by(fresh.inputs)?)));
+        let found = all.find_map(|(place, fresh)| Some((place, states.get(fresh.state)?.by(fresh.inputs))));
         if let Some((place, seen)) = found {
             self.tail = Some(seen);
             let sends = self.fresh[place].sends;
