@@ -11,7 +11,7 @@ use crate::check::Broken;
 use crate::engine::{Engine, Prepared};
 use crate::fault::Resolved;
 use crate::machine::Law;
-use crate::scenario::{Demand, Property, Reads};
+use crate::scenario::{Demand, Reads};
 
 /// Makes so many runs of a batch: all of them, in parts that are in order.
 pub(crate) type Crew<'a> = &'a mut dyn FnMut(usize) -> Vec<Part>;
@@ -25,10 +25,8 @@ impl Exhaustive<'_> {
         max_runs: u64,
         mut progress: impl FnMut(&Progress),
     ) -> Explored {
-        let converges = |property: &Property| matches!(property.demand(), Demand::Converges { .. });
-        let with_inputs = self.plan.calm.is_some() || self.scenario.properties().iter().any(converges);
         let (reads, moments) = self.scout();
-        let mut rule = Rule::new(with_inputs, reads, moments);
+        let mut rule = Rule::new(reads, moments);
         let mut lead = Lead::new(self, board, crew, rule, max_runs);
         let mut is_complete = lead.go_through(&mut progress).is_continue();
         // Where the number of inputs can make a difference, states merge only if it is the same; and where more is read
@@ -151,6 +149,17 @@ impl<'a> Lead<'a> {
         self.max_runs - self.walk.runs
     }
 
+    /// To how many inputs none of them can make a difference, unless a property looks at their number: runs end by a bound
+    /// on them, and so may the time to converge.
+    fn max_inputs(&self) -> u64 {
+        let scenario = self.exhaustive.scenario;
+        let converges = scenario.properties().iter().filter_map(|property| match property.demand {
+            Demand::Converges { inputs, .. } => Some(inputs),
+            _ => None,
+        });
+        converges.chain([scenario.spec().max_inputs]).min().unwrap_or_default()
+    }
+
     /// The rule by which the search is to be made again, if runs were broken off that may have gone on otherwise than
     /// those whose states they came to.
     ///
@@ -158,8 +167,7 @@ impl<'a> Lead<'a> {
     /// was behind; so would what branches off from it. Both are bounded by the greatest there are.
     fn stricter(&self, rule: Rule) -> Option<Rule> {
         let Walk { sums, reads, .. } = &self.walk;
-        let max_inputs = self.exhaustive.scenario.spec().max_inputs;
-        let may_end = sums.most_inputs.saturating_add(sums.most_behind) >= max_inputs;
+        let may_end = sums.most_inputs.saturating_add(sums.most_behind) >= self.max_inputs();
         let by_inputs = !rule.with_inputs && (may_end || reads.inputs);
         let by_reads = (reads.events & !rule.reads.events) | (reads.states & !rule.reads.states) != 0;
         if sums.merged == 0 || !(by_inputs || by_reads) {

@@ -62,8 +62,8 @@ pub(super) struct Rule {
 
 impl Rule {
     /// The rule for runs of so many moments.
-    pub(super) fn new(with_inputs: bool, reads: Reads, moments: u64) -> Self {
-        Self { with_inputs, reads, of_moments: (moments / MOMENTS).max(1) }
+    pub(super) fn new(reads: Reads, moments: u64) -> Self {
+        Self { with_inputs: false, reads, of_moments: (moments / MOMENTS).max(1) }
     }
 
     /// Whether a moment is looked at. That must not depend on the run, or two of them would never meet.
@@ -85,9 +85,9 @@ impl Rule {
 /// - the moment, in absolute time: the rest of a run ends by the scenario's time limit, demands by their bounds; and where
 ///   such a bound is counted from the last start of a host, that;
 /// - the states of folds, which may look at any datagram;
-/// - how many inputs there were, where a plan has a calm, a demand to converge is bounded by them, a property looks at
-///   their number, or a run may come to the bound on them. Otherwise it is not: nearly every fault changes that number
-///   and nothing else. Whether it may is only known in the end; then the search is made once more.
+/// - how many inputs there were, where a property looks at their number, or a run may come to a bound on them: that of the
+///   scenario, or that of a demand to converge. Otherwise it is not: nearly every fault changes that number and nothing
+///   else. Whether it may is only known in the end; then the search is made once more.
 ///
 /// How many faults are left need not be in it: runs are made in the order of their number of faults, so the one that
 /// was here before had at least as many left. So each schedule that branches off from here on, and is left out, is one
