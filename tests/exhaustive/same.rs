@@ -166,7 +166,7 @@ fn of_every_system_and_bug_the_same_is_found() {
     }
     assert!(complete >= 30 && broken_off >= 10, "{complete} were gone through, {broken_off} broken off");
     let (found, gone_through) = of_bugs(1_500, &[]);
-    assert!(found >= 60 && gone_through > found, "{found} of {gone_through}");
+    assert!(found >= 50 && gone_through > found, "{found} of {gone_through}");
 }
 
 /// Goes through the schedules of all bugs but those of some systems, if there are at most so many: how often one was found,
