@@ -65,8 +65,8 @@ fn on_any_number_of_threads_the_same_is_found() {
 #[test]
 fn on_any_number_of_threads_a_search_ends_at_the_same_run() {
     let scenario = Scenario::from(ids());
-    let search = Exhaustive::new(&scenario, Fates::default(), 4);
-    for most in [0, 1, 19, 20, 700, 1_000, 2_000] {
+    let search = Exhaustive::new(&scenario, Fates::default(), 3);
+    for most in [0, 1, 19, 20, 600] {
         assert_eq!(on_threads(&search, most).runs, most);
     }
     for (branches, sends) in [(100, usize::MAX), (usize::MAX, 50)] {
@@ -145,8 +145,8 @@ fn of_systems_the_same_holds_whether_runs_are_broken_off_or_not() {
 
 #[test]
 fn of_bugs_the_same_is_found_whether_runs_are_broken_off_or_not() {
-    let (found, gone_through) = of_bugs(60, &["election", "tcp-chat"]);
-    assert!(found >= 40 && gone_through > found, "{found} of {gone_through}");
+    let (found, gone_through) = of_bugs(40, &["election", "tcp-chat", "udp-chat"]);
+    assert!(found >= 30 && gone_through > found, "{found} of {gone_through}");
 }
 
 /// `cargo test --release --test exhaustive -- --ignored`
