@@ -113,6 +113,7 @@ const CORE_CRATES: &[&str] = &[
     "serde_json",
     "siphasher",
     "thiserror",
+    "twox_hash",
     "unicode_width",
 ];
 /// What captures may use beside them.

@@ -458,20 +458,43 @@ fn every_schedule_is_gone_through() {
     assert!(report.starts_with(head), "{report}");
     for line in [
         "  fates    drop; duplicate; delay 250ms\n",
-        "  by count 1, 18, 201 (of 0, 1, … faults)\n",
-        "  saved    6 schedules; 3 runs broken off in a state where another had been\n",
-        "  runs     220 in ",
+        "  by count 1, 18, 144 (of 0, 1, … faults)\n",
+        "  saved    63 schedules; 58 runs broken off in a state where another had been\n",
+        "  runs     163 in ",
         "\nin every run:\n  a reply answers the request it is for\n",
     ] {
         assert!(report.contains(line), "{line} in {report}");
     }
     let found = parsed(&quiet(&[&args[..], &["--format", "json"]].concat(), 0));
     let schedules = &found["schedules"];
-    assert_eq!((&found["held"], &found["runs"], &schedules["all"]), (&true.into(), &220.into(), &226.into()));
-    assert_eq!(schedules["by_faults"], serde_json::json!([1, 18, 201]));
+    assert_eq!((&found["held"], &found["runs"], &schedules["all"]), (&true.into(), &163.into(), &226.into()));
+    assert_eq!(schedules["by_faults"], serde_json::json!([1, 18, 144]));
 
     let report = quiet(&[&args[..], &["--runs", "10"]].concat(), 1);
     assert!(report.starts_with("UNFINISHED udp-remote --ids --exhaustive 2: "), "{report}");
+}
+
+/// All but how long it took is the same, whatever is found.
+#[test]
+fn every_schedule_is_gone_through_on_any_number_of_threads() {
+    let untimed = |report: &str| -> Vec<String> {
+        let lines = report.lines().map(|line| match line.split_once(" in ") {
+            Some((runs, _)) if line.starts_with("  runs ") => runs,
+            _ => line,
+        });
+        lines.map(str::to_owned).collect()
+    };
+    let cases: [(&[&str], i32); 3] = [
+        (&["udp-remote", "--ids", "--exhaustive", "3"], 0),
+        (&["udp-remote", "--ids", "--exhaustive", "3", "--runs", "800"], 1),
+        (&["udp-remote", "--exhaustive", "3", "--fates", "flip 12:0x01; server>client"], 1),
+    ];
+    for (args, status) in cases {
+        let report = |jobs| untimed(&quiet(&[&["check"], args, &["--jobs", jobs]].concat(), status));
+        let alone = report("1");
+        assert!(alone.len() > 5, "{alone:?}");
+        assert_eq!([report("2"), report("3")], [alone.clone(), alone], "{args:?}");
+    }
 }
 
 /// What it finds is reported as by any check, and its line makes it again.
@@ -503,7 +526,6 @@ fn words_that_an_exhaustive_search_does_not_take_are_refused() {
     for word in ["--loss", "--duplicate", "--corrupt"] {
         refused(&["--exhaustive", "1", word, "3%"], word);
     }
-    refused(&["--exhaustive", "1", "--jobs", "2"], "--jobs");
     refused(&["--exhaustive", "65"], "--exhaustive: '65' is not a whole number from 0 to 64");
     refused(&["--fates", "drop"], "--exhaustive");
     refused(&["--exhaustive", "1", "--fates", "dorp"], "--fates: 'dorp' is neither a fault nor a direction");

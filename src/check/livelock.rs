@@ -132,7 +132,7 @@ impl Search<'_> {
             found: None,
         };
         let looks = watch.from_at.is_some();
-        let mut sees = |engine: &Engine<'_>, now| watch.sees(engine, now);
+        let mut sees = |engine: &mut Engine<'_>, now| watch.sees(engine, now);
         let result = self.attempt_until(if looks { Some(&mut sees) } else { None });
         let Some(Circle { kept, until_at, steps, unmet }) = watch.found else { return result };
         let (from_at, span) = (kept.at, until_at.since(kept.at).as_secs_f64());

@@ -6,7 +6,7 @@
 
 mod caught;
 mod draws;
-mod exhaustive;
+pub(crate) mod exhaustive;
 mod explain;
 mod guided;
 mod livelock;
@@ -186,10 +186,15 @@ impl<'s> Search<'s> {
     /// Adds the last run, which came to its end.
     fn add_to(&self, tally: &mut Tally, outcome: &Outcome) {
         tally.add(outcome, self.engine.statuses());
+        tally.saw(self.engine.planned_fired(), self.seen_sometimes());
+        tally.add_gave_up(self.engine.gave_up());
+    }
+
+    /// For each thing that is to be seen sometimes, whether the last run showed it.
+    fn seen_sometimes(&self) -> impl Iterator<Item = bool> {
         let watched = self.scenario.properties().iter().zip(self.engine.watches());
         let sometimes = watched.filter(|(property, _)| property.demand == Demand::Sometimes);
-        tally.saw(self.engine.planned_fired(), sometimes.map(|(_, watch)| watch.met));
-        tally.add_gave_up(self.engine.gave_up());
+        sometimes.map(|(_, watch)| watch.met)
     }
 
     /// The run of this number once more, with its log kept: its outcome, its plan and its transcript.
@@ -229,9 +234,10 @@ impl<'s> Search<'s> {
     /// One run, up to where `is_known`, asked after everything that happens with the moment, knows that the rest holds.
     fn attempt_until(&mut self, is_known: Option<IsKnown<'_>>) -> Result<Outcome, Broken> {
         if self.engine.is_spoiled() {
-            let Engine { plain_twins, first_number, .. } = self.engine;
+            let Engine { plain_twins, first_number, looks_at_fingerprints, .. } = self.engine;
             self.engine = Engine::new(self.scenario);
             (self.engine.plain_twins, self.engine.first_number) = (plain_twins, first_number);
+            self.engine.looks_at_fingerprints = looks_at_fingerprints;
         }
         let (engine, settings) = (&mut self.engine, &self.settings);
         let outcome = match caught::catch(|| engine.run_until(settings, is_known)) {
@@ -319,8 +325,8 @@ mod tests {
         let mut search = Search::new(&scenario, Prepared::default(), Profile::default(), 0);
         let said = search.once(0).unwrap_err();
         assert!(said.contains("in the middle of a run"), "{said}");
-        assert!(search.engine.reads_inputs() && search.engine.is_spoiled());
+        assert!(search.engine.was_read().inputs && search.engine.is_spoiled());
         search.once(1).unwrap();
-        assert!(!search.engine.reads_inputs() && !search.engine.is_spoiled());
+        assert!(!search.engine.was_read().inputs && !search.engine.is_spoiled());
     }
 }

@@ -81,6 +81,14 @@ impl Tally {
         }
     }
 
+    /// Adds the faults of a run that was broken off, and nothing else: it is no run of its own.
+    pub(super) fn add_faults(&mut self, outcome: &Outcome, planned: &[bool]) {
+        for (sum, fired) in self.fired.iter_mut().zip(outcome.fired) {
+            *sum += fired;
+        }
+        self.saw(planned, std::iter::empty());
+    }
+
     /// Adds what of one run could not be judged.
     pub(super) fn add_gave_up(&mut self, histories: &[(String, String)]) {
         for history in histories {

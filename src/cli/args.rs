@@ -311,9 +311,9 @@ pub(super) struct CheckArgs {
     /// What else goes wrong.
     #[command(flatten)]
     pub(super) faults: FaultArgs,
-    /// Go through every schedule of at most K faults instead, on one thread
+    /// Go through every schedule of at most K faults instead
     #[arg(long, value_name = "K", allow_hyphen_values = true, value_parser = value::max_faults)]
-    #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "jobs", "twice", "turn"])]
+    #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "twice", "turn"])]
     pub(super) exhaustive: Option<usize>,
     /// What may become of each send there, and in which directions: 'drop; delay 40ms; client>server'
     #[arg(long, value_name = "LIST", requires = "exhaustive", allow_hyphen_values = true)]

@@ -18,6 +18,7 @@ use crate::check::{Draws, Exhaustive, Explored, Fates, MAX_SHRINK_RUNS, Progress
 use crate::fault::Fault;
 use crate::machine::Status;
 use crate::number::{count, thousands};
+use crate::parallel;
 use crate::scenario::Transport;
 use crate::time::Instant;
 
@@ -31,10 +32,11 @@ pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Stat
         Some(text) => Fates::parse(text, &names)?,
         None => usual(&world.built.transports()),
     };
-    let mut search = Exhaustive::new(scenario, fates.clone(), max_faults)
+    let search = Exhaustive::new(scenario, fates.clone(), max_faults)
         .with_seed(args.seed())
         .with_plan(world.plan.clone())?;
-    let (explored, wall) = explore(|progress| search.run(args.runs.unwrap_or(u64::MAX), progress));
+    let (jobs, most) = (progress::threads(args.jobs), args.runs.unwrap_or(u64::MAX));
+    let (explored, wall) = explore(|progress| parallel::schedules(&search, jobs, most, progress));
     let shrunk = explored.failure.as_ref().map(|failure| search.shrink(failure, MAX_SHRINK_RUNS));
     let is_given = |kind| {
         let planned = world.plan.faults().iter().map(Fault::kind);

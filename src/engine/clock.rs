@@ -67,10 +67,10 @@ impl Clock {
     }
 
     /// Writes all on which it depends what it says later, with times relative to `now`.
-    pub(super) fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) {
+    pub(super) fn fingerprint<H: Hasher>(&self, now: Instant, to: &mut H) {
         let ahead = self.at(now).as_nanos().wrapping_sub(now.as_nanos());
         let gone = u128::from(now.since(self.since).as_nanos() as u64) * u128::from(self.rate.parts());
-        (ahead, self.since.since(now), self.rate, gone % u128::from(Rate::PARTS)).hash(&mut to);
+        (ahead, self.since.since(now), self.rate, gone % u128::from(Rate::PARTS)).hash(to);
     }
 }
 

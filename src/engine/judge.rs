@@ -197,6 +197,7 @@ impl Engine<'_> {
         self.watches[index].reads = reads;
         self.was_read.inputs |= reads.inputs;
         self.was_read.states |= reads.states;
+        self.was_read.events |= reads.events;
         self.doing = Doing::Nothing;
         seen
     }

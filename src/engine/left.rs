@@ -9,7 +9,7 @@ use crate::fault::{FaultPlan, Resolved};
 use crate::host::HostId;
 use crate::machine::{Status, Violation};
 use crate::network::Trail;
-use crate::scenario::{FoldSpec, Run};
+use crate::scenario::{FoldSpec, Reads, Run};
 use crate::time::Instant;
 use crate::transcript::{EventTexts, Log, Record, Transcript};
 
@@ -74,9 +74,19 @@ impl Engine<'_> {
         self.is_running
     }
 
-    /// Whether a property has ever asked how many inputs there were.
-    pub(crate) const fn reads_inputs(&self) -> bool {
-        self.was_read.inputs
+    /// What properties have read, in all runs since that was forgotten.
+    pub(crate) const fn was_read(&self) -> Reads {
+        self.was_read
+    }
+
+    /// Forgets what properties have read.
+    pub(crate) fn forget_reads(&mut self) {
+        self.was_read = Reads::default();
+    }
+
+    /// When a host was started last.
+    pub(crate) const fn begun_at(&self) -> Instant {
+        self.begun_at
     }
 
     /// Everything that was told, in order.
@@ -123,6 +133,11 @@ impl Engine<'_> {
     /// What was sent after the last decision.
     pub(crate) fn sends(&self) -> &[Sent] {
         &self.world.network.trail.sends
+    }
+
+    /// How much of what was decided has happened.
+    pub(crate) const fn decided(&self) -> usize {
+        self.world.network.trail.decided()
     }
 
     /// Whether all has happened that was decided.

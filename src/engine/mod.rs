@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use crate::fault::{FaultPlan, Links, Profile, StreamFault, UnknownHost};
 use crate::host::HostId;
-use crate::lawful::{Checked, Rigour, TWIN_SHIFT};
+use crate::lawful::{Checked, TWIN_SHIFT};
 use crate::machine::{Law, Peer};
 use crate::network::{Order, Schedule};
 use crate::scenario::{HostSpec, Reads, Scenario, Slot, Spec, Timed};
@@ -38,6 +38,7 @@ pub(crate) use crate::network::Sent;
 #[cfg(feature = "turmoil")]
 pub(crate) use arrival::Arrival;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
+pub(crate) use fingerprint::{Due, FINGERPRINTS_EVERY};
 use judge::Judges;
 pub(crate) use judge::{Broken, Doing, Watch};
 pub(crate) use queue::{Entry, Event, Queue};
@@ -222,8 +223,6 @@ pub struct Outcome {
     pub fired: Fired,
 }
 
-/// Fingerprints are looked at (law 11) in the runs whose seeds this divides: in one of eight, and in each whose seed is 0.
-const FINGERPRINTS_EVERY: u64 = 8;
 
 /// Runs one scenario, any number of times. See the [module](self).
 pub struct Engine<'s> {
@@ -270,6 +269,8 @@ pub struct Engine<'s> {
     pub(crate) plain_twins: bool,
     /// Where the counters of machines start.
     pub(crate) first_number: u64,
+    /// Whether fingerprints are looked at (law 11); as the seed of a run has it, if nobody says so.
+    pub(crate) looks_at_fingerprints: Option<bool>,
 }
 
 impl fmt::Debug for Engine<'_> {
@@ -320,18 +321,13 @@ impl<'s> Engine<'s> {
             begun_at: Instant::START,
             plain_twins: false,
             first_number: 0,
+            looks_at_fingerprints: None,
         }
     }
 
     /// The scenario.
     pub const fn scenario(&self) -> &'s Scenario {
         self.scenario
-    }
-
-    /// How the laws are checked with these settings.
-    fn rigour(&self, settings: &Settings) -> Option<Rigour> {
-        let fingerprints = settings.effective_seed().is_multiple_of(FINGERPRINTS_EVERY);
-        settings.laws.map(|shift| Rigour { shift, plain: self.plain_twins, fingerprints })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::time::Instant;
 use crate::transcript::What;
 
 /// Asked after everything that happens, with the moment: whether it knows what comes, so that the run can end.
-pub(crate) type IsKnown<'a> = &'a mut dyn FnMut(&Engine<'_>, Instant) -> bool;
+pub(crate) type IsKnown<'a> = &'a mut dyn FnMut(&mut Engine<'_>, Instant) -> bool;
 
 impl Engine<'_> {
     /// Runs the scenario to its end: until nothing is left to happen, a bound of the scenario is reached, or something

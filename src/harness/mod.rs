@@ -262,7 +262,7 @@ impl Check {
     }
 
     /// Makes every run of at most so many faults instead of random ones: see [`Exhaustive`](crate::check::Exhaustive). Nothing is drawn then, and no
-    /// run is made two times; it is done on one thread.
+    /// run is made two times.
     pub const fn exhaustive(mut self, max_faults: usize) -> Self {
         self.exhaustive = Some(max_faults);
         self

@@ -251,10 +251,10 @@ impl Check {
         self.prepared(&plan, "the plan")?;
         let exhaustive = Exhaustive::new(&self.scenario, self.fates.clone(), max_faults).with_seed(seed);
         let exhaustive = if self.laws { exhaustive } else { exhaustive.without_laws() };
-        let mut exhaustive = exhaustive
+        let exhaustive = exhaustive
             .with_plan(plan)
             .map_err(|source| CheckError::Host { origin: "the plan".to_owned(), source })?;
-        let explored = exhaustive.run(max_runs, |_| {});
+        let explored = parallel::schedules(&exhaustive, self.jobs.get(), max_runs, |_| {});
         let wall = begun_at.elapsed();
         let shrunk =
             explored.failure.as_ref().map(|failure| exhaustive.shrink(failure, self.max_shrink_runs));

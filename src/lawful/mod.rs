@@ -80,9 +80,14 @@ impl<'s> Judge<'s> {
 
     /// Where a machine stands before an input, if that is looked at. Where messages carry moments, equal states put out
     /// other ones.
-    fn stand(&self, machine: &dyn Actor, input: &Input<'_, dyn AnyCommand>, now: Instant) -> Option<Stand> {
+    fn stand(
+        &mut self,
+        machine: &dyn Actor,
+        input: &Input<'_, dyn AnyCommand>,
+        now: Instant,
+    ) -> Option<Stand> {
         let looks = self.looks_at_fingerprints && matches!(self.promises.moments, Moments::None);
-        if looks && self.promises.is_repeatable { Truths::stand(machine, input, now) } else { None }
+        if looks && self.promises.is_repeatable { self.truths.stand(machine, input, now) } else { None }
     }
 
     /// Begins with a new machine and a new twin.

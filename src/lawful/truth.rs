@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::hash::Hash;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
-
 use crate::actor::{Actor, AnyCommand, Shown, Turn};
-use crate::digest::put_text;
+use crate::digest::{Digest, put_text};
 use crate::machine::{Effect, Input};
 use crate::time::Instant;
 
@@ -21,6 +19,7 @@ const MAX_STATES: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Truths {
     seen: BTreeMap<u128, u128>,
+    digest: Digest,
 }
 
 /// Where a machine stands before an input, with the input.
@@ -34,15 +33,21 @@ impl Truths {
     }
 
     /// Where a machine stands that has a fingerprint.
-    pub(super) fn stand(actor: &dyn Actor, input: &Input<'_, dyn AnyCommand>, now: Instant) -> Option<Stand> {
-        let mut to = SipHasher13::new();
-        if !actor.fingerprint(now, &mut to) {
+    pub(super) fn stand(
+        &mut self,
+        actor: &dyn Actor,
+        input: &Input<'_, dyn AnyCommand>,
+        now: Instant,
+    ) -> Option<Stand> {
+        let to = &mut self.digest;
+        to.clear();
+        if !actor.fingerprint(now, to) {
             return None;
         }
-        actor.deadline().map(|at| at.since(now)).hash(&mut to);
-        actor.peek().fingerprint(&mut to);
-        put_input(input, &mut to);
-        Some(Stand(to.finish128().into()))
+        actor.deadline().map(|at| at.since(now)).hash(to);
+        actor.peek().fingerprint(to);
+        put_input(input, to);
+        Some(Stand(to.value()))
     }
 
     /// Takes what the machine has put out there; false if it was something else in the same state before.
@@ -53,12 +58,13 @@ impl Truths {
         turn: &Turn<'_>,
         now: Instant,
     ) -> bool {
-        let mut to = SipHasher13::new();
-        turn.deadline.map(|at| at.since(now)).hash(&mut to);
+        let to = &mut self.digest;
+        to.clear();
+        turn.deadline.map(|at| at.since(now)).hash(to);
         for effect in turn.effects.from(mark) {
-            put_effect(&effect, turn, &mut to);
+            put_effect(&effect, turn, to);
         }
-        let output = to.finish128().into();
+        let output = to.value();
         if self.seen.len() >= MAX_STATES && !self.seen.contains_key(&stand) {
             return true;
         }
@@ -66,7 +72,7 @@ impl Truths {
     }
 }
 
-fn put_input(input: &Input<'_, dyn AnyCommand>, to: &mut SipHasher13) {
+fn put_input(input: &Input<'_, dyn AnyCommand>, to: &mut Digest) {
     std::mem::discriminant(input).hash(to);
     match *input {
         Input::Start { local } => local.hash(to),
@@ -82,7 +88,7 @@ fn put_input(input: &Input<'_, dyn AnyCommand>, to: &mut SipHasher13) {
     }
 }
 
-fn put_effect(effect: &Effect<'_, u32>, turn: &Turn<'_>, to: &mut SipHasher13) {
+fn put_effect(effect: &Effect<'_, u32>, turn: &Turn<'_>, to: &mut Digest) {
     std::mem::discriminant(effect).hash(to);
     match *effect {
         Effect::Send { local, peer, bytes } => (local, peer, bytes).hash(to),

@@ -9,9 +9,9 @@ impl Network {
     /// Writes everything on which it depends what becomes of later sends. Numbers of datagrams and offsets of streams
     /// only name places, so they count only where the plan has faults for such places. What links remember for a profile
     /// is left out: nothing is drawn where states are compared.
-    pub(crate) fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) {
+    pub(crate) fn fingerprint<H: Hasher>(&self, now: Instant, to: &mut H) {
         if self.schedule.windows.changes_after(now) || self.schedule.has_timers_first() {
-            now.hash(&mut to);
+            now.hash(to);
         }
         let is_calm = now >= self.calm_at;
         if self.schedule.has_downs() && !is_calm {
@@ -20,7 +20,7 @@ impl Network {
         if !is_calm {
             for (from, to_host, end) in self.schedule.faults_ends() {
                 // Where a flow is past its last fault, how far makes no difference.
-                self.flows.get(from, to_host).map_or(0, |flow| flow.sent).min(end).hash(&mut to);
+                self.flows.get(from, to_host).map_or(0, |flow| flow.sent).min(end).hash(to);
             }
         }
         let with_offsets = self.schedule.has_streams() && !is_calm;

@@ -69,8 +69,8 @@ impl Mishaps {
     }
 
     /// Writes by what the events of hosts are counted.
-    pub(super) fn fingerprint(&self, mut to: &mut dyn Hasher) {
-        self.lives.iter().for_each(|life| (life.recvs, life.sends).hash(&mut to));
+    pub(super) fn fingerprint<H: Hasher>(&self, to: &mut H) {
+        self.lives.iter().for_each(|life| (life.recvs, life.sends).hash(to));
     }
 
     /// Whether anything may be drawn for a host in this run.

@@ -60,6 +60,11 @@ impl Trail {
         self.on
     }
 
+    /// How much of what was decided has happened.
+    pub(crate) const fn decided(&self) -> usize {
+        self.next
+    }
+
     /// Whether all has happened that was decided, so that what comes now is open.
     pub(crate) const fn is_open(&self) -> bool {
         self.next == self.decisions.len()

@@ -39,6 +39,15 @@ impl Reads {
         1 << (host % 64)
     }
 
+    /// Adds what else was read.
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.events |= other.events;
+        self.states |= other.states;
+        self.news |= other.news;
+        self.now |= other.now;
+        self.inputs |= other.inputs;
+    }
+
     /// Whether something that was read is among what has changed.
     pub(crate) const fn meets(self, changed: Self) -> bool {
         let has_changed = (self.events & changed.events) | (self.states & changed.states);

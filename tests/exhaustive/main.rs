@@ -4,5 +4,6 @@
 mod hosts;
 mod merging;
 mod planted;
+mod same;
 mod states;
 mod systems;

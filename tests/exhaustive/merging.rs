@@ -320,29 +320,37 @@ impl Machine for TellsThird {
 /// last; and it leads to a state that was seen before, with an input less.
 #[test]
 fn asking_for_more_faults_finds_no_less_where_inputs_are_bounded() {
-    let explored = |max_inputs: u64, faults: usize| {
+    let explored = |max_inputs: u64, faults: usize, converges: bool| {
         let net = Net::new("three sends");
-        net.max_inputs(max_inputs);
+        if !converges {
+            net.max_inputs(max_inputs);
+        }
         let server = net.host("server").udp(1).machine(|_| TellsThird);
         net.host("client")
             .udp(1)
             .promises(Promises::DEFAULT.moments(Moments::Anywhere))
             .machine(move |boot| ThreeSends(boot.peer(server), 0));
-        net.eventually_within("the third arrives", Duration::from_secs(1), move |run| {
-            !run.events(server).is_empty()
-        });
+        let (name, second) = ("the third arrives", Duration::from_secs(1));
+        if converges {
+            net.converges_within(name, second, max_inputs, move |run| !run.events(server).is_empty());
+        } else {
+            net.eventually_within(name, second, move |run| !run.events(server).is_empty());
+        }
         let fates = Fates { datagram: vec![DatagramFault::Duplicate], ..Fates::none() };
         Exhaustive::new(&Scenario::from(net), fates, faults).run(1_000, |_| ())
     };
-    for faults in [1, 2, 3] {
-        let failure = explored(7, faults).failure.expect("the room is not enough for the third");
+    for (faults, converges) in [(1, false), (2, false), (3, false), (1, true), (3, true)] {
+        let failure = explored(7, faults, converges).failure.expect("the room is not enough for the third");
         assert_eq!(failure.plan.to_string(), "v2; seed 0; client>server #0 duplicate", "{faults}");
-        assert!(failure.detail.contains("the scenario's inputs are used up"), "{}", failure.detail);
+        let why = if converges { "not within 7 inputs" } else { "the scenario's inputs are used up" };
+        assert!(failure.detail.contains(why), "{}", failure.detail);
     }
-    // Room for one more, and it takes two.
-    assert!(explored(8, 1).holds());
-    assert_eq!(explored(8, 2).failure.expect("two of them take it").plan.len(), 2);
-    // And where there is room for all it is merged.
-    let all = explored(100, 2);
-    assert!(all.holds() && all.merged > 0, "{all:?}");
+    for converges in [false, true] {
+        // Room for one more, and it takes two.
+        assert!(explored(8, 1, converges).holds());
+        assert_eq!(explored(8, 2, converges).failure.expect("two of them take it").plan.len(), 2);
+        // And where there is room for all it is merged.
+        let all = explored(100, 2, converges);
+        assert!(all.holds() && all.merged > 0, "{all:?}");
+    }
 }

@@ -201,7 +201,7 @@ fn without_a_fingerprint_every_schedule_is_run() {
 fn a_plan_is_in_every_schedule_and_leaves_its_places_alone() {
     let scenario = scenario(Bug::GivesUp);
     let plan: FaultPlan = "seed 3; link 7ms; asker>server #0 drop".parse().unwrap();
-    let mut search = Exhaustive::new(&scenario, fates(), 1).with_plan(plan.clone()).unwrap().with_seed(8);
+    let search = Exhaustive::new(&scenario, fates(), 1).with_plan(plan.clone()).unwrap().with_seed(8);
     let failure = search.run(100, |_| ()).failure.expect("one more loss, and it gives up");
     assert_eq!(failure.plan, "seed 3; link 7ms; asker>server #0 drop; asker>server #1 drop".parse().unwrap());
 

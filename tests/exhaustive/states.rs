@@ -6,7 +6,7 @@ use std::time::Duration;
 use lossproof::check::{Exhaustive, Fates};
 use lossproof::fault::DatagramFault;
 use lossproof::scenario::Host;
-use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario, Status};
+use lossproof::{Boot, Input, Instant, Machine, Net, Outbox, Peer, Scenario, Status};
 
 /// How often the asker looks.
 const LOOK: u64 = 12;
@@ -139,4 +139,124 @@ fn states_that_nobody_tells_apart_are_one() {
     let losses = Fates { datagram: vec![DatagramFault::Drop], ..Fates::none() };
     let explored = Exhaustive::new(&Scenario::from(net), losses, 2).without_laws().run(1_000, |_| ());
     assert!(explored.holds() && explored.merged > 0, "{explored:?}");
+}
+
+/// Sends a datagram for each command, to the host of that number.
+struct Sender([Peer; 2]);
+
+impl Machine for Sender {
+    type Command = usize;
+    type Event = ();
+
+    fn handle(&mut self, input: Input<'_, usize>, _: Instant, out: &mut Outbox<()>) {
+        if let Input::Command(&to) = input {
+            out.send(self.0[to], b"go");
+        }
+    }
+
+    fn fingerprint(&self, _: Instant, _: &mut dyn Hasher) -> bool {
+        true
+    }
+}
+
+/// Tells of each datagram, or of the second alone; only then it counts.
+struct Teller {
+    only_second: bool,
+    count: u8,
+}
+
+impl Machine for Teller {
+    type Command = ();
+    type Event = ();
+
+    fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<()>) {
+        if let Input::Datagram { .. } = input {
+            self.count += u8::from(self.only_second);
+            if !self.only_second || self.count == 2 {
+                out.event(());
+            }
+        }
+    }
+
+    fn fingerprint(&self, _: Instant, mut to: &mut dyn Hasher) -> bool {
+        self.count.hash(&mut to);
+        true
+    }
+}
+
+/// In the run without a fault, and in all with one but the last, the events of `a` are not read. A run in which there is one
+/// more of them has been broken off when it turns out that they are.
+#[test]
+fn what_is_read_only_after_a_fault_is_not_forgotten() {
+    let net = Net::new("tellers");
+    let teller = |only_second| move |_: Boot<'_>| Teller { only_second, count: 0 };
+    let a = net.host("a").udp(1).machine(teller(false));
+    let b = net.host("b").udp(1).machine(teller(true));
+    let sender = net.host("sender").udp(1).machine(move |boot| Sender([boot.peer(a), boot.peer(b)]));
+    for (millis, to) in [(0, 0), (10, 0), (30, 1)] {
+        net.command(Instant::from_millis(millis), sender, to);
+    }
+    net.never("the second has told, and the first once too often", move |run| {
+        !run.events(b).is_empty() && run.events(a).len() == 3
+    });
+    let fates = Fates { datagram: vec![DatagramFault::Duplicate], ..Fates::none() };
+    let scenario = Scenario::from(net);
+    let one = Exhaustive::new(&scenario, fates.clone(), 1).run(1_000, |_| ());
+    assert!(one.holds(), "{one:?}");
+    let failure = Exhaustive::new(&scenario, fates, 2).run(1_000, |_| ()).failure.expect("it is found");
+    assert_eq!(failure.plan.to_string(), "v2; seed 0; sender>a #0 duplicate; sender>b #0 duplicate");
+}
+
+/// Says that it works: in its first life after a while, in later ones when it is told to go.
+struct Worker {
+    works_at: Option<Instant>,
+    is_new: bool,
+}
+
+impl Machine for Worker {
+    type Command = ();
+    type Event = ();
+
+    fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<()>) {
+        match input {
+            Input::Start { .. } if self.is_new => self.works_at = Some(now + Duration::from_millis(90)),
+            Input::Timeout => {
+                self.works_at = None;
+                out.event(());
+            }
+            Input::Datagram { .. } if !self.is_new => out.event(()),
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.works_at
+    }
+
+    fn fingerprint(&self, now: Instant, mut to: &mut dyn Hasher) -> bool {
+        (self.is_new, self.works_at.map(|at| at.since(now))).hash(&mut to);
+        true
+    }
+}
+
+/// The time that a demand leaves is counted from the last start: of two hosts in one state, one may have more of it left.
+#[test]
+fn when_a_host_has_started_is_not_forgotten() {
+    let net = Net::new("workers");
+    let worker =
+        net.host("worker").udp(1).machine(|boot| Worker { works_at: None, is_new: boot.incarnation() == 0 });
+    let sender = net.host("sender").udp(1).machine(move |boot| Sender([boot.peer(worker); 2]));
+    for millis in [0, 50, 107] {
+        net.command(Instant::from_millis(millis), sender, 0);
+    }
+    net.eventually_within("it works", Duration::from_millis(100), move |run| !run.events(worker).is_empty());
+    let scenario = Scenario::from(net);
+    let fates = Fates::parse("drop; crash for 20ms; crash for 5ms", &scenario.names()).unwrap();
+    let one = Exhaustive::new(&scenario, fates.clone(), 1).run(1_000, |_| ());
+    assert!(one.holds(), "{one:?}");
+    let search = Exhaustive::new(&scenario, fates, 2);
+    let failure = search.run(1_000, |_| ()).failure.expect("what is told to go too late");
+    assert!(failure.plan.to_string().contains("crash worker after recv #0 for 5ms"), "{}", failure.plan);
+    let whole = search.without_merging().run(1_000, |_| ()).failure;
+    assert_eq!(whole.map(|failure| failure.plan), Some(failure.plan));
 }

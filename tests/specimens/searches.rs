@@ -213,7 +213,7 @@ fn any_plan(names: &[&str]) -> impl Strategy<Value = FaultPlan> + use<> {
 }
 
 fn exhaustive(world: &World) -> Cell {
-    let mut search = Exhaustive::new(&world.scenario, Fates::default(), MAX_FAULTS);
+    let search = Exhaustive::new(&world.scenario, Fates::default(), MAX_FAULTS);
     let failure = search.run(EXHAUSTIVE_RUNS / world.fewer(), |_| ()).failure;
     let faults = |failure: &Failure| search.shrink(failure, MAX_SHRINK_RUNS).failure.plan.len();
     Cell::Tried(failure.iter().map(|failure| (failure.run + 1, faults(failure))).collect())

@@ -75,12 +75,14 @@ impl Tree {
         self.nodes[run as usize].first_child = Some(self.nodes.len() as u32);
     }
 
-    /// The faults of a run, in the order of their sends.
-    pub(super) fn decisions(&self, mut run: u32, to: &mut Vec<Resolved>) {
+    /// The faults of a run, in the order of their sends: those of its parent, and its own, if it has one.
+    pub(super) fn decisions(&self, mut parent: u32, own: Option<Resolved>, to: &mut Vec<Resolved>) {
         to.clear();
-        while let Some(fault) = self.nodes[run as usize].fault {
+        let mut next = own;
+        while let Some(fault) = next {
             to.push(fault);
-            run = self.nodes[run as usize].parent;
+            next = self.nodes[parent as usize].fault;
+            parent = self.nodes[parent as usize].parent;
         }
         to.reverse();
     }

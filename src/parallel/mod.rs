@@ -1,12 +1,16 @@
 //! Searching and counting on several threads, with the same result as on one.
 
+mod crew;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-use crate::check::{Counts, Measure, Panicked, Search, Tally};
+use crate::check::exhaustive::Board;
+use crate::check::{Counts, Exhaustive, Explored, Measure, Panicked, Progress, Search, Tally};
+use crew::Crew;
 
 /// How many runs a thread takes at a time, at most: few of few runs, so that each thread has some.
 const MAX_CHUNK_RUNS: u64 = 4096;
@@ -71,6 +75,29 @@ pub fn count<'s>(
         }
         first.map_or(Ok(whole), Err)
     })
+}
+
+/// Goes through all schedules on `jobs` threads, at most `max_runs` of them, up to the first that fails. `progress` is told
+/// from the calling thread now and then how far it is.
+///
+/// The result does not depend on the number of threads.
+///
+/// # Panics
+/// If a thread panics outside a run, which would be a fault of this crate.
+pub fn schedules(
+    exhaustive: &Exhaustive<'_>,
+    jobs: usize,
+    max_runs: u64,
+    progress: impl FnMut(&Progress),
+) -> Explored {
+    let board = Board::default();
+    let worker = || {
+        let mut worker = exhaustive.worker();
+        let board = &board;
+        move |runs| worker.work(board, runs)
+    };
+    let crew = Crew::default();
+    crew.lead(jobs, worker, |make| exhaustive.lead(&board, make, max_runs, progress))
 }
 
 /// Spreads the runs of a range over `jobs` threads, in chunks. Each thread has a worker of its own, and `collect` gets
