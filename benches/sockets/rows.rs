@@ -75,7 +75,7 @@ fn udp_rows() -> [Row; 2] {
         ours: 2,
         contenders: vec![
             ours("serve udp-local", "udp-local", &[]),
-            ours("serve udp-local --quiet", "udp-local", &[]),
+            ours("serve udp-local --quiet", "udp-local", &["--quiet"]),
             own("udp-tokio-multi-thread", asked[0]),
             own("udp-tokio-current-thread", asked[1]),
             own("udp-recvmmsg", asked[2]),

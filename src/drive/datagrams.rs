@@ -73,6 +73,21 @@ impl<D: DatagramSocket> Datagrams<D> {
         self.failure.take()
     }
 
+    /// Lets [`Datagrams::wait`] wait.
+    pub(super) fn may_wait(&mut self) {
+        self.socket.may_wait();
+    }
+
+    /// Waits a moment for datagrams in this thread, if nothing else is to be done; says whether some are in the inbox now.
+    pub(super) fn wait(&mut self, inbox: &mut Inbox) -> bool {
+        let is_idle = self.unsent.is_empty() && self.refusals == 0 && self.failure.is_none();
+        if !is_idle {
+            return false;
+        }
+        inbox.clear();
+        self.socket.wait(inbox)
+    }
+
     /// Sends datagrams, or keeps what the socket does not take now. True if [`Datagrams::poll`] has something to do.
     pub(super) fn send<'a>(&mut self, mut datagrams: impl Iterator<Item = Packet<'a>> + Clone) -> bool {
         if self.unsent.is_empty() {

@@ -14,9 +14,9 @@ use super::driver::{Alarm, Core, Port, after, clock, elapsed};
 use super::links::{Link, Links, Over, Standing};
 use super::net::Packet;
 use super::outgoing::{Outgoing, Release};
-use super::sockets::Sockets;
+use super::sockets::{Raw, Sockets};
 use super::store::Store;
-use super::system::System;
+use super::system::{self, System};
 use super::{DriveError, Endpoint};
 use crate::actor::AnyCommand;
 use crate::machine::{CloseReason, Conn, Effect, Effects, Input, Misuse, Peer, Status, Violation, limits};
@@ -66,6 +66,11 @@ impl Direct {
     /// Those of the datagram sockets.
     pub(super) fn datagram_locals(&self) -> Vec<Peer> {
         self.sockets.datagram_locals()
+    }
+
+    /// From now on [`Port::wait`] may wait: nobody else has anything to do in this thread.
+    pub(super) fn may_wait(&mut self) {
+        self.sockets.may_wait();
     }
 
     fn elapsed(&self) -> Instant {
@@ -278,6 +283,15 @@ impl Port for Direct {
                 return Poll::Ready(fed);
             }
         }
+    }
+
+    fn wait(&mut self, core: &mut Core<'_>) -> Option<Result<u32, DriveError>> {
+        let deadline = core.only_deadline()?;
+        let is_near = |at| at < self.elapsed() + system::MAX_WAIT + system::MAX_WAIT;
+        if self.outgoing.is_some() || deadline.is_some_and(is_near) || !self.sockets.wait() {
+            return None;
+        }
+        self.translate(core, Raw::Datagrams)
     }
 
     fn wake_at(&self) -> Option<Instant> {

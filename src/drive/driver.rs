@@ -4,7 +4,11 @@
 //! 2. A command, if one is waiting, and then inputs that are due are handed in, at most so many between two looks at the
 //!    deadline. So neither a flood of commands nor one of inputs starves the other.
 //! 3. If the deadline is reached, a timeout is handed in.
-//! 4. With nothing to do it waits: for the sockets, a command, the deadline, or the signal to stop.
+//! 4. With nothing to do it waits: for the sockets, a command, the deadline, or the signal to stop. Before that, whoever
+//!    hears the machine's events is told that there is time now.
+//!
+//! The budget that tokio has for each task is not asked on real sockets, for the looks have bounds of their own: a task
+//! that has come to the end of that budget would ask every socket that is left in vain.
 //!
 //! What a machine wants done is done at once after each input, by the [`Port`].
 
@@ -49,6 +53,16 @@ impl<'d> Core<'d> {
         self.driven.tell();
     }
 
+    /// Tells who hears the events that nothing may be kept back any more.
+    fn rest(&mut self) {
+        self.driven.rest();
+    }
+
+    /// The machine's deadline, if the application gives no commands: nothing but that and its sockets then wakes it.
+    pub(super) fn only_deadline(&self) -> Option<Option<Instant>> {
+        (!self.driven.has_commands()).then_some(self.deadline)
+    }
+
     /// Hands in the next command of the application, if there is one.
     fn poll_command(&mut self, now: &dyn Fn() -> Instant, cx: &mut Context<'_>) -> Poll<()> {
         let Poll::Ready(turn) = self.driven.poll_command(now, cx) else { return Poll::Pending };
@@ -76,6 +90,12 @@ pub(super) trait Port {
     /// woken for it. It is also ready, without an input, when [`Port::wake_at`] may have become earlier.
     fn poll_input(&mut self, core: &mut Core<'_>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>>;
 
+    /// Waits a moment for inputs in this thread, where that is allowed and saves the way through the runtime; says how
+    /// many it has handed in, if any came.
+    fn wait(&mut self, _core: &mut Core<'_>) -> Option<Result<u32, DriveError>> {
+        None
+    }
+
     /// When it wants to be asked for inputs again, though nothing happens on the sockets.
     fn wake_at(&self) -> Option<Instant>;
 
@@ -99,10 +119,12 @@ pub(super) async fn drive<P: Port>(
     let mut core = Core::new(driven);
     let mut stopping = false;
     let mut alarm = Alarm::default();
+    let mut pace = Pace::default();
     port.feed(&mut core, start)?;
     loop {
         if let Some(status) = core.done {
             info!(status = status.code(), "done");
+            core.rest();
             port.finish(&mut core).await?;
             return Ok(status);
         }
@@ -116,7 +138,7 @@ pub(super) async fn drive<P: Port>(
                 info!("asked to stop");
                 port.feed(&mut core, Input::Stop)?;
             }
-            fed = poll_fn(|cx| poll_inputs(port, &mut core, cx)) => fed?,
+            fed = poll_fn(|cx| poll_inputs(port, &mut core, &mut pace, cx)) => fed?,
             () = alarm.until(wake_at) => {}
         }
         let ready = core.done.is_none() && !port.is_behind();
@@ -131,8 +153,15 @@ pub(super) async fn drive<P: Port>(
 fn poll_inputs<P: Port>(
     port: &mut P,
     core: &mut Core<'_>,
+    pace: &mut Pace,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), DriveError>> {
+    if pace.is_over() {
+        *pace = Pace::default();
+        core.rest();
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
     let mut fed = 0;
     if core.poll_command(&|| port.now(), cx).is_ready() {
         trace!("asked by the application");
@@ -144,11 +173,43 @@ fn poll_inputs<P: Port>(
         match port.poll_input(core, cx) {
             Poll::Ready(Ok(inputs)) => fed += inputs.max(1),
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending if fed == 0 => return Poll::Pending,
-            Poll::Pending => break,
+            Poll::Pending if fed > 0 => break,
+            Poll::Pending => {
+                core.rest();
+                match port.wait(core) {
+                    Some(waited) => fed += waited?.max(1),
+                    None => {
+                        *pace = Pace::default();
+                        return Poll::Pending;
+                    }
+                }
+            }
         }
     }
+    pace.note(fed);
     Poll::Ready(Ok(()))
+}
+
+/// How much was done since others on the runtime had their turn, and who waits for events.
+#[derive(Default)]
+struct Pace {
+    looks: u32,
+    inputs: u32,
+}
+
+impl Pace {
+    /// Looks may be short, and each costs no more than a few microseconds then.
+    const MAX_LOOKS: u32 = 128;
+    const MAX_INPUTS: u32 = 8 * limits::MAX_INPUTS_PER_LOOK;
+
+    const fn note(&mut self, inputs: u32) {
+        self.looks += 1;
+        self.inputs += inputs;
+    }
+
+    const fn is_over(&self) -> bool {
+        self.looks >= Self::MAX_LOOKS || self.inputs >= Self::MAX_INPUTS
+    }
 }
 
 /// A timer that is set anew only if it must ring earlier: deadlines are taken back and put off far more often than they

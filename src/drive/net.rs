@@ -64,6 +64,14 @@ pub(super) trait DatagramSocket {
     /// Receives one datagram, and as many more as have come, into the inbox.
     fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>>;
 
+    /// Lets [`wait`](DatagramSocket::wait) wait, in a thread in which nobody else has anything to do.
+    fn may_wait(&mut self) {}
+
+    /// Waits a moment for datagrams in this thread; says whether some are in the inbox now.
+    fn wait(&mut self, _inbox: &mut Inbox) -> bool {
+        false
+    }
+
     /// Sends the first of these datagrams, each from its own address, and as many more as one call takes; says how many
     /// it has sent. An error is about the first, which was not sent.
     fn poll_send<'a>(

@@ -326,6 +326,29 @@ impl<N: Net> Sockets<N> {
         Poll::Pending
     }
 
+    /// The datagram socket, if there is no other socket of any kind.
+    fn lone(&mut self) -> Option<&mut Datagrams<N::Datagrams>> {
+        match &mut self.fixed[..] {
+            [(Fixed::Datagrams(socket), _)] if self.streams.is_empty() => Some(socket),
+            _ => None,
+        }
+    }
+
+    /// Lets [`Sockets::wait`] wait, where it may.
+    pub(super) fn may_wait(&mut self) {
+        if let Some(socket) = self.lone() {
+            socket.may_wait();
+        }
+    }
+
+    /// Waits a moment in this thread, if nothing but datagrams at one socket can come; says whether some are in the inbox.
+    pub(super) fn wait(&mut self) -> bool {
+        let mut inbox = mem::take(&mut self.inbox);
+        let came = self.lone().is_some_and(|socket| socket.wait(&mut inbox));
+        self.inbox = inbox;
+        came
+    }
+
     fn poll_fixed(&mut self, index: usize) -> Option<Result<Raw, DriveError>> {
         let (socket, waker) = self.fixed.get_mut(index)?;
         waker.taken();

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -18,6 +19,9 @@ use super::net::{self, Binding, DatagramSocket, Listen, Net, Packet, Pending};
 use super::unix;
 use crate::machine::{Peer, limits};
 use udp::Udp;
+
+/// How long a thread waits at most for a socket alone, deaf for all else; the system may add a tick of its clock.
+pub(super) const MAX_WAIT: Duration = Duration::from_millis(10);
 
 /// The operating system's sockets.
 #[derive(Debug)]
@@ -103,6 +107,19 @@ impl DatagramSocket for Datagram {
         match self {
             Self::Inet(udp) => udp.poll_recv(cx, inbox),
             Self::Unix(socket) => inbox.poll_one(socket.local(), |room| socket.poll_recv(cx, room)),
+        }
+    }
+
+    fn may_wait(&mut self) {
+        if let Self::Inet(udp) = self {
+            udp.may_wait();
+        }
+    }
+
+    fn wait(&mut self, inbox: &mut Inbox) -> bool {
+        match self {
+            Self::Inet(udp) => udp.wait(inbox),
+            Self::Unix(_) => false,
         }
     }
 

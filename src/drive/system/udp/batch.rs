@@ -17,16 +17,20 @@ use nix::sys::socket::{
     sendmmsg as sendmmsg_from, setsockopt, sockopt,
 };
 use rustix::net::addr::SocketAddrArg as _;
-use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg, sendto};
 use socket2::Socket;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::Patience;
 use crate::drive::inbox::{Came, Inbox};
 use crate::machine::{Peer, limits};
 
 /// How many datagrams one call receives or sends at most: as many as a machine gets between two looks at its deadline.
 pub(in crate::drive::system) const MAX_BATCH: usize = limits::MAX_INPUTS_PER_LOOK as usize;
+
+/// A socket that waits can still be asked not to.
+pub(super) const CAN_WAIT: bool = true;
 
 /// How many datagrams are asked for at least. If only one comes, the second has said that there are no more, and the
 /// call that would find that out is saved.
@@ -66,22 +70,30 @@ impl Batch {
     }
 
     /// Receives what has come to a socket that is bound there. True if that was all.
-    pub(super) fn recv(&mut self, socket: &UdpSocket, bound: Peer, inbox: &mut Inbox) -> io::Result<bool> {
+    pub(super) fn recv(
+        &mut self,
+        socket: &UdpSocket,
+        bound: Peer,
+        inbox: &mut Inbox,
+        patience: Patience,
+    ) -> io::Result<bool> {
         let (mut rooms, came) = inbox.rooms();
         let mut slices: [_; MAX_BATCH] =
             array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
         let slices = &mut slices[..self.wanted];
         let headers = &mut self.headers;
         let is_any = self.from.is_some();
-        socket.try_io(Interest::READABLE, || {
-            let received = recvmmsg(socket.as_raw_fd(), headers, slices, MsgFlags::empty(), None)?;
-            came.extend(received.map(|datagram| {
-                let came_to = if is_any { came_to(&datagram, bound) } else { None };
-                let peer = addr(datagram.address).into();
-                Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes }
-            }));
-            Ok(())
-        })?;
+        // The socket itself may be one that waits.
+        let flags = match patience {
+            Patience::None => MsgFlags::MSG_DONTWAIT,
+            Patience::Wait => MsgFlags::MSG_WAITFORONE,
+        };
+        let received = recvmmsg(socket.as_raw_fd(), headers, slices, flags, None)?;
+        came.extend(received.map(|datagram| {
+            let came_to = if is_any { came_to(&datagram, bound) } else { None };
+            let peer = addr(datagram.address).into();
+            Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes }
+        }));
         let is_all = came.len() < self.wanted;
         self.wanted = (2 * came.len()).clamp(MIN_BATCH, MAX_BATCH);
         Ok(is_all)
@@ -99,7 +111,10 @@ impl Batch {
             return from.send(socket, source, datagrams);
         }
         let Some(first) = datagrams.next() else { return Ok(0) };
-        let Some(second) = datagrams.next() else { return socket.try_send_to(first.1, first.0).map(|_| 1) };
+        let Some(second) = datagrams.next() else { 
+            let send = || Ok(sendto(socket, first.1, SendFlags::DONTWAIT, &first.0)?);
+            return socket.try_io(Interest::WRITABLE, send).map(|_| 1);
+        };
         let mut slices = [[IoSlice::new(&[])]; MAX_BATCH];
         self.addrs.clear();
         for (slice, (addr, bytes)) in slices.iter_mut().zip([first, second].into_iter().chain(datagrams)) {
@@ -116,7 +131,7 @@ impl Batch {
             }
         });
         let headers = &mut headers[..self.addrs.len()];
-        socket.try_io(Interest::WRITABLE, || Ok(sendmmsg(socket, headers, SendFlags::empty())?))
+        socket.try_io(Interest::WRITABLE, || Ok(sendmmsg(socket, headers, SendFlags::DONTWAIT)?))
     }
 }
 
@@ -161,7 +176,7 @@ impl From {
             *slice = [IoSlice::new(bytes)];
             self.addrs.push(Some(addr.into()));
         }
-        let (slices, flags) = (&slices[..self.addrs.len()], MsgFlags::empty());
+        let (slices, flags) = (&slices[..self.addrs.len()], MsgFlags::MSG_DONTWAIT);
         let Self { headers, addrs, .. } = self;
         let fd = socket.as_raw_fd();
         socket.try_io(Interest::WRITABLE, || {

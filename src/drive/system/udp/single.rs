@@ -7,11 +7,15 @@ use std::net::SocketAddr;
 use socket2::Socket;
 use tokio::net::UdpSocket;
 
+use super::Patience;
 use crate::drive::inbox::{Came, Inbox};
 use crate::machine::Peer;
 
 /// How many datagrams one call receives or sends at most.
 pub(in crate::drive::system) const MAX_BATCH: usize = 1;
+
+/// A socket that waits would do so with every call.
+pub(super) const CAN_WAIT: bool = false;
 
 /// Nothing has to be kept from call to call.
 pub(super) struct Batch;
@@ -25,7 +29,13 @@ impl Batch {
 
     /// Receives one datagram. False, for there may be more.
     #[expect(clippy::unused_self, reason = "elsewhere there is something to use again")]
-    pub(super) fn recv(&mut self, socket: &UdpSocket, bound: Peer, inbox: &mut Inbox) -> io::Result<bool> {
+    pub(super) fn recv(
+        &mut self,
+        socket: &UdpSocket,
+        bound: Peer,
+        inbox: &mut Inbox,
+        _: Patience,
+    ) -> io::Result<bool> {
         let (mut rooms, came) = inbox.rooms();
         let (len, from) = socket.try_recv_from(rooms.next().unwrap_or_default())?;
         came.push(Came { peer: from.into(), local: bound, len });
