@@ -12,6 +12,7 @@ use super::DriveError;
 use super::error::needs_broadcast;
 use super::inbox::Inbox;
 use super::net::{Binding, DatagramSocket, Net, Packet};
+use super::pace::Idle;
 use super::sockets::Raw;
 use crate::machine::Peer;
 
@@ -78,14 +79,14 @@ impl<D: DatagramSocket> Datagrams<D> {
         self.socket.may_wait();
     }
 
-    /// Waits a moment for datagrams in this thread, if nothing else is to be done; says whether some are in the inbox now.
-    pub(super) fn wait(&mut self, inbox: &mut Inbox) -> bool {
+    /// As [`DatagramSocket::wait`], if nothing else is to be done.
+    pub(super) fn wait(&mut self, inbox: &mut Inbox, idle: Idle) -> Option<bool> {
         let is_idle = self.unsent.is_empty() && self.refusals == 0 && self.failure.is_none();
         if !is_idle {
-            return false;
+            return None;
         }
         inbox.clear();
-        self.socket.wait(inbox)
+        self.socket.wait(inbox, idle)
     }
 
     /// Sends datagrams, or keeps what the socket does not take now. True if [`Datagrams::poll`] has something to do.

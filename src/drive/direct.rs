@@ -10,10 +10,12 @@ use std::task::{Context, Poll, ready};
 
 use tracing::{debug, warn};
 
-use super::driver::{Alarm, Core, Port, after, clock, elapsed};
+use super::driver::{Alarm, Core, Port, Waited, after, clock, elapsed};
+use super::gathered::Last;
 use super::links::{Link, Links, Over, Standing};
 use super::net::Packet;
 use super::outgoing::{Outgoing, Release};
+use super::pace::Idle;
 use super::sockets::{Raw, Sockets};
 use super::store::Store;
 use super::system::{self, System};
@@ -35,9 +37,11 @@ pub(super) struct Direct {
 
 /// What came of what a machine has put out.
 #[derive(Default)]
-struct Settled {
+struct Settled<'e> {
     done: Option<Status>,
     broken: Option<Violation>,
+    /// The message that was written last, which may go to others, too.
+    last: Last<'e>,
 }
 
 impl Direct {
@@ -91,7 +95,7 @@ impl Direct {
     }
 
     /// Does one thing that the machine wants done.
-    fn apply(&mut self, effect: Effect<'_, u32>, now: Instant, settled: &mut Settled) {
+    fn apply<'e>(&mut self, effect: Effect<'e, u32>, now: Instant, settled: &mut Settled<'e>) {
         match effect {
             // Without a plan all have been sent at once.
             Effect::Send { local, peer, bytes } => {
@@ -106,7 +110,7 @@ impl Direct {
             Effect::Write { conn, bytes } => {
                 if let Some(id) = self.links.id(conn) {
                     match &mut self.outgoing {
-                        None => self.sockets.write(id, bytes),
+                        None => self.sockets.write(id, bytes, &mut settled.last),
                         Some(outgoing) => outgoing.write(now, id, bytes),
                     }
                 }
@@ -157,11 +161,11 @@ impl Direct {
 
     /// Does all of what the machine has put out, in order but for its datagrams: what lies between two saves goes in as
     /// few calls as the system allows. What is written to streams waits for [`Port::rest`], when more may have gathered.
-    fn carry_out(
+    fn carry_out<'e>(
         &mut self,
-        effects: &Effects,
+        effects: &'e Effects,
         now: Instant,
-        settled: &mut Settled,
+        settled: &mut Settled<'e>,
     ) -> Result<(), DriveError> {
         let is_save = |effect| matches!(effect, Effect::Save { .. });
         let mut begin = 0;
@@ -199,9 +203,8 @@ impl Direct {
                     self.sockets.send(&iter::once(Packet { local, peer, bytes: &bytes }));
                 }
                 Release::Write(id, bytes) => {
-                    self.sockets.write(id, &bytes);
                     // Each piece by itself, so that a cut is one.
-                    self.sockets.flush(id);
+                    self.sockets.write_alone(id, &bytes);
                 }
                 Release::Shutdown(id) => {
                     self.sockets.shutdown(id);
@@ -253,22 +256,28 @@ impl Port for Direct {
         if let Some(misuse) = effects.take_misuse() {
             self.warn(misuse);
         }
-        effects.merge_writes();
+        if self.outgoing.is_some() {
+            // What one input leads to is one segment for a plan. Without one all of a look is.
+            effects.merge_writes();
+        }
         let mut settled = Settled::default();
         let carried_out = self.carry_out(effects, now, &mut settled);
+        let Settled { done, broken, .. } = settled;
         effects.clear();
-        core.done = core.done.or(settled.done);
+        core.done = core.done.or(done);
         core.tell();
         carried_out?;
         self.release(now);
-        settled.broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
+        broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
     }
 
     fn poll_input(&mut self, core: &mut Core<'_>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>> {
         loop {
-            let now = self.elapsed();
-            self.release(now);
-            self.expire_lingers(now);
+            if self.wake_at().is_some() {
+                let now = self.elapsed();
+                self.release(now);
+                self.expire_lingers(now);
+            }
             if let Some(Over { conn, reason }) = self.links.next_over() {
                 core.effects().release(conn);
                 match reason {
@@ -285,13 +294,17 @@ impl Port for Direct {
         }
     }
 
-    fn wait(&mut self, core: &mut Core<'_>) -> Option<Result<u32, DriveError>> {
-        let deadline = core.only_deadline()?;
+    fn wait(&mut self, core: &mut Core<'_>, idle: Idle) -> Waited {
+        let Some(deadline) = core.only_deadline() else { return Waited::Refused };
         let is_near = |at| at < self.elapsed() + system::MAX_WAIT + system::MAX_WAIT;
-        if self.outgoing.is_some() || deadline.is_some_and(is_near) || !self.sockets.wait() {
-            return None;
+        if self.outgoing.is_some() || deadline.is_some_and(is_near) {
+            return Waited::Refused;
         }
-        self.translate(core, Raw::Datagrams)
+        match self.sockets.wait(idle) {
+            None => Waited::Refused,
+            Some(false) => Waited::Nothing,
+            Some(true) => self.translate(core, Raw::Datagrams).map_or(Waited::Nothing, Waited::Fed),
+        }
     }
 
     fn wake_at(&self) -> Option<Instant> {

@@ -14,6 +14,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::thread;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use tracing::{info, trace};
 
 use super::DriveError;
 use super::driven::Driven;
+use super::pace::{Idle, Pace, Thread};
 use crate::actor::AnyCommand;
 use crate::machine::{Effects, Input, Status, limits};
 use crate::time::Instant;
@@ -90,10 +92,9 @@ pub(super) trait Port {
     /// woken for it. It is also ready, without an input, when [`Port::wake_at`] may have become earlier.
     fn poll_input(&mut self, core: &mut Core<'_>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>>;
 
-    /// Waits a moment for inputs in this thread, where that is allowed and saves the way through the runtime; says how
-    /// many it has handed in, if any came.
-    fn wait(&mut self, _core: &mut Core<'_>) -> Option<Result<u32, DriveError>> {
-        None
+    /// Waits for inputs in this thread, a moment at most, where that is allowed and saves the way through the runtime.
+    fn wait(&mut self, _core: &mut Core<'_>, _idle: Idle) -> Waited {
+        Waited::Refused
     }
 
     /// When it wants to be asked for inputs again, though nothing happens on the sockets.
@@ -109,17 +110,28 @@ pub(super) trait Port {
     async fn finish(&mut self, core: &mut Core<'_>) -> Result<(), DriveError>;
 }
 
+/// What came of waiting without the runtime.
+pub(super) enum Waited {
+    /// It may not, or need not be done here: the runtime waits.
+    Refused,
+    /// Nothing has come.
+    Nothing,
+    /// So many inputs were handed in.
+    Fed(Result<u32, DriveError>),
+}
+
 /// Drives a machine until it is done.
 pub(super) async fn drive<P: Port>(
     driven: &mut dyn Driven,
     port: &mut P,
     start: Input<'_, dyn AnyCommand>,
     mut stop: Pin<&mut dyn Future<Output = ()>>,
+    thread: Thread,
 ) -> Result<Status, DriveError> {
     let mut core = Core::new(driven);
     let mut stopping = false;
     let mut alarm = Alarm::default();
-    let mut pace = Pace::default();
+    let mut pace = Pace::new(thread);
     port.feed(&mut core, start)?;
     loop {
         if let Some(status) = core.done {
@@ -157,10 +169,8 @@ fn poll_inputs<P: Port>(
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), DriveError>> {
     if pace.is_over() {
-        *pace = Pace::default();
         core.rest();
-        cx.waker().wake_by_ref();
-        return Poll::Pending;
+        return yield_now(pace, cx);
     }
     let mut fed = 0;
     if core.poll_command(&|| port.now(), cx).is_ready() {
@@ -174,42 +184,46 @@ fn poll_inputs<P: Port>(
             Poll::Ready(Ok(inputs)) => fed += inputs.max(1),
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             Poll::Pending if fed > 0 => break,
-            Poll::Pending => {
-                core.rest();
-                match port.wait(core) {
-                    Some(waited) => fed += waited?.max(1),
-                    None => {
-                        *pace = Pace::default();
-                        return Poll::Pending;
-                    }
-                }
-            }
+            Poll::Pending => fed = ready!(poll_idle(port, core, pace, cx))?,
         }
     }
-    pace.note(fed);
+    pace.looked(fed);
     Poll::Ready(Ok(()))
 }
 
-/// How much was done since others on the runtime had their turn, and who waits for events.
-#[derive(Default)]
-struct Pace {
-    looks: u32,
-    inputs: u32,
+/// Waits with nothing to do; says how many inputs it has handed in, if it has done so itself.
+fn poll_idle<P: Port>(
+    port: &mut P,
+    core: &mut Core<'_>,
+    pace: &mut Pace,
+    cx: &mut Context<'_>,
+) -> Poll<Result<u32, DriveError>> {
+    loop {
+        let idle = pace.idle();
+        if idle == Idle::Sleep {
+            core.rest();
+        }
+        match (port.wait(core, idle), idle) {
+            (Waited::Fed(fed), _) => return Poll::Ready(fed.map(|fed| fed.max(1))),
+            // What is awaited may need this very processor.
+            (Waited::Nothing, Idle::Glance) => thread::yield_now(),
+            (Waited::Refused, Idle::Glance) => {
+                thread::yield_now();
+                return yield_now(pace, cx);
+            }
+            (Waited::Refused | Waited::Nothing, Idle::Sleep) => {
+                pace.yielded();
+                return Poll::Pending;
+            }
+        }
+    }
 }
 
-impl Pace {
-    /// Looks may be short, and each costs no more than a few microseconds then.
-    const MAX_LOOKS: u32 = 128;
-    const MAX_INPUTS: u32 = 8 * limits::MAX_INPUTS_PER_LOOK;
-
-    const fn note(&mut self, inputs: u32) {
-        self.looks += 1;
-        self.inputs += inputs;
-    }
-
-    const fn is_over(&self) -> bool {
-        self.looks >= Self::MAX_LOOKS || self.inputs >= Self::MAX_INPUTS
-    }
+/// Lets the runtime look at all else, and comes back at once.
+fn yield_now<T>(pace: &mut Pace, cx: &mut Context<'_>) -> Poll<T> {
+    pace.yielded();
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// A timer that is set anew only if it must ring earlier: deadlines are taken back and put off far more often than they

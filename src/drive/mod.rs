@@ -10,6 +10,7 @@ mod direct;
 mod driven;
 mod driver;
 mod error;
+mod gathered;
 #[cfg(feature = "sim")]
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what calls it"))]
 mod hosted;
@@ -19,6 +20,7 @@ mod listener;
 mod net;
 #[cfg(feature = "sim")]
 mod outgoing;
+mod pace;
 mod ready;
 #[cfg(feature = "turmoil")]
 mod simulated;
@@ -55,6 +57,7 @@ use crate::machine::{Input, Machine, Peer, Status};
 use direct::Direct;
 use driven::{Driven, Typed};
 use outgoing::Outgoing;
+use pace::Thread;
 #[cfg(not(feature = "sim"))]
 use unplanned as outgoing;
 
@@ -231,15 +234,6 @@ pub async fn run_until<M: Machine>(
     drive_until(&mut driven, means, Box::new(opened), pin!(stop), Thread::Shared).await
 }
 
-/// Whose thread the driver runs in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Thread {
-    /// Its own: nobody else's task is on its runtime.
-    Own,
-    /// Others may have tasks in it.
-    Shared,
-}
-
 /// Drives until the machine is done or a signal comes, and blocks meanwhile.
 fn run_driven(driven: &mut dyn Driven, means: Means, opened: Opened<'_>) -> Result<Status, DriveError> {
     runtime()?.block_on(async {
@@ -273,7 +267,7 @@ async fn drive_until(
     // As in simulation, datagram sockets go first.
     let nowhere = Peer::V4 { ip: Ipv4Addr::UNSPECIFIED, port: 0 };
     let local = datagrams.first().or(locals.first()).copied().unwrap_or(nowhere);
-    unconstrained(driver::drive(driven, &mut port, Input::Start { local }, stop)).await
+    unconstrained(driver::drive(driven, &mut port, Input::Start { local }, stop, thread)).await
 }
 
 /// A runtime on this thread alone: what comes in, what it causes and what goes out need no other.

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::datagrams::Datagrams;
+use super::gathered::{Gathered, Last};
 use super::inbox::Inbox;
 use super::listener::Listener;
 use super::net::{Binding, DatagramSocket as _, Net, Packet, Stream as _};
+use super::pace::Idle;
 use super::ready::{Ready, SocketWaker};
 use super::stream::{Socket, Spare, Stream};
 use super::{DriveError, Endpoint};
@@ -67,6 +69,8 @@ pub(super) struct Sockets<N: Net> {
     buf: Box<[u8]>,
     /// What a datagram socket has received last.
     inbox: Inbox,
+    /// What was written to streams since the last [`Sockets::flush_all`].
+    gathered: Gathered,
     spare: Spare,
 }
 
@@ -107,6 +111,7 @@ impl<N: Net> Sockets<N> {
             caused: VecDeque::new(),
             buf: vec![0; limits::MAX_READ_LEN].into_boxed_slice(),
             inbox: if has_datagrams { Inbox::new(N::Datagrams::MAX_BATCH) } else { Inbox::default() },
+            gathered: Gathered::default(),
             spare: Spare::default(),
         })
     }
@@ -187,8 +192,8 @@ impl<N: Net> Sockets<N> {
         self.insert(Socket::Dialing(N::connect(peer)))
     }
 
-    /// Adds bytes to what is to be written when the stream is flushed.
-    pub(super) fn write(&mut self, id: u32, mut bytes: &[u8]) {
+    /// Adds bytes to what is to be written by [`Sockets::flush_all`].
+    pub(super) fn write<'e>(&mut self, id: u32, mut bytes: &'e [u8], last: &mut Last<'e>) {
         let Some(Some(stream)) = self.streams.get_mut(id as usize) else { return };
         if stream.is_direct(bytes.len()) {
             let len = stream.write_now(bytes);
@@ -198,9 +203,19 @@ impl<N: Net> Sockets<N> {
             }
         }
         if !bytes.is_empty() {
-            stream.write(bytes, &mut self.spare);
+            let part = self.gathered.put(bytes, last);
+            stream.write(part, &self.gathered, &mut self.spare);
             self.soil(id);
         }
+    }
+
+    /// Writes bytes with nothing that may come after them, and what is there already before them.
+    pub(super) fn write_alone(&mut self, id: u32, bytes: &[u8]) {
+        let Some(Some(stream)) = self.streams.get_mut(id as usize) else { return };
+        stream.keep(&self.gathered, &mut self.spare);
+        stream.write_copy(bytes, &mut self.spare);
+        stream.is_dirty = true;
+        self.flush(id);
     }
 
     /// Ends this direction once everything is written.
@@ -262,6 +277,7 @@ impl<N: Net> Sockets<N> {
             self.flush(self.dirty[index]);
         }
         self.dirty.clear();
+        self.gathered.clear();
     }
 
     /// Writes as much of a stream as the system takes now.
@@ -270,9 +286,10 @@ impl<N: Net> Sockets<N> {
         if !mem::take(&mut stream.is_dirty) {
             return;
         }
-        while let Some(raw) = stream.poll_write(id) {
+        while let Some(raw) = stream.poll_write(id, &self.gathered) {
             self.caused.push_back(raw);
         }
+        stream.keep(&self.gathered, &mut self.spare);
         stream.rest(&mut self.spare);
         if stream.is_failed() {
             // What the peer had sent before is still to be read.
@@ -341,10 +358,10 @@ impl<N: Net> Sockets<N> {
         }
     }
 
-    /// Waits a moment in this thread, if nothing but datagrams at one socket can come; says whether some are in the inbox.
-    pub(super) fn wait(&mut self) -> bool {
+    /// Waits in this thread, if nothing but datagrams at one socket can come; says whether some are in the inbox.
+    pub(super) fn wait(&mut self, idle: Idle) -> Option<bool> {
         let mut inbox = mem::take(&mut self.inbox);
-        let came = self.lone().is_some_and(|socket| socket.wait(&mut inbox));
+        let came = self.lone().and_then(|socket| socket.wait(&mut inbox, idle));
         self.inbox = inbox;
         came
     }
@@ -372,7 +389,7 @@ impl<N: Net> Sockets<N> {
         }
         // What is dirty is flushed with all that gathers for it until then.
         if !stream.is_dirty
-            && let Some(raw) = stream.poll_write(id)
+            && let Some(raw) = stream.poll_write(id, &self.gathered)
         {
             stream.rest(&mut self.spare);
             return Some(raw);

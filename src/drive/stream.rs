@@ -2,11 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::Poll;
 
 use tokio::io::ReadBuf;
 
+use super::gathered::Gathered;
 use super::net::{self, Pending};
 use super::ready::SocketWaker;
 use super::sockets::Raw;
@@ -21,6 +24,10 @@ pub(super) struct Stream<S> {
     pub(super) reading: bool,
     /// Written by the machine, and not taken by the system. Without memory of its own while there is nothing in it.
     out: VecDeque<u8>,
+    /// What was written since the last flush, behind that.
+    part: Range<usize>,
+    /// Whether it is worth a try to read though nobody has said that something is there.
+    is_new: bool,
     /// It is to be flushed, with all that is written until then.
     pub(super) is_dirty: bool,
     eof: bool,
@@ -82,10 +89,12 @@ enum Writing {
 impl<S: net::Stream> Stream<S> {
     pub(super) fn new(socket: Socket<S>, waker: SocketWaker) -> Self {
         Self {
+            is_new: matches!(socket, Socket::Open(_)),
             socket,
             waker,
             reading: true,
             out: VecDeque::new(),
+            part: 0..0,
             is_dirty: false,
             eof: false,
             writing: Writing::Open,
@@ -95,7 +104,7 @@ impl<S: net::Stream> Stream<S> {
 
     /// Whether so many bytes may be offered to the system at once: many, with nothing before them.
     pub(super) fn is_direct(&self, len: usize) -> bool {
-        len >= MIN_DIRECT_LEN && self.out.is_empty() && !self.is_failed()
+        len >= MIN_DIRECT_LEN && self.out.is_empty() && self.part.is_empty() && !self.is_failed()
     }
 
     /// Offers bytes to the system straight away; says how many it has taken.
@@ -111,9 +120,19 @@ impl<S: net::Stream> Stream<S> {
         }
     }
 
+    /// Adds a part of what was gathered to what is to be written.
+    pub(super) fn write(&mut self, part: Range<usize>, gathered: &Gathered, spare: &mut Spare) {
+        if self.part.end == part.start && !self.part.is_empty() {
+            self.part.end = part.end;
+        } else if !self.is_failed() {
+            self.keep(gathered, spare);
+            self.part = part;
+        }
+    }
+
     /// Adds bytes to what is to be written, in a buffer of `spare` ones if this stream has none.
-    pub(super) fn write(&mut self, bytes: &[u8], spare: &mut Spare) {
-        if self.is_failed() {
+    pub(super) fn write_copy(&mut self, bytes: &[u8], spare: &mut Spare) {
+        if bytes.is_empty() || self.is_failed() {
             return;
         }
         if self.out.capacity() == 0 {
@@ -122,10 +141,16 @@ impl<S: net::Stream> Stream<S> {
         self.out.extend(bytes);
     }
 
+    /// Copies what is gathered for it, which is about to be forgotten.
+    pub(super) fn keep(&mut self, gathered: &Gathered, spare: &mut Spare) {
+        let part = mem::take(&mut self.part);
+        self.write_copy(gathered.get(&part), spare);
+    }
+
     /// Gives its buffer back, if everything is written.
     pub(super) fn rest(&mut self, spare: &mut Spare) {
         if self.out.is_empty() {
-            spare.put(std::mem::take(&mut self.out));
+            spare.put(mem::take(&mut self.out));
         }
     }
 
@@ -154,18 +179,25 @@ impl<S: net::Stream> Stream<S> {
     }
 
     /// Writes some of what is left, then ends this direction if that is wanted.
-    pub(super) fn poll_write(&mut self, id: u32) -> Option<Raw> {
+    pub(super) fn poll_write(&mut self, id: u32, gathered: &Gathered) -> Option<Raw> {
         let is_failed = self.is_failed();
         let socket = self.socket.open_mut().filter(|_| !is_failed)?;
         let socket = Pin::new(socket);
         let (front, back) = self.out.as_slices();
-        if !front.is_empty() {
-            let slices = [io::IoSlice::new(front), io::IoSlice::new(back)];
-            let slices = if back.is_empty() { &slices[..1] } else { &slices };
-            return match socket.poll_write_vectored(&mut self.waker.context(), slices) {
+        let part = gathered.get(&self.part);
+        if !front.is_empty() || !part.is_empty() {
+            let cx = &mut self.waker.context();
+            let written = if front.is_empty() {
+                socket.poll_write(cx, part)
+            } else {
+                socket.poll_write_vectored(cx, &[front, back, part].map(io::IoSlice::new))
+            };
+            return match written {
                 Poll::Pending => None,
                 Poll::Ready(Ok(len)) => {
-                    self.out.drain(..len);
+                    let out_len = len.min(self.out.len());
+                    self.out.drain(..out_len);
+                    self.part.start += len - out_len;
                     Some(Raw::Wrote { id, len })
                 }
                 Poll::Ready(Err(_)) => self.fail(),
@@ -188,6 +220,7 @@ impl<S: net::Stream> Stream<S> {
     fn fail(&mut self) -> Option<Raw> {
         self.writing = Writing::Failed;
         self.out = VecDeque::new();
+        self.part = 0..0;
         None
     }
 
@@ -198,7 +231,15 @@ impl<S: net::Stream> Stream<S> {
             return broken.or_else(|| self.poll_broken(id));
         }
         self.broken = None;
-        let socket = Pin::new(self.socket.open_mut()?);
+        let socket = self.socket.open_mut()?;
+        // What a peer says that has just connected is often there already, and then the runtime need not tell. What it said
+        // before the stream broke is there now or never.
+        if (mem::take(&mut self.is_new) || broken.is_some())
+            && let Some(len @ 1..) = socket.read_now(buf)
+        {
+            return Some(Raw::Read { id, len });
+        }
+        let socket = Pin::new(socket);
         let mut buf = ReadBuf::new(buf);
         match socket.poll_read(&mut self.waker.context(), &mut buf) {
             Poll::Pending => broken,

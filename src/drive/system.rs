@@ -3,7 +3,7 @@
 mod udp;
 
 use std::future::pending;
-use std::io;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 
 use super::inbox::Inbox;
 use super::net::{self, Binding, DatagramSocket, Listen, Net, Packet, Pending};
+use super::pace::Idle;
 use super::unix;
 use crate::machine::{Peer, limits};
 use udp::Udp;
@@ -116,10 +117,10 @@ impl DatagramSocket for Datagram {
         }
     }
 
-    fn wait(&mut self, inbox: &mut Inbox) -> bool {
+    fn wait(&mut self, inbox: &mut Inbox, idle: Idle) -> Option<bool> {
         match self {
-            Self::Inet(udp) => udp.wait(inbox),
-            Self::Unix(_) => false,
+            Self::Inet(udp) => udp.wait(inbox, idle),
+            Self::Unix(_) => None,
         }
     }
 
@@ -201,6 +202,15 @@ impl net::Stream for Stream {
             Self::Inet(stream) => stream.local_addr().map(Peer::from),
             Self::Unix(stream) => stream.local_addr().map(|addr| unix::peer(&addr)),
         }
+    }
+
+    fn read_now(&self, buf: &mut [u8]) -> Option<usize> {
+        let socket = match self {
+            Self::Inet(stream) => SockRef::from(stream),
+            Self::Unix(stream) => SockRef::from(stream),
+        };
+        // What is wrong is found by the next read, too.
+        (&*socket).read(buf).ok()
     }
 
     fn broken(&self) -> Pending<()> {

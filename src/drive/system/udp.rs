@@ -16,6 +16,7 @@ use tokio::net::UdpSocket;
 
 use crate::drive::inbox::Inbox;
 use crate::drive::net::{Binding, Packet, Pending};
+use crate::drive::pace::Idle;
 use crate::drive::system::MAX_WAIT;
 use crate::machine::Peer;
 #[cfg(target_os = "linux")]
@@ -26,15 +27,6 @@ use batch::{Batch, CAN_WAIT};
 use single::{Batch, CAN_WAIT};
 #[cfg(not(target_os = "linux"))]
 pub(super) use single::MAX_BATCH;
-
-/// Whether a call waits for a datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
-    /// It takes what is there.
-    None,
-    /// It waits for one, up to the bound that the socket has, and takes what is there then.
-    Wait,
-}
 
 /// A UDP socket, and once it is connected the wait for the next refusal.
 pub(crate) struct Udp {
@@ -109,23 +101,23 @@ impl Udp {
         }
     }
 
-    /// Waits a moment for datagrams, if some have come a moment ago; says whether there are some.
-    pub(super) fn wait(&mut self, inbox: &mut Inbox) -> bool {
+    /// Waits for datagrams, if some have come a moment ago, or looks whether some are there; says whether that is so.
+    pub(super) fn wait(&mut self, inbox: &mut Inbox, idle: Idle) -> Option<bool> {
         if self.waits != Waits::Warm {
-            return false;
+            return None;
         }
         // Whatever is wrong, the runtime will find it, too.
-        let came = self.batch.recv(&self.socket, self.local, inbox, Patience::Wait).is_ok();
-        if !came {
+        let came = self.batch.recv(&self.socket, self.local, inbox, idle).is_ok();
+        if !came && idle == Idle::Sleep {
             self.waits = Waits::Cold;
         }
-        came
+        Some(came)
     }
 
     pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>> {
         while self.socket.poll_recv_ready(cx)?.is_ready() {
             let Self { socket, batch, local, .. } = self;
-            let recv = || batch.recv(socket, *local, inbox, Patience::None);
+            let recv = || batch.recv(socket, *local, inbox, Idle::Glance);
             match socket.try_io(Interest::READABLE, recv) {
                 Ok(is_all) => {
                     if self.waits == Waits::Cold {

@@ -22,8 +22,8 @@ use socket2::Socket;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
-use super::Patience;
 use crate::drive::inbox::{Came, Inbox};
+use crate::drive::pace::Idle;
 use crate::machine::{Peer, limits};
 
 /// How many datagrams one call receives or sends at most: as many as a machine gets between two looks at its deadline.
@@ -69,13 +69,14 @@ impl Batch {
         Ok(Self { headers, wanted: MIN_BATCH, addrs: Vec::with_capacity(MAX_BATCH), from })
     }
 
-    /// Receives what has come to a socket that is bound there. True if that was all.
+    /// Receives what has come to a socket that is bound there, or waits for it up to the bound that the socket has. True if
+    /// that was all.
     pub(super) fn recv(
         &mut self,
         socket: &UdpSocket,
         bound: Peer,
         inbox: &mut Inbox,
-        patience: Patience,
+        idle: Idle,
     ) -> io::Result<bool> {
         let (mut rooms, came) = inbox.rooms();
         let mut slices: [_; MAX_BATCH] =
@@ -84,9 +85,9 @@ impl Batch {
         let headers = &mut self.headers;
         let is_any = self.from.is_some();
         // The socket itself may be one that waits.
-        let flags = match patience {
-            Patience::None => MsgFlags::MSG_DONTWAIT,
-            Patience::Wait => MsgFlags::MSG_WAITFORONE,
+        let flags = match idle {
+            Idle::Glance => MsgFlags::MSG_DONTWAIT,
+            Idle::Sleep => MsgFlags::MSG_WAITFORONE,
         };
         let received = recvmmsg(socket.as_raw_fd(), headers, slices, flags, None)?;
         came.extend(received.map(|datagram| {

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use socket2::Socket;
 use tokio::net::UdpSocket;
 
-use super::Patience;
 use crate::drive::inbox::{Came, Inbox};
+use crate::drive::pace::Idle;
 use crate::machine::Peer;
 
 /// How many datagrams one call receives or sends at most.
@@ -34,7 +34,7 @@ impl Batch {
         socket: &UdpSocket,
         bound: Peer,
         inbox: &mut Inbox,
-        _: Patience,
+        _: Idle,
     ) -> io::Result<bool> {
         let (mut rooms, came) = inbox.rooms();
         let (len, from) = socket.try_recv_from(rooms.next().unwrap_or_default())?;
