@@ -40,7 +40,8 @@ fn main() {
     // Cargo's own word. All others are parts of the names of rows, and of these one has to be in a row's name.
     words.retain(|word| !word.starts_with("--"));
     let rows = rows::all().into_iter();
-    let wanted = rows.filter(|row| words.is_empty() || words.iter().any(|word| row.name.contains(word.as_str())));
+    let wanted =
+        rows.filter(|row| words.is_empty() || words.iter().any(|word| row.name.contains(word.as_str())));
     rounds::measure(&wanted.collect::<Vec<_>>());
 }
 

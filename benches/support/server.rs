@@ -1,9 +1,9 @@
 //! A server under test, in a thread of its own: a machine that is driven, a future on a runtime, or a blocking loop.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use lossproof::drive::{Endpoint, Setup, run_until};

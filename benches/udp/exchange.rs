@@ -9,10 +9,8 @@ pub(crate) struct Exchange {
 }
 
 /// What udp-local's client says.
-pub(crate) const LOCAL: Exchange = Exchange {
-    request: b"The time is 2026-01-01 00:00:00.000000",
-    reply: b"Your data was 38 bytes long",
-};
+pub(crate) const LOCAL: Exchange =
+    Exchange { request: b"The time is 2026-01-01 00:00:00.000000", reply: b"Your data was 38 bytes long" };
 
 /// What udp-local answers.
 pub(crate) fn local_reply(request: &[u8], reply: &mut Vec<u8>) {

@@ -117,8 +117,12 @@ impl<D: DatagramSocket> Datagrams<D> {
             let error = match ready!(self.socket.poll_send(cx, left.clone())) {
                 Ok(0) => return Poll::Ready(()),
                 Ok(sent) => {
-                    for Packet { peer, bytes, .. } in left.by_ref().take(sent) {
-                        trace!(%peer, len = bytes.len(), "sent");
+                    if tracing::enabled!(tracing::Level::TRACE) {
+                        for Packet { peer, bytes, .. } in left.by_ref().take(sent) {
+                            trace!(%peer, len = bytes.len(), "sent");
+                        }
+                    } else if sent > 0 {
+                        left.nth(sent - 1);
                     }
                     is_second_try = false;
                     continue;

@@ -167,22 +167,16 @@ impl Direct {
         now: Instant,
         settled: &mut Settled<'e>,
     ) -> Result<(), DriveError> {
-        let is_save = |effect| matches!(effect, Effect::Save { .. });
         let mut begin = 0;
         loop {
-            let rest = effects.from(begin);
-            let count = rest.clone().position(is_save).unwrap_or(rest.len());
-            let part = rest.clone().take(count);
             if self.outgoing.is_none() {
-                self.sockets.send(&part.clone().filter_map(|effect| match effect {
-                    Effect::Send { local, peer, bytes } => Some(Packet { local, peer, bytes }),
-                    _ => None,
-                }));
+                let sends = effects.sends(begin);
+                self.sockets.send(&sends.map(|(local, peer, bytes)| Packet { local, peer, bytes }));
             }
-            part.for_each(|effect| self.apply(effect, now, settled));
-            begin += count + 1;
-            let Some(Effect::Save { bytes }) = rest.clone().nth(count) else { return Ok(()) };
+            let save = effects.until_save(begin, |effect| self.apply(effect, now, settled));
+            let Some((bytes, next)) = save else { return Ok(()) };
             self.store.as_ref().ok_or(DriveError::NoStore)?.save(bytes)?;
+            begin = next;
         }
     }
 

@@ -14,8 +14,8 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::thread;
 use std::task::{Context, Poll, ready};
+use std::thread;
 use std::time::Duration;
 
 use tokio::time::{Sleep, sleep_until};

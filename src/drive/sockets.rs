@@ -205,7 +205,9 @@ impl<N: Net> Sockets<N> {
         if !bytes.is_empty() {
             let part = self.gathered.put(bytes, last);
             stream.write(part, &self.gathered, &mut self.spare);
-            self.soil(id);
+            if !mem::replace(&mut stream.is_dirty, true) {
+                self.dirty.push(id);
+            }
         }
     }
 
@@ -220,18 +222,11 @@ impl<N: Net> Sockets<N> {
 
     /// Ends this direction once everything is written.
     pub(super) fn shutdown(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id) {
+        if let Some(Some(stream)) = self.streams.get_mut(id as usize) {
             stream.shutdown();
-            self.soil(id);
-        }
-    }
-
-    /// Notes that a stream is to be flushed.
-    fn soil(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id)
-            && !mem::replace(&mut stream.is_dirty, true)
-        {
-            self.dirty.push(id);
+            if !mem::replace(&mut stream.is_dirty, true) {
+                self.dirty.push(id);
+            }
         }
     }
 

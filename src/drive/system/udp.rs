@@ -24,9 +24,9 @@ pub(super) use batch::MAX_BATCH;
 #[cfg(target_os = "linux")]
 use batch::{Batch, CAN_WAIT};
 #[cfg(not(target_os = "linux"))]
-use single::{Batch, CAN_WAIT};
-#[cfg(not(target_os = "linux"))]
 pub(super) use single::MAX_BATCH;
+#[cfg(not(target_os = "linux"))]
+use single::{Batch, CAN_WAIT};
 
 /// A UDP socket, and once it is connected the wait for the next refusal.
 pub(crate) struct Udp {

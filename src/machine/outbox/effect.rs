@@ -48,7 +48,7 @@ impl Chunk {
         Self { start: self.start, end: self.start + len }
     }
 
-    const fn range(self) -> Range<usize> {
+    pub(super) const fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 }

@@ -39,7 +39,7 @@ const MIN_BATCH: usize = 2;
 /// What the calls need that is used again.
 pub(super) struct Batch {
     headers: MultiHeaders<SockaddrStorage>,
-    /// How many datagrams the next call asks for: twice as many as came last.
+    /// How many datagrams the next call asks for: all that it can if the last one was full, fewer and fewer after that.
     wanted: usize,
     addrs: Vec<SocketAddrAny>,
     /// For a socket that has several addresses.
@@ -96,7 +96,7 @@ impl Batch {
             Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes }
         }));
         let is_all = came.len() < self.wanted;
-        self.wanted = (2 * came.len()).clamp(MIN_BATCH, MAX_BATCH);
+        self.wanted = if is_all { came.len().max(self.wanted / 2).max(MIN_BATCH) } else { MAX_BATCH };
         Ok(is_all)
     }
 
@@ -112,7 +112,7 @@ impl Batch {
             return from.send(socket, source, datagrams);
         }
         let Some(first) = datagrams.next() else { return Ok(0) };
-        let Some(second) = datagrams.next() else { 
+        let Some(second) = datagrams.next() else {
             let send = || Ok(sendto(socket, first.1, SendFlags::DONTWAIT, &first.0)?);
             return socket.try_io(Interest::WRITABLE, send).map(|_| 1);
         };
