@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
+#[cfg(target_os = "linux")]
+mod segments;
 #[cfg(not(target_os = "linux"))]
 mod single;
 
@@ -82,6 +84,7 @@ impl Udp {
         // A wildcard is one address from now on.
         self.local = self.socket.local_addr()?.into();
         self.refusal = Some(self.next_refusal());
+        self.batch.connected();
         Ok(())
     }
 

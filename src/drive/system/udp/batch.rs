@@ -22,6 +22,7 @@ use socket2::Socket;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::segments::Segments;
 use crate::drive::inbox::{Came, Inbox};
 use crate::drive::pace::Idle;
 use crate::machine::{Peer, limits};
@@ -42,6 +43,7 @@ pub(super) struct Batch {
     /// How many datagrams the next call asks for: all that it can if the last one was full, fewer and fewer after that.
     wanted: usize,
     addrs: Vec<SocketAddrAny>,
+    segments: Segments,
     /// For a socket that has several addresses.
     from: Option<From>,
 }
@@ -66,7 +68,18 @@ impl Batch {
             from = Some(From::new(local.ip())?);
         }
         let headers = MultiHeaders::preallocate(MAX_BATCH, control);
-        Ok(Self { headers, wanted: MIN_BATCH, addrs: Vec::with_capacity(MAX_BATCH), from })
+        Ok(Self {
+            headers,
+            wanted: MIN_BATCH,
+            addrs: Vec::with_capacity(MAX_BATCH),
+            segments: Segments::Tried,
+            from,
+        })
+    }
+
+    /// The socket is connected from now on.
+    pub(super) const fn connected(&mut self) {
+        self.segments = Segments::Off;
     }
 
     /// Receives what has come to a socket that is bound there, or waits for it up to the bound that the socket has. True if
@@ -106,8 +119,12 @@ impl Batch {
         &mut self,
         socket: &UdpSocket,
         source: Option<Peer>,
-        mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
+        mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])> + Clone,
     ) -> io::Result<usize> {
+        let together = || Ok(self.segments.send(socket, source, datagrams.clone()).transpose()?);
+        if let Some(count) = socket.try_io(Interest::WRITABLE, together)? {
+            return Ok(count);
+        }
         if let (Some(source), Some(from)) = (source, &mut self.from) {
             return from.send(socket, source, datagrams);
         }

@@ -27,6 +27,10 @@ impl Batch {
         Ok(Self)
     }
 
+    /// The socket is connected from now on.
+    #[expect(clippy::unused_self, reason = "elsewhere there is something to change")]
+    pub(super) const fn connected(&mut self) {}
+
     /// Receives one datagram. False, for there may be more.
     #[expect(clippy::unused_self, reason = "elsewhere there is something to use again")]
     pub(super) fn recv(
@@ -48,7 +52,7 @@ impl Batch {
         &mut self,
         socket: &UdpSocket,
         _: Option<Peer>,
-        mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
+        mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])> + Clone,
     ) -> io::Result<usize> {
         let Some((peer, bytes)) = datagrams.next() else { return Ok(0) };
         socket.try_send_to(bytes, peer).map(|_| 1)
