@@ -95,7 +95,7 @@ impl Direct {
     }
 
     /// Does one thing that the machine wants done.
-    fn apply<'e>(&mut self, effect: Effect<'e, u32>, now: Instant, settled: &mut Settled<'e>) {
+    fn apply(&mut self, effect: Effect<'_, u32>, now: Instant, settled: &mut Settled<'_>) {
         match effect {
             // Without a plan all have been sent at once.
             Effect::Send { local, peer, bytes } => {
@@ -107,12 +107,10 @@ impl Direct {
                 let id = self.sockets.dial(peer);
                 self.links.begin(id, conn, peer, Standing::Dialing { shut: false });
             }
+            // Without a plan the sockets have it already.
             Effect::Write { conn, bytes } => {
-                if let Some(id) = self.links.id(conn) {
-                    match &mut self.outgoing {
-                        None => self.sockets.write(id, bytes, &mut settled.last),
-                        Some(outgoing) => outgoing.write(now, id, bytes),
-                    }
+                if let (Some(id), Some(outgoing)) = (self.links.id(conn), &mut self.outgoing) {
+                    outgoing.write(now, id, bytes);
                 }
             }
             Effect::Shutdown { conn } => self.shutdown(conn, now),
@@ -173,7 +171,16 @@ impl Direct {
                 let sends = effects.sends(begin);
                 self.sockets.send(&sends.map(|(local, peer, bytes)| Packet { local, peer, bytes }));
             }
-            let save = effects.until_save(begin, |effect| self.apply(effect, now, settled));
+            let is_planned = self.outgoing.is_some();
+            let save = effects.until_save(begin, |effect| match effect {
+                // By far the most, where one message goes to many.
+                Effect::Write { conn, bytes } if !is_planned => {
+                    if let Some(id) = self.links.id(conn) {
+                        self.sockets.write(id, bytes, &mut settled.last);
+                    }
+                }
+                effect => self.apply(effect, now, settled),
+            });
             let Some((bytes, next)) = save else { return Ok(()) };
             self.store.as_ref().ok_or(DriveError::NoStore)?.save(bytes)?;
             begin = next;

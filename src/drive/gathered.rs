@@ -15,25 +15,32 @@ pub(super) struct Gathered {
 
 /// What was put in last, as long as nothing else can be at its address.
 #[derive(Default)]
-pub(super) struct Last<'e>(Option<(&'e [u8], usize)>);
+pub(super) struct Last<'e>(Option<(&'e [u8], Range<u32>)>);
 
 impl Gathered {
     /// Puts bytes in, unless they are the very same ones as those before.
-    pub(super) fn put<'e>(&mut self, bytes: &'e [u8], last: &mut Last<'e>) -> Range<usize> {
-        if let Some((same, start)) = last.0
-            && std::ptr::eq(same, bytes)
-        {
-            return start..start + bytes.len();
+    ///
+    /// # Panics
+    /// When more than 4 GiB are gathered, which the bounds on inputs and on what an outbox holds exclude.
+    #[inline]
+    pub(super) fn put<'e>(&mut self, bytes: &'e [u8], last: &mut Last<'e>) -> Range<u32> {
+        match &last.0 {
+            Some((same, part)) if std::ptr::eq(*same, bytes) => part.clone(),
+            _ => self.put_new(bytes, last),
         }
-        let start = self.bytes.len();
+    }
+
+    fn put_new<'e>(&mut self, bytes: &'e [u8], last: &mut Last<'e>) -> Range<u32> {
+        let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(bytes);
-        last.0 = Some((bytes, start));
-        start..self.bytes.len()
+        let end = u32::try_from(self.bytes.len()).expect("one look has less than 4 GiB");
+        last.0 = Some((bytes, start..end));
+        start..end
     }
 
     /// A part of it.
-    pub(super) fn get(&self, part: &Range<usize>) -> &[u8] {
-        &self.bytes[part.clone()]
+    pub(super) fn get(&self, part: &Range<u32>) -> &[u8] {
+        &self.bytes[part.start as usize..part.end as usize]
     }
 
     /// Forgets everything: no stream has a part any more.

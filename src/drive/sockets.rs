@@ -1,9 +1,12 @@
 //! The sockets of one machine: reading, writing, accepting, connecting. What happens on them is reported raw; what it
 //! means to the machine is decided by who holds them.
 
+mod fixed;
+
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -11,8 +14,7 @@ use super::datagrams::Datagrams;
 use super::gathered::{Gathered, Last};
 use super::inbox::Inbox;
 use super::listener::Listener;
-use super::net::{Binding, DatagramSocket as _, Net, Packet, Stream as _};
-use super::pace::Idle;
+use super::net::{Binding, DatagramSocket as _, Net, Stream as _};
 use super::ready::{Ready, SocketWaker};
 use super::stream::{Socket, Spare, Stream};
 use super::{DriveError, Endpoint};
@@ -56,6 +58,8 @@ enum Fixed<N: Net> {
 pub(super) struct Sockets<N: Net> {
     fixed: Vec<(Fixed<N>, SocketWaker)>,
     streams: Vec<Option<Stream<N::Stream>>>,
+    /// What each of them has of what was gathered, beside them: where one message goes to many, nothing else is touched.
+    parts: Vec<Range<u32>>,
     vacant: Vec<u32>,
     ready: Arc<Ready>,
     /// Whom `ready` wakes.
@@ -103,6 +107,7 @@ impl<N: Net> Sockets<N> {
         Ok(Self {
             fixed,
             streams: Vec::new(),
+            parts: Vec::new(),
             vacant: Vec::new(),
             ready,
             task: None,
@@ -113,28 +118,6 @@ impl<N: Net> Sockets<N> {
             inbox: if has_datagrams { Inbox::new(N::Datagrams::MAX_BATCH) } else { Inbox::default() },
             gathered: Gathered::default(),
             spare: Spare::default(),
-        })
-    }
-
-    /// The addresses that are bound, in the order in which they were.
-    pub(super) fn locals(&self) -> Vec<Peer> {
-        let local = |(socket, _): &(Fixed<N>, _)| match socket {
-            Fixed::Datagrams(socket) => Some(socket.local()),
-            Fixed::Listener(listener) => listener.local(),
-            Fixed::Closed => None,
-        };
-        self.fixed.iter().filter_map(local).collect()
-    }
-
-    /// The addresses of the datagram sockets, in the same order.
-    pub(super) fn datagram_locals(&self) -> Vec<Peer> {
-        self.datagrams().map(Datagrams::local).collect()
-    }
-
-    fn datagrams(&self) -> impl Iterator<Item = &Datagrams<N::Datagrams>> {
-        self.fixed.iter().filter_map(|(socket, _)| match socket {
-            Fixed::Datagrams(socket) => Some(&**socket),
-            Fixed::Listener(_) | Fixed::Closed => None,
         })
     }
 
@@ -158,42 +141,38 @@ impl<N: Net> Sockets<N> {
         self.inbox = inbox;
     }
 
-    /// Accepts nothing more.
-    pub(super) fn stop_listening(&mut self) {
-        for (socket, _) in &mut self.fixed {
-            if let Fixed::Listener(_) = socket {
-                *socket = Fixed::Closed;
-            }
-        }
-    }
-
-    /// Sends datagrams, each by the socket that has its address, or keeps them until that one takes them.
-    pub(super) fn send<'a>(&mut self, datagrams: &(impl Iterator<Item = Packet<'a>> + Clone)) {
-        for (id, (socket, _)) in (FIRST_FIXED..).zip(&mut self.fixed) {
-            if let Fixed::Datagrams(socket) = socket {
-                let local = socket.local();
-                if socket.send(datagrams.clone().filter(|packet| local.covers(&packet.local))) {
-                    self.look.push_back(id);
-                }
-            }
-        }
-    }
-
-    /// Why a broadcast could not be sent, if that has happened.
-    pub(super) fn take_failure(&mut self) -> Option<DriveError> {
-        self.fixed.iter_mut().find_map(|(socket, _)| match socket {
-            Fixed::Datagrams(socket) => socket.take_failure(),
-            Fixed::Listener(_) | Fixed::Closed => None,
-        })
-    }
-
     /// Begins to open a stream.
     pub(super) fn dial(&mut self, peer: Peer) -> u32 {
         self.insert(Socket::Dialing(N::connect(peer)))
     }
 
     /// Adds bytes to what is to be written by [`Sockets::flush_all`].
-    pub(super) fn write<'e>(&mut self, id: u32, mut bytes: &'e [u8], last: &mut Last<'e>) {
+    #[inline]
+    pub(super) fn write<'e>(&mut self, id: u32, bytes: &'e [u8], last: &mut Last<'e>) {
+        if let Some(part) = self.parts.get_mut(id as usize)
+            && part.start < part.end
+        {
+            let more = self.gathered.put(bytes, last);
+            if more.start == part.end {
+                part.end = more.end;
+            } else {
+                self.write_apart(id, more);
+            }
+        } else {
+            self.write_first(id, bytes, last);
+        }
+    }
+
+    /// The same for what does not follow what the stream has: that is copied.
+    fn write_apart(&mut self, id: u32, more: Range<u32>) {
+        let part = mem::replace(&mut self.parts[id as usize], more);
+        if let Some(Some(stream)) = self.streams.get_mut(id as usize) {
+            stream.keep(self.gathered.get(&part), &mut self.spare);
+        }
+    }
+
+    /// The same for a stream that has nothing yet.
+    fn write_first<'e>(&mut self, id: u32, mut bytes: &'e [u8], last: &mut Last<'e>) {
         let Some(Some(stream)) = self.streams.get_mut(id as usize) else { return };
         if stream.is_direct(bytes.len()) {
             let len = stream.write_now(bytes);
@@ -202,9 +181,8 @@ impl<N: Net> Sockets<N> {
                 bytes = &bytes[len..];
             }
         }
-        if !bytes.is_empty() {
-            let part = self.gathered.put(bytes, last);
-            stream.write(part, &self.gathered, &mut self.spare);
+        if !bytes.is_empty() && !stream.is_failed() {
+            self.parts[id as usize] = self.gathered.put(bytes, last);
             if !mem::replace(&mut stream.is_dirty, true) {
                 self.dirty.push(id);
             }
@@ -214,8 +192,9 @@ impl<N: Net> Sockets<N> {
     /// Writes bytes with nothing that may come after them, and what is there already before them.
     pub(super) fn write_alone(&mut self, id: u32, bytes: &[u8]) {
         let Some(Some(stream)) = self.streams.get_mut(id as usize) else { return };
-        stream.keep(&self.gathered, &mut self.spare);
-        stream.write_copy(bytes, &mut self.spare);
+        let part = mem::take(&mut self.parts[id as usize]);
+        stream.keep(self.gathered.get(&part), &mut self.spare);
+        stream.keep(bytes, &mut self.spare);
         stream.is_dirty = true;
         self.flush(id);
     }
@@ -261,11 +240,6 @@ impl<N: Net> Sockets<N> {
         self.streams.len() - self.vacant.len()
     }
 
-    /// Whether no datagram waits for the socket.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.datagrams().all(Datagrams::is_flushed)
-    }
-
     /// Writes as much of all streams as the system takes now: everything that has gathered for one in one call.
     pub(super) fn flush_all(&mut self) {
         for index in 0..self.dirty.len() {
@@ -281,10 +255,12 @@ impl<N: Net> Sockets<N> {
         if !mem::take(&mut stream.is_dirty) {
             return;
         }
-        while let Some(raw) = stream.poll_write(id, &self.gathered) {
+        let part = mem::take(&mut self.parts[id as usize]);
+        let mut part = self.gathered.get(&part);
+        while let Some(raw) = stream.poll_write(id, &mut part) {
             self.caused.push_back(raw);
         }
-        stream.keep(&self.gathered, &mut self.spare);
+        stream.keep(part, &mut self.spare);
         stream.rest(&mut self.spare);
         if stream.is_failed() {
             // What the peer had sent before is still to be read.
@@ -298,6 +274,7 @@ impl<N: Net> Sockets<N> {
 
     fn take(&mut self, id: u32) -> Option<Stream<N::Stream>> {
         let stream = self.streams.get_mut(id as usize)?.take()?;
+        self.parts[id as usize] = 0..0;
         self.vacant.push(id);
         self.caused.retain(|raw| raw.stream() != Some(id));
         Some(stream)
@@ -306,6 +283,7 @@ impl<N: Net> Sockets<N> {
     fn insert(&mut self, socket: Socket<N::Stream>) -> u32 {
         let id = self.vacant.pop().unwrap_or_else(|| {
             self.streams.push(None);
+            self.parts.push(0..0);
             self.streams.len() as u32 - 1
         });
         let waker = SocketWaker::new(id, &self.ready);
@@ -338,29 +316,6 @@ impl<N: Net> Sockets<N> {
         Poll::Pending
     }
 
-    /// The datagram socket, if there is no other socket of any kind.
-    fn lone(&mut self) -> Option<&mut Datagrams<N::Datagrams>> {
-        match &mut self.fixed[..] {
-            [(Fixed::Datagrams(socket), _)] if self.streams.is_empty() => Some(socket),
-            _ => None,
-        }
-    }
-
-    /// Lets [`Sockets::wait`] wait, where it may.
-    pub(super) fn may_wait(&mut self) {
-        if let Some(socket) = self.lone() {
-            socket.may_wait();
-        }
-    }
-
-    /// Waits in this thread, if nothing but datagrams at one socket can come; says whether some are in the inbox.
-    pub(super) fn wait(&mut self, idle: Idle) -> Option<bool> {
-        let mut inbox = mem::take(&mut self.inbox);
-        let came = self.lone().and_then(|socket| socket.wait(&mut inbox, idle));
-        self.inbox = inbox;
-        came
-    }
-
     fn poll_fixed(&mut self, index: usize) -> Option<Result<Raw, DriveError>> {
         let (socket, waker) = self.fixed.get_mut(index)?;
         waker.taken();
@@ -384,7 +339,7 @@ impl<N: Net> Sockets<N> {
         }
         // What is dirty is flushed with all that gathers for it until then.
         if !stream.is_dirty
-            && let Some(raw) = stream.poll_write(id, &self.gathered)
+            && let Some(raw) = stream.poll_write(id, &mut &[][..])
         {
             stream.rest(&mut self.spare);
             return Some(raw);

@@ -3,13 +3,11 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::ops::Range;
 use std::pin::Pin;
 use std::task::Poll;
 
 use tokio::io::ReadBuf;
 
-use super::gathered::Gathered;
 use super::net::{self, Pending};
 use super::ready::SocketWaker;
 use super::sockets::Raw;
@@ -24,8 +22,6 @@ pub(super) struct Stream<S> {
     pub(super) reading: bool,
     /// Written by the machine, and not taken by the system. Without memory of its own while there is nothing in it.
     out: VecDeque<u8>,
-    /// What was written since the last flush, behind that.
-    part: Range<usize>,
     /// Whether it is worth a try to read though nobody has said that something is there.
     is_new: bool,
     /// It is to be flushed, with all that is written until then.
@@ -94,7 +90,6 @@ impl<S: net::Stream> Stream<S> {
             waker,
             reading: true,
             out: VecDeque::new(),
-            part: 0..0,
             is_dirty: false,
             eof: false,
             writing: Writing::Open,
@@ -104,7 +99,7 @@ impl<S: net::Stream> Stream<S> {
 
     /// Whether so many bytes may be offered to the system at once: many, with nothing before them.
     pub(super) fn is_direct(&self, len: usize) -> bool {
-        len >= MIN_DIRECT_LEN && self.out.is_empty() && self.part.is_empty() && !self.is_failed()
+        len >= MIN_DIRECT_LEN && self.out.is_empty() && !self.is_failed()
     }
 
     /// Offers bytes to the system straight away; says how many it has taken.
@@ -120,18 +115,8 @@ impl<S: net::Stream> Stream<S> {
         }
     }
 
-    /// Adds a part of what was gathered to what is to be written.
-    pub(super) fn write(&mut self, part: Range<usize>, gathered: &Gathered, spare: &mut Spare) {
-        if self.part.end == part.start && !self.part.is_empty() {
-            self.part.end = part.end;
-        } else if !self.is_failed() {
-            self.keep(gathered, spare);
-            self.part = part;
-        }
-    }
-
     /// Adds bytes to what is to be written, in a buffer of `spare` ones if this stream has none.
-    pub(super) fn write_copy(&mut self, bytes: &[u8], spare: &mut Spare) {
+    pub(super) fn keep(&mut self, bytes: &[u8], spare: &mut Spare) {
         if bytes.is_empty() || self.is_failed() {
             return;
         }
@@ -139,12 +124,6 @@ impl<S: net::Stream> Stream<S> {
             self.out = spare.take();
         }
         self.out.extend(bytes);
-    }
-
-    /// Copies what is gathered for it, which is about to be forgotten.
-    pub(super) fn keep(&mut self, gathered: &Gathered, spare: &mut Spare) {
-        let part = mem::take(&mut self.part);
-        self.write_copy(gathered.get(&part), spare);
     }
 
     /// Gives its buffer back, if everything is written.
@@ -178,13 +157,13 @@ impl<S: net::Stream> Stream<S> {
         Some(Raw::Dialed { id, result })
     }
 
-    /// Writes some of what is left, then ends this direction if that is wanted.
-    pub(super) fn poll_write(&mut self, id: u32, gathered: &Gathered) -> Option<Raw> {
+    /// Writes some of what is left and of `part`, which comes after it and is cut to what is left of that; then ends this
+    /// direction if that is wanted.
+    pub(super) fn poll_write(&mut self, id: u32, part: &mut &[u8]) -> Option<Raw> {
         let is_failed = self.is_failed();
         let socket = self.socket.open_mut().filter(|_| !is_failed)?;
         let socket = Pin::new(socket);
         let (front, back) = self.out.as_slices();
-        let part = gathered.get(&self.part);
         if !front.is_empty() || !part.is_empty() {
             let cx = &mut self.waker.context();
             let written = if front.is_empty() {
@@ -197,7 +176,7 @@ impl<S: net::Stream> Stream<S> {
                 Poll::Ready(Ok(len)) => {
                     let out_len = len.min(self.out.len());
                     self.out.drain(..out_len);
-                    self.part.start += len - out_len;
+                    *part = &part[len - out_len..];
                     Some(Raw::Wrote { id, len })
                 }
                 Poll::Ready(Err(_)) => self.fail(),
@@ -220,7 +199,6 @@ impl<S: net::Stream> Stream<S> {
     fn fail(&mut self) -> Option<Raw> {
         self.writing = Writing::Failed;
         self.out = VecDeque::new();
-        self.part = 0..0;
         None
     }
 

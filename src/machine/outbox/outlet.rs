@@ -352,6 +352,7 @@ impl Effects {
 
     /// Hands out what is to be done from step `mark` on, up to the next save; gives that, and the step after it.
     #[cfg(feature = "net")]
+    #[inline]
     pub(crate) fn until_save<'e>(
         &'e self,
         mark: usize,
