@@ -32,6 +32,9 @@ pub(super) struct Pace {
     idle_since: Option<tokio::time::Instant>,
     /// How often it has paid, or would have paid, to stay awake; half as often each time it would not have.
     score: u32,
+    /// How often it was awake since it tried to sleep, and how many tries are left.
+    awake: u32,
+    trials: u32,
 }
 
 impl Pace {
@@ -46,9 +49,13 @@ impl Pace {
     /// From which score on it pays, and how far it goes.
     const PAYS: u32 = 8;
     const MAX_SCORE: u32 = 32;
+    /// How often it stays awake before it finds out again what a sleep costs, and how often it sleeps then: often enough to
+    /// bring the score down.
+    const MAX_AWAKE: u32 = 1024;
+    const TRIALS: u32 = 3;
 
     pub(super) const fn new(thread: Thread) -> Self {
-        Self { thread, looks: 0, inputs: 0, idle_since: None, score: 0 }
+        Self { thread, looks: 0, inputs: 0, idle_since: None, score: 0, awake: 0, trials: 0 }
     }
 
     /// Whether it is the others' turn.
@@ -69,10 +76,16 @@ impl Pace {
             let waited = clock() - since;
             // A sleep takes as long as the glances before it, and as the wake after it.
             let is_short = waited < 2 * Self::MAX_GLANCES;
-            if is_short && (self.pays() || waited >= Self::MIN_SLEEP) {
+            let was_awake = self.pays() && self.trials == 0;
+            if is_short && (was_awake || waited >= Self::MIN_SLEEP) {
                 self.score = (self.score + 1).min(Self::MAX_SCORE);
             } else {
                 self.score /= 2;
+            }
+            self.trials = self.trials.saturating_sub(1);
+            self.awake += u32::from(was_awake);
+            if self.awake == Self::MAX_AWAKE {
+                (self.awake, self.trials) = (0, Self::TRIALS);
             }
         }
     }
@@ -89,6 +102,72 @@ impl Pace {
         let now = clock();
         let since = *self.idle_since.get_or_insert(now);
         let is_early = now - since < Self::MAX_GLANCES;
-        if self.pays() && is_early { Idle::Glance } else { Idle::Sleep }
+        if self.pays() && self.trials == 0 && is_early { Idle::Glance } else { Idle::Sleep }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pace that has waited for so long, in this way.
+    fn waited(pace: &mut Pace, span: Duration) -> Idle {
+        let idle = pace.idle();
+        pace.idle_since = pace.idle_since.map(|since| since - span);
+        pace.looked(1);
+        idle
+    }
+
+    #[test]
+    fn it_stays_awake_where_a_sleep_takes_long_though_something_comes_soon() {
+        let mut pace = Pace::new(Thread::Own);
+        let (sleep, awake) = (Duration::from_micros(60), Duration::from_micros(10));
+        for _ in 0..Pace::PAYS {
+            assert_eq!(waited(&mut pace, sleep), Idle::Sleep);
+        }
+        for _ in 0..Pace::MAX_AWAKE {
+            assert_eq!(waited(&mut pace, awake), Idle::Glance);
+        }
+        // It finds out what a sleep costs now: as much as before, or so little that it sleeps from now on.
+        let mut cheap = Pace { idle_since: None, ..pace };
+        for _ in 0..Pace::TRIALS {
+            assert_eq!(waited(&mut pace, sleep), Idle::Sleep);
+            assert_eq!(waited(&mut cheap, awake), Idle::Sleep);
+        }
+        assert_eq!((waited(&mut pace, awake), waited(&mut cheap, awake)), (Idle::Glance, Idle::Sleep));
+    }
+
+    #[test]
+    fn it_sleeps_where_things_come_seldom_or_the_thread_is_shared() {
+        let mut pace = Pace::new(Thread::Own);
+        for _ in 0..100 {
+            assert_eq!(waited(&mut pace, Duration::from_micros(101)), Idle::Sleep);
+        }
+        let mut shared = Pace::new(Thread::Shared);
+        for _ in 0..100 {
+            assert_eq!(waited(&mut shared, Duration::from_micros(60)), Idle::Sleep);
+        }
+    }
+
+    #[test]
+    fn it_gives_up_to_stay_awake_after_a_while() {
+        let mut pace = Pace { score: Pace::MAX_SCORE, ..Pace::new(Thread::Own) };
+        assert_eq!(pace.idle(), Idle::Glance);
+        pace.idle_since = pace.idle_since.map(|since| since - Pace::MAX_GLANCES);
+        assert_eq!(pace.idle(), Idle::Sleep);
+    }
+
+    #[test]
+    fn others_have_their_turn_after_so_many_looks_or_inputs() {
+        for (inputs, looks) in [(1, Pace::MAX_LOOKS), (limits::MAX_INPUTS_PER_LOOK, 8)] {
+            let mut pace = Pace::new(Thread::Own);
+            for look in 0..looks {
+                assert!(!pace.is_over(), "{look}");
+                pace.looked(inputs);
+            }
+            assert!(pace.is_over());
+            pace.yielded();
+            assert!(!pace.is_over());
+        }
     }
 }

@@ -91,9 +91,23 @@ impl Batch {
         inbox: &mut Inbox,
         idle: Idle,
     ) -> io::Result<bool> {
+        // Most of the time few are wanted, or all.
+        if self.wanted <= MIN_BATCH {
+            self.recv_up_to::<MIN_BATCH>(socket, bound, inbox, idle)
+        } else {
+            self.recv_up_to::<MAX_BATCH>(socket, bound, inbox, idle)
+        }
+    }
+
+    fn recv_up_to<const COUNT: usize>(
+        &mut self,
+        socket: &UdpSocket,
+        bound: Peer,
+        inbox: &mut Inbox,
+        idle: Idle,
+    ) -> io::Result<bool> {
         let (mut rooms, came) = inbox.rooms();
-        let mut slices: [_; MAX_BATCH] =
-            array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
+        let mut slices: [_; COUNT] = array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
         let slices = &mut slices[..self.wanted];
         let headers = &mut self.headers;
         let is_any = self.from.is_some();

@@ -4,7 +4,10 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 
-use nix::libc;
+use nix::libc::{
+    EINVAL, EIO, EOPNOTSUPP, IP_PKTINFO, IPPROTO_IP, IPPROTO_IPV6, IPV6_PKTINFO, MSG_DONTWAIT, SOL_UDP,
+    UDP_SEGMENT, in6_pktinfo,
+};
 use socket2::{MsgHdr, SockAddr, SockRef};
 use tokio::net::UdpSocket;
 
@@ -60,12 +63,12 @@ impl Segments {
         let (addr, control) = (SockAddr::from(peer), Control::new(first.len() as u16, source));
         let header = MsgHdr::new().with_addr(&addr).with_buffers(&slices[..count]);
         let header = header.with_control(control.bytes());
-        match SockRef::from(socket).sendmsg(&header, libc::MSG_DONTWAIT) {
+        match SockRef::from(socket).sendmsg(&header, MSG_DONTWAIT) {
             Ok(_) => Some(Ok(count)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Err(error)),
             Err(error) => {
                 // Nothing has gone out. What is wrong with a datagram is found when it is sent by itself.
-                if matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EOPNOTSUPP)) {
+                if matches!(error.raw_os_error(), Some(EIO | EINVAL | EOPNOTSUPP)) {
                     *self = Self::Off;
                 }
                 None
@@ -83,24 +86,24 @@ struct Control {
 impl Control {
     const HEADER_LEN: usize = size_of::<usize>() + 2 * size_of::<i32>();
     /// Two of them, and room for what they end with.
-    const MAX_LEN: usize = 2 * (Self::HEADER_LEN + size_of::<libc::in6_pktinfo>() + size_of::<usize>());
+    const MAX_LEN: usize = 2 * (Self::HEADER_LEN + size_of::<in6_pktinfo>() + size_of::<usize>());
 
     /// How long each datagram is, and where they leave.
     fn new(segment_len: u16, source: Option<Peer>) -> Self {
         let mut control = Self { bytes: [0; Self::MAX_LEN], len: 0 };
-        control.put(libc::SOL_UDP, libc::UDP_SEGMENT, &segment_len.to_ne_bytes());
+        control.put(SOL_UDP, UDP_SEGMENT, &segment_len.to_ne_bytes());
         match source {
             // The interface is the system's choice: four zeros. So is what comes last.
             Some(Peer::V4 { ip, .. }) => {
                 let mut info = [0; 12];
                 info[4..8].copy_from_slice(&ip.octets());
-                control.put(libc::IPPROTO_IP, libc::IP_PKTINFO, &info);
+                control.put(IPPROTO_IP, IP_PKTINFO, &info);
             }
             Some(Peer::V6 { ip, scope, .. }) => {
                 let mut info = [0; 20];
                 info[..16].copy_from_slice(&ip.octets());
                 info[16..].copy_from_slice(&scope.to_ne_bytes());
-                control.put(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &info);
+                control.put(IPPROTO_IPV6, IPV6_PKTINFO, &info);
             }
             Some(Peer::Unix(_)) | None => {}
         }
