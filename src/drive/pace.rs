@@ -43,7 +43,9 @@ impl Pace {
     /// How many inputs are handed in before others have their turn.
     const MAX_INPUTS: u32 = 8 * limits::MAX_INPUTS_PER_LOOK;
     /// How long the driver stays awake, in a thread of its own: as long as it takes to be woken, where a processor sleeps.
-    const MAX_GLANCES: Duration = Duration::from_micros(50);
+    const MAX_GLANCES: Duration = Duration::from_micros(100);
+    /// What comes later than that, with the wake, was not to be had by staying awake.
+    const MAX_SLEEP: Duration = Duration::from_micros(200);
     /// What comes sooner has woken the driver cheaply: whoever sends it shares the processor, which it needs.
     const MIN_SLEEP: Duration = Duration::from_micros(20);
     /// From which score on it pays, and how far it goes.
@@ -74,10 +76,13 @@ impl Pace {
         self.inputs += inputs;
         if let Some(since) = self.idle_since.take() {
             let waited = clock() - since;
-            // A sleep takes as long as the glances before it, and as the wake after it.
-            let is_short = waited < 2 * Self::MAX_GLANCES;
             let was_awake = self.pays() && self.trials == 0;
-            if is_short && (was_awake || waited >= Self::MIN_SLEEP) {
+            let has_paid = if was_awake {
+                waited < Self::MAX_GLANCES
+            } else {
+                (Self::MIN_SLEEP..Self::MAX_SLEEP).contains(&waited)
+            };
+            if has_paid {
                 self.score = (self.score + 1).min(Self::MAX_SCORE);
             } else {
                 self.score /= 2;
@@ -141,7 +146,7 @@ mod tests {
     fn it_sleeps_where_things_come_seldom_or_the_thread_is_shared() {
         let mut pace = Pace::new(Thread::Own);
         for _ in 0..100 {
-            assert_eq!(waited(&mut pace, Duration::from_micros(101)), Idle::Sleep);
+            assert_eq!(waited(&mut pace, Pace::MAX_SLEEP), Idle::Sleep);
         }
         let mut shared = Pace::new(Thread::Shared);
         for _ in 0..100 {
@@ -155,6 +160,15 @@ mod tests {
         assert_eq!(pace.idle(), Idle::Glance);
         pace.idle_since = pace.idle_since.map(|since| since - Pace::MAX_GLANCES);
         assert_eq!(pace.idle(), Idle::Sleep);
+        // And altogether, if that happens again and again.
+        pace.looked(1);
+        for _ in 0..2 {
+            assert_eq!(waited(&mut pace, Duration::ZERO), Idle::Glance);
+            pace.score = Pace::PAYS;
+            waited(&mut pace, Pace::MAX_GLANCES);
+            assert!(!pace.pays());
+            pace.score = Pace::MAX_SCORE;
+        }
     }
 
     #[test]
