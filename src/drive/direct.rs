@@ -296,9 +296,8 @@ impl Port for Direct {
     }
 
     fn wait(&mut self, core: &mut Core<'_>, idle: Idle) -> Waited {
-        let Some(deadline) = core.only_deadline() else { return Waited::Refused };
-        let is_near = |at| at < self.elapsed() + system::MAX_WAIT + system::MAX_WAIT;
-        if self.outgoing.is_some() || deadline.is_some_and(is_near) {
+        let awake_at = || self.elapsed() + system::MAX_WAIT + system::MAX_WAIT;
+        if self.outgoing.is_some() || !core.is_undisturbed_until(awake_at) {
             return Waited::Refused;
         }
         match self.sockets.wait(idle) {

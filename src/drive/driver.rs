@@ -60,9 +60,9 @@ impl<'d> Core<'d> {
         self.driven.rest();
     }
 
-    /// The machine's deadline, if the application gives no commands: nothing but that and its sockets then wakes it.
-    pub(super) fn only_deadline(&self) -> Option<Option<Instant>> {
-        (!self.driven.has_commands()).then_some(self.deadline)
+    /// Whether nothing but its sockets can wake the machine before this moment.
+    pub(super) fn is_undisturbed_until(&self, at: impl FnOnce() -> Instant) -> bool {
+        !self.driven.has_commands() && self.deadline.is_none_or(|due_at| due_at > at())
     }
 
     /// Hands in the next command of the application, if there is one.

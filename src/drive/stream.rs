@@ -22,11 +22,9 @@ pub(super) struct Stream<S> {
     pub(super) reading: bool,
     /// Written by the machine, and not taken by the system. Without memory of its own while there is nothing in it.
     out: VecDeque<u8>,
-    /// Whether it is worth a try to read though nobody has said that something is there.
-    is_new: bool,
     /// It is to be flushed, with all that is written until then.
     pub(super) is_dirty: bool,
-    eof: bool,
+    end: End,
     writing: Writing,
     /// Ends when the stream is broken: asked while neither a read nor a write would tell.
     broken: Option<Pending<()>>,
@@ -63,6 +61,21 @@ impl<S> Socket<S> {
     }
 }
 
+/// How far the peer's direction has come.
+///
+/// ```text
+///  New ──a first try to read──► Open ──its end has come──► Ended
+///                                ▲
+///  one that was asked for ───────┘
+/// ```
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    /// It was accepted, and is worth a try to read though nobody has said that something is there.
+    New,
+    Open,
+    Ended,
+}
+
 /// How far this direction has come.
 ///
 /// ```text
@@ -85,13 +98,12 @@ enum Writing {
 impl<S: net::Stream> Stream<S> {
     pub(super) fn new(socket: Socket<S>, waker: SocketWaker) -> Self {
         Self {
-            is_new: matches!(socket, Socket::Open(_)),
+            end: if matches!(socket, Socket::Open(_)) { End::New } else { End::Open },
             socket,
             waker,
             reading: true,
             out: VecDeque::new(),
             is_dirty: false,
-            eof: false,
             writing: Writing::Open,
             broken: None,
         }
@@ -205,14 +217,14 @@ impl<S: net::Stream> Stream<S> {
     /// Reads one slice, if this stream is read at all.
     pub(super) fn poll_read(&mut self, id: u32, buf: &mut [u8]) -> Option<Raw> {
         let broken = self.is_failed().then_some(Raw::Broken { id });
-        if !self.reading || self.eof {
+        if !self.reading || self.end == End::Ended {
             return broken.or_else(|| self.poll_broken(id));
         }
         self.broken = None;
         let socket = self.socket.open_mut()?;
         // What a peer says that has just connected is often there already, and then the runtime need not tell. What it said
         // before the stream broke is there now or never.
-        if (mem::take(&mut self.is_new) || broken.is_some())
+        if (mem::replace(&mut self.end, End::Open) == End::New || broken.is_some())
             && let Some(len @ 1..) = socket.read_now(buf)
         {
             return Some(Raw::Read { id, len });
@@ -223,7 +235,7 @@ impl<S: net::Stream> Stream<S> {
             Poll::Pending => broken,
             Poll::Ready(Ok(())) => match buf.filled().len() {
                 0 => broken.or_else(|| {
-                    self.eof = true;
+                    self.end = End::Ended;
                     Some(Raw::Eof { id })
                 }),
                 len => Some(Raw::Read { id, len }),

@@ -135,7 +135,7 @@ impl Batch {
         source: Option<Peer>,
         mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])> + Clone,
     ) -> io::Result<usize> {
-        let together = || Ok(self.segments.send(socket, source, datagrams.clone()).transpose()?);
+        let together = || self.segments.send(socket, source, datagrams.clone()).transpose();
         if let Some(count) = socket.try_io(Interest::WRITABLE, together)? {
             return Ok(count);
         }
