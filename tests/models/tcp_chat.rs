@@ -331,7 +331,7 @@ impl Real {
                 told.tell(member.port, bytes);
             }
             Effect::Event(ServerEvent::Said { speaker, text }) => {
-                told.said.push((speaker.to_string(), text.to_string()))
+                told.said.push((speaker.to_string(), text.to_string()));
             }
             Effect::Event(ServerEvent::Dropped(peer)) => told.dropped.push(peer.port().unwrap()),
             Effect::Event(_) => {}
