@@ -16,7 +16,7 @@ use lossproof::drive::Endpoint;
 use lossproof::systems::tcp_chat::{self, MAX_MEMBERS};
 
 use load::Load;
-use servers::{Writes, broadcast, by_hand};
+use servers::{Writes, broadcast, by_hand, gathering};
 use support::descriptors::make_room_for;
 use support::server::{LOOPBACK, Server, Threads};
 
@@ -47,6 +47,7 @@ fn group(criterion: &mut Criterion, name: &str, [speakers, members]: [usize; 2],
     }
     for (threads, name) in Threads::BOTH {
         bench(&format!("broadcast_{name}"), broadcast(threads, Writes::AtOnce));
+        bench(&format!("gathering_{name}"), gathering(threads));
         // With one line on its way at a time this would measure how long the kernel delays an acknowledgement.
         if window > 1 {
             bench(&format!("broadcast_nagle_{name}"), broadcast(threads, Writes::Delayed));

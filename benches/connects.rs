@@ -17,7 +17,7 @@ use lossproof::drive::Endpoint;
 use lossproof::systems::tcp_sixteen;
 
 use load::{one_at_a_time, overlapping};
-use servers::{Ending, tasks};
+use servers::{Ending, by_hand, tasks};
 use support::server::{LOOPBACK, Server, Threads};
 
 /// Opens so many connections to a server, and says how long that took.
@@ -47,6 +47,7 @@ fn bench(criterion: &mut Criterion) {
             bench(&format!("tasks_{name}"), tasks(threads, Ending::AtOnce));
             bench(&format!("tasks_to_the_end_{name}"), tasks(threads, Ending::AfterThePeers));
         }
+        bench("by_hand", by_hand());
         group.finish();
     }
 }

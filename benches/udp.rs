@@ -1,6 +1,9 @@
 //! Requests and replies over UDP on the loopback, beside loops written for them alone. `README.md` explains each.
 
 #[cfg(target_os = "linux")]
+#[path = "udp/exchange.rs"]
+mod exchange;
+#[cfg(target_os = "linux")]
 #[path = "udp/load.rs"]
 mod load;
 #[cfg(target_os = "linux")]
@@ -23,31 +26,16 @@ mod bench {
     use lossproof::wire::request_id;
     use lossproof::{Chance, Machine};
 
+    use super::exchange::{Exchange, LOCAL, local_reply};
     use super::load::{Load, WINDOW};
     use super::servers::{batched, blocking, plain};
     use super::support::server::{LOOPBACK, Server, Threads};
 
-    /// What is asked, and what is to be answered.
-    struct Exchange {
-        request: &'static [u8],
-        reply: &'static [u8],
-    }
-
-    /// What udp-local's client says.
-    const LOCAL: Exchange = Exchange {
-        request: b"The time is 2026-01-01 00:00:00.000000",
-        reply: b"Your data was 38 bytes long",
-    };
     /// What udp-remote's client says where requests have ids.
     const REMOTE: Exchange = Exchange {
         request: b"0000002a This is another message",
         reply: b"0000002a Your data was 23 bytes long",
     };
-
-    /// What udp-local answers.
-    fn local_reply(request: &[u8], reply: &mut Vec<u8>) {
-        write!(reply, "Your data was {} bytes long", request.len()).expect("a vector takes all");
-    }
 
     /// What udp-remote answers to a request with an id.
     fn remote_reply(request: &[u8], reply: &mut Vec<u8>) {

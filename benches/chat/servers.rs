@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lossproof::systems::tcp_chat::{MAX_QUEUE_LEN, QUIT};
 use mio::{Events, Interest, Poll, Token};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::broadcast::{Receiver, Sender, channel};
 
 use crate::support::server::{LISTENER, Server, Threads, watched};
@@ -59,6 +59,60 @@ async fn serve(
             message = told.recv() => {
                 let message = message.map_err(|_| ErrorKind::BrokenPipe)?;
                 writer.write_all(&message).await?;
+            }
+        }
+    }
+}
+
+/// A task for each member, which writes all that has been said since it wrote last with one call: as fast as tokio goes.
+pub(crate) fn gathering(threads: Threads) -> Server {
+    const CAPACITY: usize = 1_024;
+    let (tell, _) = channel(CAPACITY);
+    Server::accepting(threads, move |stream, peer| {
+        stream.set_nodelay(true).expect("it is a stream");
+        let (told, tell) = (tell.subscribe(), tell.clone());
+        tokio::spawn(async move { _ = serve_gathering(stream, peer, tell, told).await });
+    })
+}
+
+async fn serve_gathering(
+    stream: tokio::net::TcpStream,
+    peer: SocketAddr,
+    tell: Sender<Arc<[u8]>>,
+    mut told: Receiver<Arc<[u8]>>,
+) -> io::Result<()> {
+    let (mut reader, mut writer) = stream.into_split();
+    let header = format!("{peer}\n").into_bytes();
+    let (mut buffer, mut message, mut queue) = (vec![0; 64 * 1024], header.clone(), Vec::new());
+    loop {
+        tokio::select! {
+            read = reader.read(&mut buffer) => {
+                let mut rest = &buffer[..read?];
+                if rest.is_empty() {
+                    return Ok(());
+                }
+                let mut said = Vec::new();
+                while let Some(at) = memchr::memchr(b'\n', rest) {
+                    let (line, next) = rest.split_at(at + 1);
+                    message.extend_from_slice(line);
+                    if message[header.len()..].trim_ascii() == QUIT {
+                        return Ok(());
+                    }
+                    said.extend_from_slice(&message);
+                    message.truncate(header.len());
+                    rest = next;
+                }
+                message.extend_from_slice(rest);
+                // This task has a receiver itself.
+                let _ = tell.send(said.into());
+            }
+            first = told.recv() => {
+                queue.clear();
+                queue.extend_from_slice(&first.map_err(|_| ErrorKind::BrokenPipe)?);
+                while let Ok(more) = told.try_recv() {
+                    queue.extend_from_slice(&more);
+                }
+                writer.write_all(&queue).await?;
             }
         }
     }

@@ -1,9 +1,9 @@
 //! A server under test, in a thread of its own: a machine that is driven, a future on a runtime, or a blocking loop.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use lossproof::drive::{Endpoint, Setup, run_until};
@@ -14,6 +14,19 @@ use tokio::sync::oneshot;
 
 /// The loopback, with a port that the system chooses.
 pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Where the servers of this process are bound, if that was said.
+static ADDR: OnceLock<SocketAddr> = OnceLock::new();
+
+/// Has the servers of this process bound there.
+pub(crate) fn serve_at(addr: SocketAddr) {
+    ADDR.set(addr).expect("it is said once");
+}
+
+/// Where a server is bound.
+pub(crate) fn own_addr() -> SocketAddr {
+    ADDR.get().copied().unwrap_or(LOOPBACK)
+}
 
 /// Which of tokio's runtimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +143,7 @@ impl Server {
 }
 
 fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind(LOOPBACK).expect("there is a free port");
+    let listener = TcpListener::bind(own_addr()).expect("there is a free port");
     let addr = listener.local_addr().expect("it is bound");
     (listener, addr)
 }

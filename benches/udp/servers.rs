@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg};
 
-use crate::support::server::{LOOPBACK, Server, Threads};
+use crate::support::server::{LOOPBACK, Server, Threads, own_addr};
 
 /// The longest datagram, as for the driver.
 const MAX_LEN: usize = 64 * 1024;
@@ -17,7 +17,7 @@ const BATCH: usize = 64;
 const MAX_BATCHED_LEN: usize = 2 * 1024;
 
 fn bind() -> (UdpSocket, SocketAddr) {
-    let socket = UdpSocket::bind(LOOPBACK).expect("there is a free port");
+    let socket = UdpSocket::bind(own_addr()).expect("there is a free port");
     let addr = socket.local_addr().expect("it is bound");
     (socket, addr)
 }
@@ -84,6 +84,6 @@ fn serve_batches(socket: &UdpSocket, running: &AtomicBool, reply: &impl Fn(&[u8]
 
 /// An empty datagram, to which the answer is not awaited.
 fn poke(server: SocketAddr) {
-    let (socket, _) = bind();
+    let socket = UdpSocket::bind(LOOPBACK).expect("there is a free port");
     socket.send_to(&[], server).expect("the loopback takes it");
 }

@@ -202,25 +202,23 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// What is shown of events of a host.
-    pub(super) fn text(
+    /// Writes what is shown of events of a host.
+    pub(super) fn write(
         &self,
-        scenario: &Scenario,
-        host: HostId,
+        (scenario, host): (&Scenario, HostId),
         events: &dyn Events,
         range: Range<usize>,
-    ) -> String {
+        to: &mut dyn fmt::Write,
+    ) {
         let spec = &scenario.spec().hosts[host.index()];
         let print = self.prints.iter().find(|((role, _), _)| *role == spec.role.0);
-        let mut text = String::new();
         for index in range {
-            // Writing to a string does not fail, and an event that cannot be shown is shown as far as it can.
+            // Nobody who is written to here fails, and an event that cannot be shown is shown as far as it can.
             let _: fmt::Result = match print {
-                Some((_, print)) => print(events, index, &mut text),
-                None => fmt::Write::write_fmt(&mut text, format_args!("{}\n", spec.shown(events, index))),
+                Some((_, print)) => print(events, index, to),
+                None => writeln!(to, "{}", spec.shown(events, index)),
             };
         }
-        text
     }
 
     /// What of an event goes to a file.

@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use super::choices::SystemArgs;
 use super::formats::CheckFormat;
 use super::shards::CiArgs;
+use super::terminal::Screen;
 use super::value::{self, NamedProfile};
 use crate::check::Draws;
 use crate::fault::{Chance, Profile};
@@ -121,7 +122,8 @@ const SERVE_EXAMPLES: &str = "\
 Examples:
   lossproof serve udp-remote
   lossproof serve udp-remote '[::1]:0' --drop 0%
-  lossproof serve tcp-sixteen 127.0.0.1:9001 --workers 2";
+  lossproof serve tcp-sixteen 127.0.0.1:9001 --workers 2
+  lossproof serve udp-local --quiet   (shows no line for each datagram, which makes it faster)";
 
 const CALL_EXAMPLES: &str = "\
 Examples:
@@ -367,7 +369,17 @@ pub(super) struct RealArgs {
     /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them
     #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
     pub(super) faults: Option<String>,
+    /// Show nothing of what happens: a server tells where it listens, and no more
+    #[arg(long)]
+    pub(super) quiet: bool,
     /// The system's own.
     #[arg(skip)]
     pub(super) options: SystemArgs,
+}
+
+impl RealArgs {
+    /// Where it is shown what happens, if somebody wants to see it.
+    pub(super) fn screen(&self) -> Option<Screen> {
+        (!self.quiet).then(Screen::default)
+    }
 }

@@ -4,22 +4,22 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::address::{self, Reach, Target};
 use super::app::App;
 use super::args::{RealArgs, ServeArgs};
 use super::endpoints;
 use super::error::CliError;
-use super::terminal::{Typist, say};
+use super::terminal::{Screen, Typist, say};
 use super::world::{Built, read_plan};
 use crate::actor::Events;
-use crate::drive::{self, LocalFaults, Setup, Store};
+use crate::drive::{self, Audience, LocalFaults, Setup, Store};
 use crate::fault::Chance;
 use crate::host::{Boot, HostId};
 use crate::machine::{Peer, Status};
 use crate::network::Schedule;
-use crate::scenario::UnknownCommand;
+use crate::scenario::{Scenario, UnknownCommand};
 use crate::systems::{Options, udp_remote};
 
 /// What udp-remote's server drops unless told otherwise.
@@ -54,8 +54,7 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     peers[server.index()] = bind;
     let seed = seed(args);
     let opened = |locals: &[Peer]| locals.iter().for_each(|local| say(&format!("listening on {local}\n")));
-    let mut told =
-        |events: &dyn Events, new: Range<usize>| say(&app.terminal.text(scenario, server, events, new));
+    let audience = || Shown { app, host: (scenario, server), screen: args.screen() };
     if workers.get() > 1 {
         let boot = |number| Boot {
             incarnation: 0,
@@ -64,14 +63,66 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
             peers: &peers,
             first_number: 0,
         };
-        return Ok(drive::run_host_workers(workers, (scenario, server), &boot, sockets, opened, &told)?);
+        return Ok(drive::run_host_workers(workers, (scenario, server), &boot, sockets, opened, &audience)?);
     }
     let store = state.as_ref().map(Store::open).transpose()?;
     let disk = store.as_ref().map_or_else(Vec::new, |store| store.bytes().to_vec());
     let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers, first_number: 0 };
     let faults = faults(app, args, app.server)?;
     let setup = Setup { faults, store, ..Setup::new(sockets) };
-    Ok(drive::run_host(scenario, server, boot, setup, opened, &mut told)?)
+    Ok(drive::run_host(scenario, server, boot, setup, opened, &mut audience())?)
+}
+
+/// Shows what a host tells, as soon as the driver has time for it.
+struct Shown<'a> {
+    app: &'a App,
+    host: (&'a Scenario, HostId),
+    /// None if nobody wants to see it.
+    screen: Option<Screen>,
+}
+
+impl Audience for Shown<'_> {
+    fn told(&mut self, events: &dyn Events, new: Range<usize>) {
+        if let Some(screen) = &mut self.screen {
+            screen.say(|to| self.app.terminal.write(self.host, events, new, to));
+        }
+    }
+
+    fn rest(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.flush();
+        }
+    }
+}
+
+/// A client at a terminal: what it tells is shown, goes to a file, or asks for a line.
+struct Caller<'a> {
+    shown: Shown<'a>,
+    output: &'a Path,
+    /// Why the file could not be written.
+    unwritten: Option<io::Error>,
+    typist: Option<Typist>,
+}
+
+impl Audience for Caller<'_> {
+    fn told(&mut self, events: &dyn Events, new: Range<usize>) {
+        let terminal = &self.shown.app.terminal;
+        self.shown.told(events, new.clone());
+        for index in new {
+            if let Some(body) = terminal.body(events, index) {
+                self.unwritten = fs::write(self.output, body).err();
+            }
+            if let Some(typist) = self.typist.as_ref().filter(|_| terminal.wants_line(events, index)) {
+                // Whoever types has seen all that led to it.
+                self.shown.rest();
+                typist.want();
+            }
+        }
+    }
+
+    fn rest(&mut self) {
+        self.shown.rest();
+    }
 }
 
 /// Calls a server, and ends as the client does.
@@ -100,26 +151,16 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let eager = app.terminal.wants_line.is_none();
     let (typist, commands) = typing.map(|typing| Typist::start(typing, eager)).unzip();
     let setup = Setup { faults, commands, ..Setup::new(sockets) };
-    let mut unwritten = None;
-    let mut told = |events: &dyn Events, new: Range<usize>| {
-        for index in new {
-            say(&app.terminal.text(scenario, client, events, index..index + 1));
-            if let Some(body) = app.terminal.body(events, index) {
-                unwritten = fs::write(&output, body).err();
-            }
-            if let Some(typist) = typist.as_ref().filter(|_| app.terminal.wants_line(events, index)) {
-                typist.want();
-            }
-        }
-    };
-    let status = drive::run_host(scenario, client, boot, setup, |_| {}, &mut told)?;
-    match unwritten {
+    let shown = Shown { app, host: (scenario, client), screen: args.screen() };
+    let mut caller = Caller { shown, output: &output, unwritten: None, typist };
+    let status = drive::run_host(scenario, client, boot, setup, |_| {}, &mut caller)?;
+    match caller.unwritten.take() {
         Some(source) => Err(unwritable(&output, source)),
         None => Ok(status),
     }
 }
 
-fn unwritable(path: &std::path::Path, source: io::Error) -> CliError {
+fn unwritable(path: &Path, source: io::Error) -> CliError {
     CliError::File { path: path.display().to_string(), source }
 }
 

@@ -1,5 +1,6 @@
 //! The terminal of `serve` and `call`: what a machine tells goes to standard output, what is typed goes to the machine.
 
+use std::fmt;
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -12,6 +13,39 @@ use crate::systems::Typed;
 
 /// The longest line that reaches a client whole; a longer one is taken as several.
 const MAX_LINE_LEN: u64 = 64 * 1024;
+
+/// How long a text may become before it is written, though nobody has time for it.
+const MAX_HELD_LEN: usize = 64 * 1024;
+
+/// Standard output, with what was said and is not written yet. Whoever drops it has it written, also by a panic.
+#[derive(Debug, Default)]
+pub(super) struct Screen {
+    held: String,
+}
+
+impl Screen {
+    /// Says what is written into the text that it lends.
+    pub(super) fn say(&mut self, write: impl FnOnce(&mut dyn fmt::Write)) {
+        write(&mut self.held);
+        if self.held.len() >= MAX_HELD_LEN {
+            self.flush();
+        }
+    }
+
+    /// Writes all that was said.
+    pub(super) fn flush(&mut self) {
+        say(&self.held);
+        self.held.clear();
+        // What one long text has needed is not kept for ever.
+        self.held.shrink_to(2 * MAX_HELD_LEN);
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
 
 /// Writes a text at once, for whoever waits for it.
 pub(super) fn say(text: &str) {

@@ -12,6 +12,7 @@ use super::DriveError;
 use super::error::needs_broadcast;
 use super::inbox::Inbox;
 use super::net::{Binding, DatagramSocket, Net, Packet};
+use super::pace::Idle;
 use super::sockets::Raw;
 use crate::machine::Peer;
 
@@ -73,6 +74,21 @@ impl<D: DatagramSocket> Datagrams<D> {
         self.failure.take()
     }
 
+    /// Lets [`Datagrams::wait`] wait.
+    pub(super) fn may_wait(&mut self) {
+        self.socket.may_wait();
+    }
+
+    /// As [`DatagramSocket::wait`], if nothing else is to be done.
+    pub(super) fn wait(&mut self, inbox: &mut Inbox, idle: Idle) -> Option<bool> {
+        let is_idle = self.unsent.is_empty() && self.refusals == 0 && self.failure.is_none();
+        if !is_idle {
+            return None;
+        }
+        inbox.clear();
+        self.socket.wait(inbox, idle)
+    }
+
     /// Sends datagrams, or keeps what the socket does not take now. True if [`Datagrams::poll`] has something to do.
     pub(super) fn send<'a>(&mut self, mut datagrams: impl Iterator<Item = Packet<'a>> + Clone) -> bool {
         if self.unsent.is_empty() {
@@ -101,8 +117,12 @@ impl<D: DatagramSocket> Datagrams<D> {
             let error = match ready!(self.socket.poll_send(cx, left.clone())) {
                 Ok(0) => return Poll::Ready(()),
                 Ok(sent) => {
-                    for Packet { peer, bytes, .. } in left.by_ref().take(sent) {
-                        trace!(%peer, len = bytes.len(), "sent");
+                    if tracing::enabled!(tracing::Level::TRACE) {
+                        for Packet { peer, bytes, .. } in left.by_ref().take(sent) {
+                            trace!(%peer, len = bytes.len(), "sent");
+                        }
+                    } else if sent > 0 {
+                        left.nth(sent - 1);
                     }
                     is_second_try = false;
                     continue;

@@ -10,13 +10,15 @@ use std::task::{Context, Poll, ready};
 
 use tracing::{debug, warn};
 
-use super::driver::{Alarm, Core, Port, after, clock, elapsed};
+use super::driver::{Alarm, Core, Port, Waited, after, clock, elapsed};
+use super::gathered::Last;
 use super::links::{Link, Links, Over, Standing};
 use super::net::Packet;
 use super::outgoing::{Outgoing, Release};
-use super::sockets::Sockets;
+use super::pace::Idle;
+use super::sockets::{Raw, Sockets};
 use super::store::Store;
-use super::system::System;
+use super::system::{self, System};
 use super::{DriveError, Endpoint};
 use crate::actor::AnyCommand;
 use crate::machine::{CloseReason, Conn, Effect, Effects, Input, Misuse, Peer, Status, Violation, limits};
@@ -35,9 +37,11 @@ pub(super) struct Direct {
 
 /// What came of what a machine has put out.
 #[derive(Default)]
-struct Settled {
+struct Settled<'e> {
     done: Option<Status>,
     broken: Option<Violation>,
+    /// The message that was written last, which may go to others, too.
+    last: Last<'e>,
 }
 
 impl Direct {
@@ -68,6 +72,11 @@ impl Direct {
         self.sockets.datagram_locals()
     }
 
+    /// From now on [`Port::wait`] may wait: nobody else has anything to do in this thread.
+    pub(super) fn may_wait(&mut self) {
+        self.sockets.may_wait();
+    }
+
     fn elapsed(&self) -> Instant {
         elapsed(self.begin)
     }
@@ -86,7 +95,7 @@ impl Direct {
     }
 
     /// Does one thing that the machine wants done.
-    fn apply(&mut self, effect: Effect<'_, u32>, now: Instant, settled: &mut Settled) {
+    fn apply(&mut self, effect: Effect<'_, u32>, now: Instant, settled: &mut Settled<'_>) {
         match effect {
             // Without a plan all have been sent at once.
             Effect::Send { local, peer, bytes } => {
@@ -98,12 +107,10 @@ impl Direct {
                 let id = self.sockets.dial(peer);
                 self.links.begin(id, conn, peer, Standing::Dialing { shut: false });
             }
+            // Without a plan the sockets have it already.
             Effect::Write { conn, bytes } => {
-                if let Some(id) = self.links.id(conn) {
-                    match &mut self.outgoing {
-                        None => self.sockets.write(id, bytes),
-                        Some(outgoing) => outgoing.write(now, id, bytes),
-                    }
+                if let (Some(id), Some(outgoing)) = (self.links.id(conn), &mut self.outgoing) {
+                    outgoing.write(now, id, bytes);
                 }
             }
             Effect::Shutdown { conn } => self.shutdown(conn, now),
@@ -152,28 +159,31 @@ impl Direct {
 
     /// Does all of what the machine has put out, in order but for its datagrams: what lies between two saves goes in as
     /// few calls as the system allows. What is written to streams waits for [`Port::rest`], when more may have gathered.
-    fn carry_out(
+    fn carry_out<'e>(
         &mut self,
-        effects: &Effects,
+        effects: &'e Effects,
         now: Instant,
-        settled: &mut Settled,
+        settled: &mut Settled<'e>,
     ) -> Result<(), DriveError> {
-        let is_save = |effect| matches!(effect, Effect::Save { .. });
         let mut begin = 0;
         loop {
-            let rest = effects.from(begin);
-            let count = rest.clone().position(is_save).unwrap_or(rest.len());
-            let part = rest.clone().take(count);
             if self.outgoing.is_none() {
-                self.sockets.send(&part.clone().filter_map(|effect| match effect {
-                    Effect::Send { local, peer, bytes } => Some(Packet { local, peer, bytes }),
-                    _ => None,
-                }));
+                let sends = effects.sends(begin);
+                self.sockets.send(&sends.map(|(local, peer, bytes)| Packet { local, peer, bytes }));
             }
-            part.for_each(|effect| self.apply(effect, now, settled));
-            begin += count + 1;
-            let Some(Effect::Save { bytes }) = rest.clone().nth(count) else { return Ok(()) };
+            let is_planned = self.outgoing.is_some();
+            let save = effects.until_save(begin, |effect| match effect {
+                // By far the most, where one message goes to many.
+                Effect::Write { conn, bytes } if !is_planned => {
+                    if let Some(id) = self.links.id(conn) {
+                        self.sockets.write(id, bytes, &mut settled.last);
+                    }
+                }
+                effect => self.apply(effect, now, settled),
+            });
+            let Some((bytes, next)) = save else { return Ok(()) };
             self.store.as_ref().ok_or(DriveError::NoStore)?.save(bytes)?;
+            begin = next;
         }
     }
 
@@ -194,9 +204,8 @@ impl Direct {
                     self.sockets.send(&iter::once(Packet { local, peer, bytes: &bytes }));
                 }
                 Release::Write(id, bytes) => {
-                    self.sockets.write(id, &bytes);
                     // Each piece by itself, so that a cut is one.
-                    self.sockets.flush(id);
+                    self.sockets.write_alone(id, &bytes);
                 }
                 Release::Shutdown(id) => {
                     self.sockets.shutdown(id);
@@ -248,22 +257,28 @@ impl Port for Direct {
         if let Some(misuse) = effects.take_misuse() {
             self.warn(misuse);
         }
-        effects.merge_writes();
+        if self.outgoing.is_some() {
+            // What one input leads to is one segment for a plan. Without one all of a look is.
+            effects.merge_writes();
+        }
         let mut settled = Settled::default();
         let carried_out = self.carry_out(effects, now, &mut settled);
+        let Settled { done, broken, .. } = settled;
         effects.clear();
-        core.done = core.done.or(settled.done);
+        core.done = core.done.or(done);
         core.tell();
         carried_out?;
         self.release(now);
-        settled.broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
+        broken.map_or(Ok(()), |violation| Err(DriveError::Broken(violation)))
     }
 
     fn poll_input(&mut self, core: &mut Core<'_>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>> {
         loop {
-            let now = self.elapsed();
-            self.release(now);
-            self.expire_lingers(now);
+            if self.wake_at().is_some() {
+                let now = self.elapsed();
+                self.release(now);
+                self.expire_lingers(now);
+            }
             if let Some(Over { conn, reason }) = self.links.next_over() {
                 core.effects().release(conn);
                 match reason {
@@ -277,6 +292,18 @@ impl Port for Direct {
             if let Some(fed) = self.translate(core, raw) {
                 return Poll::Ready(fed);
             }
+        }
+    }
+
+    fn wait(&mut self, core: &mut Core<'_>, idle: Idle) -> Waited {
+        let awake_at = || self.elapsed() + system::MAX_WAIT + system::MAX_WAIT;
+        if self.outgoing.is_some() || !core.is_undisturbed_until(awake_at) {
+            return Waited::Refused;
+        }
+        match self.sockets.wait(idle) {
+            None => Waited::Refused,
+            Some(false) => Waited::Nothing,
+            Some(true) => self.translate(core, Raw::Datagrams).map_or(Waited::Nothing, Waited::Fed),
         }
     }
 

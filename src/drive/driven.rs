@@ -21,6 +21,14 @@ pub(super) trait Driven {
 
     /// Tells what the machine has told since the last time. No step of an event may be left in the outbox.
     fn tell(&mut self);
+
+    /// The driver is about to wait, or has gone on for long: whoever hears the events may keep nothing back any more.
+    fn rest(&mut self) {}
+
+    /// Whether the application may still give commands.
+    fn has_commands(&self) -> bool {
+        true
+    }
 }
 
 /// A machine whose type is known.
@@ -61,6 +69,10 @@ impl<M: Machine, F: FnMut(M::Event)> Driven for Typed<M, F> {
 
     fn tell(&mut self) {
         self.edge.out.told_mut().drain(..).for_each(&mut self.event);
+    }
+
+    fn has_commands(&self) -> bool {
+        self.commands.is_some()
     }
 }
 

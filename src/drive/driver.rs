@@ -4,13 +4,18 @@
 //! 2. A command, if one is waiting, and then inputs that are due are handed in, at most so many between two looks at the
 //!    deadline. So neither a flood of commands nor one of inputs starves the other.
 //! 3. If the deadline is reached, a timeout is handed in.
-//! 4. With nothing to do it waits: for the sockets, a command, the deadline, or the signal to stop.
+//! 4. With nothing to do it waits: for the sockets, a command, the deadline, or the signal to stop. Before that, whoever
+//!    hears the machine's events is told that there is time now.
+//!
+//! The budget that tokio has for each task is not asked on real sockets, for the looks have bounds of their own: a task
+//! that has come to the end of that budget would ask every socket that is left in vain.
 //!
 //! What a machine wants done is done at once after each input, by the [`Port`].
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::thread;
 use std::time::Duration;
 
 use tokio::time::{Sleep, sleep_until};
@@ -18,6 +23,7 @@ use tracing::{info, trace};
 
 use super::DriveError;
 use super::driven::Driven;
+use super::pace::{Idle, Pace, Thread};
 use crate::actor::AnyCommand;
 use crate::machine::{Effects, Input, Status, limits};
 use crate::time::Instant;
@@ -49,6 +55,16 @@ impl<'d> Core<'d> {
         self.driven.tell();
     }
 
+    /// Tells who hears the events that nothing may be kept back any more.
+    fn rest(&mut self) {
+        self.driven.rest();
+    }
+
+    /// Whether nothing but its sockets can wake the machine before this moment.
+    pub(super) fn is_undisturbed_until(&self, at: impl FnOnce() -> Instant) -> bool {
+        !self.driven.has_commands() && self.deadline.is_none_or(|due_at| due_at > at())
+    }
+
     /// Hands in the next command of the application, if there is one.
     fn poll_command(&mut self, now: &dyn Fn() -> Instant, cx: &mut Context<'_>) -> Poll<()> {
         let Poll::Ready(turn) = self.driven.poll_command(now, cx) else { return Poll::Pending };
@@ -76,6 +92,11 @@ pub(super) trait Port {
     /// woken for it. It is also ready, without an input, when [`Port::wake_at`] may have become earlier.
     fn poll_input(&mut self, core: &mut Core<'_>, cx: &mut Context<'_>) -> Poll<Result<u32, DriveError>>;
 
+    /// Waits for inputs in this thread, a moment at most, where that is allowed and saves the way through the runtime.
+    fn wait(&mut self, _core: &mut Core<'_>, _idle: Idle) -> Waited {
+        Waited::Refused
+    }
+
     /// When it wants to be asked for inputs again, though nothing happens on the sockets.
     fn wake_at(&self) -> Option<Instant>;
 
@@ -89,20 +110,33 @@ pub(super) trait Port {
     async fn finish(&mut self, core: &mut Core<'_>) -> Result<(), DriveError>;
 }
 
+/// What came of waiting without the runtime.
+pub(super) enum Waited {
+    /// It may not, or need not be done here: the runtime waits.
+    Refused,
+    /// Nothing has come.
+    Nothing,
+    /// So many inputs were handed in.
+    Fed(Result<u32, DriveError>),
+}
+
 /// Drives a machine until it is done.
 pub(super) async fn drive<P: Port>(
     driven: &mut dyn Driven,
     port: &mut P,
     start: Input<'_, dyn AnyCommand>,
     mut stop: Pin<&mut dyn Future<Output = ()>>,
+    thread: Thread,
 ) -> Result<Status, DriveError> {
     let mut core = Core::new(driven);
     let mut stopping = false;
     let mut alarm = Alarm::default();
+    let mut pace = Pace::new(thread);
     port.feed(&mut core, start)?;
     loop {
         if let Some(status) = core.done {
             info!(status = status.code(), "done");
+            core.rest();
             port.finish(&mut core).await?;
             return Ok(status);
         }
@@ -116,7 +150,7 @@ pub(super) async fn drive<P: Port>(
                 info!("asked to stop");
                 port.feed(&mut core, Input::Stop)?;
             }
-            fed = poll_fn(|cx| poll_inputs(port, &mut core, cx)) => fed?,
+            fed = poll_fn(|cx| poll_inputs(port, &mut core, &mut pace, cx)) => fed?,
             () = alarm.until(wake_at) => {}
         }
         let ready = core.done.is_none() && !port.is_behind();
@@ -131,8 +165,13 @@ pub(super) async fn drive<P: Port>(
 fn poll_inputs<P: Port>(
     port: &mut P,
     core: &mut Core<'_>,
+    pace: &mut Pace,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), DriveError>> {
+    if pace.is_over() {
+        core.rest();
+        return yield_now(pace, cx);
+    }
     let mut fed = 0;
     if core.poll_command(&|| port.now(), cx).is_ready() {
         trace!("asked by the application");
@@ -144,11 +183,47 @@ fn poll_inputs<P: Port>(
         match port.poll_input(core, cx) {
             Poll::Ready(Ok(inputs)) => fed += inputs.max(1),
             Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-            Poll::Pending if fed == 0 => return Poll::Pending,
-            Poll::Pending => break,
+            Poll::Pending if fed > 0 => break,
+            Poll::Pending => fed = ready!(poll_idle(port, core, pace, cx))?,
         }
     }
+    pace.looked(fed);
     Poll::Ready(Ok(()))
+}
+
+/// Waits with nothing to do; says how many inputs it has handed in, if it has done so itself.
+fn poll_idle<P: Port>(
+    port: &mut P,
+    core: &mut Core<'_>,
+    pace: &mut Pace,
+    cx: &mut Context<'_>,
+) -> Poll<Result<u32, DriveError>> {
+    loop {
+        let idle = pace.idle();
+        if idle == Idle::Sleep {
+            core.rest();
+        }
+        match (port.wait(core, idle), idle) {
+            (Waited::Fed(fed), _) => return Poll::Ready(fed.map(|fed| fed.max(1))),
+            // What is awaited may need this very processor.
+            (Waited::Nothing, Idle::Glance) => thread::yield_now(),
+            (Waited::Refused, Idle::Glance) => {
+                thread::yield_now();
+                return yield_now(pace, cx);
+            }
+            (Waited::Refused | Waited::Nothing, Idle::Sleep) => {
+                pace.yielded();
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// Lets the runtime look at all else, and comes back at once.
+fn yield_now<T>(pace: &mut Pace, cx: &mut Context<'_>) -> Poll<T> {
+    pace.yielded();
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// A timer that is set anew only if it must ring earlier: deadlines are taken back and put off far more often than they

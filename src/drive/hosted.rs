@@ -15,8 +15,14 @@ use crate::machine::{Effects, Input, Peer, Status};
 use crate::scenario::Scenario;
 use crate::time::Instant;
 
-/// Who is told events of any type: the list, and which of it are new.
-pub(crate) type Told<'a> = dyn FnMut(&dyn Events, Range<usize>) + 'a;
+/// Who is told events of any type.
+pub(crate) trait Audience {
+    /// These of the list are new.
+    fn told(&mut self, events: &dyn Events, new: Range<usize>);
+
+    /// The driver is about to wait, or has gone on for long: what was kept back is due.
+    fn rest(&mut self);
+}
 
 /// Drives what runs on a host of a scenario as [`run`](super::run) does, whatever its type. `boot` has the addresses of the
 /// other hosts as they are in this world. Laws are not checked.
@@ -26,49 +32,48 @@ pub(crate) fn run_host(
     boot: Boot<'_>,
     setup: Setup<Box<dyn AnyCommand>>,
     opened: impl FnOnce(&[Peer]),
-    told: &mut Told<'_>,
+    audience: &mut dyn Audience,
 ) -> Result<Status, DriveError> {
     let (commands, means) = setup.split();
-    run_driven(&mut Hosted::new(scenario, host, boot, commands, told), means, Box::new(opened))
+    run_driven(&mut Hosted::new(scenario, host, boot, commands, audience), means, Box::new(opened))
 }
 
 /// The same by several workers, as [`run_workers`](super::run_workers) does. `boot` says what the worker with this number
-/// begins with.
-pub(crate) fn run_host_workers<'b>(
+/// begins with; each has an audience of its own, in its thread.
+pub(crate) fn run_host_workers<'b, A: Audience>(
     workers: NonZeroUsize,
     (scenario, host): (&Scenario, HostId),
     boot: &(dyn Fn(usize) -> Boot<'b> + Sync),
     sockets: Vec<Endpoint>,
     opened: impl FnOnce(&[Peer]) + Send,
-    told: &(dyn Fn(&dyn Events, Range<usize>) + Sync),
+    audience: &(dyn Fn() -> A + Sync),
 ) -> Result<Status, DriveError> {
     let each = |number, work: &mut Work<'_>| {
-        let mut told = |events: &dyn Events, new: Range<usize>| told(events, new);
-        work(&mut Hosted::new(scenario, host, boot(number), None, &mut told))
+        work(&mut Hosted::new(scenario, host, boot(number), None, &mut audience()))
     };
     spread(workers, sockets, Box::new(opened), &each)
 }
 
 /// What runs on a host.
-struct Hosted<'s, 't> {
+struct Hosted<'s, 'a> {
     actor: Box<dyn Actor + 's>,
     commands: Option<Receiver<Box<dyn AnyCommand>>>,
-    told: &'t mut Told<'t>,
+    audience: &'a mut dyn Audience,
 }
 
-impl<'s, 't> Hosted<'s, 't> {
+impl<'s, 'a> Hosted<'s, 'a> {
     /// Makes the machine.
     fn new(
         scenario: &'s Scenario,
         host: HostId,
         boot: Boot<'_>,
         commands: Option<Receiver<Box<dyn AnyCommand>>>,
-        told: &'t mut Told<'_>,
+        audience: &'a mut dyn Audience,
     ) -> Self {
         let kind = &scenario.spec().hosts[host.index()].kind;
         let mut actor = kind.as_ref().expect("every host of a scenario has something to run").spawn();
         actor.boot(boot);
-        Self { actor, commands, told }
+        Self { actor, commands, audience }
     }
 }
 
@@ -89,8 +94,16 @@ impl Driven for Hosted<'_, '_> {
     fn tell(&mut self) {
         let events = self.actor.events();
         if events.len() > 0 {
-            (self.told)(events, 0..events.len());
+            self.audience.told(events, 0..events.len());
             self.actor.forget_events();
         }
+    }
+
+    fn rest(&mut self) {
+        self.audience.rest();
+    }
+
+    fn has_commands(&self) -> bool {
+        self.commands.is_some()
     }
 }

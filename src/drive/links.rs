@@ -51,6 +51,8 @@ pub(super) struct Over {
 #[derive(Default)]
 pub(super) struct Links {
     open: ConnMap<Link>,
+    /// The id of each stream's socket once more, for those who want nothing else.
+    ids: ConnMap<u32>,
     /// What the machine calls each stream, by its id.
     conns: Vec<Option<Conn>>,
     lingers: BTreeSet<(Instant, Conn)>,
@@ -66,11 +68,13 @@ impl Links {
         self.conns[id as usize] = Some(conn);
         let link = Link { id, peer, standing, eof: false, shut_down: false, lingering: None };
         self.open.insert(conn, link);
+        self.ids.insert(conn, id);
     }
 
     /// Forgets a stream, and gives back what was known of it.
     pub(super) fn forget(&mut self, conn: Conn) -> Option<Link> {
         let link = self.open.remove(conn)?;
+        self.ids.remove(conn);
         self.conns[link.id as usize] = None;
         if let Some((until_at, _)) = link.lingering {
             self.lingers.remove(&(until_at, conn));
@@ -96,8 +100,9 @@ impl Links {
     }
 
     /// The id of a stream's socket.
+    #[inline]
     pub(super) fn id(&self, conn: Conn) -> Option<u32> {
-        self.open.get(conn).map(|link| link.id)
+        self.ids.get(conn).copied()
     }
 
     pub(super) fn get_mut(&mut self, conn: Conn) -> Option<&mut Link> {

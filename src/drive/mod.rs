@@ -10,6 +10,7 @@ mod direct;
 mod driven;
 mod driver;
 mod error;
+mod gathered;
 #[cfg(feature = "sim")]
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what calls it"))]
 mod hosted;
@@ -19,6 +20,7 @@ mod listener;
 mod net;
 #[cfg(feature = "sim")]
 mod outgoing;
+mod pace;
 mod ready;
 #[cfg(feature = "turmoil")]
 mod simulated;
@@ -38,11 +40,12 @@ use std::pin::{Pin, pin};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::Receiver;
+use tokio::task::unconstrained;
 use tracing::info;
 
 pub use error::DriveError;
 #[cfg(feature = "cli")]
-pub(crate) use hosted::{run_host, run_host_workers};
+pub(crate) use hosted::{Audience, run_host, run_host_workers};
 #[cfg(feature = "sim")]
 pub use outgoing::LocalFaults;
 #[cfg(feature = "turmoil")]
@@ -54,6 +57,7 @@ use crate::machine::{Input, Machine, Peer, Status};
 use direct::Direct;
 use driven::{Driven, Typed};
 use outgoing::Outgoing;
+use pace::Thread;
 #[cfg(not(feature = "sim"))]
 use unplanned as outgoing;
 
@@ -227,14 +231,14 @@ pub async fn run_until<M: Machine>(
 ) -> Result<Status, DriveError> {
     let (commands, means) = setup.split();
     let mut driven = Typed::new(machine, commands, event);
-    drive_until(&mut driven, means, Box::new(opened), pin!(stop)).await
+    drive_until(&mut driven, means, Box::new(opened), pin!(stop), Thread::Shared).await
 }
 
 /// Drives until the machine is done or a signal comes, and blocks meanwhile.
 fn run_driven(driven: &mut dyn Driven, means: Means, opened: Opened<'_>) -> Result<Status, DriveError> {
     runtime()?.block_on(async {
         let stop = stop_signal().map_err(DriveError::Start)?;
-        drive_until(driven, means, opened, pin!(stop)).await
+        drive_until(driven, means, opened, pin!(stop), Thread::Own).await
     })
 }
 
@@ -243,6 +247,7 @@ async fn drive_until(
     means: Means,
     opened: Opened<'_>,
     stop: Pin<&mut dyn Future<Output = ()>>,
+    thread: Thread,
 ) -> Result<Status, DriveError> {
     #[cfg(feature = "sim")]
     let outgoing = means.faults.as_ref().map(Outgoing::new).transpose()?;
@@ -250,6 +255,9 @@ async fn drive_until(
     let outgoing: Option<Outgoing> = None;
     let Means { sockets, shared, store, .. } = means;
     let mut port = Direct::open(&sockets, shared, outgoing, store).await?;
+    if thread == Thread::Own {
+        port.may_wait();
+    }
     let (locals, datagrams) = (port.locals(), port.datagram_locals());
     for local in &locals {
         info!(%local, "opened");
@@ -259,7 +267,7 @@ async fn drive_until(
     // As in simulation, datagram sockets go first.
     let nowhere = Peer::V4 { ip: Ipv4Addr::UNSPECIFIED, port: 0 };
     let local = datagrams.first().or(locals.first()).copied().unwrap_or(nowhere);
-    driver::drive(driven, &mut port, Input::Start { local }, stop).await
+    unconstrained(driver::drive(driven, &mut port, Input::Start { local }, stop, thread)).await
 }
 
 /// A runtime on this thread alone: what comes in, what it causes and what goes out need no other.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::inbox::Inbox;
+use super::pace::Idle;
 use crate::machine::Peer;
 
 /// A datagram between this end and another.
@@ -64,6 +65,15 @@ pub(super) trait DatagramSocket {
     /// Receives one datagram, and as many more as have come, into the inbox.
     fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>>;
 
+    /// Lets [`wait`](DatagramSocket::wait) wait, in a thread in which nobody else has anything to do.
+    fn may_wait(&mut self) {}
+
+    /// Waits for datagrams in this thread, or looks whether some are there; says whether they are in the inbox now. None
+    /// if this is the runtime's business.
+    fn wait(&mut self, _inbox: &mut Inbox, _idle: Idle) -> Option<bool> {
+        None
+    }
+
     /// Sends the first of these datagrams, each from its own address, and as many more as one call takes; says how many
     /// it has sent. An error is about the first, which was not sent.
     fn poll_send<'a>(
@@ -83,6 +93,10 @@ pub(super) trait Listen {
 /// A stream socket.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {
     fn local_addr(&self) -> io::Result<Peer>;
+    /// Reads what is there, though nobody has said that something is; says how much it was.
+    fn read_now(&self, _buf: &mut [u8]) -> Option<usize> {
+        None
+    }
     /// Ends once the connection is broken, whether anybody reads from it or not.
     fn broken(&self) -> Pending<()>;
     /// Closes it so that the peer sees a reset.

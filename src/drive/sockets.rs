@@ -1,16 +1,20 @@
 //! The sockets of one machine: reading, writing, accepting, connecting. What happens on them is reported raw; what it
 //! means to the machine is decided by who holds them.
 
+mod fixed;
+
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::datagrams::Datagrams;
+use super::gathered::{Gathered, Last};
 use super::inbox::Inbox;
 use super::listener::Listener;
-use super::net::{Binding, DatagramSocket as _, Net, Packet, Stream as _};
+use super::net::{Binding, DatagramSocket as _, Net, Stream as _};
 use super::ready::{Ready, SocketWaker};
 use super::stream::{Socket, Spare, Stream};
 use super::{DriveError, Endpoint};
@@ -54,6 +58,8 @@ enum Fixed<N: Net> {
 pub(super) struct Sockets<N: Net> {
     fixed: Vec<(Fixed<N>, SocketWaker)>,
     streams: Vec<Option<Stream<N::Stream>>>,
+    /// What each of them has of what was gathered, beside them: where one message goes to many, nothing else is touched.
+    parts: Vec<Range<u32>>,
     vacant: Vec<u32>,
     ready: Arc<Ready>,
     /// Whom `ready` wakes.
@@ -67,6 +73,8 @@ pub(super) struct Sockets<N: Net> {
     buf: Box<[u8]>,
     /// What a datagram socket has received last.
     inbox: Inbox,
+    /// What was written to streams since the last [`Sockets::flush_all`].
+    gathered: Gathered,
     spare: Spare,
 }
 
@@ -99,6 +107,7 @@ impl<N: Net> Sockets<N> {
         Ok(Self {
             fixed,
             streams: Vec::new(),
+            parts: Vec::new(),
             vacant: Vec::new(),
             ready,
             task: None,
@@ -107,29 +116,8 @@ impl<N: Net> Sockets<N> {
             caused: VecDeque::new(),
             buf: vec![0; limits::MAX_READ_LEN].into_boxed_slice(),
             inbox: if has_datagrams { Inbox::new(N::Datagrams::MAX_BATCH) } else { Inbox::default() },
+            gathered: Gathered::default(),
             spare: Spare::default(),
-        })
-    }
-
-    /// The addresses that are bound, in the order in which they were.
-    pub(super) fn locals(&self) -> Vec<Peer> {
-        let local = |(socket, _): &(Fixed<N>, _)| match socket {
-            Fixed::Datagrams(socket) => Some(socket.local()),
-            Fixed::Listener(listener) => listener.local(),
-            Fixed::Closed => None,
-        };
-        self.fixed.iter().filter_map(local).collect()
-    }
-
-    /// The addresses of the datagram sockets, in the same order.
-    pub(super) fn datagram_locals(&self) -> Vec<Peer> {
-        self.datagrams().map(Datagrams::local).collect()
-    }
-
-    fn datagrams(&self) -> impl Iterator<Item = &Datagrams<N::Datagrams>> {
-        self.fixed.iter().filter_map(|(socket, _)| match socket {
-            Fixed::Datagrams(socket) => Some(&**socket),
-            Fixed::Listener(_) | Fixed::Closed => None,
         })
     }
 
@@ -153,42 +141,38 @@ impl<N: Net> Sockets<N> {
         self.inbox = inbox;
     }
 
-    /// Accepts nothing more.
-    pub(super) fn stop_listening(&mut self) {
-        for (socket, _) in &mut self.fixed {
-            if let Fixed::Listener(_) = socket {
-                *socket = Fixed::Closed;
-            }
-        }
-    }
-
-    /// Sends datagrams, each by the socket that has its address, or keeps them until that one takes them.
-    pub(super) fn send<'a>(&mut self, datagrams: &(impl Iterator<Item = Packet<'a>> + Clone)) {
-        for (id, (socket, _)) in (FIRST_FIXED..).zip(&mut self.fixed) {
-            if let Fixed::Datagrams(socket) = socket {
-                let local = socket.local();
-                if socket.send(datagrams.clone().filter(|packet| local.covers(&packet.local))) {
-                    self.look.push_back(id);
-                }
-            }
-        }
-    }
-
-    /// Why a broadcast could not be sent, if that has happened.
-    pub(super) fn take_failure(&mut self) -> Option<DriveError> {
-        self.fixed.iter_mut().find_map(|(socket, _)| match socket {
-            Fixed::Datagrams(socket) => socket.take_failure(),
-            Fixed::Listener(_) | Fixed::Closed => None,
-        })
-    }
-
     /// Begins to open a stream.
     pub(super) fn dial(&mut self, peer: Peer) -> u32 {
         self.insert(Socket::Dialing(N::connect(peer)))
     }
 
-    /// Adds bytes to what is to be written when the stream is flushed.
-    pub(super) fn write(&mut self, id: u32, mut bytes: &[u8]) {
+    /// Adds bytes to what is to be written by [`Sockets::flush_all`].
+    #[inline]
+    pub(super) fn write<'e>(&mut self, id: u32, bytes: &'e [u8], last: &mut Last<'e>) {
+        if let Some(part) = self.parts.get_mut(id as usize)
+            && part.start < part.end
+        {
+            let more = self.gathered.put(bytes, last);
+            if more.start == part.end {
+                part.end = more.end;
+            } else {
+                self.write_apart(id, more);
+            }
+        } else {
+            self.write_first(id, bytes, last);
+        }
+    }
+
+    /// The same for what does not follow what the stream has: that is copied.
+    fn write_apart(&mut self, id: u32, more: Range<u32>) {
+        let part = mem::replace(&mut self.parts[id as usize], more);
+        if let Some(Some(stream)) = self.streams.get_mut(id as usize) {
+            stream.keep(self.gathered.get(&part), &mut self.spare);
+        }
+    }
+
+    /// The same for a stream that has nothing yet.
+    fn write_first<'e>(&mut self, id: u32, mut bytes: &'e [u8], last: &mut Last<'e>) {
         let Some(Some(stream)) = self.streams.get_mut(id as usize) else { return };
         if stream.is_direct(bytes.len()) {
             let len = stream.write_now(bytes);
@@ -197,26 +181,31 @@ impl<N: Net> Sockets<N> {
                 bytes = &bytes[len..];
             }
         }
-        if !bytes.is_empty() {
-            stream.write(bytes, &mut self.spare);
-            self.soil(id);
+        if !bytes.is_empty() && !stream.is_failed() {
+            self.parts[id as usize] = self.gathered.put(bytes, last);
+            if !mem::replace(&mut stream.is_dirty, true) {
+                self.dirty.push(id);
+            }
         }
+    }
+
+    /// Writes bytes with nothing that may come after them, and what is there already before them.
+    pub(super) fn write_alone(&mut self, id: u32, bytes: &[u8]) {
+        let Some(Some(stream)) = self.streams.get_mut(id as usize) else { return };
+        let part = mem::take(&mut self.parts[id as usize]);
+        stream.keep(self.gathered.get(&part), &mut self.spare);
+        stream.keep(bytes, &mut self.spare);
+        stream.is_dirty = true;
+        self.flush(id);
     }
 
     /// Ends this direction once everything is written.
     pub(super) fn shutdown(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id) {
+        if let Some(Some(stream)) = self.streams.get_mut(id as usize) {
             stream.shutdown();
-            self.soil(id);
-        }
-    }
-
-    /// Notes that a stream is to be flushed.
-    fn soil(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id)
-            && !mem::replace(&mut stream.is_dirty, true)
-        {
-            self.dirty.push(id);
+            if !mem::replace(&mut stream.is_dirty, true) {
+                self.dirty.push(id);
+            }
         }
     }
 
@@ -251,17 +240,13 @@ impl<N: Net> Sockets<N> {
         self.streams.len() - self.vacant.len()
     }
 
-    /// Whether no datagram waits for the socket.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.datagrams().all(Datagrams::is_flushed)
-    }
-
     /// Writes as much of all streams as the system takes now: everything that has gathered for one in one call.
     pub(super) fn flush_all(&mut self) {
         for index in 0..self.dirty.len() {
             self.flush(self.dirty[index]);
         }
         self.dirty.clear();
+        self.gathered.clear();
     }
 
     /// Writes as much of a stream as the system takes now.
@@ -270,9 +255,12 @@ impl<N: Net> Sockets<N> {
         if !mem::take(&mut stream.is_dirty) {
             return;
         }
-        while let Some(raw) = stream.poll_write(id) {
+        let part = mem::take(&mut self.parts[id as usize]);
+        let mut part = self.gathered.get(&part);
+        while let Some(raw) = stream.poll_write(id, &mut part) {
             self.caused.push_back(raw);
         }
+        stream.keep(part, &mut self.spare);
         stream.rest(&mut self.spare);
         if stream.is_failed() {
             // What the peer had sent before is still to be read.
@@ -286,6 +274,7 @@ impl<N: Net> Sockets<N> {
 
     fn take(&mut self, id: u32) -> Option<Stream<N::Stream>> {
         let stream = self.streams.get_mut(id as usize)?.take()?;
+        self.parts[id as usize] = 0..0;
         self.vacant.push(id);
         self.caused.retain(|raw| raw.stream() != Some(id));
         Some(stream)
@@ -294,6 +283,7 @@ impl<N: Net> Sockets<N> {
     fn insert(&mut self, socket: Socket<N::Stream>) -> u32 {
         let id = self.vacant.pop().unwrap_or_else(|| {
             self.streams.push(None);
+            self.parts.push(0..0);
             self.streams.len() as u32 - 1
         });
         let waker = SocketWaker::new(id, &self.ready);
@@ -349,7 +339,7 @@ impl<N: Net> Sockets<N> {
         }
         // What is dirty is flushed with all that gathers for it until then.
         if !stream.is_dirty
-            && let Some(raw) = stream.poll_write(id)
+            && let Some(raw) = stream.poll_write(id, &mut &[][..])
         {
             stream.rest(&mut self.spare);
             return Some(raw);

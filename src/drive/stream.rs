@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::Poll;
 
@@ -23,7 +24,7 @@ pub(super) struct Stream<S> {
     out: VecDeque<u8>,
     /// It is to be flushed, with all that is written until then.
     pub(super) is_dirty: bool,
-    eof: bool,
+    end: End,
     writing: Writing,
     /// Ends when the stream is broken: asked while neither a read nor a write would tell.
     broken: Option<Pending<()>>,
@@ -60,6 +61,21 @@ impl<S> Socket<S> {
     }
 }
 
+/// How far the peer's direction has come.
+///
+/// ```text
+///  New ──a first try to read──► Open ──its end has come──► Ended
+///                                ▲
+///  one that was asked for ───────┘
+/// ```
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    /// It was accepted, and is worth a try to read though nobody has said that something is there.
+    New,
+    Open,
+    Ended,
+}
+
 /// How far this direction has come.
 ///
 /// ```text
@@ -82,12 +98,12 @@ enum Writing {
 impl<S: net::Stream> Stream<S> {
     pub(super) fn new(socket: Socket<S>, waker: SocketWaker) -> Self {
         Self {
+            end: if matches!(socket, Socket::Open(_)) { End::New } else { End::Open },
             socket,
             waker,
             reading: true,
             out: VecDeque::new(),
             is_dirty: false,
-            eof: false,
             writing: Writing::Open,
             broken: None,
         }
@@ -112,8 +128,8 @@ impl<S: net::Stream> Stream<S> {
     }
 
     /// Adds bytes to what is to be written, in a buffer of `spare` ones if this stream has none.
-    pub(super) fn write(&mut self, bytes: &[u8], spare: &mut Spare) {
-        if self.is_failed() {
+    pub(super) fn keep(&mut self, bytes: &[u8], spare: &mut Spare) {
+        if bytes.is_empty() || self.is_failed() {
             return;
         }
         if self.out.capacity() == 0 {
@@ -125,7 +141,7 @@ impl<S: net::Stream> Stream<S> {
     /// Gives its buffer back, if everything is written.
     pub(super) fn rest(&mut self, spare: &mut Spare) {
         if self.out.is_empty() {
-            spare.put(std::mem::take(&mut self.out));
+            spare.put(mem::take(&mut self.out));
         }
     }
 
@@ -153,19 +169,26 @@ impl<S: net::Stream> Stream<S> {
         Some(Raw::Dialed { id, result })
     }
 
-    /// Writes some of what is left, then ends this direction if that is wanted.
-    pub(super) fn poll_write(&mut self, id: u32) -> Option<Raw> {
+    /// Writes some of what is left and of `part`, which comes after it and is cut to what is left of that; then ends this
+    /// direction if that is wanted.
+    pub(super) fn poll_write(&mut self, id: u32, part: &mut &[u8]) -> Option<Raw> {
         let is_failed = self.is_failed();
         let socket = self.socket.open_mut().filter(|_| !is_failed)?;
         let socket = Pin::new(socket);
         let (front, back) = self.out.as_slices();
-        if !front.is_empty() {
-            let slices = [io::IoSlice::new(front), io::IoSlice::new(back)];
-            let slices = if back.is_empty() { &slices[..1] } else { &slices };
-            return match socket.poll_write_vectored(&mut self.waker.context(), slices) {
+        if !front.is_empty() || !part.is_empty() {
+            let cx = &mut self.waker.context();
+            let written = if front.is_empty() {
+                socket.poll_write(cx, part)
+            } else {
+                socket.poll_write_vectored(cx, &[front, back, part].map(io::IoSlice::new))
+            };
+            return match written {
                 Poll::Pending => None,
                 Poll::Ready(Ok(len)) => {
-                    self.out.drain(..len);
+                    let out_len = len.min(self.out.len());
+                    self.out.drain(..out_len);
+                    *part = &part[len - out_len..];
                     Some(Raw::Wrote { id, len })
                 }
                 Poll::Ready(Err(_)) => self.fail(),
@@ -194,17 +217,25 @@ impl<S: net::Stream> Stream<S> {
     /// Reads one slice, if this stream is read at all.
     pub(super) fn poll_read(&mut self, id: u32, buf: &mut [u8]) -> Option<Raw> {
         let broken = self.is_failed().then_some(Raw::Broken { id });
-        if !self.reading || self.eof {
+        if !self.reading || self.end == End::Ended {
             return broken.or_else(|| self.poll_broken(id));
         }
         self.broken = None;
-        let socket = Pin::new(self.socket.open_mut()?);
+        let socket = self.socket.open_mut()?;
+        // What a peer says that has just connected is often there already, and then the runtime need not tell. What it said
+        // before the stream broke is there now or never.
+        if (mem::replace(&mut self.end, End::Open) == End::New || broken.is_some())
+            && let Some(len @ 1..) = socket.read_now(buf)
+        {
+            return Some(Raw::Read { id, len });
+        }
+        let socket = Pin::new(socket);
         let mut buf = ReadBuf::new(buf);
         match socket.poll_read(&mut self.waker.context(), &mut buf) {
             Poll::Pending => broken,
             Poll::Ready(Ok(())) => match buf.filled().len() {
                 0 => broken.or_else(|| {
-                    self.eof = true;
+                    self.end = End::Ended;
                     Some(Raw::Eof { id })
                 }),
                 len => Some(Raw::Read { id, len }),

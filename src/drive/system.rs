@@ -3,11 +3,12 @@
 mod udp;
 
 use std::future::pending;
-use std::io;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -15,9 +16,13 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixStream};
 
 use super::inbox::Inbox;
 use super::net::{self, Binding, DatagramSocket, Listen, Net, Packet, Pending};
+use super::pace::Idle;
 use super::unix;
 use crate::machine::{Peer, limits};
 use udp::Udp;
+
+/// How long a thread waits at most for a socket alone, deaf for all else; the system may add a tick of its clock.
+pub(super) const MAX_WAIT: Duration = Duration::from_millis(10);
 
 /// The operating system's sockets.
 #[derive(Debug)]
@@ -106,6 +111,19 @@ impl DatagramSocket for Datagram {
         }
     }
 
+    fn may_wait(&mut self) {
+        if let Self::Inet(udp) = self {
+            udp.may_wait();
+        }
+    }
+
+    fn wait(&mut self, inbox: &mut Inbox, idle: Idle) -> Option<bool> {
+        match self {
+            Self::Inet(udp) => udp.wait(inbox, idle),
+            Self::Unix(_) => None,
+        }
+    }
+
     fn poll_send<'a>(
         &mut self,
         cx: &mut Context<'_>,
@@ -184,6 +202,15 @@ impl net::Stream for Stream {
             Self::Inet(stream) => stream.local_addr().map(Peer::from),
             Self::Unix(stream) => stream.local_addr().map(|addr| unix::peer(&addr)),
         }
+    }
+
+    fn read_now(&self, buf: &mut [u8]) -> Option<usize> {
+        let socket = match self {
+            Self::Inet(stream) => SockRef::from(stream),
+            Self::Unix(stream) => SockRef::from(stream),
+        };
+        // What is wrong is found by the next read, too.
+        (&*socket).read(buf).ok()
     }
 
     fn broken(&self) -> Pending<()> {

@@ -9,7 +9,7 @@ use std::thread;
 use tokio::sync::watch;
 
 use super::driven::{Driven, Typed};
-use super::{DriveError, Endpoint, Opened, Setup, drive_until, runtime, stop_signal};
+use super::{DriveError, Endpoint, Opened, Setup, Thread, drive_until, runtime, stop_signal};
 use crate::machine::{Machine, Peer, Status};
 
 /// Drives several machines on the same addresses, each in a thread with sockets of its own, and blocks meanwhile. The
@@ -66,7 +66,7 @@ pub(super) fn spread(
                         _ = stopped.changed() => {}
                     }
                 };
-                drive_until(driven, means, opened, pin!(stop)).await
+                drive_until(driven, means, opened, pin!(stop), Thread::Own).await
             })
         })
     };

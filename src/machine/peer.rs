@@ -95,8 +95,8 @@ impl Peer {
 
     /// Whether a socket that is bound here has `local` as its own address: the same one, or any of a wildcard's.
     pub fn covers(&self, local: &Self) -> bool {
-        let is_any = self.ip().is_some_and(|ip| ip.is_unspecified());
-        self == local || (is_any && self.is_like(local) && self.port() == local.port())
+        let is_any = || self.ip().is_some_and(|ip| ip.is_unspecified());
+        self == local || (is_any() && self.is_like(local) && self.port() == local.port())
     }
 }
 
@@ -118,11 +118,35 @@ impl From<(IpAddr, u16)> for Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, self.inet()) {
+            // The most frequent ones by far, in transcripts, logs and messages.
+            (Self::V4 { ip, port }, _) if f.width().is_none() && f.precision().is_none() => {
+                let mut text = [0; "255.255.255.255:65535".len()];
+                f.write_str(v4_text(ip.octets(), *port, &mut text))
+            }
             (_, Some(addr)) => addr.fmt(f),
             (Self::Unix(path), _) => path.fmt(f),
             _ => Ok(()),
         }
     }
+}
+
+/// Writes an IPv4 address and a port at the beginning of a buffer, without the machinery of formatting.
+fn v4_text(octets: [u8; 4], port: u16, to: &mut [u8; 21]) -> &str {
+    let mut len = 0;
+    let mut put = |byte| {
+        to[len] = byte;
+        len += 1;
+    };
+    let numbers = octets.map(u16::from).into_iter().chain([port]);
+    for (number, before) in numbers.zip([None, Some(b'.'), Some(b'.'), Some(b'.'), Some(b':')]) {
+        before.map(&mut put);
+        let mut unit = [10_000, 1_000, 100, 10].into_iter().find(|unit| *unit <= number).unwrap_or(1);
+        while unit > 0 {
+            put(b'0' + (number / unit % 10) as u8);
+            unit /= 10;
+        }
+    }
+    std::str::from_utf8(&to[..len]).unwrap_or_default()
 }
 
 /// Why a text is not an address.
@@ -273,6 +297,17 @@ mod tests {
         assert_eq!(paths.keep(b"/c", 2), Err(PeerError::TooManyPaths));
         assert_eq!((paths.keep(b"/a", 2), paths.keep(b"/b", 2)), (Ok(first), Ok(second)));
         assert!(std::ptr::eq(first, paths.keep(b"/a", 2).unwrap()), "it is kept once");
+    }
+
+    #[test]
+    fn a_v4_address_is_shown_as_the_standard_library_shows_it() {
+        for ip in ["0.0.0.0", "1.20.255.9", "255.255.255.255", "10.100.0.99"] {
+            for port in [0, 9, 10, 99, 100, 999, 1_000, 9_999, 10_000, 65_535] {
+                let addr: SocketAddr = format!("{ip}:{port}").parse().unwrap();
+                assert_eq!(Peer::from(addr).to_string(), addr.to_string());
+                assert_eq!(format!("{:>24}|", Peer::from(addr)), format!("{addr:>24}|"));
+            }
+        }
     }
 
     #[test]

@@ -98,6 +98,9 @@ impl Backlog {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), Overflow> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         if self.bytes.len() + bytes.len() > self.max_len {
             return Err(Overflow { max_len: self.max_len });
         }

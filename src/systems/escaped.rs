@@ -1,6 +1,6 @@
 //! Bytes in a printed line.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 /// Shows text with what cannot be printed escaped, as `escape_debug` does, and bytes that are not UTF-8 as `\xNN`.
 pub(super) struct Escaped<'a>(pub(super) &'a [u8]);
@@ -8,12 +8,15 @@ pub(super) struct Escaped<'a>(pub(super) &'a [u8]);
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                // The text stands between quotes that nobody parses back: they need no escape.
-                match c {
-                    '\'' | '"' => f.write_char(c)?,
-                    c => write!(f, "{}", c.escape_debug())?,
+            let mut rest = chunk.valid();
+            while !rest.is_empty() {
+                let plain_len = rest.bytes().take_while(|byte| is_plain(*byte)).count();
+                f.write_str(&rest[..plain_len])?;
+                let mut others = rest[plain_len..].chars();
+                if let Some(c) = others.next() {
+                    write!(f, "{}", c.escape_debug())?;
                 }
+                rest = others.as_str();
             }
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
@@ -21,6 +24,12 @@ impl fmt::Display for Escaped<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a character of one byte is shown as it is. The text stands between quotes that nobody parses back: they need no
+/// escape.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'\\'
 }
 
 /// Shows a text of lines, each escaped as [`Escaped`] does but with its bad bytes replaced; the last line's end is left

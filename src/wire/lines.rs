@@ -38,19 +38,40 @@ impl Lines {
     /// Takes from the front of `input` what belongs to the next message, and gives that once it is whole. After `None`
     /// the input is used up.
     pub fn next(&mut self, input: &mut &[u8]) -> Option<Vec<u8>> {
+        let mut message = Vec::new();
+        self.next_into(input, &mut message).then_some(message)
+    }
+
+    /// The same into memory of the caller's, in place of what is there; says whether the message is whole. Nothing is
+    /// allocated once that memory, and its own, is large enough.
+    ///
+    /// ```
+    /// use lossproof::wire::lines::Lines;
+    ///
+    /// let (mut lines, mut message) = (Lines::new(1024), Vec::new());
+    /// let mut input = b"one\ntw".as_slice();
+    /// assert!(lines.next_into(&mut input, &mut message) && message == b"one\n");
+    /// assert!(!lines.next_into(&mut input, &mut message));
+    /// ```
+    pub fn next_into(&mut self, input: &mut &[u8], message: &mut Vec<u8>) -> bool {
         let missing_len = self.max_len - self.tail.len();
         let within = &input[..missing_len.min(input.len())];
         let newline = memchr::memchr(b'\n', within);
         let (taken, rest) = input.split_at(newline.map_or(within.len(), |at| at + 1));
-        self.tail.extend_from_slice(taken);
         *input = rest;
+        message.clear();
         if newline.is_some() {
-            Some(std::mem::take(&mut self.tail))
-        } else if self.tail.len() == self.max_len {
-            self.take_tail()
-        } else {
-            None
+            // The tail gets the memory that the message had.
+            std::mem::swap(&mut self.tail, message);
+            message.extend_from_slice(taken);
+            return true;
         }
+        self.tail.extend_from_slice(taken);
+        let tail = if self.tail.len() == self.max_len { self.take_tail() } else { None };
+        tail.is_some_and(|tail| {
+            *message = tail;
+            true
+        })
     }
 
     /// Takes what came after the last newline as a message, if anything did. A character that is not complete yet stays

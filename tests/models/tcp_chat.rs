@@ -330,7 +330,9 @@ impl Real {
                 member.flying_len += bytes.len() as u32;
                 told.tell(member.port, bytes);
             }
-            Effect::Event(ServerEvent::Said { speaker, text }) => told.said.push((speaker.to_string(), text)),
+            Effect::Event(ServerEvent::Said { speaker, text }) => {
+                told.said.push((speaker.to_string(), text.to_string()));
+            }
             Effect::Event(ServerEvent::Dropped(peer)) => told.dropped.push(peer.port().unwrap()),
             Effect::Event(_) => {}
             Effect::Pause { conn } => set_paused(members, conn, true),

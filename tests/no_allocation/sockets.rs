@@ -1,5 +1,7 @@
 //! The driver on real sockets, counted in its own thread while somebody else asks.
 
+#[cfg(feature = "systems")]
+mod chat;
 #[cfg(feature = "parts")]
 #[path = "../../benches/support/echo.rs"]
 mod echo;

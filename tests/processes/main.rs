@@ -6,6 +6,7 @@ mod dialogues;
 mod election;
 #[cfg(target_os = "linux")]
 mod idle;
+mod lines;
 mod log;
 mod process;
 mod servers;

@@ -18,6 +18,7 @@ use super::shared::{Commands, Shared};
 use crate::actor::AnyCommand;
 use crate::drive::driver::{self, Core, Port, clock};
 use crate::drive::net::{Packet, Pending};
+use crate::drive::pace::Thread;
 use crate::drive::sockets::{Raw, Sockets};
 use crate::drive::{DriveError, Endpoint};
 use crate::engine::{Arrival, Entry, Event, Settings, World};
@@ -66,7 +67,7 @@ pub(super) async fn drive_host(
         disk: Vec::new(),
     };
     let start = Input::Start { local: spec.peers[host.index()] };
-    driver::drive(&mut driven, &mut gate, start, pin!(pending())).await.map(|_| ())
+    driver::drive(&mut driven, &mut gate, start, pin!(pending()), Thread::Shared).await.map(|_| ())
 }
 
 /// A datagram socket's address on turmoil. There datagrams and streams share the ports that the system gives, and those of
@@ -259,8 +260,7 @@ impl Gate {
                 match segment {
                     Segment::Data { len, .. } => {
                         if let Some(id) = self.id_of(at.other()) {
-                            self.sockets.write(id, &written[offset..offset + len as usize]);
-                            self.sockets.flush(id);
+                            self.sockets.write_alone(id, &written[offset..offset + len as usize]);
                         }
                         offset += len as usize;
                     }

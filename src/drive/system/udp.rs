@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
+#[cfg(target_os = "linux")]
+mod segments;
 #[cfg(not(target_os = "linux"))]
 mod single;
 
@@ -10,21 +12,23 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use crate::drive::inbox::Inbox;
 use crate::drive::net::{Binding, Packet, Pending};
+use crate::drive::pace::Idle;
+use crate::drive::system::MAX_WAIT;
 use crate::machine::Peer;
 #[cfg(target_os = "linux")]
-use batch::Batch;
-#[cfg(target_os = "linux")]
 pub(super) use batch::MAX_BATCH;
-#[cfg(not(target_os = "linux"))]
-use single::Batch;
+#[cfg(target_os = "linux")]
+use batch::{Batch, CAN_WAIT};
 #[cfg(not(target_os = "linux"))]
 pub(super) use single::MAX_BATCH;
+#[cfg(not(target_os = "linux"))]
+use single::{Batch, CAN_WAIT};
 
 /// A UDP socket, and once it is connected the wait for the next refusal.
 pub(crate) struct Udp {
@@ -33,6 +37,26 @@ pub(crate) struct Udp {
     local: Peer,
     batch: Batch,
     refusal: Option<Pending<io::Error>>,
+    waits: Waits,
+}
+
+/// Whether the thread waits for this socket alone, instead of asking the runtime.
+///
+/// ```text
+///          a datagram comes
+///  Cold ─────────────────────► Warm
+///   ▲  a moment without one,    │
+///   └──── or a signal ──────────┘
+/// ```
+///
+/// The runtime has its socket wait for room as well, and so is woken once more for each datagram that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    Never,
+    /// Nothing has come for a moment: the runtime waits, and hears of signals at once.
+    Cold,
+    /// More is expected.
+    Warm,
 }
 
 impl Udp {
@@ -52,7 +76,7 @@ impl Udp {
         socket.bind(&local.into())?;
         let socket = Rc::new(UdpSocket::from_std(socket.into())?);
         let local = socket.local_addr()?.into();
-        Ok(Self { socket, local, batch, refusal: None })
+        Ok(Self { socket, local, batch, refusal: None, waits: Waits::Never })
     }
 
     pub(super) async fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
@@ -60,6 +84,7 @@ impl Udp {
         // A wildcard is one address from now on.
         self.local = self.socket.local_addr()?.into();
         self.refusal = Some(self.next_refusal());
+        self.batch.connected();
         Ok(())
     }
 
@@ -67,10 +92,40 @@ impl Udp {
         self.local
     }
 
+    /// Lets [`Udp::wait`] wait. Signals interrupt a wait that has a bound, whoever handles them.
+    pub(super) fn may_wait(&mut self) {
+        let socket = SockRef::from(&*self.socket);
+        let is_ready = CAN_WAIT
+            && self.refusal.is_none()
+            && socket.set_read_timeout(Some(MAX_WAIT)).is_ok()
+            && socket.set_nonblocking(false).is_ok();
+        if is_ready {
+            self.waits = Waits::Cold;
+        }
+    }
+
+    /// Waits for datagrams, if some have come a moment ago, or looks whether some are there; says whether that is so.
+    pub(super) fn wait(&mut self, inbox: &mut Inbox, idle: Idle) -> Option<bool> {
+        if self.waits != Waits::Warm {
+            return None;
+        }
+        // Whatever is wrong, the runtime will find it, too.
+        let came = self.batch.recv(&self.socket, self.local, inbox, idle).is_ok();
+        if !came && idle == Idle::Sleep {
+            self.waits = Waits::Cold;
+        }
+        Some(came)
+    }
+
     pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>> {
         while self.socket.poll_recv_ready(cx)?.is_ready() {
-            match self.batch.recv(&self.socket, self.local, inbox) {
+            let Self { socket, batch, local, .. } = self;
+            let recv = || batch.recv(socket, *local, inbox, Idle::Glance);
+            match socket.try_io(Interest::READABLE, recv) {
                 Ok(is_all) => {
+                    if self.waits == Waits::Cold {
+                        self.waits = Waits::Warm;
+                    }
                     if is_all && self.refusal.is_none() {
                         self.wait_for_more();
                     }

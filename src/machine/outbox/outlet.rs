@@ -396,6 +396,37 @@ impl Effects {
         self.slots.give_lead(lead);
     }
 
+    /// The datagrams from step `mark` on, up to the next save: from where, to whom, and the payload.
+    #[cfg(feature = "net")]
+    pub(crate) fn sends(&self, mark: usize) -> impl Iterator<Item = (Peer, Peer, &[u8])> + Clone {
+        let steps = self.steps[mark..].iter().take_while(|step| !matches!(step, Step::Save(_)));
+        steps.filter_map(|step| match step {
+            Step::Send(way, chunk) => {
+                let (local, peer) = self.ways[*way as usize];
+                Some((local, peer, &self.arena[chunk.range()]))
+            }
+            _ => None,
+        })
+    }
+
+    /// Hands out what is to be done from step `mark` on, up to the next save; gives that, and the step after it.
+    #[cfg(feature = "net")]
+    #[inline]
+    pub(crate) fn until_save<'e>(
+        &'e self,
+        mark: usize,
+        mut each: impl FnMut(Effect<'e, u32>),
+    ) -> Option<(&'e [u8], usize)> {
+        let lists = self.lists();
+        for (index, step) in (mark + 1..).zip(&self.steps[mark..]) {
+            match step {
+                Step::Save(chunk) => return Some((&self.arena[chunk.range()], index)),
+                step => each(step.view(lists, |event| event)),
+            }
+        }
+        None
+    }
+
     /// Makes writes to one stream that follow one another one write, where their bytes do so, too.
     #[cfg(feature = "net")]
     pub(crate) fn merge_writes(&mut self) {

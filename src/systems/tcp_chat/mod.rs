@@ -12,12 +12,14 @@
 mod client;
 mod properties;
 mod server;
+mod text;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use client::{Client, MAX_UNSENT_LEN};
 pub use server::{MAX_MEMBERS, MAX_MESSAGE_LEN, MAX_QUEUE_LEN, PATIENCE, Server};
+pub use text::Text;
 
 use super::{About, Options, Transport, Typed};
 use crate::machine::{ConnectError, Peer};
@@ -55,7 +57,7 @@ pub enum ServerEvent {
         /// Who.
         speaker: Peer,
         /// What, with its newline if it had one.
-        text: String,
+        text: Text,
     },
     /// A member has left, whichever way.
     Left(Peer),

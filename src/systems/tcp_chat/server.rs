@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::text::Texts;
 use super::{QUIT, ServerEvent};
 use crate::lawful::Promises;
 use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer, Status, limits};
@@ -36,8 +37,10 @@ pub struct Server {
     members: ConnMap<Member>,
     /// When what a member said without a newline becomes a message.
     tails: Deadlines<Conn>,
-    /// The message that is being told; kept for its memory.
+    /// The message that is being heard, and as it is told; kept for their memory.
+    heard: Vec<u8>,
     told: String,
+    texts: Texts,
 }
 
 #[derive(Debug)]
@@ -73,7 +76,14 @@ impl Server {
 
     /// A server without members that waits so long for the rest of a line.
     pub fn new(patience: Duration) -> Self {
-        Self { patience, members: ConnMap::default(), tails: Deadlines::default(), told: String::new() }
+        Self {
+            patience,
+            members: ConnMap::default(),
+            tails: Deadlines::default(),
+            heard: Vec::new(),
+            told: String::new(),
+            texts: Texts::default(),
+        }
     }
 
     fn join(&mut self, conn: Conn, peer: Peer, out: &mut Outbox<ServerEvent>) {
@@ -105,20 +115,21 @@ impl Server {
 
     /// Takes what a member has sent, message by message, as long as it takes what it is told.
     fn hear(&mut self, conn: Conn, bytes: &[u8], now: Instant, out: &mut Outbox<ServerEvent>) {
-        let mut rest = bytes;
+        let (mut rest, mut message) = (bytes, std::mem::take(&mut self.heard));
         while let Some(member) = self.members.get_mut(conn) {
             if !member.queue.is_empty() {
                 self.listen(conn, Ear::Held { unheard: rest.to_vec() });
                 out.pause(conn);
-                return;
+                break;
             }
-            let Some(message) = member.lines.next(&mut rest) else {
+            if !member.lines.next_into(&mut rest, &mut message) {
                 let speaks_at = member.lines.has_tail().then(|| now + self.patience);
                 self.listen(conn, Ear::Open { speaks_at });
-                return;
-            };
+                break;
+            }
             self.take(conn, &message, out);
         }
+        self.heard = message;
     }
 
     /// Text without a newline has been there long enough.
@@ -190,7 +201,7 @@ impl Server {
         self.told.clear();
         // Writing to a string does not fail.
         let _ = write!(self.told, "{speaker}\n{text}");
-        out.event(ServerEvent::Said { speaker, text: text.to_owned() });
+        out.event(ServerEvent::Said { speaker, text: self.texts.make(text) });
         let (bytes, chunk) = (self.told.as_bytes(), out.put(self.told.as_bytes()));
         let mut slow = Vec::new();
         for (conn, member) in self.members.iter_mut() {

@@ -17,16 +17,21 @@ use nix::sys::socket::{
     sendmmsg as sendmmsg_from, setsockopt, sockopt,
 };
 use rustix::net::addr::SocketAddrArg as _;
-use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg, sendto};
 use socket2::Socket;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::segments::Segments;
 use crate::drive::inbox::{Came, Inbox};
+use crate::drive::pace::Idle;
 use crate::machine::{Peer, limits};
 
 /// How many datagrams one call receives or sends at most: as many as a machine gets between two looks at its deadline.
 pub(in crate::drive::system) const MAX_BATCH: usize = limits::MAX_INPUTS_PER_LOOK as usize;
+
+/// A socket that waits can still be asked not to.
+pub(super) const CAN_WAIT: bool = true;
 
 /// How many datagrams are asked for at least. If only one comes, the second has said that there are no more, and the
 /// call that would find that out is saved.
@@ -35,9 +40,10 @@ const MIN_BATCH: usize = 2;
 /// What the calls need that is used again.
 pub(super) struct Batch {
     headers: MultiHeaders<SockaddrStorage>,
-    /// How many datagrams the next call asks for: twice as many as came last.
+    /// How many datagrams the next call asks for: all that it can if the last one was full, fewer and fewer after that.
     wanted: usize,
     addrs: Vec<SocketAddrAny>,
+    segments: Segments,
     /// For a socket that has several addresses.
     from: Option<From>,
 }
@@ -62,28 +68,62 @@ impl Batch {
             from = Some(From::new(local.ip())?);
         }
         let headers = MultiHeaders::preallocate(MAX_BATCH, control);
-        Ok(Self { headers, wanted: MIN_BATCH, addrs: Vec::with_capacity(MAX_BATCH), from })
+        Ok(Self {
+            headers,
+            wanted: MIN_BATCH,
+            addrs: Vec::with_capacity(MAX_BATCH),
+            segments: Segments::Tried,
+            from,
+        })
     }
 
-    /// Receives what has come to a socket that is bound there. True if that was all.
-    pub(super) fn recv(&mut self, socket: &UdpSocket, bound: Peer, inbox: &mut Inbox) -> io::Result<bool> {
+    /// The socket is connected from now on.
+    pub(super) const fn connected(&mut self) {
+        self.segments = Segments::Off;
+    }
+
+    /// Receives what has come to a socket that is bound there, or waits for it up to the bound that the socket has. True if
+    /// that was all.
+    pub(super) fn recv(
+        &mut self,
+        socket: &UdpSocket,
+        bound: Peer,
+        inbox: &mut Inbox,
+        idle: Idle,
+    ) -> io::Result<bool> {
+        // Most of the time few are wanted, or all.
+        if self.wanted <= MIN_BATCH {
+            self.recv_up_to::<MIN_BATCH>(socket, bound, inbox, idle)
+        } else {
+            self.recv_up_to::<MAX_BATCH>(socket, bound, inbox, idle)
+        }
+    }
+
+    fn recv_up_to<const COUNT: usize>(
+        &mut self,
+        socket: &UdpSocket,
+        bound: Peer,
+        inbox: &mut Inbox,
+        idle: Idle,
+    ) -> io::Result<bool> {
         let (mut rooms, came) = inbox.rooms();
-        let mut slices: [_; MAX_BATCH] =
-            array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
+        let mut slices: [_; COUNT] = array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
         let slices = &mut slices[..self.wanted];
         let headers = &mut self.headers;
         let is_any = self.from.is_some();
-        socket.try_io(Interest::READABLE, || {
-            let received = recvmmsg(socket.as_raw_fd(), headers, slices, MsgFlags::empty(), None)?;
-            came.extend(received.map(|datagram| {
-                let came_to = if is_any { came_to(&datagram, bound) } else { None };
-                let peer = addr(datagram.address).into();
-                Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes }
-            }));
-            Ok(())
-        })?;
+        // The socket itself may be one that waits.
+        let flags = match idle {
+            Idle::Glance => MsgFlags::MSG_DONTWAIT,
+            Idle::Sleep => MsgFlags::MSG_WAITFORONE,
+        };
+        let received = recvmmsg(socket.as_raw_fd(), headers, slices, flags, None)?;
+        came.extend(received.map(|datagram| {
+            let came_to = if is_any { came_to(&datagram, bound) } else { None };
+            let peer = addr(datagram.address).into();
+            Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes }
+        }));
         let is_all = came.len() < self.wanted;
-        self.wanted = (2 * came.len()).clamp(MIN_BATCH, MAX_BATCH);
+        self.wanted = if is_all { came.len().max(self.wanted / 2).max(MIN_BATCH) } else { MAX_BATCH };
         Ok(is_all)
     }
 
@@ -93,13 +133,20 @@ impl Batch {
         &mut self,
         socket: &UdpSocket,
         source: Option<Peer>,
-        mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
+        mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])> + Clone,
     ) -> io::Result<usize> {
+        let together = || self.segments.send(socket, source, datagrams.clone()).transpose();
+        if let Some(count) = socket.try_io(Interest::WRITABLE, together)? {
+            return Ok(count);
+        }
         if let (Some(source), Some(from)) = (source, &mut self.from) {
             return from.send(socket, source, datagrams);
         }
         let Some(first) = datagrams.next() else { return Ok(0) };
-        let Some(second) = datagrams.next() else { return socket.try_send_to(first.1, first.0).map(|_| 1) };
+        let Some(second) = datagrams.next() else {
+            let send = || Ok(sendto(socket, first.1, SendFlags::DONTWAIT, &first.0)?);
+            return socket.try_io(Interest::WRITABLE, send).map(|_| 1);
+        };
         let mut slices = [[IoSlice::new(&[])]; MAX_BATCH];
         self.addrs.clear();
         for (slice, (addr, bytes)) in slices.iter_mut().zip([first, second].into_iter().chain(datagrams)) {
@@ -116,7 +163,7 @@ impl Batch {
             }
         });
         let headers = &mut headers[..self.addrs.len()];
-        socket.try_io(Interest::WRITABLE, || Ok(sendmmsg(socket, headers, SendFlags::empty())?))
+        socket.try_io(Interest::WRITABLE, || Ok(sendmmsg(socket, headers, SendFlags::DONTWAIT)?))
     }
 }
 
@@ -161,7 +208,7 @@ impl From {
             *slice = [IoSlice::new(bytes)];
             self.addrs.push(Some(addr.into()));
         }
-        let (slices, flags) = (&slices[..self.addrs.len()], MsgFlags::empty());
+        let (slices, flags) = (&slices[..self.addrs.len()], MsgFlags::MSG_DONTWAIT);
         let Self { headers, addrs, .. } = self;
         let fd = socket.as_raw_fd();
         socket.try_io(Interest::WRITABLE, || {

@@ -1,0 +1,6 @@
+//! The load and the baselines of the bench `chat`, for another one.
+
+#![allow(dead_code, reason = "each bench uses a part of it")]
+
+pub(crate) mod load;
+pub(crate) mod servers;
