@@ -223,7 +223,6 @@ pub struct Outcome {
     pub fired: Fired,
 }
 
-
 /// Runs one scenario, any number of times. See the [module](self).
 pub struct Engine<'s> {
     scenario: &'s Scenario,

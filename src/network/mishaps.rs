@@ -107,7 +107,7 @@ impl Network {
         let recv = is_recv.then_some(life.recvs);
         life.recvs += u64::from(is_recv);
         let turn = HostTurn { recv, first_send: life.sends, effects };
-                let mut down = None;
+        let mut down = None;
         if now < self.calm_at && !effects.has_violation() {
             let planned = self.schedule.downs(host).iter();
             let planned = planned.filter_map(|(_, down)| Some((turn.place(down.when)?, *down)));
@@ -269,7 +269,7 @@ struct HostTurn<'a> {
 impl HostTurn<'_> {
     /// How many of the effects are sends.
     fn sends(&self) -> u64 {
-        self.effects.sends() as u64
+        self.effects.send_count() as u64
     }
 
     /// Whether the machine has ended by the first effects.

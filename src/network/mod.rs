@@ -4,6 +4,7 @@
 //! it says what arrives where and when. Two worlds use it, the event engine and the driver on turmoil, so that
 //! the same plan means the same in both.
 
+mod datagrams;
 mod fingerprint;
 mod flows;
 mod link;
@@ -20,6 +21,7 @@ mod windows;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use datagrams::{Departure, Passing};
 pub(crate) use mishaps::GoesDown;
 pub(crate) use order::{Class, Order};
 pub(crate) use schedule::Schedule;
@@ -29,7 +31,7 @@ pub(crate) use trail::{Sent, Trail};
 use flows::Flows;
 use mishaps::Mishaps;
 
-use crate::fault::{DatagramFault, FaultKind, Links, Profile, Resolved, ResolvedHost};
+use crate::fault::{FaultKind, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::machine::Peer;
 use crate::time::Instant;
@@ -43,47 +45,6 @@ pub(crate) enum Power {
     Exited,
     /// It is silent.
     Off,
-}
-
-/// What becomes of a datagram, if that is quickly told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Passing {
-    /// It arrives as it is: its number in the flow, and when and in which order.
-    Arrives(u64, Order),
-    Lost,
-    /// It was not sent. [`Network::datagram`] knows.
-    Unknown,
-}
-
-/// What the network did to one datagram.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Departure {
-    /// Its number in the flow.
-    pub(crate) n: u64,
-    /// When and in which order it arrives: not at all, once, or twice.
-    pub(crate) arrivals: [Option<Order>; 2],
-    /// The fault that changed it.
-    pub(crate) fault: Option<DatagramFault>,
-}
-
-impl Departure {
-    /// The payload as it arrives.
-    pub(crate) fn alter(&self, payload: &mut Vec<u8>) {
-        alter(self.fault, payload);
-    }
-}
-
-/// Changes a payload as a fault has it.
-pub(crate) fn alter(fault: Option<DatagramFault>, payload: &mut Vec<u8>) {
-    match fault {
-        Some(DatagramFault::Flip { at, mask }) => {
-            if let Some(byte) = payload.get_mut(at as usize) {
-                *byte ^= mask;
-            }
-        }
-        Some(DatagramFault::Truncate(len)) => payload.truncate(len as usize),
-        _ => {}
-    }
 }
 
 /// How often each kind of fault fired, by [`FaultKind`].
@@ -212,102 +173,6 @@ impl Network {
         let all = || self.profiles.iter().chain([&self.profile]);
         self.has_memory = all().any(Profile::has_memory);
         self.weather = if all().all(Profile::is_calm) { Weather::Calm } else { Weather::Rough };
-    }
-
-    /// Sends one datagram where nothing can happen to it but a drop of the plan.
-    #[inline]
-    pub(crate) fn pass(&mut self, now: Instant, from: HostId, to: HostId) -> Passing {
-        if self.weather != Weather::Clear {
-            return Passing::Unknown;
-        }
-        let flow = self.flow(from, to);
-        let (n, due_at) = (flow.sent, now + flow.latency);
-        if let Some(faults) = flow.faults
-            && let Some((fault, index)) = self.schedule.datagram(faults, n)
-        {
-            if fault != DatagramFault::Drop || now >= self.calm_at {
-                return Passing::Unknown;
-            }
-            self.fire(index);
-            self.flow(from, to).sent += 1;
-            self.packets += 1;
-            return Passing::Lost;
-        }
-        // Found again, since the faults were looked at meanwhile: that is one comparison.
-        self.flow(from, to).sent += 1;
-        self.packets += 1;
-        Passing::Arrives(n, self.delivery(due_at, from, to))
-    }
-
-    /// Sends one datagram.
-    pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
-        self.packets += 1;
-        let flow = self.flow(from, to);
-        let (n, latency, faults) = (flow.sent, flow.latency, flow.faults);
-        flow.sent += 1;
-        if self.blocked_until(from, to, now).is_some() {
-            return Departure { n, arrivals: [None, None], fault: None };
-        }
-        let due_at = now + latency;
-        if now >= self.calm_at {
-            return Departure { n, arrivals: [Some(self.delivery(due_at, from, to)), None], fault: None };
-        }
-        let fault = self.fate(now, (from, to), (n, faults), payload);
-        let arrivals = match fault {
-            Some(DatagramFault::Drop) => [None, None],
-            Some(DatagramFault::Duplicate) => {
-                [Some(self.delivery(due_at, from, to)), Some(self.delivery(due_at, from, to))]
-            }
-            Some(DatagramFault::Delay(late)) => {
-                [Some(self.delivery(self.late(latency, due_at, late), from, to)), None]
-            }
-            _ => [Some(self.delivery(due_at, from, to)), None],
-        };
-        Departure { n, arrivals, fault }
-    }
-
-    /// When something arrives that is so much later than it would be: once all is calm, nothing is late any more.
-    fn late(&self, latency: Duration, due_at: Instant, late: Duration) -> Instant {
-        (due_at + late).min(due_at.max(self.calm_at + latency))
-    }
-
-    /// The fault of one datagram, if it changes it: the plan's, or else one that is drawn. `faults` are the plan's for
-    /// its flow.
-    fn fate(
-        &mut self,
-        now: Instant,
-        (from, to): (HostId, HostId),
-        (n, faults): (u64, Option<u32>),
-        payload: &[u8],
-    ) -> Option<DatagramFault> {
-        let len = payload.len();
-        let drawn = if self.is_spared(from, to) { None } else { self.draw_datagram(now, (from, to), n, len) };
-        let (fault, index) = match faults.and_then(|faults| self.schedule.datagram(faults, n)) {
-            Some((fault, index)) => (fault, Some(index)),
-            None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),
-            None => (drawn?, None),
-        };
-        let changes = match fault {
-            DatagramFault::Flip { at, .. } => (at as usize) < len,
-            DatagramFault::Truncate(kept_len) => (kept_len as usize) < len,
-            DatagramFault::Drop | DatagramFault::Duplicate | DatagramFault::Delay(_) => true,
-        };
-        if !changes {
-            return None;
-        }
-        match index {
-            Some(index) => self.fire(index),
-            None => self.draw(Resolved::Datagram { from, to, n, fault }),
-        }
-        Some(fault)
-    }
-
-    /// Tells the sender of a datagram that nobody took it.
-    pub(crate) fn refusal(&mut self, now: Instant, from: HostId, to: HostId) -> Option<Order> {
-        match self.blocked_until(from, to, now) {
-            Some(_) => None,
-            None => Some(self.arrival(now, from, to)),
-        }
     }
 
     /// When and in which order something arrives that leaves then.

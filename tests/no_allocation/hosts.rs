@@ -36,9 +36,9 @@ fn max_bytes(hosts: usize) -> u64 {
         let places: Vec<_> = (0..hosts).map(|index| net.host(format!("host-{index}")).udp(1)).collect();
         let ids: Vec<_> = places.iter().map(lossproof::scenario::Place::id).collect();
         for (index, place) in places.into_iter().enumerate() {
-            let next = [1, 2].map(|n| ids[(index + n) % hosts]);
+            let others = [1, 2].map(|n| ids[(index + n) % hosts]);
             place.machine(move |boot| Member {
-                next: next.map(|id| boot.peer(id)),
+                next: others.map(|id| boot.peer(id)),
                 tell_at: Instant::START,
             });
         }

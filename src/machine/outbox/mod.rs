@@ -5,6 +5,8 @@ mod outlet;
 mod slots;
 #[cfg(all(test, feature = "sim"))]
 mod tests;
+#[cfg(any(feature = "sim", feature = "net"))]
+mod worlds;
 
 use std::fmt::{self, Write as _};
 use std::ops::{Deref, DerefMut};
