@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use lossproof::drive::{Setup, run_until};
-use lossproof::{Input, Peer, Status};
+use lossproof::drive::{Endpoint, Setup, run, run_until};
+use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
 
 use crate::support::{
-    Driven, Length, Puppet, V4, V6, assert_silence, clock, datagram, faults, open_error, plain_udp, receive,
-    within_bounds,
+    Driven, Length, PATIENCE, Puppet, V4, V6, assert_silence, clock, datagram, faults, open_error, plain_udp,
+    receive, within_bounds,
 };
 
 #[test]
@@ -125,5 +125,57 @@ fn what_sockets_cannot_have_is_refused_by_name() {
         assert!(refused("at 1s skew client +3s").contains("'skew'"));
         assert!(refused("at 1s stop client").contains("'stop'"));
         assert!(refused("a>server #0 drop").contains('a'));
+    });
+}
+
+/// In a thread of its own the driver waits for a lone socket by itself; a deadline is not missed for that.
+#[test]
+fn a_deadline_comes_in_time_while_the_driver_waits_for_its_only_socket() {
+    /// Answers, and says something more when nothing has come for so long.
+    #[derive(Default)]
+    struct Patient(Option<(Instant, Peer)>);
+    const SILENCE: Duration = Duration::from_millis(60);
+    impl Machine for Patient {
+        type Command = ();
+        type Event = ();
+        fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<()>) {
+            match input {
+                Input::Datagram { peer, bytes, .. } => {
+                    out.reply(bytes);
+                    self.0 = Some((now + SILENCE, peer));
+                }
+                Input::Timeout => {
+                    if let Some((_, peer)) = self.0.take() {
+                        out.send(peer, b"still there?");
+                        out.done(Status::Success);
+                    }
+                }
+                _ => {}
+            }
+        }
+        fn deadline(&self) -> Option<Instant> {
+            self.0.map(|(due_at, _)| due_at)
+        }
+    }
+    within_bounds(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let opened = move |locals: &[Peer]| tell.send(locals[0]).unwrap();
+            run(Patient::default(), Setup::new(Endpoint::datagram(V4.into())), opened, drop)
+        });
+        let socket = std::net::UdpSocket::bind(V4).unwrap();
+        socket.connect(told.recv().unwrap().inet().unwrap()).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut reply = [0; 64];
+        let mut last_at = clock();
+        for number in 0..200_u8 {
+            last_at = clock();
+            socket.send(&[number]).unwrap();
+            assert_eq!((socket.recv(&mut reply).unwrap(), reply[0]), (1, number));
+        }
+        let len = socket.recv(&mut reply).unwrap();
+        assert_eq!(&reply[..len], b"still there?");
+        assert!(clock() - last_at >= SILENCE, "{:?}", clock() - last_at);
+        assert_eq!(thread.join().unwrap().unwrap(), Status::Success);
     });
 }
