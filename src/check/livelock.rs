@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hasher};
 
 use super::{Broken, Search};
-use crate::engine::{Ended, Engine, Outcome};
+use crate::engine::{Ended, Engine, Keep, Outcome};
 use crate::scenario::Property;
 use crate::time::Instant;
 
@@ -15,7 +15,8 @@ use crate::time::Instant;
 /// property may count events; a run of which it is known that it does not meet the demand need not be so careful.
 ///
 /// A fingerprint costs as much as many steps, and nearly every run tells something again and again. So the search begins
-/// where nothing new was done in [`QUIET_STEPS`], and finds a circle that much later.
+/// where nothing new was done in [`QUIET_STEPS`], and finds a circle that much later. A run whose log is kept is to be
+/// read, and so is looked at from its start.
 ///
 /// One state is kept, and exchanged after twice as many steps each time: "An improved Monte Carlo factorization
 /// algorithm" (Brent, 1980). The steps from it to its like are the smallest part that repeats. A state is 64 bits of a
@@ -29,6 +30,8 @@ struct Watch<'a> {
     /// How many events and ends there were when something new was done last, and how many steps ago that was.
     done: (usize, u32),
     quiet_steps: u64,
+    /// In how many steps nothing new must have been done.
+    least_quiet: u64,
     kept: Kept,
     /// How many steps there were since then, and after how many another one is kept.
     steps: u64,
@@ -66,7 +69,7 @@ impl Watch<'_> {
                 (done, 0, Kept::default(), 0, 1);
         }
         self.quiet_steps += 1;
-        if self.quiet_steps <= QUIET_STEPS || self.from_at.is_none_or(|from_at| now < from_at) {
+        if self.quiet_steps <= self.least_quiet || self.from_at.is_none_or(|from_at| now < from_at) {
             return false;
         }
         let demands = self.properties.iter().zip(engine.watches());
@@ -126,6 +129,7 @@ impl Search<'_> {
             is_known_to_fail,
             done: (0, 0),
             quiet_steps: 0,
+            least_quiet: if self.settings.keep == Keep::Log { 0 } else { QUIET_STEPS },
             kept: Kept::default(),
             steps: 0,
             most: 1,

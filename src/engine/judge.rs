@@ -28,9 +28,9 @@ impl Broken {
         Self { is_panic: true, ..Self::new(what, detail) }
     }
 
-    /// Whether it is the same as another time; one of them may have been ended before its end.
+    /// Whether it is the same as another time. One of them may have been ended before its end, where that was clear sooner.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
-        self == other || (self.what == other.what && self.is_livelock != other.is_livelock)
+        self == other || (self.what == other.what && (self.is_livelock || other.is_livelock))
     }
 
     /// The same, with who waits for whom if anybody does.
