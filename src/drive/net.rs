@@ -93,9 +93,9 @@ pub(super) trait Listen {
 /// A stream socket.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {
     fn local_addr(&self) -> io::Result<Peer>;
-    /// Reads what is there, though nobody has said that something is; says how much it was.
-    fn read_now(&self, _buf: &mut [u8]) -> Option<usize> {
-        None
+    /// Reads what is there, though nobody has said that something is; says how much it was. An error is told once, here.
+    fn read_now(&self, _buf: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
     /// Ends once the connection is broken, whether anybody reads from it or not.
     fn broken(&self) -> Pending<()>;

@@ -224,23 +224,28 @@ impl<S: net::Stream> Stream<S> {
         let socket = self.socket.open_mut()?;
         // What a peer says that has just connected is often there already, and then the runtime need not tell. What it said
         // before the stream broke is there now or never.
-        if (mem::replace(&mut self.end, End::Open) == End::New || broken.is_some())
-            && let Some(len @ 1..) = socket.read_now(buf)
-        {
-            return Some(Raw::Read { id, len });
-        }
-        let socket = Pin::new(socket);
-        let mut buf = ReadBuf::new(buf);
-        match socket.poll_read(&mut self.waker.context(), &mut buf) {
-            Poll::Pending => broken,
-            Poll::Ready(Ok(())) => match buf.filled().len() {
-                0 => broken.or_else(|| {
-                    self.end = End::Ended;
-                    Some(Raw::Eof { id })
-                }),
-                len => Some(Raw::Read { id, len }),
-            },
-            Poll::Ready(Err(_)) => Some(Raw::Broken { id }),
+        let read = if mem::replace(&mut self.end, End::Open) == End::New || broken.is_some() {
+            socket.read_now(buf)
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
+        };
+        let read = match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let mut buf = ReadBuf::new(buf);
+                match Pin::new(socket).poll_read(&mut self.waker.context(), &mut buf) {
+                    Poll::Pending => return broken,
+                    Poll::Ready(read) => read.map(|()| buf.filled().len()),
+                }
+            }
+            read => read,
+        };
+        match read {
+            Ok(0) => broken.or_else(|| {
+                self.end = End::Ended;
+                Some(Raw::Eof { id })
+            }),
+            Ok(len) => Some(Raw::Read { id, len }),
+            Err(_) => Some(Raw::Broken { id }),
         }
     }
 

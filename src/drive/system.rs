@@ -204,13 +204,12 @@ impl net::Stream for Stream {
         }
     }
 
-    fn read_now(&self, buf: &mut [u8]) -> Option<usize> {
+    fn read_now(&self, buf: &mut [u8]) -> io::Result<usize> {
         let socket = match self {
             Self::Inet(stream) => SockRef::from(stream),
             Self::Unix(stream) => SockRef::from(stream),
         };
-        // What is wrong is found by the next read, too.
-        (&*socket).read(buf).ok()
+        (&*socket).read(buf)
     }
 
     fn broken(&self) -> Pending<()> {
