@@ -478,8 +478,9 @@ fn every_schedule_is_gone_through() {
 #[test]
 fn every_schedule_is_gone_through_on_any_number_of_threads() {
     let untimed = |report: &str| -> Vec<String> {
-        let lines = report.lines().map(|line| match line.split_once(" in ") {
-            Some((runs, _)) if line.starts_with("  runs ") => runs,
+        let lines = report.lines().map(|line| match (line.split_once(" in "), line.split_once(" (")) {
+            (Some((runs, _)), _) if line.starts_with("  runs ") => runs,
+            (_, Some((runs, _))) if line.starts_with("  after ") => runs,
             _ => line,
         });
         lines.map(str::to_owned).collect()
