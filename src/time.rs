@@ -41,6 +41,7 @@ impl Instant {
 
     /// The moment that is as long after `to` as this one is after `from`: what a clock says that said `to` at `from`.
     /// In 64 bits, as this is done for each input.
+    #[cfg(feature = "sim")]
     #[inline]
     pub(crate) const fn rebased(self, from: Self, to: Self) -> Self {
         Self(to.0.saturating_add(self.0.saturating_sub(from.0)))
