@@ -11,7 +11,7 @@ use super::app::App;
 use super::error::CliError;
 use super::output::quoted;
 use super::program::{Program, nearest};
-use super::value::{self, Peers};
+use super::value::{self, ChosenKey, Peers};
 use crate::fault::Chance;
 use crate::machine::Peer;
 use crate::specimens::Specimen;
@@ -46,6 +46,9 @@ pub(super) struct SystemArgs {
     /// Give requests and replies ids (udp-remote)
     #[arg(long, help_heading = SINGLE)]
     ids: bool,
+    /// Seal requests and replies, which have ids then, with a text of 16 bytes or more, or with what @FILE has (udp-remote)
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true, value_parser = value::key, help_heading = SINGLE)]
+    key: Option<ChosenKey>,
     /// Use datagrams instead of a stream (greeter)
     #[arg(long, help_heading = SINGLE)]
     datagram: bool,
@@ -138,6 +141,7 @@ impl SystemArgs {
             bug: value(matches, "bug"),
             drop: value(matches, "drop"),
             ids: flag("ids"),
+            key: value(matches, "key"),
             datagram: flag("datagram"),
             kind: value(matches, "kind"),
             hold: value(matches, "hold"),
@@ -166,6 +170,7 @@ impl SystemArgs {
         Ok(Options {
             drop: self.drop.unwrap_or(default.drop),
             ids: self.ids,
+            key: self.key.as_ref().map(|chosen| chosen.key.clone()),
             datagram: self.datagram,
             kind: match self.kind {
                 Some(KindArg::Sync) => Kind::Sync,
@@ -226,6 +231,7 @@ impl SystemArgs {
         let all = [
             ("drop", self.drop.map(|drop| Some(drop.to_string()))),
             ("ids", flag(self.ids)),
+            ("key", self.key.as_ref().map(|chosen| Some(chosen.word.clone()))),
             ("datagram", flag(self.datagram)),
             ("kind", kind.map(|kind| Some(kind.get_name().to_owned()))),
             ("hold", self.hold.map(|span| Some(value::span_text(span)))),

@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,11 +11,13 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 
+use super::error::system_text;
 use super::program::nearest;
 use crate::fault::{Profile, ProfileError, SpanError, parse_span};
 use crate::machine::Peer;
 use crate::seed;
 use crate::systems::election;
+use crate::systems::udp_remote::seal::{Key, KeyError};
 
 /// The most threads that a check takes.
 const MAX_JOBS: u64 = 1024;
@@ -77,6 +81,17 @@ pub(super) enum ValueError {
     /// It is no list of members.
     #[error("'{0}' is not a list of other members: write at most {max} addresses such as 10.0.0.2:7946, with commas between them", max = MAX_MEMBERS - 1)]
     Peers(String),
+    /// It is no key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The file of a key cannot be read.
+    #[error("cannot read '{path}': {}", system_text(&io::Error::from(*why)))]
+    KeyFile {
+        /// Where it should be.
+        path: String,
+        /// Why.
+        why: io::ErrorKind,
+    },
     /// It is no profile's name.
     #[error("{why}{}", near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default())]
     Profile {
@@ -162,6 +177,31 @@ pub(super) fn peers(text: &str) -> Result<Peers, ValueError> {
     let is_twice = (1..all.len()).any(|index| all[..index].contains(&all[index]));
     let fits = all.iter().all(is_one) && all.len() < MAX_MEMBERS && !is_twice;
     if fits { Ok(Peers(all)) } else { Err(no_list()) }
+}
+
+/// A key with the words that chose it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ChosenKey {
+    /// A text, or @ and a path.
+    pub(super) word: String,
+    /// What it is.
+    pub(super) key: Key,
+}
+
+/// Reads a key: a text, or what is in the file behind an `@`, without the newline at its end.
+pub(super) fn key(word: &str) -> Result<ChosenKey, ValueError> {
+    let bytes = match word.strip_prefix('@') {
+        None => word.as_bytes().to_vec(),
+        Some(path) => {
+            let mut bytes = fs::read(path)
+                .map_err(|error| ValueError::KeyFile { path: path.to_owned(), why: error.kind() })?;
+            for end in [b'\n', b'\r'] {
+                bytes.pop_if(|byte| *byte == end);
+            }
+            bytes
+        }
+    };
+    Ok(ChosenKey { word: word.to_owned(), key: Key::new(bytes)? })
 }
 
 /// Reads a time scale.
@@ -339,6 +379,33 @@ mod tests {
         assert!(header("example.org").is_ok() && path("/a?b=c").is_ok() && path("a").is_err());
         assert_eq!((bytes("1"), bytes("0").is_err()), (Ok(1), true));
         assert_eq!((bytes("1099511627776"), bytes("1099511627777").is_err()), (Ok(MAX_BYTES), true));
+    }
+
+    /// S100.
+    #[test]
+    fn a_key_is_a_text_or_a_file() {
+        let path = std::env::temp_dir().join(format!("lossproof-key-{}", std::process::id()));
+        let word = format!("@{}", path.display());
+        for (bytes, expected) in [
+            (&b"0123456789abcdef"[..], Some("0123456789abcdef")),
+            (b"0123456789abcdef\r\n", Some("0123456789abcdef")),
+            (b"0123456789abcdef\n\n", Some("0123456789abcdef\n")),
+            (b"0123456789abcde\n", None),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let read = key(&word).ok();
+            assert_eq!(
+                read,
+                expected.map(|text| ChosenKey { word: word.clone(), key: Key::new(text).unwrap() })
+            );
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(key(&word).unwrap_err().to_string().starts_with("cannot read '/"));
+        assert_eq!(
+            key("0123456789abcde").unwrap_err().to_string(),
+            "a key of 15 bytes is too short: give at least 16"
+        );
+        assert!(key("0123456789abcdef").is_ok());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::udp_remote::seal::Key;
 use crate::fault::Chance;
 use crate::machine::Peer;
 
@@ -22,6 +23,8 @@ pub struct Options {
     pub drop: Chance,
     /// Whether requests and replies have ids (udp-remote).
     pub ids: bool,
+    /// What requests and replies are sealed with; they have ids then (udp-remote).
+    pub key: Option<Key>,
     /// Whether datagrams are used where a stream is the usual form (greeter).
     pub datagram: bool,
     /// How many clients are handled at one time (greeter).
@@ -77,11 +80,12 @@ impl Options {
 }
 
 impl Default for Options {
-    /// No drops, no ids, three members, 5 s, the original's delays and texts, and the first moment of 2026.
+    /// No drops, no ids, no key, three members, 5 s, the original's delays and texts, and the first moment of 2026.
     fn default() -> Self {
         Self {
             drop: Chance::NEVER,
             ids: false,
+            key: None,
             datagram: false,
             kind: Kind::Concurrent,
             hold: Duration::ZERO,

@@ -5,6 +5,7 @@ mod greeter;
 mod hello_tcp;
 mod hello_udp;
 mod http;
+mod python;
 mod select_echo;
 mod suffix_echo;
 mod support;

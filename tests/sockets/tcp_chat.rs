@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use lossproof::drive::{Endpoint, Setup};
 use lossproof::systems::tcp_chat::{self, Client, ClientEvent, Command, Server, ServerEvent};
@@ -12,8 +12,8 @@ use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, file, is_timeout, listener,
-    plain_tcp, printed, read_all, reset, type_all, typed_line, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, clock, file, is_timeout,
+    listener, plain_tcp, printed, read_all, reset, type_all, typed_line, unix_path, within_bounds,
 };
 
 fn server_at(bind: Peer) -> Driven<ServerEvent> {
@@ -116,7 +116,7 @@ fn text_is_a_message_with_a_newline_or_with_silence_or_at_the_end() {
 fn rounds(members: &mut [TcpStream], count: usize, end: &str) -> Duration {
     let all_len: usize = members.iter().map(|member| told(member, "what I say").len() + end.len()).sum();
     let mut heard = vec![0; all_len];
-    let begun = Instant::now();
+    let begun = clock();
     for _ in 0..count {
         for member in &mut *members {
             member.write_all(format!("what I say{end}").as_bytes()).unwrap();
@@ -139,7 +139,7 @@ fn a_classic_member_waits_once() {
         let [mut classic, mut lines, mut hearer]: [TcpStream; 3] = members(&mut server);
         let mut say = |speaker: &mut TcpStream, text: &str| {
             let expected = told(speaker, text);
-            let begun = Instant::now();
+            let begun = clock();
             speaker.write_all(text.as_bytes()).unwrap();
             assert_hears(&mut hearer, &expected);
             begun.elapsed()
