@@ -11,6 +11,7 @@ use super::app::App;
 use super::args::{RealArgs, ServeArgs};
 use super::endpoints;
 use super::error::CliError;
+use super::output::complain;
 use super::terminal::{Typist, say};
 use super::world::{Built, read_plan};
 use crate::actor::Events;
@@ -104,6 +105,9 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let mut told = |events: &dyn Events, new: Range<usize>| {
         for index in new {
             say(&app.terminal.text(scenario, client, events, index..index + 1));
+            if let Some(note) = app.terminal.note(events, index) {
+                complain(note);
+            }
             if let Some(body) = app.terminal.body(events, index) {
                 unwritten = fs::write(&output, body).err();
             }

@@ -2,8 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs;
-use std::io;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,13 +9,11 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 
-use super::error::system_text;
 use super::program::nearest;
 use crate::fault::{Profile, ProfileError, SpanError, parse_span};
 use crate::machine::Peer;
 use crate::seed;
 use crate::systems::election;
-use crate::systems::udp_remote::seal::{Key, KeyError};
 
 /// The most threads that a check takes.
 const MAX_JOBS: u64 = 1024;
@@ -30,6 +26,9 @@ const SCALES: RangeInclusive<f64> = 1e-6..=1e6;
 const MAX_HOLD: Duration = Duration::from_hours(24);
 /// The most bytes that a client can be told to send: a terabyte.
 const MAX_BYTES: u64 = 1 << 40;
+
+/// The longest place that is asked for, in bytes: a request for it is short enough, whatever its letters are.
+const MAX_PLACE_LEN: usize = 2_000;
 
 /// The most members that an election has.
 const MAX_MEMBERS: usize = election::MAX_MEMBERS;
@@ -81,17 +80,9 @@ pub(super) enum ValueError {
     /// It is no list of members.
     #[error("'{0}' is not a list of other members: write at most {max} addresses such as 10.0.0.2:7946, with commas between them", max = MAX_MEMBERS - 1)]
     Peers(String),
-    /// It is no key.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The file of a key cannot be read.
-    #[error("cannot read '{path}': {}", system_text(&io::Error::from(*why)))]
-    KeyFile {
-        /// Where it should be.
-        path: String,
-        /// Why.
-        why: io::ErrorKind,
-    },
+    /// It is no place.
+    #[error("cannot use {0:?}: a place has a word and at most {MAX_PLACE_LEN} bytes")]
+    Place(String),
     /// It is no profile's name.
     #[error("{why}{}", near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default())]
     Profile {
@@ -179,29 +170,10 @@ pub(super) fn peers(text: &str) -> Result<Peers, ValueError> {
     if fits { Ok(Peers(all)) } else { Err(no_list()) }
 }
 
-/// A key with the words that chose it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct ChosenKey {
-    /// A text, or @ and a path.
-    pub(super) word: String,
-    /// What it is.
-    pub(super) key: Key,
-}
-
-/// Reads a key: a text, or what is in the file behind an `@`, without the newline at its end.
-pub(super) fn key(word: &str) -> Result<ChosenKey, ValueError> {
-    let bytes = match word.strip_prefix('@') {
-        None => word.as_bytes().to_vec(),
-        Some(path) => {
-            let mut bytes = fs::read(path)
-                .map_err(|error| ValueError::KeyFile { path: path.to_owned(), why: error.kind() })?;
-            for end in [b'\n', b'\r'] {
-                bytes.pop_if(|byte| *byte == end);
-            }
-            bytes
-        }
-    };
-    Ok(ChosenKey { word: word.to_owned(), key: Key::new(bytes)? })
+/// Reads a place.
+pub(super) fn place(text: &str) -> Result<String, ValueError> {
+    let fits = text.len() <= MAX_PLACE_LEN && text.chars().any(char::is_alphanumeric);
+    if fits { Ok(text.to_owned()) } else { Err(ValueError::Place(text.to_owned())) }
 }
 
 /// Reads a time scale.
@@ -381,31 +353,11 @@ mod tests {
         assert_eq!((bytes("1099511627776"), bytes("1099511627777").is_err()), (Ok(MAX_BYTES), true));
     }
 
-    /// S100.
     #[test]
-    fn a_key_is_a_text_or_a_file() {
-        let path = std::env::temp_dir().join(format!("lossproof-key-{}", std::process::id()));
-        let word = format!("@{}", path.display());
-        for (bytes, expected) in [
-            (&b"0123456789abcdef"[..], Some("0123456789abcdef")),
-            (b"0123456789abcdef\r\n", Some("0123456789abcdef")),
-            (b"0123456789abcdef\n\n", Some("0123456789abcdef\n")),
-            (b"0123456789abcde\n", None),
-        ] {
-            fs::write(&path, bytes).unwrap();
-            let read = key(&word).ok();
-            assert_eq!(
-                read,
-                expected.map(|text| ChosenKey { word: word.clone(), key: Key::new(text).unwrap() })
-            );
-        }
-        fs::remove_file(&path).unwrap();
-        assert!(key(&word).unwrap_err().to_string().starts_with("cannot read '/"));
-        assert_eq!(
-            key("0123456789abcde").unwrap_err().to_string(),
-            "a key of 15 bytes is too short: give at least 16"
-        );
-        assert!(key("0123456789abcdef").is_ok());
+    fn a_place_has_a_word_and_fits_into_a_request() {
+        let longest = "京".repeat(666);
+        assert!(place(&longest).is_ok() && place(&format!("{longest}abc")).is_err());
+        assert!(["", " ", ".,"].iter().all(|text| place(text).is_err()));
     }
 
     #[test]

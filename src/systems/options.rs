@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::geocode::{self, Table};
 use super::udp_remote::seal::Key;
 use crate::fault::Chance;
 use crate::machine::Peer;
@@ -18,6 +19,7 @@ pub enum Kind {
 /// What can be chosen about a system. Each takes what it knows, as its [`About`](super::About) says, and leaves the
 /// rest.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent choices, each of one system")]
 pub struct Options {
     /// How likely the server drops a request (udp-remote).
     pub drop: Chance,
@@ -35,11 +37,18 @@ pub struct Options {
     pub bytes: u64,
     /// What the server says instead of its own text (greet).
     pub text: Option<String>,
-    /// What the request says of its host (http).
+    /// What the request says of its host (http, geocode).
     pub host: String,
     /// What is asked for (http).
     pub path: String,
-    /// Further addresses of the server, tried in order where one before cannot be reached (http).
+    /// The place that is asked for, in words (geocode).
+    pub place: String,
+    /// What the server knows instead of its own places (geocode).
+    pub table: Option<Table>,
+    /// Whether the client shows its answer as JSON (geocode).
+    pub json: bool,
+    /// Further addresses of the server, tried in order where one before cannot be reached (http,
+    /// geocode).
     pub fallbacks: Vec<Peer>,
     /// Where the datagram goes, if not to everybody (udp-broadcast).
     pub broadcast_to: Option<Peer>,
@@ -93,6 +102,9 @@ impl Default for Options {
             text: None,
             host: "server".to_owned(),
             path: "/".to_owned(),
+            place: geocode::PLACE.to_owned(),
+            table: None,
+            json: false,
             fallbacks: Vec::new(),
             broadcast_to: None,
             not_to_sender: false,
