@@ -5,6 +5,7 @@
 //! systems does, such as a handshake or a window, [`protocols`] have.
 
 mod election;
+mod geocode;
 mod greet;
 mod hello_tcp;
 mod hello_udp;
@@ -102,6 +103,7 @@ const ALL: &[&[Specimen]] = &[
     hello_udp::ALL,
     tcp_chat::ALL,
     udp_chat::ALL,
+    geocode::ALL,
     election::ALL,
     protocols::transfer::BUGS,
     protocols::link::BUGS,

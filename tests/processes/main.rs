@@ -4,8 +4,11 @@ mod classic;
 mod clients;
 mod dialogues;
 mod election;
+mod geocode;
 #[cfg(target_os = "linux")]
 mod idle;
 mod log;
 mod process;
+#[path = "../sockets/python.rs"]
+mod python;
 mod servers;

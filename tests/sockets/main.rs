@@ -1,5 +1,6 @@
 //! Machines on real sockets, against plain blocking peers written here.
 
+mod geocode;
 mod greet;
 mod greeter;
 mod hello_tcp;

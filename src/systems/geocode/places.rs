@@ -48,6 +48,11 @@ impl Location {
         (Axis::Lat.has(&lat) && Axis::Lng.has(&lng)).then_some(Self { lat, lng })
     }
 
+    /// The place at these degrees, if there is one: north from -90 to 90, east from -180 to 180.
+    pub fn of_degrees(lat: f64, lng: f64) -> Option<Self> {
+        Self::new(Number::from_f64(lat)?, Number::from_f64(lng)?)
+    }
+
     /// As an object of JSON.
     pub fn json(&self) -> String {
         // Numbers can be written.
@@ -170,8 +175,7 @@ impl Default for Table {
     /// Some places, that of the original among them.
     fn default() -> Self {
         let place = |&(address, lat, lng): &(&str, f64, f64)| {
-            let location = Location::new(Number::from_f64(lat)?, Number::from_f64(lng)?)?;
-            Place::new(address.to_owned(), location)
+            Place::new(address.to_owned(), Location::of_degrees(lat, lng)?)
         };
         Self(PLACES.iter().filter_map(place).collect())
     }
