@@ -117,7 +117,7 @@ fn a_server_in_python_is_understood_whatever_it_answers() {
 }
 
 /// The original, more or less, and what else a client may ask on one connection.
-const PYTHON_CLIENT: &str = r#"
+const PYTHON_CLIENT: &str = r"
 import http.client, json, sys, urllib.parse
 def ask(path, connection, method='GET'):
     connection.request(method, path)
@@ -138,7 +138,7 @@ assert ask('/', connection) == (404, None)
 assert connection.sock is sock, 'it is one connection'
 assert ask(path, connection, 'DELETE') == (405, None)
 assert connection.sock is None, 'it is over'
-"#;
+";
 
 /// S108, S109: a client of Python's own is answered, all on one connection.
 #[test]

@@ -72,12 +72,9 @@ fn what_is_asked_at_once_is_answered_in_order() {
             let server = server(bind, IDLE);
             let mut stream = plain_tcp(server.addr);
             let words = ["paris", "Atlantis", "cairo", "springfield", "%E5%8C%97%E4%BA%AC"];
-            let mut asked = String::new();
-            for round in 0..100 {
-                asked += &format!("GET /maps/api/geocode/json?address={} HTTP/1.1\r\n\r\n", words[round % 5]);
-            }
-            asked += "PUT / HTTP/1.1\r\n\r\n";
-            stream.write_all(asked.as_bytes()).unwrap();
+            let request = |word: &&str| format!("GET /maps/api/geocode/json?address={word} HTTP/1.1\r\n\r\n");
+            let asked: String = words.iter().cycle().take(100).map(request).collect();
+            stream.write_all(format!("{asked}PUT / HTTP/1.1\r\n\r\n").as_bytes()).unwrap();
             let answered = String::from_utf8(read_all(&mut stream).unwrap()).unwrap();
             let answers: Vec<&str> = answered.split("HTTP/1.1 ").skip(1).collect();
             assert_eq!(answers.len(), 101);
@@ -101,7 +98,7 @@ fn a_long_head_is_refused_and_silence_is_dropped() {
         assert_eq!(read_all(&mut silent).unwrap(), b"");
         let mut talker = plain_tcp(server.addr);
         // What is not read is drained, so that the answer is not lost.
-        talker.write_all(&[b'x'; 100_000]).unwrap();
+        talker.write_all(&vec![b'x'; 100_000]).unwrap();
         let answer = String::from_utf8(read_all(&mut talker).unwrap()).unwrap();
         assert!(answer.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{answer}");
         drop((silent, talker));

@@ -182,6 +182,7 @@ impl Default for Table {
 }
 
 /// What a server knows unless it is told otherwise.
+#[expect(clippy::unreadable_literal, reason = "maps have no separators in their degrees")]
 const PLACES: [(&str, f64, f64); 16] = [
     ("207 N. Defiance St, Archbold, OH 43502, USA", 41.521954, -84.306691),
     ("1600 Pennsylvania Avenue NW, Washington, DC 20500, USA", 38.8976763, -77.0365298),

@@ -9,7 +9,7 @@ pub(super) fn request(host: &str, place: &str) -> Vec<u8> {
     for byte in place.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                request.push(char::from(byte))
+                request.push(char::from(byte));
             }
             b' ' => request.push('+'),
             byte => {

@@ -202,9 +202,9 @@ impl Call {
         let Some(conn) = self.conn else { return };
         out.event(ServerEvent::Dropped(self.peer));
         if self.answer.is_empty() {
-            out.close(conn)
+            out.close(conn);
         } else {
-            out.abort(conn)
+            out.abort(conn);
         }
         self.state = State::Over;
     }
