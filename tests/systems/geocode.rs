@@ -212,9 +212,9 @@ impl Served {
         let (mut out, server) = (Outlet::new(), Server::new(Table::default(), PATIENCE));
         let conn = out.accept(room);
         let (said, events, acts) = (String::new(), Vec::new(), Vec::new());
-        let mut served = Self { server, out, conn, now: Instant::START, said, events, acts };
-        served.give(Input::Connected { conn, peer: "127.0.0.1:5".parse().unwrap(), local: peer() });
-        served
+        let mut new = Self { server, out, conn, now: Instant::START, said, events, acts };
+        new.give(Input::Connected { conn, peer: "127.0.0.1:5".parse().unwrap(), local: peer() });
+        new
     }
 
     fn give(&mut self, input: Input<'_, ()>) {
