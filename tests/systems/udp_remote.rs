@@ -117,6 +117,25 @@ fn a_request_stays_the_same_across_its_retries() {
     }
 }
 
+/// S100, S102: a reply of the life before a restart comes in the next one, which has other ids.
+#[test]
+fn a_reply_to_the_life_before_is_no_answer() {
+    for plan in [
+        "server>client #0 delay 300ms; at 50ms crash client; at 100ms restart client",
+        "server>client #0 duplicate; server>client #1 delay 400ms; at 16ms crash client; at 20ms restart client",
+    ] {
+        assert_held(sealed_net(), plan, corrupting(), 100);
+    }
+}
+
+#[cfg(feature = "turmoil")]
+#[test]
+fn with_a_key_it_is_the_same_in_both_worlds() {
+    for plan in ["", "client>server #0 flip 12:0x20; server>client #0 flip 9:0x01", "server>client #1 drop"] {
+        crate::support::assert_parity(sealed_net(), &plan.parse().unwrap(), Profile::default(), 7);
+    }
+}
+
 /// A client or a server by hand, with what it sends.
 struct Hand<M: Machine> {
     machine: M,
