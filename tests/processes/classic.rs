@@ -69,7 +69,7 @@ fn udp_remote_with_a_key_hears_only_who_has_it() {
     let path = format!("{}/udp-remote-{}.key", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     std::fs::write(&path, "a key for both sides\n").expect("it can be written");
     let server = Server::start(&["udp-remote", "127.0.0.1:0", "--drop", "0%", "--key", &format!("@{path}")]);
-    let call_with = |key: &str| call(&["udp-remote", &server.addr, "--key", key, "--time-scale", "0.05"]);
+    let call_with = |key: &str| call(&["udp-remote", &server.addr, "--key", key, "--time-scale", "0.2"]);
     let output = call_with("a key for both sides");
     assert_eq!(output.status.code(), Some(0));
     let of = |len| format!("The server says 'Your data was {len} bytes long'");
