@@ -104,6 +104,7 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// What of other crates every module may use.
 const CORE_CRATES: &[&str] = &[
+    "hmac",
     "httparse",
     "memchr",
     "proptest",
@@ -111,6 +112,7 @@ const CORE_CRATES: &[&str] = &[
     "rand_pcg",
     "serde",
     "serde_json",
+    "sha2",
     "siphasher",
     "thiserror",
     "twox_hash",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lossproof::systems::udp_remote::seal::Key;
 use lossproof::systems::{Kind, Options, Typed};
 
 /// How many steps a script has at most.
@@ -118,6 +119,7 @@ fn options(line: &[u8]) -> Options {
     for word in line.split(|byte| *byte == b' ') {
         match word {
             b"ids" => options.ids = true,
+            b"key" => options.key = Key::new("the key of a script").ok(),
             b"datagram" => options.datagram = true,
             b"sync" => options.kind = Kind::Sync,
             b"hold" => options.hold = Duration::from_secs(1),

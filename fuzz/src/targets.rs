@@ -2,8 +2,8 @@
 
 use lossproof::Instant;
 use lossproof::systems::{
-    Options, election, greet, greeter, hello_tcp, hello_udp, http as http_client, select_echo, suffix_echo,
-    tcp_chat, tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
+    Options, election, geocode, greet, greeter, hello_tcp, hello_udp, http as http_client, select_echo,
+    suffix_echo, tcp_chat, tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
 };
 
 use super::systems::{Trial, guest, guest_of, holds, impostor, impostor_of};
@@ -13,11 +13,12 @@ use super::{chat, http, plan, schedule, transcript, wire};
 pub type Target = fn(&[u8]);
 
 /// All targets: what `fuzz_targets/` has a file for, and `corpus/` a directory.
-pub const TARGETS: [(&str, Target); 27] = [
+pub const TARGETS: [(&str, Target); 28] = [
     ("chat_datagram", chat::chat_datagram),
     ("election", |input| holds(&ELECTION, input)),
     ("exact", wire::exact),
     ("frame", wire::frame),
+    ("geocode", |input| holds(&GEOCODE, input)),
     ("greet", |input| holds(&GREET, input)),
     ("greeter", |input| holds(&GREETER, input)),
     ("hello_tcp", |input| holds(&HELLO_TCP, input)),
@@ -44,7 +45,7 @@ pub const TARGETS: [(&str, Target); 27] = [
 ];
 
 /// The systems by which [`schedule`] counts. Their order stays, or the corpus means something else.
-pub(super) static SYSTEMS: [&Trial; 15] = [
+pub(super) static SYSTEMS: [&Trial; 16] = [
     &GREET,
     &GREETER,
     &HELLO_TCP,
@@ -60,6 +61,7 @@ pub(super) static SYSTEMS: [&Trial; 15] = [
     &UDP_LOCAL,
     &UDP_REMOTE,
     &ELECTION,
+    &GEOCODE,
 ];
 
 /// The first byte of an input of [`schedule`](schedule::schedule) that is for the system of this name.
@@ -101,6 +103,15 @@ pub static ELECTION: Trial = Trial {
     not_with_jumps: &["at most one member holds a lease at a moment", "reads and writes are linearizable"],
     calm_at: Some(Instant::from_millis(11_000)),
     ..Trial::of::<election::Member>(election::ABOUT, election::net)
+};
+
+/// The trial of geocode.
+pub static GEOCODE: Trial = Trial {
+    not_with_an_impostor: &[
+        "what is found is the first of the places in the table",
+        "a place is found only after the server was asked for it",
+    ],
+    ..Trial::of::<geocode::Server>(geocode::ABOUT, geocode::net)
 };
 
 /// The trial of greet.

@@ -128,6 +128,15 @@ impl App {
         self.print::<R>(|event, to| writeln!(to, "{event}"))
     }
 
+    /// What standard error is told of an event of the client, in one line.
+    pub(super) fn note<R: Role>(
+        mut self,
+        note: impl Fn(&R::Event) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.terminal.note = Some(Box::new(move |events, index| note(event::<R>(events, index)?)));
+        self
+    }
+
     /// What of an event of the client goes to a file of the user's choice, by `call --output FILE`.
     #[must_use]
     pub fn file<R: Role>(
@@ -190,6 +199,7 @@ pub(super) struct Typing {
 
 type Wants = Box<dyn Fn(&dyn Events, usize) -> bool + Send + Sync>;
 type Print = Box<dyn Fn(&dyn Events, usize, &mut dyn fmt::Write) -> fmt::Result + Send + Sync>;
+type Note = Box<dyn Fn(&dyn Events, usize) -> Option<String> + Send + Sync>;
 type Body = Box<dyn Fn(&dyn Events, usize) -> Option<Vec<u8>> + Send + Sync>;
 
 /// What passes between a terminal and a machine.
@@ -198,6 +208,7 @@ pub(super) struct Terminal {
     pub(super) typed: Option<Typing>,
     pub(super) wants_line: Option<Wants>,
     prints: Vec<((TypeId, &'static str), Print)>,
+    note: Option<Note>,
     file: Option<Body>,
 }
 
@@ -219,6 +230,11 @@ impl Terminal {
                 None => writeln!(to, "{}", spec.shown(events, index)),
             };
         }
+    }
+
+    /// What of an event is told beside what is shown.
+    pub(super) fn note(&self, events: &dyn Events, index: usize) -> Option<String> {
+        self.note.as_ref().and_then(|note| note(events, index))
     }
 
     /// What of an event goes to a file.

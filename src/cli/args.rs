@@ -129,7 +129,8 @@ const CALL_EXAMPLES: &str = "\
 Examples:
   lossproof call udp-remote
   lossproof call udp-remote '[::1]:1060' --time-scale 0.5
-  lossproof call tcp-sixteen 127.0.0.1:9001 --timeout 2s";
+  lossproof call tcp-sixteen 127.0.0.1:9001 --timeout 2s
+  lossproof call geocode localhost 'Tahrir Square, Cairo'";
 
 /// How the result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -359,7 +360,7 @@ pub(super) struct ServeArgs {
 pub(super) struct RealArgs {
     /// Which system; 'lossproof list' shows all
     pub(super) system: String,
-    /// Where the server is: IP:PORT, [IPV6]:PORT or unix:PATH; for http also HOST or HOST:PORT
+    /// Where the server is: IP:PORT, [IPV6]:PORT or unix:PATH; for http and geocode also HOST or HOST:PORT
     /// [default: 127.0.0.1, or 255.255.255.255 for a broadcast, and the system's port]
     #[arg(value_name = "ADDR")]
     pub(super) addr: Option<String>,

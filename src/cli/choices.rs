@@ -8,10 +8,11 @@ use std::time::Duration;
 use clap::{Arg, ArgMatches, Args, Command, ValueEnum};
 
 use super::app::App;
+use super::chosen::{self, ChosenKey, ChosenTable};
 use super::error::CliError;
 use super::output::quoted;
 use super::program::{Program, nearest};
-use super::value::{self, Peers};
+use super::value::{self, Peers, ValueError};
 use crate::fault::Chance;
 use crate::machine::Peer;
 use crate::specimens::Specimen;
@@ -46,6 +47,9 @@ pub(super) struct SystemArgs {
     /// Give requests and replies ids (udp-remote)
     #[arg(long, help_heading = SINGLE)]
     ids: bool,
+    /// Seal requests and replies, which have ids then, with a text of 16 bytes or more, or with what @FILE has (udp-remote)
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true, value_parser = chosen::key, help_heading = SINGLE)]
+    key: Option<ChosenKey>,
     /// Use datagrams instead of a stream (greeter)
     #[arg(long, help_heading = SINGLE)]
     datagram: bool,
@@ -61,12 +65,21 @@ pub(super) struct SystemArgs {
     /// What the server says (greet) [default: the original's text]
     #[arg(long, allow_hyphen_values = true, help_heading = SINGLE)]
     text: Option<String>,
-    /// What the request says of its host (http) [default: the server's name]
+    /// What the request says of its host (http, geocode) [default: the server's name]
     #[arg(long, value_parser = value::header, help_heading = SINGLE)]
     host: Option<String>,
     /// What is asked for (http) [default: /]
     #[arg(long, value_parser = value::path, help_heading = SINGLE)]
     path: Option<String>,
+    /// The place that is asked for, in words (geocode) [default: the original's]
+    #[arg(long, value_name = "PLACE", value_parser = value::place, help_heading = SINGLE)]
+    place: Option<String>,
+    /// The places that the server knows: a file with [{"address": "…", "lat": …, "lng": …}] (geocode) [default: some]
+    #[arg(long, value_name = "FILE", value_parser = chosen::table, help_heading = SINGLE)]
+    table: Option<ChosenTable>,
+    /// Show where the place is as JSON (geocode)
+    #[arg(long, help_heading = SINGLE)]
+    json: bool,
     /// Tell what a member says to the others only (udp-chat)
     #[arg(long, help_heading = SINGLE)]
     not_to_sender: bool,
@@ -82,12 +95,13 @@ pub(super) struct SystemArgs {
 const SINGLE: &str = "Options of single systems";
 
 /// Which of the options only some commands have.
-const ELSEWHERE: [(&str, &[&str]); 5] = [
+const ELSEWHERE: [(&str, &[&str]); 6] = [
     ("bugs", &["list"]),
     ("workers", &["serve"]),
     ("output", &["serve", "call"]),
     ("members", &["sim", "check", "sweep", "import"]),
     ("peers", &["serve", "call"]),
+    ("json", &["call"]),
 ];
 /// The commands that have all others.
 const COMMANDS: [&str; 6] = ["sim", "check", "sweep", "import", "serve", "call"];
@@ -110,7 +124,12 @@ pub(super) fn add(command: Command, program: &Program) -> Command {
         let commands = elsewhere.unwrap_or(&COMMANDS);
         commands.contains(&command.get_name()) && program.takes(option)
     };
-    let added: Vec<Arg> = all.get_arguments().filter(own).cloned().collect();
+    // `call` is told the place by a word of its own, behind the address.
+    let named = |arg: Arg| match (arg.get_id().as_str(), command.get_name()) {
+        ("place", "call") => arg.long(None::<&str>).index(3).help_heading(None::<&str>),
+        _ => arg,
+    };
+    let added: Vec<Arg> = all.get_arguments().filter(own).cloned().map(named).collect();
     command.args(added)
 }
 
@@ -138,6 +157,7 @@ impl SystemArgs {
             bug: value(matches, "bug"),
             drop: value(matches, "drop"),
             ids: flag("ids"),
+            key: value(matches, "key"),
             datagram: flag("datagram"),
             kind: value(matches, "kind"),
             hold: value(matches, "hold"),
@@ -145,6 +165,9 @@ impl SystemArgs {
             text: value(matches, "text"),
             host: value(matches, "host"),
             path: value(matches, "path"),
+            place: value(matches, "place"),
+            table: value(matches, "table"),
+            json: flag("json"),
             not_to_sender: flag("not_to_sender"),
             members: value(matches, "members"),
             peers: value(matches, "peers"),
@@ -166,6 +189,7 @@ impl SystemArgs {
         Ok(Options {
             drop: self.drop.unwrap_or(default.drop),
             ids: self.ids,
+            key: self.key.as_ref().map(|chosen| chosen.key.clone()),
             datagram: self.datagram,
             kind: match self.kind {
                 Some(KindArg::Sync) => Kind::Sync,
@@ -176,6 +200,9 @@ impl SystemArgs {
             text: self.text.clone(),
             host: self.host.clone().unwrap_or(default.host),
             path: self.path.clone().unwrap_or(default.path),
+            place: self.place.clone().unwrap_or(default.place),
+            table: self.table.as_ref().map(|chosen| chosen.table.clone()),
+            json: self.json,
             not_to_sender: self.not_to_sender,
             members: self.members.unwrap_or(default.members),
             timeout: self.timeout.unwrap_or(default.timeout),
@@ -197,6 +224,17 @@ impl SystemArgs {
         let known: Vec<&str> = app.bugs().map(|bug| bug.name).collect();
         let near = nearest(name, known.iter().copied());
         Err(CliError::UnknownBug { system: app.name, name: name.clone(), near, known })
+    }
+
+    /// Of the words of `call` a single one is the place, and not the address, where there is a place to name.
+    ///
+    /// # Errors
+    /// If it is no place.
+    pub(super) fn place_alone(&mut self, addr: &mut Option<String>) -> Result<(), ValueError> {
+        if self.place.is_none() {
+            self.place = addr.take().map(|text| value::place(&text)).transpose()?;
+        }
+        Ok(())
     }
 
     /// Whether the chance of a drop was given.
@@ -226,6 +264,7 @@ impl SystemArgs {
         let all = [
             ("drop", self.drop.map(|drop| Some(drop.to_string()))),
             ("ids", flag(self.ids)),
+            ("key", self.key.as_ref().map(|chosen| Some(chosen.word.clone()))),
             ("datagram", flag(self.datagram)),
             ("kind", kind.map(|kind| Some(kind.get_name().to_owned()))),
             ("hold", self.hold.map(|span| Some(value::span_text(span)))),
@@ -233,6 +272,9 @@ impl SystemArgs {
             ("text", self.text.clone().map(Some)),
             ("host", self.host.clone().map(Some)),
             ("path", self.path.clone().map(Some)),
+            ("place", self.place.clone().map(Some)),
+            ("table", self.table.as_ref().map(|chosen| Some(chosen.word.clone()))),
+            ("json", flag(self.json)),
             ("not-to-sender", flag(self.not_to_sender)),
             ("members", self.members.map(|members| Some(members.to_string()))),
             ("peers", self.peers.as_ref().map(|peers| Some(peers.to_string()))),

@@ -24,6 +24,7 @@ mod app;
 mod args;
 mod check;
 mod choices;
+mod chosen;
 mod endpoints;
 mod error;
 mod exhaustive;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use clap::builder::StyledStr;
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args as _, Command, Error, FromArgMatches as _, Subcommand as _};
 
 use super::app::App;
@@ -83,7 +84,14 @@ impl Program {
         let verbose = Globals::from_arg_matches(&matches)?.verbose;
         let name = matches.subcommand_name().unwrap_or_default();
         let asked = if Run::has_subcommand(name) {
-            Asked::Run(Box::new(run(&matches)?))
+            let mut run = run(&matches)?;
+            if let Run::Call(args) = &mut run
+                && self.find(&args.system).is_ok_and(|app| app.takes("place"))
+            {
+                let no_place = |why| Error::raw(ErrorKind::ValueValidation, format!("PLACE: {why}"));
+                args.options.place_alone(&mut args.addr).map_err(no_place)?;
+            }
+            Asked::Run(Box::new(run))
         } else if Tool::has_subcommand(name) {
             Asked::Tool(Tool::from_arg_matches(&matches)?)
         } else {
@@ -156,7 +164,7 @@ impl Program {
         let has_names = self.apps.iter().any(|app| app.known.is_some_and(|known| known.takes_names));
         // What is said of single options and systems stands where these are.
         let asides = [
-            (has_names, "; for http also HOST or HOST:PORT"),
+            (has_names, "; for http and geocode also HOST or HOST:PORT"),
             (self.takes("bug"), " --bug plants the bug alone."),
         ];
         let missing = asides.into_iter().filter(|(is_there, _)| !is_there);

@@ -11,6 +11,7 @@ use super::app::App;
 use super::args::{RealArgs, ServeArgs};
 use super::endpoints;
 use super::error::CliError;
+use super::output::complain;
 use super::terminal::{Screen, Typist, say};
 use super::world::{Built, read_plan};
 use crate::actor::Events;
@@ -109,6 +110,10 @@ impl Audience for Caller<'_> {
         let terminal = &self.shown.app.terminal;
         self.shown.told(events, new.clone());
         for index in new {
+            if let Some(note) = terminal.note(events, index) {
+                self.shown.rest();
+                complain(note);
+            }
             if let Some(body) = terminal.body(events, index) {
                 self.unwritten = fs::write(self.output, body).err();
             }

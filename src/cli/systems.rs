@@ -3,13 +3,13 @@
 use super::app::App;
 use crate::specimens::protocols;
 use crate::systems::{
-    election, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo, tcp_chat, tcp_deadlock,
-    tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
+    election, geocode, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo, tcp_chat,
+    tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
 };
 
 /// The systems that ship with this crate, in the order in which they are listed: for a command line that has them beside
 /// others.
-pub fn systems() -> [App; 15] {
+pub fn systems() -> [App; 16] {
     [
         App::of(udp_local::ABOUT, udp_local::net),
         App::of(udp_remote::ABOUT, udp_remote::net).share(udp_remote::success_share),
@@ -55,6 +55,10 @@ pub fn systems() -> [App; 15] {
             .wants_line::<suffix_echo::Client>(suffix_echo::wants_line)
             .print::<suffix_echo::Server>(suffix_echo::print_server)
             .print::<suffix_echo::Client>(suffix_echo::print_client),
+        App::of(geocode::ABOUT, geocode::net)
+            .print::<geocode::Server>(geocode::print_server)
+            .print::<geocode::Client>(geocode::print_client)
+            .note::<geocode::Client>(geocode::note),
         App::of(election::ABOUT, election::net)
             .server("member-1")
             .client("client-1")

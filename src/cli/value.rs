@@ -27,6 +27,9 @@ const MAX_HOLD: Duration = Duration::from_hours(24);
 /// The most bytes that a client can be told to send: a terabyte.
 const MAX_BYTES: u64 = 1 << 40;
 
+/// The longest place that is asked for, in bytes: a request for it is short enough, whatever its letters are.
+const MAX_PLACE_LEN: usize = 2_000;
+
 /// The most members that an election has.
 const MAX_MEMBERS: usize = election::MAX_MEMBERS;
 
@@ -77,6 +80,9 @@ pub(super) enum ValueError {
     /// It is no list of members.
     #[error("'{0}' is not a list of other members: write at most {max} addresses such as 10.0.0.2:7946, with commas between them", max = MAX_MEMBERS - 1)]
     Peers(String),
+    /// It is no place.
+    #[error("cannot use {0:?}: a place has a word and at most {MAX_PLACE_LEN} bytes")]
+    Place(String),
     /// It is no profile's name.
     #[error("{why}{}", near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default())]
     Profile {
@@ -162,6 +168,12 @@ pub(super) fn peers(text: &str) -> Result<Peers, ValueError> {
     let is_twice = (1..all.len()).any(|index| all[..index].contains(&all[index]));
     let fits = all.iter().all(is_one) && all.len() < MAX_MEMBERS && !is_twice;
     if fits { Ok(Peers(all)) } else { Err(no_list()) }
+}
+
+/// Reads a place.
+pub(super) fn place(text: &str) -> Result<String, ValueError> {
+    let fits = text.len() <= MAX_PLACE_LEN && text.chars().any(char::is_alphanumeric);
+    if fits { Ok(text.to_owned()) } else { Err(ValueError::Place(text.to_owned())) }
 }
 
 /// Reads a time scale.
@@ -339,6 +351,13 @@ mod tests {
         assert!(header("example.org").is_ok() && path("/a?b=c").is_ok() && path("a").is_err());
         assert_eq!((bytes("1"), bytes("0").is_err()), (Ok(1), true));
         assert_eq!((bytes("1099511627776"), bytes("1099511627777").is_err()), (Ok(MAX_BYTES), true));
+    }
+
+    #[test]
+    fn a_place_has_a_word_and_fits_into_a_request() {
+        let longest = "京".repeat(666);
+        assert!(place(&longest).is_ok() && place(&format!("{longest}abc")).is_err());
+        assert!(["", " ", ".,"].iter().all(|text| place(text).is_err()));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! systems does, such as a handshake or a window, [`protocols`] have.
 
 mod election;
+mod geocode;
 mod greet;
 mod hello_tcp;
 mod hello_udp;
@@ -21,6 +22,7 @@ use std::any::Any;
 use crate::machine::{Input, Machine, Outbox};
 use crate::scenario::Net;
 use crate::systems::Options;
+use crate::systems::udp_remote::seal::Key;
 use crate::time::Instant;
 
 /// The name of a system, and what builds it.
@@ -39,6 +41,8 @@ pub struct Specimen {
     pub plan: &'static str,
     /// Whether it takes requests with ids, and so brings them (udp-remote).
     pub ids: bool,
+    /// Whether it takes sealed messages, and so brings a key (udp-remote).
+    pub key: bool,
     /// Builds the right system.
     base: fn(&Options) -> Net,
     /// Has a role played wrongly.
@@ -55,12 +59,17 @@ impl Specimen {
         plant: fn(&Net, &Options),
     ) -> Self {
         let (system, base) = system;
-        Self { system, name, what, plan, ids: false, base, plant }
+        Self { system, name, what, plan, ids: false, key: false, base, plant }
     }
 
     /// The same with ids.
     const fn with_ids(self) -> Self {
         Self { ids: true, ..self }
+    }
+
+    /// The same with a key.
+    const fn with_key(self) -> Self {
+        Self { key: true, ..self }
     }
 
     /// The system with the bug in it.
@@ -76,7 +85,10 @@ impl Specimen {
     }
 
     fn options(&self, options: &Options) -> Options {
-        Options { ids: options.ids || self.ids, ..options.clone() }
+        // Long enough for one.
+        let own = || Key::new("the key of a specimen").ok().filter(|_| self.key);
+        let key = options.key.clone().or_else(own);
+        Options { ids: options.ids || self.ids, key, ..options.clone() }
     }
 }
 
@@ -91,6 +103,7 @@ const ALL: &[&[Specimen]] = &[
     hello_udp::ALL,
     tcp_chat::ALL,
     udp_chat::ALL,
+    geocode::ALL,
     election::ALL,
     protocols::transfer::BUGS,
     protocols::link::BUGS,

@@ -8,6 +8,7 @@ use crate::machine::{Effect, Input, Machine, Outlet, Peer};
 use crate::parts::backoff::Backoff;
 use crate::scenario::{Host, Net};
 use crate::systems::Options;
+use crate::systems::udp_remote::seal::{Direction, Key, SEALED_LEN};
 use crate::systems::udp_remote::{self, Client, ClientEvent, Server, backoff};
 use crate::wire::request_id::{self, PREFIX_LEN, RequestId};
 
@@ -34,6 +35,11 @@ const SLEEPS_AFTER_A_LATE_REPLY: &str = "sleeps-after-a-late-reply";
 /// not find it, since it cuts no datagram short: behind a checksum that is a loss. Guests and impostors send such requests,
 /// and plans and `--corrupt` have them.
 const TRUSTS_THE_LENGTH: &str = "trusts-the-length";
+
+/// The client looks for a seal and not at it: what ends with as many digits as a seal has is taken. Libraries of web
+/// tokens took such as named no algorithm, or one that needs no key (CVE-2015-9235). The check that draws everything
+/// does not find this one either, for it changes no bytes: plans and `--corrupt` do.
+const TAKES_ANY_SEAL: &str = "takes-any-seal";
 
 /// What leaves every request without an answer.
 const CUT_OFF: &str = "at 0ms partition client>server";
@@ -113,6 +119,17 @@ pub(super) const ALL: &[Specimen] = &[
         |net, _| net.wrap(net.find::<Server>("server"), |_, right| trusts_the_length(right)),
     )
     .with_ids(),
+    Specimen::new(
+        SYSTEM,
+        TAKES_ANY_SEAL,
+        "a reply is taken that has a seal, whatever the seal is",
+        "server>client #0 flip 9:0x01",
+        |net, options| {
+            let options = options.clone();
+            net.wrap(client(net), move |_, right| takes_any_seal(right, options.key.clone()));
+        },
+    )
+    .with_key(),
 ];
 
 fn client(net: &Net) -> Host<Client> {
@@ -126,6 +143,24 @@ fn with_backoff(net: &Net, options: &Options, wrong: fn(Backoff) -> Backoff) {
         let server: Peer = boot.peer(server);
         Client::chosen(&options, server, boot, wrong(backoff(&options)))
     });
+}
+
+fn takes_any_seal(right: Client, key: Option<Key>) -> impl Machine<Command = (), Event = ClientEvent> {
+    planted(right, move |right, input, now, out| {
+        let sealed = match (input, &key) {
+            (Input::Datagram { bytes, .. }, Some(key)) if bytes.len() > SEALED_LEN => {
+                let text = String::from_utf8_lossy(&bytes[..bytes.len() - SEALED_LEN]);
+                Some(key.sealed(Direction::Reply, &text))
+            }
+            _ => None,
+        };
+        let input = match (input, &sealed) {
+            (Input::Datagram { peer, local, .. }, Some(bytes)) => Input::Datagram { peer, local, bytes },
+            (input, _) => input,
+        };
+        out.pass_on(right, input, now);
+        right.deadline()
+    })
 }
 
 fn trusts_the_length(right: Server) -> impl Machine<Command = (), Event = udp_remote::ServerEvent> {

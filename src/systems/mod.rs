@@ -9,6 +9,7 @@
 mod altered;
 pub mod election;
 mod escaped;
+pub mod geocode;
 pub mod greet;
 pub mod greeter;
 pub mod hello_tcp;

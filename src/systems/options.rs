@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::geocode::{self, Table};
+use super::udp_remote::seal::Key;
 use crate::fault::Chance;
 use crate::machine::Peer;
 
@@ -17,11 +19,14 @@ pub enum Kind {
 /// What can be chosen about a system. Each takes what it knows, as its [`About`](super::About) says, and leaves the
 /// rest.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent choices, each of one system")]
 pub struct Options {
     /// How likely the server drops a request (udp-remote).
     pub drop: Chance,
     /// Whether requests and replies have ids (udp-remote).
     pub ids: bool,
+    /// What requests and replies are sealed with; they have ids then (udp-remote).
+    pub key: Option<Key>,
     /// Whether datagrams are used where a stream is the usual form (greeter).
     pub datagram: bool,
     /// How many clients are handled at one time (greeter).
@@ -32,11 +37,18 @@ pub struct Options {
     pub bytes: u64,
     /// What the server says instead of its own text (greet).
     pub text: Option<String>,
-    /// What the request says of its host (http).
+    /// What the request says of its host (http, geocode).
     pub host: String,
     /// What is asked for (http).
     pub path: String,
-    /// Further addresses of the server, tried in order where one before cannot be reached (http).
+    /// The place that is asked for, in words (geocode).
+    pub place: String,
+    /// What the server knows instead of its own places (geocode).
+    pub table: Option<Table>,
+    /// Whether the client shows its answer as JSON (geocode).
+    pub json: bool,
+    /// Further addresses of the server, tried in order where one before cannot be reached (http,
+    /// geocode).
     pub fallbacks: Vec<Peer>,
     /// Where the datagram goes, if not to everybody (udp-broadcast).
     pub broadcast_to: Option<Peer>,
@@ -77,11 +89,12 @@ impl Options {
 }
 
 impl Default for Options {
-    /// No drops, no ids, three members, 5 s, the original's delays and texts, and the first moment of 2026.
+    /// No drops, no ids, no key, three members, 5 s, the original's delays and texts, and the first moment of 2026.
     fn default() -> Self {
         Self {
             drop: Chance::NEVER,
             ids: false,
+            key: None,
             datagram: false,
             kind: Kind::Concurrent,
             hold: Duration::ZERO,
@@ -89,6 +102,9 @@ impl Default for Options {
             text: None,
             host: "server".to_owned(),
             path: "/".to_owned(),
+            place: geocode::PLACE.to_owned(),
+            table: None,
+            json: false,
             fallbacks: Vec::new(),
             broadcast_to: None,
             not_to_sender: false,

@@ -74,6 +74,26 @@ impl Lines {
         })
     }
 
+    /// Takes all of `input` as a message, whatever newlines are in it, with what came after the last newline before it:
+    /// for peers of whom each read is one. A character that is not complete yet stays behind, and what is beyond the
+    /// bound is for the next call. After `None` the input is used up.
+    ///
+    /// ```
+    /// use lossproof::wire::lines::Lines;
+    ///
+    /// let mut lines = Lines::new(1024);
+    /// let mut input = b"two\nlines".as_slice();
+    /// assert_eq!(lines.next_whole(&mut input).unwrap(), b"two\nlines");
+    /// assert_eq!(lines.next_whole(&mut input), None);
+    /// ```
+    pub fn next_whole(&mut self, input: &mut &[u8]) -> Option<Vec<u8>> {
+        let missing_len = self.max_len - self.tail.len();
+        let (taken, rest) = input.split_at(missing_len.min(input.len()));
+        self.tail.extend_from_slice(taken);
+        *input = rest;
+        self.take_tail()
+    }
+
     /// Takes what came after the last newline as a message, if anything did. A character that is not complete yet stays
     /// behind.
     pub fn take_tail(&mut self) -> Option<Vec<u8>> {
@@ -139,6 +159,26 @@ mod tests {
     fn the_bound_cuts_no_character() {
         assert_eq!(split(5, &["ab你好\n".as_bytes()]), ["ab你".as_bytes(), "好\n".as_bytes()]);
         assert_eq!(split(4, &["ab你好\n".as_bytes()]), [&b"ab"[..], "你".as_bytes(), "好\n".as_bytes()]);
+    }
+
+    #[test]
+    fn a_whole_input_is_a_message_up_to_the_bound() {
+        let mut lines = Lines::new(4);
+        for (input, messages) in [
+            (&b"a\nb\n"[..], &[&b"a\nb\n"[..]][..]),
+            (b"abcde", &[b"abcd", b"e"]),
+            (b"", &[]),
+            (b"a\xe4\xbd", &[b"a"]),
+            (b"\xa0bc", &["你b".as_bytes(), b"c"]),
+            (b"\xf0\x9f\xa6", &[]),
+            (b"\x80", &["🦀".as_bytes()]),
+        ] {
+            let mut rest = input;
+            let taken: Vec<Vec<u8>> = std::iter::from_fn(|| lines.next_whole(&mut rest)).collect();
+            assert_eq!(taken, messages, "{}", input.escape_ascii());
+            assert!(rest.is_empty());
+        }
+        assert_eq!(lines.finish(), None);
     }
 
     #[test]

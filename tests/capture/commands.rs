@@ -3,7 +3,7 @@
 use super::command::{lossproof, stderr, stdout};
 use super::path;
 
-const SYSTEMS: [&str; 15] = [
+const SYSTEMS: [&str; 16] = [
     "udp-local",
     "udp-remote",
     "udp-broadcast",
@@ -18,6 +18,7 @@ const SYSTEMS: [&str; 15] = [
     "tcp-chat",
     "udp-chat",
     "suffix-echo",
+    "geocode",
     "election",
 ];
 

@@ -17,8 +17,8 @@ use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::{FaultPlan, Profile};
 use lossproof::scenario::Net;
 use lossproof::systems::{
-    About, Options, election, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo, tcp_chat,
-    tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
+    About, Options, election, geocode, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo,
+    tcp_chat, tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
 };
 use lossproof::transcript::{Log, What};
 
@@ -78,7 +78,7 @@ fn export((about, net): System, plan: &str, profile: Profile, seed: u64) -> Expo
 type System = (About, fn(&Options) -> Net);
 
 /// All systems.
-const SYSTEMS: [System; 15] = [
+const SYSTEMS: [System; 16] = [
     (udp_local::ABOUT, udp_local::net),
     (udp_remote::ABOUT, udp_remote::net),
     (udp_broadcast::ABOUT, udp_broadcast::net),
@@ -93,11 +93,12 @@ const SYSTEMS: [System; 15] = [
     (tcp_chat::ABOUT, tcp_chat::net),
     (udp_chat::ABOUT, udp_chat::net),
     (suffix_echo::ABOUT, suffix_echo::net),
+    (geocode::ABOUT, geocode::net),
     (election::ABOUT, election::net),
 ];
 
 /// One of each system.
-fn exported(plan: &str, profile: Profile, seed: u64) -> [Exported; 15] {
+fn exported(plan: &str, profile: Profile, seed: u64) -> [Exported; 16] {
     SYSTEMS.map(|system| export(system, plan, profile, seed))
 }
 

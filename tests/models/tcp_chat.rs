@@ -28,6 +28,11 @@ enum Operation {
     SayLong {
         who: usize,
     },
+    /// Several lines, the last without a newline.
+    SayLines {
+        who: usize,
+        text: String,
+    },
     /// Something without a newline, cut after so many bytes from its end.
     Begin {
         who: usize,
@@ -62,6 +67,7 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
         3 => Just(Operation::Join),
         4 => (who(), text(), 1..4_usize).prop_map(|(who, text, pieces)| Operation::Say { who, text, pieces }),
         6 => who().prop_map(|who| Operation::SayLong { who }),
+        3 => (who(), "[ab\n你]{0,6}").prop_map(|(who, text)| Operation::SayLines { who, text }),
         4 => (who(), text(), 0..3_usize).prop_map(|(who, text, cut)| Operation::Begin { who, text, cut }),
         1 => (who(), any::<bool>()).prop_map(|(who, with_newline)| Operation::Quit { who, with_newline }),
         1 => who().prop_map(|who| Operation::End { who }),
@@ -105,6 +111,8 @@ fn name(port: u16) -> String {
 #[derive(Debug)]
 struct Member {
     port: u16,
+    /// Each read of it is a message, until one ends with a newline.
+    classic: bool,
     /// What it said after its last newline.
     begun: Vec<u8>,
     /// When that becomes a message, in milliseconds.
@@ -115,6 +123,14 @@ struct Member {
     room_len: usize,
     /// What it did while something waited for it; none if it was listened to all the time.
     unheard: Option<Vec<Sent>>,
+}
+
+impl Member {
+    /// What it said after its last newline, but for the character that is begun.
+    fn take_begun(&mut self) -> Vec<u8> {
+        let begun = self.begun.split_off(whole_len(&self.begun));
+        std::mem::replace(&mut self.begun, begun)
+    }
 }
 
 /// The room: members in their places, each of which is taken by the next to come once it is free.
@@ -129,6 +145,7 @@ impl Model {
     fn join(&mut self, port: u16) {
         let member = Member {
             port,
+            classic: false,
             begun: Vec::new(),
             due: None,
             reads: true,
@@ -157,7 +174,14 @@ impl Model {
     fn hear(&mut self, place: usize, sent: Sent) {
         let Some(member) = &mut self.places[place] else { return };
         match sent {
-            Sent::Bytes(bytes) => member.begun.extend(bytes),
+            Sent::Bytes(bytes) => {
+                member.classic &= !bytes.ends_with(b"\n");
+                member.begun.extend(bytes);
+                if member.classic {
+                    let message = member.take_begun();
+                    self.message(place, &message);
+                }
+            }
             Sent::End => {
                 let rest = std::mem::take(&mut member.begun);
                 if !rest.is_empty() {
@@ -174,6 +198,7 @@ impl Model {
             }
         }
         while let Some(member) = &mut self.places[place]
+            && !member.classic
             && let Some(newline) = member.begun.iter().position(|byte| *byte == b'\n')
         {
             if !member.waiting.is_empty() {
@@ -197,6 +222,9 @@ impl Model {
     fn message(&mut self, place: usize, message: &[u8]) {
         let Some(member) = &self.places[place] else { return };
         let text = String::from_utf8_lossy(message).into_owned();
+        if text.is_empty() {
+            return;
+        }
         if text.trim() == "/quit" {
             self.places[place] = None;
             return;
@@ -249,8 +277,8 @@ impl Model {
                 };
                 member.due = None;
                 if member.waiting.is_empty() {
-                    let begun = member.begun.split_off(whole_len(&member.begun));
-                    let message = std::mem::replace(&mut member.begun, begun);
+                    let message = member.take_begun();
+                    member.classic = true;
                     self.message(place, &message);
                 } else {
                     member.unheard.get_or_insert_default();
@@ -459,6 +487,9 @@ impl Both {
             Operation::SayLong { who } => {
                 let line = format!("{}\n", "x".repeat(LONG_LEN)).into_bytes();
                 self.of(who, |both, port| both.send(port, vec![Sent::Bytes(line)]));
+            }
+            Operation::SayLines { who, text } => {
+                self.of(who, |both, port| both.send(port, vec![Sent::Bytes(text.into_bytes())]));
             }
             Operation::Begin { who, text, cut } => {
                 let bytes = text.as_bytes();

@@ -63,6 +63,44 @@ fn udp_remote_with_ids_asks_three_requests() {
     assert_eq!(answers, [of(23), of(33), of(12)]);
 }
 
+/// S100, S101: with a key on both sides, in a word or in a file; a server with another one is down.
+#[test]
+fn udp_remote_with_a_key_hears_only_who_has_it() {
+    let path = format!("{}/udp-remote-{}.key", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    std::fs::write(&path, "a key for both sides\n").expect("it can be written");
+    let server = Server::start(&["udp-remote", "127.0.0.1:0", "--drop", "0%", "--key", &format!("@{path}")]);
+    let call_with = |key: &str| call(&["udp-remote", &server.addr, "--key", key, "--time-scale", "0.2"]);
+    let output = call_with("a key for both sides");
+    assert_eq!(output.status.code(), Some(0));
+    let of = |len| format!("The server says 'Your data was {len} bytes long'");
+    let answers: Vec<String> =
+        lines(&output).into_iter().filter(|line| line.starts_with("The server")).collect();
+    assert_eq!(answers, [of(23), of(33), of(12)]);
+
+    let output = call_with("the key of somebody");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(lines(&output).last().map(String::as_str), Some("I think the server is down"));
+    assert_eq!(server.line(), format!("Listening at {}", server.addr));
+    let name = address(&lines(&output)[0]).to_owned();
+    // On a busy machine a request of the one before was sent again.
+    let ignored = std::iter::repeat_with(|| server.line()).find(|line| !line.contains(" says '"));
+    assert_eq!(ignored, Some(format!("Ignoring a request that is not authentic from {name}")));
+    // And one without any.
+    assert_eq!(call(&["udp-remote", &server.addr, "--time-scale", "0.05"]).status.code(), Some(1));
+    std::fs::remove_file(path).expect("it was written");
+
+    let output = call_with("15 bytes are few");
+    assert_eq!(output.status.code(), Some(1), "16 are not");
+    for (key, line) in [
+        ("15 bytes is few", "lossproof: --key: a key of 15 bytes is too short: give at least 16\n"),
+        ("@/no/such/file", "lossproof: --key: cannot read '/no/such/file': no such file or directory\n"),
+    ] {
+        let output = call_with(key);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), line);
+    }
+}
+
 /// S22, S23.
 #[test]
 fn tcp_sixteen_prints_the_classic_lines() {

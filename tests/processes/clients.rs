@@ -11,7 +11,9 @@ fn words<'a>(args: &[&'a str], addr: &'a str) -> Vec<&'a str> {
     // What is the server's alone is not for the client.
     let own = options.iter().filter(|word| matches!(**word, "--ids" | "--datagram"));
     let quick = ["--timeout", "2s", "--time-scale", "0.05"];
-    [*system, addr].into_iter().chain(own.copied()).chain(quick).collect()
+    // Its single word would be a place.
+    let place = (*system == "geocode").then_some("archbold");
+    [*system, addr].into_iter().chain(place).chain(own.copied()).chain(quick).collect()
 }
 
 /// Each client ends well with its own server; the interactive ones when their input does.
@@ -69,8 +71,10 @@ fn nobody_listening_is_told_and_does_not_hang() {
             (_, Carrier::Stream) => {
                 let output = call(&words(dialogue.args, &addrs[0]));
                 let refused = format!("cannot connect to {}: connection refused", addrs[0]);
-                // Some have said before that they connect.
-                assert_eq!(lines(&output).last(), Some(&refused), "{:?}", dialogue.args);
+                // Some have said before that they connect; and what is shown of a place goes nowhere else.
+                let beside = String::from_utf8_lossy(&output.stderr).trim_end().replace("lossproof: ", "");
+                let told = lines(&output).pop().unwrap_or(beside);
+                assert_eq!(told, refused, "{:?}", dialogue.args);
                 assert_eq!(output.status.code(), Some(1), "{:?}", dialogue.args);
             }
             (_, Carrier::Datagram) => {

@@ -73,6 +73,11 @@ pub(crate) const ALL: &[Dialogue] = &[
     unix(stream(&["tcp-chat"], &[b"hi\n"], b"\nhi\n")),
     datagram(&["udp-chat"], &[b"#ping#", b"hi"], b"\nhi"),
     unix(stream(&["suffix-echo"], &[b"hi"], "hi 我收到了".as_bytes())),
+    stream(
+        &["geocode"],
+        &[b"GET /maps/api/geocode/json?address=oh+archbold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"],
+        b"\"lng\":-84.306691}}}],\"status\":\"OK\"}",
+    ),
     datagram(&["election"], &[b"9f091a50 get 7"], b"e7f5f714 value 7 0 0"),
 ];
 

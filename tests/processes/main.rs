@@ -4,9 +4,12 @@ mod classic;
 mod clients;
 mod dialogues;
 mod election;
+mod geocode;
 #[cfg(target_os = "linux")]
 mod idle;
 mod lines;
 mod log;
 mod process;
+#[path = "../sockets/python.rs"]
+mod python;
 mod servers;

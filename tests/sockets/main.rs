@@ -1,10 +1,12 @@
 //! Machines on real sockets, against plain blocking peers written here.
 
+mod geocode;
 mod greet;
 mod greeter;
 mod hello_tcp;
 mod hello_udp;
 mod http;
+mod python;
 mod select_echo;
 mod suffix_echo;
 mod support;

@@ -16,8 +16,8 @@ use lossproof::fault::FaultPlan;
 use lossproof::machine::UnixPath;
 use lossproof::scenario::Net;
 use lossproof::systems::{
-    About, Options, Transport, Typed, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo,
-    tcp_chat, tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
+    About, Options, Transport, Typed, geocode, greet, greeter, hello_tcp, hello_udp, http, select_echo,
+    suffix_echo, tcp_chat, tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
 };
 use lossproof::{Input, Machine, Outbox, Peer, Scenario, Status};
 
@@ -45,6 +45,8 @@ printed! {
     select_echo::ServerEvent, select_echo::ClientEvent, tcp_deadlock::ServerEvent, tcp_deadlock::ClientEvent,
     tcp_sixteen::ServerEvent, tcp_sixteen::ClientEvent, udp_broadcast::ServerEvent, udp_local::ServerEvent,
     udp_local::ClientEvent, udp_remote::ServerEvent, udp_remote::ClientEvent;
+    geocode::ServerEvent => geocode::print_server,
+    geocode::ClientEvent => geocode::print_client,
     greeter::ServerEvent => greeter::print_server,
     hello_tcp::ServerEvent => hello_tcp::print_server,
     hello_udp::ClientEvent => hello_udp::print_client,

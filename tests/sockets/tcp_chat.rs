@@ -12,8 +12,8 @@ use lossproof::{Peer, Status};
 use tokio::sync::mpsc;
 
 use crate::support::{
-    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, file, is_timeout, listener,
-    plain_tcp, printed, read_all, reset, type_all, typed_line, unix_path, within_bounds,
+    A_WHILE, Driven, PATIENCE, V4, V6, accept, assert_told_of_nobody, bounded, clock, file, is_timeout,
+    listener, plain_tcp, printed, read_all, reset, type_all, typed_line, unix_path, within_bounds,
 };
 
 fn server_at(bind: Peer) -> Driven<ServerEvent> {
@@ -108,6 +108,74 @@ fn text_is_a_message_with_a_newline_or_with_silence_or_at_the_end() {
         assert_hears(&mut hearer, &expected);
         // It hears its own last words before it is closed.
         assert!(read_all(&mut classic).unwrap().ends_with(expected.as_bytes()));
+        server.stop();
+    });
+}
+
+/// Has every one of these members speak, and hear what all say; how long so many rounds of that take.
+fn rounds(members: &mut [TcpStream], count: usize, end: &str) -> Duration {
+    let all_len: usize = members.iter().map(|member| told(member, "what I say").len() + end.len()).sum();
+    let mut heard = vec![0; all_len];
+    let begun = clock();
+    for _ in 0..count {
+        for member in &mut *members {
+            member.write_all(format!("what I say{end}").as_bytes()).unwrap();
+        }
+        for member in &mut *members {
+            member.read_exact(&mut heard).unwrap();
+        }
+    }
+    let took = begun.elapsed();
+    assert_eq!(String::from_utf8_lossy(&heard).matches("what I say").count(), members.len());
+    took
+}
+
+/// S70: a classic member waits once. Then what it says comes as soon as a line does.
+#[test]
+fn a_classic_member_waits_once() {
+    const TIMES: usize = 101;
+    within_bounds(|| {
+        let mut server = server(V4);
+        let [mut classic, mut lines, mut hearer]: [TcpStream; 3] = members(&mut server);
+        let mut say = |speaker: &mut TcpStream, text: &str| {
+            let expected = told(speaker, text);
+            let begun = clock();
+            speaker.write_all(text.as_bytes()).unwrap();
+            assert_hears(&mut hearer, &expected);
+            begun.elapsed()
+        };
+        assert!(say(&mut classic, "the first") >= tcp_chat::PATIENCE);
+        let (mut of_classic, mut of_lines) = (Vec::new(), Vec::new());
+        for _ in 0..TIMES {
+            of_classic.push(say(&mut classic, "later ones"));
+            of_lines.push(say(&mut lines, "later ones\n"));
+        }
+        of_classic.sort();
+        of_lines.sort();
+        let (of_classic, of_lines) = (of_classic[TIMES / 2], of_lines[TIMES / 2]);
+        println!("a message without a newline takes {of_classic:?}, one with a newline {of_lines:?}");
+        assert!(of_classic < of_lines + Duration::from_millis(1), "{of_classic:?}, {of_lines:?}");
+        // Once it ends a line, lines count: half of one waits.
+        say(&mut classic, "two lines\n");
+        assert!(say(&mut classic, "half a line") >= tcp_chat::PATIENCE);
+        server.stop();
+    });
+}
+
+/// S70: classic members who all speak get at least a third of what members with newlines get.
+#[test]
+fn many_classic_members_speak_as_fast_as_others() {
+    const ROUNDS: usize = 20;
+    within_bounds(|| {
+        let mut server = server(V4);
+        let mut classic: [TcpStream; 32] = members(&mut server);
+        // The first messages wait.
+        assert!(rounds(&mut classic, 1, "") >= tcp_chat::PATIENCE);
+        let mut blocks = |end| (0..5).map(|_| rounds(&mut classic, ROUNDS, end)).min().unwrap();
+        let of_classic = blocks("");
+        let of_lines = blocks("\n");
+        println!("{ROUNDS} rounds of 32 take {of_classic:?} without newlines, {of_lines:?} with them");
+        assert!(of_classic <= 3 * of_lines, "{of_classic:?}, {of_lines:?}");
         server.stop();
     });
 }

@@ -10,26 +10,39 @@ use lossproof::Status;
 use lossproof::drive::LocalFaults;
 use lossproof::fault::Chance;
 use lossproof::parts::backoff::Backoff;
+use lossproof::systems::udp_remote::seal::Key;
 use lossproof::systems::udp_remote::{
     self, Client, ClientEvent, MESSAGE, MESSAGES_WITH_IDS, Server, ServerEvent,
 };
 use lossproof::systems::{Options, udp_local};
 
+use crate::python::Python;
 use crate::support::{
     A_WHILE, Driven, Pair, Spied, V4, V6, assert_same_over_loopback, assert_silence, clock, datagram, faults,
     plain_udp, receive, within_bounds,
 };
 
 fn remote_server(bind: SocketAddr, options: &Options) -> Driven<ServerEvent> {
-    let (drop, ids) = (options.drop, options.ids);
-    Driven::start(datagram(bind, None), None, move || Server::new(drop, ids, SEED))
+    let (drop, ids, key) = (options.drop, options.ids, options.key.clone());
+    Driven::start(datagram(bind, None), None, move || {
+        let server = Server::new(drop, ids || key.is_some(), SEED);
+        match key {
+            Some(key) => server.sealed(key),
+            None => server,
+        }
+    })
 }
 
 /// A client with these options.
 fn made(options: &Options, server: Peer) -> Client {
-    let messages: &[&str] = if options.ids { &MESSAGES_WITH_IDS } else { &[MESSAGE] };
+    let ids = options.ids || options.key.is_some();
+    let messages: &[&str] = if ids { &MESSAGES_WITH_IDS } else { &[MESSAGE] };
     let backoff = Backoff::CLASSIC.scaled(options.time_scale).unwrap();
-    Client::new(server, messages, options.ids.then_some(SEED as u32), backoff)
+    let client = Client::new(server, messages, ids.then_some(SEED as u32), backoff);
+    match &options.key {
+        Some(key) => client.sealed(key.clone()),
+        None => client,
+    }
 }
 
 const REMOTE: Pair<Server, Client> = Pair {
@@ -254,6 +267,111 @@ fn udp_remote_ignores_replies_to_other_requests() {
             MESSAGES_WITH_IDS
                 .map(|text| format!("The server says 'Your data was {} bytes long'", text.len()))
         );
+    });
+}
+
+// With a key
+
+const KEY: &str = "a key for both sides";
+
+fn with_key(key: &str, time_scale: f64) -> Options {
+    Options { key: Some(Key::new(key).unwrap()), ..scaled(time_scale) }
+}
+
+/// Says how many bytes each request has, as the specification has it; before it answers, it sends what is no answer.
+const PYTHON_SERVER: &str = r"
+import hashlib, hmac, socket, sys
+key = sys.argv[1].encode()
+def code(key, direction, message):
+    return hmac.new(key, direction + message, hashlib.sha256).hexdigest()[:32].encode()
+def sealed(message, key=key):
+    return message + b' ' + code(key, b'r', message)
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(('127.0.0.1', 0))
+sock.settimeout(10)
+print(sock.getsockname()[1], flush=True)
+old = []
+for _ in range(3):
+    request, client = sock.recvfrom(65535)
+    message, ending = request[:-33], request[-32:]
+    assert hmac.compare_digest(ending, code(key, b'q', message)), request
+    id, text = message[:8], message[9:]
+    reply = id + b' Your data was %d bytes long' % len(text)
+    for wrong in [reply, sealed(reply, b'the key of somebody'), request, sealed(b'ffffffff stale')] + old:
+        sock.sendto(wrong, client)
+    reply = sealed(reply)
+    sock.sendto(reply.replace(b'data', b'date'), client)
+    sock.sendto(reply, client)
+    old.append(reply)
+";
+
+/// S100, S101, S102: another program seals as ours does.
+#[test]
+fn udp_remote_with_a_key_asks_a_server_in_python() {
+    let Some(mut python) = Python::start(PYTHON_SERVER, &[KEY]) else { return };
+    within_bounds(move || {
+        let addr = SocketAddr::new(V4.ip(), python.line().parse().unwrap());
+        let client = remote_client(addr, with_key(KEY, 10.0), None);
+        let (status, told) = client.join();
+        assert_eq!(status.unwrap(), Status::Success);
+        let replies: Vec<String> =
+            told.iter().map(ToString::to_string).filter(|line| line.contains("says")).collect();
+        let of = |text: &str| format!("The server says 'Your data was {} bytes long'", text.len());
+        assert_eq!(replies, MESSAGES_WITH_IDS.map(of));
+        python.assert_ended();
+    });
+}
+
+const PYTHON_CLIENT: &str = r"
+import hashlib, hmac, socket, sys
+key, port = sys.argv[1].encode(), int(sys.argv[2])
+def sealed(message, direction=b'q', key=key):
+    return message + b' ' + hmac.new(key, direction + message, hashlib.sha256).hexdigest()[:32].encode()
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.connect(('127.0.0.1', port))
+sock.settimeout(10)
+right = sealed(b'0123abcd hello')
+for wrong in [b'', b'0123abcd hello', sealed(b'0123abcd hello', b'r'), sealed(b'0123abcd hello', key=b'x' * 16),
+              right.replace(b'hello', b'jello'), right.upper()]:
+    sock.send(wrong)
+sock.send(right)
+assert sock.recv(65535) == sealed(b'0123abcd Your data was 5 bytes long', b'r')
+";
+
+/// S100, S101, C01.
+#[test]
+fn udp_remote_with_a_key_answers_a_client_in_python() {
+    within_bounds(|| {
+        let mut server = remote_server(V4, &with_key(KEY, 1.0));
+        let port = server.addr.port().to_string();
+        let Some(mut python) = Python::start(PYTHON_CLIENT, &[KEY, &port]) else { return };
+        python.assert_ended();
+        let told = server.wait("all", |told| told.len() == 8);
+        let shown = |event: &ServerEvent| event.to_string();
+        let ignored = "Ignoring a request that is not authentic from 127.0.0.1:";
+        assert!(told[1..7].iter().map(shown).all(|line| line.starts_with(ignored)), "{told:?}");
+        assert!(shown(&told[7]).ends_with(" says 'hello'"), "{told:?}");
+        server.stop();
+    });
+}
+
+/// S101: a server with another key, or with none, is a server that is down.
+#[test]
+fn udp_remote_with_another_key_finds_the_server_down() {
+    within_bounds(|| {
+        for of_server in [with_key("the key of another", 1.0), Options { ids: true, ..Options::default() }] {
+            let server = remote_server(V4, &of_server);
+            let (status, told) = remote_client(server.addr, with_key(KEY, 0.1), None).join();
+            assert_eq!(status.unwrap(), Status::Failure);
+            assert_eq!(count_waits(&told), 5);
+            assert_eq!(told.last().unwrap().to_string(), "I think the server is down");
+            server.stop();
+        }
+        // And one with this key is not.
+        let server = remote_server(V6, &with_key(KEY, 1.0));
+        let (status, _) = remote_client(server.addr, with_key(KEY, 10.0), None).join();
+        assert_eq!(status.unwrap(), Status::Success);
+        server.stop();
     });
 }
 

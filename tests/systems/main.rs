@@ -4,6 +4,7 @@
 mod support;
 
 mod election;
+mod geocode;
 mod greet;
 mod greeter;
 mod hello_tcp;

@@ -3,8 +3,8 @@
 use lossproof::Net;
 use lossproof::fault::Profile;
 use lossproof::systems::{
-    Options, election, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo, tcp_chat,
-    tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
+    Options, election, geocode, greet, greeter, hello_tcp, hello_udp, http, select_echo, suffix_echo,
+    tcp_chat, tcp_deadlock, tcp_sixteen, udp_broadcast, udp_chat, udp_local, udp_remote,
 };
 
 use crate::support::assert_held;
@@ -32,6 +32,7 @@ fn systems_of_datagrams_hold_on_every_network() {
 #[test]
 fn systems_of_streams_hold_on_every_network() {
     assert_held_everywhere(&[
+        geocode::net,
         greet::net,
         greeter::net,
         hello_tcp::net,

@@ -10,7 +10,7 @@ use lossproof::systems::tcp_chat::{
     PATIENCE, Server, ServerEvent,
 };
 use lossproof::systems::{Options, Typed};
-use lossproof::{Host, Input, Instant, Lawful, Machine, Net, Peer, Run, Scenario, Status};
+use lossproof::{Cuts, Host, Input, Instant, Lawful, Machine, Net, Peer, Run, Scenario, Status};
 use proptest::prelude::*;
 
 use crate::support::{assert_held, assert_snapshot, config, run, stormy};
@@ -260,12 +260,136 @@ fn text_without_a_newline_is_a_message_after_50_ms() {
     assert_eq!(room.heard(one), "127.0.0.1:1\nab");
     assert_eq!(room.server.deadline(), None);
 
-    room.say(one, "c");
+    let two = room.join(2, PLENTY);
+    room.say(two, "c");
     room.wait(Duration::from_nanos(49_999_999));
     assert_eq!(room.heard(one), "");
-    room.give(Input::Eof { conn: one });
-    assert_eq!(room.heard(one), "127.0.0.1:1\nc");
-    assert_eq!(room.acts, [format!("close {one}")]);
+    room.give(Input::Eof { conn: two });
+    assert_eq!(room.heard(one), "127.0.0.1:2\nc");
+    assert_eq!(room.acts, [format!("close {two}")]);
+}
+
+/// S70: only the first message of a classic member waits; its reads are messages until one ends with a newline.
+#[test]
+fn a_classic_member_is_told_on_at_once_until_it_ends_a_line() {
+    let mut room = Room::new();
+    let (classic, other) = (room.join(1, PLENTY), room.join(2, PLENTY));
+    room.say(classic, "hello");
+    assert_eq!(room.heard(other), "");
+    room.wait(PATIENCE);
+    assert_eq!(room.heard(other), "127.0.0.1:1\nhello");
+    assert_eq!(room.events[2], "127.0.0.1:1 sends no newline: each read of it is a message");
+    // Newlines inside are its own affair; and half a character waits for its other half.
+    for (read, told) in [
+        (&b"a"[..], "127.0.0.1:1\na"),
+        (b"two\nlines", "127.0.0.1:1\ntwo\nlines"),
+        (b"\nb", "127.0.0.1:1\n\nb"),
+        (b"c\xe4\xbd", "127.0.0.1:1\nc"),
+        (b"\xa0", "127.0.0.1:1\n你"),
+        (b"\xe4", ""),
+        (b"x", "127.0.0.1:1\n\u{fffd}x"),
+    ] {
+        room.say(classic, read);
+        assert_eq!(
+            (room.heard(other).as_str(), room.server.deadline()),
+            (told, None),
+            "{}",
+            read.escape_ascii()
+        );
+    }
+    // It is of this member alone.
+    room.say(other, "I ");
+    assert_eq!(room.heard(classic).matches("I ").count(), 0);
+    room.say(other, "wait\n");
+    assert_eq!(room.heard(other), "127.0.0.1:2\nI wait\n");
+    // A read that ends with a newline is lines again, and so is all that follows.
+    room.say(classic, "rest\nnext\n");
+    assert_eq!(room.heard(other), "127.0.0.1:1\nrest\n127.0.0.1:1\nnext\n");
+    room.say(classic, "cu");
+    room.say(classic, "t\n");
+    assert_eq!(room.heard(other), "127.0.0.1:1\ncut\n");
+    room.say(classic, "silent");
+    assert_eq!(room.server.deadline(), Some(room.now + PATIENCE));
+    room.wait(PATIENCE);
+    room.say(classic, " /quit ");
+    assert_eq!(room.heard(other), "127.0.0.1:1\nsilent");
+    assert_eq!(room.acts, [format!("close {classic}")]);
+}
+
+/// S70, S74: a read that came while something waited for its sender is told on once that is out.
+#[test]
+fn what_a_classic_member_says_while_it_is_held_back_is_one_message() {
+    let mut room = Room::new();
+    let (classic, other) = (room.join(1, 14), room.join(2, PLENTY));
+    room.say(classic, "hi");
+    room.wait(PATIENCE);
+    // It has heard itself, and has no room for the other.
+    room.say(other, "fills\n");
+    assert!(room.acts.is_empty());
+    room.say(classic, "second\npart");
+    assert_eq!(room.acts, [format!("pause {classic}")]);
+    assert_eq!(room.heard(other), "127.0.0.1:1\nhi127.0.0.1:2\nfills\n");
+    assert!(room.out.credit(classic, PLENTY));
+    room.give(Input::Writable { conn: classic });
+    assert_eq!(room.heard(other), "127.0.0.1:1\nsecond\npart");
+    assert_eq!((room.acts.last(), room.server.deadline()), (Some(&format!("resume {classic}")), None));
+}
+
+/// S70, S74: a read that is as long as one may be is one message of a classic member, and half a character before it makes two.
+#[test]
+fn a_read_of_a_classic_member_at_the_bound_is_one_message() {
+    let mut room = Room::new();
+    let (classic, other) = (room.join(1, PLENTY), room.join(2, PLENTY));
+    room.say(classic, "hi");
+    room.wait(PATIENCE);
+    assert_eq!(room.heard(other), "127.0.0.1:1\nhi");
+    room.say(classic, "x".repeat(MAX_MESSAGE_LEN));
+    assert_eq!(room.heard(other).matches("127.0.0.1:1\n").count(), 1);
+    room.say(classic, b"\xe4");
+    room.say(classic, "x".repeat(MAX_MESSAGE_LEN));
+    assert_eq!(room.heard(other).matches("127.0.0.1:1\n").count(), 2);
+}
+
+/// What a member is that comes now, that was classic and is no longer, or of whom a line has just stalled.
+fn speakers(room: &mut Room) -> [Conn; 3] {
+    let [new, former, stalled] = [1, 2, 3].map(|port| room.join(port, PLENTY));
+    for conn in [former, stalled] {
+        room.say(conn, "no newline");
+    }
+    room.wait(PATIENCE);
+    room.say(former, "one\n");
+    room.say(stalled, "st");
+    room.say(stalled, "alls\n");
+    [new, former, stalled]
+}
+
+/// S70: a line of our own client stays one message wherever it is cut, in all ways, however near the pieces come to the wait.
+#[test]
+fn a_line_is_one_message_however_it_is_cut() {
+    let lines = "ab\n你好!\n".as_bytes();
+    for gap in [Duration::ZERO, Duration::from_millis(49)] {
+        for cuts in 0..1_u32 << (lines.len() - 1) {
+            let mut room = Room::new();
+            for (index, speaker) in speakers(&mut room).into_iter().enumerate() {
+                let said = room.events.len();
+                let mut begin = 0;
+                for end in 1..=lines.len() {
+                    if end == lines.len() || cuts >> (end - 1) & 1 == 1 {
+                        room.say(speaker, &lines[begin..end]);
+                        begin = end;
+                        room.now += gap;
+                        assert!(room.server.deadline().is_none_or(|due_at| due_at > room.now), "{cuts:b}");
+                    }
+                }
+                let port = index + 1;
+                let expected = [
+                    format!("127.0.0.1:{port} said \"ab\\n\""),
+                    format!("127.0.0.1:{port} said \"你好!\\n\""),
+                ];
+                assert_eq!(room.events[said..], expected, "{cuts:b}");
+            }
+        }
+    }
 }
 
 /// S73.
@@ -384,7 +508,8 @@ fn one_member_more_than_the_bound_is_turned_away() {
 #[test]
 fn a_flood_of_lines_is_within_the_promises_and_does_not_depend_on_the_reads() {
     let server = || Server::new(PATIENCE);
-    let mut lawful = Lawful::new(server(), server(), Server::PROMISES);
+    // Nobody here is classic, so law 4 holds.
+    let mut lawful = Lawful::new(server(), server(), Server::PROMISES.cuts(Cuts::Free));
     let (mut out, mut conns) = (Outlet::<ServerEvent>::new(), Vec::new());
     for port in 1..=5 {
         let conn = out.accept(64 * 1024);

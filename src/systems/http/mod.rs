@@ -15,6 +15,7 @@
 //! and `/large` are in order, `/short`, `/half` and `/no-head` are not. (Rows S51 to S54.)
 
 mod client;
+pub(in crate::systems) mod fetch;
 mod server;
 
 use std::fmt;
@@ -224,11 +225,15 @@ pub fn fits_request(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn check(host: &str, path: &str) {
+pub(in crate::systems) fn check_host(host: &str) {
     assert!(
         fits_request(host),
         "a request cannot name the host {host:?}: use printable ASCII without blanks"
     );
+}
+
+fn check(host: &str, path: &str) {
+    check_host(host);
     assert!(
         fits_request(path),
         "a request cannot name the path {path:?}: use printable ASCII without blanks"

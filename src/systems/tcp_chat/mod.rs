@@ -6,8 +6,17 @@
 //!                           └──────► member 3
 //! ```
 //!
-//! Our client ends what it says with a newline, and the server splits there. A classic client sends no newline: what
-//! stays unterminated for 50 ms, or at the end, is a message too. `/quit` leaves. (Rows S67 to S76.)
+//! Our client ends what it says with a newline, and the server splits there, so a line stays one message however it is
+//! cut. A classic client sends no newline: what stays unterminated for 50 ms, or at the end, is a message too.
+//!
+//! Only the first message of a classic client waits. This rule decides who is one, for each member by itself:
+//!
+//! - A member of whom a message ended by that wait is classic. From then on each of its reads is a message, told on at
+//!   once and as it was read, with the newlines inside of it: so did the original.
+//! - A read of it that ends with a newline shows that its sender ends lines. It is split into lines, and lines count from
+//!   then on: so a client of ours whose line stalled is taken for classic until that line ends, and no longer.
+//!
+//! `/quit` leaves. (Rows S67 to S76.)
 
 mod client;
 mod properties;
@@ -59,6 +68,8 @@ pub enum ServerEvent {
         /// What, with its newline if it had one.
         text: Text,
     },
+    /// Text of a member stayed without its newline: until one comes, each of its reads is a message.
+    Classic(Peer),
     /// A member has left, whichever way.
     Left(Peer),
     /// A member that does not read was dropped.
@@ -91,6 +102,7 @@ impl fmt::Display for ServerEvent {
         match self {
             Self::Joined(peer) => write!(f, "{peer} has joined"),
             Self::Said { speaker, text } => write!(f, "{speaker} said {text:?}"),
+            Self::Classic(peer) => write!(f, "{peer} sends no newline: each read of it is a message"),
             Self::Left(peer) => write!(f, "{peer} has left"),
             Self::Dropped(peer) => write!(f, "dropped {peer}, which does not read"),
             Self::Full(peer) => write!(f, "turned {peer} away: there are {MAX_MEMBERS} members already"),
@@ -133,7 +145,10 @@ pub fn wants_line(event: &ClientEvent) -> bool {
 /// If `to` fails.
 pub fn print_server(event: &ServerEvent, to: &mut dyn fmt::Write) -> fmt::Result {
     match event {
-        ServerEvent::Joined(_) | ServerEvent::Said { .. } | ServerEvent::Left(_) => Ok(()),
+        ServerEvent::Joined(_)
+        | ServerEvent::Said { .. }
+        | ServerEvent::Classic(_)
+        | ServerEvent::Left(_) => Ok(()),
         event => writeln!(to, "{event}"),
     }
 }

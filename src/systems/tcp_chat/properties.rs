@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{Client, ClientEvent, MEMBERS, Server, ServerEvent};
+use super::{Client, ClientEvent, MAX_MESSAGE_LEN, MEMBERS, Server, ServerEvent};
 use crate::machine::Peer;
 use crate::scenario::{Host, Net};
+
+/// How many bytes a character has at most: a message that is cut at the bound has so many fewer at most.
+const MAX_CHAR_LEN: usize = 4;
 
 /// Text that came at one end and is still to come at the other.
 #[derive(Debug, Default, Hash)]
@@ -69,7 +72,7 @@ pub(super) fn add(net: &Net, server: Host<Server>, members: [Host<Client>; MEMBE
                 ServerEvent::Joined(peer) => told.join(*peer),
                 ServerEvent::Said { speaker, text } => told.tell(*speaker, text),
                 ServerEvent::Left(peer) | ServerEvent::Dropped(peer) => _ = told.there.remove(peer),
-                ServerEvent::Full(_) => {}
+                ServerEvent::Classic(_) | ServerEvent::Full(_) => {}
             }
             true
         });
@@ -84,12 +87,13 @@ pub(super) fn add(net: &Net, server: Host<Server>, members: [Host<Client>; MEMBE
         });
     }
     said(net, server, members);
+    lines(net, server);
     net.fold("only who is a member speaks", BTreeSet::new).on(server, |there, event, _| {
         match event {
             ServerEvent::Joined(peer) => _ = there.insert(*peer),
             ServerEvent::Left(peer) | ServerEvent::Dropped(peer) => _ = there.remove(peer),
             ServerEvent::Said { speaker, .. } => return there.contains(speaker),
-            ServerEvent::Full(_) => {}
+            ServerEvent::Classic(_) | ServerEvent::Full(_) => {}
         }
         true
     });
@@ -127,4 +131,34 @@ fn said(net: &Net, server: Host<Server>, members: [Host<Client>; MEMBERS]) {
             true
         });
     }
+}
+
+/// What is no line is said by who is classic, or is the last that is said, or part of a line beyond the bound.
+fn lines(net: &Net, server: Host<Server>) {
+    // Who is classic, and who has said what only the last words of a member may be.
+    let judge = || (BTreeSet::new(), BTreeSet::new());
+    net.fold("a message is a line, unless its speaker was silent behind it", judge).on(
+        server,
+        |(classic, last): &mut (BTreeSet<Peer>, BTreeSet<Peer>), event, _| {
+            match event {
+                ServerEvent::Classic(peer) => _ = classic.insert(*peer),
+                ServerEvent::Said { speaker, text } => {
+                    let is_line = text.find('\n').is_some_and(|at| at + 1 == text.len());
+                    if is_line {
+                        classic.remove(speaker);
+                    } else if !classic.contains(speaker) && text.len() + MAX_CHAR_LEN <= MAX_MESSAGE_LEN {
+                        // Newlines in the midst are two lines in one, whoever leaves.
+                        return !text.contains('\n') && last.insert(*speaker);
+                    }
+                    return !last.contains(speaker);
+                }
+                ServerEvent::Joined(peer) | ServerEvent::Left(peer) | ServerEvent::Dropped(peer) => {
+                    classic.remove(peer);
+                    last.remove(peer);
+                }
+                ServerEvent::Full(_) => {}
+            }
+            true
+        },
+    );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::text::Texts;
 use super::{QUIT, ServerEvent};
-use crate::lawful::Promises;
+use crate::lawful::{Cuts, Promises};
 use crate::machine::{Conn, ConnMap, Input, Machine, Outbox, Peer, Status, limits};
 use crate::parts::backlog::Backlog;
 use crate::parts::deadlines::Deadlines;
@@ -31,6 +31,9 @@ const MAX_MESSAGES_PER_INPUT: usize = limits::SEND_BUFFER_LEN / MIN_TOLD_LEN + 1
 ///
 /// A member that has not taken all that it was told is not listened to meanwhile: who says much is held back by its own
 /// echo, and by nobody else. A member for which too much waits is dropped, and the others lose nothing.
+///
+/// What is a message is decided for each member by itself, by how its reads end. Silence behind text without a newline
+/// says that its sender is classic; a newline at the end of a read says that it is not.
 #[derive(Debug)]
 pub struct Server {
     patience: Duration,
@@ -46,9 +49,26 @@ pub struct Server {
 #[derive(Debug)]
 struct Member {
     peer: Peer,
+    habit: Habit,
     lines: Lines,
     queue: Backlog,
     ear: Ear,
+}
+
+/// What is a message of a member.
+///
+/// ```text
+///         ┌──── a message of it ended with silence ────┐
+/// Lines ──┘                                            └─► Reads
+///   ▲                                                        │
+///   └──────────── a read of it ends with a newline ──────────┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Habit {
+    /// Each line.
+    Lines,
+    /// Each read, whatever newlines are in it: the member is classic.
+    Reads,
 }
 
 /// How the server listens to a member.
@@ -69,10 +89,12 @@ enum Ear {
 }
 
 impl Server {
-    /// What it promises: each message goes to each member, and no further than its send buffer.
+    /// What it promises: each message goes to each member, and no further than its send buffer. What a classic member
+    /// says depends on the reads.
     pub const PROMISES: Promises = Promises::DEFAULT
         .max_messages(MAX_MEMBERS * MAX_MESSAGES_PER_INPUT + Backlog::MAX_FLUSH_WRITES)
-        .max_bytes(MAX_MEMBERS * limits::SEND_BUFFER_LEN);
+        .max_bytes(MAX_MEMBERS * limits::SEND_BUFFER_LEN)
+        .cuts(Cuts::Matter);
 
     /// A server without members that waits so long for the rest of a line.
     pub fn new(patience: Duration) -> Self {
@@ -93,7 +115,8 @@ impl Server {
             return;
         }
         let (lines, queue) = (Lines::new(MAX_MESSAGE_LEN), Backlog::new(MAX_QUEUE_LEN));
-        self.members.insert(conn, Member { peer, lines, queue, ear: Ear::Open { speaks_at: None } });
+        let ear = Ear::Open { speaks_at: None };
+        self.members.insert(conn, Member { peer, habit: Habit::Lines, lines, queue, ear });
         out.event(ServerEvent::Joined(peer));
     }
 
@@ -122,7 +145,7 @@ impl Server {
                 out.pause(conn);
                 break;
             }
-            if !member.lines.next_into(&mut rest, &mut message) {
+            if !member.next(&mut rest, &mut message) {
                 let speaks_at = member.lines.has_tail().then(|| now + self.patience);
                 self.listen(conn, Ear::Open { speaks_at });
                 break;
@@ -142,6 +165,8 @@ impl Server {
                 continue;
             }
             let message = member.lines.take_tail();
+            member.habit = Habit::Reads;
+            out.event(ServerEvent::Classic(member.peer));
             self.listen(conn, Ear::Open { speaks_at: None });
             if let Some(message) = message {
                 self.take(conn, &message, out);
@@ -219,6 +244,21 @@ impl Server {
 }
 
 impl Member {
+    /// Takes the next message from the front of what is left of a read, into memory that is used again. Nothing is left
+    /// of it after the last.
+    fn next(&mut self, read: &mut &[u8], message: &mut Vec<u8>) -> bool {
+        if read.ends_with(b"\n") {
+            self.habit = Habit::Lines;
+        }
+        match self.habit {
+            Habit::Lines => self.lines.next_into(read, message),
+            Habit::Reads => self.lines.next_whole(read).is_some_and(|whole| {
+                *message = whole;
+                true
+            }),
+        }
+    }
+
     /// When what it said without a newline becomes a message.
     const fn speaks_at(&self) -> Option<Instant> {
         match self.ear {

@@ -134,6 +134,9 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// With what.
     pub path: &'a str,
+    /// Whether a further request may follow on the connection (RFC 9112, 9.3): of HTTP/1.1, if it does not say `close`.
+    /// Behind one that announces a body, nobody who does not read that finds the next.
+    pub keeps_alive: bool,
 }
 
 impl<'a> Request<'a> {
@@ -146,7 +149,16 @@ impl<'a> Request<'a> {
         let mut request = httparse::Request::new(&mut headers);
         whole(request.parse(head))?;
         match (request.method, request.path) {
-            (Some(method), Some(path)) => Ok(Self { method, path }),
+            (Some(method), Some(path)) => {
+                let headers: &[Header<'_>] = request.headers;
+                let has_body = ["Content-Length", "Transfer-Encoding"]
+                    .iter()
+                    .any(|name| values(headers, name).any(|value| value.trim_ascii() != b"0"));
+                let closes = values(headers, "Connection")
+                    .flat_map(|value| value.split(|byte| *byte == b','))
+                    .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"));
+                Ok(Self { method, path, keeps_alive: request.version == Some(1) && !has_body && !closes })
+            }
             _ => Err(HeadError::NoFirstLine),
         }
     }
@@ -193,6 +205,23 @@ mod tests {
             assert_eq!(reader.push(format!("{head}\n\nbody").as_bytes()), Ok(head.len()));
             let parsed = Response::parse(reader.head().unwrap());
             assert_eq!(parsed, Ok(Response { status: 204, framing: Framing::Empty }), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_is_kept_unless_something_speaks_against_it() {
+        for (head, keeps_alive) in [
+            ("HTTP/1.1", true),
+            ("HTTP/1.0", false),
+            ("HTTP/1.1\r\nConnection: Keep-Alive", true),
+            ("HTTP/1.1\r\nConnection: x, CLOSE", false),
+            ("HTTP/1.1\r\nConnection: x\r\nconnection: close", false),
+            ("HTTP/1.1\r\nContent-Length: 0", true),
+            ("HTTP/1.1\r\nContent-Length: 1", false),
+            ("HTTP/1.1\r\nTransfer-Encoding: chunked", false),
+        ] {
+            let head = format!("GET / {head}\r\n\r\n");
+            assert_eq!(Request::parse(head.as_bytes()).unwrap().keeps_alive, keeps_alive, "{head}");
         }
     }
 
