@@ -115,6 +115,21 @@ fn a_fault_that_never_fired_is_named() {
     assert!(!stdout(&output).contains("never"), "{}", stdout(&output));
 }
 
+/// Ten are named, and of those beyond the number is told.
+#[test]
+fn of_many_faults_that_never_fire_a_few_are_named() {
+    for (faults, lines, last) in [
+        (10, 10, "lossproof: note: client>server #109 drop never fired"),
+        (11, 11, "lossproof: note: 1 fault more never fired"),
+        (2_000, 11, "lossproof: note: 1,990 faults more never fired"),
+    ] {
+        let plan: Vec<String> = (100..100 + faults).map(|n| format!("client>server #{n} drop")).collect();
+        let output = lossproof(&["sim", "udp-remote", "--faults", &plan.join("; ")]);
+        let said = stderr(&output);
+        assert_eq!((said.lines().count(), said.lines().last()), (lines, Some(last)), "{said}");
+    }
+}
+
 #[test]
 fn what_is_demanded_in_time_and_does_not_happen_is_a_failure() {
     let output = lossproof(&["sim", "udp-remote", "--faults", "at 5ms poweroff client"]);

@@ -14,8 +14,12 @@ use crate::drive;
 use crate::engine::Settings;
 use crate::fault::{Fault, FaultPlan, Profile};
 use crate::machine::Status;
+use crate::number::count;
 use crate::scenario::Transport;
 use crate::transcript::{Look, Transcript};
+
+/// How many faults that never fired are named; of the rest the number is told.
+const MAX_UNFIRED_SHOWN: usize = 10;
 
 /// Makes one run.
 pub(super) fn run(app: &App, args: &SimArgs) -> Result<Status, CliError> {
@@ -33,8 +37,12 @@ pub(super) fn run(app: &App, args: &SimArgs) -> Result<Status, CliError> {
     }
     let ran = simulate(app, args, |transcript, replay| write(transcript, args, replay))?;
     // A fault that never fired is evidence of nothing.
-    for fault in &ran.unfired {
+    for fault in ran.unfired.iter().take(MAX_UNFIRED_SHOWN) {
         output::complain(format_args!("note: {fault} never fired"));
+    }
+    let more = ran.unfired.len().saturating_sub(MAX_UNFIRED_SHOWN);
+    if more > 0 {
+        output::complain(format_args!("note: {} more never fired", count(more as u64, "fault")));
     }
     if args.format == RunFormat::Pcapng {
         note_dissector(app, &ran.world)?;

@@ -28,7 +28,8 @@ pub enum Law {
     SilentAfterTheEnd,
     /// Law 10, for checks that [ask for it](crate::Check::wrapping): counters that wrap change nothing but their own numbers.
     WrapsUnseen,
-    /// Law 11: fingerprints are true. Two states of a machine with equal ones put out the same for the same input.
+    /// Law 11: fingerprints are true. Two states of a machine with equal ones put out the same for the same input. Searches
+    /// look at this in one of 32 runs.
     FingerprintsAreTrue,
 }
 
