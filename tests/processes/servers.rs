@@ -239,6 +239,8 @@ fn a_member_that_never_reads_costs_bounded_memory_and_nobody_a_message() {
     let before_len = server.memory_len();
     let hog = TcpStream::connect(&server.addr).expect("it listens");
     let mut speaker = TcpStream::connect(&server.addr).expect("it listens");
+    // Where a line is missing nobody reads on, and this is to fail then.
+    speaker.set_write_timeout(Some(Duration::from_secs(30))).expect("it can be set");
     let mut listener = speaker.try_clone().expect("it is a stream");
     let counting = thread::spawn(move || {
         let mut heard = BufReader::new(&mut listener).lines().map(|line| line.expect("it is UTF-8"));
@@ -248,7 +250,8 @@ fn a_member_that_never_reads_costs_bounded_memory_and_nobody_a_message() {
         })
     });
     for number in 0..LINES {
-        writeln!(speaker, "line {number}").expect("the server reads");
+        // In one call: what stays without its end for 50 ms is a message.
+        speaker.write_all(format!("line {number}\n").as_bytes()).expect("the server reads");
     }
     assert!(counting.join().expect("it only reads"), "a line is missing");
     let growth_len = server.memory_len().saturating_sub(before_len);
