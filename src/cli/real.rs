@@ -1,6 +1,7 @@
 //! `serve` and `call`: the same machines on real sockets.
 
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
@@ -206,9 +207,10 @@ fn options(app: &App, args: &RealArgs) -> Result<Options, CliError> {
     Ok(Options { peers, local_time, ..args.options.options(app)? })
 }
 
-/// Where a machine's randomness comes from: without a seed of the user's, the clock.
+/// Where a machine's randomness comes from: without a seed of the user's, the system, which gives a hasher its keys. So
+/// nobody can guess the ids of requests (S102).
 fn seed(args: &RealArgs) -> u64 {
-    args.seed.unwrap_or_else(|| jiff::Timestamp::now().as_nanosecond().unsigned_abs() as u64)
+    args.seed.unwrap_or_else(|| RandomState::new().hash_one(()))
 }
 
 /// The faults to inject, if any were given. The plan calls a system's two sides as the net does; of the systems of this
