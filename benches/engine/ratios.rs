@@ -1,7 +1,6 @@
 //! The ratios themselves, of both sides in turn in one run, beside what is asked.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use lossproof::Scenario;
 use lossproof::check::Search;
@@ -16,14 +15,9 @@ const ROUNDS: usize = 15;
 
 /// How long one piece of work takes, of as many as are made in one call: nanoseconds.
 fn nanos(pieces: u64, work: impl FnOnce()) -> f64 {
-    let begin = now();
+    let begin = five_drops::now();
     work();
     begin.elapsed().as_nanos() as f64 / pieces as f64
-}
-
-#[expect(clippy::disallowed_methods, reason = "this measures how much real time passes")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 fn median(mut all: Vec<f64>) -> f64 {

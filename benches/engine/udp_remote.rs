@@ -210,7 +210,7 @@ fn bench_plan(criterion: &mut Criterion, (name, plan, lost): (&str, &str, [u64; 
 }
 
 #[expect(clippy::disallowed_methods, reason = "this measures how much real time passes")]
-fn now() -> std::time::Instant {
+pub(crate) fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 

@@ -50,23 +50,21 @@ impl Network {
         if self.weather != Weather::Clear {
             return Passing::Unknown;
         }
-        let flow = self.flow(from, to);
+        let flow = self.flows.at(from, to, (self.latency, &self.schedule));
         let (n, due_at) = (flow.sent, now + flow.latency);
-        if let Some(faults) = flow.faults
-            && let Some((fault, index)) = self.schedule.datagram(faults, n)
-        {
-            if fault != DatagramFault::Drop || now >= self.calm_at {
-                return Passing::Unknown;
-            }
-            self.fire(index);
-            self.flow(from, to).sent += 1;
-            self.packets += 1;
-            return Passing::Lost;
+        let planned = flow.faults.and_then(|faults| self.schedule.datagram(faults, n));
+        if planned.is_some_and(|(fault, _)| fault != DatagramFault::Drop || now >= self.calm_at) {
+            return Passing::Unknown;
         }
-        // Found again, since the faults were looked at meanwhile: that is one comparison.
-        self.flow(from, to).sent += 1;
+        flow.sent += 1;
         self.packets += 1;
-        Passing::Arrives(n, self.delivery(due_at, from, to))
+        match planned {
+            Some((_, index)) => {
+                self.fire(index);
+                Passing::Lost
+            }
+            None => Passing::Arrives(n, self.delivery(due_at, from, to)),
+        }
     }
 
     /// Sends one datagram.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Network;
 use super::link::Link;
+use super::{Network, Schedule};
 use crate::host::HostId;
 use crate::steps::step;
 
@@ -25,7 +25,7 @@ pub(super) struct Flow {
 
 impl Flow {
     /// Before the first packet.
-    pub(super) const fn new(to: HostId, latency: Duration, faults: Option<u32>) -> Self {
+    const fn new(to: HostId, latency: Duration, faults: Option<u32>) -> Self {
         Self { to, latency, sent: 0, profile: None, faults, link: Link::NEW }
     }
 }
@@ -65,13 +65,18 @@ impl Flows {
         }
     }
 
-    /// A flow, made if it is not known.
+    /// A flow, made if it is not known: with this latency, and the faults that the schedule has for it.
     #[inline]
-    pub(super) fn at(&mut self, from: HostId, to: HostId, make: impl FnOnce() -> Flow) -> &mut Flow {
+    pub(super) fn at(
+        &mut self,
+        from: HostId,
+        to: HostId,
+        (latency, schedule): (Duration, &Schedule),
+    ) -> &mut Flow {
         let place = match Self::place(&self.by_source[from.index()], to) {
             Ok(place) => place,
             Err(place) => {
-                self.insert(from, place, make());
+                self.insert(from, place, Flow::new(to, latency, schedule.faults_place(from, to)));
                 place
             }
         };
@@ -98,7 +103,7 @@ impl Network {
     /// What is known of a flow.
     #[inline]
     pub(super) fn flow(&mut self, from: HostId, to: HostId) -> &mut Flow {
-        self.flows.at(from, to, || Flow::new(to, self.latency, self.schedule.faults_place(from, to)))
+        self.flows.at(from, to, (self.latency, &self.schedule))
     }
 
     /// How long a packet takes.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::flows::Flow;
 use super::{Network, Weather};
 use crate::fault::{Backlog, Chain, ConnectFault, DatagramFault, Passage, Profile, StreamFault, flow_seed};
 use crate::host::HostId;
@@ -43,8 +42,7 @@ impl Link {
 impl Network {
     /// The profile of a flow, and what the flow remembers.
     fn profile(&mut self, from: HostId, to: HostId) -> (&Profile, &mut Link) {
-        let new = || Flow::new(to, self.latency, self.schedule.faults_place(from, to));
-        let flow = self.flows.at(from, to, new);
+        let flow = self.flows.at(from, to, (self.latency, &self.schedule));
         let profile = flow.profile.map_or(&self.profile, |place| &self.profiles[place as usize]);
         (profile, &mut flow.link)
     }

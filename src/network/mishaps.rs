@@ -275,7 +275,7 @@ struct HostTurn<'a> {
 impl HostTurn<'_> {
     /// How many of the effects are sends.
     fn sends(&self) -> u64 {
-        self.effects.send_count() as u64
+        self.effects.from(0).filter(is_send).count() as u64
     }
 
     /// Whether the machine has ended by the first effects.

@@ -47,10 +47,9 @@ impl<E> Outbox<E> {
     where
         M: Machine<Event = E> + ?Sized,
     {
-        if matches!(input, Input::Timeout) && machine.deadline().is_none_or(|due_at| due_at > now) {
-            return;
+        if is_due(machine, &input, now) {
+            machine.handle(input, now, self);
         }
-        machine.handle(input, now, self);
     }
 
     /// Tells the application something.
@@ -364,6 +363,12 @@ impl Effects {
     fn lists(&self) -> Lists<'_> {
         Lists { arena: &self.arena, ways: &self.ways, violations: &self.violations }
     }
+}
+
+/// Whether a machine is to have an input: anything but a timeout that is not due.
+#[inline]
+fn is_due<M: Machine + ?Sized, C: ?Sized>(machine: &M, input: &Input<'_, C>, now: Instant) -> bool {
+    !matches!(input, Input::Timeout) || machine.deadline().is_some_and(|due_at| due_at <= now)
 }
 
 /// What stands where no address is meant.

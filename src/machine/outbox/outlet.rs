@@ -2,7 +2,7 @@
 
 use super::effect::{Effect, Misuse};
 use super::slots::Slot;
-use super::{Effects, Outbox, Sockets};
+use super::{Effects, Outbox, Sockets, is_due};
 use crate::machine::{Conn, Input, Machine, Peer};
 use crate::time::Instant;
 
@@ -59,8 +59,25 @@ impl<E> Outlet<E> {
     where
         M: Machine<Event = E> + ?Sized,
     {
-        self.0.effects.begin(way(&input));
-        self.0.pass_on(machine, input, now);
+        self.feed_with(machine, &input, |input| *input, now);
+    }
+
+    /// The same with an input whose commands are of another type. It is made what the machine takes only where it is handed
+    /// in: each move of an input would be a copy of it.
+    #[inline]
+    pub(crate) fn feed_with<'a, M, C: ?Sized>(
+        &mut self,
+        machine: &mut M,
+        input: &Input<'a, C>,
+        typed: impl FnOnce(&Input<'a, C>) -> Input<'a, M::Command>,
+        now: Instant,
+    ) where
+        M: Machine<Event = E> + ?Sized,
+    {
+        self.0.effects.begin(way(input));
+        if is_due(machine, input, now) {
+            machine.handle(typed(input), now, &mut self.0);
+        }
     }
 
     /// The outbox, for what is put out of it by somebody else than a machine: a part that is used alone.
@@ -149,24 +166,6 @@ impl<E> Outlet<E> {
     /// All that is not typed, and everything that was told since this list was emptied last.
     pub(crate) const fn parts(&mut self) -> (&mut Effects, &Vec<E>) {
         self.0.parts()
-    }
-
-    /// Does what [`Outlet::feed`] does, with an input whose commands are of another type. It is made what the machine takes
-    /// only where it is handed in: each move of an input would be a copy of it.
-    #[inline]
-    pub(crate) fn feed_with<'a, M, C: ?Sized>(
-        &mut self,
-        machine: &mut M,
-        input: &Input<'a, C>,
-        typed: impl FnOnce(&Input<'a, C>) -> Input<'a, M::Command>,
-        now: Instant,
-    ) where
-        M: Machine<Event = E>,
-    {
-        self.0.effects.begin(way(input));
-        if !matches!(input, Input::Timeout) || machine.deadline().is_some_and(|due_at| due_at <= now) {
-            machine.handle(typed(input), now, &mut self.0);
-        }
     }
 
     /// All that is not typed, to look at.

@@ -73,12 +73,6 @@ impl Effects {
         !self.violations.is_empty()
     }
 
-    /// How many datagrams are to be sent, and streams written to.
-    #[cfg(feature = "sim")]
-    pub(crate) fn send_count(&self) -> usize {
-        self.steps.iter().filter(|step| matches!(step, Step::Send(..) | Step::Write(..))).count()
-    }
-
     /// How many steps there are: what comes later is at this index and beyond.
     pub(crate) const fn len(&self) -> usize {
         self.steps.len()
