@@ -8,7 +8,7 @@ use crate::support::descriptors::make_room_for;
 use crate::udp::exchange::LOCAL;
 use crate::{chat, connects, echo, udp};
 
-/// Something that asks a server for so many iterations, and says how long they took.
+/// A load: asks a server this number of times, and says how long that took.
 pub(crate) struct Load {
     pub(crate) run: Box<dyn FnMut(u64) -> Duration>,
     /// How many elements an iteration has.
@@ -111,7 +111,7 @@ fn connect_rows() -> [Row; 2] {
     ]
 }
 
-/// So many members, some of which speak, each with so many lines on their way.
+/// A chat of `members`. The `speakers` among them speak, each with `window` lines on their way.
 fn chat_load(addr: SocketAddr, [speakers, members]: [usize; 2], window: u64) -> Load {
     let mut load = chat::load::Load::new(addr, [speakers, members], window);
     Load::new((speakers * members) as u64, move |rounds| load.run(rounds))

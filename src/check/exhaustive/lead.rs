@@ -13,7 +13,7 @@ use crate::fault::Resolved;
 use crate::machine::Law;
 use crate::scenario::{Demand, Reads};
 
-/// Makes so many runs of a batch: all of them, in parts that are in order.
+/// Makes this number of runs of a batch, and gives what came of them: parts, in order.
 pub(crate) type Crew<'a> = &'a mut dyn FnMut(usize) -> Vec<Part>;
 
 impl Exhaustive<'_> {
@@ -160,8 +160,8 @@ impl<'a> Lead<'a> {
         converges.chain([scenario.spec().max_inputs]).min().unwrap_or_default()
     }
 
-    /// The rule by which the search is to be made again, if runs were broken off that may have gone on otherwise than
-    /// those whose states they came to.
+    /// The rule for another search, if this one broke off runs that may have gone on otherwise than the runs whose states
+    /// they came to.
     ///
     /// A run that was broken off would have had as many inputs at its end as that other one, and at most as many more as it
     /// was behind; so would what branches off from it. Both are bounded by the greatest there are.
@@ -214,8 +214,8 @@ impl<'a> Lead<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Makes a batch of runs with so many faults, and adds those to their level that can have children. Breaks off if
-    /// one cannot be made, or fails.
+    /// Makes a batch of runs, each with this number of faults. Adds every run that can have children to their level. Breaks
+    /// off at the first run that fails or cannot be made.
     fn make(
         &mut self,
         faults: usize,

@@ -12,11 +12,11 @@ use crate::time::Instant;
 
 /// How many states are kept: some 300 MB. Further ones are not recognised, which costs time alone.
 const MAX_STATES: usize = 1 << 22;
-/// In so many moments, or a little more, a run of no fault is looked at.
+/// A search looks at a run without faults in about this many of its moments.
 const MOMENTS: u64 = 128;
-/// In how many of its first moments a run of the most faults is looked at; then ever more rarely.
+/// A search looks at a run with the most faults in this many of its first moments, then ever more rarely.
 const FIRST_MOMENTS: u64 = 8;
-/// After so many events of one moment it is looked at before time goes on.
+/// From this number of events in one moment on, a search looks before time goes on.
 const MAX_EVENTS: u32 = 16;
 
 /// Where a state was first seen.
@@ -34,7 +34,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The same for who comes to the state with so many inputs.
+    /// The same, as a run sees it that comes to the state after this number of inputs.
     pub(super) const fn by(&self, inputs: u64) -> Self {
         Self { behind: self.behind + inputs.saturating_sub(self.inputs), ..*self }
     }
