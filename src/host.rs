@@ -57,13 +57,15 @@ pub struct Boot<'a> {
     pub(crate) disk: &'a [u8],
     /// The first address of each host.
     pub(crate) peers: &'a [Peer],
+    /// The names of the hosts.
+    pub(crate) names: &'a [String],
     pub(crate) first_number: u64,
 }
 
 impl<'a> Boot<'a> {
     /// A first start with this seed, in a world without other hosts: to make a machine by hand.
     pub const fn alone(seed: u64) -> Self {
-        Self { incarnation: 0, seed, disk: &[], peers: &[], first_number: 0 }
+        Self { incarnation: 0, seed, disk: &[], peers: &[], names: &[], first_number: 0 }
     }
 
     /// How many machines ran on this host before, in this run.

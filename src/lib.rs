@@ -246,6 +246,8 @@ pub mod specimens;
 mod steps;
 #[cfg(feature = "systems")]
 pub mod systems;
+#[cfg(feature = "tasks")]
+pub mod tasks;
 mod time;
 #[cfg(feature = "sim")]
 pub mod transcript;
@@ -263,7 +265,27 @@ pub use lawful::{Cuts, Decode, Lawful, Moments, Promises, TWIN_SHIFT};
 pub use machine::{Input, Machine, Outbox, Peer, Status};
 #[cfg(feature = "sim")]
 pub use scenario::{Host, Net, Run, Scenario};
+#[cfg(feature = "tasks")]
+pub use tasks::{Ctx, net};
 pub use time::Instant;
+
+/// What code for tokio imports, for hosts made by [`Place::task`](scenario::Place::task): sockets, timers and tasks of the
+/// simulation, and from tokio itself what needs neither.
+///
+/// ```
+/// #[cfg(not(test))]
+/// use tokio;
+/// #[cfg(test)]
+/// use lossproof::tokio;
+/// ```
+#[cfg(feature = "tasks")]
+pub mod tokio {
+    #[doc(no_inline)]
+    pub use ::tokio::{io, join, pin, select, sync, try_join};
+
+    pub use crate::tasks::task::spawn;
+    pub use crate::tasks::{net, task, time};
+}
 
 /// The examples of the README, so that they are compiled and run.
 #[cfg(all(doctest, feature = "sim"))]

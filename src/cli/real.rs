@@ -63,13 +63,14 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
             seed: seed.wrapping_add(number as u64),
             disk: &[],
             peers: &peers,
+            names: &[],
             first_number: 0,
         };
         return Ok(drive::run_host_workers(workers, (scenario, server), &boot, sockets, opened, &audience)?);
     }
     let store = state.as_ref().map(Store::open).transpose()?;
     let disk = store.as_ref().map_or_else(Vec::new, |store| store.bytes().to_vec());
-    let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers, first_number: 0 };
+    let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers, names: &[], first_number: 0 };
     let faults = faults(app, args, app.server)?;
     let setup = Setup { faults, store, ..Setup::new(sockets) };
     Ok(drive::run_host(scenario, server, boot, setup, opened, &mut audience())?)
@@ -150,7 +151,7 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
         endpoints::of_client(scenario, (client, own_address(target)), (server, target), reach.broadcasts);
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = target;
-    let boot = Boot { incarnation: 0, seed: seed(args), disk: &[], peers: &peers, first_number: 0 };
+    let boot = Boot { incarnation: 0, seed: seed(args), disk: &[], peers: &peers, names: &[], first_number: 0 };
     let faults = faults(app, args, app.client)?;
     app.terminal.check(scenario, client);
     let typing = app.terminal.typed.as_ref();

@@ -89,7 +89,7 @@ impl World<'_> {
     pub(super) fn takes(&mut self, order: Order, power: Power, flight: u32) -> bool {
         let host = order.host();
         let Flight { from, n, source, to: local, bytes } = self.flights.get(flight);
-        let sockets = &self.spec.hosts[host.index()].datagrams;
+        let sockets = &self.sockets[host.index()];
         let socket = sockets.iter().find(|socket| socket.local == *local);
         let (Power::Running, Some(socket)) = (power, socket) else {
             self.refuse(order, power, (*from, *n), [*source, *local]);
@@ -110,8 +110,7 @@ impl World<'_> {
     #[cold]
     fn refuse(&mut self, order: Order, power: Power, (from, n): (HostId, u64), [source, local]: [Peer; 2]) {
         let (now, host) = (order.at(), order.host());
-        let senders = &self.spec.hosts[from.index()].datagrams;
-        let hears = senders.iter().any(|socket| socket.local == source && socket.connected == Some(local));
+        let hears = self.sockets[from.index()].iter().any(|socket| socket.local == source && socket.connected == Some(local));
         if power == Power::Off || !hears {
             return;
         }

@@ -171,10 +171,11 @@ impl Engine<'_> {
             | ResolvedHost::PartitionOneWay(..)
             | ResolvedHost::Isolate(_)
             | ResolvedHost::Heal
-            | ResolvedHost::Skew(..)
-            | ResolvedHost::Lag(..)
-            | ResolvedHost::Drift(..)
             | ResolvedHost::TimerFirst(_) => true,
+            // Hosts that share a runtime have one clock.
+            ResolvedHost::Skew(host, _) | ResolvedHost::Lag(host, _) | ResolvedHost::Drift(host, _) => {
+                !self.scenario.spec().hosts[host.index()].on_tokio
+            }
         }
     }
 }

@@ -14,6 +14,8 @@ mod queue;
 mod record;
 mod rest;
 mod run;
+#[cfg(feature = "tasks")]
+mod runtime;
 mod state;
 mod stepped;
 mod world;
@@ -231,6 +233,9 @@ pub struct Engine<'s> {
     sockets: Vec<Vec<Peer>>,
     hosts: Vec<State>,
     world: World<'s>,
+    /// The runtime of hosts that use tokio's own timers.
+    #[cfg(feature = "tasks")]
+    runtime: runtime::Runtime,
     /// The commands of this run that were generated.
     generated: Vec<Timed>,
     folds: Vec<Box<dyn Any>>,
@@ -291,13 +296,15 @@ impl<'s> Engine<'s> {
             let actor = Checked::new(kind.spawn(), kind.spawn(), host.promises);
             Slot { actor, status: None, times: Vec::new(), told_before: 0 }
         };
-        let sockets = |host: &HostSpec| host.datagrams.iter().map(|socket| socket.local).collect();
+        let sockets = |host: &HostSpec| host.own_datagrams().iter().map(|socket| socket.local).collect();
         Self {
             scenario,
             slots: spec.hosts.iter().map(slot).collect(),
             sockets: spec.hosts.iter().map(sockets).collect(),
             hosts: spec.hosts.iter().map(|_| State::default()).collect(),
             world: World::new(spec),
+            #[cfg(feature = "tasks")]
+            runtime: runtime::Runtime::default(),
             generated: Vec::new(),
             folds: spec.folds.iter().map(|fold| (fold.init)()).collect(),
             watches: Vec::new(),

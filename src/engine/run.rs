@@ -6,9 +6,11 @@ use super::stepped::{BrokenFold, Stepped};
 use super::{Doing, Ended, Engine, Entry, Event, Outcome, Settings, State};
 use crate::actor::AnyCommand;
 use crate::host::{Boot, HostId};
+#[cfg(feature = "tasks")]
+use crate::machine::Bound;
 use crate::machine::{Input, Status, limits};
 use crate::network::{GoesDown, Order, Power};
-use crate::scenario::Reads;
+use crate::scenario::{Reads, Spec};
 use crate::time::Instant;
 use crate::transcript::What;
 
@@ -41,6 +43,8 @@ impl Engine<'_> {
             self.feed(host, &Input::Start { local: spec.peers[host.index()] }, Instant::START);
         }
         while self.ended.is_none() {
+            #[cfg(feature = "tasks")]
+            self.advance_runtime();
             let Some(Entry { order, event }) = self.world.queue.pop() else {
                 self.conclude(HostId(0), self.last_at);
                 self.ended.get_or_insert(Ended::Quiet);
@@ -117,6 +121,8 @@ impl Engine<'_> {
             (slot.status, slot.told_before) = (None, 0);
             slot.times.clear();
         }
+        #[cfg(feature = "tasks")]
+        self.begin_runtime(settings);
         (self.ended, self.circle) = (None, None);
         (self.inputs, self.inputs_before_calm) = (0, 0);
         (self.last_at, self.begun_at) = (Instant::START, Instant::START);
@@ -136,14 +142,19 @@ impl Engine<'_> {
         self.doing = Doing::Making(host, now);
         let (state, slot) = (&mut self.hosts[host.index()], &mut self.slots[host.index()]);
         let seed = settings.machine_seed(host, state.incarnation);
-        let peers = &self.scenario.spec().peers;
+        let Spec { peers, names, .. } = self.scenario.spec();
         let boot = Boot {
             incarnation: state.incarnation,
             seed,
             disk: &state.disk,
             peers,
+            names,
             first_number: self.first_number,
         };
+        #[cfg(feature = "tasks")]
+        if self.scenario.spec().hosts[host.index()].opens {
+            self.world.rebind(host, &Bound::default());
+        }
         slot.actor.boot(boot, &self.sockets[host.index()]);
         slot.status = None;
         state.incarnation += 1;
@@ -183,6 +194,10 @@ impl Engine<'_> {
             if let Some(GoesDown { done, .. }) = down {
                 turn.effects.truncate(done);
             }
+        }
+        #[cfg(feature = "tasks")]
+        if let Some(bound) = turn.effects.take_bound() {
+            self.world.rebind(host, &bound);
         }
         let (first_told, ends) = (slot.times.len(), self.world.ends);
         let told = self.world.carry_out(host, turn.effects, now, &mut state.disk, first_told);

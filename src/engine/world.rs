@@ -6,9 +6,11 @@ use std::net::Ipv4Addr;
 use super::queue::{Flights, Slab};
 use super::{Event, Keep, Queue, Settings};
 use crate::host::HostId;
+#[cfg(feature = "tasks")]
+use crate::machine::Bound;
 use crate::machine::{Conn, Effect, Effects, Peer, Status, Violation};
 use crate::network::{Class, GoesDown, Network, Order, Passing, Segment, StreamEnd, Terrain};
-use crate::scenario::{Spec, Timed};
+use crate::scenario::{Datagrams, HostSpec, Spec, Timed};
 use crate::time::Instant;
 use crate::transcript::{Link, Log, What};
 
@@ -16,6 +18,8 @@ pub(crate) struct World<'s> {
     pub(crate) spec: &'s Spec,
     pub(crate) queue: Queue,
     pub(crate) network: Network,
+    /// The datagram sockets that each host has now.
+    pub(super) sockets: Vec<Vec<Datagrams>>,
     pub(crate) flights: Flights,
     /// The segments of streams that are on their way.
     pub(crate) segments: Slab<(StreamEnd, Segment)>,
@@ -41,6 +45,7 @@ impl<'s> World<'s> {
             spec,
             queue: Queue::default(),
             network: Network::default(),
+            sockets: spec.hosts.iter().map(HostSpec::own_datagrams).collect(),
             flights: Flights::default(),
             segments: Slab::default(),
             pipes: Vec::new(),
@@ -59,7 +64,7 @@ impl<'s> World<'s> {
     pub(crate) fn reset(&mut self, settings: &Settings, generated: &[Timed]) {
         let spec = self.spec;
         self.queue.clear();
-        let listeners = spec.hosts.iter().map(|host| host.listeners.iter().copied());
+        let listeners = spec.hosts.iter().map(HostSpec::own_listeners);
         let (latency, latencies) = settings.latencies(spec);
         let terrain = Terrain {
             latency,
@@ -226,9 +231,11 @@ impl<'s> World<'s> {
             return self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { peer, bytes });
         }
         for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
-            let hears = self.spec.hosts[to.index()].datagrams.iter().map(|socket| socket.local);
-            for at in hears.filter(|at| at.is_like(&peer) && at.port() == peer.port()) {
-                self.send_through(host, to, ([local, &at], true), bytes, now);
+            for index in 0..self.sockets[to.index()].len() {
+                let at = self.sockets[to.index()][index].local;
+                if at.is_like(&peer) && at.port() == peer.port() {
+                    self.send_through(host, to, ([local, &at], true), bytes, now);
+                }
             }
         }
     }
@@ -331,6 +338,15 @@ impl<'s> World<'s> {
         self.network.exit(now, host);
         self.record_marks(now, host);
         self.enqueue_segments();
+    }
+
+    /// A host has these sockets from now on.
+    #[cfg(feature = "tasks")]
+    pub(super) fn rebind(&mut self, host: HostId, bound: &Bound) {
+        let sockets = bound.datagrams.iter().map(|&(local, connected)| Datagrams { local, connected });
+        self.sockets[host.index()].clear();
+        self.sockets[host.index()].extend(sockets);
+        self.network.streams.listen(host, &bound.listeners);
     }
 
     /// A host's process dies.

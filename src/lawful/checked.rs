@@ -46,6 +46,8 @@ impl<'s> Checked<'s> {
         self.machine.effects().open(sockets);
         if self.is_judged {
             self.judge.reset();
+        }
+        if self.is_judged && self.judge.promises.is_repeatable {
             self.judge.twin.actor.boot(boot);
             self.judge.twin.actor.effects().open(sockets);
         }

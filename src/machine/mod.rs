@@ -25,6 +25,8 @@ use std::hash::Hasher;
 pub use conn::{Conn, ConnMap};
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
+#[cfg(feature = "tasks")]
+pub(crate) use outbox::Bound;
 #[cfg(feature = "sim")]
 pub(crate) use outbox::Lead;
 pub use outbox::{Chunk, Effect, Effects, Misuse, Outbox, Outlet, Status};

@@ -130,6 +130,10 @@ pub(crate) struct HostSpec {
     pub(crate) name: String,
     pub(crate) datagrams: Vec<Datagrams>,
     pub(crate) listeners: Vec<Peer>,
+    /// What runs here opens its sockets itself: those above only give the host its address.
+    pub(crate) opens: bool,
+    /// It uses tokio's own timers and tasks: see [`Place::tokio`].
+    pub(crate) on_tokio: bool,
     pub(crate) promises: Promises,
     /// The type of its role.
     pub(crate) role: (TypeId, &'static str),
@@ -139,6 +143,16 @@ pub(crate) struct HostSpec {
 }
 
 impl HostSpec {
+    /// The datagram sockets that it begins with.
+    pub(crate) fn own_datagrams(&self) -> Vec<Datagrams> {
+        if self.opens { Vec::new() } else { self.datagrams.clone() }
+    }
+
+    /// Where it listens from the beginning.
+    pub(crate) fn own_listeners(&self) -> impl Iterator<Item = Peer> {
+        self.listeners.iter().copied().filter(|_| !self.opens)
+    }
+
     /// The address of its first socket.
     fn first(&self) -> Option<Peer> {
         let datagrams = self.datagrams.first().map(|socket| socket.local);
@@ -187,6 +201,8 @@ pub(crate) struct Spec {
     net: u32,
     /// The first address of each host.
     pub(crate) peers: Vec<Peer>,
+    /// The names of the hosts.
+    pub(crate) names: Vec<String>,
     /// The hosts of the addresses that are not those that every host has, each with port 0.
     others: BTreeMap<Peer, HostId>,
 }

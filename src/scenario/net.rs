@@ -73,6 +73,7 @@ impl From<Net> for Scenario {
         let empty = spec.hosts.iter().find(|host| host.kind.is_none()).map(|host| host.name.as_str());
         assert!(empty.is_none(), "host '{}' has no machine: call `machine`", empty.unwrap_or_default());
         spec.peers = (0..).zip(&spec.hosts).map(|(index, host)| first(HostId(index), host)).collect();
+        spec.names = spec.hosts.iter().map(|host| host.name.clone()).collect();
         let mut others = BTreeMap::new();
         for (index, host) in (0..).zip(&spec.hosts) {
             let own = host.datagrams.iter().map(|socket| socket.local).chain(host.listeners.iter().copied());
@@ -111,6 +112,7 @@ impl Net {
             ruled_out: Vec::new(),
             net: NEXT.fetch_add(1, Ordering::Relaxed),
             peers: Vec::new(),
+            names: Vec::new(),
             others: BTreeMap::new(),
         }))
     }
@@ -153,6 +155,8 @@ impl Net {
                 name,
                 datagrams: Vec::new(),
                 listeners: Vec::new(),
+                opens: false,
+                on_tokio: false,
                 promises: Promises::DEFAULT,
                 role: (TypeId::of::<()>(), "()"),
                 kind: None,

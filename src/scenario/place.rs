@@ -1,6 +1,8 @@
 //! One host of a net, while it is built.
 
 use std::any::{TypeId, type_name};
+#[cfg(feature = "tasks")]
+use std::fmt;
 use std::marker::PhantomData;
 
 use super::net::{Net, first};
@@ -9,6 +11,8 @@ use crate::actor::{Kind, Made};
 use crate::host::{Boot, FIRST_EPHEMERAL_PORT, HostId};
 use crate::lawful::Promises;
 use crate::machine::{Machine, Peer};
+#[cfg(feature = "tasks")]
+use crate::tasks::{Ctx, Task, TaskResult};
 
 /// A host that has a name, and gets its sockets and its machine.
 #[derive(Debug)]
@@ -109,6 +113,94 @@ impl Place<'_> {
     /// are checked, so it has no state of its own.
     pub fn machine<M: Machine>(self, make: impl Fn(Boot<'_>) -> M + Send + Sync + 'static) -> Host<M> {
         self.actor(Box::new(Made(Box::new(make))))
+    }
+
+    /// Has asynchronous code run on the host: what `run` returns is its own task, and may
+    /// [spawn](crate::tokio::spawn) others. It is called for each start and restart. The code imports
+    /// [`lossproof::tokio`](crate::tokio) in place of `tokio`.
+    ///
+    /// It opens its sockets itself. Those that its place was given say under which address others find it.
+    ///
+    /// ```
+    /// use lossproof::tokio::{net::UdpSocket, time};
+    /// use lossproof::{Check, Ctx, Net};
+    /// use std::time::Duration;
+    ///
+    /// let net = Net::new("echo");
+    /// let server = net.host("server").udp(7).task(|_: Ctx| async {
+    ///     let socket = UdpSocket::bind("0.0.0.0:7").await?;
+    ///     let mut buffer = [0; 1500];
+    ///     loop {
+    ///         let (len, peer) = socket.recv_from(&mut buffer).await?;
+    ///         socket.send_to(&buffer[..len], peer).await?;
+    ///     }
+    ///     #[allow(unreachable_code)]
+    ///     std::io::Result::Ok(())
+    /// });
+    /// let client = net.host("client").task(move |ctx: Ctx<usize>| async move {
+    ///     let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    ///     socket.connect(ctx.address(server)).await?;
+    ///     let mut buffer = [0; 1500];
+    ///     loop {
+    ///         socket.send(b"hello").await?;
+    ///         if let Ok(len) = time::timeout(Duration::from_millis(100), socket.recv(&mut buffer)).await {
+    ///             ctx.event(len?);
+    ///             return std::io::Result::Ok(());
+    ///         }
+    ///     }
+    /// });
+    /// net.never("a reply is cut", move |run| run.events(client).iter().any(|len| *len != 5));
+    /// Check::new(net).runs(100).loss(0.3).assert();
+    /// ```
+    #[cfg(feature = "tasks")]
+    pub fn task<E, C, F, R>(self, run: impl Fn(Ctx<E, C>) -> F + Send + Sync + 'static) -> Host<Task<E, C>>
+    where
+        E: PartialEq + fmt::Debug + 'static,
+        C: Clone + 'static,
+        F: Future<Output = R> + 'static,
+        R: TaskResult,
+    {
+        self.opened_by_tasks(false, run)
+    }
+
+    /// Has asynchronous code run on the host that uses tokio's own timers and tasks: only its sockets come from
+    /// [`lossproof::net`](crate::net).
+    ///
+    /// All such hosts of a run share one runtime of tokio, whose clock the simulation moves. So they have no clock of
+    /// their own, and no twin: laws 4, 5 and 6 are not checked on them.
+    #[cfg(feature = "tasks")]
+    pub fn tokio<E, C, F, R>(self, run: impl Fn(Ctx<E, C>) -> F + Send + Sync + 'static) -> Host<Task<E, C>>
+    where
+        E: PartialEq + fmt::Debug + 'static,
+        C: Clone + 'static,
+        F: Future<Output = R> + 'static,
+        R: TaskResult,
+    {
+        self.opened_by_tasks(true, run)
+    }
+
+    #[cfg(feature = "tasks")]
+    fn opened_by_tasks<E, C, F, R>(
+        self,
+        on_tokio: bool,
+        run: impl Fn(Ctx<E, C>) -> F + Send + Sync + 'static,
+    ) -> Host<Task<E, C>>
+    where
+        E: PartialEq + fmt::Debug + 'static,
+        C: Clone + 'static,
+        F: Future<Output = R> + 'static,
+        R: TaskResult,
+    {
+        let id = self.id;
+        let mut own = vec![id.v4(0), id.v6(0)];
+        let place = self.with(|host| {
+            (host.opens, host.on_tokio) = (true, on_tokio);
+            if on_tokio {
+                host.promises = host.promises.not_repeatable();
+            }
+            own.extend(host.datagrams.iter().map(|socket| socket.local).chain(host.listeners.iter().copied()));
+        });
+        place.machine(move |boot| Task::new(boot, &own, (id, on_tokio), &run))
     }
 
     /// Has anything run on the host that plays the role.

@@ -98,6 +98,19 @@ pub struct Effects {
     answers: [Peer; 2],
     done: bool,
     misuse: Option<Misuse>,
+    /// The host's sockets, if they have changed.
+    #[cfg(feature = "tasks")]
+    bound: Option<Bound>,
+}
+
+/// All sockets of a host that opens them while it runs, as asynchronous code does.
+#[cfg(feature = "tasks")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// The local addresses of datagram sockets, and for each the only peer that it hears, if it is connected.
+    pub(crate) datagrams: Vec<(Peer, Option<Peer>)>,
+    /// Where it listens.
+    pub(crate) listeners: Vec<Peer>,
 }
 
 /// The datagram sockets of a host.
@@ -110,7 +123,7 @@ enum Sockets {
 }
 
 impl Effects {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             steps: Vec::new(),
             arena: Vec::new(),
@@ -122,6 +135,8 @@ impl Effects {
             answers: [NOBODY; 2],
             done: false,
             misuse: None,
+            #[cfg(feature = "tasks")]
+            bound: None,
         }
     }
 

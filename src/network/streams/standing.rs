@@ -68,6 +68,14 @@ impl Streams {
         self.left.clear();
     }
 
+    /// A host listens at these addresses from now on.
+    #[cfg(feature = "tasks")]
+    pub(crate) fn listen(&mut self, host: HostId, addresses: &[Peer]) {
+        self.listeners.retain(|(owner, _)| *owner != host);
+        self.listeners.extend(addresses.iter().map(|address| (host, *address)));
+        self.listeners.sort_unstable();
+    }
+
     /// Puts a new stream into a slot.
     pub(super) fn open(&mut self, mut stream: Stream) -> StreamEnd {
         stream.serial = self.next_serial;

@@ -1,0 +1,429 @@
+//! What the tasks of one host share: its sockets, its timers, and what it wants done.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
+
+use super::executor::{Cell, Queue};
+use super::places::Places;
+use crate::host::FIRST_EPHEMERAL_PORT;
+use crate::machine::{Bound, CloseReason, Conn, ConnMap, ConnectError, Effects, Input, Peer, limits};
+use crate::time::Instant;
+
+/// How many bytes of datagrams a socket holds that nobody has received yet; further ones are lost, as with an operating
+/// system (Linux: `rmem_default`).
+pub const MAX_INBOX_LEN: usize = 212_992;
+/// How many bytes of a stream a host holds that nobody has read yet; then the peer has to wait.
+pub const MAX_UNREAD_LEN: usize = 64 * 1024;
+/// How many connections a listener holds that nobody has accepted yet; further ones are reset.
+pub const MAX_BACKLOG: usize = 1024;
+
+/// A task that was spawned and has not run yet.
+pub(super) struct Spawned {
+    pub(super) future: Pin<Box<dyn Future<Output = ()>>>,
+    pub(super) cell: Arc<Cell>,
+}
+
+/// Tasks that wait for the same thing.
+#[derive(Default)]
+pub(super) struct Waiting(Vec<Waker>);
+
+impl Waiting {
+    /// Adds a task, unless it waits already.
+    pub(super) fn add(&mut self, waker: &Waker) {
+        if !self.0.iter().any(|other| other.will_wake(waker)) {
+            self.0.push(waker.clone());
+        }
+    }
+
+    pub(super) fn wake(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A datagram socket.
+pub(super) struct Datagrams {
+    pub(super) local: Peer,
+    pub(super) connected: Option<Peer>,
+    /// The sources and lengths of the datagrams that have come.
+    pub(super) came: VecDeque<(Peer, usize)>,
+    /// Their bytes.
+    pub(super) bytes: VecDeque<u8>,
+    /// The peer refused a datagram, and nobody knows yet.
+    pub(super) is_refused: bool,
+    pub(super) readers: Waiting,
+}
+
+/// Where a host listens.
+pub(super) struct Listener {
+    pub(super) local: Peer,
+    /// The streams that nobody has accepted yet, with the address of each peer.
+    pub(super) backlog: VecDeque<(usize, Peer)>,
+    pub(super) accepting: Waiting,
+}
+
+/// How far a stream has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Dialing,
+    Failed(ConnectError),
+    Open,
+    Closed(CloseReason),
+}
+
+/// One end of a stream.
+pub(super) struct Stream {
+    pub(super) conn: Conn,
+    pub(super) standing: Standing,
+    pub(super) addresses: [Peer; 2],
+    pub(super) unread: VecDeque<u8>,
+    pub(super) is_paused: bool,
+    pub(super) has_eof: bool,
+    pub(super) is_shut: bool,
+    pub(super) readers: Waiting,
+    pub(super) writers: Waiting,
+}
+
+/// All that the tasks of one incarnation of a host share.
+pub(super) struct Hub {
+    pub(super) now: Instant,
+    /// What is to be done. It is the outbox's while the host has its turn.
+    pub(super) effects: Effects,
+    pub(super) is_attached: bool,
+    pub(super) tasks: Arc<Queue>,
+    pub(super) spawned: VecDeque<Spawned>,
+    /// How many tasks were spawned.
+    pub(super) task_count: u32,
+    /// Something is to be done as soon as it is the host's turn: its tasks may also run in a runtime that others share, and
+    /// be woken by its clock.
+    pub(super) wants_turn: bool,
+    /// Tasks that want something of the network then.
+    deferred: Waiting,
+    /// Streams that are closed then.
+    dropped: Vec<Conn>,
+    /// Sockets were opened or closed, which the world does not know yet.
+    is_rebound: bool,
+    /// What is saved then.
+    unsaved: Option<Vec<u8>>,
+    pub(super) datagrams: Places<Datagrams>,
+    pub(super) listeners: Places<Listener>,
+    pub(super) streams: Places<Stream>,
+    by_conn: ConnMap<usize>,
+    /// When who is woken: by moment, then in the order in which they were asked for.
+    pub(super) timers: BTreeMap<(Instant, u64), Waker>,
+    pub(super) timer_count: u64,
+    /// What was told and is not in the outbox yet: a list of the host's type of events.
+    pub(super) told: Box<dyn Any>,
+    /// The index of the next event.
+    pub(super) next_event: usize,
+    /// Commands that nobody has taken yet, of the host's type.
+    pub(super) commands: VecDeque<Box<dyn Any>>,
+    pub(super) commanded: Waiting,
+    pub(super) is_stopped: bool,
+    pub(super) stopping: Waiting,
+    pub(super) facts: Facts,
+    next_port: u16,
+}
+
+/// What a host knows from the beginning.
+pub(super) struct Facts {
+    pub(super) seed: u64,
+    pub(super) incarnation: u32,
+    pub(super) disk: Vec<u8>,
+    pub(super) names: Arc<[String]>,
+    pub(super) peers: Arc<[Peer]>,
+    /// The host's own addresses, of both families.
+    pub(super) own: Vec<Peer>,
+}
+
+impl Hub {
+    pub(super) fn new(facts: Facts, told: Box<dyn Any>, tasks: Arc<Queue>) -> Self {
+        Self {
+            now: Instant::START,
+            effects: Effects::new(),
+            is_attached: false,
+            tasks,
+            spawned: VecDeque::new(),
+            task_count: 0,
+            wants_turn: false,
+            deferred: Waiting::default(),
+            dropped: Vec::new(),
+            is_rebound: false,
+            unsaved: None,
+            datagrams: Places::default(),
+            listeners: Places::default(),
+            streams: Places::default(),
+            by_conn: ConnMap::default(),
+            timers: BTreeMap::new(),
+            timer_count: 0,
+            told,
+            next_event: 0,
+            commands: VecDeque::new(),
+            commanded: Waiting::default(),
+            is_stopped: false,
+            stopping: Waiting::default(),
+            facts,
+            next_port: FIRST_EPHEMERAL_PORT,
+        }
+    }
+
+    /// Begins the host's turn: `effects` are those of its outbox. So many events were told before it.
+    pub(super) fn attach(&mut self, told_len: usize) {
+        self.is_attached = true;
+        if !mem::take(&mut self.wants_turn) {
+            return;
+        }
+        (0..told_len).for_each(|_| self.note_event());
+        for conn in mem::take(&mut self.dropped) {
+            self.effects.close(conn);
+        }
+        if mem::take(&mut self.is_rebound) {
+            self.rebind();
+        }
+        if let Some(bytes) = self.unsaved.take() {
+            self.effects.save(&bytes);
+        }
+        self.deferred.wake();
+    }
+
+    /// Has the host get a turn at this moment.
+    fn ask_for_turn(&mut self) {
+        self.wants_turn = true;
+        self.tasks.ring();
+    }
+
+    /// Has a task go on when it is the host's turn.
+    pub(super) fn defer(&mut self, waker: &Waker) {
+        self.deferred.add(waker);
+        self.ask_for_turn();
+    }
+
+    /// An event was told.
+    pub(super) fn tell(&mut self) {
+        if self.is_attached { self.note_event() } else { self.ask_for_turn() }
+    }
+
+    fn note_event(&mut self) {
+        self.effects.note_event(self.next_event);
+        self.next_event += 1;
+    }
+
+    /// Makes bytes the durable state.
+    pub(super) fn save(&mut self, bytes: &[u8]) {
+        if self.is_attached {
+            self.effects.save(bytes);
+        } else {
+            self.unsaved = Some(bytes.to_vec());
+            self.ask_for_turn();
+        }
+    }
+
+    /// Takes an input in, and wakes the tasks that wait for it. Commands are taken in by whoever knows their type.
+    pub(super) fn take<C>(&mut self, input: &Input<'_, C>) {
+        match *input {
+            Input::Stop => {
+                self.is_stopped = true;
+                self.stopping.wake();
+            }
+            Input::Datagram { peer, local, bytes } => self.take_datagram(peer, local, bytes),
+            Input::Unreachable { peer, local } => {
+                let mut sockets = self.datagrams.iter_mut();
+                let refused = sockets.find(|at| at.local == local && at.connected == Some(peer));
+                if let Some(socket) = refused {
+                    socket.is_refused = true;
+                    socket.readers.wake();
+                }
+            }
+            Input::Connected { conn, peer, local } => self.take_connection(conn, [peer, local]),
+            Input::ConnectFailed { conn, reason, .. } => {
+                self.with_conn(conn, |stream, _| {
+                    stream.standing = Standing::Failed(reason);
+                    stream.readers.wake();
+                });
+                self.by_conn.remove(conn);
+            }
+            Input::Received { conn, bytes } => self.with_conn(conn, |stream, effects| {
+                stream.unread.extend(bytes);
+                if stream.unread.len() >= MAX_UNREAD_LEN && !stream.is_paused {
+                    stream.is_paused = true;
+                    effects.pause(conn);
+                }
+                stream.readers.wake();
+            }),
+            Input::Eof { conn } => self.with_conn(conn, |stream, _| {
+                stream.has_eof = true;
+                stream.readers.wake();
+            }),
+            Input::Writable { conn } => self.with_conn(conn, |stream, _| stream.writers.wake()),
+            Input::Closed { conn, reason } => {
+                self.with_conn(conn, |stream, _| {
+                    stream.standing = Standing::Closed(reason);
+                    stream.readers.wake();
+                    stream.writers.wake();
+                });
+                self.by_conn.remove(conn);
+            }
+            _ => {}
+        }
+    }
+
+    fn take_datagram(&mut self, peer: Peer, local: Peer, bytes: &[u8]) {
+        let mut sockets = self.datagrams.iter_mut();
+        let Some(socket) = sockets.find(|socket| socket.local == local) else { return };
+        if socket.bytes.len() + bytes.len() <= MAX_INBOX_LEN {
+            socket.bytes.extend(bytes);
+            socket.came.push_back((peer, bytes.len()));
+            socket.readers.wake();
+        }
+    }
+
+    /// A stream stands: one that was dialed, or one for a listener.
+    fn take_connection(&mut self, conn: Conn, addresses: [Peer; 2]) {
+        if self.by_conn.get(conn).is_some() {
+            return self.with_conn(conn, |stream, _| {
+                (stream.standing, stream.addresses) = (Standing::Open, addresses);
+                stream.readers.wake();
+            });
+        }
+        let [peer, local] = addresses;
+        let place = self.listeners.find(|at| at.local == local && at.backlog.len() < MAX_BACKLOG);
+        let Some(place) = place else { return self.effects.abort(conn) };
+        let stream = self.keep_stream(conn, Standing::Open, addresses);
+        if let Some(listener) = self.listeners.get_mut(place) {
+            listener.backlog.push_back((stream, peer));
+            listener.accepting.wake();
+        }
+    }
+
+    fn with_conn(&mut self, conn: Conn, work: impl FnOnce(&mut Stream, &mut Effects)) {
+        let place = self.by_conn.get(conn).copied();
+        if let Some(stream) = place.and_then(|place| self.streams.get_mut(place)) {
+            work(stream, &mut self.effects);
+        }
+    }
+
+    fn keep_stream(&mut self, conn: Conn, standing: Standing, addresses: [Peer; 2]) -> usize {
+        let stream = Stream {
+            conn,
+            standing,
+            addresses,
+            unread: VecDeque::new(),
+            is_paused: false,
+            has_eof: false,
+            is_shut: false,
+            readers: Waiting::default(),
+            writers: Waiting::default(),
+        };
+        let place = self.streams.put(stream);
+        self.by_conn.insert(conn, place);
+        place
+    }
+
+    /// Opens a stream.
+    pub(super) fn dial(&mut self, peer: Peer) -> usize {
+        let conn = self.effects.connect(peer);
+        self.keep_stream(conn, Standing::Dialing, [peer, peer])
+    }
+
+    /// Drops a stream of which no handle is left. One that was reset by this end (`aborts`) is given up at once.
+    pub(super) fn drop_stream(&mut self, place: usize, aborts: bool) {
+        let Some(stream) = self.streams.take(place) else { return };
+        if !matches!(stream.standing, Standing::Dialing | Standing::Open) {
+            return;
+        }
+        self.by_conn.remove(stream.conn);
+        match (self.is_attached, aborts || stream.standing == Standing::Dialing) {
+            (true, true) => self.effects.abort(stream.conn),
+            (true, false) => {
+                if stream.is_paused {
+                    self.effects.resume(stream.conn);
+                }
+                self.effects.close(stream.conn);
+            }
+            (false, _) => {
+                self.dropped.push(stream.conn);
+                self.ask_for_turn();
+            }
+        }
+    }
+
+    /// Tells the world which sockets there are.
+    pub(super) fn rebind(&mut self) {
+        if !self.is_attached {
+            self.is_rebound = true;
+            return self.ask_for_turn();
+        }
+        let datagrams = self.datagrams.iter().map(|socket| (socket.local, socket.connected));
+        let listeners = self.listeners.iter().map(|listener| listener.local);
+        let bound = Bound { datagrams: datagrams.collect(), listeners: listeners.collect() };
+        self.effects.bind(bound);
+    }
+
+    /// A port that no socket has which the condition names: the next one, so that a late datagram for a socket that was
+    /// closed does not find another.
+    pub(super) fn free_port(&mut self, is_taken: impl Fn(&Self, u16) -> bool) -> Option<u16> {
+        for _ in FIRST_EPHEMERAL_PORT..=u16::MAX {
+            let port = self.next_port;
+            self.next_port = port.checked_add(1).unwrap_or(FIRST_EPHEMERAL_PORT);
+            if !is_taken(self, port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// The host's own address that stands for one which code gives: for any, for the loopback, and for itself.
+    pub(super) fn own(&self, address: Peer) -> Option<Peer> {
+        let stands = is_here(&address);
+        let is_meant = |own: &&Peer| own.is_like(&address) && (stands || own.with_port(0) == address.with_port(0));
+        let own = self.facts.own.iter().find(is_meant)?;
+        Some(address.port().map_or(*own, |port| own.with_port(port)))
+    }
+
+    /// Where code means to send: to its own host, if it says the loopback.
+    pub(super) fn target(&self, address: Peer) -> Peer {
+        let own = if is_here(&address) { self.own(address) } else { None };
+        own.unwrap_or(address)
+    }
+
+    /// Wakes those whose time has come.
+    pub(super) fn wake_due(&mut self) {
+        while let Some(timer) = self.timers.first_entry() {
+            if timer.key().0 > self.now {
+                break;
+            }
+            timer.remove().wake();
+        }
+    }
+
+    /// What tasks wait for, as far as the network and the clock are concerned: for reports.
+    pub(super) fn waits(&self) -> Vec<String> {
+        let sockets = self.datagrams.iter().filter(|socket| !socket.readers.is_empty());
+        let datagrams = sockets.map(|socket| format!("a datagram at {}", socket.local));
+        let listeners = self.listeners.iter().filter(|listener| !listener.accepting.is_empty());
+        let connections = listeners.map(|listener| format!("a connection at {}", listener.local));
+        let streams = self.streams.iter();
+        let reads = streams.clone().filter(|stream| !stream.readers.is_empty());
+        let writes = streams.filter(|stream| !stream.writers.is_empty());
+        let bytes = reads.map(|stream| match stream.standing {
+            Standing::Dialing => format!("a connection to {}", stream.addresses[0]),
+            _ => format!("bytes of {}", stream.addresses[0]),
+        });
+        let room = writes.map(|stream| format!("room for {} bytes to {}", limits::SEND_BUFFER_LEN, stream.addresses[0]));
+        datagrams.chain(connections).chain(bytes).chain(room).collect()
+    }
+}
+
+/// Whether an address stands for the host itself.
+fn is_here(address: &Peer) -> bool {
+    address.ip().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}

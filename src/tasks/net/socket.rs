@@ -1,0 +1,178 @@
+//! What datagram sockets of all families have in common.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+
+use tokio::io::ReadBuf;
+
+use super::{closed, poll_turn, try_turn, would_block};
+use crate::machine::{Peer, limits};
+use crate::tasks::hub::{Datagrams, Hub, Waiting};
+use crate::tasks::registry::{Key, with_hub};
+
+/// A datagram socket by its place in the hub.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) key: Key,
+    place: usize,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        with_hub(self.key, |hub| {
+            hub.datagrams.take(self.place);
+            hub.rebind();
+        });
+    }
+}
+
+impl Socket {
+    /// Opens one at an address of its host; port 0 stands for one that is free.
+    pub(super) fn open(key: Key, local: Peer) -> io::Result<Self> {
+        let open = |hub: &mut Hub| {
+            let local = match local.port() {
+                Some(0) => {
+                    let is_taken =
+                        |hub: &Hub, port| hub.datagrams.iter().any(|at| at.local.port() == Some(port));
+                    let port = hub.free_port(is_taken).ok_or(io::ErrorKind::AddrInUse)?;
+                    local.with_port(port)
+                }
+                _ => local,
+            };
+            if hub.datagrams.iter().any(|socket| socket.local == local) {
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("{local} is in use on this host")));
+            }
+            let place = hub.datagrams.put(Datagrams {
+                local,
+                connected: None,
+                came: VecDeque::new(),
+                bytes: VecDeque::new(),
+                is_refused: false,
+                readers: Waiting::default(),
+            });
+            hub.rebind();
+            Ok(Self { key, place })
+        };
+        with_hub(key, open).unwrap_or_else(|| Err(closed()))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Datagrams) -> T) -> io::Result<T> {
+        let done = with_hub(self.key, |hub| hub.datagrams.get_mut(self.place).map(work));
+        done.flatten().ok_or_else(closed)
+    }
+
+    pub(super) fn local(&self) -> io::Result<Peer> {
+        self.with(|socket| socket.local)
+    }
+
+    pub(super) fn connected(&self) -> io::Result<Option<Peer>> {
+        self.with(|socket| socket.connected)
+    }
+
+    pub(super) fn connect(&self, to: impl FnOnce(&Hub) -> Peer) -> io::Result<()> {
+        let connect = |hub: &mut Hub| {
+            let peer = to(hub);
+            if let Some(socket) = hub.datagrams.get_mut(self.place) {
+                socket.connected = Some(peer);
+            }
+            hub.rebind();
+        };
+        with_hub(self.key, connect).ok_or_else(closed)
+    }
+
+    /// Sends to a peer, or to the one that it is connected to.
+    fn send_now(&self, hub: &mut Hub, peer: Option<Peer>, bytes: &[u8]) -> io::Result<usize> {
+        let socket = hub.datagrams.get_mut(self.place).ok_or_else(closed)?;
+        if std::mem::take(&mut socket.is_refused) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let Some(peer) = peer.or(socket.connected) else {
+            return Err(io::Error::new(io::ErrorKind::NotConnected, "this socket is connected to nobody: use send_to"));
+        };
+        if bytes.len() > limits::max_datagram_len(&peer) {
+            let max_len = limits::max_datagram_len(&peer);
+            let text = format!("a datagram of {} bytes is too long: at most {max_len} fit", bytes.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        if !socket.local.is_like(&peer) {
+            let text = format!("{} cannot send to {peer}: it is of another family", socket.local);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let local = socket.local;
+        hub.effects.send_from(local, peer, bytes);
+        Ok(bytes.len())
+    }
+
+    pub(super) fn poll_send(&self, context: &Context<'_>, peer: Option<Peer>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        poll_turn(self.key, context, |hub| Poll::Ready(self.send_now(hub, peer, bytes)))
+    }
+
+    pub(super) fn try_send(&self, peer: Option<Peer>, bytes: &[u8]) -> io::Result<usize> {
+        try_turn(self.key, |hub| self.send_now(hub, peer, bytes))
+    }
+
+    /// Takes the next datagram, or looks at it: as much as fits is handed out, and the rest of it is lost.
+    fn receive_now(&self, hub: &mut Hub, into: &mut ReadBuf<'_>, takes: bool) -> io::Result<Peer> {
+        let socket = hub.datagrams.get_mut(self.place).ok_or_else(closed)?;
+        if std::mem::take(&mut socket.is_refused) {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let &(peer, len) = socket.came.front().ok_or_else(would_block)?;
+        let (first, second) = socket.bytes.as_slices();
+        let fits_len = len.min(into.remaining());
+        let first_len = first.len().min(fits_len);
+        into.put_slice(&first[..first_len]);
+        into.put_slice(&second[..fits_len - first_len]);
+        if takes {
+            socket.came.pop_front();
+            socket.bytes.drain(..len);
+        }
+        Ok(peer)
+    }
+
+    pub(super) fn poll_receive(
+        &self,
+        context: &Context<'_>,
+        into: &mut ReadBuf<'_>,
+        takes: bool,
+    ) -> Poll<io::Result<Peer>> {
+        poll_turn(self.key, context, |hub| match self.receive_now(hub, into, takes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if let Some(socket) = hub.datagrams.get_mut(self.place) {
+                    socket.readers.add(context.waker());
+                }
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        })
+    }
+
+    pub(super) async fn receive(&self, into: &mut [u8], takes: bool) -> io::Result<(usize, Peer)> {
+        let mut into = ReadBuf::new(into);
+        let peer = poll_fn(|context| self.poll_receive(context, &mut into, takes)).await?;
+        Ok((into.filled().len(), peer))
+    }
+
+    pub(super) fn try_receive(&self, into: &mut [u8]) -> io::Result<(usize, Peer)> {
+        let mut into = ReadBuf::new(into);
+        let peer = try_turn(self.key, |hub| self.receive_now(hub, &mut into, true))?;
+        Ok((into.filled().len(), peer))
+    }
+
+    pub(super) fn poll_readable(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        poll_turn(self.key, context, |hub| {
+            let Some(socket) = hub.datagrams.get_mut(self.place) else { return Poll::Ready(Err(closed())) };
+            if socket.is_refused || !socket.came.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            socket.readers.add(context.waker());
+            Poll::Pending
+        })
+    }
+
+    pub(super) fn poll_writable(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
+        poll_turn(self.key, context, |_| Poll::Ready(Ok(())))
+    }
+}

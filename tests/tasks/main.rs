@@ -1,0 +1,3 @@
+//! Asynchronous code on simulated hosts.
+
+mod first;
