@@ -233,6 +233,8 @@ mod network;
 #[cfg(feature = "sim")]
 mod number;
 #[cfg(feature = "sim")]
+mod panics;
+#[cfg(feature = "sim")]
 pub mod parallel;
 #[cfg(feature = "parts")]
 pub mod parts;

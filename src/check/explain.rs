@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::twice::NOT_DETERMINISTIC;
-use super::{Broken, Failure, Search, caught};
+use super::{Broken, Failure, Search};
 use crate::engine::Keep;
 use crate::machine::Law;
+use crate::panics;
 use crate::scenario::Timed;
 
 /// How often a run is made with a plain twin to see whether its machines are determined at all: those that are not may
@@ -49,7 +50,7 @@ impl Search<'_> {
         let names = self.scenario.names();
         let spec = self.scenario.spec();
         // An engine has lost its commands after a panic. A generator that panics here has panicked in the run, too.
-        let generated = caught::catch(|| spec.generate(self.settings.effective_seed())).unwrap_or_default();
+        let generated = panics::catch(|| spec.generate(self.settings.effective_seed())).unwrap_or_default();
         let numbered = (spec.commands.len() as u32..).zip(&generated);
         let given = numbered.filter(|(number, _)| self.settings.plan.gives(*number));
         let line = |(number, timed): (u32, &Timed)| {

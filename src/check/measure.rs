@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::caught::catch;
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::Profile;
 use crate::host::HostId;
 use crate::machine::Status;
+use crate::panics::catch;
 use crate::scenario::Scenario;
 use crate::seed::mix;
 use crate::time::Instant;

@@ -4,7 +4,6 @@
 //! drawn, so that what fails is an explicit plan from the beginning. It is single-threaded and reads no clock;
 //! [`parallel`](crate::parallel) spreads it over threads. A test has a [`Check`](crate::Check) do all of it.
 
-mod caught;
 mod draws;
 pub(crate) mod exhaustive;
 mod explain;
@@ -39,6 +38,7 @@ pub use turn::{
 use crate::engine::{Broken, Doing, Engine, IsKnown, Keep, Outcome, Prepared, Settings};
 use crate::fault::{FaultPlan, Links, Profile};
 use crate::machine::Law;
+use crate::panics;
 use crate::scenario::{Demand, Scenario};
 use crate::seed::mix;
 use crate::time::Instant;
@@ -240,7 +240,7 @@ impl<'s> Search<'s> {
             self.engine.looks_at_fingerprints = looks_at_fingerprints;
         }
         let (engine, settings) = (&mut self.engine, &self.settings);
-        let outcome = match caught::catch(|| engine.run_until(settings, is_known)) {
+        let outcome = match panics::catch(|| engine.run_until(settings, is_known)) {
             Ok(outcome) => outcome,
             // A panic is a finding like any other.
             Err(panic) => {
@@ -263,7 +263,7 @@ impl<'s> Search<'s> {
 }
 
 /// What a panic is called: by whose code it was.
-fn panicked(scenario: &Scenario, doing: Doing, panic: &caught::Caught) -> Broken {
+fn panicked(scenario: &Scenario, doing: Doing, panic: &panics::Caught) -> Broken {
     let names = scenario.names();
     let place = panic.place.as_ref().map_or_else(String::new, |place| format!(" (at {place})"));
     let said = format!("{}{place}", panic.said);
@@ -281,6 +281,8 @@ fn panicked(scenario: &Scenario, doing: Doing, panic: &caught::Caught) -> Broken
             let name = &scenario.spec().folds[index].name;
             Broken::panic(name, format!("the property itself panicked: {said}"))
         }
+        #[cfg(feature = "tasks")]
+        Doing::Advancing(until) => no_panic(format!("a task of tokio's spawn, until {until}: {said}")),
         Doing::Generating => Broken::panic("commands", format!("generating them panicked: {said}")),
         Doing::Nothing => no_panic(said),
     }

@@ -76,6 +76,9 @@ pub(crate) enum Doing {
     Judging(usize),
     /// The fold of this place is stepped, or judged at the end.
     Folding(usize),
+    /// Tasks run that tokio's own `spawn` has made, until the next thing happens at this moment.
+    #[cfg(feature = "tasks")]
+    Advancing(Instant),
     /// The commands of the run are generated.
     Generating,
 }

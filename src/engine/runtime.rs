@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Engine, Settings};
+use super::{Doing, Engine, Settings};
 use crate::host::HostId;
 use crate::tasks::Shared;
 
@@ -30,7 +30,9 @@ impl Engine<'_> {
         let Some(shared) = self.runtime.shared.clone() else { return };
         let max_time = self.scenario.spec().max_time;
         let until = self.world.queue.peek().map_or(max_time, |next| next.order.at().min(max_time));
+        self.doing = Doing::Advancing(until);
         let at = shared.advance(until, &mut self.runtime.ready).max(self.last_at);
+        self.doing = Doing::Nothing;
         for place in 0..self.runtime.ready.len() {
             let host = self.runtime.ready[place];
             self.hosts[host.index()].deadline = at;

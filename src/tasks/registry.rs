@@ -4,6 +4,7 @@
 //! host has is never shared between threads and needs no lock.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,8 @@ type Hubs = Vec<Option<(u64, Rc<RefCell<Hub>>)>>;
 thread_local! {
     static HUBS: RefCell<Hubs> = const { RefCell::new(Vec::new()) };
     static CURRENT: Cell<Option<Key>> = const { Cell::new(None) };
+    /// The hosts of the tasks that run on tokio's own runtime, by the numbers of the tasks.
+    static TASKS: RefCell<BTreeMap<u64, Key>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Enters a host.
@@ -79,21 +82,63 @@ pub(super) fn enter<T>(key: Key, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The host that is running.
-pub(super) fn current() -> Option<Key> {
-    CURRENT.get()
+/// The number of a task of tokio's.
+fn number(task: tokio::task::Id) -> Option<u64> {
+    // It has a number only as text.
+    task.to_string().parse().ok()
+}
+
+/// Notes of which host the task of tokio's is that is running, if it is one.
+pub(super) fn note_task(key: Key) {
+    if let Some(number) = tokio::task::try_id().and_then(number) {
+        TASKS.with_borrow_mut(|tasks| tasks.insert(number, key));
+    }
+}
+
+/// Notes of which host a task of tokio's is that is being spawned: of the one whose code is running.
+#[cfg(tokio_unstable)]
+pub(super) fn note_spawned(task: tokio::task::Id) {
+    if let (Some(number), Some(key)) = (number(task), host_of_task().or_else(|| CURRENT.get())) {
+        TASKS.with_borrow_mut(|tasks| tasks.insert(number, key));
+    }
+}
+
+/// Forgets of which hosts tasks of tokio's are.
+pub(super) fn forget_tasks() {
+    TASKS.with_borrow_mut(BTreeMap::clear);
+}
+
+/// The host of the task of tokio's that is running, if it is one of which that is known.
+fn host_of_task() -> Option<Key> {
+    let number = tokio::task::try_id().and_then(number)?;
+    TASKS.with_borrow(|tasks| tasks.get(&number).copied())
 }
 
 /// The host on which a socket is opened.
 ///
+/// A task that was spawned by tokio's own `spawn` is polled by tokio's runtime, which nobody tells whose task it is. It runs
+/// for the first time in the turn of the host that has spawned it; that it does something with a socket then, or with a
+/// socket of which the host is known, is remembered.
+///
 /// # Errors
-/// `Unsupported` outside of a simulated host.
+/// `Unsupported` outside of a simulated host, and where nobody knows which one.
 pub(super) fn here() -> io::Result<Key> {
-    current().ok_or_else(|| {
-        io::Error::new(
-            io::ErrorKind::Unsupported,
-            "no simulated host is running: lossproof's sockets work in hosts made by `task` or `tokio`, \
-             and in what these spawn",
-        )
-    })
+    if let Some(key) = host_of_task() {
+        return Ok(key);
+    }
+    if let Some(key) = CURRENT.get() {
+        note_task(key);
+        return Ok(key);
+    }
+    let text = match tokio::task::try_id() {
+        Some(_) => {
+            "nobody knows of which simulated host this task is: spawn it by `lossproof::tokio::spawn`, or build with \
+             `--cfg tokio_unstable`"
+        }
+        None => {
+            "no simulated host is running: lossproof's sockets work in hosts made by `task` or `tokio`, and in what \
+             these spawn"
+        }
+    };
+    Err(io::Error::new(io::ErrorKind::Unsupported, text))
 }

@@ -16,7 +16,11 @@ use tokio::runtime::{Builder, EnterGuard, Runtime};
 use tokio::task::LocalSet;
 
 use super::bell::Bell;
+use super::registry::forget_tasks;
+#[cfg(tokio_unstable)]
+use super::registry::note_spawned;
 use crate::host::HostId;
+use crate::panics::pass_on;
 use crate::time::Instant;
 
 thread_local! {
@@ -50,12 +54,13 @@ impl Shared {
     /// If the system gives none.
     pub(crate) fn begin(seed: u64) -> Rc<Self> {
         CURRENT.set(None);
+        forget_tasks();
         let bell = Arc::new(Bell::default());
         let mut builder = Builder::new_current_thread();
         builder.enable_time().start_paused(true);
         let park = Arc::clone(&bell);
         builder.on_thread_park(move || park.idle());
-        seed_choices(&mut builder, seed);
+        make_exact(&mut builder, seed);
         let runtime = builder.build().expect("a runtime without I/O needs nothing of the system");
         let began_at = runtime.block_on(async { tokio_now() });
         let shared = Rc::new(Self { runtime, bell, began_at });
@@ -87,7 +92,7 @@ impl Shared {
             })
             .await;
         };
-        self.runtime.block_on(reached);
+        pass_on(|| self.runtime.block_on(reached));
         self.run_until_idle();
         let mut rang = Vec::new();
         self.bell.take(&mut rang);
@@ -101,7 +106,7 @@ impl Shared {
             return false;
         }
         let idle = poll_fn(|context| if self.bell.is_idle(context.waker()) { Poll::Ready(()) } else { Poll::Pending });
-        self.runtime.block_on(idle);
+        pass_on(|| self.runtime.block_on(idle));
         true
     }
 }
@@ -116,11 +121,12 @@ fn tokio_now() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
 
-/// Has `tokio::select!` choose by the seed of the run, where tokio allows it.
+/// Has `tokio::select!` choose by the seed of the run, and has every task known by its host, where tokio allows it.
 #[cfg(tokio_unstable)]
-fn seed_choices(builder: &mut Builder, seed: u64) {
+fn make_exact(builder: &mut Builder, seed: u64) {
     builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    builder.on_task_spawn(|task| note_spawned(task.id()));
 }
 
 #[cfg(not(tokio_unstable))]
-const fn seed_choices(_: &mut Builder, _: u64) {}
+const fn make_exact(_: &mut Builder, _: u64) {}

@@ -1,3 +1,15 @@
 //! Asynchronous code on simulated hosts.
 
-mod first;
+mod request_reply;
+mod store;
+#[expect(unreachable_pub, reason = "these are programs of their own")]
+mod worlds;
+
+use lossproof::{Check, Net};
+use lossproof::check::Failure;
+
+/// What a check finds in a net.
+fn found(net: Net) -> Failure {
+    let verdict = Check::new(net).verdict().unwrap();
+    verdict.failure().unwrap_or_else(|| panic!("something is found: {verdict}")).clone()
+}

@@ -49,7 +49,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use super::hub::Hub;
-use super::registry::{Key, with_hub};
+use super::registry::{Key, note_task, with_hub};
 use crate::machine::Peer;
 
 /// Has a task do something with its host when it is the host's turn. A host that is down answers nothing any more.
@@ -65,7 +65,11 @@ fn poll_turn<T>(
         hub.defer(context.waker());
         Poll::Pending
     });
-    polled.unwrap_or(Poll::Pending)
+    let polled = polled.unwrap_or(Poll::Pending);
+    if polled.is_pending() {
+        note_task(key);
+    }
+    polled
 }
 
 /// Has a task do something at once, or not at all.
