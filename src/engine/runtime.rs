@@ -1,10 +1,11 @@
 //! The time of hosts that use tokio's own timers: moved by what happens next, here or there.
 
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use super::{Doing, Engine, Settings};
 use crate::host::HostId;
-use crate::tasks::Shared;
+use crate::tasks::{Shared, waits_text};
 
 /// The runtime of a run, if one of its hosts takes it.
 #[derive(Default)]
@@ -21,6 +22,18 @@ impl Engine<'_> {
         self.runtime.shared = None;
         if self.scenario.spec().hosts.iter().any(|host| host.on_tokio) {
             self.runtime.shared = Some(Shared::begin(settings.effective_seed()));
+        }
+    }
+
+    /// Adds for what the tasks of hosts wait, where nothing is left to happen.
+    pub(super) fn add_waits_of_tasks(&self, text: &mut String) {
+        let spec = self.scenario.spec();
+        for (index, host) in spec.hosts.iter().enumerate().filter(|(_, host)| host.opens) {
+            let is_up = self.hosts[index].is_up;
+            if let Some(waits) = waits_text(HostId(index as u16)).filter(|_| is_up) {
+                let separator = if text.is_empty() { "" } else { "; " };
+                let _ = write!(text, "{separator}{} {waits}", host.name);
+            }
         }
     }
 

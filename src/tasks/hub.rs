@@ -11,7 +11,7 @@ use std::task::Waker;
 
 use super::executor::{Cell, Queue};
 use super::places::Places;
-use crate::host::FIRST_EPHEMERAL_PORT;
+use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
 use crate::machine::{Bound, CloseReason, Conn, ConnMap, ConnectError, Effects, Input, Peer, limits};
 use crate::time::Instant;
 
@@ -101,6 +101,8 @@ pub(super) struct Hub {
     pub(super) is_attached: bool,
     pub(super) tasks: Arc<Queue>,
     pub(super) spawned: VecDeque<Spawned>,
+    /// How many tasks there are now.
+    pub(super) alive_count: usize,
     /// How many tasks were spawned.
     pub(super) task_count: u32,
     /// Something is to be done as soon as it is the host's turn: its tasks may also run in a runtime that others share, and
@@ -136,6 +138,7 @@ pub(super) struct Hub {
 
 /// What a host knows from the beginning.
 pub(super) struct Facts {
+    pub(super) id: HostId,
     pub(super) seed: u64,
     pub(super) incarnation: u32,
     pub(super) disk: Vec<u8>,
@@ -153,6 +156,7 @@ impl Hub {
             is_attached: false,
             tasks,
             spawned: VecDeque::new(),
+            alive_count: 0,
             task_count: 0,
             wants_turn: false,
             deferred: Waiting::default(),
@@ -405,7 +409,21 @@ impl Hub {
         }
     }
 
-    /// What tasks wait for, as far as the network and the clock are concerned: for reports.
+    /// What the host waits for, for reports: nothing if its tasks have ended, or one of them waits for a moment.
+    pub(super) fn waits_text(&self) -> Option<String> {
+        if self.alive_count == 0 || !self.timers.is_empty() {
+            return None;
+        }
+        let mut waits = self.waits();
+        let others = self.alive_count.saturating_sub(waits.len());
+        if others > 0 {
+            let tasks = if others == 1 { "a lock, a channel or another task" } else { "locks, channels or one another" };
+            waits.push(format!("{tasks} ({others} of {} tasks)", self.alive_count));
+        }
+        Some(format!("waits for {}", waits.join(", and for ")))
+    }
+
+    /// What tasks wait for of the network.
     pub(super) fn waits(&self) -> Vec<String> {
         let sockets = self.datagrams.iter().filter(|socket| !socket.readers.is_empty());
         let datagrams = sockets.map(|socket| format!("a datagram at {}", socket.local));

@@ -61,6 +61,7 @@ where
         let shared = if on_tokio { runtime::current() } else { None };
         let queue = Arc::new(Queue::new(shared.as_ref().map(|shared| (Arc::clone(shared.bell()), id.0))));
         let facts = Facts {
+            id,
             seed: boot.seed(),
             incarnation: boot.incarnation(),
             disk: boot.disk().to_vec(),
@@ -172,6 +173,7 @@ where
         self.queue.set_turn(false);
         let mut hub = self.hub.borrow_mut();
         hub.is_attached = false;
+        hub.alive_count = self.executor.len();
         mem::swap(&mut hub.effects, &mut **out);
         if let Some(told) = hub.told.downcast_mut::<Vec<E>>() {
             out.tell_all(told);

@@ -31,4 +31,5 @@ pub use ctx::{Ctx, TaskResult};
 pub use executor::MAX_POLLS;
 pub use hub::{MAX_BACKLOG, MAX_INBOX_LEN, MAX_UNREAD_LEN};
 pub use machine::Task;
+pub(crate) use registry::waits_text;
 pub(crate) use runtime::Shared;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::hub::Hub;
+use crate::host::HostId;
 
 /// Names one incarnation of one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,15 @@ pub(super) fn with_hub<T>(key: Key, work: impl FnOnce(&mut Hub) -> T) -> Option<
     let hub = hub.ok()??;
     let mut hub = hub.borrow_mut();
     Some(work(&mut hub))
+}
+
+/// What a host waits for, if it is one of tasks and waits: for reports. Its machine was made before its twin.
+pub(crate) fn waits_text(host: HostId) -> Option<String> {
+    HUBS.with_borrow(|hubs| {
+        let of_host = hubs.iter().flatten().filter(|(_, hub)| hub.borrow().facts.id == host);
+        let (_, hub) = of_host.min_by_key(|(number, _)| *number)?;
+        hub.borrow().waits_text()
+    })
 }
 
 /// Runs something on a host: sockets that are opened and tasks that are spawned meanwhile are its own.

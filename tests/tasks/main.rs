@@ -1,6 +1,10 @@
 //! Asynchronous code on simulated hosts.
 
+mod classics;
+mod determinism;
+mod hosts;
 mod request_reply;
+mod sockets;
 mod store;
 #[expect(unreachable_pub, reason = "these are programs of their own")]
 mod worlds;

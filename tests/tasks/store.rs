@@ -31,7 +31,7 @@ macro_rules! session {
 
 /// `expires` says that a key is gone when its time is over, which is not so: a client that asks again, over a new
 /// connection, cannot take back what it has asked over the old one.
-fn net(on_tokio: bool, expires: bool) -> Net {
+pub(crate) fn net(on_tokio: bool, expires: bool) -> Net {
     let net = Net::new("store");
     let place = net.host("server").listen(6379);
     let _ = if on_tokio {
@@ -58,7 +58,7 @@ fn net(on_tokio: bool, expires: bool) -> Net {
 #[test]
 fn a_program_for_tokio_holds_under_all_faults() {
     for on_tokio in [false, true] {
-        let verdict = Check::new(net(on_tokio, false)).runs(1_000).verdict().unwrap();
+        let verdict = Check::new(net(on_tokio, false)).runs(300).verdict().unwrap();
         assert!(verdict.failure().is_none(), "{on_tokio}: {verdict}");
     }
 }

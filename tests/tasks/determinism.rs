@@ -1,0 +1,54 @@
+//! The same seed gives the same bytes, however often, and on whichever thread.
+
+use std::sync::Arc;
+
+use lossproof::Profile;
+use lossproof::engine::{Engine, Keep, Settings};
+use lossproof::{Net, Scenario};
+
+/// How many seeds each net is run with.
+const SEEDS: u64 = 1_000;
+
+/// What all runs of a net come to, as one text for each seed.
+fn runs(scenario: &Scenario) -> Vec<String> {
+    let mut engine = Engine::new(scenario);
+    let all = (0..SEEDS).map(|seed| {
+        let settings = Settings { seed, profile: Profile::swarm(seed), keep: Keep::Log, ..Settings::default() };
+        let outcome = engine.run(&settings);
+        format!("{outcome:?}\n{}", engine.transcript())
+    });
+    all.collect()
+}
+
+fn is_repeatable(net: Net) {
+    let scenario = Arc::new(Scenario::from(net));
+    let here = runs(&scenario);
+    let there = {
+        let scenario = Arc::clone(&scenario);
+        std::thread::spawn(move || runs(&scenario)).join().unwrap()
+    };
+    for ((seed, one), other) in (0..SEEDS).zip(&here).zip(&there) {
+        assert_eq!(one, other, "seed {seed}");
+    }
+    assert!(here.iter().any(|text| text.contains("fault")), "something goes wrong in them");
+}
+
+#[test]
+fn request_and_reply_are_repeatable() {
+    is_repeatable(super::request_reply::net(false, false));
+}
+
+#[test]
+fn request_and_reply_on_tokio_are_repeatable() {
+    is_repeatable(super::request_reply::net(true, false));
+}
+
+#[test]
+fn a_store_is_repeatable() {
+    is_repeatable(super::store::net(false, false));
+}
+
+#[test]
+fn a_store_on_tokio_is_repeatable() {
+    is_repeatable(super::store::net(true, false));
+}
