@@ -35,6 +35,11 @@ impl Bell {
         }
     }
 
+    /// Whether a host wants a turn.
+    pub(super) fn has_rung(&self) -> bool {
+        !self.lock().hosts.is_empty()
+    }
+
     /// Whether a host wants a turn; if not, the waker is woken when one does.
     pub(super) fn rings(&self, waker: &Waker) -> bool {
         let mut state = self.lock();
