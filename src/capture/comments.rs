@@ -27,7 +27,7 @@ impl<'a, 'b> Comments<'a, 'b> {
         let mut streams: BTreeMap<_, OfStream> = BTreeMap::new();
         let (mut datagrams, mut received) = (BTreeMap::new(), BTreeMap::new());
         let (mut hosts, mut end_at) = (Vec::new(), Instant::START);
-        for &Record { at, host, what } in transcript.log.records() {
+        for &Record { at, host, what, .. } in transcript.log.records() {
             end_at = end_at.max(at);
             match what {
                 What::Recv { from, n, .. } => *received.entry((from, host, n)).or_default() += 1,

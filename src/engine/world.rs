@@ -118,6 +118,10 @@ impl<'s> World<'s> {
         mut told: usize,
     ) -> usize {
         for step in 0..effects.len() {
+            #[cfg(feature = "tasks")]
+            if self.keep == Keep::Log {
+                self.log.set_task(effects.task_of(step));
+            }
             if let Some((way, bytes)) = effects.datagram(step) {
                 self.send(host, way, bytes, now);
                 continue;
@@ -128,6 +132,8 @@ impl<'s> World<'s> {
             }
             self.apply(host, effect, now, disk);
         }
+        #[cfg(feature = "tasks")]
+        self.log.set_task(0);
         told
     }
 

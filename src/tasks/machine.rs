@@ -114,7 +114,12 @@ where
             while let Some(Spawned { future, cell }) = pop_spawned(&self.hub) {
                 self.executor.add(future, cell);
             }
-            match self.executor.poll_next(&self.queue) {
+            let mark = self.hub.borrow().effects.len();
+            let polled = self.executor.poll_next(&self.queue);
+            if let Some((number, _)) = polled {
+                self.hub.borrow_mut().effects.by_task(mark, number);
+            }
+            match polled {
                 // The host's own task has ended, and with it all others.
                 Some((0, false)) => return,
                 Some(_) => {}

@@ -28,12 +28,14 @@ struct Line<'a> {
     hex: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<u32>,
 }
 
 impl Transcript<'_> {
     /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
     /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 0), `offset`, `len`, the payload as
-    /// `text` or `hex`, `status`. Of commands, events, faults and broken laws `text` is what the text form shows.
+    /// `text` or `hex`, `status`, `task` (if it was not the host's own). Of commands, events, faults and broken laws `text` is what the text form shows.
     pub fn json_lines(&self) -> String {
         let mut lines = String::new();
         for record in self.log.sorted() {
@@ -41,6 +43,7 @@ impl Transcript<'_> {
                 at_ns: record.at.as_nanos(),
                 host: self.names[record.host.index()],
                 what: verb(record.what),
+                task: Some(record.task).filter(|task| *task > 0),
                 ..self.fields(record.host, record.what)
             };
             // Strings and numbers only: this cannot fail.

@@ -40,6 +40,8 @@ pub struct Record {
     pub host: HostId,
     /// What.
     pub what: What,
+    /// Which task of a host did it, in the order in which they were spawned: 0 is the host's own task, or a machine.
+    pub task: u32,
 }
 
 /// A range of the log's bytes.
@@ -180,6 +182,8 @@ pub struct Log {
     broken: Vec<String>,
     /// All commands of the run, given or not; empty if they are not shown.
     commands: Vec<String>,
+    /// The task of which records are pushed.
+    task: u32,
 }
 
 impl Log {
@@ -225,8 +229,14 @@ impl Log {
         self.commands.push(text);
     }
 
+    /// Has what is pushed from now on be done by this task.
+    #[cfg(feature = "tasks")]
+    pub(crate) const fn set_task(&mut self, task: u32) {
+        self.task = task;
+    }
+
     pub(crate) fn push(&mut self, at: Instant, host: HostId, what: What) {
-        self.records.push(Record { at, host, what });
+        self.records.push(Record { at, host, what, task: self.task });
     }
 
     pub(crate) fn push_packet(&mut self, packet: Packet) {
@@ -247,7 +257,7 @@ impl Log {
     /// Marks the record of this index as the first of what repeats.
     pub(crate) fn mark_circle(&mut self, index: usize) {
         if let Some(&Record { at, host, .. }) = self.records.get(index) {
-            self.records.insert(index, Record { at, host, what: What::Circle });
+            self.records.insert(index, Record { at, host, what: What::Circle, task: 0 });
             for (before, _) in &mut self.packets {
                 *before += usize::from(*before > index);
             }

@@ -30,12 +30,13 @@ impl Transcript<'_> {
 
     /// One record as the text has it. An event or a property may bring more than one line.
     pub(super) fn column_line(&self, record: &Record, host_width: usize) -> String {
-        let Record { at, host, what } = *record;
+        let Record { at, host, what, .. } = *record;
         let name = match what {
             What::Fault(_) | What::Calm | What::Circle => "-",
             _ => self.names[host.index()],
         };
-        format!("{at}  {name:host_width$}  {:<5} {}", verb(what), Rest { transcript: self, host, what })
+        let rest = Rest { transcript: self, host, what };
+        format!("{at}  {name:host_width$}  {:<5} {rest}{}", verb(what), ByTask(record))
     }
 
     /// What a line has after its verb.
@@ -45,14 +46,22 @@ impl Transcript<'_> {
 
     /// One record, on a line of its own.
     pub(crate) fn line(&self, record: &Record) -> String {
-        let Record { at, host, what } = *record;
-        let line = format!(
-            "{at} {} {} {}",
-            self.names[host.index()],
-            verb(what),
-            Rest { transcript: self, host, what }
-        );
+        let Record { at, host, what, .. } = *record;
+        let rest = Rest { transcript: self, host, what };
+        let line = format!("{at} {} {} {rest}{}", self.names[host.index()], verb(what), ByTask(record));
         line.trim_end().to_owned()
+    }
+}
+
+/// By which task something was done, if it was not the host's own.
+struct ByTask<'a>(&'a Record);
+
+impl fmt::Display for ByTask<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Record { task: 0, .. } | Record { what: What::Fault(_), .. } => Ok(()),
+            Record { task, .. } => write!(f, " (task {task})"),
+        }
     }
 }
 

@@ -101,6 +101,9 @@ pub struct Effects {
     /// The host's sockets, if they have changed.
     #[cfg(feature = "tasks")]
     bound: Option<Bound>,
+    /// Which tasks have put out what: up to which step, and the number of the task, where it is not the host's own.
+    #[cfg(feature = "tasks")]
+    by_task: Vec<(std::ops::Range<usize>, u32)>,
 }
 
 /// All sockets of a host that opens them while it runs, as asynchronous code does.
@@ -137,6 +140,8 @@ impl Effects {
             misuse: None,
             #[cfg(feature = "tasks")]
             bound: None,
+            #[cfg(feature = "tasks")]
+            by_task: Vec::new(),
         }
     }
 

@@ -193,6 +193,19 @@ impl Effects {
         self.bound = Some(bound);
     }
 
+    /// Notes that what was put out since step `mark` is of this task.
+    pub(crate) fn by_task(&mut self, mark: usize, task: u32) {
+        if task > 0 && self.steps.len() > mark {
+            self.by_task.push((mark..self.steps.len(), task));
+        }
+    }
+
+    /// The task that has put out a step; 0 for the host's own.
+    pub(crate) fn task_of(&self, step: usize) -> u32 {
+        let place = self.by_task.partition_point(|(steps, _)| steps.end <= step);
+        self.by_task.get(place).filter(|(steps, _)| steps.contains(&step)).map_or(0, |(_, task)| *task)
+    }
+
     /// The host's sockets, if they have changed.
     pub(crate) const fn take_bound(&mut self) -> Option<Bound> {
         self.bound.take()
@@ -267,6 +280,7 @@ impl Effects {
         #[cfg(feature = "tasks")]
         {
             self.bound = None;
+            self.by_task.clear();
         }
     }
 

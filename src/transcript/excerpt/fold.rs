@@ -175,7 +175,7 @@ mod tests {
             let (at, host) = (Instant::from_millis(place as u64), HostId(0));
             // Any numbers that are not sums of others.
             let shape = crate::seed::mix(7, u64::from(u32::from(letter)));
-            let record = Record { at, host, what: What::Timer };
+            let record = Record { at, host, what: What::Timer, task: 0 };
             Line { record, text: letter.to_string(), shape, content: None, turn: 0 }
         };
         letters.chars().enumerate().map(line).collect()

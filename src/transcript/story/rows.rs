@@ -142,7 +142,7 @@ impl Reader<'_, '_> {
     }
 
     fn push(&mut self, record: Record, kind: Kind, text: String) {
-        let Record { at, host, what } = record;
+        let Record { at, host, what, .. } = record;
         let record = self.index;
         let (conn, share, turned) = (None, None, false);
         self.rows.push(Row { record, at, host, word: verb(what), text, kind, conn, share, turned });
