@@ -148,6 +148,7 @@
 //! | [`engine`] | the simulator | `sim` |
 //! | [`check`], [`parallel`] | random search, exhaustive search, shrinking, on one thread or several | `sim` |
 //! | [`harness`] | checks as ordinary tests, with replay and files | `sim` |
+//! | `tasks` | async code for tokio on simulated hosts | `tasks` |
 //! | [`transcript`] | a run as text, JSON and pictures | `sim` |
 //! | `capture` | packet captures of runs, and captures explained as runs | `capture` |
 //! | `drive` | the async driver on real sockets (Unix), and on turmoil | `net`, `turmoil` |
@@ -184,6 +185,10 @@ pub mod fault;
 #[doc = include_str!("guide/links.md")]
 #[doc = include_str!("guide.md")]
 pub mod guide {
+    #[cfg(feature = "tasks")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/async_code.md")]
+    pub mod async_code {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/check.md")]
     pub mod check {}
@@ -268,26 +273,8 @@ pub use machine::{Input, Machine, Outbox, Peer, Status};
 #[cfg(feature = "sim")]
 pub use scenario::{Host, Net, Run, Scenario};
 #[cfg(feature = "tasks")]
-pub use tasks::{Ctx, net};
+pub use tasks::{Ctx, net, tokio};
 pub use time::Instant;
-
-/// What code for tokio imports, for hosts made by [`Place::task`](scenario::Place::task): sockets, timers and tasks of the
-/// simulation, and from tokio itself what needs neither.
-///
-/// ```
-/// #[cfg(not(test))]
-/// use tokio;
-/// #[cfg(test)]
-/// use lossproof::tokio;
-/// ```
-#[cfg(feature = "tasks")]
-pub mod tokio {
-    #[doc(no_inline)]
-    pub use ::tokio::{io, join, pin, select, sync, try_join};
-
-    pub use crate::tasks::task::spawn;
-    pub use crate::tasks::{net, task, time};
-}
 
 /// The examples of the README, so that they are compiled and run.
 #[cfg(all(doctest, feature = "sim"))]

@@ -70,9 +70,7 @@ const NO_TEXT: &str = "a panic without a text";
 
 fn text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or(NO_TEXT)
-        .to_owned()
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or(NO_TEXT).to_owned()
 }
 
 #[cfg(test)]

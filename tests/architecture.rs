@@ -146,6 +146,8 @@ const CORE_CRATES: &[&str] = &[
 ];
 /// What captures may use beside them.
 const CAPTURE_CRATES: &[&str] = &["etherparse", "pcap_parser"];
+/// What hosts of asynchronous code may use beside them: the runtime that they share, and what their code is written for.
+const TASK_CRATES: &[&str] = &["tokio"];
 /// What the driver may use beside them. The command line may use all.
 const DRIVE_CRATES: &[&str] = &["nix", "rustix", "socket2", "tokio", "tracing", "turmoil"];
 
@@ -174,6 +176,11 @@ const RANDOM_ORDER: &[&str] = &[
 ];
 /// A module, what it and those within it may use all the same, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("tasks", "std::io", "simulated sockets have the errors of the system's"),
+    ("tasks::net", "std::net::TcpListener", "it refuses one of the system's by name"),
+    ("tasks::net", "std::net::TcpStream", "it refuses one of the system's by name"),
+    ("tasks::net", "std::net::UdpSocket", "it refuses one of the system's by name"),
+    ("tasks::net", "std::os", "the paths of Unix sockets are bytes"),
     (
         "cli::real",
         "std::hash::RandomState",
@@ -255,6 +262,7 @@ fn judge(module: &[String], syntax: &syn::File, names: &Names) -> Vec<String> {
                 let allowed = CORE_CRATES.contains(&name)
                     || owner == "cli"
                     || (owner == "capture" && CAPTURE_CRATES.contains(&name))
+                    || (owner == "tasks" && TASK_CRATES.contains(&name))
                     || (owner == "drive" && DRIVE_CRATES.contains(&name));
                 if !allowed {
                     report(format!("{owner} may not use the crate {name} ({text})"));

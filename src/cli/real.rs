@@ -151,7 +151,8 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
         endpoints::of_client(scenario, (client, own_address(target)), (server, target), reach.broadcasts);
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = target;
-    let boot = Boot { incarnation: 0, seed: seed(args), disk: &[], peers: &peers, names: &[], first_number: 0 };
+    let boot =
+        Boot { incarnation: 0, seed: seed(args), disk: &[], peers: &peers, names: &[], first_number: 0 };
     let faults = faults(app, args, app.client)?;
     app.terminal.check(scenario, client);
     let typing = app.terminal.typed.as_ref();

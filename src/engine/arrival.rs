@@ -110,7 +110,9 @@ impl World<'_> {
     #[cold]
     fn refuse(&mut self, order: Order, power: Power, (from, n): (HostId, u64), [source, local]: [Peer; 2]) {
         let (now, host) = (order.at(), order.host());
-        let hears = self.sockets[from.index()].iter().any(|socket| socket.local == source && socket.connected == Some(local));
+        let hears = self.sockets[from.index()]
+            .iter()
+            .any(|socket| socket.local == source && socket.connected == Some(local));
         if power == Power::Off || !hears {
             return;
         }

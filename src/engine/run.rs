@@ -153,7 +153,7 @@ impl Engine<'_> {
         };
         #[cfg(feature = "tasks")]
         if self.scenario.spec().hosts[host.index()].opens {
-            self.world.rebind(host, &Bound::default());
+            self.world.rebind(host, Some(Bound::default()));
         }
         slot.actor.boot(boot, &self.sockets[host.index()]);
         slot.status = None;
@@ -196,14 +196,12 @@ impl Engine<'_> {
             }
         }
         #[cfg(feature = "tasks")]
-        if let Some(bound) = turn.effects.take_bound() {
-            self.world.rebind(host, &bound);
-        }
+        self.world.rebind(host, turn.effects.take_bound());
         let (first_told, ends) = (slot.times.len(), self.world.ends);
         let told = self.world.carry_out(host, turn.effects, now, &mut state.disk, first_told);
+        let steps = &self.scenario.spec().hosts[index].folds;
         let mut broken = None;
         if self.judges.folds {
-            let steps = &self.scenario.spec().hosts[index].folds;
             let stepped = Stepped { steps, now, folds: &mut self.folds, doing: &mut self.doing };
             broken = stepped.all(turn.effects, turn.events, first_told..told);
         }
@@ -219,7 +217,6 @@ impl Engine<'_> {
             self.changed.events |= bit;
         }
         if self.judges.folds && broken.is_none() {
-            let steps = &self.scenario.spec().hosts[index].folds;
             let stepped = Stepped { steps, now, folds: &mut self.folds, doing: &mut self.doing };
             broken = stepped.state(&slot.actor);
         }

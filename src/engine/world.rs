@@ -346,9 +346,11 @@ impl<'s> World<'s> {
         self.enqueue_segments();
     }
 
-    /// A host has these sockets from now on.
+    /// A host has these sockets from now on, if they have changed.
     #[cfg(feature = "tasks")]
-    pub(super) fn rebind(&mut self, host: HostId, bound: &Bound) {
+    #[inline]
+    pub(super) fn rebind(&mut self, host: HostId, bound: Option<Bound>) {
+        let Some(bound) = bound else { return };
         let sockets = bound.datagrams.iter().map(|&(local, connected)| Datagrams { local, connected });
         self.sockets[host.index()].clear();
         self.sockets[host.index()].extend(sockets);

@@ -83,6 +83,15 @@ impl Peer {
         }
     }
 
+    /// The address of the same family that stands for any: of a datagram that nobody has bound a socket for.
+    pub(crate) const fn unspecified(self) -> Self {
+        match self {
+            Self::V4 { .. } => Self::V4 { ip: Ipv4Addr::UNSPECIFIED, port: 0 },
+            Self::V6 { .. } => Self::V6 { ip: Ipv6Addr::UNSPECIFIED, scope: 0, port: 0 },
+            Self::Unix(_) => Self::Unix(UnixPath::UNNAMED),
+        }
+    }
+
     /// Whether both are of one family: IPv4, IPv6 or Unix.
     pub const fn is_like(&self, other: &Self) -> bool {
         matches!(

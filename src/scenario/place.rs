@@ -198,7 +198,9 @@ impl Place<'_> {
             if on_tokio {
                 host.promises = host.promises.not_repeatable();
             }
-            own.extend(host.datagrams.iter().map(|socket| socket.local).chain(host.listeners.iter().copied()));
+            own.extend(
+                host.datagrams.iter().map(|socket| socket.local).chain(host.listeners.iter().copied()),
+            );
         });
         place.machine(move |boot| Task::new(boot, &own, (id, on_tokio), &run))
     }

@@ -3,16 +3,15 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::mem;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::executor::{Cell, Queue};
+use super::executor::Queue;
 use super::places::Places;
+use super::sockets::{Datagrams, Listener, Spawned, Standing, Stream, Waiting};
 use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
-use crate::machine::{Bound, CloseReason, Conn, ConnMap, ConnectError, Effects, Input, Peer, limits};
+use crate::machine::{Bound, Conn, ConnMap, Effects, Input, Peer, limits};
 use crate::time::Instant;
 
 /// How many bytes of datagrams a socket holds that nobody has received yet; further ones are lost, as with an operating
@@ -22,76 +21,6 @@ pub const MAX_INBOX_LEN: usize = 212_992;
 pub const MAX_UNREAD_LEN: usize = 64 * 1024;
 /// How many connections a listener holds that nobody has accepted yet; further ones are reset.
 pub const MAX_BACKLOG: usize = 1024;
-
-/// A task that was spawned and has not run yet.
-pub(super) struct Spawned {
-    pub(super) future: Pin<Box<dyn Future<Output = ()>>>,
-    pub(super) cell: Arc<Cell>,
-}
-
-/// Tasks that wait for the same thing.
-#[derive(Default)]
-pub(super) struct Waiting(Vec<Waker>);
-
-impl Waiting {
-    /// Adds a task, unless it waits already.
-    pub(super) fn add(&mut self, waker: &Waker) {
-        if !self.0.iter().any(|other| other.will_wake(waker)) {
-            self.0.push(waker.clone());
-        }
-    }
-
-    pub(super) fn wake(&mut self) {
-        self.0.drain(..).for_each(Waker::wake);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// A datagram socket.
-pub(super) struct Datagrams {
-    pub(super) local: Peer,
-    pub(super) connected: Option<Peer>,
-    /// The sources and lengths of the datagrams that have come.
-    pub(super) came: VecDeque<(Peer, usize)>,
-    /// Their bytes.
-    pub(super) bytes: VecDeque<u8>,
-    /// The peer refused a datagram, and nobody knows yet.
-    pub(super) is_refused: bool,
-    pub(super) readers: Waiting,
-}
-
-/// Where a host listens.
-pub(super) struct Listener {
-    pub(super) local: Peer,
-    /// The streams that nobody has accepted yet, with the address of each peer.
-    pub(super) backlog: VecDeque<(usize, Peer)>,
-    pub(super) accepting: Waiting,
-}
-
-/// How far a stream has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    Dialing,
-    Failed(ConnectError),
-    Open,
-    Closed(CloseReason),
-}
-
-/// One end of a stream.
-pub(super) struct Stream {
-    pub(super) conn: Conn,
-    pub(super) standing: Standing,
-    pub(super) addresses: [Peer; 2],
-    pub(super) unread: VecDeque<u8>,
-    pub(super) is_paused: bool,
-    pub(super) has_eof: bool,
-    pub(super) is_shut: bool,
-    pub(super) readers: Waiting,
-    pub(super) writers: Waiting,
-}
 
 /// All that the tasks of one incarnation of a host share.
 pub(super) struct Hub {
@@ -105,17 +34,8 @@ pub(super) struct Hub {
     pub(super) alive_count: usize,
     /// How many tasks were spawned.
     pub(super) task_count: u32,
-    /// Something is to be done as soon as it is the host's turn: its tasks may also run in a runtime that others share, and
-    /// be woken by its clock.
-    pub(super) wants_turn: bool,
-    /// Tasks that want something of the network then.
-    deferred: Waiting,
-    /// Streams that are closed then.
-    dropped: Vec<Conn>,
-    /// Sockets were opened or closed, which the world does not know yet.
-    is_rebound: bool,
-    /// What is saved then.
-    unsaved: Option<Vec<u8>>,
+    /// What is done as soon as it is the host's turn.
+    later: Later,
     pub(super) datagrams: Places<Datagrams>,
     pub(super) listeners: Places<Listener>,
     pub(super) streams: Places<Stream>,
@@ -134,6 +54,21 @@ pub(super) struct Hub {
     pub(super) stopping: Waiting,
     pub(super) facts: Facts,
     next_port: u16,
+}
+
+/// What is done as soon as it is the host's turn: its tasks may also run in a runtime that others share, and be woken by
+/// its clock.
+#[derive(Default)]
+struct Later {
+    is_wanted: bool,
+    /// Tasks that want something of the network then.
+    deferred: Waiting,
+    /// Streams that are closed.
+    dropped: Vec<Conn>,
+    /// Sockets were opened or closed, which the world does not know yet.
+    is_rebound: bool,
+    /// What is saved.
+    unsaved: Option<Vec<u8>>,
 }
 
 /// What a host knows from the beginning.
@@ -158,11 +93,7 @@ impl Hub {
             spawned: VecDeque::new(),
             alive_count: 0,
             task_count: 0,
-            wants_turn: false,
-            deferred: Waiting::default(),
-            dropped: Vec::new(),
-            is_rebound: false,
-            unsaved: None,
+            later: Later::default(),
             datagrams: Places::default(),
             listeners: Places::default(),
             streams: Places::default(),
@@ -183,31 +114,37 @@ impl Hub {
     /// Begins the host's turn: `effects` are those of its outbox. So many events were told before it.
     pub(super) fn attach(&mut self, told_len: usize) {
         self.is_attached = true;
-        if !mem::take(&mut self.wants_turn) {
+        if !self.later.is_wanted {
             return;
         }
+        let Later { mut deferred, dropped, is_rebound, unsaved, .. } = mem::take(&mut self.later);
         (0..told_len).for_each(|_| self.note_event());
-        for conn in mem::take(&mut self.dropped) {
+        for conn in dropped {
             self.effects.close(conn);
         }
-        if mem::take(&mut self.is_rebound) {
+        if is_rebound {
             self.rebind();
         }
-        if let Some(bytes) = self.unsaved.take() {
+        if let Some(bytes) = unsaved {
             self.effects.save(&bytes);
         }
-        self.deferred.wake();
+        deferred.wake();
+    }
+
+    /// Whether something is done as soon as it is the host's turn.
+    pub(super) const fn wants_turn(&self) -> bool {
+        self.later.is_wanted
     }
 
     /// Has the host get a turn at this moment.
     fn ask_for_turn(&mut self) {
-        self.wants_turn = true;
+        self.later.is_wanted = true;
         self.tasks.ring();
     }
 
     /// Has a task go on when it is the host's turn.
     pub(super) fn defer(&mut self, waker: &Waker) {
-        self.deferred.add(waker);
+        self.later.deferred.add(waker);
         self.ask_for_turn();
     }
 
@@ -226,7 +163,7 @@ impl Hub {
         if self.is_attached {
             self.effects.save(bytes);
         } else {
-            self.unsaved = Some(bytes.to_vec());
+            self.later.unsaved = Some(bytes.to_vec());
             self.ask_for_turn();
         }
     }
@@ -354,7 +291,7 @@ impl Hub {
                 self.effects.close(stream.conn);
             }
             (false, _) => {
-                self.dropped.push(stream.conn);
+                self.later.dropped.push(stream.conn);
                 self.ask_for_turn();
             }
         }
@@ -363,7 +300,7 @@ impl Hub {
     /// Tells the world which sockets there are.
     pub(super) fn rebind(&mut self) {
         if !self.is_attached {
-            self.is_rebound = true;
+            self.later.is_rebound = true;
             return self.ask_for_turn();
         }
         let datagrams = self.datagrams.iter().map(|socket| (socket.local, socket.connected));
@@ -388,7 +325,8 @@ impl Hub {
     /// The host's own address that stands for one which code gives: for any, for the loopback, and for itself.
     pub(super) fn own(&self, address: Peer) -> Option<Peer> {
         let stands = is_here(&address);
-        let is_meant = |own: &&Peer| own.is_like(&address) && (stands || own.with_port(0) == address.with_port(0));
+        let is_meant =
+            |own: &&Peer| own.is_like(&address) && (stands || own.with_port(0) == address.with_port(0));
         let own = self.facts.own.iter().find(is_meant)?;
         Some(address.port().map_or(*own, |port| own.with_port(port)))
     }
@@ -417,7 +355,11 @@ impl Hub {
         let mut waits = self.waits();
         let others = self.alive_count.saturating_sub(waits.len());
         if others > 0 {
-            let tasks = if others == 1 { "a lock, a channel or another task" } else { "locks, channels or one another" };
+            let tasks = if others == 1 {
+                "a lock, a channel or another task"
+            } else {
+                "locks, channels or one another"
+            };
             waits.push(format!("{tasks} ({others} of {} tasks)", self.alive_count));
         }
         Some(format!("waits for {}", waits.join(", and for ")))
@@ -436,7 +378,8 @@ impl Hub {
             Standing::Dialing => format!("a connection to {}", stream.addresses[0]),
             _ => format!("bytes of {}", stream.addresses[0]),
         });
-        let room = writes.map(|stream| format!("room for {} bytes to {}", limits::SEND_BUFFER_LEN, stream.addresses[0]));
+        let room = writes
+            .map(|stream| format!("room for {} bytes to {}", limits::SEND_BUFFER_LEN, stream.addresses[0]));
         datagrams.chain(connections).chain(bytes).chain(room).collect()
     }
 }

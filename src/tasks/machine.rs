@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use super::ctx::{Ctx, TaskResult};
 use super::executor::{Cell, Executor, MAX_POLLS, Queue};
-use super::hub::{Facts, Hub, Spawned};
+use super::hub::{Facts, Hub};
 use super::registry::{self, Key, enter};
 use super::runtime::{self, Shared};
+use super::sockets::Spawned;
 use crate::host::{Boot, HostId};
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::time::Instant;
@@ -33,12 +34,18 @@ pub struct Task<E = (), C = ()> {
     hub: Rc<RefCell<Hub>>,
     queue: Arc<Queue>,
     executor: Executor,
-    /// How the host's own task has ended, once it has: with the text of its error.
-    end: Rc<RefCell<Option<Option<String>>>>,
+    /// How the host's own task has ended, once it has.
+    end: Rc<RefCell<Option<End>>>,
     has_ended: bool,
     /// The runtime of the run, for hosts that use tokio's own.
     shared: Option<Rc<Shared>>,
     types: std::marker::PhantomData<fn(E, C)>,
+}
+
+/// How a host's own task has ended.
+struct End {
+    /// The text of its error, if it had one.
+    error: Option<String>,
 }
 
 impl<E, C> Debug for Task<E, C> {
@@ -53,7 +60,12 @@ where
     C: Clone + 'static,
 {
     /// A host that runs this, and what it spawns, at these addresses of its own. With tokio's runtime if that is asked for.
-    pub(crate) fn new<F, R>(boot: Boot<'_>, own: &[Peer], (id, on_tokio): (HostId, bool), run: impl FnOnce(Ctx<E, C>) -> F) -> Self
+    pub(crate) fn new<F, R>(
+        boot: Boot<'_>,
+        own: &[Peer],
+        (id, on_tokio): (HostId, bool),
+        run: impl FnOnce(Ctx<E, C>) -> F,
+    ) -> Self
     where
         F: Future<Output = R> + 'static,
         R: TaskResult,
@@ -83,18 +95,19 @@ where
         };
         let end = Rc::clone(&task.end);
         let own = enter(key, || run(Ctx::new(key)));
-        let whole = async move { *end.borrow_mut() = Some(own.await.error()) };
+        let whole = async move { *end.borrow_mut() = Some(End { error: own.await.error() }) };
         let cell = Cell::new(0, &task.queue);
-        match on_tokio {
-            true => task.executor.add(Box::pin(runtime::with_local_tasks(whole)), cell),
-            false => task.executor.add(Box::pin(whole), cell),
+        if on_tokio {
+            task.executor.add(Box::pin(runtime::with_local_tasks(whole)), cell);
+        } else {
+            task.executor.add(Box::pin(whole), cell);
         }
         task
     }
 
     /// The error with which the host's own task ended, if it did.
     pub fn error(&self) -> Option<String> {
-        self.end.borrow().clone().flatten()
+        self.end.borrow().as_ref().and_then(|end| end.error.clone())
     }
 
     /// How many tasks there are: the host's own, and those that were spawned and have not ended.
@@ -134,7 +147,9 @@ where
             }
         }
         let (number, _) = self.executor.poll_next(&self.queue).unwrap_or_default();
-        panic!("task {number} never yields: tasks of this host were polled {MAX_POLLS} times because of one input");
+        panic!(
+            "task {number} never yields: tasks of this host were polled {MAX_POLLS} times because of one input"
+        );
     }
 }
 
@@ -184,17 +199,17 @@ where
             out.tell_all(told);
         }
         if !self.has_ended
-            && let Some(error) = &*self.end.borrow()
+            && let Some(end) = &*self.end.borrow()
         {
             self.has_ended = true;
-            out.done(if error.is_some() { Status::Failure } else { Status::Success });
+            out.done(if end.error.is_some() { Status::Failure } else { Status::Success });
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         let hub = self.hub.borrow();
         // Tasks that were woken by another host's turn, or by the runtime's clock, wait for their own turn.
-        if !self.queue.is_empty() || hub.wants_turn {
+        if !self.queue.is_empty() || hub.wants_turn() {
             return Some(hub.now);
         }
         hub.timers.first_key_value().map(|((at, _), _)| *at)

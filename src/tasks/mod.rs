@@ -24,8 +24,10 @@ pub mod net;
 mod places;
 mod registry;
 mod runtime;
+mod sockets;
 pub mod task;
 pub mod time;
+pub mod tokio;
 
 pub use ctx::{Ctx, TaskResult};
 pub use executor::MAX_POLLS;

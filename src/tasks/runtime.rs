@@ -112,7 +112,9 @@ impl Shared {
         if self.runtime.metrics().num_alive_tasks() == 0 {
             return false;
         }
-        let idle = poll_fn(|context| if self.bell.is_idle(context.waker()) { Poll::Ready(()) } else { Poll::Pending });
+        let idle = poll_fn(
+            |context| if self.bell.is_idle(context.waker()) { Poll::Ready(()) } else { Poll::Pending },
+        );
         pass_on(|| self.runtime.block_on(idle));
         true
     }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::executor::Cell;
-use super::hub::Spawned;
 use super::registry::{here, with_hub};
+use super::sockets::Spawned;
 
 /// What a task leaves for whoever waits for it.
 struct Left<T> {
@@ -173,13 +173,11 @@ impl<T> Future for JoinHandle<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut left = lock(&self.left);
-        match left.result.take() {
-            Some(result) => Poll::Ready(result),
-            None => {
-                assert!(!left.is_finished, "a JoinHandle is polled after it was ready");
-                left.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
+        if let Some(result) = left.result.take() {
+            return Poll::Ready(result);
         }
+        assert!(!left.is_finished, "a JoinHandle is polled after it was ready");
+        left.waker = Some(context.waker().clone());
+        Poll::Pending
     }
 }

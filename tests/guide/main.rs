@@ -27,6 +27,13 @@ mod sweeps;
 #[path = "chapters/transcripts.rs"]
 mod transcripts;
 
+#[expect(unreachable_pub, reason = "it is a library of its own")]
+mod async_code {
+    include!("chapters/async_code.rs");
+    include!("chapters/async_test.rs");
+    /// The reader's test, which fails.
+    pub(super) const TEST: fn() = a_file_arrives;
+}
 mod deadlock {
     include!("chapters/deadlock.rs");
     /// The reader's test, which fails.

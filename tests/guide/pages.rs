@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::transfer::{broken, fixed};
-use crate::{deadlock, history, livelock, one_read};
+use crate::{async_code, deadlock, history, livelock, one_read};
 
 pub(crate) const README: &str = include_str!("../../README.md");
 pub(crate) const GUIDE: &str = include_str!("../../src/guide.md");
@@ -33,7 +33,7 @@ macro_rules! page {
 }
 
 /// All pages, in the order in which they are read.
-const PAGES: [Page; 12] = [
+const PAGES: [Page; 13] = [
     page!(
         "guide.md",
         ["transfer/broken/file_transfer.rs", "a_file_arrives.rs", "files_arrive.rs"],
@@ -44,6 +44,11 @@ const PAGES: [Page; 12] = [
         "guide/streams.md",
         ["chapters/streams.rs", "chapters/one_read.rs"],
         [("a_read_is_no_message", one_read::TEST)]
+    ),
+    page!(
+        "guide/async_code.md",
+        ["chapters/async_code.rs", "chapters/async_test.rs"],
+        [("a_file_arrives", async_code::TEST)]
     ),
     page!("guide/nets.md", ["chapters/nets.rs", "chapters/sockets_of_a_host.rs"], []),
     page!(

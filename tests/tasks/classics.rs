@@ -138,7 +138,9 @@ fn a_lock_is_held_over_an_await() {
         ctx.event("answered");
         io::Result::Ok(())
     });
-    net.eventually_within("the client is answered", Duration::from_secs(10), move |run| !run.events(client).is_empty());
+    net.eventually_within("the client is answered", Duration::from_secs(10), move |run| {
+        !run.events(client).is_empty()
+    });
     net.rules_out([FaultKind::Crash, FaultKind::Poweroff]);
     finds("a_lock_is_held_over_an_await", net);
 }
@@ -168,7 +170,8 @@ fn an_unbounded_channel_under_a_slow_reader() {
         io::Result::Ok(())
     });
     let relay = net.host("relay").udp(8).task(move |ctx: Ctx<usize>| async move {
-        let (socket, mut out) = (UdpSocket::bind("0.0.0.0:8").await?, TcpStream::connect(ctx.address(sink)).await?);
+        let (socket, mut out) =
+            (UdpSocket::bind("0.0.0.0:8").await?, TcpStream::connect(ctx.address(sink)).await?);
         let (sender, mut receiver) = mpsc::unbounded_channel::<Vec<u8>>();
         let waiting = Arc::new(AtomicUsize::new(0));
         let taken = Arc::clone(&waiting);
@@ -289,6 +292,8 @@ fn two_tasks_race_for_one_reply() {
         let _ = tokio::join!(one, other);
         io::Result::Ok(())
     });
-    net.never("a task has the reply of another", move |run| run.events(client).iter().any(|(own, reply)| own != reply));
+    net.never("a task has the reply of another", move |run| {
+        run.events(client).iter().any(|(own, reply)| own != reply)
+    });
     finds("two_tasks_race_for_one_reply", net);
 }

@@ -13,7 +13,8 @@ const SEEDS: u64 = 1_000;
 fn runs(scenario: &Scenario) -> Vec<String> {
     let mut engine = Engine::new(scenario);
     let all = (0..SEEDS).map(|seed| {
-        let settings = Settings { seed, profile: Profile::swarm(seed), keep: Keep::Log, ..Settings::default() };
+        let settings =
+            Settings { seed, profile: Profile::swarm(seed), keep: Keep::Log, ..Settings::default() };
         let outcome = engine.run(&settings);
         format!("{outcome:?}\n{}", engine.transcript())
     });

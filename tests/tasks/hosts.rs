@@ -33,7 +33,8 @@ fn a_restart_runs_the_closure_anew_with_what_was_saved() {
         time::sleep(Duration::from_secs(10)).await;
         ctx.event((99, Vec::new()));
     });
-    let text = transcript(net, "v2; at 1s crash host; at 2s restart host; at 3s poweroff host; at 4s restart host");
+    let text =
+        transcript(net, "v2; at 1s crash host; at 2s restart host; at 3s poweroff host; at 4s restart host");
     let events: Vec<&str> = text.lines().filter(|line| line.contains("event")).collect();
     assert_eq!(
         events,
@@ -75,7 +76,11 @@ fn a_crash_drops_all_tasks() {
     assert_eq!(text.matches("alive").count(), 2, "{text}");
     assert!(text.contains("1.005  client  event \"Ok(())\""), "{text}");
     let silent = transcript(net(), "v2; at 1s poweroff server");
-    assert_eq!((silent.matches("alive").count(), silent.matches("client  event").count()), (2, 0), "{silent}");
+    assert_eq!(
+        (silent.matches("alive").count(), silent.matches("client  event").count()),
+        (2, 0),
+        "{silent}"
+    );
 }
 
 #[test]
@@ -115,7 +120,10 @@ fn a_panic_of_a_spawned_task_is_a_finding_with_its_host_and_place() {
         let _ = if on_tokio { place.tokio(run) } else { place.task(run) };
         let said = failure(net);
         assert!(said.starts_with("law 7"), "{said}");
-        assert!(said.contains("host: ") && said.contains("nobody sees this (at tests/tasks/hosts.rs:"), "{said}");
+        assert!(
+            said.contains("host: ") && said.contains("nobody sees this (at tests/tasks/hosts.rs:"),
+            "{said}"
+        );
     }
 }
 
@@ -209,7 +217,10 @@ fn dialers(wait: Duration) -> (Net, Host<Task<String>>) {
                 tokio::time::sleep(wait).await;
             }
             let result = net::TcpStream::connect(ctx.address(server)).await;
-            ctx.event(result.map_or_else(|error| error.to_string(), |stream| stream.local_addr().unwrap().ip().to_string()));
+            ctx.event(result.map_or_else(
+                |error| error.to_string(),
+                |stream| stream.local_addr().unwrap().ip().to_string(),
+            ));
             // It is remembered now, whoever wakes the task.
             tokio::time::sleep(Duration::from_secs(1)).await;
             let again = net::TcpStream::connect(ctx.address(server)).await;

@@ -9,8 +9,8 @@ mod store;
 #[expect(unreachable_pub, reason = "these are programs of their own")]
 mod worlds;
 
-use lossproof::{Check, Net};
 use lossproof::check::Failure;
+use lossproof::{Check, Net};
 
 /// What a check finds in a net.
 fn found(net: Net) -> Failure {

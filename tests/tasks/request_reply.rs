@@ -17,7 +17,8 @@ pub(crate) fn net(on_tokio: bool, counts_once: bool) -> Net {
         place.task(|ctx: Ctx<u32>| own::ask::serve("0.0.0.0:1060", move |count| ctx.event(count)))
     };
     let place = net.host("client");
-    let told = |ctx: Ctx<u32>, result: Result<u32, _>| result.map(|number| ctx.event(number)).map_err(Box::new);
+    let told =
+        |ctx: Ctx<u32>, result: Result<u32, _>| result.map(|number| ctx.event(number)).map_err(Box::new);
     let client = if on_tokio {
         place.tokio(move |ctx: Ctx<u32>| async move { told(ctx, mixed::ask::ask("server:1060", 5).await) })
     } else {

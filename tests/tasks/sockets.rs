@@ -18,7 +18,9 @@ fn told(net: Net, plan: &str) -> Vec<String> {
     let mut engine = Engine::new(&scenario);
     let outcome = engine.run(&Settings { plan, ..Settings::default() });
     let text = engine.transcript().to_string();
-    let events = text.lines().filter_map(|line| Some(line.split_once("client  event ")?.1.trim_matches('"').to_owned()));
+    let events = text
+        .lines()
+        .filter_map(|line| Some(line.split_once("client  event ")?.1.trim_matches('"').to_owned()));
     let events: Vec<String> = events.collect();
     assert!(!events.is_empty(), "{outcome:?}\n{text}");
     events
@@ -57,7 +59,9 @@ where
 #[test]
 fn names_are_those_of_hosts() {
     let net = with_echo(|ctx| async move {
-        for name in ["server:80", "localhost:80", "10.1.2.3:80", "[fd00::1]:7", "nobody:80", "server", "server:99999"] {
+        for name in
+            ["server:80", "localhost:80", "10.1.2.3:80", "[fd00::1]:7", "nobody:80", "server", "server:99999"]
+        {
             let found = lookup_host(name).await.map(|mut all| all.next().unwrap().to_string());
             ctx.event(found.unwrap_or_else(|error| error.to_string()));
         }
@@ -226,7 +230,9 @@ fn halves_find_each_other_again() {
 #[test]
 fn intervals_tick_when_they_are_due() {
     let net = with_echo(|ctx| async move {
-        for behavior in [time::MissedTickBehavior::Burst, time::MissedTickBehavior::Delay, time::MissedTickBehavior::Skip] {
+        for behavior in
+            [time::MissedTickBehavior::Burst, time::MissedTickBehavior::Delay, time::MissedTickBehavior::Skip]
+        {
             let began_at = time::Instant::now();
             let mut ticks = time::interval(Duration::from_millis(100));
             ticks.set_missed_tick_behavior(behavior);
@@ -247,7 +253,8 @@ fn intervals_tick_when_they_are_due() {
 #[test]
 fn unix_sockets_are_at_the_paths_that_their_places_have() {
     let net = Net::new("paths");
-    let path = |path: &str| lossproof::Peer::Unix(lossproof::machine::UnixPath::new(path.as_bytes()).unwrap());
+    let path =
+        |path: &str| lossproof::Peer::Unix(lossproof::machine::UnixPath::new(path.as_bytes()).unwrap());
     net.host("server").listen_at(path("/run/store")).udp_at(path("/run/log")).task(|_: Ctx| async {
         let (listener, log) = (UnixListener::bind("/run/store")?, UnixDatagram::bind("/run/log")?);
         let (mut stream, _) = listener.accept().await?;

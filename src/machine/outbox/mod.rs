@@ -3,6 +3,8 @@
 mod effect;
 mod outlet;
 mod slots;
+#[cfg(feature = "tasks")]
+mod tasks;
 #[cfg(all(test, feature = "sim"))]
 mod tests;
 #[cfg(any(feature = "sim", feature = "net"))]
@@ -19,6 +21,10 @@ use crate::time::Instant;
 use effect::{Lists, Step};
 pub(crate) use slots::Lead;
 use slots::{Slot, Slots};
+#[cfg(feature = "tasks")]
+pub(crate) use tasks::Bound;
+#[cfg(feature = "tasks")]
+use tasks::OfTasks;
 
 /// Where a machine puts what it wants done: everything in one order, and all bytes in one arena that is reused. After
 /// the first few messages nothing is allocated any more.
@@ -98,22 +104,8 @@ pub struct Effects {
     answers: [Peer; 2],
     done: bool,
     misuse: Option<Misuse>,
-    /// The host's sockets, if they have changed.
     #[cfg(feature = "tasks")]
-    bound: Option<Bound>,
-    /// Which tasks have put out what: up to which step, and the number of the task, where it is not the host's own.
-    #[cfg(feature = "tasks")]
-    by_task: Vec<(std::ops::Range<usize>, u32)>,
-}
-
-/// All sockets of a host that opens them while it runs, as asynchronous code does.
-#[cfg(feature = "tasks")]
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bound {
-    /// The local addresses of datagram sockets, and for each the only peer that it hears, if it is connected.
-    pub(crate) datagrams: Vec<(Peer, Option<Peer>)>,
-    /// Where it listens.
-    pub(crate) listeners: Vec<Peer>,
+    tasks: OfTasks,
 }
 
 /// The datagram sockets of a host.
@@ -139,9 +131,7 @@ impl Effects {
             done: false,
             misuse: None,
             #[cfg(feature = "tasks")]
-            bound: None,
-            #[cfg(feature = "tasks")]
-            by_task: Vec::new(),
+            tasks: OfTasks::new(),
         }
     }
 
@@ -214,7 +204,7 @@ impl Effects {
     /// Sends one datagram of bytes that were [`put`](Effects::put) before.
     pub fn send_chunk(&mut self, peer: Peer, chunk: Chunk) {
         let local = match &self.sockets {
-            Sockets::Unknown => unbound(peer),
+            Sockets::Unknown => peer.unspecified(),
             Sockets::Known(sockets) => match sockets.iter().find(|local| local.is_like(&peer)) {
                 Some(local) => *local,
                 None => return self.misuse(Misuse::NoSocket(peer)),
@@ -393,16 +383,6 @@ fn is_due<M: Machine + ?Sized, C: ?Sized>(machine: &M, input: &Input<'_, C>, now
 
 /// What stands where no address is meant.
 const NOBODY: Peer = Peer::V4 { ip: std::net::Ipv4Addr::UNSPECIFIED, port: 0 };
-
-/// The local address of a datagram that nobody has bound a socket for.
-fn unbound(peer: Peer) -> Peer {
-    use std::net::{Ipv4Addr, Ipv6Addr};
-    match peer {
-        Peer::V4 { .. } => Peer::V4 { ip: Ipv4Addr::UNSPECIFIED, port: 0 },
-        Peer::V6 { .. } => Peer::V6 { ip: Ipv6Addr::UNSPECIFIED, scope: 0, port: 0 },
-        Peer::Unix(_) => Peer::Unix(super::UnixPath::UNNAMED),
-    }
-}
 
 /// Lets text be formatted straight into the arena.
 struct Arena<'a>(&'a mut Vec<u8>);

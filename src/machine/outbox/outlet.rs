@@ -1,10 +1,6 @@
 //! What drives a machine's outbox.
 
-#[cfg(feature = "tasks")]
-use super::Bound;
 use super::effect::{Effect, Misuse};
-#[cfg(feature = "tasks")]
-use super::effect::Step;
 use super::slots::Slot;
 use super::{Effects, Outbox, Sockets, is_due};
 use crate::machine::{Conn, Input, Machine, Peer};
@@ -164,54 +160,6 @@ impl<E> Outbox<E> {
     }
 }
 
-/// What hosts of asynchronous code call. Their effects are elsewhere while their tasks run, so an event comes in two
-/// halves: its step, and later itself.
-#[cfg(feature = "tasks")]
-impl<E> Outbox<E> {
-    /// The index of the next event.
-    pub(crate) const fn told_len(&self) -> usize {
-        self.events.len()
-    }
-
-    /// Takes over the events of which the steps are noted.
-    pub(crate) fn tell_all(&mut self, events: &mut Vec<E>) {
-        self.events.append(events);
-    }
-}
-
-#[cfg(feature = "tasks")]
-impl Effects {
-    /// Notes the step of the event that will have this index.
-    pub(crate) fn note_event(&mut self, index: usize) {
-        self.push(Step::Event(index as u32));
-    }
-
-    /// Notes that the host's sockets are other ones from now on.
-    pub(crate) fn bind(&mut self, bound: Bound) {
-        let locals: Vec<Peer> = bound.datagrams.iter().map(|(local, _)| *local).collect();
-        self.open(&locals);
-        self.bound = Some(bound);
-    }
-
-    /// Notes that what was put out since step `mark` is of this task.
-    pub(crate) fn by_task(&mut self, mark: usize, task: u32) {
-        if task > 0 && self.steps.len() > mark {
-            self.by_task.push((mark..self.steps.len(), task));
-        }
-    }
-
-    /// The task that has put out a step; 0 for the host's own.
-    pub(crate) fn task_of(&self, step: usize) -> u32 {
-        let place = self.by_task.partition_point(|(steps, _)| steps.end <= step);
-        self.by_task.get(place).filter(|(steps, _)| steps.contains(&step)).map_or(0, |(_, task)| *task)
-    }
-
-    /// The host's sockets, if they have changed.
-    pub(crate) const fn take_bound(&mut self) -> Option<Bound> {
-        self.bound.take()
-    }
-}
-
 /// What the worlds of this crate call.
 #[cfg(any(feature = "sim", feature = "net"))]
 impl<E> Outlet<E> {
@@ -278,10 +226,7 @@ impl Effects {
         self.ways.clear();
         self.violations.clear();
         #[cfg(feature = "tasks")]
-        {
-            self.bound = None;
-            self.by_task.clear();
-        }
+        self.tasks.clear();
     }
 
     pub(crate) fn accept(&mut self, free_len: u32) -> Conn {

@@ -21,7 +21,6 @@ pub trait ToSocketAddrs {
 ///
 /// # Errors
 /// As those of [`ToSocketAddrs::addresses`].
-#[expect(clippy::unused_async, reason = "it has the signature of tokio's")]
 pub async fn lookup_host<T: ToSocketAddrs>(host: T) -> io::Result<impl Iterator<Item = SocketAddr>> {
     Ok(host.addresses()?.into_iter())
 }
@@ -40,7 +39,9 @@ fn by_name(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     });
     match found.flatten() {
         Some(ip) => Ok(vec![SocketAddr::new(ip, port)]),
-        None => Err(io::Error::new(io::ErrorKind::NotFound, format!("no host of this net is called {name:?}"))),
+        None => {
+            Err(io::Error::new(io::ErrorKind::NotFound, format!("no host of this net is called {name:?}")))
+        }
     }
 }
 

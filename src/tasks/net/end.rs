@@ -9,8 +9,9 @@ use tokio::io::ReadBuf;
 
 use super::{closed, poll_turn, try_turn, would_block};
 use crate::machine::{CloseReason, ConnectError, Peer};
-use crate::tasks::hub::{Hub, MAX_UNREAD_LEN, Standing, Stream};
+use crate::tasks::hub::{Hub, MAX_UNREAD_LEN};
 use crate::tasks::registry::{Key, with_hub};
+use crate::tasks::sockets::{Standing, Stream};
 
 /// An end of a stream by its place in the hub. When it is dropped, the stream is closed.
 #[derive(Debug)]
@@ -75,7 +76,8 @@ impl End {
 
     /// The addresses of the peer and of this end.
     pub(super) fn addresses(&self) -> io::Result<[Peer; 2]> {
-        let addresses = with_hub(self.key, |hub| hub.streams.get_mut(self.place).map(|stream| stream.addresses));
+        let addresses =
+            with_hub(self.key, |hub| hub.streams.get_mut(self.place).map(|stream| stream.addresses));
         addresses.flatten().ok_or_else(closed)
     }
 
@@ -113,7 +115,12 @@ impl End {
         Ok(())
     }
 
-    pub(super) fn poll_read(&self, context: &Context<'_>, into: &mut ReadBuf<'_>, takes: bool) -> Poll<io::Result<()>> {
+    pub(super) fn poll_read(
+        &self,
+        context: &Context<'_>,
+        into: &mut ReadBuf<'_>,
+        takes: bool,
+    ) -> Poll<io::Result<()>> {
         poll_turn(self.key, context, |hub| match self.read_now(hub, into, takes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.stream(hub)?.readers.add(context.waker());
@@ -134,7 +141,9 @@ impl End {
         match stream.standing {
             Standing::Closed(CloseReason::Reset) => return Err(io::ErrorKind::ConnectionReset.into()),
             Standing::Closed(_) | Standing::Failed(_) => return Err(io::ErrorKind::BrokenPipe.into()),
-            Standing::Open | Standing::Dialing if stream.is_shut => return Err(io::ErrorKind::BrokenPipe.into()),
+            Standing::Open | Standing::Dialing if stream.is_shut => {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
             Standing::Dialing => return Err(would_block()),
             Standing::Open => {}
         }

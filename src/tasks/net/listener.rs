@@ -11,8 +11,9 @@ use super::stream::TcpStream;
 use super::{ToSocketAddrs, closed, first_of, inet, not_own, poll_turn};
 use crate::machine::Peer;
 use crate::tasks::ctx::unsupported;
-use crate::tasks::hub::{self, Hub, Waiting};
+use crate::tasks::hub::Hub;
 use crate::tasks::registry::{Key, here, with_hub};
+use crate::tasks::sockets::{Listener, Waiting};
 
 /// A listening TCP socket of a simulated host, as `tokio::net::TcpListener` is one of the system's.
 #[derive(Debug)]
@@ -51,10 +52,13 @@ impl Listening {
                 _ => local,
             };
             if hub.listeners.iter().any(|listener| listener.local == local) {
-                return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("{local} is in use on this host")));
+                return Err(io::Error::new(
+                    io::ErrorKind::AddrInUse,
+                    format!("{local} is in use on this host"),
+                ));
             }
             let accepting = Waiting::default();
-            let place = hub.listeners.put(hub::Listener { local, backlog: VecDeque::new(), accepting });
+            let place = hub.listeners.put(Listener { local, backlog: VecDeque::new(), accepting });
             hub.rebind();
             Ok(Self { key, place })
         };
@@ -62,7 +66,8 @@ impl Listening {
     }
 
     pub(super) fn local(&self) -> io::Result<Peer> {
-        let local = with_hub(self.key, |hub| hub.listeners.get_mut(self.place).map(|listener| listener.local));
+        let local =
+            with_hub(self.key, |hub| hub.listeners.get_mut(self.place).map(|listener| listener.local));
         local.flatten().ok_or_else(closed)
     }
 
@@ -74,13 +79,11 @@ impl Listening {
     pub(super) fn poll_accept(&self, context: &Context<'_>) -> Poll<io::Result<(usize, Peer)>> {
         poll_turn(self.key, context, |hub| {
             let listener = hub.listeners.get_mut(self.place).ok_or_else(closed)?;
-            match listener.backlog.pop_front() {
-                Some(accepted) => Poll::Ready(Ok(accepted)),
-                None => {
-                    listener.accepting.add(context.waker());
-                    Poll::Pending
-                }
-            }
+            let Some(accepted) = listener.backlog.pop_front() else {
+                listener.accepting.add(context.waker());
+                return Poll::Pending;
+            };
+            Poll::Ready(Ok(accepted))
         })
     }
 }

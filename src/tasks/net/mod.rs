@@ -75,7 +75,9 @@ fn poll_turn<T>(
 /// Has a task do something at once, or not at all.
 fn try_turn<T>(key: Key, work: impl FnOnce(&mut Hub) -> io::Result<T>) -> io::Result<T> {
     let done = with_hub(key, |hub| if hub.is_attached { work(hub) } else { Err(would_block()) });
-    done.unwrap_or_else(|| Err(io::Error::new(io::ErrorKind::NotConnected, "the host of this socket is down")))
+    done.unwrap_or_else(|| {
+        Err(io::Error::new(io::ErrorKind::NotConnected, "the host of this socket is down"))
+    })
 }
 
 fn would_block() -> io::Error {
@@ -92,7 +94,8 @@ fn not_own(address: impl Display) -> io::Error {
 
 /// An internet address, where there can be no other.
 fn inet(peer: Peer) -> io::Result<SocketAddr> {
-    peer.inet().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("{peer} is no internet address")))
+    peer.inet()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("{peer} is no internet address")))
 }
 
 /// Tries addresses one after the other; the last error, if none does.

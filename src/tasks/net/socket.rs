@@ -9,8 +9,9 @@ use tokio::io::ReadBuf;
 
 use super::{closed, poll_turn, try_turn, would_block};
 use crate::machine::{Peer, limits};
-use crate::tasks::hub::{Datagrams, Hub, Waiting};
+use crate::tasks::hub::Hub;
 use crate::tasks::registry::{Key, with_hub};
+use crate::tasks::sockets::{Datagrams, Waiting};
 
 /// A datagram socket by its place in the hub.
 #[derive(Debug)]
@@ -42,7 +43,10 @@ impl Socket {
                 _ => local,
             };
             if hub.datagrams.iter().any(|socket| socket.local == local) {
-                return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("{local} is in use on this host")));
+                return Err(io::Error::new(
+                    io::ErrorKind::AddrInUse,
+                    format!("{local} is in use on this host"),
+                ));
             }
             let place = hub.datagrams.put(Datagrams {
                 local,
@@ -89,7 +93,10 @@ impl Socket {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let Some(peer) = peer.or(socket.connected) else {
-            return Err(io::Error::new(io::ErrorKind::NotConnected, "this socket is connected to nobody: use send_to"));
+            return Err(io::Error::new(
+                io::ErrorKind::NotConnected,
+                "this socket is connected to nobody: use send_to",
+            ));
         };
         if bytes.len() > limits::max_datagram_len(&peer) {
             let max_len = limits::max_datagram_len(&peer);
@@ -105,7 +112,12 @@ impl Socket {
         Ok(bytes.len())
     }
 
-    pub(super) fn poll_send(&self, context: &Context<'_>, peer: Option<Peer>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_send(
+        &self,
+        context: &Context<'_>,
+        peer: Option<Peer>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         poll_turn(self.key, context, |hub| Poll::Ready(self.send_now(hub, peer, bytes)))
     }
 

@@ -50,7 +50,10 @@ impl UdpSocket {
     /// # Errors
     /// Those of names.
     pub async fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<()> {
-        first_of(address.addresses()?, |address| async move { self.socket.connect(|hub| hub.target(Peer::from(address))) }).await
+        first_of(address.addresses()?, |address| async move {
+            self.socket.connect(|hub| hub.target(Peer::from(address)))
+        })
+        .await
     }
 
     /// The address of this end.
@@ -142,7 +145,12 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As [`UdpSocket::send`].
-    pub fn poll_send_to(&self, context: &mut Context<'_>, bytes: &[u8], target: SocketAddr) -> Poll<io::Result<usize>> {
+    pub fn poll_send_to(
+        &self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+        target: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
         let peer = self.target(target)?;
         self.socket.poll_send(context, Some(peer), bytes)
     }
@@ -159,7 +167,11 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As [`UdpSocket::recv`].
-    pub fn poll_recv_from(&self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<SocketAddr>> {
+    pub fn poll_recv_from(
+        &self,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<SocketAddr>> {
         self.socket.poll_receive(context, into, true).map(|received| inet(received?))
     }
 

@@ -13,7 +13,9 @@ impl SocketAddr {
     /// Its path, if it has one.
     pub fn as_pathname(&self) -> Option<&Path> {
         match &self.0 {
-            Peer::Unix(path) if !path.as_bytes().is_empty() => Some(Path::new(OsStr::from_bytes(path.as_bytes()))),
+            Peer::Unix(path) if !path.as_bytes().is_empty() => {
+                Some(Path::new(OsStr::from_bytes(path.as_bytes())))
+            }
             _ => None,
         }
     }

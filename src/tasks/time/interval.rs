@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::sleep::{Sleep, sleep_until};
 use super::Instant;
+use super::sleep::{Sleep, sleep_until};
 
 /// What becomes of ticks that were missed, as with tokio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

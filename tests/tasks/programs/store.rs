@@ -40,7 +40,9 @@ impl Request {
         let request = match verb.as_str() {
             "SET" => {
                 let (key, value) = (word("a key")?, word("a value")?);
-                let lives = words.next().map(|millis| millis.parse().map_err(|_| format!("{millis} are no milliseconds")));
+                let lives = words
+                    .next()
+                    .map(|millis| millis.parse().map_err(|_| format!("{millis} are no milliseconds")));
                 Self::Set { key, value, lives: lives.transpose()?.map(Duration::from_millis) }
             }
             "GET" => Self::Get { key: word("a key")? },
@@ -55,7 +57,9 @@ impl Request {
     fn line(&self) -> String {
         match self {
             Self::Set { key, value, lives: None } => format!("SET {key} {value}\n"),
-            Self::Set { key, value, lives: Some(lives) } => format!("SET {key} {value} {}\n", lives.as_millis()),
+            Self::Set { key, value, lives: Some(lives) } => {
+                format!("SET {key} {value} {}\n", lives.as_millis())
+            }
             Self::Get { key } => format!("GET {key}\n"),
             Self::Del { key } => format!("DEL {key}\n"),
             Self::Publish { channel, message } => format!("PUB {channel} {message}\n"),
@@ -89,7 +93,11 @@ impl Connection {
                 return Err(io::ErrorKind::InvalidData.into());
             }
             if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return if self.buffer.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+                return if self.buffer.is_empty() {
+                    Ok(None)
+                } else {
+                    Err(io::ErrorKind::UnexpectedEof.into())
+                };
             }
         }
     }
@@ -228,7 +236,11 @@ pub async fn serve(address: impl ToSocketAddrs, stop: impl Future<Output = ()>) 
     result
 }
 
-async fn serve_one(mut connection: Connection, store: &Store, stopped: &mut broadcast::Receiver<()>) -> io::Result<()> {
+async fn serve_one(
+    mut connection: Connection,
+    store: &Store,
+    stopped: &mut broadcast::Receiver<()>,
+) -> io::Result<()> {
     loop {
         let line = tokio::select! {
             biased;
@@ -241,7 +253,9 @@ async fn serve_one(mut connection: Connection, store: &Store, stopped: &mut broa
                 store.set(key, value, lives);
                 "OK\n".to_owned()
             }
-            Ok(Request::Get { key }) => store.get(&key).map_or_else(|| "NONE\n".to_owned(), |value| format!("={value}\n")),
+            Ok(Request::Get { key }) => {
+                store.get(&key).map_or_else(|| "NONE\n".to_owned(), |value| format!("={value}\n"))
+            }
             Ok(Request::Del { key }) => format!(":{}\n", usize::from(store.delete(&key))),
             Ok(Request::Publish { channel, message }) => format!(":{}\n", store.publish(&channel, message)),
             Ok(Request::Subscribe { channel }) => {
