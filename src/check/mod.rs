@@ -249,7 +249,11 @@ impl<'s> Search<'s> {
         };
         // A property is only judged on lawful machines, and of two things that one step breaks the law counts.
         if let Some((host, violation)) = self.engine.violation() {
-            let detail = format!("{}: {}", self.scenario.names()[host.index()], violation.detail);
+            let spec = &self.scenario.spec().hosts[host.index()];
+            // Code for tokio is seldom written to be made again.
+            let compares = matches!(violation.law, Law::ShiftedInTime | Law::SameInputsSameOutputs);
+            let hint = if spec.opens && compares { NOT_REPEATABLE } else { "" };
+            let detail = format!("{}: {}{hint}", spec.name, violation.detail);
             return Err(Broken::new(violation.law.to_string(), detail));
         }
         if let Some(broken) = self.engine.take_broken() {
@@ -261,6 +265,10 @@ impl<'s> Search<'s> {
         Ok(outcome)
     }
 }
+
+/// Why code on a host of tasks may not be repeatable.
+const NOT_REPEATABLE: &str = "; likely causes: `tokio::select!` without `biased;`, a HashMap, random numbers or a clock of \
+     the system's";
 
 /// What a panic is called: by whose code it was.
 fn panicked(scenario: &Scenario, doing: Doing, panic: &panics::Caught) -> Broken {

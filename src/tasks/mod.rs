@@ -19,6 +19,7 @@ mod bell;
 mod ctx;
 mod executor;
 mod hub;
+mod join_set;
 mod machine;
 pub mod net;
 mod places;

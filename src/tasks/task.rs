@@ -12,6 +12,8 @@ use super::executor::Cell;
 use super::registry::{here, with_hub};
 use super::sockets::Spawned;
 
+pub use super::join_set::JoinSet;
+
 /// What a task leaves for whoever waits for it.
 struct Left<T> {
     /// None while it runs, and after it was taken.

@@ -292,3 +292,49 @@ fn tasks_that_wait_for_one_another_are_named() {
     let said = failure(net);
     assert!(said.contains("host waits for locks, channels or one another (2 of 2 tasks)"), "{said}");
 }
+
+/// A choice at random is no function of the inputs.
+#[test]
+fn an_unbiased_select_is_found_and_named() {
+    let net = || {
+        let net = Net::new("select");
+        net.host("host").task(|ctx: Ctx<u8>| async move {
+            for _ in 0..100 {
+                let chosen = tokio::select! {
+                    () = std::future::ready(()) => 0,
+                    () = std::future::ready(()) => 1,
+                };
+                ctx.event(chosen);
+            }
+        });
+        net
+    };
+    let said = failure(net());
+    assert!(said.starts_with("law 6") && said.contains("`tokio::select!` without `biased;`"), "{said}");
+}
+
+#[test]
+fn a_set_of_tasks_gives_their_ends_and_aborts_what_is_left() {
+    let net = Net::new("set");
+    net.host("host").task(|ctx: Ctx<String>| async move {
+        let mut set = task::JoinSet::new();
+        for millis in [30, 10, 20, 500] {
+            set.spawn(async move {
+                time::sleep(Duration::from_millis(millis)).await;
+                millis
+            });
+        }
+        ctx.event(format!("{:?} {}", set.try_join_next(), set.len()));
+        for _ in 0..3 {
+            ctx.event(format!("{:?}", set.join_next().await));
+        }
+        set.abort_all();
+        ctx.event(format!("{:?}", set.join_next().await.unwrap().unwrap_err().is_cancelled()));
+        ctx.event(format!("{:?}", set.join_next().await));
+    });
+    let text = transcript(net, "v2");
+    let told: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once("event ")?.1)).collect();
+    let expected =
+        ["\"None 4\"", "\"Some(Ok(10))\"", "\"Some(Ok(20))\"", "\"Some(Ok(30))\"", "\"true\"", "\"None\""];
+    assert_eq!(told, expected);
+}
