@@ -193,6 +193,8 @@ impl Check {
             .map_err(|source| CheckError::Host { origin: origin(), source })?;
         let commands = self.scenario.check_commands(&plan);
         commands.map_err(|source| CheckError::Command { origin: origin(), source })?;
+        let clocks = self.scenario.check_clocks(&plan);
+        clocks.map_err(|source| CheckError::Clock { origin: origin(), source })?;
         Ok(prepared)
     }
 

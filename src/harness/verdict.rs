@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::files::Name;
 use crate::check::{Failure, Shard, ShardError, Shrunk, Tally, Tried};
 use crate::fault::{ParseError, UnknownHost};
-use crate::scenario::UnknownCommand;
+use crate::scenario::{SharedClock, UnknownCommand};
 
 /// What a [`Check`](super::Check) comes to: it holds, it failed, or it is vacuous, since its runs test less than they
 /// seem. `Display` has the report.
@@ -141,6 +141,14 @@ pub enum CheckError {
         origin: String,
         /// Which command it gives.
         source: UnknownCommand,
+    },
+    /// A plan has a clock go wrong that a host has not.
+    #[error("{origin}: {source}")]
+    Clock {
+        /// Where it is from.
+        origin: String,
+        /// Which host it names.
+        source: SharedClock,
     },
     /// A file of a plan cannot be read.
     #[error("cannot read {}: {source}", path.display())]

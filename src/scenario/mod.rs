@@ -31,7 +31,7 @@ pub use run::Run;
 pub(crate) use run::{Reads, Slot};
 
 use crate::actor::{Events, Kind};
-use crate::fault::{FaultKind, FaultPlan};
+use crate::fault::{Fault, FaultKind, FaultPlan, HostFault};
 use crate::host::HostId;
 use crate::lawful::{Decode, Promises};
 use crate::machine::{Machine, Peer};
@@ -293,6 +293,33 @@ impl Scenario {
             Some(&number) => Err(UnknownCommand::NotGenerated { number, seed, generated }),
             None => Ok(()),
         }
+    }
+}
+
+/// A plan has the clock of a host go wrong that has none of its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "host '{host}' runs on tokio's clock, which all such hosts share: leave skew and drift to hosts made by `task`"
+)]
+pub struct SharedClock {
+    /// The host.
+    pub host: String,
+}
+
+impl Scenario {
+    /// Looks whether every clock of which a plan says that it goes wrong is one of its own.
+    ///
+    /// # Errors
+    /// [`SharedClock`] if one is not.
+    pub fn check_clocks(&self, plan: &FaultPlan) -> Result<(), SharedClock> {
+        let mut clocks = plan.faults().iter().filter_map(|fault| match fault {
+            Fault::Host { fault: HostFault::Skew { host, .. }, .. }
+            | Fault::Host { fault: HostFault::Lag { host, .. }, .. }
+            | Fault::Host { fault: HostFault::Drift { host, .. }, .. } => Some(host),
+            _ => None,
+        });
+        let is_shared = |name: &&String| self.0.hosts.iter().any(|host| host.on_tokio && host.name == **name);
+        clocks.find(is_shared).map_or(Ok(()), |host| Err(SharedClock { host: host.clone() }))
     }
 }
 

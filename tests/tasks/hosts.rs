@@ -267,6 +267,19 @@ fn a_skew_of_a_host_on_tokio_does_not_fire() {
     }
 }
 
+#[test]
+fn a_plan_that_skews_such_a_host_is_refused_by_name() {
+    for fault in ["at 1s skew client +1s", "at 1s skew client -1s", "at 1s drift client x1.5"] {
+        let (net, _) = dialers(Duration::ZERO);
+        let error = Check::new(net).plan(fault.parse().unwrap()).verdict().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the plan: host 'client' runs on tokio's clock, which all such hosts share: leave skew and drift to hosts made \
+             by `task`"
+        );
+    }
+}
+
 /// Nothing outside of a net has a simulated socket.
 #[tokio::test]
 async fn outside_of_a_net_a_socket_says_where_it_works() {
