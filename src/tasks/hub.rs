@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::executor::Queue;
+use super::facts::Facts;
 use super::places::Places;
 use super::sockets::{Datagrams, Listener, Spawned, Standing, Stream, Waiting};
-use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
+use crate::host::FIRST_EPHEMERAL_PORT;
 use crate::machine::{Bound, Conn, ConnMap, Effects, Input, Peer, limits};
 use crate::time::Instant;
 
@@ -63,24 +64,14 @@ struct Later {
     is_wanted: bool,
     /// Tasks that want something of the network then.
     deferred: Waiting,
-    /// Streams that are closed.
-    dropped: Vec<Conn>,
+    /// Streams that are closed, or reset.
+    dropped: Vec<(Conn, bool)>,
+    /// Streams on which nothing more is written.
+    shut: Vec<Conn>,
     /// Sockets were opened or closed, which the world does not know yet.
     is_rebound: bool,
     /// What is saved.
     unsaved: Option<Vec<u8>>,
-}
-
-/// What a host knows from the beginning.
-pub(super) struct Facts {
-    pub(super) id: HostId,
-    pub(super) seed: u64,
-    pub(super) incarnation: u32,
-    pub(super) disk: Vec<u8>,
-    pub(super) names: Arc<[String]>,
-    pub(super) peers: Arc<[Peer]>,
-    /// The host's own addresses, of both families.
-    pub(super) own: Vec<Peer>,
 }
 
 impl Hub {
@@ -117,10 +108,13 @@ impl Hub {
         if !self.later.is_wanted {
             return;
         }
-        let Later { mut deferred, dropped, is_rebound, unsaved, .. } = mem::take(&mut self.later);
+        let Later { mut deferred, dropped, shut, is_rebound, unsaved, .. } = mem::take(&mut self.later);
         (0..told_len).for_each(|_| self.note_event());
-        for conn in dropped {
-            self.effects.close(conn);
+        for conn in shut {
+            self.effects.shutdown(conn);
+        }
+        for (conn, aborts) in dropped {
+            self.end_stream(conn, aborts);
         }
         if is_rebound {
             self.rebind();
@@ -282,18 +276,37 @@ impl Hub {
             return;
         }
         self.by_conn.remove(stream.conn);
-        match (self.is_attached, aborts || stream.standing == Standing::Dialing) {
-            (true, true) => self.effects.abort(stream.conn),
-            (true, false) => {
-                if stream.is_paused {
-                    self.effects.resume(stream.conn);
-                }
-                self.effects.close(stream.conn);
-            }
-            (false, _) => {
-                self.later.dropped.push(stream.conn);
-                self.ask_for_turn();
-            }
+        let aborts = aborts || stream.standing == Standing::Dialing;
+        if !self.is_attached {
+            self.later.dropped.push((stream.conn, aborts));
+            return self.ask_for_turn();
+        }
+        if stream.is_paused && !aborts {
+            self.effects.resume(stream.conn);
+        }
+        self.end_stream(stream.conn, aborts);
+    }
+
+    fn end_stream(&mut self, conn: Conn, aborts: bool) {
+        if aborts {
+            self.effects.abort(conn);
+        } else {
+            self.effects.close(conn);
+        }
+    }
+
+    /// Writes nothing more on a stream.
+    pub(super) fn shut_stream(&mut self, place: usize) {
+        let Some(stream) = self.streams.get_mut(place) else { return };
+        let is_open = stream.standing == Standing::Open;
+        if mem::replace(&mut stream.is_shut, true) || !is_open {
+            return;
+        }
+        if self.is_attached {
+            self.effects.shutdown(stream.conn);
+        } else {
+            self.later.shut.push(stream.conn);
+            self.ask_for_turn();
         }
     }
 
@@ -320,21 +333,6 @@ impl Hub {
             }
         }
         None
-    }
-
-    /// The host's own address that stands for one which code gives: for any, for the loopback, and for itself.
-    pub(super) fn own(&self, address: Peer) -> Option<Peer> {
-        let stands = is_here(&address);
-        let is_meant =
-            |own: &&Peer| own.is_like(&address) && (stands || own.with_port(0) == address.with_port(0));
-        let own = self.facts.own.iter().find(is_meant)?;
-        Some(address.port().map_or(*own, |port| own.with_port(port)))
-    }
-
-    /// Where code means to send: to its own host, if it says the loopback.
-    pub(super) fn target(&self, address: Peer) -> Peer {
-        let own = if is_here(&address) { self.own(address) } else { None };
-        own.unwrap_or(address)
     }
 
     /// Wakes those whose time has come.
@@ -382,9 +380,4 @@ impl Hub {
             .map(|stream| format!("room for {} bytes to {}", limits::SEND_BUFFER_LEN, stream.addresses[0]));
         datagrams.chain(connections).chain(bytes).chain(room).collect()
     }
-}
-
-/// Whether an address stands for the host itself.
-fn is_here(address: &Peer) -> bool {
-    address.ip().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified())
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::ctx::{Ctx, TaskResult};
 use super::executor::{Cell, Executor, MAX_POLLS, Queue};
-use super::hub::{Facts, Hub};
+use super::facts::Facts;
+use super::hub::Hub;
 use super::registry::{self, Key, enter};
 use super::runtime::{self, Shared};
 use super::sockets::Spawned;
@@ -79,7 +80,7 @@ where
             disk: boot.disk().to_vec(),
             names: Arc::from(boot.names),
             peers: Arc::from(boot.peers),
-            own: own.to_vec(),
+            addresses: own.to_vec(),
         };
         let told: Box<dyn Any> = Box::new(Vec::<E>::new());
         let (key, hub) = registry::register(Hub::new(facts, told, Arc::clone(&queue)));

@@ -18,6 +18,7 @@
 mod bell;
 mod ctx;
 mod executor;
+mod facts;
 mod hub;
 mod join_set;
 mod machine;

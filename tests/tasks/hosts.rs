@@ -351,3 +351,29 @@ fn a_set_of_tasks_gives_their_ends_and_aborts_what_is_left() {
         ["\"None 4\"", "\"Some(Ok(10))\"", "\"Some(Ok(20))\"", "\"Some(Ok(30))\"", "\"true\"", "\"None\""];
     assert_eq!(told, expected);
 }
+
+/// What a task of tokio's does with a stream when its clock wakes it is done in its host's turn.
+#[test]
+fn a_half_that_a_timer_of_tokio_drops_ends_its_direction() {
+    let net = Net::new("late");
+    net.host("server").listen(7).tokio(|_: Ctx| async {
+        let (mut stream, _) = net::TcpListener::bind("0.0.0.0:7").await?.accept().await?;
+        let mut bytes = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut bytes).await?;
+        tokio::io::AsyncWriteExt::write_all(&mut stream, &bytes).await
+    });
+    net.host("client").tokio(|ctx: Ctx<String>| async move {
+        let (mut from, to) = net::TcpStream::connect("server:7").await?.into_split();
+        to.try_write(b"hello")?;
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(to);
+        });
+        let mut reply = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut from, &mut reply).await?;
+        ctx.event(reply);
+        io::Result::Ok(())
+    });
+    let text = transcript(net, "v2");
+    assert!(text.contains("1.020  client  event \"hello\""), "{text}");
+}

@@ -173,20 +173,14 @@ impl End {
     /// Says that nothing more will be written.
     pub(super) fn poll_shutdown(&self, context: &Context<'_>) -> Poll<io::Result<()>> {
         poll_turn(self.key, context, |hub| {
-            let stream = hub.streams.get_mut(self.place).ok_or_else(closed)?;
-            let is_open = stream.standing == Standing::Open;
-            if !std::mem::replace(&mut stream.is_shut, true) && is_open {
-                hub.effects.shutdown(stream.conn);
-            }
+            hub.shut_stream(self.place);
             Poll::Ready(Ok(()))
         })
     }
 
-    /// Says at once that nothing more will be written, if it is the host's turn.
+    /// Says that nothing more will be written, at once or when it is the host's turn.
     pub(super) fn shut(&self) {
-        let waker = std::task::Waker::noop();
-        // A host that is down, or has no turn now, says nothing: the stream is closed with its other half.
-        let _ = self.poll_shutdown(&Context::from_waker(waker));
+        with_hub(self.key, |hub| hub.shut_stream(self.place));
     }
 
     pub(super) fn poll_readable(&self, context: &Context<'_>) -> Poll<io::Result<()>> {

@@ -100,7 +100,7 @@ impl TcpListener {
     }
 
     fn open(key: Key, address: SocketAddr) -> io::Result<Self> {
-        let own = with_hub(key, |hub| hub.own(Peer::from(address))).flatten();
+        let own = with_hub(key, |hub| hub.facts.own(Peer::from(address))).flatten();
         Ok(Self(Listening::open(key, own.ok_or_else(|| not_own(address))?)?))
     }
 

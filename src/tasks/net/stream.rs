@@ -49,7 +49,7 @@ impl TcpStream {
     pub async fn connect<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         let key = here()?;
         first_of(address.addresses()?, |address| async move {
-            Ok(Self::of(End::dial(key, |hub| hub.target(Peer::from(address))).await?))
+            Ok(Self::of(End::dial(key, |hub| hub.facts.target(Peer::from(address))).await?))
         })
         .await
     }

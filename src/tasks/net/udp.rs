@@ -30,7 +30,7 @@ impl UdpSocket {
     pub async fn bind<A: ToSocketAddrs>(address: A) -> io::Result<Self> {
         let key = here()?;
         first_of(address.addresses()?, |address| async move {
-            let own = with_hub(key, |hub| hub.own(Peer::from(address))).flatten();
+            let own = with_hub(key, |hub| hub.facts.own(Peer::from(address))).flatten();
             let socket = Socket::open(key, own.ok_or_else(|| not_own(address))?)?;
             Ok(Self { socket, may_broadcast: AtomicBool::new(false), ttl: AtomicU32::new(64) })
         })
@@ -51,7 +51,7 @@ impl UdpSocket {
     /// Those of names.
     pub async fn connect<A: ToSocketAddrs>(&self, address: A) -> io::Result<()> {
         first_of(address.addresses()?, |address| async move {
-            self.socket.connect(|hub| hub.target(Peer::from(address)))
+            self.socket.connect(|hub| hub.facts.target(Peer::from(address)))
         })
         .await
     }
@@ -78,7 +78,7 @@ impl UdpSocket {
             let text = "this socket may not broadcast: call set_broadcast(true)";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
-        with_hub(self.socket.key, |hub| hub.target(Peer::from(address))).ok_or_else(closed)
+        with_hub(self.socket.key, |hub| hub.facts.target(Peer::from(address))).ok_or_else(closed)
     }
 
     /// Sends to the connected peer.

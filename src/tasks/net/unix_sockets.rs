@@ -25,7 +25,7 @@ fn at(path: impl AsRef<Path>) -> io::Result<Peer> {
 /// A path of the host that is running.
 fn own(path: impl AsRef<Path>) -> io::Result<Peer> {
     let peer = at(path)?;
-    with_hub(here()?, |hub| hub.own(peer)).flatten().ok_or_else(|| {
+    with_hub(here()?, |hub| hub.facts.own(peer)).flatten().ok_or_else(|| {
         let text = format!("{peer} is no path of this host: give it to its place by `listen_at` or `udp_at`");
         io::Error::new(io::ErrorKind::AddrNotAvailable, text)
     })
