@@ -1,6 +1,8 @@
 //! Request and reply with five drops, as asynchronous code: on lossproof's hosts, on turmoil's and on turmoil-net's, and
 //! beside them the same protocol as a machine. `README.md` explains each.
 
+#![allow(clippy::duplicate_mod, reason = "the same program is compiled for four worlds")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -10,14 +12,16 @@ use lossproof::systems::{Options, udp_remote};
 use lossproof::{Ctx, Instant, Net, Scenario};
 
 #[path = "tasks/in_turmoil.rs"]
+#[allow(unreachable_pub, reason = "the program is one of its own")]
 mod in_turmoil;
 #[path = "tasks/in_turmoil_net.rs"]
+#[allow(unreachable_pub, reason = "the program is one of its own")]
 mod in_turmoil_net;
 #[path = "../tests/tasks/worlds/mixed.rs"]
-#[expect(dead_code, unreachable_pub, reason = "tests use the rest")]
+#[allow(dead_code, unreachable_pub, clippy::disallowed_methods, reason = "tests use the rest")]
 mod mixed;
 #[path = "../tests/tasks/worlds/own.rs"]
-#[expect(dead_code, unreachable_pub, reason = "tests use the rest")]
+#[allow(dead_code, unreachable_pub, clippy::disallowed_methods, reason = "tests use the rest")]
 mod own;
 
 const LATENCY: Duration = Duration::from_millis(5);

@@ -1,4 +1,5 @@
 //! Asynchronous code on simulated hosts.
+#![allow(clippy::duplicate_mod, reason = "the same programs are compiled for three worlds")]
 
 mod classics;
 mod determinism;
@@ -6,7 +7,7 @@ mod hosts;
 mod request_reply;
 mod sockets;
 mod store;
-#[expect(unreachable_pub, reason = "these are programs of their own")]
+#[allow(unreachable_pub, clippy::disallowed_methods, reason = "these are programs of their own")]
 mod worlds;
 
 use lossproof::check::Failure;

@@ -42,8 +42,8 @@ fn timeouts_come_when_they_are_due() {
     for on_tokio in [false, true] {
         let scenario = Scenario::from(net(on_tokio, false));
         let ended_at = (0..=5).map(|drops| {
-            let plan: String = (0..drops).map(|n| format!("server>client #{n} drop; ")).collect();
-            let plan = Prepared::new(&plan.parse().unwrap(), &scenario).unwrap();
+            let plan: Vec<String> = (0..drops).map(|n| format!("server>client #{n} drop")).collect();
+            let plan = Prepared::new(&plan.join("; ").parse().unwrap(), &scenario).unwrap();
             let outcome = Engine::new(&scenario).run(&Settings { plan, ..Settings::default() });
             outcome.at.as_nanos() / 1_000_000
         });

@@ -19,18 +19,15 @@ pub async fn serve(address: impl ToSocketAddrs, mut served: impl FnMut(u32)) -> 
 }
 
 /// The number of the request that was answered, after at most so many attempts that wait twice as long each time.
-pub async fn ask(server: impl ToSocketAddrs, attempts: u32) -> io::Result<u32> {
+pub async fn ask(server: impl ToSocketAddrs + Copy, attempts: u32) -> io::Result<u32> {
     let socket = UdpSocket::bind("0.0.0.0:0").await?;
-    socket.connect(server).await?;
     let mut wait = Duration::from_millis(100);
     for _ in 0..attempts {
-        socket.send(b"count").await?;
+        socket.send_to(b"count", server).await?;
         let mut reply = [0; 4];
-        match time::timeout(wait, socket.recv(&mut reply)).await {
-            Ok(Ok(4)) => return Ok(u32::from_be_bytes(reply)),
-            // Nobody listens yet: that is no answer either.
-            Ok(_) => time::sleep(wait).await,
-            Err(_) => {}
+        if let Ok(received) = time::timeout(wait, socket.recv_from(&mut reply)).await {
+            received?;
+            return Ok(u32::from_be_bytes(reply));
         }
         wait *= 2;
     }
