@@ -27,9 +27,11 @@ mod streams;
 
 pub use explain::{ExplainError, Explained, Flow, explain};
 #[cfg(feature = "cli")]
-pub(crate) use explain::{Lanes, found, listed, seen};
+pub(crate) use explain::{Lane, Lanes, found, listed, seen};
 pub use export::{export, left_out};
-pub use read::{Capture, CaptureError, Frame, Payload, read};
+#[cfg(feature = "cli")]
+pub(crate) use read::sniff;
+pub use read::{Capture, CaptureError, Frame, MAX_CAPTURE_LEN, Note, Payload, read};
 
 /// The line of the section's comment that has what makes the run again begins with this.
 const REPLAY: &str = "replay: ";

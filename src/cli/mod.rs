@@ -32,6 +32,7 @@ mod failed;
 mod first;
 mod formats;
 mod import;
+mod interrupt;
 mod ip;
 mod list;
 mod log;

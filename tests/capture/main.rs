@@ -6,10 +6,12 @@ mod addresses;
 #[path = "../command/mod.rs"]
 mod command;
 mod commands;
+mod files;
 mod foreign;
 mod mutated;
 mod packets;
 mod tshark;
+mod wild;
 
 use lossproof::Scenario;
 use lossproof::capture;
