@@ -22,6 +22,7 @@ mod container;
 mod explain;
 mod export;
 mod frame;
+mod link;
 mod read;
 mod streams;
 
@@ -29,6 +30,7 @@ pub use explain::{ExplainError, Explained, Flow, explain};
 #[cfg(feature = "cli")]
 pub(crate) use explain::{Lane, Lanes, found, listed, seen};
 pub use export::{export, left_out};
+pub use link::{Direction, FittedLink, LinkError, Measured, Told, fit_link};
 #[cfg(feature = "cli")]
 pub(crate) use read::sniff;
 pub use read::{Capture, CaptureError, Frame, MAX_CAPTURE_LEN, Note, Payload, read};

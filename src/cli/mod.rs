@@ -118,7 +118,7 @@ fn obey(program: &Program, asked: Asked) -> Result<Status, CliError> {
             Run::Check(args) => check::run(program.find(&args.system)?, &args),
             Run::Sweep(args) => sweep::run(program.find(&args.system)?, &args),
             Run::Merge(args) => shards::merge(&args),
-            Run::Import(args) => import::run(program, program.find(&args.system)?, &args),
+            Run::Import(args) => import::run(program, &args),
             Run::Serve(args) => real::serve(program.find(&args.real.system)?, &args),
             Run::Call(args) => real::call(program.find(&args.system)?, &args),
         },

@@ -2,6 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 
+use super::error::system_text;
 use super::program::nearest;
 use crate::fault::{Profile, ProfileError, SpanError, parse_span};
 use crate::machine::Peer;
@@ -29,6 +32,9 @@ const MAX_BYTES: u64 = 1 << 40;
 
 /// The longest place that is asked for, in bytes: a request for it is short enough, whatever its letters are.
 const MAX_PLACE_LEN: usize = 2_000;
+
+/// The longest file that says what a link is like, in bytes.
+const MAX_LINK_LEN: u64 = 4096;
 
 /// The most members that an election has.
 const MAX_MEMBERS: usize = election::MAX_MEMBERS;
@@ -90,6 +96,14 @@ pub(super) enum ValueError {
         why: ProfileError,
         /// What may have been meant.
         near: Option<&'static str>,
+    },
+    /// The file of a link cannot be read.
+    #[error("cannot read '{path}': {why}")]
+    LinkFile {
+        /// Where it should be.
+        path: String,
+        /// What is wrong.
+        why: String,
     },
     /// It is not a whole number of milliseconds.
     #[error("cannot use '{0}': jitter is in whole milliseconds")]
@@ -217,11 +231,11 @@ pub(super) fn path(text: &str) -> Result<String, ValueError> {
     if text.starts_with('/') { Ok(text.to_owned()) } else { Err(ValueError::Path(text.to_owned())) }
 }
 
-/// A profile with its name.
+/// A profile with what was said of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NamedProfile {
-    /// What it is called.
-    pub(super) name: String,
+    /// Its name, or what the link is like.
+    pub(super) text: String,
     /// What it is.
     pub(super) profile: Profile,
 }
@@ -231,11 +245,29 @@ pub(super) fn profiles() -> Vec<&'static str> {
     Profile::NAMED.into_iter().map(|(name, _)| name).collect()
 }
 
-/// Reads the name of a profile.
-pub(super) fn profile(name: &str) -> Result<NamedProfile, ValueError> {
-    let near = || nearest(&name.to_lowercase(), Profile::NAMED.into_iter().map(|(known, _)| known));
-    let profile = name.parse().map_err(|why| ValueError::Profile { why, near: near() })?;
-    Ok(NamedProfile { name: name.to_owned(), profile })
+/// Reads a profile: its name, what the link is like, or the file that says so.
+pub(super) fn profile(word: &str) -> Result<NamedProfile, ValueError> {
+    let text = match word.strip_prefix('@') {
+        None => word.to_owned(),
+        Some(path) => link_file(path).map_err(|why| ValueError::LinkFile { path: path.to_owned(), why })?,
+    };
+    let near = || nearest(&text.to_lowercase(), Profile::NAMED.into_iter().map(|(known, _)| known));
+    let profile = text.parse().map_err(|why| ValueError::Profile {
+        near: if matches!(why, ProfileError::Name(_)) { near() } else { None },
+        why,
+    })?;
+    Ok(NamedProfile { text, profile })
+}
+
+/// Reads a file that says what a link is like: one line, which is short.
+fn link_file(path: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| system_text(&error))?;
+    file.take(MAX_LINK_LEN + 1).read_to_string(&mut text).map_err(|error| system_text(&error))?;
+    if text.len() as u64 > MAX_LINK_LEN {
+        return Err(format!("it is longer than {MAX_LINK_LEN} bytes"));
+    }
+    Ok(text.trim_start_matches('\u{feff}').trim().to_owned())
 }
 
 /// A value of which some texts are known. A shell completes those; what others mean, the parser says.

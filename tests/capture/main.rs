@@ -8,6 +8,7 @@ mod command;
 mod commands;
 mod files;
 mod foreign;
+mod links;
 mod mutated;
 mod packets;
 mod tshark;

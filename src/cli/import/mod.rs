@@ -4,6 +4,7 @@
 //! For any other the faults are [found](crate::capture::explain).
 
 mod inputs;
+mod link;
 mod source;
 
 use std::ffi::OsString;
@@ -18,14 +19,16 @@ use super::error::CliError;
 use super::program::{Asked, Program};
 use super::world::Built;
 use super::{interrupt, output, sim, value};
-use crate::capture::{self, CaptureError, ExplainError, Explained, Frame};
+use crate::capture::{self, CaptureError, ExplainError, Explained, Frame, LinkError};
 use crate::machine::Status;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   lossproof import run.pcapng --as udp-remote
   lossproof import run.pcapng --as udp-remote -o plan.txt
-  lossproof import real.pcap --as udp-remote --flow 2";
+  lossproof import real.pcap --as udp-remote --flow 2
+  lossproof import real.pcap.gz --as-link --flow 2 -o real.link
+  lossproof import real.pcap --as-link      (and then: lossproof check udp-remote --profile @real.link)";
 
 /// The words after `import`.
 #[derive(Debug, Args)]
@@ -33,12 +36,15 @@ pub(super) struct ImportArgs {
     /// The capture: pcapng or pcap, or one of these packed by gzip; '-' reads standard input
     pub(super) file: PathBuf,
     /// Which system it is of; 'lossproof list' shows all
-    #[arg(long = "as", value_name = "SYSTEM")]
-    pub(super) system: String,
+    #[arg(long = "as", value_name = "SYSTEM", required_unless_present = "as_link")]
+    pub(super) system: Option<String>,
+    /// Make a link of a flow instead, for --profile: how its packets are lost and late
+    #[arg(long, conflicts_with = "system")]
+    pub(super) as_link: bool,
     /// Which flow, where there are several: its number, as they are listed
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::flow)]
     pub(super) flow: Option<usize>,
-    /// Where to write the plan; the line that replays it then names the file
+    /// Where to write the plan, or the link; the line that replays a plan then names the file
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// The system's own.
@@ -87,6 +93,9 @@ pub(super) enum ImportError {
     /// There is no flow of this number.
     #[error("--flow: {0}")]
     FlowNumber(ExplainError),
+    /// Nothing tells what was lost.
+    #[error(transparent)]
+    Link(#[from] LinkError),
     /// There is nothing of the system in it.
     #[error(transparent)]
     NoFlow(ExplainError),
@@ -103,15 +112,13 @@ impl From<ExplainError> for ImportError {
 }
 
 /// Turns a capture into the run that replays it.
-pub(super) fn run(program: &Program, app: &App, args: &ImportArgs) -> Result<Status, CliError> {
+pub(super) fn run(program: &Program, args: &ImportArgs) -> Result<Status, CliError> {
+    let Some(system) = &args.system else { return link::run(args) };
+    let app = program.find(system)?;
     // Wrong options are said before the file is looked at.
     let options = args.options.options(app)?;
     let bug = args.options.bug(app)?;
-    source::keep(&args.file, args.output.as_deref())?;
-    let captured = source::read(&args.file)?;
-    for note in &captured.notes {
-        output::complain(format_args!("note: {note}"));
-    }
+    let captured = source::read(&args.file, args.output.as_deref())?;
     if let Some(line) = &captured.replay {
         if let Some(sim) = exported(program, app, line, &captured.frames)? {
             return show(&sim, args);

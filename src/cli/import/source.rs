@@ -17,16 +17,25 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// How many bytes tell a capture from anything else.
 const BEGIN_LEN: usize = 4;
 
-/// Looks that a result does not go where the capture is.
-pub(super) fn keep(source: &Path, output: Option<&Path>) -> Result<(), ImportError> {
+/// Reads a capture, and says what of it could not be used. What is none is told by its first bytes, so that an endless
+/// file ends there. A result does not go where the capture is.
+pub(super) fn read(path: &Path, output: Option<&Path>) -> Result<Capture, ImportError> {
+    keep(path, output)?;
+    let captured = unpacked(path)?;
+    for note in &captured.notes {
+        output::complain(format_args!("note: {note}"));
+    }
+    Ok(captured)
+}
+
+fn keep(source: &Path, output: Option<&Path>) -> Result<(), ImportError> {
     let file = |path: &Path| fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
     let is_same =
         output.is_some_and(|output| file(source).is_some_and(|source| file(output) == Some(source)));
     if is_same { Err(ImportError::Source(output::one_line(&source.display().to_string()))) } else { Ok(()) }
 }
 
-/// Reads a capture. What is none is told by its first bytes, so that an endless file ends there.
-pub(super) fn read(path: &Path) -> Result<Capture, ImportError> {
+fn unpacked(path: &Path) -> Result<Capture, ImportError> {
     let text = || output::one_line(&path.display().to_string());
     let unreadable = |error: io::Error| ImportError::File { path: text(), why: system_text(&error) };
     let useless = |why: CaptureError| ImportError::Capture { path: text(), why };
