@@ -9,9 +9,10 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use super::choices::SystemArgs;
 use super::formats::CheckFormat;
 use super::output::quoted;
+use super::profile::{self, NamedProfile};
 use super::shards::CiArgs;
 use super::terminal::Screen;
-use super::value::{self, NamedProfile};
+use super::value;
 use crate::check::Draws;
 use crate::fault::{Chance, Profile};
 
@@ -186,7 +187,7 @@ pub(super) struct ListArgs {
 pub(super) struct FaultArgs {
     /// A network by its name (lan, wifi, lte, satellite, lossy, hostile), by what it is like ('latency 20ms; loss 1%'), or
     /// by the file that says it (@FILE); --loss and the like go before
-    #[arg(long, value_name = "NAME", value_parser = value::known(value::profile, value::profiles()), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = value::known(profile::profile, profile::profiles()), hide_possible_values = true)]
     pub(super) profile: Option<NamedProfile>,
     /// How much later than its latency a packet comes at most; 20ms if no span is given
     #[arg(long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "20ms", value_parser = value::jitter)]

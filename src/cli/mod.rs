@@ -40,6 +40,7 @@ mod lookup;
 mod manual;
 mod output;
 mod parts;
+mod profile;
 mod program;
 mod progress;
 mod real;

@@ -2,8 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -11,9 +9,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 
-use super::error::system_text;
-use super::program::nearest;
-use crate::fault::{Profile, ProfileError, SpanError, parse_span};
+use crate::fault::{ProfileError, SpanError, parse_span};
 use crate::machine::Peer;
 use crate::seed;
 use crate::systems::election;
@@ -32,9 +28,6 @@ const MAX_BYTES: u64 = 1 << 40;
 
 /// The longest place that is asked for, in bytes: a request for it is short enough, whatever its letters are.
 const MAX_PLACE_LEN: usize = 2_000;
-
-/// The longest file that says what a link is like, in bytes.
-const MAX_LINK_LEN: u64 = 4096;
 
 /// The most members that an election has.
 const MAX_MEMBERS: usize = election::MAX_MEMBERS;
@@ -231,45 +224,6 @@ pub(super) fn path(text: &str) -> Result<String, ValueError> {
     if text.starts_with('/') { Ok(text.to_owned()) } else { Err(ValueError::Path(text.to_owned())) }
 }
 
-/// A profile with what was said of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NamedProfile {
-    /// Its name, or what the link is like.
-    pub(super) text: String,
-    /// What it is.
-    pub(super) profile: Profile,
-}
-
-/// The names of all profiles.
-pub(super) fn profiles() -> Vec<&'static str> {
-    Profile::NAMED.into_iter().map(|(name, _)| name).collect()
-}
-
-/// Reads a profile: its name, what the link is like, or the file that says so.
-pub(super) fn profile(word: &str) -> Result<NamedProfile, ValueError> {
-    let text = match word.strip_prefix('@') {
-        None => word.to_owned(),
-        Some(path) => link_file(path).map_err(|why| ValueError::LinkFile { path: path.to_owned(), why })?,
-    };
-    let near = || nearest(&text.to_lowercase(), Profile::NAMED.into_iter().map(|(known, _)| known));
-    let profile = text.parse().map_err(|why| ValueError::Profile {
-        near: if matches!(why, ProfileError::Name(_)) { near() } else { None },
-        why,
-    })?;
-    Ok(NamedProfile { text, profile })
-}
-
-/// Reads a file that says what a link is like: one line, which is short.
-fn link_file(path: &str) -> Result<String, String> {
-    let mut text = String::new();
-    let file = File::open(path).map_err(|error| system_text(&error))?;
-    file.take(MAX_LINK_LEN + 1).read_to_string(&mut text).map_err(|error| system_text(&error))?;
-    if text.len() as u64 > MAX_LINK_LEN {
-        return Err(format!("it is longer than {MAX_LINK_LEN} bytes"));
-    }
-    Ok(text.trim_start_matches('\u{feff}').trim().to_owned())
-}
-
 /// A value of which some texts are known. A shell completes those; what others mean, the parser says.
 #[derive(Clone)]
 pub(super) struct Known<P> {
@@ -336,19 +290,6 @@ mod tests {
         }
         assert!(timeout("0s").is_err() && jitter("500us").is_err());
         assert_eq!(jitter("0s"), Ok(Duration::ZERO));
-    }
-
-    #[test]
-    fn a_profile_is_known_by_its_name_alone() {
-        assert_eq!(profile("satellite").map(|named| named.profile), Ok(Profile::SATELLITE));
-        let near = |name| match profile(name) {
-            Err(ValueError::Profile { near, .. }) => near,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(
-            ["wfi", "WIFI", "satelite", "x"].map(near),
-            [Some("wifi"), Some("wifi"), Some("satellite"), None]
-        );
     }
 
     #[test]

@@ -57,7 +57,7 @@ const FORMS: [(&str, &str); 14] = [
     ("duplicate", "duplicate P"),
     ("corrupt", "corrupt P"),
     ("jitter", "jitter SPAN, in whole milliseconds"),
-    ("spread", "spread 0% SPAN … 100% SPAN, each pair no less than the one before, 12 at most"),
+    ("spread", "spread 0% SPAN … 100% SPAN, each pair no less than the one before, 8 at most"),
     ("reorder", "reorder P SPAN"),
     ("rate", "rate BITS-A-SECOND queue BYTES"),
     ("mtu", "mtu BYTES"),
@@ -176,7 +176,9 @@ impl fmt::Display for Profile {
         }
         let others =
             [("cut", self.cut), ("reset", self.reset), ("refuse", self.refuse), ("silence", self.silence)];
-        others.into_iter().for_each(|(word, chance)| add(happens(chance), &|| format!("{word} {chance}")));
+        for (word, chance) in others {
+            add(happens(chance), &|| format!("{word} {chance}"));
+        }
         // A link that leaves every packet alone has to be said, too.
         if items.is_empty() {
             items.push(format!("loss {}", Chance::NEVER));
@@ -186,14 +188,15 @@ impl fmt::Display for Profile {
 }
 
 fn bursts_text(bursts: &Bursts) -> String {
-    let mut text = format!("bursts {} {}", bursts.good_to_bad, bursts.bad_to_good);
-    if (bursts.loss_in_bad, bursts.loss_in_good) != (Chance::ALWAYS, Chance::NEVER) {
-        text += &format!(" {}", bursts.loss_in_bad);
-    }
-    if bursts.loss_in_good != Chance::NEVER {
-        text += &format!(" {}", bursts.loss_in_good);
-    }
-    text
+    let chances = [bursts.good_to_bad, bursts.bad_to_good, bursts.loss_in_bad, bursts.loss_in_good];
+    // What loses all in its bad state, and nothing in its good one, is the usual.
+    let said = match (bursts.loss_in_bad, bursts.loss_in_good) {
+        (Chance::ALWAYS, Chance::NEVER) => 2,
+        (_, Chance::NEVER) => 3,
+        _ => 4,
+    };
+    let words: Vec<String> = chances[..said].iter().map(Chance::to_string).collect();
+    format!("bursts {}", words.join(" "))
 }
 
 #[cfg(test)]
@@ -249,7 +252,7 @@ mod tests {
             (
                 "spread 0% 0s 90% 1s",
                 "cannot use 'spread 0% 0s 90% 1s': write 'spread 0% SPAN … 100% SPAN, each pair no less than the one \
-                 before, 12 at most'",
+                 before, 8 at most'",
             ),
             (
                 "spread 1s 0s",

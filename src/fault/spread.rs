@@ -7,7 +7,7 @@ use super::Chance;
 use crate::seed::below;
 
 /// How many knots a distribution has at most: so a profile stays small, and a text is one line.
-const MAX_KNOTS: usize = 12;
+const MAX_KNOTS: usize = 8;
 const PARTS: u64 = Chance::PARTS as u64;
 /// So far a distribution may be from what was measured, in shares: as far as chance takes it in so many measurements, and
 /// a thousandth anyway.
@@ -40,7 +40,7 @@ impl Spread {
     pub const NONE: Self = Self { knots: [(0, 0); MAX_KNOTS], len: 0 };
 
     /// A distribution by its knots: the share of packets that are so late at most, in whole microseconds. `None` if there
-    /// are fewer than 2 or more than 12, if they are not in order, not from 0% to 100%, or if one is longer than 71
+    /// are fewer than 2 or more than 8, if they are not in order, not from 0% to 100%, or if one is longer than 71
     /// minutes.
     pub fn new(knots: &[(Chance, Duration)]) -> Option<Self> {
         let mut spread = Self { len: u8::try_from(knots.len()).ok()?, ..Self::NONE };
@@ -195,8 +195,8 @@ mod tests {
             &[(1, 0), (100, 1)],
         ];
         assert!(refused.into_iter().all(|knots| new(knots).is_none()));
-        assert!(new(&[[(0, 0)].as_slice(), &[(100, 1); 11]].concat()).is_some());
-        assert!(new(&[[(0, 0)].as_slice(), &[(100, 1); 12]].concat()).is_none());
+        assert!(new(&[[(0, 0)].as_slice(), &[(100, 1); 7]].concat()).is_some());
+        assert!(new(&[[(0, 0)].as_slice(), &[(100, 1); 8]].concat()).is_none());
         // Less than half a millisecond is nothing.
         assert_eq!(Spread::of([]), Spread::NONE);
         assert_eq!(Spread::of([Duration::from_micros(400)]), Spread::NONE);

@@ -33,12 +33,12 @@ const OTHERS: [&str; 13] = [
     "usb.pcap",
 ];
 
-fn files() -> PathBuf {
+pub(super) fn files() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/capture/files")
 }
 
 /// All captures of a directory.
-fn captures(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(super) fn captures(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(directory).expect("the directory is there").map(|entry| entry.unwrap().path());
     let captures = entries.filter(|path| path.extension().is_some_and(|extension| extension != "py"));
     let named =
@@ -53,31 +53,29 @@ fn import(name: &str) -> Output {
 
 #[test]
 fn what_import_says_of_each_file() {
-    let mut table = String::new();
+    let mut table: Vec<String> = Vec::new();
     for name in captures(&files()).keys() {
         let output = import(name);
-        table += &format!("{name} [{}]\n", output.status.code().expect("it ended itself"));
-        let said = format!("{}{}", stdout(&output), stderr(&output));
-        for line in said.lines().filter(|line| *line != USUAL) {
-            table += &format!("    {}\n", line.replace(&format!("{}/", files().display()), ""));
-        }
+        table.push(format!("{name} [{}]", output.status.code().expect("it ended itself")));
+        let said =
+            format!("{}{}", stdout(&output), stderr(&output)).replace(&format!("{}/", files().display()), "");
+        table.extend(said.lines().filter(|line| *line != USUAL).map(|line| format!("    {line}")));
     }
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../../snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    settings.bind(|| insta::assert_snapshot!("captures", table));
+    settings.bind(|| insta::assert_snapshot!("captures", table.join("\n")));
 }
 
 #[test]
 fn however_it_was_captured_the_plan_is_the_same() {
-    let plain = |name: &str| stdout(&import(name)).to_owned();
-    let plans = [("udp", plain("udp-plain.pcap")), ("tcp", plain("tcp-plain.pcap"))];
-    assert!(plans[0].1.ends_with("client>server #0 drop'\n") && plans[1].1.ends_with("@0 stall 404ms'\n"));
+    let [udp, tcp] = ["udp-plain.pcap", "tcp-plain.pcap"].map(|name| stdout(&import(name)).to_owned());
+    assert!(udp.ends_with("client>server #0 drop'\n") && tcp.ends_with("@0 stall 404ms'\n"));
     let mut count = 0;
     for name in captures(&files()).keys().filter(|name| !OTHERS.contains(&name.as_str())) {
         let output = import(name);
-        let (_, plan) = plans.iter().find(|(kind, _)| name.starts_with(kind)).expect("it is one of these");
+        let plan = if name.starts_with("tcp") { &tcp } else { &udp };
         assert_eq!((stdout(&output), output.status.code()), (plan.as_str(), Some(0)), "{name}");
         count += 1;
     }
@@ -125,10 +123,10 @@ fn an_endless_file_ends_at_its_beginning() {
 fn a_plan_does_not_overwrite_its_capture() {
     let bytes = fs::read(files().join("udp-plain.pcap")).unwrap();
     let capture = path("kept.pcap");
-    let link = path("kept-link.pcap");
-    let _ = (fs::remove_file(&link), fs::write(&capture, &bytes).unwrap());
-    std::os::unix::fs::symlink(&capture, &link).expect("cargo made the directory");
-    for output in [&capture, &link] {
+    let other_name = path("kept-link.pcap");
+    let _ = (fs::remove_file(&other_name), fs::write(&capture, &bytes).unwrap());
+    std::os::unix::fs::symlink(&capture, &other_name).expect("cargo made the directory");
+    for output in [&capture, &other_name] {
         let line = format!("-o: '{capture}' is the capture itself: write to another file");
         refused(&["import", &capture, "--as", "udp-remote", "-o", output], &line);
         assert!(fs::read(&capture).unwrap() == bytes);

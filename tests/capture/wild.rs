@@ -3,13 +3,9 @@
 //! `LOSSPROOF_CAPTURES=…/tcpdump/tests cargo test --test capture -- --ignored --nocapture wild` counts what is read.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use lossproof::capture;
-
-/// How long one file may take.
-const MAX_TIME: Duration = Duration::from_secs(5);
 
 #[test]
 #[ignore = "it needs captures: LOSSPROOF_CAPTURES names their directory"]
@@ -26,7 +22,6 @@ fn captures_in_the_wild_are_read() {
     let (mut files, mut frames, mut cut, mut others) = (0, 0, 0, 0);
     for path in paths.filter(|path| path.extension().is_some_and(is_capture)) {
         files += 1;
-        let begun = Instant::now();
         let outcome = match capture::read(&fs::read(&path).unwrap()) {
             Ok(read) => {
                 frames += read.frames.len();
@@ -42,8 +37,9 @@ fn captures_in_the_wild_are_read() {
             Err(error) => format!("refused: {error}"),
         };
         *counts.entry(outcome).or_default() += 1;
-        assert!(begun.elapsed() < MAX_TIME, "{}", path.display());
     }
     println!("{files} files: {frames} packets of UDP and TCP, {cut} of them cut, and {others} others");
-    counts.iter().for_each(|(outcome, count)| println!("{count:5} {outcome}"));
+    for (outcome, count) in counts {
+        println!("{count:5} {outcome}");
+    }
 }

@@ -190,9 +190,8 @@ impl Stream {
             let ahead = i64::from(offset.wrapping_sub(len as u32).cast_signed());
             let next = self.waiting.keys().next().map(|next| next - len);
             let gap_len = match (u64::try_from(ahead).unwrap_or_default(), next) {
-                (0, _) => return,
                 // The end of a stream counts as a byte.
-                (1, None) => return,
+                (0, _) | (1, None) => return,
                 (ahead, None) if self.end_offset == Some(offset.wrapping_sub(1)) => ahead - 1,
                 (ahead, next) => next.map_or(ahead, |next| next.min(ahead)),
             };

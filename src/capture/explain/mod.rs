@@ -13,7 +13,7 @@ use crate::host::HostId;
 use crate::scenario::{Scenario, Transport};
 
 pub use flows::Flow;
-pub(crate) use flows::{listed, sort};
+pub(crate) use flows::{Sorted, listed, sort};
 pub(crate) use lanes::{Lane, Lanes};
 
 /// What explains a capture: the run that agrees with it longest.

@@ -237,10 +237,10 @@ mod tests {
             let wanted = Bursts::new(Chance::percent(percent), len);
             let lost = vec![fates(&wanted, seed as u64, 30_000)];
             let counts = Counts::of(&lost);
-            let (loss, mean) = (counts.loss(), counts.burst_len().unwrap());
+            let (share, mean) = (counts.loss(), counts.burst_len().unwrap());
             assert!(
-                (loss.value - f64::from(percent) / 100.0).abs() < 3.0 * loss.error,
-                "{percent} {len}: {loss:?}"
+                (share.value - f64::from(percent) / 100.0).abs() < 3.0 * share.error,
+                "{percent} {len}: {share:?}"
             );
             assert!((mean.value - f64::from(len)).abs() < 3.0 * mean.error, "{percent} {len}: {mean:?}");
             let Model::Bursts(found) = fit(&lost) else { panic!("{percent} {len}: no bursts") };

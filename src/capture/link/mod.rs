@@ -101,8 +101,11 @@ pub enum LinkError {
     /// There are several flows.
     #[error("there are {} flows: choose one by its number: {}", .0.len(), listed(.0))]
     SeveralFlows(Vec<Flow>),
+    /// There is no flow.
+    #[error("there is neither UDP nor TCP in the capture")]
+    NoFlow,
     /// There is no flow of this number.
-    #[error("there is no flow {number}{}{}", if .there.is_empty() { "" } else { ": " }, listed(.there))]
+    #[error("there is no flow {number}: {}", listed(.there))]
     FlowNumber {
         /// The number.
         number: usize,
@@ -140,11 +143,12 @@ pub enum LinkError {
 /// If the capture has no such flow, or nothing in it tells what was lost.
 pub fn fit_link(capture: &Capture, flow: Option<usize>) -> Result<FittedLink, LinkError> {
     let sorted = sort(&capture.frames, |_| false);
-    let place = match flow {
-        Some(number) if number.wrapping_sub(1) < sorted.flows.len() => number - 1,
-        None if sorted.flows.len() == 1 => 0,
-        None if sorted.flows.len() > 1 => return Err(LinkError::SeveralFlows(sorted.flows)),
-        _ => return Err(LinkError::FlowNumber { number: flow.unwrap_or(1), there: sorted.flows }),
+    let place = match (flow, sorted.flows.len()) {
+        (_, 0) => return Err(LinkError::NoFlow),
+        (None, 1) => 0,
+        (None, _) => return Err(LinkError::SeveralFlows(sorted.flows)),
+        (Some(number), count) if (1..=count).contains(&number) => number - 1,
+        (Some(number), _) => return Err(LinkError::FlowNumber { number, there: sorted.flows }),
     };
     let of_flow = capture.frames.iter().zip(&sorted.places).filter(|(_, (other, _))| *other == place);
     let mut frames: Vec<(&Frame, bool)> = of_flow.map(|(frame, (_, is_up))| (frame, *is_up)).collect();
@@ -178,7 +182,7 @@ fn fitted(flow: Flow, evidence: &Evidence) -> FittedLink {
             spread: Spread::of(sides.iter().flat_map(|side| side.lateness())),
             ..Profile::CALM
         };
-        if is_round_trip { halved(link) } else { link }
+        if is_round_trip { halved(&link) } else { link }
     };
     let all: Vec<&Side> = sides.iter().filter(|side| !side.fates.is_empty()).collect();
     let directions = all.iter().map(|side| direction(side, &flow, profile(&[side]))).collect();
@@ -200,12 +204,11 @@ fn direction(side: &Side, flow: &Flow, profile: Profile) -> Direction {
 }
 
 /// Half of what is lost in a round trip is lost in each of its directions.
-fn halved(mut link: Profile) -> Profile {
+fn halved(link: &Profile) -> Profile {
     let half = |chance: Chance| share(1.0 - (1.0 - chance.as_f64()).sqrt());
-    link.loss = half(link.loss);
-    link.bursts.good_to_bad = half(link.bursts.good_to_bad);
-    link.bursts.loss_in_good = half(link.bursts.loss_in_good);
-    link
+    let Bursts { good_to_bad, loss_in_good, .. } = link.bursts;
+    let bursts = Bursts { good_to_bad: half(good_to_bad), loss_in_good: half(loss_in_good), ..link.bursts };
+    Profile { loss: half(link.loss), bursts, ..*link }
 }
 
 /// A share as a chance.

@@ -1,4 +1,4 @@
-//! Datagrams that carry a number, each the next: RTP has one, and so have WireGuard and most games. Where they are
+//! Datagrams that carry a number, each the next: RTP has one, and so have `WireGuard` and most games. Where they are
 //! captured at their receiver, a number that is not there was lost.
 
 use super::Told;
@@ -29,7 +29,7 @@ impl Place {
         Some(if self.is_big_endian { bytes.fold(0, next) } else { bytes.rev().fold(0, next) })
     }
 
-    /// How much more one number is than another; numbers go round.
+    /// By how much one number is more than another; numbers go round.
     fn difference(self, from: u64, to: u64) -> i64 {
         let unused = 64 - 8 * self.len as u32;
         (to.wrapping_sub(from) << unused).cast_signed() >> unused
@@ -67,8 +67,9 @@ fn place(datagrams: &[&[u8]]) -> Option<Place> {
         let numbers = datagrams.iter().map(|bytes| place.read(bytes)).collect::<Option<Vec<u64>>>();
         numbers.is_some_and(|numbers| {
             let differences = || numbers.windows(2).map(|pair| place.difference(pair[0], pair[1]));
-            let enough = |count: i64| count * 10 >= NEXT_OF_TEN * (numbers.len() as i64 - 1);
-            let next = differences().filter(|difference| *difference == 1).count() as i64;
+            let steps = i64::try_from(numbers.len() - 1).unwrap_or(i64::MAX);
+            let enough = |count: i64| count * 10 >= NEXT_OF_TEN * steps;
+            let next = differences().filter(|difference| *difference == 1).sum();
             // A part of a longer number goes round too often to get on.
             enough(next) && enough(differences().sum()) && differences().all(|by| by.abs() <= MAX_GAP)
         })
@@ -82,8 +83,8 @@ fn count(datagrams: &[&[u8]], place: Place, side: &mut Side) {
     side.fates.push(Fate::Came(None));
     for number in numbers {
         let by = place.difference(last, number);
-        if by > 0 {
-            side.fates.extend(std::iter::repeat_n(Fate::Lost, by as usize - 1));
+        if let Some(missing) = usize::try_from(by).ok().and_then(|by| by.checked_sub(1)) {
+            side.fates.extend(std::iter::repeat_n(Fate::Lost, missing));
             side.fates.push(Fate::Came(None));
             last = number;
         } else if let Some(at) = (side.fates.len() - 1).checked_sub(by.unsigned_abs() as usize) {

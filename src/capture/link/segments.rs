@@ -104,14 +104,18 @@ impl Sent {
         self.places.insert(sequence, self.lost.len());
         self.lost.push(false);
         // Of what was sent twice it is not known which one is acknowledged (Karn and Partridge, RFC 6298, section 3).
-        let is_after = |waiting: &mut (u32, Duration)| waiting.0.wrapping_sub(sequence).cast_signed() > 0;
-        while self.waiting.pop_back_if(is_after).is_some() {}
+        while self.waiting.back().is_some_and(|(end, _)| end.wrapping_sub(sequence).cast_signed() > 0) {
+            self.waiting.pop_back();
+        }
     }
 
     /// Takes an acknowledgment of everything before a number.
     fn acknowledge(&mut self, number: u32, at: Duration) {
-        let is_before = |waiting: &mut (u32, Duration)| waiting.0.wrapping_sub(number).cast_signed() <= 0;
-        while let Some((end, sent_at)) = self.waiting.pop_front_if(is_before) {
+        while let Some(&(end, sent_at)) = self.waiting.front() {
+            if end.wrapping_sub(number).cast_signed() > 0 {
+                return;
+            }
+            self.waiting.pop_front();
             if end == number {
                 self.times.push(at.saturating_sub(sent_at));
             }

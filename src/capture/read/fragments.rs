@@ -47,7 +47,7 @@ impl Piece {
         let mut bytes = ip.payload().payload.to_vec();
         let captured_len = bytes.len();
         // A packet has 16 bits for its length: more is no piece.
-        bytes.resize(captured_len.checked_add(missing_len).filter(|len| *len <= usize::from(u16::MAX))?, 0);
+        bytes.resize(captured_len.checked_add(missing_len).filter(|len| u16::try_from(*len).is_ok())?, 0);
         let key = (ip.source_addr(), ip.destination_addr(), number.0, id);
         Some(Self { key, number, offset, is_last: !more, bytes, captured_len })
     }

@@ -39,9 +39,9 @@ fn on_link(link: i32, data: &[u8], left: u8) -> Result<Option<&[u8]>, Unknown> {
                 if at8(data, 8).is_some_and(|byte| byte & 0x80 != 0) { at8(data, 14) } else { Some(0) };
             routed_len.and_then(|byte| after(14 + usize::from(byte & 0x1f))).and_then(|data| llc(data, left))
         }
-        // SLIP, and that of BSD/OS.
+        // SLIP; that of BSD/OS, and the header of illumos's IP observability, are as long as each other.
         8 => after(16).and_then(version),
-        15 => after(24).and_then(version),
+        15 | 226 => after(24).and_then(version),
         9 | 50 => ppp(data, left),
         // FDDI.
         10 => after(13).and_then(|data| llc(data, left)),
@@ -75,7 +75,6 @@ fn on_link(link: i32, data: &[u8], left: u8) -> Result<Option<&[u8]>, Unknown> {
             return on_link(inner, data, left);
         }
         219 => mpls(data, left),
-        226 => after(24).and_then(version),
         239 => nflog(data),
         240 => after(4).and_then(|data| ethernet(data, left)),
         241 => after(12).and_then(|data| ethernet(data, left)),
@@ -149,7 +148,7 @@ fn llc(data: &[u8], left: u8) -> Option<&[u8]> {
     match data.get(..3)? {
         [0xaa, 0xaa, 0x03] => match data.get(3..6)? {
             // Those of Ethernet, of tunnelled bridges, and of Cisco's VLANs.
-            [0, 0, 0] | [0, 0, 0xf8] => ethertype(at16(data, 6)?, data.get(8..)?, left),
+            [0, 0, 0 | 0xf8] => ethertype(at16(data, 6)?, data.get(8..)?, left),
             _ => None,
         },
         [0x06, 0x06, 0x03] => version(&data[3..]),

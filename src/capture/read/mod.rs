@@ -17,6 +17,7 @@ use std::time::Duration;
 use pcap_parser::Linktype;
 
 use super::REPLAY;
+use super::explain::{Flow, Sorted, sort};
 use files::{End, Record};
 use packets::{Outcome, Packets};
 
@@ -39,6 +40,32 @@ pub struct Capture {
     pub others: usize,
     /// What could not be used, and why.
     pub notes: Vec<Note>,
+}
+
+impl Capture {
+    /// The flows, in the order of their first packets, each with its packets and whether its client sent them: what a
+    /// scenario of one's own is made of, by times, lengths and bytes.
+    ///
+    /// ```
+    /// use lossproof::capture::{self, Capture};
+    ///
+    /// /// How long each answer took, and how long it is.
+    /// fn answers(capture: &Capture) -> Vec<(std::time::Duration, usize)> {
+    ///     let flows = capture.flows();
+    ///     let pairs = flows.iter().flat_map(|(_, packets)| packets.windows(2));
+    ///     let answers = pairs.filter(|pair| pair[0].1 && !pair[1].1);
+    ///     answers.map(|pair| (pair[1].0.at - pair[0].0.at, pair[1].0.payload.bytes().len())).collect()
+    /// }
+    /// ```
+    pub fn flows(&self) -> Vec<(Flow, Vec<(&Frame, bool)>)> {
+        let Sorted { flows, places } = sort(&self.frames, |_| false);
+        let mut all: Vec<(Flow, Vec<(&Frame, bool)>)> =
+            flows.into_iter().map(|flow| (flow, Vec::new())).collect();
+        for (frame, (place, is_up)) in self.frames.iter().zip(places) {
+            all[place].1.push((frame, is_up));
+        }
+        all
+    }
 }
 
 /// One packet.
@@ -192,7 +219,7 @@ pub(crate) fn sniff(begin: &[u8]) -> Result<(), CaptureError> {
 }
 
 /// Reads a file of pcapng or pcap: the packets of UDP and TCP, whatever link they were captured on, in tunnels (GRE,
-/// VXLAN, Geneve, IP in IP, MPLS, PPPoE), and in fragments.
+/// VXLAN, Geneve, IP in IP, MPLS, `PPPoE`), and in fragments.
 ///
 /// # Errors
 /// If it is neither, if nothing in it is whole, or if all packets were captured on links of an unknown kind. What is no
