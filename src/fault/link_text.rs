@@ -14,7 +14,7 @@ pub enum ProfileError {
     /// No profile has this name.
     #[error("unknown profile '{0}'; the profiles are {names}", names = names())]
     Name(String),
-    /// What is said of the link is not understood.
+    /// The text says something of the link that is not understood.
     #[error("cannot use '{item}': {why}")]
     Item {
         /// What is said.
@@ -31,7 +31,7 @@ pub enum LinkProblem {
     /// The first word is not known.
     #[error("a link has {words}", words = FORMS.map(|(word, _)| word).join(", "))]
     Word,
-    /// What follows is not as it should be.
+    /// Its values are not as they should be.
     #[error("write '{0}'")]
     Form(&'static str),
     /// A probability is none.
@@ -145,8 +145,8 @@ impl Profile {
     }
 }
 
-/// What differs from a link that leaves every packet alone, as `FromStr` reads it. What befalls hosts has no text, for it
-/// is no matter of a link.
+/// How the link differs from one that leaves every packet alone, as `FromStr` reads it. Faults of hosts have no text:
+/// they are no matter of a link.
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut items: Vec<String> = Vec::new();

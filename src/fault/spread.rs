@@ -63,7 +63,7 @@ impl Spread {
         if counts.keys().all(|millis| *millis == 0) {
             return Self::NONE;
         }
-        // What was rounded to a millisecond is spread over it, so that what is drawn and rounded again is the same.
+        // A time that was rounded to a millisecond is spread over it, so that draws, rounded again, are the same.
         let mut corners: Vec<(u64, u64)> = vec![(0, 0)];
         let mut before = 0;
         for (millis, count) in counts {

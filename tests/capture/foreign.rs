@@ -74,6 +74,29 @@ fn faults_are_told_by_their_consequences() {
     }
 }
 
+/// A conversation of half a minute, of which the first so many packets are missing.
+#[test]
+fn a_capture_that_begins_within_a_connection_is_explained_from_there() {
+    let plan = "client>server @6 stall 700ms";
+    let file = dumped("middle", &["suffix-echo", "--faults", plan]);
+    let whole = std::fs::read(&file).expect("it was written");
+    let bytes = |packets: usize| {
+        let mut rest = 24;
+        for _ in 0..packets {
+            rest += 16 + u32::from_le_bytes(whole[rest + 8..rest + 12].try_into().unwrap()) as usize;
+        }
+        [&whole[..24], &whole[rest..]].concat()
+    };
+    // The handshake is three packets; the first message is taken and answered after that.
+    for packets in [0, 3, 5, 6] {
+        std::fs::write(&file, bytes(packets)).expect("it was written before");
+        assert_eq!(imported(&file, "suffix-echo", &[]), (plan.to_owned(), Some(0)), "without {packets}");
+    }
+    // Without what was stalled it is told by nothing.
+    std::fs::write(&file, bytes(13)).expect("it was written before");
+    assert_eq!(imported(&file, "suffix-echo", &[]), (String::new(), Some(0)));
+}
+
 #[test]
 fn a_lost_reply_is_told_as_what_looks_the_same() {
     let file = dumped("reply", &["udp-remote", "--faults", "server>client #0 drop"]);

@@ -1,7 +1,7 @@
 //! The lanes of a capture: datagrams as they are, streams put together from their segments (RFC 9293, section 3.4).
 //!
-//! What was sent again is known already, what came out of order waits for what is before it, and what a side acknowledged
-//! although it was not captured is a hole of known length.
+//! A segment that is sent again has nothing new. One that comes too early waits for those before it. Bytes that the other
+//! side acknowledged, and that were never captured, are a hole of known length.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::capture::{Frame, Payload};
 use crate::scenario::Transport;
 use crate::steps::step;
 
-/// How many bytes of a direction may be in holes: what a capture lacks, and not what a number in it makes up.
+/// How many bytes of a direction may be in holes: a number in a hostile capture could make up more.
 const MAX_HOLES_LEN: u64 = 16 << 20;
 /// How many segments wait for those before them at most.
 const MAX_WAITING: usize = 4096;
@@ -63,11 +63,16 @@ pub(super) fn captured(sorted: &Sorted, chosen: &[usize], frames: &[Frame]) -> L
             streams[side].end(&mut sides[side], is_closed);
         }
     }
+    let is_tcp = |place: &usize| sorted.flows[*place].transport == Transport::Tcp;
+    lanes.begins_within = chosen
+        .iter()
+        .zip(&streams)
+        .any(|(place, [up, down])| is_tcp(place) && up.opened_at.is_none() && down.opened_at.is_none());
     lanes.notes = notes(&lanes, &streams, &cut, || chosen.iter().map(|place| sorted.flows[*place].transport));
     lanes
 }
 
-/// Adds a segment to both directions of its connection: its bytes to its own, what it acknowledges to the other. Says how
+/// Adds a segment to its connection: its bytes to its own direction, its acknowledgment to the other one. Says how
 /// long the handshake took from packet to packet, if it ends here.
 fn add(
     (lanes, streams): (&mut [Lane; 2], &mut [Stream; 2]),
@@ -119,11 +124,11 @@ struct Stream {
 }
 
 impl Stream {
-    /// Adds what is new in a segment, of which so many bytes at its end were not captured.
+    /// Adds the new bytes of a segment, of which so many at its end were not captured.
     fn add(&mut self, lane: &mut Lane, at: Duration, offset: u32, (bytes, missing_len): (&[u8], u64)) {
         let len = lane.bytes.len() as u64;
         let whole_len = bytes.len() as u64 + missing_len;
-        // Numbers go round, but what is captured is a quarter of them at most.
+        // Numbers go round, but a capture has a quarter of them at most.
         let ahead = i64::from(offset.wrapping_sub(len as u32).cast_signed());
         let Ok(ahead) = u64::try_from(ahead) else {
             self.add_known(lane, at, ahead.unsigned_abs(), (bytes, missing_len));
@@ -183,7 +188,7 @@ impl Stream {
         }
     }
 
-    /// The other side has all up to this offset: what is not there was not captured.
+    /// The other side has all bytes up to this offset: the capture missed those that are not there.
     fn acknowledged(&mut self, lane: &mut Lane, at: Duration, offset: u32) {
         loop {
             let len = lane.bytes.len() as u64;
@@ -204,7 +209,7 @@ impl Stream {
         }
     }
 
-    /// Adds what still waits when the capture ends, after what it waited for. `is_closed` says whether the other side
+    /// Adds the segments that still wait when the capture ends, each after a hole. `is_closed` says whether the other side
     /// has ended: then it has acknowledged the end of this one, too, which counts as a byte.
     fn end(&mut self, lane: &mut Lane, is_closed: bool) {
         if let Some((at, begin, end)) = lane.segments.pop_if(|_| lane.is_unseen && is_closed) {
@@ -269,7 +274,7 @@ fn notes<I: Iterator<Item = Transport>>(
     }
     let streams =
         || lanes.flows.iter().zip(streams).zip(transports()).filter(|(_, kind)| *kind == Transport::Tcp);
-    if streams().any(|((_, [up, down]), _)| up.opened_at.is_none() && down.opened_at.is_none()) {
+    if lanes.begins_within {
         notes.push("the capture begins within a connection: what was sent before is not known".to_owned());
     }
     if lanes.flows.iter().flatten().any(|lane| lane.is_unseen) {

@@ -16,6 +16,8 @@ pub(crate) struct Lanes {
     pub(super) handshake: Option<Duration>,
     /// What the capture lacks of them.
     pub(super) notes: Vec<String>,
+    /// Whether the capture begins within a connection.
+    pub(super) begins_within: bool,
 }
 
 /// A datagram.

@@ -1,6 +1,7 @@
 //! Captures explained: the faults with which a scenario's run sends what was captured.
 
 mod agreement;
+mod aligned;
 mod captured;
 mod flows;
 mod lanes;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::agreement::{Agreement, TOLERANCE};
+use super::aligned::aligned;
 use super::lanes::{self, Datagram, Lane, Lanes, Pair};
 use super::{Explained, settings};
 use crate::engine::{Engine, Prepared};
@@ -25,18 +26,23 @@ pub(super) fn search(
     is_over: &dyn Fn() -> bool,
 ) -> Explained {
     let mut engine = Engine::new(scenario);
-    let mut attempt = |plan: FaultPlan| {
+    let mut attempt = |seen: &Lanes, plan: FaultPlan| {
         let prepared = Prepared::new(&plan, scenario).ok()?;
         engine.run(&settings(prepared));
         let (made, pairs) = lanes::simulated(engine.log(), server);
         let agreement = Agreement::of(seen, &made);
         Some(Attempt { plan, made, pairs, agreement })
     };
-    let mut best = attempt(FaultPlan::default());
+    let mut best = attempt(seen, FaultPlan::default());
+    let moved = best.as_ref().and_then(|best| aligned(seen, &best.made));
+    let seen = moved.as_ref().unwrap_or(seen);
+    if let (Some(best), true) = (&mut best, moved.is_some()) {
+        best.agreement = Agreement::of(seen, &best.made);
+    }
     let mut measured = FaultPlan::default();
     if measured.set_link(latency(seen)).is_ok() && measured.link().is_some() {
         // Where both agree equally long, what was measured is nearer the truth.
-        let tried = attempt(measured);
+        let tried = attempt(seen, measured);
         let is_worse = |best: &Attempt, tried: &Attempt| tried.agreement.rank() < best.agreement.rank();
         if !matches!((&best, &tried), (Some(best), Some(tried)) if is_worse(best, tried)) {
             best = tried.or(best);
@@ -55,7 +61,7 @@ pub(super) fn search(
             if plan.push(fault).is_err() {
                 continue;
             }
-            let Some(tried) = attempt(plan) else { continue };
+            let Some(tried) = attempt(seen, plan) else { continue };
             let bar = next.as_ref().unwrap_or(current).agreement.rank();
             if tried.agreement.rank() > bar {
                 next = Some(tried);

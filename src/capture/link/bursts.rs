@@ -165,15 +165,16 @@ fn hidden(sequences: &[Vec<bool>], plain: Hidden, loss: f64) -> (Hidden, f64) {
         (best, before)
     });
     let (best, likelihood) = if fits[1].1 > fits[0].1 { fits[1] } else { fits[0] };
-    // What was left out is taken to be like the rest.
+    // The rest is taken to be like the first ones.
     (best, likelihood * all as f64 / kept.max(1) as f64)
 }
 
-/// One round: what is expected of the states under a chain makes the next one. With the logarithm of the likelihood.
+/// One round: a chain says what to expect of its states, and these expectations make the next chain. With the logarithm
+/// of the likelihood.
 fn better(chain: &Hidden, sequences: &[Vec<bool>]) -> (Hidden, f64) {
     let turns = chain.turns();
     let mut likelihood = 0.0;
-    // What is expected: turns from state to state, time in each, and losses there.
+    // Expected: turns from state to state, time in each, and losses there.
     let (mut turned, mut stayed, mut lost_in) = ([[0.0; 2]; 2], [0.0; 2], [0.0; 2]);
     for lost in sequences.iter().filter(|lost| !lost.is_empty()) {
         let bad = chain.begin / (chain.begin + chain.end).max(LEAST);

@@ -59,7 +59,7 @@ pub(super) fn evidence(frames: &[(&Frame, bool)], replay: &str) -> Evidence {
                     _ => Some(Duration::ZERO),
                 };
                 side.fates.push(Fate::Came(late));
-                // What answers at once was sent when the other side's last one came.
+                // A side that answers at once sends when the other side's last datagram comes.
                 if let Some(taken) =
                     came_at[1 - index].take().and_then(|came_at| frame.at.checked_sub(came_at))
                 {

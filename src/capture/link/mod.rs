@@ -3,7 +3,7 @@
 //! A capture tells losses and delays by what it has:
 //!
 //! - by the comments of a capture that was [exported](super::export): what became of each packet, exactly;
-//! - by TCP: what was sent again was lost, and what is acknowledged has made a round trip;
+//! - by TCP: it sends lost segments again, and an acknowledgment ends a round trip;
 //! - by requests and replies over UDP, one at a time: a request without a reply was lost, or its reply was;
 //! - by numbers that datagrams carry, one after another, where they were captured at their receiver.
 //!
@@ -87,8 +87,8 @@ pub struct FittedLink {
     pub flow: Flow,
     /// What told of it.
     pub told: Told,
-    /// Each direction that something is known of, what the client sent first. [`Links::direction`](crate::fault::Links)
-    /// gives each host its own.
+    /// Each direction of which something is known, the client's first. [`Links::direction`](crate::fault::Links) gives each
+    /// host its own.
     pub directions: Vec<Direction>,
     /// One link for both directions.
     pub profile: Profile,
@@ -203,7 +203,7 @@ fn direction(side: &Side, flow: &Flow, profile: Profile) -> Direction {
     }
 }
 
-/// Half of what is lost in a round trip is lost in each of its directions.
+/// A link that loses as many round trips: each direction has half of the losses.
 fn halved(link: &Profile) -> Profile {
     let half = |chance: Chance| share(1.0 - (1.0 - chance.as_f64()).sqrt());
     let Bursts { good_to_bad, loss_in_good, .. } = link.bursts;

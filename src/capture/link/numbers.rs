@@ -76,7 +76,7 @@ fn place(datagrams: &[&[u8]]) -> Option<Place> {
     })
 }
 
-/// Counts what is missing. What comes late fills its gap, and what comes twice is known.
+/// Counts the missing numbers. A late datagram fills its gap; one that comes twice is counted as such.
 fn count(datagrams: &[&[u8]], place: Place, side: &mut Side) {
     let mut numbers = datagrams.iter().filter_map(|bytes| place.read(bytes));
     let Some(mut last) = numbers.next() else { return };

@@ -1,4 +1,4 @@
-//! What TCP tells: what is sent again was lost, and what is acknowledged has made a round trip.
+//! What TCP tells: it sends lost segments again, and an acknowledgment ends a round trip.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -103,7 +103,7 @@ impl Sent {
         self.lost[place] = true;
         self.places.insert(sequence, self.lost.len());
         self.lost.push(false);
-        // Of what was sent twice it is not known which one is acknowledged (Karn and Partridge, RFC 6298, section 3).
+        // An acknowledgment does not say which of two copies it is for (Karn's algorithm, RFC 6298, section 3).
         while self.waiting.back().is_some_and(|(end, _)| end.wrapping_sub(sequence).cast_signed() > 0) {
             self.waiting.pop_back();
         }

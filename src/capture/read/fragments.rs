@@ -109,7 +109,7 @@ impl Fragments {
             count: 0,
             known_len: usize::MAX,
         });
-        // What contradicts the pieces before is left out.
+        // A piece that contradicts those before it is left out.
         waiting.pieces.add(offset, !is_last, &bytes).ok()?;
         waiting.count += 1;
         if captured_len < bytes.len() {

@@ -7,13 +7,13 @@ use super::wireless;
 
 /// How many headers are taken off one packet at most, so that none goes on for ever.
 const MAX_HEADERS: u8 = 16;
-/// The least number that names a protocol; what is below is the length of an IEEE 802.3 frame.
+/// The least number that names a protocol; a lower one is the length of an IEEE 802.3 frame.
 const MIN_ETHERTYPE: u16 = 0x0600;
 
 /// A link whose headers are not known here.
 pub(super) struct Unknown;
 
-/// The number of a link. What stands in the upper bits of the field tells of checksums.
+/// The number of a link. The upper bits of the field tell of checksums.
 pub(super) const fn number(link: Linktype) -> i32 {
     link.0 & 0x03ff_ffff
 }
@@ -156,7 +156,7 @@ fn llc(data: &[u8], left: u8) -> Option<&[u8]> {
     }
 }
 
-/// Labels (RFC 3032), up to the last one; what follows is told by its first bits.
+/// Labels (RFC 3032), up to the last one; the first bits after it tell what follows.
 fn mpls(data: &[u8], left: u8) -> Option<&[u8]> {
     let labels = data.chunks_exact(4).take(usize::from(MAX_HEADERS));
     let count = 1 + labels.take_while(|label| label[2] & 1 == 0).count();

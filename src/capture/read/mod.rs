@@ -1,7 +1,7 @@
 //! Reading: pcapng and pcap, of whatever origin.
 //!
-//! A file is read as far as it is whole. What lacks bytes is used as far as its lengths are known, and what was left out
-//! is [noted](Note).
+//! A file is read as far as it is whole. A packet that lacks bytes counts with its lengths. [Notes](Note) say what was left
+//! out.
 
 mod files;
 mod fragments;
@@ -33,8 +33,8 @@ const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"]
 pub struct Capture {
     /// What makes the run again, if this was [exported](super::export).
     pub replay: Option<String>,
-    /// UDP and TCP over IP, in the order of the file. What came in fragments stands where its last one does, and has the
-    /// time of the first.
+    /// UDP and TCP over IP, in the order of the file. A packet that came in fragments stands where its last one does, and
+    /// has the time of the first.
     pub frames: Vec<Frame>,
     /// How many packets were anything else.
     pub others: usize,
@@ -222,8 +222,8 @@ pub(crate) fn sniff(begin: &[u8]) -> Result<(), CaptureError> {
 /// VXLAN, Geneve, IP in IP, MPLS, `PPPoE`), and in fragments.
 ///
 /// # Errors
-/// If it is neither, if nothing in it is whole, or if all packets were captured on links of an unknown kind. What is no
-/// UDP and no TCP is only counted, and what is not whole is [noted](Note).
+/// If it is neither, if nothing in it is whole, or if all packets were captured on links of an unknown kind. Packets
+/// that are neither UDP nor TCP are only counted; [notes](Note) tell of those that are not whole.
 pub fn read(bytes: &[u8]) -> Result<Capture, CaptureError> {
     read_within(bytes, MAX_CAPTURE_LEN, MAX_FRAMES)
 }

@@ -14,7 +14,7 @@ const QOS: u16 = 0x0080;
 /// The bit of that field which says that several packets follow, each with a header of its own.
 const SEVERAL: u8 = 0x80;
 
-/// What a frame carries, from its LLC header on: of several packets in one frame the first. What is encrypted is not
+/// What a frame carries, from its LLC header on: of several packets in one frame the first. Encrypted frames are not
 /// looked into.
 pub(super) fn frame(data: &[u8], is_padded: bool) -> Option<&[u8]> {
     let control = le16(data, 0)?;

@@ -8,7 +8,7 @@ use crate::wire::request_id;
 /// The options that the packets of a capture show, each with its value if it has one.
 pub(super) fn of(system: &str, seen: &Lanes) -> Vec<(&'static str, Option<String>)> {
     let Some([up, down]) = seen.flows.first() else { return Vec::new() };
-    // What was not captured whole shows nothing.
+    // A lane with holes shows nothing.
     let text = |lane: &Lane| {
         if lane.holes.is_empty() { String::from_utf8(lane.bytes.clone()).ok() } else { None }
     };

@@ -17,8 +17,8 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// How many bytes tell a capture from anything else.
 const BEGIN_LEN: usize = 4;
 
-/// Reads a capture, and says what of it could not be used. What is none is told by its first bytes, so that an endless
-/// file ends there. A result does not go where the capture is.
+/// Reads a capture, and says what of it could not be used. The first bytes tell whether it is one at all, so that an
+/// endless file ends there. A result does not go where the capture is.
 pub(super) fn read(path: &Path, output: Option<&Path>) -> Result<Capture, ImportError> {
     keep(path, output)?;
     let captured = unpacked(path)?;
@@ -48,14 +48,14 @@ fn unpacked(path: &Path) -> Result<Capture, ImportError> {
     let is_packed = bytes.starts_with(&GZIP);
     if is_packed {
         source = Box::new(MultiGzDecoder::new(Cursor::new(bytes).chain(source)));
-        // What cannot be unpacked is no capture.
+        // A file that cannot be unpacked is no capture.
         bytes = begin(&mut source, BEGIN_LEN).map_err(|_| useless(CaptureError::Unknown))?;
     }
     capture::sniff(&bytes).map_err(useless)?;
     let rest_len = MAX_CAPTURE_LEN as u64 + 1 - bytes.len() as u64;
     match source.take(rest_len).read_to_end(&mut bytes) {
         Ok(_) => {}
-        // What was unpacked before is there.
+        // The bytes before are there.
         Err(error) if is_packed => output::complain(format_args!(
             "note: '{}' cannot be unpacked to its end: {}",
             text(),
