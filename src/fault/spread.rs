@@ -57,7 +57,10 @@ impl Spread {
     pub fn of(measured: impl IntoIterator<Item = Duration>) -> Self {
         let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
         for late in measured {
-            *counts.entry((late.as_micros() as u64).saturating_add(500) / 1000).or_default() += 1;
+            // Half of the halves is rounded up, and half of them down.
+            for half in [499, 500] {
+                *counts.entry((late.as_micros() as u64).saturating_add(half) / 1000).or_default() += 1;
+            }
         }
         let all: u64 = counts.values().sum();
         if counts.keys().all(|millis| *millis == 0) {
@@ -75,7 +78,7 @@ impl Spread {
             before += count;
             corners.push((share(before), 1000 * millis + 500));
         }
-        Self::through(&corners, (0.5 / (all as f64).sqrt()).max(MIN_OFF))
+        Self::through(&corners, (0.5 / (all as f64 / 2.0).sqrt()).max(MIN_OFF))
     }
 
     /// The distribution that goes through those of the corners that matter most.

@@ -62,13 +62,16 @@ impl Counts {
         (part(good[1], good[0] + good[1]), end)
     }
 
-    /// The share that is lost. Packets that follow one another are lost alike in bursts, which makes the error larger.
+    /// The share that is lost. In bursts packets are lost together, so that they count as fewer. The error is that of a share
+    /// of two losses and two others more, which is nearer the truth where there are few (A. Agresti and B. A. Coull,
+    /// "Approximate Is Better than 'Exact'", The American Statistician 52, 1998).
     pub(super) fn loss(&self) -> Measured {
         let value = self.lost as f64 / self.packets.max(1) as f64;
         let (begin, end) = self.turns();
         let correlation = (1.0 - begin - end).clamp(0.0, 0.999_999);
-        let variance = value * (1.0 - value) * (1.0 + correlation) / (1.0 - correlation);
-        Measured { value, error: (variance / self.packets.max(1) as f64).sqrt() }
+        let count = self.packets as f64 * (1.0 - correlation) / (1.0 + correlation);
+        let share = (value * count + 2.0) / (count + 4.0);
+        Measured { value, error: (share * (1.0 - share) / (count + 4.0)).sqrt() }
     }
 
     /// How many are lost in a row: the lengths of bursts are geometric.
@@ -173,6 +176,7 @@ fn hidden(sequences: &[Vec<bool>], plain: Hidden, loss: f64) -> (Hidden, f64) {
 /// of the likelihood.
 fn better(chain: &Hidden, sequences: &[Vec<bool>]) -> (Hidden, f64) {
     let turns = chain.turns();
+    let shows = [false, true].map(|lost| chain.shows(lost));
     let mut likelihood = 0.0;
     // Expected: turns from state to state, time in each, and losses there.
     let (mut turned, mut stayed, mut lost_in) = ([[0.0; 2]; 2], [0.0; 2], [0.0; 2]);
@@ -182,35 +186,34 @@ fn better(chain: &Hidden, sequences: &[Vec<bool>]) -> (Hidden, f64) {
         let mut forward: Vec<[f64; 2]> = Vec::with_capacity(lost.len());
         let mut scales: Vec<f64> = Vec::with_capacity(lost.len());
         for (at, &is_lost) in lost.iter().enumerate() {
+            let [good, bad] = state;
             if at > 0 {
-                state = [0, 1].map(|to| state[0] * turns[0][to] + state[1] * turns[1][to]);
+                state = [good * turns[0][0] + bad * turns[1][0], good * turns[0][1] + bad * turns[1][1]];
             }
-            let shows = chain.shows(is_lost);
-            state = [state[0] * shows[0], state[1] * shows[1]];
-            let scale = (state[0] + state[1]).max(f64::MIN_POSITIVE);
-            state = state.map(|part| part / scale);
+            let shows = shows[usize::from(is_lost)];
+            let [good, bad] = [state[0] * shows[0], state[1] * shows[1]];
+            let scale = (good + bad).max(f64::MIN_POSITIVE);
+            state = [good / scale, bad / scale];
             likelihood += scale.ln();
             forward.push(state);
             scales.push(scale);
         }
-        let mut backward = [1.0, 1.0];
+        let [mut after_good, mut after_bad] = [1.0, 1.0];
         for at in (0..lost.len()).rev() {
-            let here = [0, 1].map(|state| forward[at][state] * backward[state]);
-            for state in [0, 1] {
-                stayed[state] += here[state];
-                lost_in[state] += if lost[at] { here[state] } else { 0.0 };
+            let [good, bad] = [forward[at][0] * after_good, forward[at][1] * after_bad];
+            stayed = [stayed[0] + good, stayed[1] + bad];
+            if lost[at] {
+                lost_in = [lost_in[0] + good, lost_in[1] + bad];
             }
-            if at == 0 {
-                break;
-            }
-            let shows = chain.shows(lost[at]);
-            let ahead = [0, 1].map(|state| shows[state] * backward[state] / scales[at]);
-            for from in [0, 1] {
-                for to in [0, 1] {
-                    turned[from][to] += forward[at - 1][from] * turns[from][to] * ahead[to];
-                }
-            }
-            backward = [0, 1].map(|from| turns[from][0] * ahead[0] + turns[from][1] * ahead[1]);
+            let Some([good, bad]) = at.checked_sub(1).map(|before| forward[before]) else { break };
+            let shows = shows[usize::from(lost[at])];
+            let [to_good, to_bad] = [shows[0] * after_good / scales[at], shows[1] * after_bad / scales[at]];
+            turned[0][0] += good * turns[0][0] * to_good;
+            turned[0][1] += good * turns[0][1] * to_bad;
+            turned[1][0] += bad * turns[1][0] * to_good;
+            turned[1][1] += bad * turns[1][1] * to_bad;
+            after_good = turns[0][0] * to_good + turns[0][1] * to_bad;
+            after_bad = turns[1][0] * to_good + turns[1][1] * to_bad;
         }
     }
     let part = |part: f64, all: f64| (part / all.max(f64::MIN_POSITIVE)).clamp(LEAST, 1.0 - LEAST);

@@ -23,13 +23,13 @@ pub(super) fn run(args: &ImportArgs) -> Result<Status, CliError> {
     })?;
     output::complain(format_args!("note: {}, told {}", link.flow, link.told));
     for direction in &link.directions {
-        let bursts = direction.burst_len.map(|len| format!(", {} in a row", within(len, 1.0, 0.0, "")));
+        let bursts = direction.burst_len.map(|len| format!(", {} in a row", within(len, 1.0, "")));
         output::complain(format_args!(
             "note: from {}: {} packets, {} lost: {}{}",
             direction.from,
             direction.packets,
             direction.lost,
-            within(direction.loss, 100.0, 100.0 * unseen(direction.packets), "%"),
+            within(direction.loss, 100.0, "%"),
             bursts.unwrap_or_default()
         ));
     }
@@ -41,14 +41,9 @@ pub(super) fn run(args: &ImportArgs) -> Result<Status, CliError> {
     Ok(Status::Success)
 }
 
-/// The share of losses of which none is seen in so many packets, in one of twenty captures (the rule of three).
-fn unseen(packets: usize) -> f64 {
-    3.0 / packets.max(3) as f64
-}
-
-/// A value with its error, or with the least that it is.
-fn within(measured: Measured, scale: f64, least: f64, unit: &str) -> String {
+/// A value with its error.
+fn within(measured: Measured, scale: f64, unit: &str) -> String {
     let Measured { value, error } = measured;
-    let error = if value > 0.0 { NINETEEN_OF_TWENTY * error * scale } else { least };
+    let error = NINETEEN_OF_TWENTY * error * scale;
     format!("{:.2}{unit} ±{error:.2}{unit}", value * scale)
 }
