@@ -15,7 +15,9 @@ use crate::scenario::{Scenario, Transport};
 
 pub use flows::Flow;
 pub(crate) use flows::{Sorted, listed, sort};
-pub(crate) use lanes::{Lane, Lanes};
+#[cfg(feature = "cli")]
+pub(crate) use lanes::Lane;
+pub(crate) use lanes::Lanes;
 
 /// What explains a capture: the run that agrees with it longest.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -102,3 +102,37 @@ fn mark(comment: &str) -> Option<Mark> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_stall_is_so_many_losses_and_some_lateness() {
+        let fates = |stall: u64| resent(millis(stall)).collect::<Vec<_>>();
+        assert_eq!(fates(7), [Fate::Came(Some(millis(7)))]);
+        assert_eq!(fates(200), [Fate::Lost, Fate::Came(Some(millis(0)))]);
+        assert_eq!(fates(599), [Fate::Lost, Fate::Came(Some(millis(399)))]);
+        assert_eq!(fates(605), [Fate::Lost, Fate::Lost, Fate::Came(Some(millis(5)))]);
+        assert_eq!(fates(1_000_000).len(), MAX_STALLS as usize + 1);
+    }
+
+    #[test]
+    fn the_words_of_an_export_are_understood() {
+        assert!(matches!(mark("lost: client>server #0 drop"), Some(Mark::Drop)));
+        assert!(matches!(mark("arrives twice: client>server #7 duplicate"), Some(Mark::Duplicate)));
+        assert!(matches!(mark("altered on its way: a>b #1 flip 3:0x80"), Some(Mark::Alter)));
+        assert!(matches!(mark("late: a>b #1 delay 40ms"), Some(Mark::Late(late)) if late == millis(40)));
+        assert!(matches!(mark("a>b @6 stall 2s"), Some(Mark::Stall(stall)) if stall == millis(2_000)));
+        for other in ["the copy of a>b #1", "lost: a>b #1: a partition keeps the hosts apart"] {
+            assert!(matches!(mark(other), Some(Mark::NoMatter)));
+        }
+        assert!(mark("not taken: a>b #1").is_none() && mark("at 2s crash b").is_none() && mark("").is_none());
+        assert_eq!(link_of("lossproof sim x --faults 'v2; seed 3; link 5ms; a>b #1 drop'"), Some(millis(5)));
+        assert_eq!(link_of("lossproof sim x"), None);
+    }
+}
