@@ -160,5 +160,7 @@ fn an_interrupted_search_says_what_it_found() {
         let line =
             "lossproof: interrupted: the plan that was found so far agrees with the first 4 of 142 packets\n";
         assert_eq!((stderr(&output), output.status.code()), (line, Some(130)));
+        // What the search would have found last is not there yet.
+        assert!(!stdout(&output).contains("stall 3s"), "{}", stdout(&output));
     }
 }

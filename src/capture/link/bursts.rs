@@ -248,6 +248,8 @@ mod tests {
             );
             assert!((mean.value - f64::from(len)).abs() < 3.0 * mean.error, "{percent} {len}: {mean:?}");
             let Model::Bursts(found) = fit(&lost) else { panic!("{percent} {len}: no bursts") };
+            let found_len = 1.0 / found.bad_to_good.as_f64();
+            assert!((found_len - f64::from(len)).abs() < 3.0 * mean.error, "{percent} {len}: {found:?}");
             assert_eq!(
                 (found.loss_in_bad, found.loss_in_good),
                 (Chance::ALWAYS, Chance::NEVER),
