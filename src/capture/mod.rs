@@ -22,14 +22,18 @@ mod container;
 mod explain;
 mod export;
 mod frame;
+mod link;
 mod read;
 mod streams;
 
 pub use explain::{ExplainError, Explained, Flow, explain};
 #[cfg(feature = "cli")]
-pub(crate) use explain::{Lanes, found, listed, seen};
+pub(crate) use explain::{Lane, Lanes, found, listed, seen};
 pub use export::{export, left_out};
-pub use read::{Capture, CaptureError, Frame, Payload, read};
+pub use link::{Direction, FittedLink, LinkError, Measured, Told, fit_link};
+#[cfg(feature = "cli")]
+pub(crate) use read::sniff;
+pub use read::{Capture, CaptureError, Frame, MAX_CAPTURE_LEN, Note, Payload, read};
 
 /// The line of the section's comment that has what makes the run again begins with this.
 const REPLAY: &str = "replay: ";

@@ -8,9 +8,11 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::choices::SystemArgs;
 use super::formats::CheckFormat;
+use super::output::quoted;
+use super::profile::{self, NamedProfile};
 use super::shards::CiArgs;
 use super::terminal::Screen;
-use super::value::{self, NamedProfile};
+use super::value;
 use crate::check::Draws;
 use crate::fault::{Chance, Profile};
 
@@ -54,7 +56,7 @@ pub(super) enum Run {
     /// Join the shards of a sweep or of a check into the whole
     #[command(after_help = super::sweep::MERGE_EXAMPLES)]
     Merge(super::sweep::MergeArgs),
-    /// Turn a capture of packets into the run that replays it
+    /// Turn a capture of packets into the run that replays it, or into a link
     ///
     /// Of a capture that 'sim' did not make, what was lost or late is told by its consequences: what agrees best with all
     /// packets and their times, to within 25 ms.
@@ -183,8 +185,9 @@ pub(super) struct ListArgs {
 /// What goes wrong beside losses.
 #[derive(Clone, Debug, Args)]
 pub(super) struct FaultArgs {
-    /// A network by its name: lan, wifi, lte, satellite, lossy or hostile; --loss and the like go before what it has
-    #[arg(long, value_name = "NAME", value_parser = value::known(value::profile, value::profiles()), hide_possible_values = true)]
+    /// A network by its name (lan, wifi, lte, satellite, lossy, hostile), by what it is like ('latency 20ms; loss 1%'), or
+    /// by the file that says it (@FILE); --loss and the like go before
+    #[arg(long, value_name = "NAME", value_parser = value::known(profile::profile, profile::profiles()), hide_possible_values = true)]
     pub(super) profile: Option<NamedProfile>,
     /// How much later than its latency a packet comes at most; 20ms if no span is given
     #[arg(long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "20ms", value_parser = value::jitter)]
@@ -248,7 +251,7 @@ impl FaultArgs {
     /// The words that choose what is drawn at random, for a shell.
     pub(super) fn words(&self, loss: Option<Chance>) -> Vec<String> {
         let mut words: Vec<String> =
-            self.profile.iter().map(|named| format!("--profile {}", named.name)).collect();
+            self.profile.iter().map(|named| format!("--profile {}", quoted(&named.text))).collect();
         words.extend(loss.map(|loss| format!("--loss {loss}")));
         words.extend(self.jitter.map(|jitter| format!("--jitter {}", value::span_text(jitter))));
         let chances = [("--duplicate", self.duplicate), ("--corrupt", self.corrupt)];

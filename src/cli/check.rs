@@ -14,7 +14,7 @@ use super::sweep::SweepError;
 use super::world::World;
 use super::{exhaustive, first, output, progress, shards, turn};
 use crate::check::{Draws, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Shard, Tally, Tried};
-use crate::fault::{Bursts, Chance, FaultKind, Profile};
+use crate::fault::{Bursts, Chance, FaultKind, Profile, Spread};
 use crate::host::HostId;
 use crate::machine::{Law, Status};
 use crate::parallel;
@@ -199,6 +199,7 @@ fn asked_for(args: &CheckArgs, transports: &[Transport], draws: &Draws) -> Vec<(
         (profile.corrupt != Chance::NEVER, FaultKind::Flip, word(faults.corrupt.is_some(), "--corrupt")),
         (!profile.jitter.is_zero(), delay, word(faults.jitter.is_some(), "--jitter")),
         (profile.reorder != Chance::NEVER || profile.bandwidth.is_some(), delay, "--profile"),
+        (profile.spread != Spread::NONE, delay, "--profile"),
     ];
     all.into_iter().filter(|(asked, ..)| *asked).map(|(_, kind, word)| (kind, word)).collect()
 }

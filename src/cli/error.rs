@@ -3,6 +3,7 @@
 use std::io;
 
 use super::import::ImportError;
+use super::interrupt;
 use super::lookup::LookupError;
 use super::output::program;
 use super::shards::ShardError;
@@ -186,6 +187,7 @@ impl CliError {
             | Self::NoHost { .. }
             | Self::Lookup(_)
             | Self::File { .. } => 1,
+            Self::Import(ImportError::Interrupted { .. }) => interrupt::STATUS,
             _ => 2,
         }
     }

@@ -32,6 +32,7 @@ mod failed;
 mod first;
 mod formats;
 mod import;
+mod interrupt;
 mod ip;
 mod list;
 mod log;
@@ -39,6 +40,7 @@ mod lookup;
 mod manual;
 mod output;
 mod parts;
+mod profile;
 mod program;
 mod progress;
 mod real;
@@ -117,7 +119,7 @@ fn obey(program: &Program, asked: Asked) -> Result<Status, CliError> {
             Run::Check(args) => check::run(program.find(&args.system)?, &args),
             Run::Sweep(args) => sweep::run(program.find(&args.system)?, &args),
             Run::Merge(args) => shards::merge(&args),
-            Run::Import(args) => import::run(program, program.find(&args.system)?, &args),
+            Run::Import(args) => import::run(program, &args),
             Run::Serve(args) => real::serve(program.find(&args.real.system)?, &args),
             Run::Call(args) => real::call(program.find(&args.system)?, &args),
         },

@@ -9,8 +9,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 
-use super::program::nearest;
-use crate::fault::{Profile, ProfileError, SpanError, parse_span};
+use crate::fault::{ProfileError, SpanError, parse_span};
 use crate::machine::Peer;
 use crate::seed;
 use crate::systems::election;
@@ -90,6 +89,14 @@ pub(super) enum ValueError {
         why: ProfileError,
         /// What may have been meant.
         near: Option<&'static str>,
+    },
+    /// The file of a link cannot be read.
+    #[error("cannot read '{path}': {why}")]
+    LinkFile {
+        /// Where it should be.
+        path: String,
+        /// What is wrong.
+        why: String,
     },
     /// It is not a whole number of milliseconds.
     #[error("cannot use '{0}': jitter is in whole milliseconds")]
@@ -217,27 +224,6 @@ pub(super) fn path(text: &str) -> Result<String, ValueError> {
     if text.starts_with('/') { Ok(text.to_owned()) } else { Err(ValueError::Path(text.to_owned())) }
 }
 
-/// A profile with its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NamedProfile {
-    /// What it is called.
-    pub(super) name: String,
-    /// What it is.
-    pub(super) profile: Profile,
-}
-
-/// The names of all profiles.
-pub(super) fn profiles() -> Vec<&'static str> {
-    Profile::NAMED.into_iter().map(|(name, _)| name).collect()
-}
-
-/// Reads the name of a profile.
-pub(super) fn profile(name: &str) -> Result<NamedProfile, ValueError> {
-    let near = || nearest(&name.to_lowercase(), Profile::NAMED.into_iter().map(|(known, _)| known));
-    let profile = name.parse().map_err(|why| ValueError::Profile { why, near: near() })?;
-    Ok(NamedProfile { name: name.to_owned(), profile })
-}
-
 /// A value of which some texts are known. A shell completes those; what others mean, the parser says.
 #[derive(Clone)]
 pub(super) struct Known<P> {
@@ -304,19 +290,6 @@ mod tests {
         }
         assert!(timeout("0s").is_err() && jitter("500us").is_err());
         assert_eq!(jitter("0s"), Ok(Duration::ZERO));
-    }
-
-    #[test]
-    fn a_profile_is_known_by_its_name_alone() {
-        assert_eq!(profile("satellite").map(|named| named.profile), Ok(Profile::SATELLITE));
-        let near = |name| match profile(name) {
-            Err(ValueError::Profile { near, .. }) => near,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(
-            ["wfi", "WIFI", "satelite", "x"].map(near),
-            [Some("wifi"), Some("wifi"), Some("satellite"), None]
-        );
     }
 
     #[test]

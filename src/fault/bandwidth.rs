@@ -45,6 +45,13 @@ impl Bandwidth {
     }
 }
 
+impl Bandwidth {
+    /// How many bits a second, and how many bytes the queue holds.
+    pub(super) const fn figures(self) -> (u64, u32) {
+        (self.bits_per_second.get(), self.queue_len)
+    }
+}
+
 /// How much one direction has to carry still.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backlog {

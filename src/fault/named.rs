@@ -1,6 +1,5 @@
 //! Profiles by name.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Bandwidth, Bursts, Chance, Profile};
@@ -92,25 +91,6 @@ impl Profile {
         ("lossy", Self::LOSSY),
         ("hostile", Self::HOSTILE),
     ];
-}
-
-/// A name that no profile has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown profile '{0}'; the profiles are {names}", names = names())]
-pub struct ProfileError(String);
-
-fn names() -> String {
-    Profile::NAMED.map(|(name, _)| name).join(", ")
-}
-
-impl FromStr for Profile {
-    type Err = ProfileError;
-
-    /// The profile of this name.
-    fn from_str(name: &str) -> Result<Self, ProfileError> {
-        let named = Self::NAMED.into_iter().find(|(known, _)| *known == name);
-        named.map(|(_, profile)| profile).ok_or_else(|| ProfileError(name.to_owned()))
-    }
 }
 
 #[cfg(test)]

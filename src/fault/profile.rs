@@ -5,7 +5,9 @@ mod tests;
 
 use std::time::Duration;
 
-use super::{Bandwidth, Bursts, Chance, ConnectFault, DatagramFault, FaultKind, HostChances, StreamFault};
+use super::{
+    Bandwidth, Bursts, Chance, ConnectFault, DatagramFault, FaultKind, HostChances, Spread, StreamFault,
+};
 use crate::host::HostId;
 use crate::seed::{below, mix};
 
@@ -54,6 +56,8 @@ pub struct Profile {
     /// How much longer than the latency a packet takes at most: whole milliseconds, all equally likely. If it is longer
     /// than what lies between two packets, it puts them out of order, too.
     pub jitter: Duration,
+    /// How much longer than that a packet takes, as it was measured: beside `jitter`, in whole milliseconds too.
+    pub spread: Spread,
     /// How likely a packet takes `reorder_by` longer, so that those after it come first. On a stream those wait for it.
     pub reorder: Chance,
     /// How much longer a packet takes that is put out of order.
@@ -107,6 +111,7 @@ impl Profile {
         duplicate: Chance::NEVER,
         corrupt: Chance::NEVER,
         jitter: Duration::ZERO,
+        spread: Spread::NONE,
         reorder: Chance::NEVER,
         reorder_by: Duration::ZERO,
         bandwidth: None,
@@ -217,7 +222,10 @@ impl Profile {
                 happens(self.loss) || self.bursts != Bursts::NONE || has_queue
             }
             FaultKind::Duplicate => happens(self.duplicate),
-            FaultKind::Delay => !self.jitter.is_zero() || happens(self.reorder) || self.bandwidth.is_some(),
+            FaultKind::Delay => {
+                let is_spread = !self.jitter.is_zero() || self.spread != Spread::NONE;
+                is_spread || happens(self.reorder) || self.bandwidth.is_some()
+            }
             FaultKind::Stall => {
                 happens(self.loss) || self.bursts != Bursts::NONE || self.draws(FaultKind::Delay)
             }
@@ -235,6 +243,7 @@ impl Profile {
     fn late(&self, bits: u64, wait: Duration) -> Duration {
         let jitter = below(bits, self.jitter.min(MAX_LATE).as_millis() as u64 + 1);
         let late = wait.saturating_add(Duration::from_millis(jitter));
+        let late = late.saturating_add(self.spread.draw(mix(bits, 1)));
         let behind = self.reorder.happens(mix(bits, 0));
         whole_millis(if behind { late.saturating_add(self.reorder_by) } else { late })
     }

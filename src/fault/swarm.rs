@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bursts, Chance, FaultKind, HostChances, Profile};
+use super::{Bursts, Chance, FaultKind, HostChances, Profile, Spread};
 use crate::seed::{below, mix};
 
 /// How a check draws where nobody has said how: each run has a choice of its own of what goes wrong, and how often.
@@ -62,6 +62,7 @@ impl Profile {
                 FaultKind::Duplicate => self.duplicate = Chance::NEVER,
                 FaultKind::Delay | FaultKind::Stall => {
                     (self.jitter, self.reorder, self.bandwidth) = (Duration::ZERO, Chance::NEVER, None);
+                    self.spread = Spread::NONE;
                 }
                 FaultKind::Flip | FaultKind::Truncate => self.corrupt = Chance::NEVER,
                 FaultKind::Cut => self.cut = Chance::NEVER,

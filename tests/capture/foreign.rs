@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use lossproof::capture::{self, CaptureError, Payload};
+use lossproof::capture::{self, Note, Payload};
 use pcap_parser::{Block, LegacyPcapBlock, Linktype, PcapBlockOwned, PcapHeader, PcapNGSlice, ToVec};
 
 use super::command::{lossproof, stderr, stdout};
 use super::path;
 
 /// A capture as tcpdump would have written it of this run: the packets alone.
-fn dumped(name: &str, args: &[&str]) -> String {
+pub(super) fn dumped(name: &str, args: &[&str]) -> String {
     let bytes = lossproof(&[&["sim"], args, &["--format", "pcapng"]].concat()).stdout;
     let mut file = header(Linktype::ETHERNET);
     for block in PcapNGSlice::from_slice(&bytes).expect("it is pcapng") {
@@ -25,7 +25,7 @@ fn dumped(name: &str, args: &[&str]) -> String {
     path
 }
 
-fn header(network: Linktype) -> Vec<u8> {
+pub(super) fn header(network: Linktype) -> Vec<u8> {
     PcapHeader { snaplen: 262_144, network, ..PcapHeader::new() }.to_vec().expect("a vector takes all")
 }
 
@@ -72,6 +72,29 @@ fn faults_are_told_by_their_consequences() {
         let (found, status) = imported(&file, system, &[]);
         assert_eq!((found.as_str(), status), (plan, Some(0)), "{system}");
     }
+}
+
+/// A conversation of half a minute, of which the first so many packets are missing.
+#[test]
+fn a_capture_that_begins_within_a_connection_is_explained_from_there() {
+    let plan = "client>server @6 stall 700ms";
+    let file = dumped("middle", &["suffix-echo", "--faults", plan]);
+    let whole = std::fs::read(&file).expect("it was written");
+    let bytes = |packets: usize| {
+        let mut rest = 24;
+        for _ in 0..packets {
+            rest += 16 + u32::from_le_bytes(whole[rest + 8..rest + 12].try_into().unwrap()) as usize;
+        }
+        [&whole[..24], &whole[rest..]].concat()
+    };
+    // The handshake is three packets; the first message is taken and answered after that.
+    for packets in [0, 3, 5, 6] {
+        std::fs::write(&file, bytes(packets)).expect("it was written before");
+        assert_eq!(imported(&file, "suffix-echo", &[]), (plan.to_owned(), Some(0)), "without {packets}");
+    }
+    // Without what was stalled it is told by nothing.
+    std::fs::write(&file, bytes(13)).expect("it was written before");
+    assert_eq!(imported(&file, "suffix-echo", &[]), (String::new(), Some(0)));
 }
 
 #[test]
@@ -132,17 +155,19 @@ fn links_of_all_known_kinds_are_read() {
     let mut ip6 = vec![0x60, 0, 0, 0, 0, 11, 17, 64];
     ip6.extend([[0; 16], [1; 16]].concat());
     ip6.extend(udp);
-    let lens = [
-        (Linktype::RAW, 0),
-        (Linktype::IPV4, 0),
-        (Linktype::NULL, 4),
-        (Linktype::LOOP, 4),
-        (Linktype::LINUX_SLL, 16),
-        (Linktype::LINUX_SLL2, 20),
-    ];
-    for (link, len) in lens {
-        for packet in [&ip, &ip6] {
-            let data = [&vec![0; len][..], packet].concat();
+    let heads = |kind: [u8; 2]| {
+        [
+            (Linktype::RAW, vec![]),
+            (Linktype::IPV4, vec![]),
+            (Linktype::NULL, vec![0; 4]),
+            (Linktype::LOOP, vec![0; 4]),
+            (Linktype::LINUX_SLL, [&[0; 14][..], &kind].concat()),
+            (Linktype::LINUX_SLL2, [&kind[..], &[0; 18]].concat()),
+        ]
+    };
+    for (kind, packet) in [([0x08, 0x00], &ip), ([0x86, 0xdd], &ip6)] {
+        for (link, head) in heads(kind) {
+            let data = [&head, packet.as_slice()].concat();
             let file = [header(link), record(1_500_000, &data)].concat();
             let read = capture::read(&file).unwrap();
             assert_eq!(read.frames[0].at, Duration::from_millis(1_700_000_001_500));
@@ -152,7 +177,11 @@ fn links_of_all_known_kinds_are_read() {
     }
     let short = [header(Linktype::RAW), record(0, &ip[..20])].concat();
     assert_eq!(capture::read(&short).map(|read| read.others), Ok(1));
-    let mut cut = LegacyPcapBlock { ts_sec: 0, ts_usec: 0, caplen: 20, origlen: 31, data: &ip[..20] };
+    let mut cut = LegacyPcapBlock { ts_sec: 0, ts_usec: 0, caplen: 29, origlen: 31, data: &ip[..29] };
     let file = [header(Linktype::RAW), cut.to_vec().unwrap()].concat();
-    assert_eq!(capture::read(&file), Err(CaptureError::Short { packet: 1, captured: 20, whole: 31 }));
+    let read = capture::read(&file).unwrap();
+    assert_eq!((&read.frames[0].payload, read.frames[0].missing_len), (&Payload::Datagram(b"a".to_vec()), 2));
+    let mut cut = LegacyPcapBlock { caplen: 27, data: &ip[..27], ..cut };
+    let file = [header(Linktype::RAW), cut.to_vec().unwrap()].concat();
+    assert_eq!(capture::read(&file).map(|read| read.notes), Ok(vec![Note::Short { packets: 1 }]));
 }

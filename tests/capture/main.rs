@@ -6,10 +6,13 @@ mod addresses;
 #[path = "../command/mod.rs"]
 mod command;
 mod commands;
+mod files;
 mod foreign;
+mod links;
 mod mutated;
 mod packets;
 mod tshark;
+mod wild;
 
 use lossproof::Scenario;
 use lossproof::capture;

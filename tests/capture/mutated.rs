@@ -2,20 +2,22 @@
 
 use std::sync::LazyLock;
 
+use lossproof::Scenario;
 use lossproof::capture::{self, CaptureError};
 use lossproof::fault::Profile;
+use lossproof::systems::{Options, tcp_sixteen, udp_remote};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::command::{lossproof, stderr};
+use super::files::{captures, files};
 use super::{exported, path};
 
+/// Exports, and the captures of `files`.
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-    exported("", Profile::LOSSY, 1)
-        .into_iter()
-        .map(|run| run.file)
-        .filter(|file| file.len() < 20_000)
-        .collect()
+    let exports = exported("", Profile::LOSSY, 1).into_iter().map(|run| run.file);
+    let others = captures(&files()).into_values();
+    exports.chain(others).filter(|file| (1..20_000).contains(&file.len())).collect()
 });
 
 /// A file with some of its bytes changed, some runs of them taken out, and its end cut off.
@@ -32,7 +34,9 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
                 file[at] = byte;
             }
             for (at, byte) in near {
-                file[at] = byte;
+                if let Some(place) = file.get_mut(at) {
+                    *place = byte;
+                }
             }
             for (at, len) in gaps {
                 let at = at.index(file.len());
@@ -52,7 +56,14 @@ proptest! {
     #[test]
     fn the_reader_never_panics(file in damaged()) {
         match capture::read(&file) {
-            Ok(read) => prop_assert!(read.frames.len() + read.others <= file.len()),
+            Ok(read) => {
+                prop_assert!(read.frames.len() + read.others <= file.len());
+                let lens = read.flows().iter().map(|(flow, packets)| (flow.packets, packets.len())).collect::<Vec<_>>();
+                prop_assert!(lens.iter().all(|(counted, there)| counted == there));
+                for number in 1..=lens.len() {
+                    let _ = capture::fit_link(&read, Some(number));
+                }
+            }
             Err(error) => prop_assert!(!error.to_string().contains('\n')),
         }
     }
@@ -61,7 +72,26 @@ proptest! {
     fn what_is_no_capture_is_no_capture(file in proptest::collection::vec(any::<u8>(), 0..200)) {
         if !file.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) && !matches!(file.get(1..3), Some([0xb2 | 0xc3, _])) {
             let refused = capture::read(&file);
-            prop_assert!(matches!(refused, Err(CaptureError::Unknown | CaptureError::Truncated { .. })), "{refused:?}");
+            prop_assert!(matches!(refused, Err(CaptureError::Unknown | CaptureError::Text | CaptureError::Truncated)), "{refused:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_explanation_never_panics(file in damaged()) {
+        if let Ok(read) = capture::read(&file) {
+            for net in [udp_remote::net, tcp_sixteen::net] {
+                let scenario = Scenario::from(net(&Options::default()));
+                let server = scenario.find("server").expect("there is one");
+                for number in 1..=2 {
+                    if let Ok(found) = capture::explain(&scenario, server, &read, Some(number)) {
+                        prop_assert!(found.agreeing <= found.total);
+                    }
+                }
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Agreement {
     pub(super) agreeing: usize,
     pub(super) total: usize,
     pub(super) surplus: usize,
+    /// How many packets the run has where the capture has none at all.
+    pub(super) unseen: usize,
     pub(super) differing: usize,
     /// When they part.
     pub(super) parts_at: Duration,
@@ -41,7 +43,7 @@ impl Agreement {
         for (flow, lanes) in seen.flows.iter().enumerate() {
             for (side, lane) in lanes.iter().enumerate() {
                 let mut add = |at, thing| things.push((at, flow, side, thing));
-                lane.datagrams.iter().enumerate().for_each(|(k, (at, ..))| add(*at, Thing::Datagram(k)));
+                lane.datagrams.iter().enumerate().for_each(|(k, sent)| add(sent.at, Thing::Datagram(k)));
                 lane.segments.iter().for_each(|(at, _, end)| add(*at, Thing::Bytes(*end)));
                 lane.fin.into_iter().for_each(|at| add(at, Thing::Fin));
                 lane.rst.into_iter().for_each(|at| add(at, Thing::Rst));
@@ -52,7 +54,8 @@ impl Agreement {
         let mut agreement = Self {
             agreeing: 0,
             total: things.len(),
-            surplus: surplus(seen, made, end_at + AFTERWARDS),
+            surplus: surplus(seen, made, end_at + AFTERWARDS, false),
+            unseen: surplus(seen, made, end_at + AFTERWARDS, true),
             differing: 0,
             parts_at: end_at + AFTERWARDS,
             lateness: Duration::ZERO,
@@ -71,19 +74,20 @@ impl Agreement {
             }
             agreement.agreeing += 1;
             if let (Thing::Datagram(k), Some(made)) = (thing, made_lanes) {
-                agreement.differing += usize::from(seen_lane.datagrams[k].2 != made[side].datagrams[k].2);
+                let seen_bytes = &seen_lane.datagrams[k].bytes;
+                agreement.differing += usize::from(!made[side].datagrams[k].bytes.starts_with(seen_bytes));
             }
         }
         agreement
     }
 
     pub(super) const fn is_whole(self) -> bool {
-        self.agreeing == self.total && self.surplus == 0
+        self.agreeing == self.total && self.surplus == 0 && self.unseen == 0
     }
 
     /// The higher the better.
-    pub(super) const fn rank(self) -> (usize, Reverse<usize>) {
-        (self.agreeing, Reverse(self.surplus))
+    pub(super) const fn rank(self) -> (usize, Reverse<usize>, Reverse<usize>) {
+        (self.agreeing, Reverse(self.surplus), Reverse(self.unseen))
     }
 }
 
@@ -91,8 +95,13 @@ impl Agreement {
 /// that each byte is looked at once.
 fn common(seen: &Lanes, made: &Lanes) -> Vec<[u64; 2]> {
     let same_len = |seen: &Lane, made: &Lane| {
-        let pairs = seen.bytes.iter().zip(&made.bytes).inspect(|_| step());
-        pairs.take_while(|(seen, made)| seen == made).count() as u64
+        let mut holes = seen.holes.iter().peekable();
+        let mut is_unknown = |at: u64| {
+            while holes.next_if(|(_, end)| **end <= at).is_some() {}
+            holes.peek().is_some_and(|(begin, _)| **begin <= at)
+        };
+        let pairs = (0..).zip(seen.bytes.iter().zip(&made.bytes)).inspect(|_| step());
+        pairs.take_while(|(at, (seen, made))| seen == made || is_unknown(*at)).count() as u64
     };
     let flows = seen.flows.iter().enumerate();
     flows
@@ -108,8 +117,8 @@ fn moment(seen: &Lane, made: &[Lane; 2], side: usize, common: u64, thing: Thing)
     let lane = &made[side];
     match thing {
         Thing::Datagram(k) => {
-            let (at, _, bytes) = lane.datagrams.get(k)?;
-            (bytes.len() == seen.datagrams[k].2.len()).then_some(*at)
+            let datagram = lane.datagrams.get(k)?;
+            (datagram.len == seen.datagrams[k].len).then_some(datagram.at)
         }
         Thing::Bytes(end) => {
             let before = lane.segments.partition_point(|(.., made_end)| {
@@ -124,13 +133,18 @@ fn moment(seen: &Lane, made: &[Lane; 2], side: usize, common: u64, thing: Thing)
     }
 }
 
-/// How much more a run has up to a moment than a capture.
-fn surplus(seen: &Lanes, made: &Lanes, until: Duration) -> usize {
+/// How much more a run has up to a moment than a capture: where the capture has anything, or where it has nothing. Of a
+/// stream that was captured in one direction nothing is missed in the other one.
+fn surplus(seen: &Lanes, made: &Lanes, until: Duration, is_unseen: bool) -> usize {
     let of_lane = |seen: &Lane, made: &Lane| {
-        let datagrams = made.datagrams.iter().filter(|(at, ..)| *at <= until).count();
+        if seen.is_unseen != is_unseen {
+            return 0;
+        }
+        let datagrams = made.datagrams.iter().filter(|sent| sent.at <= until).count();
         let seen_len = seen.bytes.len() as u64;
         let segments = made.segments.iter().filter(|(at, _, end)| *at <= until && *end > seen_len);
-        datagrams.saturating_sub(seen.datagrams.len()) + segments.count()
+        let segments = if is_unseen { 0 } else { segments.count() };
+        datagrams.saturating_sub(seen.datagrams.len()) + segments
     };
     let flows = seen.flows.iter().zip(&made.flows);
     flows.map(|(seen, made)| of_lane(&seen[0], &made[0]) + of_lane(&seen[1], &made[1])).sum()
@@ -146,7 +160,7 @@ mod tests {
         let segment = |n: u64| (Duration::from_millis(n), 10 * n, 10 * n + 10);
         let bytes = (0..10 * segments).map(|n| n as u8).collect();
         let up = Lane { segments: (0..segments).map(segment).collect(), bytes, ..Lane::default() };
-        Lanes { flows: vec![[up, Lane::default()]], handshake: None }
+        Lanes { flows: vec![[up, Lane::default()]], ..Lanes::default() }
     }
 
     #[test]
@@ -157,6 +171,16 @@ mod tests {
         };
         let (few, many) = (steps(1_000), steps(4_000));
         assert!(many <= 5 * few, "{many} steps for 4 times what takes {few}");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_compared() {
+        let (mut seen, mut made) = (stream(10), stream(10));
+        made.flows[0][0].bytes[50..70].fill(7);
+        seen.flows[0][0].holes = [(3, 5), (50, 70)].into();
+        assert!(Agreement::of(&seen, &made).is_whole());
+        seen.flows[0][0].holes = [(50, 69)].into();
+        assert_eq!(Agreement::of(&seen, &made).agreeing, 6);
     }
 
     #[test]

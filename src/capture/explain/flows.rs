@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::ExplainError;
-use crate::capture::{Capture, Frame, Payload};
+use crate::capture::{Frame, Payload};
 use crate::host::HostId;
 use crate::scenario::{Scenario, Transport};
 use crate::steps::step;
@@ -33,30 +33,13 @@ impl fmt::Display for Flow {
     }
 }
 
-/// Finds the flow of a packet.
-#[derive(Default)]
-pub(super) struct Index(BTreeMap<(Transport, SocketAddr, SocketAddr), (usize, bool)>);
+/// A packet's flow: its place, and whether the client sent it.
+pub(crate) type Place = (usize, bool);
 
-impl Index {
-    /// An index of these flows, by their places.
-    pub(super) fn new(flows: &[Flow]) -> Self {
-        let mut index = Self::default();
-        flows.iter().enumerate().for_each(|(place, flow)| index.add(place, flow));
-        index
-    }
-
-    fn add(&mut self, place: usize, flow: &Flow) {
-        let Flow { transport, client, server, .. } = *flow;
-        // Of an end that talks to itself the client is taken.
-        self.0.insert((transport, server, client), (place, false));
-        self.0.insert((transport, client, server), (place, true));
-    }
-
-    /// The place of the flow that a packet is of, and whether the client sent it.
-    pub(super) fn find(&self, frame: &Frame) -> Option<(usize, bool)> {
-        step();
-        self.0.get(&(transport(frame), frame.from, frame.to)).copied()
-    }
+/// The flows of a capture, and the one of each of its packets.
+pub(crate) struct Sorted {
+    pub(crate) flows: Vec<Flow>,
+    pub(crate) places: Vec<Place>,
 }
 
 /// What is known of the scenario's own flows.
@@ -77,58 +60,74 @@ impl Known {
         }
     }
 
-    fn has(&self, end: SocketAddr) -> bool {
+    pub(super) fn has(&self, end: SocketAddr) -> bool {
         self.ports.contains(&end.port())
     }
 }
 
-/// Chooses the flows that a run of the scenario replays: the only one, the one that the caller asks for, or as many as
-/// the scenario itself has if nothing goes wrong.
+/// Chooses the flows that a run of the scenario replays, by their places: the only one, the one that the caller asks
+/// for, or as many as the scenario itself has if nothing goes wrong.
 pub(super) fn choose(
-    capture: &Capture,
+    all: &[Flow],
+    others: usize,
     known: &Known,
     number: Option<usize>,
     expected: impl Fn() -> usize,
-) -> Result<Vec<Flow>, ExplainError> {
-    let all = flows(&capture.frames, known);
-    let fits = |flow: &&Flow| known.transports.contains(&flow.transport);
-    let mut there: Vec<Flow> = all.iter().filter(fits).cloned().collect();
+) -> Result<Vec<usize>, ExplainError> {
+    let fits = |place: &usize| known.transports.contains(&all[*place].transport);
+    let mut there: Vec<usize> = (0..all.len()).filter(fits).collect();
     // The server's own port tells it from what else was captured.
-    if there.iter().any(|flow| known.has(flow.server)) {
-        there.retain(|flow| known.has(flow.server));
+    if there.iter().any(|place| known.has(all[*place].server)) {
+        there.retain(|place| known.has(all[*place].server));
     }
+    let flows = || there.iter().map(|place| all[*place].clone()).collect();
     match number {
         _ if there.is_empty() => {
-            let transports = known.transports.clone();
-            Err(ExplainError::NoFlow { transports, there: all, others: capture.others })
+            Err(ExplainError::NoFlow { transports: known.transports.clone(), there: all.to_vec(), others })
         }
         Some(number) => match there.get(number.wrapping_sub(1)) {
-            Some(flow) => Ok(vec![flow.clone()]),
-            None => Err(ExplainError::FlowNumber { number, there }),
+            Some(place) => Ok(vec![*place]),
+            None => Err(ExplainError::FlowNumber { number, there: flows() }),
         },
         None if there.len() == 1 || there.len() == expected() => Ok(there),
-        None => Err(ExplainError::SeveralFlows(there)),
+        None => Err(ExplainError::SeveralFlows(flows())),
     }
 }
 
-/// All flows, in the order of their first packets.
-fn flows(frames: &[Frame], known: &Known) -> Vec<Flow> {
-    let (mut flows, mut index) = (Vec::<Flow>::new(), Index::default());
+/// All flows, in the order of their first packets. `is_server` says of an end whether it is known to be a server's.
+pub(crate) fn sort(frames: &[Frame], is_server: impl Fn(SocketAddr) -> bool) -> Sorted {
+    let mut sorted = Sorted { flows: Vec::new(), places: Vec::with_capacity(frames.len()) };
+    let mut index: BTreeMap<(Transport, SocketAddr, SocketAddr), Place> = BTreeMap::new();
+    // With which number each connection was opened.
+    let mut opened: Vec<Option<u32>> = Vec::new();
     for frame in frames {
-        if let Some((place, _)) = index.find(frame) {
-            flows[place].packets += 1;
+        step();
+        let opens = match frame.payload {
+            Payload::Segment { syn: true, acknowledgment: None, sequence, .. } => Some(sequence),
+            _ => None,
+        };
+        let place = index.get(&(transport(frame), frame.from, frame.to)).copied();
+        // Ports are used again: another connection opens with another number.
+        let is_another = |&(place, _): &Place| opens.is_some() && opened[place] != opens;
+        if let Some(place) = place.filter(|place| !is_another(place)) {
+            sorted.flows[place.0].packets += 1;
+            sorted.places.push(place);
             continue;
         }
         let is_answer = match frame.payload {
             Payload::Segment { syn: true, acknowledgment, .. } => acknowledgment.is_some(),
-            _ => known.has(frame.from) && !known.has(frame.to),
+            _ => is_server(frame.from) && !is_server(frame.to),
         };
         let (client, server) = if is_answer { (frame.to, frame.from) } else { (frame.from, frame.to) };
-        let flow = Flow { transport: transport(frame), client, server, packets: 1 };
-        index.add(flows.len(), &flow);
-        flows.push(flow);
+        let place = sorted.flows.len();
+        // Of an end that talks to itself the client is taken.
+        index.insert((transport(frame), server, client), (place, false));
+        index.insert((transport(frame), client, server), (place, true));
+        opened.push(opens);
+        sorted.flows.push(Flow { transport: transport(frame), client, server, packets: 1 });
+        sorted.places.push((place, !is_answer));
     }
-    flows
+    sorted
 }
 
 fn transport(frame: &Frame) -> Transport {
@@ -167,13 +166,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::capture::explain::lanes;
+    use crate::capture::explain::captured::captured;
     use crate::steps::taken;
 
     /// `clients` clients send one datagram each, and each gets an answer.
     fn capture(clients: u16) -> Vec<Frame> {
         let server = SocketAddr::from(([10, 0, 0, 1], 7));
-        let frame = |from, to| Frame { at: Duration::ZERO, from, to, payload: Payload::Datagram(vec![1]) };
+        let frame = |from, to| Frame {
+            at: Duration::ZERO,
+            packet: 1,
+            from,
+            to,
+            payload: Payload::Datagram(vec![1]),
+            missing_len: 0,
+            comments: Vec::new(),
+        };
         let client = |n| SocketAddr::from(([10, 0, 0, 2], 1024 + n));
         let up = (0..clients).map(|n| frame(client(n), server));
         up.chain((0..clients).map(|n| frame(server, client(n)))).collect()
@@ -181,14 +188,14 @@ mod tests {
 
     #[test]
     fn each_packet_finds_its_flow_at_once() {
-        let known = Known { transports: vec![Transport::Udp], ports: vec![7] };
         let steps = |clients| {
             let frames = capture(clients);
             taken(|| {
-                let flows = flows(&frames, &known);
-                assert_eq!(flows.len(), usize::from(clients));
-                assert!(flows.iter().all(|flow| flow.packets == 2 && flow.server.port() == 7));
-                lanes::captured(&flows, &frames);
+                let sorted = sort(&frames, |end| end.port() == 7);
+                assert_eq!(sorted.flows.len(), usize::from(clients));
+                assert!(sorted.flows.iter().all(|flow| flow.packets == 2 && flow.server.port() == 7));
+                let all: Vec<usize> = (0..sorted.flows.len()).collect();
+                captured(&sorted, &all, &frames);
             })
         };
         let (few, many) = (steps(1_000), steps(4_000));

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::flows::{Flow, Index};
-use crate::capture::{Frame, Payload};
 use crate::host::HostId;
 use crate::steps::step;
 use crate::time::Instant;
@@ -16,21 +14,40 @@ pub(crate) struct Lanes {
     pub(crate) flows: Vec<[Lane; 2]>,
     /// How long a handshake took from one packet to the next.
     pub(super) handshake: Option<Duration>,
+    /// What the capture lacks of them.
+    pub(super) notes: Vec<String>,
+    /// Whether the capture begins within a connection.
+    pub(super) begins_within: bool,
+}
+
+/// A datagram.
+#[derive(Debug)]
+pub(crate) struct Datagram {
+    pub(crate) at: Duration,
+    /// Its number in its direction.
+    pub(super) n: u64,
+    /// Its payload, as far as that is known.
+    pub(crate) bytes: Vec<u8>,
+    /// How long that is.
+    pub(crate) len: usize,
 }
 
 /// One direction.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
-    /// The datagrams: when, their numbers, and their payloads.
-    pub(crate) datagrams: Vec<(Duration, u64, Vec<u8>)>,
+    pub(crate) datagrams: Vec<Datagram>,
     /// The segments that had new bytes: when, and where the bytes begin and end.
     pub(super) segments: Vec<(Duration, u64, u64)>,
     /// The bytes of the stream.
     pub(crate) bytes: Vec<u8>,
+    /// Where those are not known: from, and up to.
+    pub(crate) holes: BTreeMap<u64, u64>,
     /// When the direction ended.
     pub(super) fin: Option<Duration>,
     /// When it was reset.
     pub(super) rst: Option<Duration>,
+    /// Whether the capture has no packet of it.
+    pub(super) is_unseen: bool,
 }
 
 /// Between whom a simulated flow is.
@@ -40,60 +57,6 @@ pub(super) struct Pair {
     pub(super) hosts: [HostId; 2],
     /// Which connection between the two, from 0; `None` for datagrams.
     pub(super) number: Option<u32>,
-}
-
-/// The lanes of a capture. Times are since the first packet of these flows.
-pub(super) fn captured(flows: &[Flow], frames: &[Frame]) -> Lanes {
-    let known = Index::new(flows);
-    let mut begin = None;
-    let mut lanes = Lanes::default();
-    lanes.flows.resize_with(flows.len(), Default::default);
-    // The number of the first byte in each direction.
-    let mut bases: Vec<[Option<u32>; 2]> = vec![[None; 2]; flows.len()];
-    let mut opened: Vec<[Option<Duration>; 2]> = vec![[None; 2]; flows.len()];
-    for frame in frames {
-        let Some((index, is_up)) = known.find(frame) else { continue };
-        let side = usize::from(!is_up);
-        let at = frame.at.saturating_sub(*begin.get_or_insert(frame.at));
-        let lane = &mut lanes.flows[index][side];
-        match &frame.payload {
-            Payload::Datagram(bytes) => lane.datagrams.push((at, lane.datagrams.len() as u64, bytes.clone())),
-            Payload::Segment { sequence, syn, fin, rst, bytes, .. } => {
-                let first = sequence.wrapping_add(u32::from(*syn));
-                let base = *bases[index][side].get_or_insert(first);
-                if *syn {
-                    opened[index][side].get_or_insert(at);
-                }
-                lane.add(at, first.wrapping_sub(base), bytes);
-                if *fin {
-                    lane.fin.get_or_insert(at);
-                }
-                if *rst {
-                    lane.rst.get_or_insert(at);
-                }
-                // The third packet of the handshake says how long the whole of it took, wherever it is seen.
-                if let ([Some(syn_at), Some(_)], 0, false) = (opened[index], side, *syn) {
-                    lanes.handshake.get_or_insert(at.saturating_sub(syn_at) / 2);
-                }
-            }
-        }
-    }
-    lanes
-}
-
-impl Lane {
-    /// Adds what is new in a segment. What was there is a retransmission, and what leaves a gap cannot be used.
-    fn add(&mut self, at: Duration, offset: u32, bytes: &[u8]) {
-        let len = self.bytes.len() as u64;
-        // Numbers go round, but of what is captured a quarter of them at most.
-        let ahead = offset.wrapping_sub(len as u32).cast_signed();
-        let known_len = match usize::try_from(-i64::from(ahead)) {
-            Ok(known_len) if known_len < bytes.len() => known_len,
-            _ => return,
-        };
-        self.bytes.extend_from_slice(&bytes[known_len..]);
-        self.segments.push((at, len, self.bytes.len() as u64));
-    }
 }
 
 /// The lanes of a run, and between whom they are. Times are since its first packet.
@@ -122,7 +85,8 @@ pub(super) fn simulated(log: &Log, server: HostId) -> (Lanes, Vec<Pair>) {
             Carried::Datagram { n, bytes, arrives_at, .. } => {
                 // A copy is seen where it is made.
                 for _ in 0..arrives_at.iter().flatten().count().max(1) {
-                    lane.datagrams.push((at, n, log.bytes(bytes).to_vec()));
+                    let bytes = log.bytes(bytes).to_vec();
+                    lane.datagrams.push(Datagram { at, n, len: bytes.len(), bytes });
                 }
             }
             Carried::Segment { part: Part::Data { offset, len }, .. } => {

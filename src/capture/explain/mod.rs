@@ -1,6 +1,8 @@
 //! Captures explained: the faults with which a scenario's run sends what was captured.
 
 mod agreement;
+mod aligned;
+mod captured;
 mod flows;
 mod lanes;
 mod search;
@@ -12,7 +14,9 @@ use crate::host::HostId;
 use crate::scenario::{Scenario, Transport};
 
 pub use flows::Flow;
-pub(crate) use flows::listed;
+pub(crate) use flows::{Sorted, listed, sort};
+#[cfg(feature = "cli")]
+pub(crate) use lanes::Lane;
 pub(crate) use lanes::Lanes;
 
 /// What explains a capture: the run that agrees with it longest.
@@ -29,6 +33,8 @@ pub struct Explained {
     pub surplus: usize,
     /// How many of the agreeing datagrams have other bytes, and the same length.
     pub differing: usize,
+    /// What the capture lacks of these flows, one line each.
+    pub notes: Vec<String>,
 }
 
 impl Explained {
@@ -103,7 +109,7 @@ pub fn explain(
     flow: Option<usize>,
 ) -> Result<Explained, ExplainError> {
     let server = server.into();
-    Ok(found(scenario, server, &seen(scenario, server, capture, flow)?))
+    Ok(found(scenario, server, &seen(scenario, server, capture, flow)?, &|| false))
 }
 
 /// The part of a capture that a search explains.
@@ -119,13 +125,19 @@ pub(crate) fn seen(
         engine.run(&settings(Prepared::default()));
         lanes::simulated(engine.log(), server).0.flows.len()
     };
-    let chosen = flows::choose(capture, &known, flow, expected)?;
-    Ok(lanes::captured(&chosen, &capture.frames))
+    let sorted = flows::sort(&capture.frames, |end| known.has(end));
+    let chosen = flows::choose(&sorted.flows, capture.others, &known, flow, expected)?;
+    Ok(captured::captured(&sorted, &chosen, &capture.frames))
 }
 
-/// What explains it.
-pub(crate) fn found(scenario: &Scenario, server: HostId, seen: &Lanes) -> Explained {
-    search::search(scenario, server, seen)
+/// What explains it, as far as was found before `is_over` said that it is enough.
+pub(crate) fn found(
+    scenario: &Scenario,
+    server: HostId,
+    seen: &Lanes,
+    is_over: &dyn Fn() -> bool,
+) -> Explained {
+    search::search(scenario, server, seen, is_over)
 }
 
 /// How runs are made here: with a log, and without looking for what is broken.

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::agreement::{Agreement, TOLERANCE};
-use super::lanes::{self, Lane, Lanes, Pair};
+use super::aligned::aligned;
+use super::lanes::{self, Datagram, Lane, Lanes, Pair};
 use super::{Explained, settings};
 use crate::engine::{Engine, Prepared};
 use crate::fault::{DatagramFault, Fault, FaultPlan, Flow, StreamFault};
@@ -17,37 +18,50 @@ const MAX_FAULTS: usize = 64;
 /// How many of the packets sent last a fault is tried on.
 const MAX_TRIED: usize = 12;
 
-/// Searches the faults, one after another.
-pub(super) fn search(scenario: &Scenario, server: HostId, seen: &Lanes) -> Explained {
+/// Searches the faults, one after another, until `is_over` says that it is enough.
+pub(super) fn search(
+    scenario: &Scenario,
+    server: HostId,
+    seen: &Lanes,
+    is_over: &dyn Fn() -> bool,
+) -> Explained {
     let mut engine = Engine::new(scenario);
-    let mut attempt = |plan: FaultPlan| {
+    let mut attempt = |seen: &Lanes, plan: FaultPlan| {
         let prepared = Prepared::new(&plan, scenario).ok()?;
         engine.run(&settings(prepared));
         let (made, pairs) = lanes::simulated(engine.log(), server);
         let agreement = Agreement::of(seen, &made);
         Some(Attempt { plan, made, pairs, agreement })
     };
-    let mut best = attempt(FaultPlan::default());
+    let mut best = attempt(seen, FaultPlan::default());
+    let moved = best.as_ref().and_then(|best| aligned(seen, &best.made));
+    let seen = moved.as_ref().unwrap_or(seen);
+    if let (Some(best), true) = (&mut best, moved.is_some()) {
+        best.agreement = Agreement::of(seen, &best.made);
+    }
     let mut measured = FaultPlan::default();
     if measured.set_link(latency(seen)).is_ok() && measured.link().is_some() {
         // Where both agree equally long, what was measured is nearer the truth.
-        let tried = attempt(measured);
+        let tried = attempt(seen, measured);
         let is_worse = |best: &Attempt, tried: &Attempt| tried.agreement.rank() < best.agreement.rank();
         if !matches!((&best, &tried), (Some(best), Some(tried)) if is_worse(best, tried)) {
             best = tried.or(best);
         }
     }
     while let Some(current) = &best {
-        if current.agreement.is_whole() || current.plan.len() >= MAX_FAULTS {
+        if current.agreement.is_whole() || current.plan.len() >= MAX_FAULTS || is_over() {
             break;
         }
         let mut next: Option<Attempt> = None;
         for fault in candidates(current, seen, &scenario.names()) {
             let mut plan = current.plan.clone();
+            if is_over() {
+                break;
+            }
             if plan.push(fault).is_err() {
                 continue;
             }
-            let Some(tried) = attempt(plan) else { continue };
+            let Some(tried) = attempt(seen, plan) else { continue };
             let bar = next.as_ref().unwrap_or(current).agreement.rank();
             if tried.agreement.rank() > bar {
                 next = Some(tried);
@@ -61,10 +75,17 @@ pub(super) fn search(scenario: &Scenario, server: HostId, seen: &Lanes) -> Expla
     match best {
         Some(Attempt { plan, agreement, .. }) => {
             let Agreement { agreeing, total, surplus, differing, .. } = agreement;
-            Explained { plan, agreeing, total, surplus, differing }
+            Explained { plan, agreeing, total, surplus, differing, notes: seen.notes.clone() }
         }
         // An empty plan fits every scenario, so there always is one.
-        None => Explained { plan: FaultPlan::default(), agreeing: 0, total: 0, surplus: 0, differing: 0 },
+        None => Explained {
+            plan: FaultPlan::default(),
+            agreeing: 0,
+            total: 0,
+            surplus: 0,
+            differing: 0,
+            notes: seen.notes.clone(),
+        },
     }
 }
 
@@ -80,10 +101,10 @@ struct Attempt {
 /// longer than a second is taken for the former.
 fn latency(seen: &Lanes) -> Option<Duration> {
     let answer = |[up, down]: &[Lane; 2]| {
-        let mut sent: Vec<Duration> = up.datagrams.iter().map(|(sent, ..)| *sent).collect();
+        let mut sent: Vec<Duration> = up.datagrams.iter().map(|sent| sent.at).collect();
         // A capture need not be in the order of its times.
         sent.sort_unstable();
-        let gaps = down.datagrams.iter().filter_map(|(at, ..)| {
+        let gaps = down.datagrams.iter().filter_map(|Datagram { at, .. }| {
             let before = sent.partition_point(|sent| {
                 step();
                 sent <= at
@@ -107,7 +128,7 @@ fn candidates(current: &Attempt, seen: &Lanes, names: &[&str]) -> Vec<Fault> {
             let (from, to) = (pair.hosts[side], pair.hosts[1 - side]);
             let flow = || Flow::new(names[from.index()], names[to.index()]);
             let late = Some(agreement.lateness).filter(|late| !late.is_zero()).map(whole_millis);
-            for (at, n, _) in lane.datagrams.iter().filter(|(at, ..)| *at <= until) {
+            for Datagram { at, n, .. } in lane.datagrams.iter().filter(|sent| sent.at <= until) {
                 let delay = late.map(DatagramFault::Delay);
                 let kinds = [Some(DatagramFault::Drop), Some(DatagramFault::Duplicate), delay];
                 let fault = |fault| Fault::Datagram { flow: flow(), n: *n, fault };

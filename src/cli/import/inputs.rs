@@ -1,6 +1,6 @@
 //! What the user of a system chose, as far as its packets show it.
 
-use crate::capture::Lanes;
+use crate::capture::{Lane, Lanes};
 use crate::cli::output::quoted;
 use crate::systems::{Options, greet};
 use crate::wire::request_id;
@@ -8,13 +8,16 @@ use crate::wire::request_id;
 /// The options that the packets of a capture show, each with its value if it has one.
 pub(super) fn of(system: &str, seen: &Lanes) -> Vec<(&'static str, Option<String>)> {
     let Some([up, down]) = seen.flows.first() else { return Vec::new() };
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    // A lane with holes shows nothing.
+    let text = |lane: &Lane| {
+        if lane.holes.is_empty() { String::from_utf8(lane.bytes.clone()).ok() } else { None }
+    };
     match system {
         "udp-remote" => {
-            let has_ids = up.datagrams.iter().all(|(.., bytes)| request_id::decode(bytes).is_ok());
+            let has_ids = up.datagrams.iter().all(|sent| request_id::decode(&sent.bytes).is_ok());
             if has_ids && !up.datagrams.is_empty() { vec![("ids", None)] } else { Vec::new() }
         }
-        "greet" => match text(&down.bytes).as_deref().and_then(|said| said.strip_suffix(greet::LINE_END)) {
+        "greet" => match text(down).as_deref().and_then(|said| said.strip_suffix(greet::LINE_END)) {
             Some(said) if said != greet::TEXT => vec![("text", Some(said.to_owned()))],
             _ => Vec::new(),
         },
@@ -22,7 +25,7 @@ pub(super) fn of(system: &str, seen: &Lanes) -> Vec<(&'static str, Option<String
             0 | Options::BYTES => Vec::new(),
             len => vec![("bytes", Some(len.to_string()))],
         },
-        "http" => text(&up.bytes).map_or_else(Vec::new, |head| request(&head)),
+        "http" => text(up).map_or_else(Vec::new, |head| request(&head)),
         _ => Vec::new(),
     }
 }

@@ -4,11 +4,11 @@
 //! For any other the faults are [found](crate::capture::explain).
 
 mod inputs;
+mod link;
+mod source;
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -18,28 +18,32 @@ use super::choices::SystemArgs;
 use super::error::CliError;
 use super::program::{Asked, Program};
 use super::world::Built;
-use super::{output, sim, value};
-use crate::capture::{self, Capture, CaptureError, ExplainError, Explained, Frame};
+use super::{interrupt, output, sim, value};
+use crate::capture::{self, CaptureError, ExplainError, Explained, Frame, LinkError};
 use crate::machine::Status;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   lossproof import run.pcapng --as udp-remote
   lossproof import run.pcapng --as udp-remote -o plan.txt
-  lossproof import real.pcap --as udp-remote --flow 2";
+  lossproof import real.pcap --as udp-remote --flow 2
+  lossproof import real.pcap.gz --as-link -o real.link      (then: check … --profile @real.link)";
 
 /// The words after `import`.
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// The capture: pcapng or pcap
+    /// The capture: pcapng or pcap, or one of these packed by gzip; '-' reads standard input
     pub(super) file: PathBuf,
     /// Which system it is of; 'lossproof list' shows all
-    #[arg(long = "as", value_name = "SYSTEM")]
-    pub(super) system: String,
+    #[arg(long = "as", value_name = "SYSTEM", required_unless_present = "as_link")]
+    pub(super) system: Option<String>,
+    /// Make a link of a flow instead, for --profile: how its packets are lost and late
+    #[arg(long, conflicts_with = "system")]
+    pub(super) as_link: bool,
     /// Which flow, where there are several: its number, as they are listed
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::flow)]
     pub(super) flow: Option<usize>,
-    /// Where to write the plan; the line that replays it then names the file
+    /// Where to write the plan, or the link; the line that replays a plan then names the file
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// The system's own.
@@ -66,6 +70,19 @@ pub(super) enum ImportError {
         /// What is wrong with it.
         why: CaptureError,
     },
+    /// The plan would go where the capture is.
+    #[error("-o: '{0}' is the capture itself: write to another file")]
+    Source(String),
+    /// Ctrl-C ended the search.
+    #[error(
+        "interrupted: the plan that was found so far agrees with the first {agreeing} of {total} packets"
+    )]
+    Interrupted {
+        /// With how many it agrees.
+        agreeing: usize,
+        /// How many there are.
+        total: usize,
+    },
     /// It was exported from another system.
     #[error("the capture is of {0}: import it with --as {0}")]
     OtherSystem(String),
@@ -75,6 +92,9 @@ pub(super) enum ImportError {
     /// There is no flow of this number.
     #[error("--flow: {0}")]
     FlowNumber(ExplainError),
+    /// Nothing tells what was lost.
+    #[error(transparent)]
+    Link(#[from] LinkError),
     /// There is nothing of the system in it.
     #[error(transparent)]
     NoFlow(ExplainError),
@@ -91,11 +111,13 @@ impl From<ExplainError> for ImportError {
 }
 
 /// Turns a capture into the run that replays it.
-pub(super) fn run(program: &Program, app: &App, args: &ImportArgs) -> Result<Status, CliError> {
+pub(super) fn run(program: &Program, args: &ImportArgs) -> Result<Status, CliError> {
+    let Some(system) = &args.system else { return link::run(args) };
+    let app = program.find(system)?;
     // Wrong options are said before the file is looked at.
     let options = args.options.options(app)?;
     let bug = args.options.bug(app)?;
-    let captured = read(&args.file)?;
+    let captured = source::read(&args.file, args.output.as_deref())?;
     if let Some(line) = &captured.replay {
         if let Some(sim) = exported(program, app, line, &captured.frames)? {
             return show(&sim, args);
@@ -109,18 +131,16 @@ pub(super) fn run(program: &Program, app: &App, args: &ImportArgs) -> Result<Sta
     let sim = parsed(program, &format!("{} sim {} {}", output::program(), app.name, words.join(" ")))
         .ok_or_else(|| CliError::Usage("the options cannot be written as words".to_owned()))?;
     let built = Built::new(app, &sim.options.options(app)?, bug);
-    let found = capture::found(&built.scenario, server, &seen);
+    interrupt::watch();
+    let found = capture::found(&built.scenario, server, &seen, &interrupt::is_asked);
     let plan = found.plan.to_string();
     let sim = SimArgs { faults: super::args::FaultArgs { faults: Some(plan), ..sim.faults }, ..sim };
     show(&sim, args)?;
+    if interrupt::is_asked() && !found.is_whole() {
+        let Explained { agreeing, total, .. } = found;
+        return Err(ImportError::Interrupted { agreeing, total }.into());
+    }
     Ok(judge(&found))
-}
-
-fn read(path: &Path) -> Result<Capture, ImportError> {
-    let text = || output::one_line(&path.display().to_string());
-    let why = |error: io::Error| ImportError::File { path: text(), why: super::error::system_text(&error) };
-    let bytes = fs::read(path).map_err(why)?;
-    capture::read(&bytes).map_err(|why| ImportError::Capture { path: text(), why })
 }
 
 /// The run that a capture's comment names, if it gives these packets.
@@ -139,7 +159,12 @@ fn exported(program: &Program, app: &App, line: &str, frames: &[Frame]) -> Resul
         let ran = sim::simulate(app, sim, |transcript, replay| Ok(capture::export(transcript, &replay())));
         capture::read(&ran.ok()?.shown).ok()
     };
-    let is_same = is_plain && run(&sim).is_some_and(|again| again.frames == frames);
+    // Other packets in the file change the numbers of these.
+    let same = |(again, seen): (&Frame, &Frame)| *again == Frame { packet: again.packet, ..seen.clone() };
+    let is_same = is_plain
+        && run(&sim).is_some_and(|again| {
+            again.frames.len() == frames.len() && again.frames.iter().zip(frames).all(same)
+        });
     Ok(is_same.then_some(sim))
 }
 
@@ -180,7 +205,10 @@ fn show(sim: &SimArgs, args: &ImportArgs) -> Result<Status, CliError> {
 
 /// Says how much of a capture the run that was found explains.
 fn judge(found: &Explained) -> Status {
-    let Explained { plan, agreeing, total, surplus, differing } = found;
+    let Explained { plan, agreeing, total, surplus, differing, notes } = found;
+    for note in notes {
+        output::complain(format_args!("note: {note}"));
+    }
     if !plan.is_empty() {
         output::complain(
             "note: faults are told by what followed from them; what else would have led to the same packets cannot be told",
