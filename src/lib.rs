@@ -236,6 +236,8 @@ mod number;
 pub mod parallel;
 #[cfg(feature = "parts")]
 pub mod parts;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 #[cfg(feature = "sim")]
 pub mod scenario;
 #[cfg(feature = "sim")]

@@ -74,6 +74,12 @@ pub(super) enum Tool {
     /// Show an address or a network in all its forms
     #[command(after_help = super::ip::EXAMPLES)]
     Ip(super::ip::IpArgs),
+    /// Stand between real programs, and lose, delay, cut or reset what they send
+    ///
+    /// Each source address is a client of its own: client-1 is the first that appears. At the end the plan of what happened
+    /// is printed. With --faults it happens again.
+    #[command(after_help = super::proxy::EXAMPLES)]
+    Proxy(super::proxy::ProxyArgs),
     /// Look up a host, a service or a byte order
     #[command(after_help = super::lookup::EXAMPLES)]
     Lookup(super::lookup::LookupArgs),
@@ -228,7 +234,7 @@ impl CheckArgs {
 
 impl FaultArgs {
     /// Whether something is asked for that is drawn, beside losses.
-    const fn says_draws(&self) -> bool {
+    pub(super) const fn says_draws(&self) -> bool {
         self.profile.is_some() || self.jitter.is_some() || self.duplicate.is_some() || self.corrupt.is_some()
     }
 

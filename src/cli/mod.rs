@@ -41,7 +41,9 @@ mod output;
 mod parts;
 mod program;
 mod progress;
+mod proxy;
 mod real;
+mod relayed;
 mod report;
 mod shards;
 mod sim;
@@ -121,6 +123,7 @@ fn obey(program: &Program, asked: Asked) -> Result<Status, CliError> {
             Run::Serve(args) => real::serve(program.find(&args.real.system)?, &args),
             Run::Call(args) => real::call(program.find(&args.system)?, &args),
         },
+        Asked::Tool(Tool::Proxy(args)) => proxy::run(&args),
         Asked::Tool(Tool::Ip(args)) => ip::run(&args),
         Asked::Tool(Tool::Lookup(args)) => lookup::run(&args),
         Asked::Manual(Manual::Completions(args)) => manual::completions(program, &args),
