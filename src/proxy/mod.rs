@@ -56,6 +56,7 @@
 mod datagrams;
 mod error;
 mod held;
+mod hunt;
 mod ledger;
 mod limits;
 mod path;
@@ -66,6 +67,7 @@ mod route;
 mod streams;
 
 pub use error::ProxyError;
+pub use hunt::{Attempt, Ended, Found, Hunt, Hunted, Hunting, Progress, RISK, Trouble};
 pub use ledger::{Counts, Passed};
 pub use limits::{
     CUT_PAUSE, MAX_FAULTS, MAX_HELD_LEN, MAX_HELD_STREAM_LEN, MAX_RECORDED_LEN, MAX_RECORDS, MAX_SILENCE,

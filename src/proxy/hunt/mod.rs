@@ -1,0 +1,366 @@
+//! The hunt: runs of real programs behind a proxy, each with other faults, until one fails; then again with fewer faults,
+//! as long as it still fails.
+
+mod draws;
+mod shrink;
+mod sprt;
+
+pub use draws::Trouble;
+pub use sprt::RISK;
+
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
+
+use super::{Passed, Proxy, Route, SERVER};
+use crate::fault::{FaultPlan, Profile};
+
+/// One run that a hunt asks for.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// What is to happen.
+    pub plan: FaultPlan,
+    /// What may happen beside it.
+    pub profile: Profile,
+    /// By what it is drawn.
+    pub seed: u64,
+}
+
+impl Attempt {
+    /// A proxy for the run, which records what passes. Faults of processes are not its matter.
+    pub fn proxy(&self, routes: impl Into<Vec<Route>>) -> Proxy {
+        Proxy::new(routes).faults(self.plan.clone()).profile(self.profile).seed(self.seed).record(true)
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Why it counts as a failure, if it does.
+    pub why: Option<String>,
+    /// What happened to what was sent.
+    pub passed: Passed,
+}
+
+/// Where a hunt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// A run without faults is made, which has to hold.
+    Calm,
+    /// This run is made, from 0, of so many.
+    Searching(u64, u64),
+    /// A run has failed, for this reason; its plan is tried again.
+    Failed(u64, &'a str),
+    /// The plan that failed did so too rarely again, and the search goes on: in so many of so many runs.
+    Chance(u32, u32),
+    /// Fewer faults are tried: the smallest plan that fails by now, after so many runs.
+    Shrinking(&'a FaultPlan, u64),
+    /// The smallest plan is tried again.
+    Verifying(&'a FaultPlan),
+}
+
+/// A failure, with the smallest plan that was found for it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Found {
+    /// In which run it was found, from 0.
+    pub run: u64,
+    /// Why that run counts as a failure.
+    pub why: String,
+    /// How often its plan failed again, of how many runs.
+    pub again: (u32, u32),
+    /// How many faults that plan had.
+    pub from_faults: usize,
+    /// The smallest plan.
+    pub plan: FaultPlan,
+    /// How often the smallest plan failed, of how many runs.
+    pub fails: (u32, u32),
+    /// How many runs it took to make it small.
+    pub shrink_runs: u64,
+    /// Whether nothing was left to be taken out: neither the bound of runs nor that of time had come.
+    pub is_minimal: bool,
+    /// A failing run of the smallest plan: what it recorded, and why it counts as a failure.
+    pub ended: Ended,
+}
+
+/// What a hunt has found.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Hunted {
+    /// All runs held.
+    Held,
+    /// A run without any fault failed: there is nothing to hunt for.
+    FailsCalm(Ended),
+    /// A run failed, and here is why.
+    Failed(Box<Found>),
+    /// Nothing was drawn: in so many of so many runs of the plan it failed, the last time so.
+    Replayed(u32, u32, Option<Ended>),
+}
+
+/// What came of a hunt.
+#[derive(Clone, Debug)]
+pub struct Hunting<E> {
+    /// What was found. Of a hunt that was ended it is the best so far.
+    pub found: Hunted,
+    /// How many runs were made before the failure, or in all.
+    pub runs: u64,
+    /// How many runs failed whose plans did not fail again: chance, it seems.
+    pub flukes: u64,
+    /// What ended it early.
+    pub stopped: Option<E>,
+}
+
+/// A hunt for the smallest plan with which something fails that a closure tries.
+///
+/// ```no_run
+/// use std::net::SocketAddr;
+///
+/// use lossproof::proxy::{Ended, Hunt, Hunted, ProxyError, Route};
+///
+/// # fn talk(_server: SocketAddr) -> Result<(), String> { Ok(()) }
+/// let server = "127.0.0.1:1060".parse().unwrap();
+/// let hunting = Hunt::new().runs(100).run(
+///     &|attempt| {
+///         let relay = attempt.proxy([Route::udp("127.0.0.1:0".parse().unwrap(), server)]).start()?;
+///         let talked = talk(relay.local().inet().expect("an internet address"));
+///         Ok::<_, ProxyError>(Ended { why: talked.err(), passed: relay.stop() })
+///     },
+///     &mut |_| {},
+/// );
+/// if let Hunted::Failed(found) = hunting.found {
+///     panic!("{}: {}", found.why, found.plan);
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Hunt {
+    plan: FaultPlan,
+    trouble: Trouble,
+    seed: u64,
+    runs: u64,
+    jobs: usize,
+    server: String,
+    processes: Vec<String>,
+    max_shrink_runs: u64,
+    max_shrink: Duration,
+}
+
+/// How often a plan that failed is tried again, and how often it has to fail then.
+const AGAIN: (u32, u32) = (5, 2);
+/// How often the smallest plan is tried at the end.
+const VERIFY: u32 = 10;
+
+impl Default for Hunt {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hunt {
+    /// A hunt of 100 runs, one after another, with [`Trouble::USUAL`]; then at most a minute and 1,000 runs of shrinking.
+    pub fn new() -> Self {
+        Self {
+            plan: FaultPlan::default(),
+            trouble: Trouble::Kinds(Trouble::USUAL.into()),
+            seed: 0,
+            runs: 100,
+            jobs: 1,
+            server: SERVER.to_owned(),
+            processes: Vec::new(),
+            max_shrink_runs: 1_000,
+            max_shrink: Duration::from_mins(1),
+        }
+    }
+
+    /// The same with these faults in each run.
+    #[must_use]
+    pub fn faults(self, plan: FaultPlan) -> Self {
+        Self { plan, ..self }
+    }
+
+    /// The same with other faults drawn. If nothing is, the plan is run so many times, and it is told how often it fails.
+    #[must_use]
+    pub fn trouble(self, trouble: Trouble) -> Self {
+        Self { trouble, ..self }
+    }
+
+    /// The same with this seed for the first run; each run has the next.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// The same with so many runs.
+    #[must_use]
+    pub fn runs(self, runs: u64) -> Self {
+        Self { runs, ..self }
+    }
+
+    /// The same with so many runs at a time, each in a thread.
+    #[must_use]
+    pub fn jobs(self, jobs: NonZeroUsize) -> Self {
+        Self { jobs: jobs.get(), ..self }
+    }
+
+    /// The same with what plans call the server, and the hosts whose processes whoever runs them can pause and kill.
+    #[must_use]
+    pub fn hosts(self, server: impl Into<String>, processes: impl Into<Vec<String>>) -> Self {
+        Self { server: server.into(), processes: processes.into(), ..self }
+    }
+
+    /// The same with so many runs and so long a time for the shrinking.
+    #[must_use]
+    pub fn max_shrink(self, runs: u64, span: Duration) -> Self {
+        Self { max_shrink_runs: runs, max_shrink: span, ..self }
+    }
+
+    /// Hunts. `run` makes one run; what it fails with ends the hunt. `tell` hears how far it is.
+    pub fn run<E: Send>(
+        &self,
+        run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),
+        tell: &mut dyn FnMut(Progress<'_>),
+    ) -> Hunting<E> {
+        let mut hunting = Hunting { found: Hunted::Held, runs: 0, flukes: 0, stopped: None };
+        let done = if matches!(self.trouble, Trouble::Nothing) {
+            self.replay(run, tell, &mut hunting)
+        } else {
+            self.search(run, tell, &mut hunting)
+        };
+        hunting.stopped = done.err();
+        hunting
+    }
+
+    /// Makes the runs of one plan.
+    fn replay<E: Send>(
+        &self,
+        run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),
+        tell: &mut dyn FnMut(Progress<'_>),
+        hunting: &mut Hunting<E>,
+    ) -> Result<(), E> {
+        let attempt = Attempt { plan: self.plan.clone(), profile: Profile::CALM, seed: self.seed };
+        let (mut fails, mut last) = (0, None);
+        hunting.found = Hunted::Replayed(0, 0, None);
+        while hunting.runs < self.runs {
+            tell(Progress::Searching(hunting.runs, self.runs));
+            let count = (self.runs - hunting.runs).min(self.jobs as u64) as usize;
+            for ended in self.batch(run, &vec![attempt.clone(); count])? {
+                hunting.runs += 1;
+                if ended.why.is_some() {
+                    fails += 1;
+                    last = Some(ended);
+                }
+            }
+            hunting.found = Hunted::Replayed(fails, hunting.runs as u32, last.clone());
+        }
+        Ok(())
+    }
+
+    fn search<E: Send>(
+        &self,
+        run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),
+        tell: &mut dyn FnMut(Progress<'_>),
+        hunting: &mut Hunting<E>,
+    ) -> Result<(), E> {
+        tell(Progress::Calm);
+        let calm = Attempt { plan: FaultPlan::default(), profile: Profile::CALM, seed: self.seed };
+        let ended = run(&calm)?;
+        if ended.why.is_some() {
+            hunting.found = Hunted::FailsCalm(ended);
+            return Ok(());
+        }
+        let mut next = 0;
+        while next < self.runs {
+            tell(Progress::Searching(next, self.runs));
+            let numbers: Vec<u64> = (next..self.runs).take(self.jobs).collect();
+            let attempts: Vec<Attempt> = numbers.iter().map(|number| self.attempt(*number)).collect();
+            let all = self.batch(run, &attempts)?;
+            next += numbers.len() as u64;
+            for (number, ended) in numbers.into_iter().zip(all) {
+                hunting.runs = number + 1;
+                let Some(why) = ended.why.clone() else { continue };
+                tell(Progress::Failed(number, &why));
+                let plan = fired(&ended.passed);
+                let mut found = Found {
+                    run: number,
+                    why,
+                    again: (0, 0),
+                    from_faults: plan.len(),
+                    plan,
+                    fails: (0, 0),
+                    shrink_runs: 0,
+                    is_minimal: false,
+                    ended,
+                };
+                hunting.found = Hunted::Failed(Box::new(found.clone()));
+                let again = self.times(run, &found.plan, AGAIN.0)?;
+                found.again = (again.0, AGAIN.0);
+                if again.0 < AGAIN.1 {
+                    tell(Progress::Chance(again.0, AGAIN.0));
+                    hunting.flukes += 1;
+                    hunting.found = Hunted::Held;
+                    continue;
+                }
+                found.fails = found.again;
+                found.ended = again.1.unwrap_or(found.ended);
+                let stopped = self.shrink(run, tell, &mut found);
+                hunting.found = Hunted::Failed(Box::new(found));
+                return stopped;
+            }
+        }
+        Ok(())
+    }
+
+    /// The run of this number.
+    fn attempt(&self, number: u64) -> Attempt {
+        self.trouble.attempt(&self.plan, self.seed.wrapping_add(number), &self.server, &self.processes)
+    }
+
+    /// Makes runs, all at a time.
+    fn batch<E: Send>(
+        &self,
+        run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),
+        attempts: &[Attempt],
+    ) -> Result<Vec<Ended>, E> {
+        if let [attempt] = attempts {
+            return Ok(vec![run(attempt)?]);
+        }
+        thread::scope(|scope| {
+            let threads: Vec<_> = attempts.iter().map(|attempt| scope.spawn(|| run(attempt))).collect();
+            threads.into_iter().map(join).collect()
+        })
+    }
+
+    /// How often a plan fails of so many runs, and one that did.
+    fn times<E: Send>(
+        &self,
+        run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),
+        plan: &FaultPlan,
+        runs: u32,
+    ) -> Result<(u32, Option<Ended>), E> {
+        let attempt = Attempt { plan: plan.clone(), profile: Profile::CALM, seed: self.seed };
+        let (mut fails, mut failed) = (0, None);
+        let mut left = runs as usize;
+        while left > 0 {
+            let count = left.min(self.jobs);
+            for ended in self.batch(run, &vec![attempt.clone(); count])? {
+                if ended.why.is_some() {
+                    fails += 1;
+                    failed = Some(ended);
+                }
+            }
+            left -= count;
+        }
+        Ok((fails, failed))
+    }
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// The plan of what happened, without what changed nothing.
+fn fired(passed: &Passed) -> FaultPlan {
+    let mut plan = passed.plan.clone();
+    plan.retain(|fault| !passed.unfired.contains(fault));
+    plan
+}
