@@ -80,6 +80,12 @@ pub(super) enum Tool {
     /// is printed. With --faults it happens again.
     #[command(after_help = super::proxy::EXAMPLES)]
     Proxy(super::proxy::ProxyArgs),
+    /// Run a program behind a proxy until it fails, and find the smallest plan with which it does
+    ///
+    /// Each run has other faults. The plan of the first that fails is tried again, then with fewer and weaker faults: each
+    /// plan as often as it takes to tell chance from cause, at a risk of 5%.
+    #[command(after_help = super::hunt::EXAMPLES)]
+    Hunt(Box<super::hunt::HuntArgs>),
     /// Look up a host, a service or a byte order
     #[command(after_help = super::lookup::EXAMPLES)]
     Lookup(super::lookup::LookupArgs),

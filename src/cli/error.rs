@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::hunt::HuntError;
 use super::import::ImportError;
 use super::lookup::LookupError;
 use super::output::program;
@@ -168,6 +169,12 @@ pub(super) enum CliError {
     /// The words are no pairs of addresses.
     #[error("{0}")]
     Route(String),
+    /// The hunt cannot go on.
+    #[error(transparent)]
+    Hunt(#[from] HuntError),
+    /// It was interrupted.
+    #[error("interrupted")]
+    Interrupted,
     /// The proxy could not start.
     #[error("{0}")]
     Proxy(Box<ProxyError>),
@@ -199,6 +206,8 @@ impl CliError {
                 ProxyError::Open(_) | ProxyError::Thread(_) => 1,
                 _ => 2,
             },
+            Self::Hunt(error) => error.code(),
+            Self::Interrupted => 130,
             Self::Drive(_)
             | Self::Simulate(SimulateError::Drive(_))
             | Self::Sweep(SweepError::Panicked { .. })

@@ -31,6 +31,7 @@ mod exhaustive;
 mod failed;
 mod first;
 mod formats;
+mod hunt;
 mod import;
 mod ip;
 mod list;
@@ -124,6 +125,7 @@ fn obey(program: &Program, asked: Asked) -> Result<Status, CliError> {
             Run::Call(args) => real::call(program.find(&args.system)?, &args),
         },
         Asked::Tool(Tool::Proxy(args)) => proxy::run(&args),
+        Asked::Tool(Tool::Hunt(args)) => hunt::run(&args),
         Asked::Tool(Tool::Ip(args)) => ip::run(&args),
         Asked::Tool(Tool::Lookup(args)) => lookup::run(&args),
         Asked::Manual(Manual::Completions(args)) => manual::completions(program, &args),

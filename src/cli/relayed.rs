@@ -103,10 +103,6 @@ pub(super) fn routes(words: &[String]) -> Result<Vec<Route>, CliError> {
     Ok(routes)
 }
 
-/// How long a span is, as an option has it.
-pub(super) fn span_words(option: &str, span: Option<Duration>) -> Option<String> {
-    span.map(|span| format!("--{option} {}", value::span_text(span)))
-}
 
 /// Pairs of addresses as words for a shell.
 pub(super) fn route_words(words: &[String]) -> String {

@@ -33,6 +33,16 @@ impl Recording {
         self
     }
 
+    /// The same with what does not hold at its end.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn broken(mut self, at: crate::time::Instant, why: &str) -> Self {
+        // Whoever tells of it is no server, if somebody else has appeared.
+        let host = HostId(u16::from(self.names.len() > 1));
+        self.log.broken(at, host, why.to_owned());
+        self
+    }
+
     /// The transcript.
     pub fn transcript(&self) -> Transcript<'_> {
         let names = self.names.iter().map(String::as_str).collect();
