@@ -1,7 +1,5 @@
 //! What `proxy` and `hunt` have in common: pairs of addresses, and what goes wrong between them.
 
-use std::time::Duration;
-
 use clap::Args;
 
 use super::args::FaultArgs;
@@ -102,7 +100,6 @@ pub(super) fn routes(words: &[String]) -> Result<Vec<Route>, CliError> {
     }
     Ok(routes)
 }
-
 
 /// Pairs of addresses as words for a shell.
 pub(super) fn route_words(words: &[String]) -> String {

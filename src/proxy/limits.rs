@@ -32,7 +32,7 @@ pub const MAX_RECORDED_LEN: usize = 64 * 1024 * 1024;
 pub const CUT_PAUSE: Duration = Duration::from_millis(20);
 
 /// The same where a stream is cut every so many bytes.
-pub const REGULAR_CUT_PAUSE: Duration = Duration::from_millis(2);
+pub const REGULAR_CUT_PAUSE: Duration = Duration::from_millis(5);
 
 /// How many bytes of a stream are read at once.
 pub(super) const MAX_CHUNK_LEN: usize = 256 * 1024;

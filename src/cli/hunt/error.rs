@@ -10,7 +10,9 @@ pub(in crate::cli) enum HuntError {
     #[error("'{0}' is the address of no server: write its port, or have it started by --server")]
     NoServer(Peer),
     /// Several runs at a time have one port.
-    #[error("with --jobs each run has ports of its own: write port 0 where {0}, and {{server_port}} in --server")]
+    #[error(
+        "with --jobs each run has ports of its own: write port 0 where {0}, and {{server_port}} in --server"
+    )]
     OnePort(&'static str),
     /// The plan has a fault of a process that is not started here.
     #[error("--faults: '{}' is for a process that this command starts: {hosts}", .kind.name())]

@@ -174,7 +174,7 @@ fn shown(progress: Progress<'_>) -> String {
         Progress::Calm => "a run without faults".to_owned(),
         Progress::Searching(run, runs) => format!("run {} of {runs}", run + 1),
         Progress::Failed(run, why) => format!("run {} failed ({why}): its plan again", run + 1),
-        Progress::Chance(fails, runs) => format!("that was chance: it failed {fails} of {runs}"),
+        Progress::Chance(fails, runs) => format!("that plan fails {fails} of {runs}: is there a better one?"),
         Progress::Shrinking(plan, runs) => {
             format!("shrinking, {runs} runs; {} faults: {}", plan.len(), output::one_line(&plan.to_string()))
         }

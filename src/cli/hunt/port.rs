@@ -39,7 +39,8 @@ fn has_port(table: &str, port: u16, state: &str) -> bool {
     table.lines().skip(1).any(|line| {
         let words: Vec<&str> = line.split_whitespace().take(4).collect();
         let [_, local, _, in_state] = words[..] else { return false };
-        local.rsplit_once(':').and_then(|(_, hex)| u16::from_str_radix(hex, 16).ok()) == Some(port) && in_state == state
+        local.rsplit_once(':').and_then(|(_, hex)| u16::from_str_radix(hex, 16).ok()) == Some(port)
+            && in_state == state
     })
 }
 
@@ -88,7 +89,8 @@ mod tests {
 
     #[test]
     fn a_table_of_sockets_is_read() {
-        let table = "  sl  local_address rem_address   st\n   0: 0100007F:0424 00000000:0000 0A 00000000:00000000\n";
+        let table =
+            "  sl  local_address rem_address   st\n   0: 0100007F:0424 00000000:0000 0A 00000000:00000000\n";
         assert!(has_port(table, 1060, "0A"));
         assert!(!has_port(table, 1060, "07") && !has_port(table, 1061, "0A"));
     }

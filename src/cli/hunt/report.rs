@@ -42,7 +42,8 @@ impl Asked<'_> {
         match &hunting.found {
             Hunted::Held => self.held(hunting.runs),
             Hunted::FailsCalm(ended) => {
-                let text = format!("FAILED {}: {} without any fault\n{}", self.command(), why(ended), self.said());
+                let text =
+                    format!("FAILED {}: {} without any fault\n{}", self.command(), why(ended), self.said());
                 output::print(&text)?;
                 Ok(true)
             }
@@ -162,7 +163,8 @@ impl Asked<'_> {
     ) -> std::io::Result<String> {
         fs::create_dir_all(directory)?;
         let transcript = recording.transcript();
-        let wider = |narrow: TooNarrow| transcript.ladder(Look { width: 2 * narrow.needed, ..Look::default() });
+        let wider =
+            |narrow: TooNarrow| transcript.ladder(Look { width: 2 * narrow.needed, ..Look::default() });
         let ladder = transcript.ladder(Look::default()).or_else(wider).unwrap_or_default();
         let files = [
             ("report.txt", report.as_bytes().to_vec()),

@@ -73,7 +73,11 @@ struct Actor {
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(args: &'a HuntArgs, routes: Vec<Route>, stop: Arc<AtomicBool>) -> Result<Self, HuntError> {
+    pub(super) fn new(
+        args: &'a HuntArgs,
+        routes: Vec<Route>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, HuntError> {
         let runner = Self { args, routes, stop, tally: Mutex::default() };
         if runner.routes.is_empty() {
             return Err(proxy_error(&ProxyError::NoRoute));
@@ -121,7 +125,8 @@ impl<'a> Runner<'a> {
         let ended = runtime.block_on(self.whole(attempt))?;
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.clients += ended.0.passed.counts.clients;
-        let fired = ended.0.passed.plan.faults().iter().filter(|fault| !ended.0.passed.unfired.contains(fault));
+        let fired =
+            ended.0.passed.plan.faults().iter().filter(|fault| !ended.0.passed.unfired.contains(fault));
         for fault in fired {
             *tally.kinds.entry(fault.kind()).or_default() += 1;
         }
@@ -171,7 +176,10 @@ impl<'a> Runner<'a> {
             }
             let address = routes[index].to;
             let found = port::free(routes[index].carrier, address);
-            let found = found.map_err(|error| HuntError::Start { command: format!("a server at {address}"), why: error.to_string() })?;
+            let found = found.map_err(|error| HuntError::Start {
+                command: format!("a server at {address}"),
+                why: error.to_string(),
+            })?;
             // One server has one port, whatever carries messages to it.
             for route in routes.iter_mut().filter(|route| route.to == address) {
                 route.to = found;
@@ -182,7 +190,12 @@ impl<'a> Runner<'a> {
     }
 
     /// Waits until a server has opened its port.
-    async fn wait_for_port(&self, route: &Route, server: &mut Process, words: &[String]) -> Result<(), Stopped> {
+    async fn wait_for_port(
+        &self,
+        route: &Route,
+        server: &mut Process,
+        words: &[String],
+    ) -> Result<(), Stopped> {
         let until = after(clock(), MAX_START);
         while !port::is_open(route.carrier, route.to) {
             let not_up = |why: String| HuntError::NotUp { command: shown(words), address: route.to, why };
@@ -381,8 +394,11 @@ impl Places {
     fn new(locals: &[Peer], server_port: Option<u16>) -> Self {
         let (mut words, mut env) = (Vec::new(), Vec::new());
         for (local, number) in locals.iter().zip(1..) {
-            let (suffix, variable) =
-                if number == 1 { (String::new(), String::new()) } else { (number.to_string(), format!("_{number}")) };
+            let (suffix, variable) = if number == 1 {
+                (String::new(), String::new())
+            } else {
+                (number.to_string(), format!("_{number}"))
+            };
             words.push((format!("{{addr{suffix}}}"), local.to_string()));
             env.push((format!("LOSSPROOF_ADDR{variable}"), local.to_string()));
             if let Some(port) = local.port() {

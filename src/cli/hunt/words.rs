@@ -52,9 +52,15 @@ impl Words {
     }
 }
 
-/// Words as one text for a shell.
+/// Words as one text for a shell. A word in braces is one there, if it has neither a comma nor two points.
 pub(in crate::cli) fn shown(words: &[String]) -> String {
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    let shown = |word: &String| {
+        let bare = word.replace(['{', '}'], "");
+        let is_plain =
+            !bare.is_empty() && quoted(&bare) == bare && !word.contains(',') && !word.contains("..");
+        if is_plain { word.clone() } else { quoted(word) }
+    };
+    words.iter().map(shown).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -67,6 +73,7 @@ mod tests {
         assert!(kinds("drop,skew").unwrap_err().to_string().starts_with("'skew' is no kind"));
         assert_eq!(command("a 'b c'").unwrap().0, ["a", "b c"]);
         assert_eq!(command("a 'b c'").unwrap().shown(), "a 'b c'");
+        assert_eq!(command("a {port} '{a,b}' {}").unwrap().shown(), "a {port} '{a,b}' '{}'");
         for text in ["", " ", "a 'b"] {
             assert!(command(text).unwrap_err().to_string().contains("write a program"), "{text}");
         }

@@ -150,8 +150,9 @@ mod tests {
             let planned: BTreeSet<FaultKind> = plan.faults().iter().map(Fault::kind).collect();
             let others = Trouble::ALL.into_iter().filter(|other| *other != kind);
             for other in others {
-                let comes_with = matches!((kind, other), (FaultKind::Drop | FaultKind::Delay, FaultKind::Stall))
-                    || (kind, other) == (FaultKind::Stall, FaultKind::Delay);
+                let comes_with =
+                    matches!((kind, other), (FaultKind::Drop | FaultKind::Delay, FaultKind::Stall))
+                        || (kind, other) == (FaultKind::Stall, FaultKind::Delay);
                 assert!(comes_with || !(profile.draws(other) || planned.contains(&other)), "{kind}: {other}");
             }
             profile.draws(kind) || planned.contains(&kind)
@@ -165,7 +166,8 @@ mod tests {
     #[test]
     fn what_befalls_hosts_ends() {
         for seed in 0..200 {
-            let Attempt { plan, .. } = attempt(&[FaultKind::Pause, FaultKind::Crash, FaultKind::Partition], seed);
+            let Attempt { plan, .. } =
+                attempt(&[FaultKind::Pause, FaultKind::Crash, FaultKind::Partition], seed);
             assert_eq!(plan.len() % 2, 0, "{plan}");
             for pair in plan.faults().chunks(2) {
                 let [Fault::Host { at, .. }, Fault::Host { at: until, .. }] = pair else { panic!("{plan}") };

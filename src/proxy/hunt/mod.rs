@@ -52,7 +52,7 @@ pub enum Progress<'a> {
     Searching(u64, u64),
     /// A run has failed, for this reason; its plan is tried again.
     Failed(u64, &'a str),
-    /// The plan that failed did so too rarely again, and the search goes on: in so many of so many runs.
+    /// The plan that failed did so in so many of so many runs again, which is not often, so the search goes on.
     Chance(u32, u32),
     /// Fewer faults are tried: the smallest plan that fails by now, after so many runs.
     Shrinking(&'a FaultPlan, u64),
@@ -145,8 +145,12 @@ pub struct Hunt {
     max_shrink: Duration,
 }
 
-/// How often a plan that failed is tried again, and how often it has to fail then.
-const AGAIN: (u32, u32) = (5, 2);
+/// How often a plan that failed is tried again.
+const AGAIN: u32 = 5;
+/// How often it has to fail then for the search to end. One that fails less often is taken if there is no better one.
+const SURELY: u32 = 4;
+/// How often it has to fail at least: what fails less often was chance.
+const PERHAPS: u32 = 2;
 /// How often the smallest plan is tried at the end.
 const VERIFY: u32 = 10;
 
@@ -268,7 +272,7 @@ impl Hunt {
             hunting.found = Hunted::FailsCalm(ended);
             return Ok(());
         }
-        let mut next = 0;
+        let (mut next, mut best): (u64, Option<Found>) = (0, None);
         while next < self.runs {
             tell(Progress::Searching(next, self.runs));
             let numbers: Vec<u64> = (next..self.runs).take(self.jobs).collect();
@@ -291,23 +295,42 @@ impl Hunt {
                     is_minimal: false,
                     ended,
                 };
-                hunting.found = Hunted::Failed(Box::new(found.clone()));
-                let again = self.times(run, &found.plan, AGAIN.0)?;
-                found.again = (again.0, AGAIN.0);
-                if again.0 < AGAIN.1 {
-                    tell(Progress::Chance(again.0, AGAIN.0));
-                    hunting.flukes += 1;
-                    hunting.found = Hunted::Held;
-                    continue;
+                if best.is_none() {
+                    hunting.found = Hunted::Failed(Box::new(found.clone()));
                 }
-                found.fails = found.again;
-                found.ended = again.1.unwrap_or(found.ended);
-                let stopped = self.shrink(run, tell, &mut found);
-                hunting.found = Hunted::Failed(Box::new(found));
-                return stopped;
+                let (fails, failed) = self.times(run, &found.plan, AGAIN)?;
+                (found.again, found.fails) = ((fails, AGAIN), (fails, AGAIN));
+                found.ended = failed.unwrap_or(found.ended);
+                if fails >= SURELY {
+                    return self.finish(run, tell, found, hunting);
+                }
+                tell(Progress::Chance(fails, AGAIN));
+                if fails < PERHAPS {
+                    hunting.flukes += 1;
+                } else if best.as_ref().is_none_or(|best| best.again < found.again) {
+                    best = Some(found);
+                }
+                let found = best.clone().map(|best| Hunted::Failed(Box::new(best)));
+                hunting.found = found.unwrap_or(Hunted::Held);
             }
         }
-        Ok(())
+        match best {
+            Some(found) => self.finish(run, tell, found, hunting),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the plan of a failure smaller.
+    fn finish<E: Send>(
+        &self,
+        run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),
+        tell: &mut dyn FnMut(Progress<'_>),
+        mut found: Found,
+        hunting: &mut Hunting<E>,
+    ) -> Result<(), E> {
+        let stopped = self.shrink(run, tell, &mut found);
+        hunting.found = Hunted::Failed(Box::new(found));
+        stopped
     }
 
     /// The run of this number.

@@ -130,8 +130,8 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use crate::fault::{Chance, FaultPlan, Profile};
-    use crate::proxy::hunt::{Attempt, Ended, Hunt, Hunted, Hunting, Trouble};
     use crate::proxy::Passed;
+    use crate::proxy::hunt::{Attempt, Ended, Hunt, Hunted, Hunting, Trouble};
     use crate::seed::mix;
 
     /// A program that fails at this rate in percent where a plan has both of these words, and by chance at another. What is
@@ -165,7 +165,10 @@ mod tests {
         let hunting = hunt(["#3 drop", "#7 drop"], (100, 0), &lossy());
         let Hunted::Failed(found) = hunting.found else { panic!("{:?}", hunting.found) };
         assert_eq!(found.plan.to_string(), "v2; client-1>server #3 drop; client-1>server #7 drop");
-        assert_eq!((found.again, found.fails, found.is_minimal, found.from_faults), ((5, 5), (10, 10), true, 20));
+        assert_eq!(
+            (found.again, found.fails, found.is_minimal, found.from_faults),
+            ((5, 5), (10, 10), true, 20)
+        );
         assert!(found.shrink_runs < 150, "{}", found.shrink_runs);
     }
 
@@ -200,7 +203,8 @@ mod tests {
 
     #[test]
     fn the_bounds_end_it_with_the_best_so_far() {
-        let hunting = hunt(["#3 drop", "#7 drop"], (100, 0), &lossy().max_shrink(10, std::time::Duration::MAX / 4));
+        let hunting =
+            hunt(["#3 drop", "#7 drop"], (100, 0), &lossy().max_shrink(10, std::time::Duration::MAX / 4));
         let Hunted::Failed(found) = hunting.found else { panic!("{:?}", hunting.found) };
         assert!(!found.is_minimal && found.plan.len() < 20, "{}", found.plan);
     }

@@ -20,7 +20,6 @@ pub(super) struct Sprt {
     says: [f64; 2],
     ratio: f64,
     runs: u32,
-    fails: u32,
 }
 
 impl Sprt {
@@ -29,13 +28,12 @@ impl Sprt {
         let often = (f64::from(fails) / f64::from(runs.max(1))).clamp(RATES.0, RATES.1);
         let rarely = often / RARER;
         let says = [(often / rarely).ln(), ((1.0 - often) / (1.0 - rarely)).ln()];
-        Self { says, ratio: 0.0, runs: 0, fails: 0 }
+        Self { says, ratio: 0.0, runs: 0 }
     }
 
     /// Notes a run.
     pub(super) fn note(&mut self, failed: bool) {
         self.runs += 1;
-        self.fails += u32::from(failed);
         self.ratio += self.says[usize::from(!failed)];
     }
 
@@ -50,11 +48,6 @@ impl Sprt {
             None
         }
     }
-
-    /// In how many of how many runs it failed.
-    pub(super) const fn seen(&self) -> (u32, u32) {
-        (self.fails, self.runs)
-    }
 }
 
 #[cfg(test)]
@@ -67,7 +60,7 @@ mod tests {
         let mut sprt = sprt.clone();
         loop {
             if let Some(verdict) = sprt.verdict() {
-                return (verdict, sprt.seen().1);
+                return (verdict, sprt.runs);
             }
             sprt.note(mix(seed, u64::from(sprt.runs)) % 100 < percent);
         }

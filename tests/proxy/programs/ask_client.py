@@ -5,7 +5,7 @@ import sys
 
 client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 client.connect(("127.0.0.1", int(sys.argv[1])))
-client.settimeout(0.05)
+client.settimeout(0.3)
 for number in range(1, 6):
     for _ in range(20):
         client.send(b"%d" % number)
