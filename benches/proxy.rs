@@ -1,6 +1,8 @@
 //! `lossproof proxy` without faults, beside `socat` if it is here, and beside no proxy at all: round trips and datagrams
 //! over UDP, bytes over TCP. Each proxy is a process of its own; client and server are two threads of this one.
 
+#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+
 use std::io::{BufRead as _, BufReader, IoSlice, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd as _;

@@ -79,7 +79,7 @@ pub(super) enum Tool {
     /// Each source address is a client of its own: client-1 is the first that appears. At the end the plan of what happened
     /// is printed. With --faults it happens again.
     #[command(after_help = super::proxy::EXAMPLES)]
-    Proxy(super::proxy::ProxyArgs),
+    Proxy(Box<super::proxy::ProxyArgs>),
     /// Run a program behind a proxy until it fails, and find the smallest plan with which it does
     ///
     /// Each run has other faults. The plan of the first that fails is tried again, then with fewer and weaker faults: each

@@ -84,14 +84,14 @@ pub(super) fn run(args: &ProxyArgs) -> Result<Status, CliError> {
     output::print_as(&format!("{}\n", passed.plan), Tint::None)?;
     tell(&passed);
     if let (Some(path), Some(recording)) = (&args.output, &passed.recording) {
-        let replay = format!(
+        let again = format!(
             "{} proxy {} --faults {}",
             output::program(),
             route_words(&args.routes),
             output::quoted(&passed.plan.to_string())
         );
         let began_at = Duration::from_nanos(u64::try_from(began_at.as_nanosecond()).unwrap_or_default());
-        output::write_file(path, shown(recording, args.format, &replay, began_at)?)?;
+        output::write_file(path, shown(recording, args.format, &again, began_at)?)?;
     }
     Ok(Status::Success)
 }

@@ -311,7 +311,9 @@ impl Datagrams {
                     .map(|(source, _)| *source)
                     .collect()
             };
-            silent.into_iter().for_each(|source| self.forget(source));
+            for source in silent {
+                self.forget(source);
+            }
         }
     }
 }

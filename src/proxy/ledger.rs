@@ -11,7 +11,7 @@ use super::record::Record;
 use crate::drive::relayed::{after, clock, elapsed};
 use crate::fault::{Fault, FaultPlan, Resolved};
 use crate::machine::Peer;
-use crate::network::Departure;
+use crate::network::{Departure, Order};
 use crate::time::Instant;
 use crate::transcript::{Carried, Recording, What};
 
@@ -191,7 +191,7 @@ impl Ledger {
             let (from, to) = way.ends();
             record.fault(now, of_hosts(Resolved::Datagram { from, to, n, fault }, hosts));
         }
-        let arrives_at = departure.arrivals.map(|order| order.map(|order| order.at()));
+        let arrives_at = departure.arrivals.map(|order| order.map(Order::at));
         record.packet(now, [from, to], Carried::Datagram { n, bytes: span, broadcast: false, arrives_at });
     }
 

@@ -35,7 +35,7 @@ impl Packet {
         self.at += span;
         match &mut self.what {
             Carried::Datagram { arrives_at, .. } => {
-                arrives_at.iter_mut().flatten().for_each(|at| *at += span)
+                arrives_at.iter_mut().flatten().for_each(|at| *at += span);
             }
             Carried::Refusal { arrives_at, .. } => *arrives_at += span,
             Carried::Segment { arrives_at, .. } => arrives_at.iter_mut().for_each(|at| *at += span),

@@ -1,5 +1,7 @@
 //! Real programs behind a proxy: as a library, as `lossproof proxy`, and hunted by `lossproof hunt`.
 
+#![expect(clippy::disallowed_methods, reason = "programs and their tests read the clock")]
+
 #[allow(dead_code, reason = "each test uses a part of it")]
 #[path = "../command/mod.rs"]
 mod command;

@@ -1,6 +1,8 @@
 //! `hunt`: runs of a real program behind a proxy until one fails, and the smallest plan with which it does.
 
 mod error;
+mod faults;
+mod places;
 mod port;
 mod process;
 mod report;

@@ -60,13 +60,11 @@ fn is_path_open(address: Peer) -> bool {
 /// Elsewhere a stream is tried, and a datagram's server gets some time.
 fn answers(carrier: Carrier, address: Peer) -> bool {
     const TIME_TO_START: Duration = Duration::from_millis(300);
-    match (carrier, address.inet()) {
-        (Carrier::Streams, Some(addr)) => TcpStream::connect(addr).is_ok(),
-        _ => {
-            std::thread::sleep(TIME_TO_START);
-            true
-        }
+    if let (Carrier::Streams, Some(addr)) = (carrier, address.inet()) {
+        return TcpStream::connect(addr).is_ok();
     }
+    std::thread::sleep(TIME_TO_START);
+    true
 }
 
 #[cfg(test)]

@@ -196,7 +196,7 @@ impl Asked<'_> {
     fn said(&self) -> String {
         let lines: Vec<&str> = self.tally.said.lines().collect();
         let last = &lines[lines.len().saturating_sub(MAX_SAID_LINES)..];
-        last.iter().map(|line| format!("{}\n", one_line(line))).collect()
+        last.iter().fold(String::new(), |text, line| text + &one_line(line) + "\n")
     }
 
     /// The line that runs a plan again.

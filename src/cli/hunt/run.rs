@@ -10,13 +10,14 @@ use tokio::runtime::Builder;
 use tokio::time::{sleep, sleep_until};
 
 use super::error::HuntError;
+use super::faults::{of_process, restarts, split, whole_plan};
+use super::places::Places;
 use super::process::{Process, Said, failure};
 use super::words::shown;
-use super::{HuntArgs, OF_PROCESSES, port};
+use super::{HuntArgs, port};
 use crate::drive::relayed::{after, clock};
-use crate::fault::{Fault, FaultKind, FaultPlan, HostFault};
-use crate::machine::Peer;
-use crate::proxy::{Attempt, Ended, Passed, Proxy, ProxyError, Relay, Route, SERVER};
+use crate::fault::{Fault, FaultKind, FaultPlan};
+use crate::proxy::{Attempt, Ended, ProxyError, Route, SERVER};
 use crate::time::Instant;
 
 /// How long a server has to open its port.
@@ -54,13 +55,6 @@ pub(super) struct Runner<'a> {
     routes: Vec<Route>,
     stop: Arc<AtomicBool>,
     tally: Mutex<Tally>,
-}
-
-/// What a run is told of its addresses.
-struct Places {
-    /// For each word in braces what it stands for.
-    words: Vec<(String, String)>,
-    env: Vec<(String, String)>,
 }
 
 /// A process of a run, by what plans call it.
@@ -338,86 +332,7 @@ fn suffer(actors: &mut [Actor], fault: &Fault, places: &Places, said: &Said) -> 
     Ok(())
 }
 
-fn restarts(fault: &Fault, name: &str) -> bool {
-    of_process(fault).is_some_and(|(_, host, kind)| host == name && kind == FaultKind::Restart)
-}
-
-/// When, to which host and what, of a fault of a process.
-fn of_process(fault: &Fault) -> Option<(Instant, &str, FaultKind)> {
-    let Fault::Host { at, fault } = fault else { return None };
-    let (HostFault::Stop(host)
-    | HostFault::Crash(host)
-    | HostFault::Restart(host)
-    | HostFault::Pause(host)
-    | HostFault::Resume(host)) = fault
-    else {
-        return None;
-    };
-    debug_assert!(OF_PROCESSES.contains(&fault.kind()));
-    Some((*at, host, fault.kind()))
-}
-
-/// The proxy of a run, and the faults that are not its matter, in the order of their moments.
-fn split(attempt: &Attempt, routes: Vec<Route>) -> (Proxy, Vec<(Instant, Fault)>) {
-    let mut faults: Vec<(Instant, Fault)> = attempt
-        .plan
-        .faults()
-        .iter()
-        .filter_map(|fault| of_process(fault).map(|(at, ..)| (at, fault.clone())))
-        .collect();
-    faults.sort_by_key(|(at, _)| *at);
-    let mut between = attempt.clone();
-    between.plan.retain(|fault| of_process(fault).is_none());
-    (between.proxy(routes), faults)
-}
-
-/// What happened, with what happened to processes, and with why the run failed at the end of its record.
-fn whole_plan(relay: Relay, attempt: &Attempt, unfired: &[Fault], why: Option<(Instant, &str)>) -> Passed {
-    let mut passed = relay.stop();
-    for fault in attempt.plan.faults().iter().filter(|fault| of_process(fault).is_some()) {
-        // Its place is free: the proxy has no faults of processes.
-        let _ = passed.plan.push(fault.clone());
-    }
-    passed.unfired.extend_from_slice(unfired);
-    if let Some((at, why)) = why {
-        passed.recording = passed.recording.map(|recording| recording.broken(at, why));
-    }
-    passed
-}
-
 fn proxy_error(error: &ProxyError) -> HuntError {
     let is_usage = !matches!(error, ProxyError::Open(_) | ProxyError::Thread(_));
     HuntError::Proxy { text: error.to_string(), is_usage }
-}
-
-impl Places {
-    fn new(locals: &[Peer], server_port: Option<u16>) -> Self {
-        let (mut words, mut env) = (Vec::new(), Vec::new());
-        for (local, number) in locals.iter().zip(1..) {
-            let (suffix, variable) = if number == 1 {
-                (String::new(), String::new())
-            } else {
-                (number.to_string(), format!("_{number}"))
-            };
-            words.push((format!("{{addr{suffix}}}"), local.to_string()));
-            env.push((format!("LOSSPROOF_ADDR{variable}"), local.to_string()));
-            if let Some(port) = local.port() {
-                words.push((format!("{{port{suffix}}}"), port.to_string()));
-                env.push((format!("LOSSPROOF_PORT{variable}"), port.to_string()));
-            }
-        }
-        if let Some(port) = server_port {
-            words.push(("{server_port}".to_owned(), port.to_string()));
-            env.push(("LOSSPROOF_SERVER_PORT".to_owned(), port.to_string()));
-        }
-        Self { words, env }
-    }
-
-    /// Words with addresses filled in.
-    fn fill(&self, words: &[String]) -> Vec<String> {
-        let filled = |word: &String| {
-            self.words.iter().fold(word.clone(), |word, (name, value)| word.replace(name, value))
-        };
-        words.iter().map(filled).collect()
-    }
 }

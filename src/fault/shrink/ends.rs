@@ -23,9 +23,9 @@ const fn is_end(fault: &Fault) -> bool {
 /// When a plan ends things last.
 #[derive(Default)]
 struct Ends<'p> {
-    heal_at: Option<Instant>,
-    restart_at: LastAt<'p>,
-    resume_at: LastAt<'p>,
+    heal: Option<Instant>,
+    restart: LastAt<'p>,
+    resume: LastAt<'p>,
 }
 
 /// The last such moment of each host.
@@ -48,9 +48,9 @@ impl<'p> Ends<'p> {
         let mut ends = Self::default();
         for fault in plan.faults() {
             match fault {
-                Fault::Host { at, fault: HostFault::Heal } => ends.heal_at = ends.heal_at.max(Some(*at)),
-                Fault::Host { at, fault: HostFault::Restart(host) } => ends.restart_at.raise(host, *at),
-                Fault::Host { at, fault: HostFault::Resume(host) } => ends.resume_at.raise(host, *at),
+                Fault::Host { at, fault: HostFault::Heal } => ends.heal = ends.heal.max(Some(*at)),
+                Fault::Host { at, fault: HostFault::Restart(host) } => ends.restart.raise(host, *at),
+                Fault::Host { at, fault: HostFault::Resume(host) } => ends.resume.raise(host, *at),
                 _ => {}
             }
         }
@@ -62,12 +62,12 @@ impl<'p> Ends<'p> {
         let Fault::Host { at, fault } = fault else { return false };
         match fault {
             HostFault::Partition { .. } | HostFault::PartitionOneWay(_) | HostFault::Isolate(_) => {
-                self.heal_at.is_none_or(|heal_at| heal_at < *at)
+                self.heal.is_none_or(|heal| heal < *at)
             }
             HostFault::Crash(host) | HostFault::Poweroff(host) => {
-                self.restart_at.get(host).is_none_or(|restart_at| restart_at < *at)
+                self.restart.get(host).is_none_or(|restart| restart < *at)
             }
-            HostFault::Pause(host) => self.resume_at.get(host).is_none_or(|resume_at| resume_at < *at),
+            HostFault::Pause(host) => self.resume.get(host).is_none_or(|resume| resume < *at),
             _ => false,
         }
     }

@@ -2,114 +2,20 @@
 //! as long as it still fails.
 
 mod draws;
+mod found;
 mod shrink;
 mod sprt;
 
 pub use draws::Trouble;
+pub use found::{Attempt, Ended, Found, Hunted, Hunting, Progress};
 pub use sprt::RISK;
 
 use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use super::{Passed, Proxy, Route, SERVER};
+use super::{Passed, SERVER};
 use crate::fault::{FaultPlan, Profile};
-
-/// One run that a hunt asks for.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// What is to happen.
-    pub plan: FaultPlan,
-    /// What may happen beside it.
-    pub profile: Profile,
-    /// By what it is drawn.
-    pub seed: u64,
-}
-
-impl Attempt {
-    /// A proxy for the run, which records what passes. Faults of processes are not its matter.
-    pub fn proxy(&self, routes: impl Into<Vec<Route>>) -> Proxy {
-        Proxy::new(routes).faults(self.plan.clone()).profile(self.profile).seed(self.seed).record(true)
-    }
-}
-
-/// How a run ended.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// Why it counts as a failure, if it does.
-    pub why: Option<String>,
-    /// What happened to what was sent.
-    pub passed: Passed,
-}
-
-/// Where a hunt is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Progress<'a> {
-    /// A run without faults is made, which has to hold.
-    Calm,
-    /// This run is made, from 0, of so many.
-    Searching(u64, u64),
-    /// A run has failed, for this reason; its plan is tried again.
-    Failed(u64, &'a str),
-    /// The plan that failed did so in so many of so many runs again, which is not often, so the search goes on.
-    Chance(u32, u32),
-    /// Fewer faults are tried: the smallest plan that fails by now, after so many runs.
-    Shrinking(&'a FaultPlan, u64),
-    /// The smallest plan is tried again.
-    Verifying(&'a FaultPlan),
-}
-
-/// A failure, with the smallest plan that was found for it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Found {
-    /// In which run it was found, from 0.
-    pub run: u64,
-    /// Why that run counts as a failure.
-    pub why: String,
-    /// How often its plan failed again, of how many runs.
-    pub again: (u32, u32),
-    /// How many faults that plan had.
-    pub from_faults: usize,
-    /// The smallest plan.
-    pub plan: FaultPlan,
-    /// How often the smallest plan failed, of how many runs.
-    pub fails: (u32, u32),
-    /// How many runs it took to make it small.
-    pub shrink_runs: u64,
-    /// Whether nothing was left to be taken out: neither the bound of runs nor that of time had come.
-    pub is_minimal: bool,
-    /// A failing run of the smallest plan: what it recorded, and why it counts as a failure.
-    pub ended: Ended,
-}
-
-/// What a hunt has found.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Hunted {
-    /// All runs held.
-    Held,
-    /// A run without any fault failed: there is nothing to hunt for.
-    FailsCalm(Ended),
-    /// A run failed, and here is why.
-    Failed(Box<Found>),
-    /// Nothing was drawn: in so many of so many runs of the plan it failed, the last time so.
-    Replayed(u32, u32, Option<Ended>),
-}
-
-/// What came of a hunt.
-#[derive(Clone, Debug)]
-pub struct Hunting<E> {
-    /// What was found. Of a hunt that was ended it is the best so far.
-    pub found: Hunted,
-    /// How many runs were made before the failure, or in all.
-    pub runs: u64,
-    /// How many runs failed whose plans did not fail again: chance, it seems.
-    pub flukes: u64,
-    /// What ended it early.
-    pub stopped: Option<E>,
-}
 
 /// A hunt for the smallest plan with which something fails that a closure tries.
 ///
@@ -247,7 +153,7 @@ impl Hunt {
         while hunting.runs < self.runs {
             tell(Progress::Searching(hunting.runs, self.runs));
             let count = (self.runs - hunting.runs).min(self.jobs as u64) as usize;
-            for ended in self.batch(run, &vec![attempt.clone(); count])? {
+            for ended in batch(run, &vec![attempt.clone(); count])? {
                 hunting.runs += 1;
                 if ended.why.is_some() {
                     fails += 1;
@@ -277,7 +183,7 @@ impl Hunt {
             tell(Progress::Searching(next, self.runs));
             let numbers: Vec<u64> = (next..self.runs).take(self.jobs).collect();
             let attempts: Vec<Attempt> = numbers.iter().map(|number| self.attempt(*number)).collect();
-            let all = self.batch(run, &attempts)?;
+            let all = batch(run, &attempts)?;
             next += numbers.len() as u64;
             for (number, ended) in numbers.into_iter().zip(all) {
                 hunting.runs = number + 1;
@@ -338,21 +244,6 @@ impl Hunt {
         self.trouble.attempt(&self.plan, self.seed.wrapping_add(number), &self.server, &self.processes)
     }
 
-    /// Makes runs, all at a time.
-    fn batch<E: Send>(
-        &self,
-        run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),
-        attempts: &[Attempt],
-    ) -> Result<Vec<Ended>, E> {
-        if let [attempt] = attempts {
-            return Ok(vec![run(attempt)?]);
-        }
-        thread::scope(|scope| {
-            let threads: Vec<_> = attempts.iter().map(|attempt| scope.spawn(|| run(attempt))).collect();
-            threads.into_iter().map(join).collect()
-        })
-    }
-
     /// How often a plan fails of so many runs, and one that did.
     fn times<E: Send>(
         &self,
@@ -365,7 +256,7 @@ impl Hunt {
         let mut left = runs as usize;
         while left > 0 {
             let count = left.min(self.jobs);
-            for ended in self.batch(run, &vec![attempt.clone(); count])? {
+            for ended in batch(run, &vec![attempt.clone(); count])? {
                 if ended.why.is_some() {
                     fails += 1;
                     failed = Some(ended);
@@ -375,6 +266,20 @@ impl Hunt {
         }
         Ok((fails, failed))
     }
+}
+
+/// Makes runs, all at a time.
+fn batch<E: Send>(
+    run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),
+    attempts: &[Attempt],
+) -> Result<Vec<Ended>, E> {
+    if let [attempt] = attempts {
+        return Ok(vec![run(attempt)?]);
+    }
+    thread::scope(|scope| {
+        let threads: Vec<_> = attempts.iter().map(|attempt| scope.spawn(|| run(attempt))).collect();
+        threads.into_iter().map(join).collect()
+    })
 }
 
 fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::sprt::Sprt;
-use super::{Attempt, Ended, Found, Hunt, Progress, VERIFY, fired};
+use super::{Attempt, Ended, Found, Hunt, Progress, VERIFY, batch, fired};
 use crate::drive::relayed::{after, clock};
 use crate::fault::shrink::PlanTree;
 use crate::fault::{FaultPlan, Profile};
@@ -85,7 +85,7 @@ impl Hunt {
                 None if budget.is_spent() => return Ok(None),
                 None => {}
             }
-            for ended in self.batch(run, &vec![attempt.clone(); self.jobs])? {
+            for ended in batch(run, &vec![attempt.clone(); self.jobs])? {
                 budget.runs = budget.runs.saturating_sub(1);
                 found.shrink_runs += 1;
                 sprt.note(ended.why.is_some());
