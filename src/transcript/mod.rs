@@ -255,7 +255,7 @@ impl Log {
     }
 
     /// Moves all moments.
-    #[cfg(feature = "proxy")]
+    #[cfg(feature = "cli")]
     fn shift(&mut self, span: std::time::Duration) {
         for record in &mut self.records {
             record.at += span;

@@ -30,7 +30,7 @@ impl Packet {
     }
 
     /// Moves all its moments.
-    #[cfg(feature = "proxy")]
+    #[cfg(feature = "cli")]
     pub(super) fn shift(&mut self, span: std::time::Duration) {
         self.at += span;
         match &mut self.what {

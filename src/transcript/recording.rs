@@ -26,7 +26,7 @@ impl Recording {
     }
 
     /// The same with all times later by so much: in the place of times since the start, those since a moment before it.
-    #[cfg(feature = "proxy")]
+    #[cfg(feature = "cli")]
     #[must_use]
     pub(crate) fn later_by(mut self, span: std::time::Duration) -> Self {
         self.log.shift(span);

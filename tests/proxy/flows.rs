@@ -39,7 +39,8 @@ async fn answer_streams(server: TcpListener, flooded_len: Arc<AtomicU64>) {
                 return;
             }
             if &bytes == b"flood" {
-                while let Ok(len) = stream.write(&[7; 65_536]).await {
+                let flood = vec![7; 65_536];
+                while let Ok(len) = stream.write(&flood).await {
                     flooded_len.fetch_add(len as u64, Ordering::Relaxed);
                 }
             }
@@ -130,7 +131,9 @@ async fn all_at_once(more: &[&str]) {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(flooded < 32 << 20 && flooded_len.load(Ordering::Relaxed) == flooded, "{flooded}");
     drop((standing, deaf, deaf_stream));
-    servers.iter().for_each(|server| server.abort());
+    for server in &servers {
+        server.abort();
+    }
     let mut running = running;
     running.child.kill().unwrap();
     running.child.wait().unwrap();

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::command::{directory, lossproof, stderr, stdout};
 use crate::programs::command;
 
 /// What a hunt is to take at most.
-const A_MINUTE: Duration = Duration::from_secs(60);
+const A_MINUTE: Duration = Duration::from_mins(1);
 
 /// Answers each number with its double.
 fn doubles() -> SocketAddr {
@@ -200,6 +200,25 @@ fn a_command_that_takes_too_long_has_failed_and_leaves_nothing_behind() {
         let lines = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
         assert!(lines.into_iter().all(|line| line != b"sleep\x007531\x00"), "a grandchild still runs");
     }
+}
+
+#[test]
+fn ctrl_c_ends_a_hunt_with_the_best_so_far() {
+    let server = doubles().to_string();
+    let mut hunt = Command::new(env!("CARGO_BIN_EXE_lossproof"));
+    hunt.args(["hunt", "udp", "127.0.0.1:0", &server, "--duplicate", "50%", "--limit", "30s", "--"]);
+    hunt.args(command("asks")).env("CARGO_TARGET_DIR", directory("interrupted"));
+    let child = hunt.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // Every run fails but the first, and to find out why takes thirty of them.
+    thread::sleep(Duration::from_millis(2_500));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let report = stdout(&output);
+    assert_eq!((output.status.code(), stderr(&output)), (Some(130), "lossproof: interrupted\n"), "{report}");
+    let is_best =
+        report.starts_with("FAILED ") && report.contains("  smaller: ") && report.contains("  replay: ");
+    assert!(is_best || report.starts_with("HELD so far "), "{report}");
 }
 
 #[test]

@@ -14,6 +14,12 @@ struct Kept {
     ended: Ended,
 }
 
+/// A plan that fails often enough: a run of it that did, and in how many of how many runs.
+struct Judged {
+    ended: Ended,
+    fails: (u32, u32),
+}
+
 /// How far the shrinking may still go.
 struct Budget {
     runs: u64,
@@ -49,7 +55,8 @@ impl Hunt {
                 _ => self.judge(run, &plan, found, &mut budget)?,
             };
             tried.insert(key, failed.is_some());
-            more = if let Some(ended) = failed {
+            more = if let Some(Judged { ended, fails }) = failed {
+                found.fails = fails;
                 // What never fired changes nothing.
                 let smaller = fired(&ended.passed);
                 if smaller.len() < plan.len() && is_part(&smaller, &plan) {
@@ -67,20 +74,20 @@ impl Hunt {
         self.verify(run, tell, found, kept)
     }
 
-    /// Whether a plan fails as often as the one that was found: then a run of it that did.
+    /// Whether a plan fails as often as the one that was found: then a run of it that did, and in how many of how many.
     fn judge<E: Send>(
         &self,
         run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),
         plan: &FaultPlan,
         found: &mut Found,
         budget: &mut Budget,
-    ) -> Result<Option<Ended>, E> {
+    ) -> Result<Option<Judged>, E> {
         let mut sprt = Sprt::beside(found.again.0, found.again.1);
         let attempt = Attempt { plan: plan.clone(), profile: Profile::CALM, seed: self.seed };
-        let mut failed = None;
+        let (mut failed, mut fails, mut runs) = (None, 0, 0);
         loop {
             match sprt.verdict() {
-                Some(true) => return Ok(failed),
+                Some(true) => return Ok(failed.map(|ended| Judged { ended, fails: (fails, runs) })),
                 Some(false) => return Ok(None),
                 None if budget.is_spent() => return Ok(None),
                 None => {}
@@ -89,7 +96,9 @@ impl Hunt {
                 budget.runs = budget.runs.saturating_sub(1);
                 found.shrink_runs += 1;
                 sprt.note(ended.why.is_some());
+                runs += 1;
                 if ended.why.is_some() {
+                    fails += 1;
                     failed = Some(ended);
                 }
             }
