@@ -152,11 +152,12 @@
 //! | [`transcript`] | a run as text, JSON and pictures | `sim` |
 //! | `capture` | packet captures of runs, and captures explained as runs | `capture` |
 //! | `drive` | the async driver on real sockets (Unix), and on turmoil | `net`, `turmoil` |
+//! | `proxy` | faults between real programs, and the hunt for the smallest plan that breaks them (Unix) | `proxy` |
 //! | `systems` | classic small network programs | `systems` |
 //! | `specimens` | known bugs, planted into these programs | `specimens` |
 //! | `cli` | the command line, for these programs and for your own nets | `cli` |
 //!
-//! A table in `tests/architecture.rs` says which module may use which. Only `drive` and `cli` touch sockets and clocks;
+//! A table in `tests/architecture.rs` says which module may use which. Only `drive`, `proxy` and `cli` touch sockets and clocks;
 //! [`harness`] also reads and writes files. `ARCHITECTURE.md` gives the reasons.
 
 #[cfg(any(feature = "sim", feature = "net"))]
@@ -208,6 +209,10 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/own_command_line.md")]
     pub mod own_command_line {}
+    #[cfg(feature = "proxy")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/programs.md")]
+    pub mod programs {}
     #[cfg(feature = "net")]
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/real_sockets.md")]
@@ -243,6 +248,8 @@ mod panics;
 pub mod parallel;
 #[cfg(feature = "parts")]
 pub mod parts;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 #[cfg(feature = "sim")]
 pub mod scenario;
 #[cfg(feature = "sim")]

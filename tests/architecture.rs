@@ -100,6 +100,8 @@ const MODULES: &[(&str, &[&str])] = &[
             "engine",
         ],
     ),
+    // A proxy stands between programs: it has the network model and real sockets, and knows no machine.
+    ("proxy", &["time", "seed", "machine", "host", "fault", "network", "transcript", "drive"]),
     (
         "cli",
         &[
@@ -123,6 +125,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "systems",
             "specimens",
             "drive",
+            "proxy",
         ],
     ),
     ("main", &["cli"]),
@@ -263,7 +266,7 @@ fn judge(module: &[String], syntax: &syn::File, names: &Names) -> Vec<String> {
                     || owner == "cli"
                     || (owner == "capture" && CAPTURE_CRATES.contains(&name))
                     || (owner == "tasks" && TASK_CRATES.contains(&name))
-                    || (owner == "drive" && DRIVE_CRATES.contains(&name));
+                    || (matches!(owner, "drive" | "proxy") && DRIVE_CRATES.contains(&name));
                 if !allowed {
                     report(format!("{owner} may not use the crate {name} ({text})"));
                 }
@@ -282,7 +285,7 @@ fn forbidden<'a>(module: &[String], path: &str, glob: bool) -> Option<&'a str> {
         inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with("::"))
     };
     let meant = |what: &&&str| within(path, what) || (glob && within(what, path));
-    let may_all = matches!(module.first().map(String::as_str), Some("drive" | "cli"));
+    let may_all = matches!(module.first().map(String::as_str), Some("drive" | "proxy" | "cli"));
     let module = module.join("::");
     let is_exception =
         |what: &&str| EXCEPTIONS.iter().any(|(inside, but, _)| within(&module, inside) && but == what);

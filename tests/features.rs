@@ -35,6 +35,7 @@ fn each_feature_brings_what_it_is_for_and_no_more() {
         ("capture", &["etherparse", "pcap-parser"]),
         ("net", &["tokio", "tracing"]),
         ("turmoil", &["tokio", "turmoil"]),
+        ("proxy", &["tokio", "serde_json"]),
         ("cli", &["tokio", "clap", "turmoil", "etherparse", "plotters", "tracing-subscriber"]),
     ] {
         let found = crates(features);

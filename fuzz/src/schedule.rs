@@ -79,7 +79,9 @@ fn fault(
     names: &[&str],
     transport: Transport,
 ) -> Fault {
-    let (datagrams, others) = FaultKind::ALL.split_at(5);
+    let simulated: Vec<FaultKind> =
+        FaultKind::ALL.into_iter().filter(|kind| !kind.is_of_processes()).collect();
+    let (datagrams, others) = simulated.split_at(5);
     let kinds = match transport {
         Transport::Udp => [datagrams, &others[5..]].concat(),
         Transport::Tcp => others.to_vec(),
@@ -142,6 +144,9 @@ fn fault(
             at_host(HostFault::Drift { host: host(), rate })
         }
         FaultKind::TimerFirst => at_host(HostFault::TimerFirst(host())),
+        // Left out above: only real processes have it.
+        FaultKind::Pause => at_host(HostFault::Pause(host())),
+        FaultKind::Resume => at_host(HostFault::Resume(host())),
         FaultKind::Refuse => Fault::Connect { flow, conn: u32::from(high & 3), fault: ConnectFault::Refuse },
         FaultKind::Silence => {
             Fault::Connect { flow, conn: u32::from(high & 3), fault: ConnectFault::Silence }

@@ -110,6 +110,8 @@ impl Tried {
                 | FaultKind::Silence => has_streams,
                 // It comes with a partition.
                 FaultKind::Heal => false,
+                // Only real processes have it.
+                kind if kind.is_of_processes() => false,
                 FaultKind::Partition => spec.hosts.len() > 1,
                 _ => true,
             };

@@ -76,6 +76,18 @@ pub(super) enum Tool {
     /// Show an address or a network in all its forms
     #[command(after_help = super::ip::EXAMPLES)]
     Ip(super::ip::IpArgs),
+    /// Stand between real programs, and lose, delay, cut or reset what they send
+    ///
+    /// Each source address is a client of its own: client-1 is the first that appears. At the end the plan of what happened
+    /// is printed. With --faults it happens again.
+    #[command(after_help = super::proxy::EXAMPLES)]
+    Proxy(Box<super::proxy::ProxyArgs>),
+    /// Run a program behind a proxy until it fails, and find the smallest plan with which it does
+    ///
+    /// Each run has other faults. The plan of the first that fails is tried again, then with fewer and weaker faults: each
+    /// plan as often as it takes to tell chance from cause, at a risk of 5%.
+    #[command(after_help = super::hunt::EXAMPLES)]
+    Hunt(Box<super::hunt::HuntArgs>),
     /// Look up a host, a service or a byte order
     #[command(after_help = super::lookup::EXAMPLES)]
     Lookup(super::lookup::LookupArgs),
@@ -231,7 +243,7 @@ impl CheckArgs {
 
 impl FaultArgs {
     /// Whether something is asked for that is drawn, beside losses.
-    const fn says_draws(&self) -> bool {
+    pub(super) const fn says_draws(&self) -> bool {
         self.profile.is_some() || self.jitter.is_some() || self.duplicate.is_some() || self.corrupt.is_some()
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::hunt::HuntError;
 use super::import::ImportError;
 use super::interrupt;
 use super::lookup::LookupError;
@@ -10,7 +11,8 @@ use super::shards::ShardError;
 use super::sweep::SweepError;
 use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
-use crate::fault::{ParseError, UnknownHost};
+use crate::fault::{FaultKind, ParseError, UnknownHost};
+use crate::proxy::ProxyError;
 use crate::scenario::UnknownCommand;
 use crate::transcript::TooNarrow;
 
@@ -45,6 +47,9 @@ pub(super) enum CliError {
     /// The plan gives commands that there are not.
     #[error("--faults: {0}")]
     Commands(#[from] UnknownCommand),
+    /// The plan is for real processes.
+    #[error("--faults: only 'hunt' has processes to {}; here a clock can stand still: write skew HOST -3s", .0.name())]
+    NotSimulated(FaultKind),
     /// The plan cannot be read.
     #[error("--faults: cannot read '{path}': {}", system_text(.source))]
     PlanFile {
@@ -162,6 +167,18 @@ pub(super) enum CliError {
     /// Turmoil cannot do this.
     #[error("--engine turmoil: {0}")]
     Simulate(#[from] SimulateError),
+    /// The words are no pairs of addresses.
+    #[error("{0}")]
+    Route(String),
+    /// The hunt cannot go on.
+    #[error(transparent)]
+    Hunt(#[from] HuntError),
+    /// It was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+    /// The proxy could not start.
+    #[error("{0}")]
+    Proxy(Box<ProxyError>),
     /// The real network failed.
     #[error("{0}")]
     Drive(Box<DriveError>),
@@ -176,10 +193,22 @@ impl From<DriveError> for CliError {
     }
 }
 
+impl From<ProxyError> for CliError {
+    fn from(error: ProxyError) -> Self {
+        Self::Proxy(Box::new(error))
+    }
+}
+
 impl CliError {
     /// The exit status: 2 for what the user can word better, else 1.
     pub(super) const fn code(&self) -> u8 {
         match self {
+            Self::Proxy(error) => match **error {
+                ProxyError::Open(_) | ProxyError::Thread(_) => 1,
+                _ => 2,
+            },
+            Self::Hunt(error) => error.code(),
+            Self::Interrupted => 130,
             Self::Drive(_)
             | Self::Simulate(SimulateError::Drive(_))
             | Self::Sweep(SweepError::Panicked { .. })

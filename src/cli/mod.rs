@@ -31,6 +31,7 @@ mod exhaustive;
 mod failed;
 mod first;
 mod formats;
+mod hunt;
 mod import;
 mod interrupt;
 mod ip;
@@ -43,7 +44,9 @@ mod parts;
 mod profile;
 mod program;
 mod progress;
+mod proxy;
 mod real;
+mod relayed;
 mod report;
 mod shards;
 mod sim;
@@ -123,6 +126,8 @@ fn obey(program: &Program, asked: Asked) -> Result<Status, CliError> {
             Run::Serve(args) => real::serve(program.find(&args.real.system)?, &args),
             Run::Call(args) => real::call(program.find(&args.system)?, &args),
         },
+        Asked::Tool(Tool::Proxy(args)) => proxy::run(&args),
+        Asked::Tool(Tool::Hunt(args)) => hunt::run(&args),
         Asked::Tool(Tool::Ip(args)) => ip::run(&args),
         Asked::Tool(Tool::Lookup(args)) => lookup::run(&args),
         Asked::Manual(Manual::Completions(args)) => manual::completions(program, &args),

@@ -120,9 +120,11 @@ impl Program {
         let command = self.adapted(command);
         // In place: an argument that is changed by its name goes to the end.
         command.mut_subcommands(|command| {
+            let relays = super::relayed::COMMANDS.contains(&command.get_name());
             self.adapted(choices::add(command, self)).mut_args(|arg| match arg.get_id().as_str() {
                 "system" => arg.value_parser(value::text(self.names())).hide_possible_values(true),
                 "bug" => arg.value_parser(value::text(self.bugs())).hide_possible_values(true),
+                "faults" if relays => arg.help(super::relayed::FAULTS),
                 _ => arg,
             })
         })

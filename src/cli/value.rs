@@ -98,6 +98,9 @@ pub(super) enum ValueError {
         /// What is wrong.
         why: String,
     },
+    /// It is no rate.
+    #[error("cannot use '{0}': write how many bits a second, as in 500kbit, 2mbit or 1gbit")]
+    Rate(String),
     /// It is not a whole number of milliseconds.
     #[error("cannot use '{0}': jitter is in whole milliseconds")]
     Jitter(String),
@@ -121,6 +124,17 @@ pub(super) fn seed_from(text: &str) -> Result<u64, ValueError> {
         "" => Err(ValueError::Nothing),
         text => Ok(seed::of_bytes(text.as_bytes())),
     }
+}
+
+/// Reads how many bits a second pass: a whole number and its unit.
+pub(super) fn rate(text: &str) -> Result<u64, ValueError> {
+    let units = [("gbit", 1_000_000_000), ("mbit", 1_000_000), ("kbit", 1_000), ("bit", 1)];
+    let read = units.into_iter().find_map(|(unit, bits)| Some((text.strip_suffix(unit)?, bits)));
+    let rate = read.and_then(|(number, bits): (&str, u64)| {
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(bits)
+    });
+    rate.filter(|rate| *rate > 0).ok_or_else(|| ValueError::Rate(text.to_owned()))
 }
 
 /// Reads a number of runs.

@@ -73,6 +73,9 @@ impl World {
         faults: Option<&str>,
     ) -> Result<Self, CliError> {
         let plan = read_plan(faults)?;
+        if let Some(fault) = plan.faults().iter().find(|fault| fault.kind().is_of_processes()) {
+            return Err(CliError::NotSimulated(fault.kind()));
+        }
         let built = Built::new(app, options, bug);
         let prepared = Prepared::new(&plan, &built.scenario)?;
         built.scenario.check_commands(&plan)?;

@@ -258,17 +258,17 @@ impl Alarm {
 
 /// The runtime's clock.
 #[expect(clippy::disallowed_methods, reason = "the driver is where a clock is read")]
-pub(super) fn clock() -> tokio::time::Instant {
+pub(crate) fn clock() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
 
 /// The moment on the run's clock, which began at `begin`.
-pub(super) fn elapsed(begin: tokio::time::Instant) -> Instant {
+pub(crate) fn elapsed(begin: tokio::time::Instant) -> Instant {
     Instant::START + clock().saturating_duration_since(begin)
 }
 
 /// The moment a span after `begin`; what is beyond the clock's range is as good as a year away.
-pub(super) fn after(begin: tokio::time::Instant, span: Duration) -> tokio::time::Instant {
+pub(crate) fn after(begin: tokio::time::Instant, span: Duration) -> tokio::time::Instant {
     const A_YEAR: Duration = Duration::from_hours(365 * 24);
     begin.checked_add(span).unwrap_or_else(|| begin + A_YEAR)
 }

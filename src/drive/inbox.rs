@@ -12,14 +12,14 @@ const STRIDE: usize = limits::MAX_READ_LEN + 3 * 64;
 
 /// Datagrams that have been received, until they are handed in.
 #[derive(Default)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     /// Room for each, at its place. The system gives a page when it is written to, so what never comes takes none.
     bytes: Box<[u8]>,
     came: Vec<Came>,
 }
 
 /// Where a datagram came from and to, and how long it is.
-pub(super) struct Came {
+pub(crate) struct Came {
     pub(super) peer: Peer,
     pub(super) local: Peer,
     pub(super) len: usize,
@@ -27,12 +27,12 @@ pub(super) struct Came {
 
 impl Inbox {
     /// Room for so many datagrams of any length.
-    pub(super) fn new(max_batch: usize) -> Self {
+    pub(crate) fn new(max_batch: usize) -> Self {
         Self { bytes: vec![0; max_batch * STRIDE].into_boxed_slice(), came: Vec::with_capacity(max_batch) }
     }
 
     /// Forgets what was in it.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.came.clear();
     }
 
@@ -54,12 +54,12 @@ impl Inbox {
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.came.len()
     }
 
     /// What has been received, in order.
-    pub(super) fn datagrams(&self) -> impl Iterator<Item = Packet<'_>> {
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = Packet<'_>> + Clone {
         let rooms = self.bytes.chunks_exact(STRIDE);
         self.came.iter().zip(rooms).map(|(&Came { peer, local, len }, room)| Packet {
             local,

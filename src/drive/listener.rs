@@ -13,20 +13,20 @@ use crate::machine::Peer;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A listening socket, which rests for a while when the system cannot hand a connection over.
-pub(super) struct Listener<L> {
+pub(crate) struct Listener<L> {
     socket: L,
     local: Option<Peer>,
     pause: Option<Pending<()>>,
 }
 
 impl<L: Listen> Listener<L> {
-    pub(super) fn new(socket: L) -> Self {
+    pub(crate) fn new(socket: L) -> Self {
         let local = socket.local_addr().ok();
         Self { socket, local, pause: None }
     }
 
     /// Where it is bound.
-    pub(super) const fn local(&self) -> Option<Peer> {
+    pub(crate) const fn local(&self) -> Option<Peer> {
         self.local
     }
 
@@ -36,7 +36,7 @@ impl<L: Listen> Listener<L> {
     }
 
     /// The next connection.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(L::Stream, Peer)> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(L::Stream, Peer)> {
         loop {
             if let Some(pause) = &mut self.pause {
                 ready!(pause.as_mut().poll(cx));

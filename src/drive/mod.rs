@@ -22,6 +22,8 @@ mod net;
 mod outgoing;
 mod pace;
 mod ready;
+#[cfg(feature = "proxy")]
+pub(crate) mod relayed;
 #[cfg(feature = "turmoil")]
 mod simulated;
 mod sockets;
@@ -276,7 +278,7 @@ fn runtime() -> Result<Runtime, DriveError> {
 }
 
 /// Ends with the first Ctrl-C or SIGTERM.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {

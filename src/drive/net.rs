@@ -14,30 +14,30 @@ use crate::machine::Peer;
 
 /// A datagram between this end and another.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Packet<'a> {
+pub(crate) struct Packet<'a> {
     /// This end's address.
-    pub(super) local: Peer,
-    pub(super) peer: Peer,
-    pub(super) bytes: &'a [u8],
+    pub(crate) local: Peer,
+    pub(crate) peer: Peer,
+    pub(crate) bytes: &'a [u8],
 }
 
 /// How a datagram socket is opened.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Binding {
-    pub(super) local: Peer,
+pub(crate) struct Binding {
+    pub(crate) local: Peer,
     /// It may send to everybody.
-    pub(super) broadcast: bool,
+    pub(crate) broadcast: bool,
     /// Others may bind the same address and get their part of what comes.
-    pub(super) shared: bool,
+    pub(crate) shared: bool,
     /// It takes IPv6 alone, for the machine has another socket for IPv4.
-    pub(super) only_v6: bool,
+    pub(crate) only_v6: bool,
 }
 
 /// A future that is kept beside others of its kind.
-pub(super) type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
+pub(crate) type Pending<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// A network that has sockets.
-pub(super) trait Net: 'static {
+pub(crate) trait Net: 'static {
     type Datagrams: DatagramSocket;
     type Listener: Listen<Stream = Self::Stream>;
     type Stream: Stream;
@@ -53,7 +53,7 @@ pub(super) trait Net: 'static {
 }
 
 /// A datagram socket.
-pub(super) trait DatagramSocket {
+pub(crate) trait DatagramSocket {
     /// How many datagrams one call receives at most.
     const MAX_BATCH: usize;
 
@@ -84,14 +84,14 @@ pub(super) trait DatagramSocket {
 }
 
 /// A listening stream socket.
-pub(super) trait Listen {
+pub(crate) trait Listen {
     type Stream;
     fn local_addr(&self) -> io::Result<Peer>;
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>>;
 }
 
 /// A stream socket.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin {
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
     fn local_addr(&self) -> io::Result<Peer>;
     /// Reads what is there, though nobody has said that something is; says how much it was. An error is told once, here.
     fn read_now(&self, _buf: &mut [u8]) -> io::Result<usize> {

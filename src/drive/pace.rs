@@ -16,7 +16,7 @@ pub(super) enum Thread {
 
 /// How to wait when nothing is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Idle {
+pub(crate) enum Idle {
     /// Not yet: something is likely to come in less time than it takes to sleep and be woken. Look again.
     Glance,
     /// Until something wakes.

@@ -20,28 +20,30 @@ use super::pace::Idle;
 use super::unix;
 use crate::machine::{Peer, limits};
 use udp::Udp;
+#[cfg(feature = "proxy")]
+pub(crate) use udp::{Calls, Relayed};
 
 /// How long a thread waits at most for a socket alone, deaf for all else; the system may add a tick of its clock.
 pub(super) const MAX_WAIT: Duration = Duration::from_millis(10);
 
 /// The operating system's sockets.
 #[derive(Debug)]
-pub(super) struct System;
+pub(crate) struct System;
 
 /// A datagram socket.
-pub(super) enum Datagram {
+pub(crate) enum Datagram {
     Inet(Box<Udp>),
     Unix(Box<unix::Datagram>),
 }
 
 /// A listening stream socket.
-pub(super) enum Listener {
+pub(crate) enum Listener {
     Inet(TcpListener),
     Unix(unix::Listener),
 }
 
 /// A stream socket.
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Inet(TcpStream),
     Unix(UnixStream),
 }

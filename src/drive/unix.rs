@@ -109,7 +109,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 /// A listening socket.
-pub(super) struct Listener {
+pub(crate) struct Listener {
     // Dropped first.
     bound: Bound,
     socket: UnixListener,
@@ -144,7 +144,7 @@ pub(super) async fn connect(path: UnixPath) -> io::Result<UnixStream> {
 }
 
 /// A datagram socket.
-pub(super) struct Datagram {
+pub(crate) struct Datagram {
     // Dropped first.
     bound: Bound,
     socket: UnixDatagram,

@@ -40,6 +40,8 @@ impl Engine<'_> {
             | ResolvedHost::PartitionOneWay(..)
             | ResolvedHost::Isolate(_)
             | ResolvedHost::Heal
+            | ResolvedHost::Pause(_)
+            | ResolvedHost::Resume(_)
             | ResolvedHost::TimerFirst(_) => return false,
             ResolvedHost::Stop(host) => {
                 self.hosts[host.index()].is_stopped = true;
@@ -167,6 +169,8 @@ impl Engine<'_> {
             ResolvedHost::Crash(host) => self.hosts[host.index()].is_up,
             ResolvedHost::Poweroff(host) => self.hosts[host.index()].power != Power::Off,
             ResolvedHost::Restart(host) => !self.hosts[host.index()].is_up,
+            // Only processes are paused: a machine has none.
+            ResolvedHost::Pause(_) | ResolvedHost::Resume(_) => false,
             ResolvedHost::Partition(..)
             | ResolvedHost::PartitionOneWay(..)
             | ResolvedHost::Isolate(_)

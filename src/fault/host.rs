@@ -54,6 +54,12 @@ pub enum HostFault {
     },
     /// The timer of a host comes before whatever else is due there at that moment. Without it the timer comes last.
     TimerFirst(String),
+    /// The process on this host is stopped, as by `SIGSTOP`, and does nothing until it is resumed; its system still answers
+    /// for it. A hunt does that to processes that it starts. In simulation it never fires: there
+    /// [`HostFault::Lag`] is the nearest.
+    Pause(String),
+    /// The process on this host goes on.
+    Resume(String),
 }
 
 impl HostFault {
@@ -69,6 +75,8 @@ impl HostFault {
             Self::Skew { .. } | Self::Lag { .. } => FaultKind::Skew,
             Self::Drift { .. } => FaultKind::Drift,
             Self::TimerFirst(_) => FaultKind::TimerFirst,
+            Self::Pause(_) => FaultKind::Pause,
+            Self::Resume(_) => FaultKind::Resume,
         }
     }
 }

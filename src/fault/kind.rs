@@ -41,11 +41,15 @@ pub enum FaultKind {
     Drift,
     /// A timer comes before what else is due at its moment.
     TimerFirst,
+    /// A process is stopped, and does nothing.
+    Pause,
+    /// A process that was paused goes on.
+    Resume,
 }
 
 impl FaultKind {
     /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -65,6 +69,8 @@ impl FaultKind {
         Self::Skew,
         Self::Drift,
         Self::TimerFirst,
+        Self::Pause,
+        Self::Resume,
     ];
 
     /// The kind of this name.
@@ -75,6 +81,11 @@ impl FaultKind {
     /// The kind of fault that takes a host down: silently, or so that its peers see its process die.
     pub(crate) const fn of_down(silent: bool) -> Self {
         if silent { Self::Poweroff } else { Self::Crash }
+    }
+
+    /// Whether only real processes have it: in simulation such a fault never fires.
+    pub const fn is_of_processes(self) -> bool {
+        matches!(self, Self::Pause | Self::Resume)
     }
 
     /// The word the text form uses for it, such as `drop` or `partition`.
@@ -99,6 +110,8 @@ impl FaultKind {
             Self::Skew => "skew",
             Self::Drift => "drift",
             Self::TimerFirst => "timer-first",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
         }
     }
 }
@@ -110,6 +123,6 @@ mod tests {
     #[test]
     fn all_kinds_are_listed_once_and_in_order() {
         assert!(FaultKind::ALL.is_sorted_by(|a, b| a < b));
-        assert_eq!(FaultKind::ALL[FaultKind::ALL.len() - 1], FaultKind::TimerFirst);
+        assert_eq!(FaultKind::ALL[FaultKind::ALL.len() - 1], FaultKind::Resume);
     }
 }

@@ -50,6 +50,8 @@
 //! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead, all its skews together 100 years at most |
 //! | `at 1s skew a -3s` | the clock of `a` stands still for 3 s, as while a virtual machine is suspended |
 //! | `at 1s drift a x1.001` | from then on the clock of `a` goes faster by a thousandth, or slower below 1 |
+//! | `at 1s pause a` | the process is stopped, as by `SIGSTOP`; only `lossproof hunt` has processes |
+//! | `at 3s resume a` | it goes on |
 //! | `at 1s timer-first a` | of what is due on `a` at that moment, its timer comes first and not last |
 //! | `crash a after recv #3` | the process dies once it has handled the fourth datagram or read that it was handed |
 //! | `crash a before send #2` | it dies before its third datagram or write leaves; `after` leaves it to leave |

@@ -218,6 +218,8 @@ fn check_fault(fault: &Fault) -> Result<(), PlanError> {
             | HostFault::Restart(host)
             | HostFault::Isolate(host)
             | HostFault::TimerFirst(host)
+            | HostFault::Pause(host)
+            | HostFault::Resume(host)
             | HostFault::Drift { host, .. } => check_host(host),
             HostFault::Lag { host, behind } => {
                 check_host(host)?;

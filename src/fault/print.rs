@@ -121,6 +121,8 @@ impl Display for HostFault {
             | Self::Crash(host)
             | Self::Poweroff(host)
             | Self::Restart(host)
+            | Self::Pause(host)
+            | Self::Resume(host)
             | Self::TimerFirst(host) => write!(f, "{kind} {host}"),
             Self::Skew { host, ahead } => write!(f, "{kind} {host} +{}", Span(*ahead)),
             Self::Lag { host, behind } => write!(f, "{kind} {host} -{}", Span(*behind)),
@@ -203,6 +205,8 @@ mod tests {
             host().prop_map(HostFault::Restart),
             host().prop_map(HostFault::Isolate),
             host().prop_map(HostFault::TimerFirst),
+            host().prop_map(HostFault::Pause),
+            host().prop_map(HostFault::Resume),
             (host(), span()).prop_map(|(host, ahead)| HostFault::Skew { host, ahead }),
             (host(), span()).prop_map(|(host, behind)| HostFault::Lag { host, behind }),
             (host(), strategy::rate()).prop_map(|(host, rate)| HostFault::Drift { host, rate }),

@@ -105,6 +105,10 @@ pub enum ResolvedHost {
     Drift(HostId, Rate),
     /// The host's timer comes before what else is due there.
     TimerFirst(HostId),
+    /// The host's process is stopped.
+    Pause(HostId),
+    /// The host's process goes on.
+    Resume(HostId),
 }
 
 /// A plan that names a host which the scenario does not have.
@@ -173,6 +177,8 @@ impl Resolved {
                     ResolvedHost::Lag(host, behind) => HostFault::Lag { host: name(host), behind },
                     ResolvedHost::Drift(host, rate) => HostFault::Drift { host: name(host), rate },
                     ResolvedHost::TimerFirst(host) => HostFault::TimerFirst(name(host)),
+                    ResolvedHost::Pause(host) => HostFault::Pause(name(host)),
+                    ResolvedHost::Resume(host) => HostFault::Resume(name(host)),
                     ResolvedHost::Partition(a, b) => HostFault::Partition { a: name(a), b: name(b) },
                     ResolvedHost::PartitionOneWay(from, to) => HostFault::PartitionOneWay(flow(from, to)),
                     ResolvedHost::Heal => HostFault::Heal,
@@ -216,6 +222,8 @@ impl ResolvedHost {
             HostFault::Lag { host: name, behind } => Self::Lag(host(name)?, *behind),
             HostFault::Drift { host: name, rate } => Self::Drift(host(name)?, *rate),
             HostFault::TimerFirst(name) => Self::TimerFirst(host(name)?),
+            HostFault::Pause(name) => Self::Pause(host(name)?),
+            HostFault::Resume(name) => Self::Resume(host(name)?),
         })
     }
 
@@ -233,6 +241,8 @@ impl ResolvedHost {
             | Self::PartitionOneWay(host, _)
             | Self::Isolate(host)
             | Self::Stop(host)
+            | Self::Pause(host)
+            | Self::Resume(host)
             | Self::Crash(host)
             | Self::Poweroff(host)
             | Self::Restart(host)
@@ -254,6 +264,8 @@ impl ResolvedHost {
             Self::Skew(..) | Self::Lag(..) => FaultKind::Skew,
             Self::Drift(..) => FaultKind::Drift,
             Self::TimerFirst(_) => FaultKind::TimerFirst,
+            Self::Pause(_) => FaultKind::Pause,
+            Self::Resume(_) => FaultKind::Resume,
         }
     }
 }
@@ -275,7 +287,7 @@ mod tests {
     const PLAN: &str = "v2; a>b #3 drop; b>a/1 @16 stall 2s; a>b cut every 1 byte; at 1s partition a|b; \
                         at 2s partition b>a; at 3s heal; at 4s crash a; at 5s restart a; at 6s poweroff b; \
                         at 7s skew a +3s; at 8s stop a; at 9s isolate b; at 9s skew b -1s; at 9s drift a x1.01; \
-                        at 9s timer-first b; a>b/1 refuse; a>b/* @4 reset; crash a after recv #3 for 1s; \
+                        at 9s timer-first b; at 9s pause a; at 10s resume a; a>b/1 refuse; a>b/* @4 reset; crash a after recv #3 for 1s; \
                         poweroff b after effect 1 of recv #0";
 
     #[test]

@@ -29,6 +29,12 @@ pub(crate) struct Departure {
 }
 
 impl Departure {
+    /// Whether what arrives is not what was sent.
+    #[cfg(feature = "proxy")]
+    pub(crate) const fn is_altered(&self) -> bool {
+        matches!(self.fault, Some(DatagramFault::Flip { .. } | DatagramFault::Truncate(_)))
+    }
+
     /// Makes the payload what arrives.
     pub(crate) fn alter(&self, payload: &mut Vec<u8>) {
         match self.fault {

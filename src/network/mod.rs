@@ -241,6 +241,18 @@ impl Network {
         &self.tally
     }
 
+    /// Takes what was drawn since it was last taken.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn take_drawn(&mut self) -> Vec<Resolved> {
+        std::mem::take(&mut self.drawn)
+    }
+
+    /// Whether something was drawn since it was last taken.
+    #[cfg(feature = "proxy")]
+    pub(crate) const fn has_drawn(&self) -> bool {
+        !self.drawn.is_empty()
+    }
+
     /// For each fault of the schedule whether it changed something.
     pub(crate) fn planned_fired(&self) -> &[bool] {
         &self.fired

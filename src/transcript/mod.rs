@@ -264,6 +264,17 @@ impl Log {
         }
     }
 
+    /// Moves all moments.
+    #[cfg(feature = "cli")]
+    fn shift(&mut self, span: std::time::Duration) {
+        for record in &mut self.records {
+            record.at += span;
+        }
+        for (_, packet) in &mut self.packets {
+            packet.shift(span);
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.packets.clear();

@@ -28,6 +28,19 @@ impl Packet {
     pub fn ports(&self) -> [u16; 2] {
         self.addresses.map(|address| address.port().unwrap_or(0))
     }
+
+    /// Moves all its moments.
+    #[cfg(feature = "cli")]
+    pub(super) fn shift(&mut self, span: std::time::Duration) {
+        self.at += span;
+        match &mut self.what {
+            Carried::Datagram { arrives_at, .. } => {
+                arrives_at.iter_mut().flatten().for_each(|at| *at += span);
+            }
+            Carried::Refusal { arrives_at, .. } => *arrives_at += span,
+            Carried::Segment { arrives_at, .. } => arrives_at.iter_mut().for_each(|at| *at += span),
+        }
+    }
 }
 
 /// What a packet carries.

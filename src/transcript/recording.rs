@@ -19,6 +19,30 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// A log of hosts that have no events.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn of(names: Vec<String>, log: Log) -> Self {
+        Self { names, log, ..Self::default() }
+    }
+
+    /// The same with all times later by so much: in the place of times since the start, those since a moment before it.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn later_by(mut self, span: std::time::Duration) -> Self {
+        self.log.shift(span);
+        self
+    }
+
+    /// The same with what does not hold at its end.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn broken(mut self, at: crate::time::Instant, why: &str) -> Self {
+        // Whoever tells of it is no server, if somebody else has appeared.
+        let host = HostId(u16::from(self.names.len() > 1));
+        self.log.broken(at, host, why.to_owned());
+        self
+    }
+
     /// The transcript.
     pub fn transcript(&self) -> Transcript<'_> {
         let names = self.names.iter().map(String::as_str).collect();

@@ -16,6 +16,8 @@ mod machine;
 mod main_of_a_server;
 #[path = "chapters/nets.rs"]
 mod nets;
+#[path = "chapters/programs.rs"]
+mod programs;
 #[path = "chapters/real_sockets.rs"]
 mod real_sockets;
 #[path = "chapters/sockets_of_a_host.rs"]

@@ -66,6 +66,7 @@ const PAGES: [Page; 13] = [
     page!("guide/transcripts.md", ["chapters/transcripts.rs"], []),
     page!("guide/sweeps.md", ["chapters/sweeps.rs"], []),
     page!("guide/real_sockets.md", ["chapters/main_of_a_server.rs", "chapters/real_sockets.rs"], []),
+    page!("guide/programs.md", ["chapters/programs.rs"], []),
     page!("guide/own_command_line.md", ["chapters/program.rs"], []),
 ];
 

@@ -187,7 +187,7 @@ fn check(spec: &Spec, settings: &Settings, latencies: &[Duration]) -> Result<(),
 }
 
 /// What turmoil cannot do as the event engine does.
-const BEYOND: [FaultKind; 7] = [
+const BEYOND: [FaultKind; 9] = [
     FaultKind::Crash,
     FaultKind::Poweroff,
     FaultKind::Restart,
@@ -195,6 +195,8 @@ const BEYOND: [FaultKind; 7] = [
     FaultKind::Silence,
     FaultKind::Drift,
     FaultKind::TimerFirst,
+    FaultKind::Pause,
+    FaultKind::Resume,
 ];
 
 /// Whether the hosts have IPv6 addresses, if turmoil can do their sockets at all.

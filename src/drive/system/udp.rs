@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
+#[cfg(feature = "proxy")]
+mod relayed;
 #[cfg(target_os = "linux")]
 mod segments;
 #[cfg(not(target_os = "linux"))]
@@ -25,6 +27,8 @@ use crate::machine::Peer;
 pub(super) use batch::MAX_BATCH;
 #[cfg(target_os = "linux")]
 use batch::{Batch, CAN_WAIT};
+#[cfg(feature = "proxy")]
+pub(crate) use relayed::{Calls, Relayed};
 #[cfg(not(target_os = "linux"))]
 pub(super) use single::MAX_BATCH;
 #[cfg(not(target_os = "linux"))]

@@ -6,7 +6,7 @@ use crate::Instant;
 use crate::fault::{Fault, FaultPlan, HostFault};
 
 /// Whether a plan that was made of another by taking faults out leaves something open that is ended there: a partition that
-/// no heal ends any more, or a host that no restart starts.
+/// no heal ends any more, a host that no restart starts, or a process that nothing resumes.
 pub(super) fn leaves_open(before: &FaultPlan, after: &FaultPlan) -> bool {
     if before.faults().iter().all(|fault| !is_end(fault)) {
         return false;
@@ -17,14 +17,30 @@ pub(super) fn leaves_open(before: &FaultPlan, after: &FaultPlan) -> bool {
 }
 
 const fn is_end(fault: &Fault) -> bool {
-    matches!(fault, Fault::Host { fault: HostFault::Heal | HostFault::Restart(_), .. })
+    matches!(fault, Fault::Host { fault: HostFault::Heal | HostFault::Restart(_) | HostFault::Resume(_), .. })
 }
 
 /// When a plan ends things last.
 #[derive(Default)]
 struct Ends<'p> {
-    heal_at: Option<Instant>,
-    restart_at: BTreeMap<&'p str, Instant>,
+    heal: Option<Instant>,
+    restart: LastAt<'p>,
+    resume: LastAt<'p>,
+}
+
+/// The last such moment of each host.
+#[derive(Default)]
+struct LastAt<'p>(BTreeMap<&'p str, Instant>);
+
+impl<'p> LastAt<'p> {
+    fn raise(&mut self, host: &'p str, at: Instant) {
+        let last = self.0.entry(host).or_insert(at);
+        *last = (*last).max(at);
+    }
+
+    fn get(&self, host: &str) -> Option<Instant> {
+        self.0.get(host).copied()
+    }
 }
 
 impl<'p> Ends<'p> {
@@ -32,11 +48,9 @@ impl<'p> Ends<'p> {
         let mut ends = Self::default();
         for fault in plan.faults() {
             match fault {
-                Fault::Host { at, fault: HostFault::Heal } => ends.heal_at = ends.heal_at.max(Some(*at)),
-                Fault::Host { at, fault: HostFault::Restart(host) } => {
-                    let last = ends.restart_at.entry(host).or_insert(*at);
-                    *last = (*last).max(*at);
-                }
+                Fault::Host { at, fault: HostFault::Heal } => ends.heal = ends.heal.max(Some(*at)),
+                Fault::Host { at, fault: HostFault::Restart(host) } => ends.restart.raise(host, *at),
+                Fault::Host { at, fault: HostFault::Resume(host) } => ends.resume.raise(host, *at),
                 _ => {}
             }
         }
@@ -48,11 +62,12 @@ impl<'p> Ends<'p> {
         let Fault::Host { at, fault } = fault else { return false };
         match fault {
             HostFault::Partition { .. } | HostFault::PartitionOneWay(_) | HostFault::Isolate(_) => {
-                self.heal_at.is_none_or(|heal_at| heal_at < *at)
+                self.heal.is_none_or(|heal| heal < *at)
             }
             HostFault::Crash(host) | HostFault::Poweroff(host) => {
-                self.restart_at.get(host.as_str()).is_none_or(|restart_at| restart_at < at)
+                self.restart.get(host).is_none_or(|restart| restart < *at)
             }
+            HostFault::Pause(host) => self.resume.get(host).is_none_or(|resume| resume < *at),
             _ => false,
         }
     }
@@ -74,6 +89,9 @@ mod tests {
             ("at 1s partition a|b; at 2s heal; at 3s heal", "at 1s partition a|b; at 2s heal", false),
             ("at 1s crash a; at 2s restart a; at 2s restart b", "at 1s crash a; at 2s restart b", true),
             ("at 1s crash a; at 2s restart a", "", false),
+            ("at 1s pause a; at 2s resume a", "at 1s pause a", true),
+            ("at 1s pause a; at 2s resume a", "at 2s resume a", false),
+            ("at 1s pause a; at 2s resume a", "", false),
             ("a>b #0 drop; at 2s heal", "a>b #0 drop", false),
         ] {
             assert_eq!(leaves_open(&plan(before), &plan(after)), is_open, "{before} to {after}");

@@ -8,8 +8,20 @@ use crate::fault::error::ParseError;
 use crate::fault::{Down, FaultKind, HostFault, Rate, When};
 
 /// What can happen to hosts at a moment.
-const KINDS: [&str; 10] =
-    ["partition", ISOLATE, "heal", "stop", "crash", "poweroff", "restart", "skew", "drift", "timer-first"];
+const KINDS: [&str; 12] = [
+    "partition",
+    ISOLATE,
+    "heal",
+    "stop",
+    "crash",
+    "poweroff",
+    "restart",
+    "skew",
+    "drift",
+    "timer-first",
+    "pause",
+    "resume",
+];
 
 /// The word for a partition of one host from all others.
 pub(in crate::fault) const ISOLATE: &str = "isolate";
@@ -24,6 +36,8 @@ pub(super) fn faults(cursor: &mut Cursor<'_>) -> Result<Vec<HostFault>, ParseErr
         Some(FaultKind::Crash) => HostFault::Crash(next_host(cursor)?),
         Some(FaultKind::Poweroff) => HostFault::Poweroff(next_host(cursor)?),
         Some(FaultKind::Restart) => HostFault::Restart(next_host(cursor)?),
+        Some(FaultKind::Pause) => HostFault::Pause(next_host(cursor)?),
+        Some(FaultKind::Resume) => HostFault::Resume(next_host(cursor)?),
         Some(FaultKind::TimerFirst) => HostFault::TimerFirst(next_host(cursor)?),
         Some(FaultKind::Skew) => skew(cursor)?,
         Some(FaultKind::Drift) => drift(cursor)?,

@@ -338,6 +338,8 @@ const fn hosts(fault: ResolvedHost) -> [Option<HostId>; 2] {
         | ResolvedHost::Skew(host, _)
         | ResolvedHost::Lag(host, _)
         | ResolvedHost::Drift(host, _)
+        | ResolvedHost::Pause(host)
+        | ResolvedHost::Resume(host)
         | ResolvedHost::TimerFirst(host) => [Some(host), None],
     }
 }

@@ -187,6 +187,8 @@ const fn place(fault: ResolvedHost) -> (HostId, Mark) {
         | ResolvedHost::Skew(host, _)
         | ResolvedHost::Lag(host, _)
         | ResolvedHost::Drift(host, _)
+        | ResolvedHost::Pause(host)
+        | ResolvedHost::Resume(host)
         | ResolvedHost::TimerFirst(host) => (host, Mark::Fault),
     }
 }
