@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::choices::SystemArgs;
 use super::formats::CheckFormat;
+use super::outflow::Outflow;
 use super::shards::CiArgs;
 use super::terminal::Screen;
 use super::value::{self, NamedProfile};
@@ -380,7 +381,7 @@ pub(super) struct RealArgs {
 
 impl RealArgs {
     /// Where it is shown what happens, if somebody wants to see it.
-    pub(super) fn screen(&self) -> Option<Screen> {
-        (!self.quiet).then(Screen::default)
+    pub(super) fn screen(&self, to: &Outflow) -> Option<Screen> {
+        (!self.quiet).then(|| Screen::new(to.clone()))
     }
 }

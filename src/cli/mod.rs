@@ -32,11 +32,13 @@ mod failed;
 mod first;
 mod formats;
 mod import;
+mod interrupt;
 mod ip;
 mod list;
 mod log;
 mod lookup;
 mod manual;
+mod outflow;
 mod output;
 mod parts;
 mod program;
@@ -90,7 +92,7 @@ fn start(program: &Program, words: &[OsString]) -> ExitCode {
     output::name_program(&program.name);
     let result = match program.parse(words.iter().cloned()) {
         Ok((verbose, asked)) => {
-            log::install(verbose);
+            let _log = log::install(verbose);
             obey(program, asked)
         }
         Err(error) if error.use_stderr() => Err(CliError::Usage(usage::line(&error, program, words))),

@@ -1,15 +1,18 @@
 //! Writing: the result to standard output, one line for each note or error to standard error.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::sync::OnceLock;
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 use super::error::CliError;
 use super::program::OWN_NAME;
+pub(super) use crate::escaped::one_line;
+use crate::escaped::plain;
 
 /// What the program is called.
 static PROGRAM: OnceLock<String> = OnceLock::new();
@@ -47,32 +50,32 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     print_as(text, Tint::Lines)
 }
 
-/// Writes a text to standard output. A reader that has gone is no error.
+/// Writes a text to standard output: its own bytes, but for what a terminal would obey, and between them, where
+/// that is wanted, what tints a line. A reader that has gone is no error.
 pub(super) fn print_as(text: &str, tint: Tint) -> io::Result<()> {
-    let mut out = io::BufWriter::new(anstream::stdout().lock());
-    let style = |line: &str| match tint {
-        Tint::None => None,
-        Tint::Lines => style_of(line),
-        Tint::Ladder => style_in_ladder(line),
-    };
-    let written = text.lines().try_for_each(|line| match style(line) {
-        None => writeln!(out, "{line}"),
-        Some(style) => writeln!(out, "{style}{line}{style:#}"),
-    });
-    unless_gone(written.and_then(|()| out.flush()))
+    let text = plain(text);
+    if tint == Tint::None || AutoStream::choice(&io::stdout()) == ColorChoice::Never {
+        return print_bytes(text.as_bytes());
+    }
+    let style = if tint == Tint::Ladder { style_in_ladder } else { style_of };
+    let mut tinted = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        // Writing to a string cannot fail.
+        let _ = match style(line) {
+            None => write!(tinted, "{line}{end}"),
+            Some(style) => write!(tinted, "{style}{line}{style:#}{end}"),
+        };
+    }
+    print_bytes(tinted.as_bytes())
 }
 
 /// Writes bytes to standard output. A reader that has gone is no error.
 pub(super) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
-}
-
-/// What came of writing, where a reader that has gone is no error.
-fn unless_gone(written: io::Result<()>) -> io::Result<()> {
-    match written {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        written => written,
     }
 }
 
@@ -118,13 +121,7 @@ fn style_of(line: &str) -> Option<Style> {
 /// Writes one line to standard error, whatever is in the text.
 pub(super) fn complain(text: impl Display) {
     // Where standard error is closed there is nobody to tell.
-    let _ = writeln!(anstream::stderr(), "{}: {}", program(), one_line(&text.to_string()));
-}
-
-/// A text with its control characters escaped, so that it is one line.
-pub(super) fn one_line(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(escape).collect()
+    let _ = writeln!(io::stderr(), "{}: {}", one_line(program()), one_line(&text.to_string()));
 }
 
 /// A text as one word of a shell.
@@ -153,11 +150,6 @@ mod tests {
         assert_eq!(style_in_ladder("0.000 ! │ ×─ drop: #0 ─┤"), Some(FAULT));
         assert_eq!(style_in_ladder("      ✗ │      │"), Some(BROKEN));
         assert_eq!(style_in_ladder("0.000   │ ● ! ●"), None);
-    }
-
-    #[test]
-    fn a_line_stays_one() {
-        assert_eq!(one_line("a\nb\u{1b}é"), "a\\nb\\u{1b}é");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::system_text;
 use crate::check::Shard;
+use crate::escaped;
 
 /// Why parts are not joined.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +85,7 @@ pub(super) trait PartFile: Serialize + DeserializeOwned {
 
     /// As the text of a file.
     fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default() + "\n"
+        escaped::json(self) + "\n"
     }
 }
 

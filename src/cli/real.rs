@@ -12,8 +12,10 @@ use super::app::App;
 use super::args::{RealArgs, ServeArgs};
 use super::endpoints;
 use super::error::CliError;
+use super::interrupt;
+use super::outflow::Outflow;
 use super::output::complain;
-use super::terminal::{Screen, Typist, say};
+use super::terminal::{Screen, Typist};
 use super::world::{Built, read_plan};
 use crate::actor::Events;
 use crate::drive::{self, Audience, LocalFaults, Setup, Store};
@@ -55,8 +57,15 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = bind;
     let seed = seed(args);
-    let opened = |locals: &[Peer]| locals.iter().for_each(|local| say(&format!("listening on {local}\n")));
-    let audience = || Shown { app, host: (scenario, server), screen: args.screen() };
+    let printed = Printed::new();
+    let opened = |locals: &[Peer]| {
+        let mut screen = Screen::new(printed.0.clone());
+        for local in locals {
+            // A screen takes everything.
+            screen.say(|to| to.write_fmt(format_args!("listening on {local}\n")).unwrap_or_default());
+        }
+    };
+    let audience = || Shown { app, host: (scenario, server), screen: args.screen(&printed.0) };
     if workers.get() > 1 {
         let boot = |number| Boot {
             incarnation: 0,
@@ -75,12 +84,37 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     Ok(drive::run_host(scenario, server, boot, setup, opened, &mut audience())?)
 }
 
+/// Standard output, all of which has left when this is dropped: or as much as a reader took until a signal came.
+struct Printed(Outflow);
+
+impl Printed {
+    fn new() -> Self {
+        interrupt::watch();
+        Self(Outflow::stdout())
+    }
+}
+
+impl Drop for Printed {
+    fn drop(&mut self) {
+        self.0.finish(interrupt::is_asked);
+    }
+}
+
 /// Shows what a host tells, as soon as the driver has time for it.
 struct Shown<'a> {
     app: &'a App,
     host: (&'a Scenario, HostId),
     /// None if nobody wants to see it.
     screen: Option<Screen>,
+}
+
+impl Shown<'_> {
+    /// Whoever looks has seen all that was told, unless that takes long.
+    fn show(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.show();
+        }
+    }
 }
 
 impl Audience for Shown<'_> {
@@ -112,7 +146,7 @@ impl Audience for Caller<'_> {
         self.shown.told(events, new.clone());
         for index in new {
             if let Some(note) = terminal.note(events, index) {
-                self.shown.rest();
+                self.shown.show();
                 complain(note);
             }
             if let Some(body) = terminal.body(events, index) {
@@ -120,7 +154,7 @@ impl Audience for Caller<'_> {
             }
             if let Some(typist) = self.typist.as_ref().filter(|_| terminal.wants_line(events, index)) {
                 // Whoever types has seen all that led to it.
-                self.shown.rest();
+                self.shown.show();
                 typist.want();
             }
         }
@@ -157,7 +191,8 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let eager = app.terminal.wants_line.is_none();
     let (typist, commands) = typing.map(|typing| Typist::start(typing, eager)).unzip();
     let setup = Setup { faults, commands, ..Setup::new(sockets) };
-    let shown = Shown { app, host: (scenario, client), screen: args.screen() };
+    let printed = Printed::new();
+    let shown = Shown { app, host: (scenario, client), screen: args.screen(&printed.0) };
     let mut caller = Caller { shown, output: &output, unwritten: None, typist };
     let status = drive::run_host(scenario, client, boot, setup, |_| {}, &mut caller)?;
     match caller.unwritten.take() {

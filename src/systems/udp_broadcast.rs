@@ -15,8 +15,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::altered::is_at_most_altered;
-use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::Escaped;
 use crate::lawful::Promises;
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::scenario::Net;

@@ -13,8 +13,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::Escaped;
 use crate::fault::FaultKind;
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::scenario::Net;

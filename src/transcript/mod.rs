@@ -25,6 +25,7 @@ pub use ladder::{Look, TooNarrow};
 pub use packet::{Carried, Packet, Part};
 pub use recording::Recording;
 
+use crate::escaped::plain;
 use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::lawful::Decode;
@@ -222,7 +223,7 @@ impl Log {
 
     /// Keeps the text of the next command.
     pub(crate) fn keep_command(&mut self, text: String) {
-        self.commands.push(text);
+        self.commands.push(plain(&text).into_owned());
     }
 
     pub(crate) fn push(&mut self, at: Instant, host: HostId, what: What) {
@@ -240,7 +241,7 @@ impl Log {
     }
 
     pub(crate) fn broken(&mut self, at: Instant, host: HostId, text: String) {
-        self.broken.push(text);
+        self.broken.push(plain(&text).into_owned());
         self.push(at, host, What::Broken(self.broken.len() as u32 - 1));
     }
 
@@ -316,7 +317,7 @@ impl<'a> Transcript<'a> {
                 self.0.write(self.1, self.2, f)
             }
         }
-        Shown(self.events, host, index).to_string()
+        plain(&Shown(self.events, host, index).to_string()).into_owned()
     }
 
     /// A fault in the words of a plan.
@@ -328,7 +329,7 @@ impl<'a> Transcript<'a> {
     fn bytes_text(&self, span: Span) -> String {
         let bytes = self.log.bytes(span);
         match self.decode.and_then(|decode| decode(bytes)) {
-            Some(text) => text,
+            Some(text) => plain(&text).into_owned(),
             None => payload::Payload(bytes).to_string(),
         }
     }

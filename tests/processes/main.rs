@@ -13,3 +13,4 @@ mod process;
 #[path = "../sockets/python.rs"]
 mod python;
 mod servers;
+mod terminals;

@@ -18,8 +18,8 @@ use std::time::Duration;
 pub use client::{DatagramClient, StreamClient};
 pub use server::{DatagramServer, MAX_WAITING, StreamServer};
 
-use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Kind, Options, Transport};
+use crate::escaped::Escaped;
 use crate::lawful::Promises;
 use crate::machine::{ConnectError, Peer, Status};
 use crate::scenario::{Host, Net, Role};

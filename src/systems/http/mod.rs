@@ -24,8 +24,8 @@ use std::time::Duration;
 pub use client::{Client, MAX_INTERIM, MAX_WAITS};
 pub use server::{LARGE, PAGE, Server};
 
-use super::escaped::{Escaped, Lines};
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::{Escaped, Lines};
 use crate::lawful::Promises;
 use crate::machine::{ConnectError, Peer, Status, limits};
 use crate::scenario::Net;

@@ -21,8 +21,8 @@ use std::time::Duration;
 pub use client::Client;
 pub use server::Server;
 
-use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport, Typed};
+use crate::escaped::Escaped;
 use crate::lawful::Promises;
 use crate::machine::Peer;
 use crate::scenario::{Host, Net};
@@ -132,7 +132,16 @@ impl fmt::Display for ClientEvent {
         match self {
             Self::Pinging => f.write_str("Pinging"),
             Self::Ready => f.write_str("Ready for a line"),
-            Self::Heard(told) => f.write_str(&String::from_utf8_lossy(told)),
+            Self::Heard(told) => {
+                // Who says it, and on a line of its own what, which can be made to look like nothing else.
+                let text = String::from_utf8_lossy(told);
+                match text.split_once('\n') {
+                    Some((peer, text)) => {
+                        write!(f, "{}\n{}", Escaped(peer.as_bytes()), Escaped(text.as_bytes()))
+                    }
+                    None => Escaped(text.as_bytes()).fmt(f),
+                }
+            }
             Self::NobodyListens(peer) => write!(f, "cannot connect to {peer}: connection refused"),
         }
     }

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Client, ClientEvent, Note, Server, ServerEvent};
+use crate::escaped::Escaped;
 use crate::fault::FaultKind;
 use crate::machine::Peer;
 use crate::scenario::{Host, Net};
 use crate::systems::altered::is_at_most_altered;
-use crate::systems::escaped::Escaped;
 use crate::time::Instant;
 
 /// What holds of what the server tells.

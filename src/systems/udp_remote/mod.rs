@@ -23,8 +23,8 @@ use std::time::Duration;
 pub use client::Client;
 pub use server::Server;
 
-use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::Escaped;
 use crate::fault::{Chance, FaultKind};
 use crate::machine::Peer;
 use crate::parts::backoff::Backoff;
