@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::relocate::Sends;
 use super::twice::NOT_DETERMINISTIC;
-use super::{Broken, Draws, Failure, Search, Turn};
+use super::{Broken, Draws, Failure, NEVER, Search, Turn};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
 use crate::fault::{FaultPlan, Profile};
@@ -145,6 +145,7 @@ impl<'s> Search<'s> {
             first: self.first.is_some().then(|| Engine::new(self.scenario)),
             wraps: self.wraps,
             guide: None,
+            stop_if: NEVER,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What ends a command early.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use super::import::ImportError;
+use super::interrupt;
 use super::lookup::LookupError;
 use super::output::program;
 use super::shards::ShardError;
@@ -10,6 +12,7 @@ use super::sweep::SweepError;
 use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{ParseError, UnknownHost};
+use crate::number::count;
 use crate::scenario::UnknownCommand;
 use crate::transcript::TooNarrow;
 
@@ -140,6 +143,14 @@ pub(super) enum CliError {
         /// The address.
         addr: String,
     },
+    /// A signal asked for the end before all was done.
+    #[error("interrupted after {}{}", count(*.runs, "run"), go_on(kept.as_deref()))]
+    Interrupted {
+        /// How many runs were made by then.
+        runs: u64,
+        /// The file that has them, to go on from.
+        kept: Option<PathBuf>,
+    },
     /// The result would be no text.
     #[error("--format pcapng is not for a terminal: write it to a file with -o FILE")]
     Binary,
@@ -179,6 +190,7 @@ impl CliError {
     /// The exit status: 2 for what the user can word better, else 1.
     pub(super) const fn code(&self) -> u8 {
         match self {
+            Self::Interrupted { .. } => interrupt::STATUS,
             Self::Drive(_)
             | Self::Simulate(SimulateError::Drive(_))
             | Self::Sweep(SweepError::Panicked { .. })
@@ -198,6 +210,11 @@ fn bugs(near: Option<&str>, known: &[&str]) -> String {
         (None, []) => "it has none to plant".to_owned(),
         (None, known) => format!("it has {}", known.join(", ")),
     }
+}
+
+/// How to go on.
+fn go_on(kept: Option<&Path>) -> String {
+    kept.map_or_else(String::new, |kept| format!("; go on with --continue {}", kept.display()))
 }
 
 /// What the system said, in lower case and without its number.

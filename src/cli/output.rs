@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::fs;
 use std::io::{self, ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anstream::{AutoStream, ColorChoice};
@@ -79,10 +79,54 @@ pub(super) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Writes a file.
+/// Writes a file, so that whoever looks finds it as it was or whole: its bytes are written beside it and put in its
+/// place. What is no file, such as a pipe or `/dev/null`, is written to.
 pub(super) fn write_file(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), CliError> {
-    let path_text = || path.display().to_string();
-    fs::write(path, bytes).map_err(|source| CliError::File { path: path_text(), source })
+    let to = target(path);
+    let written = match fs::metadata(&to) {
+        Ok(found) if !found.is_file() => fs::write(&to, bytes),
+        found => {
+            let beside = beside(&to);
+            let written = fs::write(&beside, bytes)
+                .and_then(|()| {
+                    found.map_or(Ok(()), |found| fs::set_permissions(&beside, found.permissions()))
+                })
+                .and_then(|()| fs::rename(&beside, &to));
+            if written.is_err() {
+                // It may never have come to be.
+                let _ = fs::remove_file(&beside);
+            }
+            written
+        }
+    };
+    written.map_err(|source| CliError::File { path: path.display().to_string(), source })
+}
+
+/// Looks whether a file can be written, before the work whose result it is to have.
+pub(super) fn check_writable(path: Option<&Path>) -> Result<(), CliError> {
+    let Some(path) = path else { return Ok(()) };
+    let to = target(path);
+    let tried = match fs::metadata(&to) {
+        Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(found) if !found.is_file() => Ok(()),
+        _ => {
+            let beside = beside(&to);
+            fs::write(&beside, []).and_then(|()| fs::remove_file(&beside))
+        }
+    };
+    tried.map_err(|source| CliError::File { path: path.display().to_string(), source })
+}
+
+/// The file itself, where a path leads to it by links.
+fn target(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Where a file is written before it is put in place: no other process writes there.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
 }
 
 /// How many columns there are for what goes to standard output, or to this file: a terminal's own.

@@ -94,7 +94,8 @@ pub(super) fn read(path: &Path) -> Result<String, PartError> {
     fs::read_to_string(path).map_err(|source| PartError::Read { path: path.display().to_string(), source })
 }
 
-fn part<P: PartFile>(path: &Path) -> Result<P, PartError> {
+/// Reads one part.
+pub(super) fn part<P: PartFile>(path: &Path) -> Result<P, PartError> {
     let not_a_part =
         |why: String| PartError::NotAPart { path: path.display().to_string(), kind: P::KIND, why };
     let part: P = serde_json::from_str(&read(path)?).map_err(|error| not_a_part(error.to_string()))?;

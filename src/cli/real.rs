@@ -1,8 +1,6 @@
 //! `serve` and `call`: the same machines on real sockets.
 
-use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,7 +12,7 @@ use super::endpoints;
 use super::error::CliError;
 use super::interrupt;
 use super::outflow::Outflow;
-use super::output::complain;
+use super::output::{self, complain};
 use super::terminal::{Screen, Typist};
 use super::world::{Built, read_plan};
 use crate::actor::Events;
@@ -136,7 +134,7 @@ struct Caller<'a> {
     shown: Shown<'a>,
     output: &'a Path,
     /// Why the file could not be written.
-    unwritten: Option<io::Error>,
+    unwritten: Option<CliError>,
     typist: Option<Typist>,
 }
 
@@ -150,7 +148,7 @@ impl Audience for Caller<'_> {
                 complain(note);
             }
             if let Some(body) = terminal.body(events, index) {
-                self.unwritten = fs::write(self.output, body).err();
+                self.unwritten = output::write_file(self.output, body).err();
             }
             if let Some(typist) = self.typist.as_ref().filter(|_| terminal.wants_line(events, index)) {
                 // Whoever types has seen all that led to it.
@@ -196,13 +194,9 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let mut caller = Caller { shown, output: &output, unwritten: None, typist };
     let status = drive::run_host(scenario, client, boot, setup, |_| {}, &mut caller)?;
     match caller.unwritten.take() {
-        Some(source) => Err(unwritable(&output, source)),
+        Some(error) => Err(error),
         None => Ok(status),
     }
-}
-
-fn unwritable(path: &Path, source: io::Error) -> CliError {
-    CliError::File { path: path.display().to_string(), source }
 }
 
 /// What is to be known for the system's addresses.

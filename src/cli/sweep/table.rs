@@ -96,7 +96,8 @@ impl<'a> Row<'a> {
                 sends_per_answer: share(counts.packets, counts.successes),
             }
         });
-        rows.collect()
+        // Where none was made there is nothing to tell.
+        rows.filter(|row| row.runs > 0).collect()
     }
 }
 
