@@ -5,7 +5,6 @@
 mod command;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -202,30 +201,25 @@ fn where_nothing_can_be_written_is_told_before_the_work() {
     }
 }
 
-/// The first Ctrl-C lets a server say goodbye to whoever is there, the second ends it at once.
+/// The first Ctrl-C lets a client end its stream, the second ends it at once.
 #[test]
 fn a_second_interruption_ends_at_once() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let addr = listener.local_addr().expect("it is bound").to_string();
     let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
-    let child = command.args(["serve", "tcp-sixteen", "127.0.0.1:0"]).stdout(Stdio::piped()).spawn();
-    let mut server = child.expect("the binary was built for this test");
-    let mut line = String::new();
-    let stdout = server.stdout.take().expect("it is a pipe");
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line)
-        .expect("it says where it listens");
-    let addr = line.trim_end().strip_prefix("listening on ").expect(&line);
-    // It has answered its client, and waits for it to end the stream.
-    let mut client = std::net::TcpStream::connect(addr).expect("it listens");
-    client.write_all(b"Hi there, server").expect("it reads");
-    client.read_exact(&mut [0; 16]).expect("it answers");
-    let id = server.id().to_string();
+    let mut client =
+        command.args(["call", "tcp-sixteen", &addr]).stdout(Stdio::null()).spawn().expect("it was built");
+    // It is answered by nobody, and waits for the end of the stream.
+    let _stream = listener.accept().expect("it calls");
+    let id = client.id().to_string();
     let kill =
         || assert!(Command::new("kill").args(["-INT", &id]).status().expect("there is kill").success());
     kill();
-    thread::sleep(Duration::from_millis(100));
-    assert_eq!(server.try_wait().expect("it is our child"), None, "it waits for its client");
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(client.try_wait().expect("it is our child"), None, "it waits");
     let begin = now();
     kill();
-    let status = server.wait().expect("it is our child");
+    let status = client.wait().expect("it is our child");
     assert_eq!(status.code(), Some(130));
     assert!(now() - begin < Duration::from_secs(1));
 }
