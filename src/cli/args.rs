@@ -354,6 +354,13 @@ pub(super) struct ServeArgs {
     /// Where what the server saves is kept, and found when it is started again
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
+    /// How many clients may be connected at one time: for one more, who was silent longest makes way
+    /// [default: as many as the process may have open files]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::clients)]
+    pub(super) max_clients: Option<NonZeroUsize>,
+    /// How long a connected client may be silent [default: for ever, as long as there is room]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true, value_parser = value::timeout)]
+    pub(super) idle: Option<Duration>,
 }
 
 /// The words after `serve` and `call`.

@@ -83,6 +83,9 @@ pub(super) struct SystemArgs {
     /// Tell what a member says to the others only (udp-chat)
     #[arg(long, help_heading = SINGLE)]
     not_to_sender: bool,
+    /// Hear only members: what others say is told to nobody (udp-chat)
+    #[arg(long, help_heading = SINGLE)]
+    members_only: bool,
     /// How many members there are (election) [default: 3]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::members, help_heading = SINGLE)]
     members: Option<usize>,
@@ -169,6 +172,7 @@ impl SystemArgs {
             table: value(matches, "table"),
             json: flag("json"),
             not_to_sender: flag("not_to_sender"),
+            members_only: flag("members_only"),
             members: value(matches, "members"),
             peers: value(matches, "peers"),
         }
@@ -204,6 +208,7 @@ impl SystemArgs {
             table: self.table.as_ref().map(|chosen| chosen.table.clone()),
             json: self.json,
             not_to_sender: self.not_to_sender,
+            members_only: self.members_only,
             members: self.members.unwrap_or(default.members),
             timeout: self.timeout.unwrap_or(default.timeout),
             time_scale: self.time_scale.unwrap_or(default.time_scale),
@@ -276,6 +281,7 @@ impl SystemArgs {
             ("table", self.table.as_ref().map(|chosen| Some(chosen.word.clone()))),
             ("json", flag(self.json)),
             ("not-to-sender", flag(self.not_to_sender)),
+            ("members-only", flag(self.members_only)),
             ("members", self.members.map(|members| Some(members.to_string()))),
             ("peers", self.peers.as_ref().map(|peers| Some(peers.to_string()))),
         ];

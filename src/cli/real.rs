@@ -29,7 +29,8 @@ const DROP: Chance = Chance::percent(50);
 
 /// Serves until it is stopped.
 pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
-    let ServeArgs { real: args, state } = args;
+    let ServeArgs { real: args, state, max_clients, idle } = args;
+    let (max_accepted, max_silence) = (*max_clients, *idle);
     let workers = args.options.workers();
     if workers.get() > 1 && !app.takes("workers") {
         return Err(CliError::OneServer(app.name));
@@ -72,13 +73,20 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
             peers: &peers,
             first_number: 0,
         };
-        return Ok(drive::run_host_workers(workers, (scenario, server), &boot, sockets, opened, &audience)?);
+        return Ok(drive::run_host_workers(
+            workers,
+            (scenario, server),
+            &boot,
+            (sockets, max_accepted, max_silence),
+            opened,
+            &audience,
+        )?);
     }
     let store = state.as_ref().map(Store::open).transpose()?;
     let disk = store.as_ref().map_or_else(Vec::new, |store| store.bytes().to_vec());
     let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers, first_number: 0 };
     let faults = faults(app, args, app.server)?;
-    let setup = Setup { faults, store, ..Setup::new(sockets) };
+    let setup = Setup { faults, store, max_accepted, max_silence, ..Setup::new(sockets) };
     Ok(drive::run_host(scenario, server, boot, setup, opened, &mut audience())?)
 }
 
@@ -127,6 +135,10 @@ impl Audience for Shown<'_> {
             screen.flush();
         }
     }
+
+    fn note(&mut self, text: &str) {
+        complain(format_args!("note: {text}"));
+    }
 }
 
 /// A client at a terminal: what it tells is shown, goes to a file, or asks for a line.
@@ -160,6 +172,10 @@ impl Audience for Caller<'_> {
 
     fn rest(&mut self) {
         self.shown.rest();
+    }
+
+    fn note(&mut self, text: &str) {
+        self.shown.note(text);
     }
 }
 

@@ -5,6 +5,7 @@ mod clients;
 mod dialogues;
 mod election;
 mod geocode;
+mod honest;
 #[cfg(target_os = "linux")]
 mod idle;
 mod lines;

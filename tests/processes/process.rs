@@ -28,13 +28,24 @@ impl Server {
     }
 
     fn start_with_errors_to(errors: Stdio, args: &[&str]) -> Self {
-        let mut child = spawn(errors, args);
+        Self::of(spawn(errors, args))
+    }
+
+    fn of(mut child: Child) -> Self {
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let mut server = Self { child, lines: read_on(stdout), addr: String::new() };
         let mut addr = server.line();
         assert!(addr.starts_with("listening on "), "{addr}");
         server.addr = addr.split_off("listening on ".len());
         server
+    }
+
+    /// The same, with so many open files at most, and its standard error kept.
+    pub(crate) fn start_with_descriptors(most: usize, args: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" serve \"$@\"")]);
+        shell.arg(env!("CARGO_BIN_EXE_lossproof")).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::of(shell.spawn().expect("there is a shell"))
     }
 
     /// The same, with nobody who reads what it prints from there on, nor its standard error.

@@ -39,8 +39,8 @@ pub(super) fn of_server(net: &Net, server: Host<Server>, expiry: Duration, to_sp
     let name = "who pings joins if it is no member, and only who is one leaves";
     of_notes(net, server, name, |members, _, note| {
         let (peer, is_to_be_one) = match note {
-            Note::Joined(peer) | Note::Refused(peer) => (peer, false),
-            Note::Pinged(peer) | Note::Left(peer) => (peer, true),
+            Note::Joined(peer) | Note::Ignored { peer, .. } => (peer, false),
+            Note::Pinged(peer) | Note::Left(peer) | Note::MadeWay(peer) => (peer, true),
             Note::Expired(_) | Note::Said { .. } => return Ok(()),
         };
         match (members.last(*peer).is_some(), is_to_be_one) {
@@ -140,10 +140,12 @@ impl Members {
             ServerEvent::Noted { up, note: Note::Joined(peer) | Note::Pinged(peer) } => {
                 self.0.insert(*peer, When { up: *up, at });
             }
-            ServerEvent::Noted { note: Note::Left(peer) | Note::Expired(peer), .. } => {
+            ServerEvent::Noted {
+                note: Note::Left(peer) | Note::Expired(peer) | Note::MadeWay(peer), ..
+            } => {
                 self.0.remove(peer);
             }
-            ServerEvent::Noted { note: Note::Refused(_) | Note::Said { .. }, .. } => {}
+            ServerEvent::Noted { note: Note::Ignored { .. } | Note::Said { .. }, .. } => {}
         }
     }
 
