@@ -1,7 +1,6 @@
 //! Files of parts of a whole, as shards of a sweep or of a check leave them, gathered again.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -11,6 +10,10 @@ use serde::de::DeserializeOwned;
 use super::error::system_text;
 use crate::check::Shard;
 use crate::escaped;
+use crate::harness::bounded;
+
+/// How many bytes a part has at most.
+const MAX_PART_LEN: u64 = 64 * 1024 * 1024;
 
 /// Why parts are not joined.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +94,8 @@ pub(super) trait PartFile: Serialize + DeserializeOwned {
 
 /// The text of a file.
 pub(super) fn read(path: &Path) -> Result<String, PartError> {
-    fs::read_to_string(path).map_err(|source| PartError::Read { path: path.display().to_string(), source })
+    bounded::read_text(path, MAX_PART_LEN)
+        .map_err(|source| PartError::Read { path: path.display().to_string(), source })
 }
 
 /// Reads one part.
