@@ -37,7 +37,7 @@ pub use turn::{
 };
 
 use crate::engine::{Broken, Doing, Engine, IsKnown, Keep, Outcome, Prepared, Settings};
-use crate::fault::{FaultPlan, Links, Profile};
+use crate::fault::{FaultKind, FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::scenario::{Demand, Scenario};
 use crate::seed::mix;
@@ -99,6 +99,8 @@ pub struct Search<'s> {
     guide: Option<Guide>,
     /// Whether it is to end.
     stop_if: StopIf,
+    /// The kinds of fault that an exhaustive search tries.
+    fates: Vec<FaultKind>,
 }
 
 /// Says whether work is to end that was not done yet: asked before each run.
@@ -124,6 +126,7 @@ impl<'s> Search<'s> {
             wraps: false,
             guide: None,
             stop_if: NEVER,
+            fates: Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! `check`: many runs, with the properties and the laws held to each.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::sweep::SweepError;
 use super::world::World;
 use super::{exhaustive, first, interrupt, output, progress, shards, turn};
 use crate::check::{Draws, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Shard, Tally, Tried};
-use crate::fault::{Bursts, Chance, FaultKind, Profile};
+use crate::fault::{Bursts, Chance, Fault, FaultKind, Profile};
 use crate::host::HostId;
 use crate::machine::{Law, Status};
 use crate::parallel;
@@ -39,6 +40,14 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
         return exhaustive::run(app, args, max_faults);
     }
     let (scenario, draws) = (&world.built.scenario, args.draws());
+    let planned = world.plan.faults().iter().map(Fault::kind);
+    let planned = planned.filter(|kind| scenario.spec().ruled_out.contains(kind));
+    let unclaimed: BTreeSet<&str> =
+        planned.chain(draws.unclaimed(scenario.spec())).map(FaultKind::name).collect();
+    if !unclaimed.is_empty() {
+        let kinds = unclaimed.into_iter().collect::<Vec<_>>().join(", ");
+        output::complain(format_args!("note: {} does not claim to withstand {kinds}", app.name));
+    }
     let (shard, runs) = (args.ci.shard.unwrap_or(Shard::WHOLE), number_of_runs(args, &world)?);
     let drawing = || {
         let search = Search::new(scenario, world.prepared.clone(), Profile::CALM, args.seed());

@@ -199,6 +199,7 @@ impl<'s> Exhaustive<'s> {
         let Settings { plan, profile, seed, .. } = &self.settings;
         let mut search = Search::new(self.scenario, plan.clone(), *profile, *seed);
         search.settings = self.settings.clone();
+        search.fates = self.fates.kinds().collect();
         search
     }
 }

@@ -10,6 +10,8 @@
 //! A member is who has sent a ping in the last ten seconds. What anybody says goes to all members, with the address of who
 //! said it; `/quit` is a member's leaving. Whoever falls silent is dropped by a timer, not by the next thing that is said.
 //! (Rows S77 to S86.)
+//!
+//! Its datagrams carry no checksum of their own, so it does not claim to withstand changed bytes.
 
 mod client;
 mod properties;

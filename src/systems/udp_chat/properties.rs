@@ -11,7 +11,7 @@ use crate::escaped::Escaped;
 use crate::fault::FaultKind;
 use crate::machine::Peer;
 use crate::scenario::{Host, Net};
-use crate::systems::altered::is_at_most_altered;
+use crate::systems::altered::{UNCHECKED, is_at_most_altered};
 use crate::time::Instant;
 
 /// What holds of what the server tells.
@@ -69,6 +69,7 @@ pub(super) fn of_clients(
 ) {
     // Pings and expiry go by the hosts' own clocks, and these bounds by the time.
     net.rules_out([FaultKind::Skew, FaultKind::Drift]);
+    net.rules_out(UNCHECKED);
     // When each client pinged last.
     let pings = || [None::<Instant>; 3];
     let mut pinged = net.fold("who speaks or hears has pinged in the last five seconds", pings);
