@@ -38,6 +38,9 @@ pub(super) struct SystemArgs {
     /// Where the body goes (http) [default: the server's name and .html]
     #[arg(long = "output", value_name = "FILE", help_heading = SINGLE)]
     pub(super) body: Option<PathBuf>,
+    /// Write the body where a file of the server's name is already (http)
+    #[arg(long, help_heading = SINGLE)]
+    pub(super) force: bool,
     /// Plant a bug, with the faults that show it if none are given; 'lossproof list --bugs' shows all
     #[arg(long, value_name = "NAME", help_heading = SINGLE)]
     bug: Option<String>,
@@ -98,10 +101,11 @@ pub(super) struct SystemArgs {
 const SINGLE: &str = "Options of single systems";
 
 /// Which of the options only some commands have.
-const ELSEWHERE: [(&str, &[&str]); 6] = [
+const ELSEWHERE: [(&str, &[&str]); 7] = [
     ("bugs", &["list"]),
     ("workers", &["serve"]),
     ("output", &["serve", "call"]),
+    ("force", &["call"]),
     ("members", &["sim", "check", "sweep", "import"]),
     ("peers", &["serve", "call"]),
     ("json", &["call"]),
@@ -157,6 +161,7 @@ impl SystemArgs {
             timeout: value(matches, "timeout"),
             workers: value(matches, "workers"),
             body: value(matches, "body"),
+            force: flag("force"),
             bug: value(matches, "bug"),
             drop: value(matches, "drop"),
             ids: flag("ids"),
@@ -184,7 +189,7 @@ impl SystemArgs {
     /// If the system does not take one of them.
     pub(super) fn options(&self, app: &App) -> Result<Options, CliError> {
         let given = self.given();
-        let output = self.body.iter().map(|_| "output");
+        let output = self.body.iter().map(|_| "output").chain(self.force.then_some("force"));
         let mut names = given.iter().map(|(option, _)| *option).chain(output);
         if let Some(option) = names.find(|option| !app.takes(option)) {
             return Err(CliError::OptionOfAnother { system: app.name, option });

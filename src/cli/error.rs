@@ -143,6 +143,9 @@ pub(super) enum CliError {
         /// The address.
         addr: String,
     },
+    /// The file is there, and nobody has said that it may be lost.
+    #[error("'{0}' is there already: give --force to write it anew, or another file with --output")]
+    Exists(String),
     /// A signal asked for the end before all was done.
     #[error("interrupted after {}{}", count(*.runs, "run"), go_on(kept.as_deref()))]
     Interrupted {
@@ -191,6 +194,11 @@ impl CliError {
     pub(super) const fn code(&self) -> u8 {
         match self {
             Self::Interrupted { .. } => interrupt::STATUS,
+            Self::Drive(error)
+                if matches!(**error, DriveError::NotOnSockets(_) | DriveError::UnknownHost(_)) =>
+            {
+                2
+            }
             Self::Drive(_)
             | Self::Simulate(SimulateError::Drive(_))
             | Self::Sweep(SweepError::Panicked { .. })

@@ -59,6 +59,7 @@ mod world;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -98,8 +99,10 @@ fn start(program: &Program, words: &[OsString]) -> ExitCode {
         Err(error) if error.use_stderr() => Err(CliError::Usage(usage::line(&error, program, words))),
         Err(help) => {
             // A reader of the help who has gone does not miss the rest.
-            let _ = help.print();
-            Ok(Status::Success)
+            match help.print() {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::Write(error)),
+                _ => Ok(Status::Success),
+            }
         }
     };
     match result {

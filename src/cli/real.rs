@@ -29,7 +29,7 @@ const DROP: Chance = Chance::percent(50);
 
 /// Serves until it is stopped.
 pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
-    let ServeArgs { real: args, state, max_clients, idle } = args;
+    let ServeArgs { real: args, state, max_clients, idle, share } = args;
     let (max_accepted, max_silence) = (*max_clients, *idle);
     let workers = args.options.workers();
     if workers.get() > 1 && !app.takes("workers") {
@@ -73,6 +73,9 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
             peers: &peers,
             first_number: 0,
         };
+        if !share {
+            drive::check_free(&sockets)?;
+        }
         return Ok(drive::run_host_workers(
             workers,
             (scenario, server),
@@ -186,6 +189,10 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let reach = reach(app, &built, built.server(app)?);
     let Target { server: target, fallbacks, host } = address::target(&reach, args.addr.as_deref())?;
     let output = args.options.body.clone().unwrap_or_else(|| PathBuf::from(format!("{host}.html")));
+    let is_chosen = args.options.body.is_some() || args.options.force;
+    if app.takes("output") && !is_chosen && output.exists() {
+        return Err(CliError::Exists(output.display().to_string()));
+    }
     if !args.options.says_host() {
         options.host = host;
     }

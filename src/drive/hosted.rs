@@ -62,6 +62,21 @@ pub(crate) fn run_host_workers<'b, A: Audience>(
     spread(workers, sockets, room, Box::new(opened), &each)
 }
 
+/// Looks whether nobody is bound to these addresses: workers would share them with another server, which neither of the two
+/// would notice.
+pub(crate) fn check_free(sockets: &[Endpoint]) -> Result<(), DriveError> {
+    for socket in sockets {
+        let Some(addr) = socket.bind().inet() else { continue };
+        // Without the option that shares an address, this is refused where anybody has it.
+        let (action, bound) = match socket {
+            Endpoint::Datagram { .. } => ("bind", std::net::UdpSocket::bind(addr).map(drop)),
+            Endpoint::Listener { .. } => ("listen on", std::net::TcpListener::bind(addr).map(drop)),
+        };
+        bound.map_err(|source| DriveError::Open { action, peer: Box::new(socket.bind()), source })?;
+    }
+    Ok(())
+}
+
 /// What runs on a host.
 struct Hosted<'s, 'a> {
     actor: Box<dyn Actor + 's>,

@@ -48,7 +48,7 @@ use tracing::info;
 
 pub use error::DriveError;
 #[cfg(feature = "cli")]
-pub(crate) use hosted::{Audience, run_host, run_host_workers};
+pub(crate) use hosted::{Audience, check_free, run_host, run_host_workers};
 #[cfg(feature = "sim")]
 pub use outgoing::LocalFaults;
 #[cfg(feature = "turmoil")]
