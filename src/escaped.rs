@@ -25,6 +25,14 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     escaped(text, is_active)
 }
 
+/// The same of a text that is one's own: nearly always it is fine as it is.
+pub(crate) fn into_plain(text: String) -> String {
+    match plain(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(escaped) => escaped,
+    }
+}
+
 /// The same on one line: line feeds and tabs are escaped, too.
 #[cfg(feature = "cli")]
 pub(crate) fn one_line(text: &str) -> String {
@@ -32,7 +40,8 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 fn escaped(text: &str, is_active: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_active) {
+    // Most texts are of characters that nobody need look at one by one.
+    if text.as_bytes().iter().all(u8::is_ascii_graphic) || !text.contains(&is_active) {
         return Cow::Borrowed(text);
     }
     let mut escaped = String::with_capacity(text.len() + 16);

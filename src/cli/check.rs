@@ -94,7 +94,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     let report = if output.is_none() { report.timed(wall) } else { report };
     if is_interrupted {
         let report = report.interrupted(range.end - range.start);
-        formats::print(args.format, &report, || Shown::new(&report, report.to_string(), true))?;
+        formats::print(args.format, &report, || Shown::new(&report, &report.to_string(), true))?;
         return Err(CliError::Interrupted { runs: made, kept: None });
     }
     part.end(&report, args.format, output)

@@ -64,7 +64,7 @@ pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Stat
         .exhaustive(explored.runs, explored.is_complete)
         .timed(wall);
     let found = Found { report, schedules: Schedules::new(max_faults, &fates, &explored) };
-    let shown = || Shown::new(&found.report, found.to_string(), !explored.is_complete);
+    let shown = || Shown::new(&found.report, &found.to_string(), !explored.is_complete);
     formats::print(args.format, &found, shown)?;
     if explored.limit == Some(Limit::Asked) {
         return Err(CliError::Interrupted { runs: explored.runs, kept: None });

@@ -41,7 +41,7 @@ pub(super) struct Shown {
 
 impl Shown {
     /// The result that a report, which reads like this, has. What is unfinished has not passed.
-    pub(super) fn new(report: &Report, text: String, is_unfinished: bool) -> Self {
+    pub(super) fn new(report: &Report, text: &str, is_unfinished: bool) -> Self {
         let broken = report.failure().map(|broken| (broken.what.clone(), broken.detail.clone()));
         let first = || ("unfinished".to_owned(), text.lines().next().unwrap_or_default().to_owned());
         Self {
@@ -49,7 +49,7 @@ impl Shown {
             name: report.name(),
             failure: broken.or_else(|| is_unfinished.then(first)),
             seconds: report.wall_seconds(),
-            text: escaped::plain(&text).into_owned(),
+            text: escaped::plain(text).into_owned(),
         }
     }
 

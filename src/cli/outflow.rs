@@ -76,7 +76,7 @@ impl Outflow {
         }
         let mut state = self.0.lock();
         if state.lost_lines > 0 || state.waiting.len() + text.len() > self.0.max_waiting_len {
-            let lines = text.iter().filter(|byte| **byte == b'\n').count() as u64;
+            let lines = memchr::memchr_iter(b'\n', text).count() as u64;
             // What has no end of its own is a line, too.
             state.lost_lines += lines + u64::from(text.last() != Some(&b'\n'));
         } else {
@@ -84,6 +84,14 @@ impl Outflow {
         }
         drop(state);
         self.0.changed.notify_all();
+    }
+
+    /// Whether lines do not fit: then one that is not even made is counted with them.
+    pub(super) fn skips(&self) -> bool {
+        let mut state = self.0.lock();
+        let is_full = state.lost_lines > 0;
+        state.lost_lines += u64::from(is_full);
+        is_full
     }
 
     /// Waits until all has left, at most so long.

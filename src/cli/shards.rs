@@ -230,7 +230,7 @@ impl Part {
         if let Some(path) = output {
             output::write_file(path, self.text())?;
         }
-        formats::print(format, report, || Shown::new(report, report.to_string(), false))?;
+        formats::print(format, report, || Shown::new(report, &report.to_string(), false))?;
         Ok(if self.failed.is_none() { Status::Success } else { Status::Failure })
     }
 }

@@ -38,6 +38,10 @@ impl Screen {
     /// Says what is written into the text that it lends. What a terminal would obey is escaped there: it may come from
     /// anybody.
     pub(super) fn say(&mut self, write: impl FnOnce(&mut dyn fmt::Write)) {
+        // To make lines that nobody reads would keep others waiting for nothing.
+        if self.held.is_empty() && self.to.skips() {
+            return;
+        }
         write(&mut Plain(&mut self.held));
         if self.held.len() >= MAX_HELD_LEN {
             self.flush();

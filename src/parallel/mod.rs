@@ -179,11 +179,13 @@ fn join(results: impl Iterator<Item = Made<Tally>>, progress: &mut impl FnMut(u6
         done += result.runs;
         progress(done);
     });
-    let mut merge = |tally| match &mut whole {
-        None => whole = Some(tally),
-        Some(whole) => whole.merge(tally),
-    };
-    let Ok(()) = in_order(results, |tally| Ok::<(), Infallible>(merge(tally)));
+    let Ok(()) = in_order(results, |tally| {
+        match &mut whole {
+            None => whole = Some(tally),
+            Some(whole) => whole.merge(tally),
+        }
+        Ok::<(), Infallible>(())
+    });
     whole.unwrap_or_default()
 }
 

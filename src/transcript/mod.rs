@@ -25,7 +25,7 @@ pub use ladder::{Look, TooNarrow};
 pub use packet::{Carried, Packet, Part};
 pub use recording::Recording;
 
-use crate::escaped::plain;
+use crate::escaped::into_plain;
 use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::lawful::Decode;
@@ -223,7 +223,7 @@ impl Log {
 
     /// Keeps the text of the next command.
     pub(crate) fn keep_command(&mut self, text: String) {
-        self.commands.push(plain(&text).into_owned());
+        self.commands.push(into_plain(text));
     }
 
     pub(crate) fn push(&mut self, at: Instant, host: HostId, what: What) {
@@ -241,7 +241,7 @@ impl Log {
     }
 
     pub(crate) fn broken(&mut self, at: Instant, host: HostId, text: String) {
-        self.broken.push(plain(&text).into_owned());
+        self.broken.push(into_plain(text));
         self.push(at, host, What::Broken(self.broken.len() as u32 - 1));
     }
 
@@ -317,7 +317,7 @@ impl<'a> Transcript<'a> {
                 self.0.write(self.1, self.2, f)
             }
         }
-        plain(&Shown(self.events, host, index).to_string()).into_owned()
+        into_plain(Shown(self.events, host, index).to_string())
     }
 
     /// A fault in the words of a plan.
@@ -329,7 +329,7 @@ impl<'a> Transcript<'a> {
     fn bytes_text(&self, span: Span) -> String {
         let bytes = self.log.bytes(span);
         match self.decode.and_then(|decode| decode(bytes)) {
-            Some(text) => plain(&text).into_owned(),
+            Some(text) => into_plain(text),
             None => payload::Payload(bytes).to_string(),
         }
     }

@@ -104,6 +104,11 @@ impl Server {
             .collect()
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How much memory it holds, in bytes.
     #[cfg(target_os = "linux")]
     pub(crate) fn memory_len(&self) -> u64 {

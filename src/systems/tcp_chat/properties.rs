@@ -72,7 +72,7 @@ pub(super) fn add(net: &Net, server: Host<Server>, members: [Host<Client>; MEMBE
                 ServerEvent::Joined(peer) => told.join(*peer),
                 ServerEvent::Said { speaker, text } => told.tell(*speaker, text),
                 ServerEvent::Left(peer) | ServerEvent::Dropped(peer) | ServerEvent::MadeWay(peer) => {
-                    _ = told.there.remove(peer)
+                    _ = told.there.remove(peer);
                 }
                 ServerEvent::Classic(_) | ServerEvent::Full(_) => {}
             }
@@ -94,7 +94,7 @@ pub(super) fn add(net: &Net, server: Host<Server>, members: [Host<Client>; MEMBE
         match event {
             ServerEvent::Joined(peer) => _ = there.insert(*peer),
             ServerEvent::Left(peer) | ServerEvent::Dropped(peer) | ServerEvent::MadeWay(peer) => {
-                _ = there.remove(peer)
+                _ = there.remove(peer);
             }
             ServerEvent::Said { speaker, .. } => return there.contains(speaker),
             ServerEvent::Classic(_) | ServerEvent::Full(_) => {}

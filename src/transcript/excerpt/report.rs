@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::MAX_REPORT_LINES;
-use crate::escaped::plain;
+use crate::escaped::into_plain;
 use crate::transcript::Transcript;
 
 /// How many lines of a report say what was seen.
@@ -67,7 +67,7 @@ impl Head<'_> {
         text += &self.turned;
         text = text + "  replay: " + &self.replay + "\n\n";
         // What a property has seen may be what a peer has sent.
-        plain(&text).into_owned()
+        into_plain(text)
     }
 }
 
