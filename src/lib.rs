@@ -176,6 +176,9 @@ pub mod drive;
 #[cfg(feature = "sim")]
 pub mod engine;
 #[cfg(feature = "sim")]
+#[cfg_attr(not(feature = "systems"), allow(dead_code, reason = "systems and the command line use the rest"))]
+mod escaped;
+#[cfg(feature = "sim")]
 pub mod fault;
 #[cfg(feature = "sim")]
 #[cfg_attr(

@@ -19,6 +19,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("seed", &[]),
     ("number", &[]),
     ("digest", &[]),
+    ("escaped", &[]),
     ("steps", &[]),
     ("panics", &[]),
     ("wire", &[]),
@@ -30,7 +31,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("lawful", &["time", "seed", "digest", "machine", "host", "actor"]),
     ("fault", &["time", "seed", "host"]),
     ("network", &["time", "seed", "steps", "machine", "host", "fault"]),
-    ("transcript", &["time", "machine", "host", "lawful", "fault"]),
+    ("transcript", &["time", "escaped", "machine", "host", "lawful", "fault"]),
     ("scenario", &["time", "machine", "host", "actor", "tasks", "lawful", "fault"]),
     (
         "engine",
@@ -82,7 +83,7 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     // A system knows nothing of the bugs that are planted into it.
-    ("systems", &["time", "wire", "machine", "host", "parts", "lawful", "fault", "scenario"]),
+    ("systems", &["time", "escaped", "wire", "machine", "host", "parts", "lawful", "fault", "scenario"]),
     ("specimens", &["time", "wire", "machine", "host", "parts", "fault", "scenario", "systems"]),
     (
         "drive",
@@ -108,6 +109,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "time",
             "seed",
             "number",
+            "escaped",
             "wire",
             "machine",
             "host",

@@ -468,3 +468,59 @@ fn shards_are_made_by_github_actions_as_the_readme_says() {
     assert_eq!(read(directory.join("junit.xml")), printed(&directory, whole));
     assert!(!yaml.contains('\t') && yaml.matches("${{").count() == yaml.matches("}}").count());
 }
+
+/// Every number of a part, as great as it can be: what is joined of such parts is refused or shown, and nothing panics.
+#[test]
+fn no_number_of_a_part_breaks_anything() {
+    let directory = directory("numbers");
+    let path = |name: &str| file(&directory, name);
+    for words in [
+        vec!["check", "udp-remote", "--runs", "40"],
+        vec!["check", "tcp-chat", "--runs", "20"],
+        vec!["sweep", "udp-remote", "--runs", "40", "--loss", "0%..20%", "--step", "20%"],
+    ] {
+        let names = ["1/2", "2/2"].map(|shard| {
+            let name = path(&format!("{}.json", shard.replace('/', "-")));
+            let output = lossproof(&[&words[..], &["--shard", shard, "-o", &name]].concat());
+            assert!(output.status.success(), "{}", stderr(&output));
+            name
+        });
+        let texts = names.clone().map(read);
+        let numbers = numbers(&texts[0]);
+        assert!(numbers.len() > 5, "{words:?}");
+        for (place, range) in numbers.into_iter().enumerate() {
+            for number in ["18446744073709551615", "9223372036854775808", "0"] {
+                let changed = format!("{}{number}{}", &texts[0][..range.start], &texts[0][range.end..]);
+                let other = self::numbers(&texts[1]).get(place).cloned().unwrap_or(0..0);
+                let second = format!("{}{number}{}", &texts[1][..other.start], &texts[1][other.end..]);
+                for second in [&texts[1], &second] {
+                    fs::write(path("a.json"), &changed).expect("it can be written");
+                    fs::write(path("b.json"), second).expect("it can be written");
+                    let output =
+                        lossproof(&["merge", &path("a.json"), &path("b.json"), "-o", &path("c.json")]);
+                    let (code, said) = (output.status.code(), stderr(&output));
+                    assert!(matches!(code, Some(0..=2)) && said.lines().count() <= 1, "{changed}: {said}");
+                }
+            }
+        }
+    }
+}
+
+/// Where the whole numbers of a text of JSON are that stand outside of strings.
+fn numbers(text: &str) -> Vec<std::ops::Range<usize>> {
+    let (mut found, mut is_string, mut begin) = (Vec::new(), false, None);
+    for (at, c) in text.char_indices() {
+        if c == '"' && !text[..at].ends_with('\\') {
+            is_string = !is_string;
+        }
+        match (c.is_ascii_digit() && !is_string, begin) {
+            (true, None) => begin = Some(at),
+            (false, Some(from)) => {
+                found.push(from..at);
+                begin = None;
+            }
+            _ => {}
+        }
+    }
+    found
+}

@@ -46,6 +46,12 @@ impl Draws {
         }
     }
 
+    /// The kinds of fault that are drawn although the protocol does not claim to withstand them.
+    #[cfg(feature = "cli")]
+    pub(crate) fn unclaimed<'s>(&'s self, spec: &'s Spec) -> impl Iterator<Item = FaultKind> + 's {
+        spec.ruled_out.iter().copied().filter(|kind| self.draws(*kind, spec))
+    }
+
     /// The moment after which nothing goes wrong. It leaves the hosts time to converge before the run is over.
     pub(super) fn calm_at(&self, spec: &Spec) -> Option<Instant> {
         let Self::Swarm = self else { return None };

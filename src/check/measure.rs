@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::{NEVER, StopIf};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::Profile;
 use crate::host::HostId;
@@ -34,12 +35,13 @@ pub struct Counts {
 impl Counts {
     /// Adds the sums of other runs.
     pub fn merge(&mut self, other: &Self) {
-        self.runs += other.runs;
-        self.successes += other.successes;
-        self.failures += other.failures;
-        self.packets += other.packets;
+        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+        add(&mut self.runs, other.runs);
+        add(&mut self.successes, other.successes);
+        add(&mut self.failures, other.failures);
+        add(&mut self.packets, other.packets);
         for (&millis, &runs) in &other.millis {
-            *self.millis.entry(millis).or_default() += runs;
+            add(self.millis.entry(millis).or_default(), runs);
         }
     }
 
@@ -101,6 +103,7 @@ pub struct Measure<'s> {
     settings: Settings,
     base_seed: u64,
     engine: Engine<'s>,
+    stop_if: StopIf,
 }
 
 impl<'s> Measure<'s> {
@@ -122,16 +125,26 @@ impl<'s> Measure<'s> {
             ..Settings::default()
         };
         let engine = Engine::new(scenario);
-        Self { scenario, host: host.into(), settings, base_seed, engine }
+        Self { scenario, host: host.into(), settings, base_seed, engine, stop_if: NEVER }
     }
 
-    /// Makes the runs of a range.
+    /// The same, which makes no further run once this says so.
+    #[must_use]
+    pub const fn stop_if(mut self, stop_if: StopIf) -> Self {
+        self.stop_if = stop_if;
+        self
+    }
+
+    /// Makes the runs of a range, or as many until it is to [stop](Self::stop_if).
     ///
     /// # Errors
     /// The first run in which a machine panics; nothing is to be done with `self` after it.
     pub fn runs(&mut self, range: Range<u64>) -> Result<Counts, Panicked> {
         let mut counts = Counts::default();
         for run in range {
+            if (self.stop_if)() {
+                break;
+            }
             self.settings.seed = mix(self.base_seed, run);
             let (engine, settings) = (&mut self.engine, &self.settings);
             let outcome = catch(|| engine.run(settings)).map_err(|panic| Panicked {

@@ -36,7 +36,7 @@ pub use turn::{
 };
 
 use crate::engine::{Broken, Doing, Engine, IsKnown, Keep, Outcome, Prepared, Settings};
-use crate::fault::{FaultPlan, Links, Profile};
+use crate::fault::{FaultKind, FaultPlan, Links, Profile};
 use crate::machine::Law;
 use crate::panics;
 use crate::scenario::{Demand, Scenario};
@@ -97,7 +97,17 @@ pub struct Search<'s> {
     wraps: bool,
     /// What it has learnt, if that has a say in later runs.
     guide: Option<Guide>,
+    /// Whether it is to end.
+    stop_if: StopIf,
+    /// The kinds of fault that an exhaustive search tries.
+    fates: Vec<FaultKind>,
 }
+
+/// Says whether work is to end that was not done yet: asked before each run.
+pub type StopIf = fn() -> bool;
+
+/// Nobody ends it.
+const NEVER: StopIf = || false;
 
 impl<'s> Search<'s> {
     /// A search with these faults, known and drawn. Run `n` has a seed that follows from `base_seed` and `n`, unless the
@@ -106,7 +116,18 @@ impl<'s> Search<'s> {
         let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
         let engine = Engine::new(scenario);
         let draws = Draws::Profiles(Vec::new());
-        Self { scenario, settings, draws, base_seed, engine, first: None, wraps: false, guide: None }
+        Self {
+            scenario,
+            settings,
+            draws,
+            base_seed,
+            engine,
+            first: None,
+            wraps: false,
+            guide: None,
+            stop_if: NEVER,
+            fates: Vec::new(),
+        }
     }
 
     /// The same search, with the faults of each run drawn so; without a profile, by the one that it had.
@@ -127,6 +148,13 @@ impl<'s> Search<'s> {
         self
     }
 
+    /// The same search, which makes no further run once this says so: what it has found by then is all.
+    #[must_use]
+    pub const fn stop_if(mut self, stop_if: StopIf) -> Self {
+        self.stop_if = stop_if;
+        self
+    }
+
     /// The same search without the laws: faster, and it finds only what breaks a property.
     #[must_use]
     pub const fn without_laws(mut self) -> Self {
@@ -139,11 +167,14 @@ impl<'s> Search<'s> {
         mix(self.base_seed, run)
     }
 
-    /// Makes the runs of a range, up to the first that fails.
+    /// Makes the runs of a range, up to the first that fails, or until it is to [stop](Self::stop_if).
     pub fn runs(&mut self, range: Range<u64>) -> Tally {
         let mut tally = self.no_runs();
         let plan = self.settings.plan.clone();
         for run in range {
+            if (self.stop_if)() {
+                break;
+            }
             self.settings.seed = self.seed_of(run);
             self.take_profile();
             self.take_prefix(&plan);

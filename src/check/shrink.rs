@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::relocate::Sends;
 use super::twice::NOT_DETERMINISTIC;
-use super::{Broken, Draws, Failure, Search, Turn};
+use super::{Broken, Draws, Failure, NEVER, Search, Turn};
 use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
-use crate::fault::{FaultPlan, Profile};
+use crate::fault::{FaultKind, FaultPlan, Profile};
 
 /// How many runs it may take to make a failure small, unless told otherwise.
 pub const MAX_SHRINK_RUNS: u64 = 20_000;
@@ -99,7 +99,7 @@ impl<'s> Search<'s> {
         } else {
             self.with_all_commands(&failure.plan)
         };
-        let mut tree = PlanTree::new(root);
+        let mut tree = PlanTree::new(root).with_kinds(self.kinds(&failure.plan));
         let mut more = tree.simplify();
         while more && attempts.runs < max_runs && goes_on() {
             let plan = tree.current().clone();
@@ -116,6 +116,19 @@ impl<'s> Search<'s> {
         let (runs, best) = (attempts.runs, tree.best().clone());
         let failure = attempts.explained(&best, failure);
         Shrunk { failure, from_faults, from_commands, runs, is_minimal: !more, turn: None }
+    }
+
+    /// The kinds of fault that the runs were allowed, and those of this plan.
+    fn kinds(&self, plan: &FaultPlan) -> Vec<FaultKind> {
+        let (spec, settings) = (self.scenario.spec(), &self.settings);
+        let is_drawn =
+            |kind| self.draws.draws(kind, spec) || settings.profile.draws(kind) || settings.links.draws(kind);
+        let is_allowed = |kind: &FaultKind| {
+            is_drawn(*kind)
+                || self.fates.contains(kind)
+                || plan.faults().iter().any(|fault| fault.kind() == *kind)
+        };
+        FaultKind::ALL.into_iter().filter(is_allowed).collect()
     }
 
     /// The plan with a list of the commands that it gives, if they are generated.
@@ -145,6 +158,8 @@ impl<'s> Search<'s> {
             first: self.first.is_some().then(|| Engine::new(self.scenario)),
             wraps: self.wraps,
             guide: None,
+            stop_if: NEVER,
+            fates: self.fates.clone(),
         }
     }
 }

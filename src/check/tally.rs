@@ -102,7 +102,7 @@ impl Tally {
     }
 
     /// Adds the runs that came after these; nothing comes after a failure. To the tally of no run at all, a tally is
-    /// added as it is.
+    /// added as it is. A sum of more than 64 bits, which no real runs have, is the greatest there is.
     pub fn merge(&mut self, later: Self) {
         if self.failure.is_some() {
             return;
@@ -111,29 +111,30 @@ impl Tally {
             *self = later;
             return;
         }
-        self.runs += later.runs;
-        self.virtual_nanos += later.virtual_nanos;
-        self.inputs += later.inputs;
-        self.packets += later.packets;
+        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+        add(&mut self.runs, later.runs);
+        self.virtual_nanos = self.virtual_nanos.saturating_add(later.virtual_nanos);
+        add(&mut self.inputs, later.inputs);
+        add(&mut self.packets, later.packets);
         for (sum, fired) in self.fired.iter_mut().zip(later.fired) {
-            *sum += fired;
+            add(sum, fired);
         }
         for ((_, sum), (_, runs)) in self.planned.iter_mut().zip(later.planned) {
-            *sum += runs;
+            add(sum, runs);
         }
         for ((_, sum), (_, runs)) in self.sometimes.iter_mut().zip(later.sometimes) {
-            *sum += runs;
+            add(sum, runs);
         }
         for (ended, runs) in later.ended {
-            *self.ended.entry(ended).or_default() += runs;
+            add(self.ended.entry(ended).or_default(), runs);
         }
         for (ends, more) in self.ends.iter_mut().zip(later.ends) {
-            ends.successes += more.successes;
-            ends.failures += more.failures;
-            ends.running += more.running;
+            add(&mut ends.successes, more.successes);
+            add(&mut ends.failures, more.failures);
+            add(&mut ends.running, more.running);
         }
         for (history, runs) in later.gave_up {
-            *self.gave_up.entry(history).or_default() += runs;
+            add(self.gave_up.entry(history).or_default(), runs);
         }
         self.failure = later.failure;
     }

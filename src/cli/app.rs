@@ -156,7 +156,7 @@ impl App {
     /// Whether it takes an option of this name.
     pub(super) fn takes(&self, option: &str) -> bool {
         match (&self.known, option) {
-            (_, "output") => self.terminal.file.is_some(),
+            (_, "output" | "force") => self.terminal.file.is_some(),
             (Some(known), "workers") => !known.one_server,
             (Some(_), "time-scale" | "timeout") => true,
             (_, "bug" | "bugs") => self.bugs().next().is_some(),

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::choices::SystemArgs;
 use super::formats::CheckFormat;
+use super::outflow::Outflow;
 use super::output::quoted;
 use super::profile::{self, NamedProfile};
 use super::shards::CiArgs;
@@ -368,6 +369,17 @@ pub(super) struct ServeArgs {
     /// Where what the server saves is kept, and found when it is started again
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
+    /// How many clients may be connected at one time: for one more, who was silent longest makes way
+    /// [default: as many as the process may have open files]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::clients)]
+    pub(super) max_clients: Option<NonZeroUsize>,
+    /// Share the address with servers that are there already: the system spreads the clients over all of
+    /// them; with --workers
+    #[arg(long)]
+    pub(super) share: bool,
+    /// How long a connected client may be silent [default: for ever, as long as there is room]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true, value_parser = value::timeout)]
+    pub(super) idle: Option<Duration>,
 }
 
 /// The words after `serve` and `call`.
@@ -395,7 +407,7 @@ pub(super) struct RealArgs {
 
 impl RealArgs {
     /// Where it is shown what happens, if somebody wants to see it.
-    pub(super) fn screen(&self) -> Option<Screen> {
-        (!self.quiet).then(Screen::default)
+    pub(super) fn screen(&self, to: &Outflow) -> Option<Screen> {
+        (!self.quiet).then(|| Screen::new(to.clone()))
     }
 }

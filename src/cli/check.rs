@@ -1,5 +1,6 @@
 //! `check`: many runs, with the properties and the laws held to each.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -8,13 +9,14 @@ use super::app::App;
 use super::args::CheckArgs;
 use super::error::CliError;
 use super::failed::Broken;
+use super::formats::{self, Shown};
 use super::report::{Example, Untried};
 use super::shards::{Asked, Candidate, Failed, Part};
 use super::sweep::SweepError;
 use super::world::World;
-use super::{exhaustive, first, output, progress, shards, turn};
+use super::{exhaustive, first, interrupt, output, progress, shards, turn};
 use crate::check::{Draws, MAX_SHRINK_RUNS, MAX_SHRINK_TIME, Search, Shard, Tally, Tried};
-use crate::fault::{Bursts, Chance, FaultKind, Profile, Spread};
+use crate::fault::{Bursts, Chance, Fault, FaultKind, Profile, Spread};
 use crate::host::HostId;
 use crate::machine::{Law, Status};
 use crate::parallel;
@@ -29,6 +31,8 @@ const EXAMPLE_RUNS: u64 = 1_000;
 /// Makes many runs, or a part of them.
 pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     shards::check_output(args.ci.output.as_deref())?;
+    output::check_writable(args.ci.output.as_deref())?;
+    interrupt::watch();
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
     let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
     let kept = first::run(app, args, &world)?;
@@ -36,6 +40,14 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
         return exhaustive::run(app, args, max_faults);
     }
     let (scenario, draws) = (&world.built.scenario, args.draws());
+    let planned = world.plan.faults().iter().map(Fault::kind);
+    let planned = planned.filter(|kind| scenario.spec().ruled_out.contains(kind));
+    let unclaimed: BTreeSet<&str> =
+        planned.chain(draws.unclaimed(scenario.spec())).map(FaultKind::name).collect();
+    if !unclaimed.is_empty() {
+        let kinds = unclaimed.into_iter().collect::<Vec<_>>().join(", ");
+        output::complain(format_args!("note: {} does not claim to withstand {kinds}", app.name));
+    }
     let (shard, runs) = (args.ci.shard.unwrap_or(Shard::WHOLE), number_of_runs(args, &world)?);
     let drawing = || {
         let search = Search::new(scenario, world.prepared.clone(), Profile::CALM, args.seed());
@@ -43,7 +55,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     };
     let search = || {
         let Some(kept) = &kept else {
-            let search = drawing();
+            let search = drawing().stop_if(interrupt::is_asked);
             let search = if args.twice { search.twice() } else { search };
             return if args.guided { search.guided() } else { search };
         };
@@ -56,7 +68,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
         None => make_runs(range.clone(), args.jobs, search),
     };
     let begun_at = clock();
-    let in_time = || begun_at.elapsed() < MAX_SHRINK_TIME;
+    let in_time = || begun_at.elapsed() < MAX_SHRINK_TIME && !interrupt::is_asked();
     let shrunk =
         tally.failure.as_ref().map(|failure| search().shrink_while(failure, MAX_SHRINK_RUNS, in_time));
     let shrunk = shrunk.map(|shrunk| if args.turn { turn::with_turn(shrunk, &drawing()) } else { shrunk });
@@ -65,7 +77,9 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     }
     let failure = tally.failure.take().zip(shrunk);
     let client = scenario.find(app.client);
-    let shown = range.start..range.end.min(EXAMPLE_RUNS);
+    // Fewer than were asked for, if it was interrupted.
+    let made = tally.runs;
+    let shown = range.start..(range.start + made).min(EXAMPLE_RUNS);
     let example = if failure.is_none() { eventful(&mut drawing(), client, shown) } else { None };
     let check = asked(app, args, &world, runs);
     let failed = failure.map(|(failure, shrunk)| {
@@ -73,10 +87,16 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
         let kept = kept.map(|kept| kept.path.display().to_string());
         Failed { at_nanos: failure.at.as_nanos(), kept, excerpt: broken.excerpt().to_owned(), broken }
     });
+    let is_interrupted = failed.is_none() && made < range.end - range.start;
     let part = Part { check, shard, tally, failed, example };
     let (report, output) = (part.report(), args.ci.output.as_deref());
     // What a file goes with is the same on every computer.
     let report = if output.is_none() { report.timed(wall) } else { report };
+    if is_interrupted {
+        let report = report.interrupted(range.end - range.start);
+        formats::print(args.format, &report, || Shown::new(&report, &report.to_string(), true))?;
+        return Err(CliError::Interrupted { runs: made, kept: None });
+    }
     part.end(&report, args.format, output)
 }
 

@@ -38,6 +38,9 @@ pub(super) struct SystemArgs {
     /// Where the body goes (http) [default: the server's name and .html]
     #[arg(long = "output", value_name = "FILE", help_heading = SINGLE)]
     pub(super) body: Option<PathBuf>,
+    /// Write the body where a file of the server's name is already (http)
+    #[arg(long, help_heading = SINGLE)]
+    pub(super) force: bool,
     /// Plant a bug, with the faults that show it if none are given; 'lossproof list --bugs' shows all
     #[arg(long, value_name = "NAME", help_heading = SINGLE)]
     bug: Option<String>,
@@ -83,6 +86,9 @@ pub(super) struct SystemArgs {
     /// Tell what a member says to the others only (udp-chat)
     #[arg(long, help_heading = SINGLE)]
     not_to_sender: bool,
+    /// Hear only members: what others say is told to nobody (udp-chat)
+    #[arg(long, help_heading = SINGLE)]
+    members_only: bool,
     /// How many members there are (election) [default: 3]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::members, help_heading = SINGLE)]
     members: Option<usize>,
@@ -95,10 +101,11 @@ pub(super) struct SystemArgs {
 const SINGLE: &str = "Options of single systems";
 
 /// Which of the options only some commands have.
-const ELSEWHERE: [(&str, &[&str]); 6] = [
+const ELSEWHERE: [(&str, &[&str]); 7] = [
     ("bugs", &["list"]),
     ("workers", &["serve"]),
     ("output", &["serve", "call"]),
+    ("force", &["call"]),
     ("members", &["sim", "check", "sweep", "import"]),
     ("peers", &["serve", "call"]),
     ("json", &["call"]),
@@ -154,6 +161,7 @@ impl SystemArgs {
             timeout: value(matches, "timeout"),
             workers: value(matches, "workers"),
             body: value(matches, "body"),
+            force: flag("force"),
             bug: value(matches, "bug"),
             drop: value(matches, "drop"),
             ids: flag("ids"),
@@ -169,6 +177,7 @@ impl SystemArgs {
             table: value(matches, "table"),
             json: flag("json"),
             not_to_sender: flag("not_to_sender"),
+            members_only: flag("members_only"),
             members: value(matches, "members"),
             peers: value(matches, "peers"),
         }
@@ -180,7 +189,7 @@ impl SystemArgs {
     /// If the system does not take one of them.
     pub(super) fn options(&self, app: &App) -> Result<Options, CliError> {
         let given = self.given();
-        let output = self.body.iter().map(|_| "output");
+        let output = self.body.iter().map(|_| "output").chain(self.force.then_some("force"));
         let mut names = given.iter().map(|(option, _)| *option).chain(output);
         if let Some(option) = names.find(|option| !app.takes(option)) {
             return Err(CliError::OptionOfAnother { system: app.name, option });
@@ -204,6 +213,7 @@ impl SystemArgs {
             table: self.table.as_ref().map(|chosen| chosen.table.clone()),
             json: self.json,
             not_to_sender: self.not_to_sender,
+            members_only: self.members_only,
             members: self.members.unwrap_or(default.members),
             timeout: self.timeout.unwrap_or(default.timeout),
             time_scale: self.time_scale.unwrap_or(default.time_scale),
@@ -276,6 +286,7 @@ impl SystemArgs {
             ("table", self.table.as_ref().map(|chosen| Some(chosen.word.clone()))),
             ("json", flag(self.json)),
             ("not-to-sender", flag(self.not_to_sender)),
+            ("members-only", flag(self.members_only)),
             ("members", self.members.map(|members| Some(members.to_string()))),
             ("peers", self.peers.as_ref().map(|peers| Some(peers.to_string()))),
         ];

@@ -1,9 +1,9 @@
 //! Values that may be in files, with the words that chose them.
 
-use std::fs;
 use std::io;
 
 use super::error::system_text;
+use crate::harness::bounded::{self, MAX_PLAN_LEN};
 use crate::systems::geocode::{Table, TableError};
 use crate::systems::udp_remote::seal::{Key, KeyError};
 
@@ -32,7 +32,7 @@ pub(super) enum ChosenError {
 }
 
 fn read(path: &str) -> Result<Vec<u8>, ChosenError> {
-    fs::read(path).map_err(|why| ChosenError::File { path: path.to_owned(), why })
+    bounded::read(path.as_ref(), MAX_PLAN_LEN).map_err(|why| ChosenError::File { path: path.to_owned(), why })
 }
 
 /// A key with the words that chose it.
@@ -70,13 +70,17 @@ pub(super) struct ChosenTable {
 
 /// Reads a table of places from its file.
 pub(super) fn table(path: &str) -> Result<ChosenTable, ChosenError> {
-    let table = Table::parse(&read(path)?);
+    let bytes = read(path)?;
+    // Some editors put a mark before it.
+    let table = Table::parse(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes));
     let table = table.map_err(|why| ChosenError::Table { path: path.to_owned(), why })?;
     Ok(ChosenTable { word: path.to_owned(), table })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// S100.

@@ -1,6 +1,7 @@
 //! What ends a command early.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use super::hunt::HuntError;
 use super::import::ImportError;
@@ -12,6 +13,7 @@ use super::sweep::SweepError;
 use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{FaultKind, ParseError, UnknownHost};
+use crate::number::count;
 use crate::proxy::ProxyError;
 use crate::scenario::UnknownCommand;
 use crate::transcript::TooNarrow;
@@ -146,6 +148,17 @@ pub(super) enum CliError {
         /// The address.
         addr: String,
     },
+    /// The file is there, and nobody has said that it may be lost.
+    #[error("'{0}' is there already: give --force to write it anew, or another file with --output")]
+    Exists(String),
+    /// A signal asked for the end before all was done.
+    #[error("interrupted after {}{}", count(*.runs, "run"), go_on(kept.as_deref()))]
+    Interrupted {
+        /// How many runs were made by then.
+        runs: u64,
+        /// The file that has them, to go on from.
+        kept: Option<PathBuf>,
+    },
     /// The result would be no text.
     #[error("--format pcapng is not for a terminal: write it to a file with -o FILE")]
     Binary,
@@ -173,9 +186,9 @@ pub(super) enum CliError {
     /// The hunt cannot go on.
     #[error(transparent)]
     Hunt(#[from] HuntError),
-    /// It was interrupted.
+    /// A signal ended a hunt, which has said how far it was.
     #[error("interrupted")]
-    Interrupted,
+    HuntInterrupted,
     /// The proxy could not start.
     #[error("{0}")]
     Proxy(Box<ProxyError>),
@@ -208,7 +221,12 @@ impl CliError {
                 _ => 2,
             },
             Self::Hunt(error) => error.code(),
-            Self::Interrupted => 130,
+            Self::Interrupted { .. } | Self::HuntInterrupted => interrupt::STATUS,
+            Self::Drive(error)
+                if matches!(**error, DriveError::NotOnSockets(_) | DriveError::UnknownHost(_)) =>
+            {
+                2
+            }
             Self::Drive(_)
             | Self::Simulate(SimulateError::Drive(_))
             | Self::Sweep(SweepError::Panicked { .. })
@@ -229,6 +247,11 @@ fn bugs(near: Option<&str>, known: &[&str]) -> String {
         (None, []) => "it has none to plant".to_owned(),
         (None, known) => format!("it has {}", known.join(", ")),
     }
+}
+
+/// How to go on.
+fn go_on(kept: Option<&Path>) -> String {
+    kept.map_or_else(String::new, |kept| format!("; go on with --continue {}", kept.display()))
 }
 
 /// What the system said, in lower case and without its number.

@@ -13,8 +13,8 @@ use super::failed::Broken;
 use super::formats::{self, Shown};
 use super::report::{Question, Report, Untried, item};
 use super::world::World;
-use super::{first, progress};
-use crate::check::{Draws, Exhaustive, Explored, Fates, MAX_SHRINK_RUNS, Progress, Tried};
+use super::{first, interrupt, progress};
+use crate::check::{Draws, Exhaustive, Explored, Fates, Limit, MAX_SHRINK_RUNS, Progress, Tried};
 use crate::fault::Fault;
 use crate::machine::Status;
 use crate::number::{count, thousands};
@@ -34,6 +34,7 @@ pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Stat
     };
     let search = Exhaustive::new(scenario, fates.clone(), max_faults)
         .with_seed(args.seed())
+        .stop_if(interrupt::is_asked)
         .with_plan(world.plan.clone())?;
     let (jobs, most) = (progress::threads(args.jobs), args.runs.unwrap_or(u64::MAX));
     let (explored, wall) = explore(|progress| parallel::schedules(&search, jobs, most, progress));
@@ -63,8 +64,11 @@ pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Stat
         .exhaustive(explored.runs, explored.is_complete)
         .timed(wall);
     let found = Found { report, schedules: Schedules::new(max_faults, &fates, &explored) };
-    let shown = || Shown::new(&found.report, found.to_string(), !explored.is_complete);
+    let shown = || Shown::new(&found.report, &found.to_string(), !explored.is_complete);
     formats::print(args.format, &found, shown)?;
+    if explored.limit == Some(Limit::Asked) {
+        return Err(CliError::Interrupted { runs: explored.runs, kept: None });
+    }
     Ok(if explored.holds() { Status::Success } else { Status::Failure })
 }
 

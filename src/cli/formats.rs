@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::error::CliError;
 use super::output::{self, Tint};
 use super::report::Report;
+use crate::escaped::{self, xml};
 use crate::harness::annotate::{self, Level};
 
 /// How the result of a check is written.
@@ -40,7 +41,7 @@ pub(super) struct Shown {
 
 impl Shown {
     /// The result that a report, which reads like this, has. What is unfinished has not passed.
-    pub(super) fn new(report: &Report, text: String, is_unfinished: bool) -> Self {
+    pub(super) fn new(report: &Report, text: &str, is_unfinished: bool) -> Self {
         let broken = report.failure().map(|broken| (broken.what.clone(), broken.detail.clone()));
         let first = || ("unfinished".to_owned(), text.lines().next().unwrap_or_default().to_owned());
         Self {
@@ -48,7 +49,7 @@ impl Shown {
             name: report.name(),
             failure: broken.or_else(|| is_unfinished.then(first)),
             seconds: report.wall_seconds(),
-            text,
+            text: escaped::plain(text).into_owned(),
         }
     }
 
@@ -57,7 +58,7 @@ impl Shown {
         let failures = u8::from(self.failure.is_some());
         let time = self.seconds.map_or_else(String::new, |seconds| format!(" time=\"{seconds:.3}\""));
         let counts = format!("tests=\"1\" failures=\"{failures}\" errors=\"0\"{time}");
-        let (system, name, text) = (attribute(&self.system), attribute(&self.name), content(&self.text));
+        let (system, name, text) = (attribute(&self.system), attribute(&self.name), xml(&self.text));
         let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
         // Writing to a string cannot fail.
         let _ = writeln!(xml, "<testsuites name=\"lossproof\" {counts}>");
@@ -94,7 +95,7 @@ pub(super) fn print(
     match format {
         CheckFormat::Text => output::print(&shown().text)?,
         CheckFormat::Json => {
-            output::print_as(&(serde_json::to_string(json).unwrap_or_default() + "\n"), Tint::None)?;
+            output::print_as(&(escaped::json(json) + "\n"), Tint::None)?;
         }
         CheckFormat::Junit => output::print_as(&shown().junit(), Tint::None)?,
         CheckFormat::Github => output::print_as(&shown().github(), Tint::None)?,
@@ -102,29 +103,9 @@ pub(super) fn print(
     Ok(())
 }
 
-/// A text between tags. What XML 1.0 has no place for stands there as Rust writes it.
-fn content(text: &str) -> String {
-    let mut xml = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => xml.push_str("&amp;"),
-            '<' => xml.push_str("&lt;"),
-            '>' => xml.push_str("&gt;"),
-            '"' => xml.push_str("&quot;"),
-            // It would be read as an end of line otherwise.
-            '\r' => xml.push_str("&#13;"),
-            '\t' | '\n' => xml.push(c),
-            '\u{fffe}' | '\u{ffff}' => xml.extend(c.escape_unicode()),
-            _ if c.is_control() => xml.extend(c.escape_default()),
-            _ => xml.push(c),
-        }
-    }
-    xml
-}
-
 /// A text as the value of an attribute, where an end of line would be read as a blank otherwise.
 fn attribute(text: &str) -> String {
-    content(text).replace('\n', "&#10;").replace('\t', "&#9;")
+    xml(text).replace('\n', "&#10;").replace('\t', "&#9;")
 }
 
 #[cfg(test)]
@@ -142,12 +123,8 @@ mod tests {
     }
 
     #[test]
-    fn what_xml_does_not_take_is_escaped() {
-        assert_eq!(
-            content("a<b>&\"\u{1b}[0m\u{fffe}\0é\t\n\r"),
-            "a&lt;b&gt;&amp;&quot;\\u{1b}[0m\\u{fffe}\\u{0}é\t\n&#13;"
-        );
-        assert_eq!(attribute("a\n\tb"), "a&#10;&#9;b");
+    fn an_attribute_keeps_its_lines() {
+        assert_eq!(attribute("a\n\tb<\u{1b}\r"), "a&#10;&#9;b&lt;\\u{1b}\\r");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::error::CliError;
 use super::output;
 use super::program::Program;
 use super::world::Built;
+use crate::escaped;
 use crate::machine::Status;
 use crate::scenario::Transport;
 use crate::specimens::Specimen;
@@ -53,7 +54,7 @@ fn systems(program: &Program, format: Format) -> Result<String, CliError> {
             Format::Text => writeln!(text, "{name:width$}  {port:>5}  {transport:7}  {summary}"),
             Format::Json => {
                 let line = Line { name, port, transport, summary };
-                writeln!(text, "{}", serde_json::to_string(&line).unwrap_or_default())
+                writeln!(text, "{}", escaped::json(&line))
             }
         };
     }
@@ -68,7 +69,7 @@ fn bugs(program: &Program, format: Format) -> String {
             Format::Text => writeln!(text, "{system:12}  {name:26}  {what}"),
             Format::Json => {
                 let line = BugLine { system, name, what, plan };
-                writeln!(text, "{}", serde_json::to_string(&line).unwrap_or_default())
+                writeln!(text, "{}", escaped::json(&line))
             }
         };
     }

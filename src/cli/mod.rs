@@ -39,6 +39,7 @@ mod list;
 mod log;
 mod lookup;
 mod manual;
+mod outflow;
 mod output;
 mod parts;
 mod profile;
@@ -62,6 +63,7 @@ mod world;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -95,14 +97,16 @@ fn start(program: &Program, words: &[OsString]) -> ExitCode {
     output::name_program(&program.name);
     let result = match program.parse(words.iter().cloned()) {
         Ok((verbose, asked)) => {
-            log::install(verbose);
+            let _log = log::install(verbose);
             obey(program, asked)
         }
         Err(error) if error.use_stderr() => Err(CliError::Usage(usage::line(&error, program, words))),
         Err(help) => {
             // A reader of the help who has gone does not miss the rest.
-            let _ = help.print();
-            Ok(Status::Success)
+            match help.print() {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::Write(error)),
+                _ => Ok(Status::Success),
+            }
         }
     };
     match result {

@@ -1,15 +1,18 @@
 //! Writing: the result to standard output, one line for each note or error to standard error.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::fs;
-use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
 use super::error::CliError;
 use super::program::OWN_NAME;
+pub(super) use crate::escaped::one_line;
+use crate::escaped::plain;
 
 /// What the program is called.
 static PROGRAM: OnceLock<String> = OnceLock::new();
@@ -47,39 +50,83 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     print_as(text, Tint::Lines)
 }
 
-/// Writes a text to standard output. A reader that has gone is no error.
+/// Writes a text to standard output: its own bytes, but for what a terminal would obey, and between them, where
+/// that is wanted, what tints a line. A reader that has gone is no error.
 pub(super) fn print_as(text: &str, tint: Tint) -> io::Result<()> {
-    let mut out = io::BufWriter::new(anstream::stdout().lock());
-    let style = |line: &str| match tint {
-        Tint::None => None,
-        Tint::Lines => style_of(line),
-        Tint::Ladder => style_in_ladder(line),
-    };
-    let written = text.lines().try_for_each(|line| match style(line) {
-        None => writeln!(out, "{line}"),
-        Some(style) => writeln!(out, "{style}{line}{style:#}"),
-    });
-    unless_gone(written.and_then(|()| out.flush()))
+    let text = plain(text);
+    if tint == Tint::None || AutoStream::choice(&io::stdout()) == ColorChoice::Never {
+        return print_bytes(text.as_bytes());
+    }
+    let style = if tint == Tint::Ladder { style_in_ladder } else { style_of };
+    let mut tinted = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        // Writing to a string cannot fail.
+        let _ = match style(line) {
+            None => write!(tinted, "{line}{end}"),
+            Some(style) => write!(tinted, "{style}{line}{style:#}{end}"),
+        };
+    }
+    print_bytes(tinted.as_bytes())
 }
 
 /// Writes bytes to standard output. A reader that has gone is no error.
 pub(super) fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
-}
-
-/// What came of writing, where a reader that has gone is no error.
-fn unless_gone(written: io::Result<()>) -> io::Result<()> {
-    match written {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        written => written,
     }
 }
 
-/// Writes a file.
+/// Writes a file, so that whoever looks finds it as it was or whole: its bytes are written beside it and put in its
+/// place. What is no file, such as a pipe or `/dev/null`, is written to.
 pub(super) fn write_file(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), CliError> {
-    let path_text = || path.display().to_string();
-    fs::write(path, bytes).map_err(|source| CliError::File { path: path_text(), source })
+    let to = target(path);
+    let written = match fs::metadata(&to) {
+        Ok(found) if !found.is_file() => fs::write(&to, bytes),
+        found => {
+            let beside = beside(&to);
+            let written = fs::write(&beside, bytes)
+                .and_then(|()| {
+                    found.map_or(Ok(()), |found| fs::set_permissions(&beside, found.permissions()))
+                })
+                .and_then(|()| fs::rename(&beside, &to));
+            if written.is_err() {
+                // It may never have come to be.
+                let _ = fs::remove_file(&beside);
+            }
+            written
+        }
+    };
+    written.map_err(|source| CliError::File { path: path.display().to_string(), source })
+}
+
+/// Looks whether a file can be written, before the work whose result it is to have.
+pub(super) fn check_writable(path: Option<&Path>) -> Result<(), CliError> {
+    let Some(path) = path else { return Ok(()) };
+    let to = target(path);
+    let tried = match fs::metadata(&to) {
+        Ok(found) if found.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(found) if !found.is_file() => Ok(()),
+        _ => {
+            let beside = beside(&to);
+            fs::write(&beside, []).and_then(|()| fs::remove_file(&beside))
+        }
+    };
+    tried.map_err(|source| CliError::File { path: path.display().to_string(), source })
+}
+
+/// The file itself, where a path leads to it by links.
+fn target(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Where a file is written before it is put in place: no other process writes there.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    path.with_file_name(name)
 }
 
 /// How many columns there are for what goes to standard output, or to this file: a terminal's own.
@@ -118,13 +165,7 @@ fn style_of(line: &str) -> Option<Style> {
 /// Writes one line to standard error, whatever is in the text.
 pub(super) fn complain(text: impl Display) {
     // Where standard error is closed there is nobody to tell.
-    let _ = writeln!(anstream::stderr(), "{}: {}", program(), one_line(&text.to_string()));
-}
-
-/// A text with its control characters escaped, so that it is one line.
-pub(super) fn one_line(text: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    text.chars().map(escape).collect()
+    let _ = writeln!(io::stderr(), "{}: {}", one_line(program()), one_line(&text.to_string()));
 }
 
 /// A text as one word of a shell.
@@ -153,11 +194,6 @@ mod tests {
         assert_eq!(style_in_ladder("0.000 ! │ ×─ drop: #0 ─┤"), Some(FAULT));
         assert_eq!(style_in_ladder("      ✗ │      │"), Some(BROKEN));
         assert_eq!(style_in_ladder("0.000   │ ● ! ●"), None);
-    }
-
-    #[test]
-    fn a_line_stays_one() {
-        assert_eq!(one_line("a\nb\u{1b}é"), "a\\nb\\u{1b}é");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Files of parts of a whole, as shards of a sweep or of a check leave them, gathered again.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -10,6 +9,11 @@ use serde::de::DeserializeOwned;
 
 use super::error::system_text;
 use crate::check::Shard;
+use crate::escaped;
+use crate::harness::bounded;
+
+/// How many bytes a part has at most.
+const MAX_PART_LEN: u64 = 64 * 1024 * 1024;
 
 /// Why parts are not joined.
 #[derive(Debug, thiserror::Error)]
@@ -84,16 +88,18 @@ pub(super) trait PartFile: Serialize + DeserializeOwned {
 
     /// As the text of a file.
     fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default() + "\n"
+        escaped::json(self) + "\n"
     }
 }
 
 /// The text of a file.
 pub(super) fn read(path: &Path) -> Result<String, PartError> {
-    fs::read_to_string(path).map_err(|source| PartError::Read { path: path.display().to_string(), source })
+    bounded::read_text(path, MAX_PART_LEN)
+        .map_err(|source| PartError::Read { path: path.display().to_string(), source })
 }
 
-fn part<P: PartFile>(path: &Path) -> Result<P, PartError> {
+/// Reads one part.
+pub(super) fn part<P: PartFile>(path: &Path) -> Result<P, PartError> {
     let not_a_part =
         |why: String| PartError::NotAPart { path: path.display().to_string(), kind: P::KIND, why };
     let part: P = serde_json::from_str(&read(path)?).map_err(|error| not_a_part(error.to_string()))?;

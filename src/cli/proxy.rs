@@ -10,7 +10,6 @@ use tokio::runtime::Builder;
 use super::error::CliError;
 use super::output::{self, Tint};
 use super::relayed::{self, Trouble, route_words};
-use super::terminal::say;
 use super::value;
 use crate::capture;
 use crate::drive::{self, DriveError};
@@ -78,7 +77,9 @@ pub(super) fn run(args: &ProxyArgs) -> Result<Status, CliError> {
     }
     let began_at = jiff::Timestamp::now();
     let relay = proxy.start()?;
-    relay.locals().iter().for_each(|local| say(&format!("listening on {local}\n")));
+    for local in relay.locals() {
+        output::print_as(&format!("listening on {local}\n"), Tint::None)?;
+    }
     wait(&relay)?;
     let passed = relay.stop();
     output::print_as(&format!("{}\n", passed.plan), Tint::None)?;

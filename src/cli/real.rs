@@ -1,8 +1,6 @@
 //! `serve` and `call`: the same machines on real sockets.
 
-use std::fs;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,8 +10,10 @@ use super::app::App;
 use super::args::{RealArgs, ServeArgs};
 use super::endpoints;
 use super::error::CliError;
-use super::output::complain;
-use super::terminal::{Screen, Typist, say};
+use super::interrupt;
+use super::outflow::Outflow;
+use super::output::{self, complain};
+use super::terminal::{Screen, Typist};
 use super::world::{Built, read_plan};
 use crate::actor::Events;
 use crate::drive::{self, Audience, LocalFaults, Setup, Store};
@@ -29,7 +29,8 @@ const DROP: Chance = Chance::percent(50);
 
 /// Serves until it is stopped.
 pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
-    let ServeArgs { real: args, state } = args;
+    let ServeArgs { real: args, state, max_clients, idle, share } = args;
+    let (max_accepted, max_silence) = (*max_clients, *idle);
     let workers = args.options.workers();
     if workers.get() > 1 && !app.takes("workers") {
         return Err(CliError::OneServer(app.name));
@@ -55,8 +56,15 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = bind;
     let seed = seed(args);
-    let opened = |locals: &[Peer]| locals.iter().for_each(|local| say(&format!("listening on {local}\n")));
-    let audience = || Shown { app, host: (scenario, server), screen: args.screen() };
+    let printed = Printed::new();
+    let opened = |locals: &[Peer]| {
+        let mut screen = Screen::new(printed.0.clone());
+        for local in locals {
+            // A screen takes everything.
+            screen.say(|to| to.write_fmt(format_args!("listening on {local}\n")).unwrap_or_default());
+        }
+    };
+    let audience = || Shown { app, host: (scenario, server), screen: args.screen(&printed.0) };
     if workers.get() > 1 {
         let boot = |number| Boot {
             incarnation: 0,
@@ -66,14 +74,40 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
             names: &[],
             first_number: 0,
         };
-        return Ok(drive::run_host_workers(workers, (scenario, server), &boot, sockets, opened, &audience)?);
+        if !share {
+            drive::check_free(&sockets)?;
+        }
+        return Ok(drive::run_host_workers(
+            workers,
+            (scenario, server),
+            &boot,
+            (sockets, max_accepted, max_silence),
+            opened,
+            &audience,
+        )?);
     }
     let store = state.as_ref().map(Store::open).transpose()?;
     let disk = store.as_ref().map_or_else(Vec::new, |store| store.bytes().to_vec());
     let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers, names: &[], first_number: 0 };
     let faults = faults(app, args, app.server)?;
-    let setup = Setup { faults, store, ..Setup::new(sockets) };
+    let setup = Setup { faults, store, max_accepted, max_silence, ..Setup::new(sockets) };
     Ok(drive::run_host(scenario, server, boot, setup, opened, &mut audience())?)
+}
+
+/// Standard output, all of which has left when this is dropped: or as much as a reader took until a signal came.
+struct Printed(Outflow);
+
+impl Printed {
+    fn new() -> Self {
+        interrupt::watch();
+        Self(Outflow::stdout())
+    }
+}
+
+impl Drop for Printed {
+    fn drop(&mut self) {
+        self.0.finish(interrupt::is_asked);
+    }
 }
 
 /// Shows what a host tells, as soon as the driver has time for it.
@@ -82,6 +116,15 @@ struct Shown<'a> {
     host: (&'a Scenario, HostId),
     /// None if nobody wants to see it.
     screen: Option<Screen>,
+}
+
+impl Shown<'_> {
+    /// Whoever looks has seen all that was told, unless that takes long.
+    fn show(&mut self) {
+        if let Some(screen) = &mut self.screen {
+            screen.show();
+        }
+    }
 }
 
 impl Audience for Shown<'_> {
@@ -96,6 +139,10 @@ impl Audience for Shown<'_> {
             screen.flush();
         }
     }
+
+    fn note(&mut self, text: &str) {
+        complain(format_args!("note: {text}"));
+    }
 }
 
 /// A client at a terminal: what it tells is shown, goes to a file, or asks for a line.
@@ -103,7 +150,7 @@ struct Caller<'a> {
     shown: Shown<'a>,
     output: &'a Path,
     /// Why the file could not be written.
-    unwritten: Option<io::Error>,
+    unwritten: Option<CliError>,
     typist: Option<Typist>,
 }
 
@@ -113,15 +160,15 @@ impl Audience for Caller<'_> {
         self.shown.told(events, new.clone());
         for index in new {
             if let Some(note) = terminal.note(events, index) {
-                self.shown.rest();
+                self.shown.show();
                 complain(note);
             }
             if let Some(body) = terminal.body(events, index) {
-                self.unwritten = fs::write(self.output, body).err();
+                self.unwritten = output::write_file(self.output, body).err();
             }
             if let Some(typist) = self.typist.as_ref().filter(|_| terminal.wants_line(events, index)) {
                 // Whoever types has seen all that led to it.
-                self.shown.rest();
+                self.shown.show();
                 typist.want();
             }
         }
@@ -129,6 +176,10 @@ impl Audience for Caller<'_> {
 
     fn rest(&mut self) {
         self.shown.rest();
+    }
+
+    fn note(&mut self, text: &str) {
+        self.shown.note(text);
     }
 }
 
@@ -139,6 +190,10 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let reach = reach(app, &built, built.server(app)?);
     let Target { server: target, fallbacks, host } = address::target(&reach, args.addr.as_deref())?;
     let output = args.options.body.clone().unwrap_or_else(|| PathBuf::from(format!("{host}.html")));
+    let is_chosen = args.options.body.is_some() || args.options.force;
+    if app.takes("output") && !is_chosen && output.exists() {
+        return Err(CliError::Exists(output.display().to_string()));
+    }
     if !args.options.says_host() {
         options.host = host;
     }
@@ -159,17 +214,14 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let eager = app.terminal.wants_line.is_none();
     let (typist, commands) = typing.map(|typing| Typist::start(typing, eager)).unzip();
     let setup = Setup { faults, commands, ..Setup::new(sockets) };
-    let shown = Shown { app, host: (scenario, client), screen: args.screen() };
+    let printed = Printed::new();
+    let shown = Shown { app, host: (scenario, client), screen: args.screen(&printed.0) };
     let mut caller = Caller { shown, output: &output, unwritten: None, typist };
     let status = drive::run_host(scenario, client, boot, setup, |_| {}, &mut caller)?;
     match caller.unwritten.take() {
-        Some(source) => Err(unwritable(&output, source)),
+        Some(error) => Err(error),
         None => Ok(status),
     }
-}
-
-fn unwritable(path: &Path, source: io::Error) -> CliError {
-    CliError::File { path: path.display().to_string(), source }
 }
 
 /// What is to be known for the system's addresses.

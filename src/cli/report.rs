@@ -116,6 +116,9 @@ pub(super) struct Report {
     sometimes: Vec<Seen>,
     failure: Option<Broken>,
     example: Option<Example>,
+    /// How many runs were asked for, if it was interrupted before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted_of: Option<u64>,
 }
 
 /// How the machine of one host ended.
@@ -208,7 +211,13 @@ impl Report {
             sometimes: seen.collect(),
             failure,
             example,
+            interrupted_of: None,
         }
+    }
+
+    /// The same, interrupted before so many runs were made.
+    pub(super) fn interrupted(self, of: u64) -> Self {
+        Self { interrupted_of: Some(of), held: false, ..self }
     }
 
     /// The same of an exhaustive search: of so many runs, and in all schedules or not.
@@ -281,7 +290,16 @@ impl Report {
     }
 
     fn write_held(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "PASSED {}: {}", self.title(), self.statements())?;
+        match self.interrupted_of {
+            None => writeln!(f, "PASSED {}: {}", self.title(), self.statements())?,
+            Some(of) => writeln!(
+                f,
+                "UNFINISHED {}: interrupted after {} of {}, and they hold",
+                self.title(),
+                thousands(self.runs),
+                count(of, "run")
+            )?,
+        }
         self.write_runs(f)?;
         self.write_sums(f)?;
         self.write_statements(f)?;

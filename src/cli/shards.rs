@@ -230,7 +230,7 @@ impl Part {
         if let Some(path) = output {
             output::write_file(path, self.text())?;
         }
-        formats::print(format, report, || Shown::new(report, report.to_string(), false))?;
+        formats::print(format, report, || Shown::new(report, &report.to_string(), false))?;
         Ok(if self.failed.is_none() { Status::Success } else { Status::Failure })
     }
 }
@@ -274,6 +274,7 @@ pub(super) fn merge(args: &MergeArgs) -> Result<Status, CliError> {
         return sweep::merge(args);
     }
     check_output(args.output.as_deref())?;
+    output::check_writable(args.output.as_deref())?;
     let parts = parts::gather::<Part>(paths()).map_err(SweepError::from)?.into_iter();
     let whole = parts.reduce(|mut whole, part| {
         whole.append(part);

@@ -1,14 +1,17 @@
 //! The terminal of `serve` and `call`: what a machine tells goes to standard output, what is typed goes to the machine.
 
 use std::fmt;
-use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::io::{self, BufRead, Read};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 
 use super::app::Typing;
+use super::outflow::Outflow;
 use crate::actor::AnyCommand;
+use crate::escaped::Plain;
 use crate::systems::Typed;
 
 /// The longest line that reaches a client whole; a longer one is taken as several.
@@ -17,47 +20,52 @@ const MAX_LINE_LEN: u64 = 64 * 1024;
 /// How long a text may become before it is written, though nobody has time for it.
 const MAX_HELD_LEN: usize = 64 * 1024;
 
-/// Standard output, with what was said and is not written yet. Whoever drops it has it written, also by a panic.
-#[derive(Debug, Default)]
+/// How long a prompt, or what leads to a note, may take to be seen before the client goes on.
+const PROMPT_WAIT: Duration = Duration::from_millis(100);
+
+/// A terminal's text on its way to standard output. Whoever drops it has it let out, also by a panic.
+#[derive(Debug)]
 pub(super) struct Screen {
     held: String,
+    to: Outflow,
 }
 
 impl Screen {
-    /// Says what is written into the text that it lends.
+    pub(super) const fn new(to: Outflow) -> Self {
+        Self { held: String::new(), to }
+    }
+
+    /// Says what is written into the text that it lends. What a terminal would obey is escaped there: it may come from
+    /// anybody.
     pub(super) fn say(&mut self, write: impl FnOnce(&mut dyn fmt::Write)) {
-        write(&mut self.held);
+        // To make lines that nobody reads would keep others waiting for nothing.
+        if self.held.is_empty() && self.to.skips() {
+            return;
+        }
+        write(&mut Plain(&mut self.held));
         if self.held.len() >= MAX_HELD_LEN {
             self.flush();
         }
     }
 
-    /// Writes all that was said.
+    /// Lets all out that was said.
     pub(super) fn flush(&mut self) {
-        say(&self.held);
+        self.to.put(self.held.as_bytes());
         self.held.clear();
         // What one long text has needed is not kept for ever.
         self.held.shrink_to(2 * MAX_HELD_LEN);
+    }
+
+    /// The same, and waits until it is there, if that does not take long.
+    pub(super) fn show(&mut self) {
+        self.flush();
+        self.to.settle(PROMPT_WAIT);
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         self.flush();
-    }
-}
-
-/// Writes a text at once, for whoever waits for it.
-pub(super) fn say(text: &str) {
-    if text.is_empty() {
-        return;
-    }
-    let mut out = io::stdout().lock();
-    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
-        && error.kind() == ErrorKind::BrokenPipe
-    {
-        // Nobody reads any more, and the driver has no other end than its machine's: leave quietly.
-        std::process::exit(0);
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::args::Format;
 use super::error::CliError;
 use super::output;
+use crate::escaped;
 use crate::machine::Status;
 
 /// How a tool writes its result.
@@ -28,11 +29,7 @@ impl ToolFormat {
         let mut text = String::new();
         for part in parts {
             // Writing to a string cannot fail, nor can making JSON of strings and numbers.
-            let _ = if json {
-                writeln!(text, "{}", serde_json::to_string(part).unwrap_or_default())
-            } else {
-                writeln!(text, "{part}")
-            };
+            let _ = if json { writeln!(text, "{}", escaped::json(part)) } else { writeln!(text, "{part}") };
         }
         output::print(&text)?;
         Ok(Status::Success)

@@ -16,6 +16,8 @@ use crate::systems::election;
 
 /// The most threads that a check takes.
 const MAX_JOBS: u64 = 1024;
+/// As many open files as a system has for all.
+const MAX_CLIENTS: u64 = 1 << 30;
 /// The most faults of a schedule, when all are gone through: there is no end to more.
 const MAX_FAULTS: u64 = 64;
 /// The scales at which every delay of every system is still a span that can be counted.
@@ -161,6 +163,12 @@ pub(super) fn max_faults(text: &str) -> Result<usize, ValueError> {
 pub(super) fn jobs(text: &str) -> Result<NonZeroUsize, ValueError> {
     let jobs = whole(text, 1, MAX_JOBS)?;
     Ok(NonZeroUsize::new(jobs as usize).unwrap_or(NonZeroUsize::MIN))
+}
+
+/// Reads how many clients there may be.
+pub(super) fn clients(text: &str) -> Result<NonZeroUsize, ValueError> {
+    let clients = whole(text, 1, MAX_CLIENTS)?;
+    Ok(NonZeroUsize::new(clients as usize).unwrap_or(NonZeroUsize::MIN))
 }
 
 /// Reads a number of members.

@@ -1,11 +1,10 @@
 //! What the commands have in common: a system made ready to be simulated, or to be run.
 
-use std::fs;
-
 use super::app::App;
 use super::error::CliError;
 use crate::engine::Prepared;
 use crate::fault::FaultPlan;
+use crate::harness::bounded::{self, MAX_PLAN_LEN};
 use crate::host::HostId;
 use crate::scenario::{Scenario, Transport};
 use crate::specimens::Specimen;
@@ -88,7 +87,7 @@ pub(super) fn read_plan(faults: Option<&str>) -> Result<FaultPlan, CliError> {
     match faults.map(|text| (text, text.strip_prefix('@'))) {
         None => Ok(FaultPlan::default()),
         Some((_, Some(path))) => {
-            let text = fs::read_to_string(path);
+            let text = bounded::read_text(path.as_ref(), MAX_PLAN_LEN);
             let text = text.map_err(|source| CliError::PlanFile { path: path.to_owned(), source })?;
             Ok(text.parse()?)
         }

@@ -1,6 +1,7 @@
 //! Real sockets: what happens on them reaches the machine at once.
 
 mod incoming;
+mod room;
 
 use std::future::poll_fn;
 use std::iter;
@@ -20,6 +21,8 @@ use super::sockets::{Raw, Sockets};
 use super::store::Store;
 use super::system::{self, System};
 use super::{DriveError, Endpoint};
+pub(super) use room::Room;
+
 use crate::actor::AnyCommand;
 use crate::machine::{CloseReason, Conn, Effect, Effects, Input, Misuse, Peer, Status, Violation, limits};
 use crate::time::Instant;
@@ -31,6 +34,9 @@ pub(super) struct Direct {
     links: Links,
     outgoing: Option<Outgoing>,
     store: Option<Store>,
+    room: Room,
+    /// Whether it was told that somebody made way.
+    has_made_room: bool,
     /// The kinds of misuse that were warned of.
     warned: Vec<Discriminant<Misuse>>,
 }
@@ -51,6 +57,7 @@ impl Direct {
         shared: bool,
         outgoing: Option<Outgoing>,
         store: Option<Store>,
+        room: Room,
     ) -> Result<Self, DriveError> {
         Ok(Self {
             sockets: Sockets::open(endpoints, shared).await?,
@@ -58,6 +65,8 @@ impl Direct {
             links: Links::default(),
             outgoing,
             store,
+            room,
+            has_made_room: false,
             warned: Vec::new(),
         })
     }
@@ -278,6 +287,7 @@ impl Port for Direct {
                 let now = self.elapsed();
                 self.release(now);
                 self.expire_lingers(now);
+                self.expire_silent(now);
             }
             if let Some(Over { conn, reason }) = self.links.next_over() {
                 core.effects().release(conn);
@@ -308,8 +318,8 @@ impl Port for Direct {
     }
 
     fn wake_at(&self) -> Option<Instant> {
-        let linger_at = self.links.linger_at();
-        linger_at.into_iter().chain(self.outgoing.as_ref().and_then(Outgoing::due_at)).min()
+        let linger_at = self.links.linger_at().into_iter().chain(self.silent_at());
+        linger_at.chain(self.outgoing.as_ref().and_then(Outgoing::due_at)).min()
     }
 
     fn is_behind(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 
 use tokio::sync::mpsc::Receiver;
+use tracing::warn;
 
 use crate::actor::{Actor as _, AnyCommand, Edge, Turn};
 use crate::machine::{Effects, Input, Machine};
@@ -24,6 +25,11 @@ pub(super) trait Driven {
 
     /// The driver is about to wait, or has gone on for long: whoever hears the events may keep nothing back any more.
     fn rest(&mut self) {}
+
+    /// Tells something once that whoever runs the machine can do something about.
+    fn note(&mut self, text: &str) {
+        warn!("{text}");
+    }
 
     /// Whether the application may still give commands.
     fn has_commands(&self) -> bool {

@@ -55,6 +55,11 @@ impl<'d> Core<'d> {
         self.driven.tell();
     }
 
+    /// Tells something once that whoever runs the machine can do something about.
+    pub(super) fn note(&mut self, text: &str) {
+        self.driven.note(text);
+    }
+
     /// Tells who hears the events that nothing may be kept back any more.
     fn rest(&mut self) {
         self.driven.rest();

@@ -3,9 +3,11 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 
+use super::direct::Room;
 use super::driven::{Driven, poll_receiver};
 use super::workers::{Work, spread};
 use super::{DriveError, Endpoint, Setup, run_driven};
@@ -22,6 +24,9 @@ pub(crate) trait Audience {
 
     /// The driver is about to wait, or has gone on for long: what was kept back is due.
     fn rest(&mut self);
+
+    /// The driver has something to tell once that whoever runs the machine can do something about.
+    fn note(&mut self, text: &str);
 }
 
 /// Drives what runs on a host of a scenario as [`run`](super::run) does, whatever its type. `boot` has the addresses of the
@@ -44,14 +49,32 @@ pub(crate) fn run_host_workers<'b, A: Audience>(
     workers: NonZeroUsize,
     (scenario, host): (&Scenario, HostId),
     boot: &(dyn Fn(usize) -> Boot<'b> + Sync),
-    sockets: Vec<Endpoint>,
+    (sockets, max_accepted, max_silence): (Vec<Endpoint>, Option<NonZeroUsize>, Option<Duration>),
     opened: impl FnOnce(&[Peer]) + Send,
     audience: &(dyn Fn() -> A + Sync),
 ) -> Result<Status, DriveError> {
     let each = |number, work: &mut Work<'_>| {
         work(&mut Hosted::new(scenario, host, boot(number), None, &mut audience()))
     };
-    spread(workers, sockets, Box::new(opened), &each)
+    // They share out the peers, and so the room.
+    let share = |max: NonZeroUsize| NonZeroUsize::new(max.get().div_ceil(workers.get()));
+    let room = Room { max_accepted: max_accepted.and_then(share), max_silence };
+    spread(workers, sockets, room, Box::new(opened), &each)
+}
+
+/// Looks whether nobody is bound to these addresses: workers would share them with another server, which neither of the two
+/// would notice.
+pub(crate) fn check_free(sockets: &[Endpoint]) -> Result<(), DriveError> {
+    for socket in sockets {
+        let Some(addr) = socket.bind().inet() else { continue };
+        // Without the option that shares an address, this is refused where anybody has it.
+        let (action, bound) = match socket {
+            Endpoint::Datagram { .. } => ("bind", std::net::UdpSocket::bind(addr).map(drop)),
+            Endpoint::Listener { .. } => ("listen on", std::net::TcpListener::bind(addr).map(drop)),
+        };
+        bound.map_err(|source| DriveError::Open { action, peer: Box::new(socket.bind()), source })?;
+    }
+    Ok(())
 }
 
 /// What runs on a host.
@@ -101,6 +124,10 @@ impl Driven for Hosted<'_, '_> {
 
     fn rest(&mut self) {
         self.audience.rest();
+    }
+
+    fn note(&mut self, text: &str) {
+        self.audience.note(text);
     }
 
     fn has_commands(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use super::silence::Silence;
 use crate::machine::{CloseReason, Conn, ConnMap, Peer, limits};
 use crate::time::Instant;
 
@@ -52,11 +53,13 @@ pub(super) struct Over {
 pub(super) struct Links {
     open: ConnMap<Link>,
     /// The id of each stream's socket once more, for those who want nothing else.
-    ids: ConnMap<u32>,
+    pub(super) ids: ConnMap<u32>,
     /// What the machine calls each stream, by its id.
     conns: Vec<Option<Conn>>,
     lingers: BTreeSet<(Instant, Conn)>,
     over: VecDeque<Over>,
+    /// Which of those that were accepted was silent longest.
+    pub(super) silence: Silence,
 }
 
 impl Links {
@@ -75,6 +78,7 @@ impl Links {
     pub(super) fn forget(&mut self, conn: Conn) -> Option<Link> {
         let link = self.open.remove(conn)?;
         self.ids.remove(conn);
+        self.silence.end(conn);
         self.conns[link.id as usize] = None;
         if let Some((until_at, _)) = link.lingering {
             self.lingers.remove(&(until_at, conn));

@@ -24,6 +24,7 @@ mod pace;
 mod ready;
 #[cfg(feature = "proxy")]
 pub(crate) mod relayed;
+mod silence;
 #[cfg(feature = "turmoil")]
 mod simulated;
 mod sockets;
@@ -38,7 +39,9 @@ mod workers;
 use std::future::Future;
 use std::io;
 use std::net::Ipv4Addr;
+use std::num::NonZeroUsize;
 use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::Receiver;
@@ -47,7 +50,7 @@ use tracing::info;
 
 pub use error::DriveError;
 #[cfg(feature = "cli")]
-pub(crate) use hosted::{Audience, run_host, run_host_workers};
+pub(crate) use hosted::{Audience, check_free, run_host, run_host_workers};
 #[cfg(feature = "sim")]
 pub use outgoing::LocalFaults;
 #[cfg(feature = "turmoil")]
@@ -56,7 +59,7 @@ pub use store::Store;
 pub use workers::run_workers;
 
 use crate::machine::{Input, Machine, Peer, Status};
-use direct::Direct;
+use direct::{Direct, Room};
 use driven::{Driven, Typed};
 use outgoing::Outgoing;
 use pace::Thread;
@@ -151,6 +154,13 @@ pub struct Setup<C> {
     pub commands: Option<Receiver<C>>,
     /// Where it is kept what the machine saves.
     pub store: Option<Store>,
+    /// How many accepted streams there are at one time; as many as the system has descriptors for, if that is not said.
+    /// When one more comes, the stream whose peer was silent longest is let go, unless something is on its way out of it
+    /// or the machine does not listen to it; if all are like that, who comes is turned away.
+    pub max_accepted: Option<NonZeroUsize>,
+    /// For how long the peer of an accepted stream may be silent before it is let go; for ever, if that is not said, as
+    /// long as there is room.
+    pub max_silence: Option<Duration>,
 }
 
 impl<C> Setup<C> {
@@ -163,6 +173,8 @@ impl<C> Setup<C> {
             faults: None,
             commands: None,
             store: None,
+            max_accepted: None,
+            max_silence: None,
         }
     }
 
@@ -173,13 +185,14 @@ impl<C> Setup<C> {
 
     /// Takes what depends on the type of commands apart from the rest.
     fn split(self) -> (Option<Receiver<C>>, Means) {
-        let Self { sockets, shared, commands, store, .. } = self;
+        let Self { sockets, shared, commands, store, max_accepted, max_silence, .. } = self;
         let means = Means {
             sockets,
             shared,
             #[cfg(feature = "sim")]
             faults: self.faults,
             store,
+            room: Room { max_accepted, max_silence },
         };
         (commands, means)
     }
@@ -192,6 +205,7 @@ struct Means {
     #[cfg(feature = "sim")]
     faults: Option<LocalFaults>,
     store: Option<Store>,
+    room: Room,
 }
 
 /// Who is told the addresses that are bound.
@@ -255,8 +269,8 @@ async fn drive_until(
     let outgoing = means.faults.as_ref().map(Outgoing::new).transpose()?;
     #[cfg(not(feature = "sim"))]
     let outgoing: Option<Outgoing> = None;
-    let Means { sockets, shared, store, .. } = means;
-    let mut port = Direct::open(&sockets, shared, outgoing, store).await?;
+    let Means { sockets, shared, store, room, .. } = means;
+    let mut port = Direct::open(&sockets, shared, outgoing, store, room).await?;
     if thread == Thread::Own {
         port.may_wait();
     }

@@ -29,6 +29,8 @@ pub(super) enum Raw {
     Refused { peer: Peer, local: Peer },
     /// A stream was accepted, at this address if it is known.
     Accepted { id: u32, peer: Peer, local: Option<Peer> },
+    /// A stream cannot be accepted, for the process or the system has no descriptor left.
+    Crowded { listener: usize },
     /// A stream that was asked for stands, or does not.
     Dialed { id: u32, result: io::Result<()> },
     /// So many bytes of a stream are in the buffer that [`Sockets::lend`] lends.
@@ -235,6 +237,12 @@ impl<N: Net> Sockets<N> {
         socket.ok_or(io::ErrorKind::NotConnected)?.local_addr()
     }
 
+    /// Whether something is on its way out of a stream, or nobody listens to it.
+    pub(super) fn is_busy(&self, id: u32) -> bool {
+        let stream = self.streams.get(id as usize).and_then(Option::as_ref);
+        stream.is_some_and(|stream| stream.is_busy() || !self.parts[id as usize].is_empty())
+    }
+
     /// How many streams there are.
     pub(super) fn stream_count(&self) -> usize {
         self.streams.len() - self.vacant.len()
@@ -322,7 +330,9 @@ impl<N: Net> Sockets<N> {
         match socket {
             Fixed::Datagrams(socket) => ready(socket.poll(&mut waker.context(), &mut self.inbox)),
             Fixed::Listener(listener) => {
-                let (stream, peer) = ready(listener.poll(&mut waker.context()))?;
+                let Some((stream, peer)) = ready(listener.poll(&mut waker.context()))? else {
+                    return Some(Ok(Raw::Crowded { listener: index }));
+                };
                 let local = listener.only_local();
                 Some(Ok(Raw::Accepted { id: self.insert(Socket::Open(stream)), peer, local }))
             }
@@ -365,7 +375,7 @@ impl Raw {
             | Self::Wrote { id, .. }
             | Self::ShutDown { id }
             | Self::Broken { id } => Some(id),
-            Self::Datagrams | Self::Refused { .. } => None,
+            Self::Datagrams | Self::Refused { .. } | Self::Crowded { .. } => None,
         }
     }
 }

@@ -157,6 +157,11 @@ impl<S: net::Stream> Stream<S> {
         matches!(self.writing, Writing::Failed)
     }
 
+    /// Whether something is on its way out, or nobody listens.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.out.is_empty() || !self.reading
+    }
+
     /// Goes on dialing, if it is still doing that.
     pub(super) fn poll_dial(&mut self, id: u32) -> Option<Raw> {
         let Socket::Dialing(dial) = &mut self.socket else { return None };

@@ -8,6 +8,7 @@ use std::thread;
 
 use tokio::sync::watch;
 
+use super::direct::Room;
 use super::driven::{Driven, Typed};
 use super::{DriveError, Endpoint, Opened, Setup, Thread, drive_until, runtime, stop_signal};
 use crate::machine::{Machine, Peer, Status};
@@ -34,7 +35,7 @@ pub fn run_workers<M: Machine>(
     event: impl Fn(M::Event) + Sync,
 ) -> Result<Status, DriveError> {
     let each = |number, work: &mut Work<'_>| work(&mut Typed::new(make(number), None, &event));
-    spread(workers, sockets.into(), Box::new(opened), &each)
+    spread(workers, sockets.into(), Room::default(), Box::new(opened), &each)
 }
 
 /// Who is told the addresses, in another thread.
@@ -43,10 +44,11 @@ type SendOpened<'a> = Box<dyn FnOnce(&[Peer]) + Send + 'a>;
 /// Drives what one worker has made.
 pub(super) type Work<'a> = dyn FnMut(&mut dyn Driven) -> Result<Status, DriveError> + 'a;
 
-/// Has so many workers each make something and drive it.
+/// Has so many workers each make something and drive it, each with room of its own.
 pub(super) fn spread(
     workers: NonZeroUsize,
     sockets: Vec<Endpoint>,
+    room: Room,
     opened: SendOpened<'_>,
     each: &(dyn Fn(usize, &mut Work<'_>) -> Result<Status, DriveError> + Sync),
 ) -> Result<Status, DriveError> {
@@ -56,7 +58,9 @@ pub(super) fn spread(
         let mut given = Some((sockets, opened));
         each(number, &mut |driven| {
             let (sockets, opened) = given.take().expect("a worker drives once");
-            let (_, means) = Setup::<()> { shared: true, ..Setup::new(sockets) }.split();
+            let Room { max_accepted, max_silence } = room;
+            let (_, means) =
+                Setup::<()> { shared: true, max_accepted, max_silence, ..Setup::new(sockets) }.split();
             let mut stopped = stopped.clone();
             runtime()?.block_on(async {
                 let signal = stop_signal().map_err(DriveError::Start)?;

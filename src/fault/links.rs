@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Profile;
+use super::{FaultKind, Profile};
 use crate::host::HostId;
 
 /// Profiles of single directions between hosts, which go before the one that a run has for all: named ones too, such as
@@ -45,6 +45,11 @@ impl Links {
     /// The directions and their profiles, each once.
     pub(crate) fn all(&self) -> &[(HostId, HostId, Profile)] {
         &self.0
+    }
+
+    /// Whether faults of a kind are drawn in a direction.
+    pub(crate) fn draws(&self, kind: FaultKind) -> bool {
+        self.0.iter().any(|(.., profile)| profile.draws(kind))
     }
 
     /// The directions that have a latency of their own.

@@ -1,6 +1,6 @@
 //! The validated list of faults.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct FaultPlan {
     faults: Vec<Fault>,
     /// The place of each fault that must be alone there, so that a long plan need not be searched.
     taken: BTreeSet<Place>,
+    /// How far the clock of each host jumps ahead in all.
+    ahead: BTreeMap<String, Duration>,
 }
 
 /// Where at most one fault may be. Host faults have no such place.
@@ -66,8 +68,8 @@ impl FaultPlan {
     ///   [`MAX_SKEW`] ahead.
     pub fn push(&mut self, fault: Fault) -> Result<(), PlanError> {
         check_fault(&fault)?;
-        if let Fault::Host { fault: HostFault::Skew { host, ahead }, .. } = &fault
-            && ahead.saturating_add(self.skew_of(host)) > MAX_SKEW
+        if let Some((host, ahead)) = skew_of(&fault)
+            && ahead.saturating_add(self.ahead.get(host).copied().unwrap_or_default()) > MAX_SKEW
         {
             return Err(PlanError::FarSkew(host.clone()));
         }
@@ -76,19 +78,11 @@ impl FaultPlan {
         {
             return Err(place.into_error());
         }
+        if let Some((host, ahead)) = skew_of(&fault) {
+            *self.ahead.entry(host.clone()).or_default() += ahead;
+        }
         self.faults.push(fault);
         Ok(())
-    }
-
-    /// How far the clock of a host jumps ahead in all.
-    fn skew_of(&self, host: &str) -> Duration {
-        let skews = self.faults.iter().filter_map(|fault| match fault {
-            Fault::Host { fault: HostFault::Skew { host: skewed, ahead }, .. } if skewed == host => {
-                Some(*ahead)
-            }
-            _ => None,
-        });
-        skews.sum()
     }
 
     /// Adds faults at the end, in their order.
@@ -109,6 +103,14 @@ impl FaultPlan {
         if let Some(place) = place_of(&fault) {
             self.taken.remove(&place);
         }
+        if let Some((host, ahead)) = skew_of(&fault)
+            && let Some(sum) = self.ahead.get_mut(host)
+        {
+            *sum -= ahead;
+            if sum.is_zero() {
+                self.ahead.remove(host);
+            }
+        }
         Some(fault)
     }
 
@@ -116,6 +118,10 @@ impl FaultPlan {
     pub fn retain(&mut self, keep: impl FnMut(&Fault) -> bool) {
         self.faults.retain(keep);
         self.taken = self.faults.iter().filter_map(place_of).collect();
+        self.ahead.clear();
+        for (host, ahead) in self.faults.iter().filter_map(skew_of) {
+            *self.ahead.entry(host.clone()).or_default() += ahead;
+        }
     }
 
     /// The faults, in the order given.
@@ -169,6 +175,14 @@ impl Place {
             Self::Connect(flow, conn) => PlanError::SameConnect { flow, conn },
             Self::Down(host, when) => PlanError::SameDown { host, when },
         }
+    }
+}
+
+/// Whose clock a fault has jump ahead, and how far.
+const fn skew_of(fault: &Fault) -> Option<(&String, Duration)> {
+    match fault {
+        Fault::Host { fault: HostFault::Skew { host, ahead }, .. } => Some((host, *ahead)),
+        _ => None,
     }
 }
 

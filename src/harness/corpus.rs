@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use super::bounded::{self, MAX_PLAN_LEN};
 use super::files::file_name;
 use crate::fault::{Fault, FaultPlan};
 use crate::seed;
@@ -51,7 +52,7 @@ pub(crate) fn plans(directory: &Path, of: Option<&str>) -> Result<Vec<Kept>, (Pa
     }
     paths.sort();
     let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+        let text = bounded::read_text(&path, MAX_PLAN_LEN).map_err(|error| failed(&path, error))?;
         Ok(Kept { path, text })
     };
     paths.into_iter().map(read).collect()

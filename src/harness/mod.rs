@@ -81,6 +81,8 @@
 //! | `test.rs` | a test to paste beside the first, which makes the run again by [`replay`] |
 
 pub(crate) mod annotate;
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line reads more"))]
+pub(crate) mod bounded;
 pub(crate) mod corpus;
 mod demands;
 mod files;

@@ -3,6 +3,7 @@
 mod crew;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -25,7 +26,8 @@ fn chunk_runs(runs: u64, jobs: usize) -> u64 {
 /// Makes the runs of a range on `jobs` threads. `search` makes each thread's own search, and `progress` is told from the
 /// calling thread how many runs are done.
 ///
-/// The result does not depend on the number of threads: if runs fail, it is the tally up to the first that does.
+/// The result does not depend on the number of threads: if runs fail, it is the tally up to the first that does. If the
+/// searches are to [stop](Search::stop_if), it is that of the first runs, up to one that was not made.
 ///
 /// # Panics
 /// If a thread panics outside a run, which would be a fault of this crate.
@@ -39,11 +41,12 @@ pub fn runs<'s>(
         let mut search = search();
         move |chunk| search.runs(chunk)
     };
-    let has_failed = |tally: &Tally| tally.failure.is_some();
-    spread(range, jobs, worker, has_failed, |results| join(results, &mut progress))
+    let is_last = |tally: &Tally, runs| tally.failure.is_some() || tally.runs < runs;
+    spread(range, jobs, worker, is_last, |results| join(results, &mut progress))
 }
 
-/// Counts the runs of a range on `jobs` threads, as [`runs`] searches them.
+/// Counts the runs of a range on `jobs` threads, as [`runs`] searches them; the first of them, if it is to
+/// [stop](Measure::stop_if).
 ///
 /// # Errors
 /// The first run in which a machine panics.
@@ -60,20 +63,17 @@ pub fn count<'s>(
         let mut measure = measure();
         move |chunk| measure.runs(chunk)
     };
-    spread(range, jobs, worker, Result::is_err, |results| {
-        let (mut whole, mut first) = (Counts::default(), None::<Panicked>);
-        for (_, counted) in results {
-            match counted {
-                // Sums do not depend on their order.
-                Ok(counts) => whole.merge(&counts),
-                Err(panicked) if first.as_ref().is_none_or(|first| panicked.run < first.run) => {
-                    first = Some(panicked);
-                }
-                Err(_) => {}
-            }
-            progress(whole.runs);
-        }
-        first.map_or(Ok(whole), Err)
+    let is_last = |counted: &Result<Counts, Panicked>, runs| {
+        counted.as_ref().is_ok_and(|counts| counts.runs < runs) || counted.is_err()
+    };
+    spread(range, jobs, worker, is_last, |results| {
+        let (mut whole, mut done) = (Counts::default(), 0);
+        let results = results.inspect(|Made { result, .. }| {
+            done += result.as_ref().map_or(0, |counts| counts.runs);
+            progress(done);
+        });
+        in_order(results, |counted| counted.map(|counts| whole.merge(&counts)))?;
+        Ok(whole)
     })
 }
 
@@ -101,39 +101,42 @@ pub fn schedules(
 }
 
 /// Spreads the runs of a range over `jobs` threads, in chunks. Each thread has a worker of its own, and `collect` gets
-/// what they make of each chunk, with its number, in whatever order. Chunks after one that has failed may be left out.
+/// what they make of each chunk, in whatever order. Chunks after one that is the last, for one of its so many runs failed or was
+/// not made, may be left out.
 fn spread<T: Send, R, W: FnMut(Range<u64>) -> T>(
     range: Range<u64>,
     jobs: usize,
     worker: impl Fn() -> W + Sync,
-    has_failed: impl Fn(&T) -> bool + Sync,
-    collect: impl FnOnce(mpsc::Iter<'_, (u64, T)>) -> R,
+    is_last: impl Fn(&T, u64) -> bool + Sync,
+    collect: impl FnOnce(mpsc::Iter<'_, Made<T>>) -> R,
 ) -> R {
     let jobs = jobs.max(1);
     let runs = range.end.saturating_sub(range.start);
     let chunk_runs = chunk_runs(runs, jobs);
     let chunks = runs.div_ceil(chunk_runs);
     let next = AtomicU64::new(0);
-    // The first chunk that has failed: those after it need not be made.
-    let failed = AtomicU64::new(u64::MAX);
+    // The first chunk that is the last: those after it need not be made.
+    let last = AtomicU64::new(u64::MAX);
     thread::scope(|scope| {
         let (sender, results) = mpsc::channel();
         for _ in 0..jobs {
-            let (sender, worker, has_failed, next, failed, range) =
-                (sender.clone(), &worker, &has_failed, &next, &failed, range.clone());
+            let (sender, worker, is_last, next, last, range) =
+                (sender.clone(), &worker, &is_last, &next, &last, range.clone());
             scope.spawn(move || {
                 let mut work = worker();
                 loop {
                     let chunk = next.fetch_add(1, Ordering::Relaxed);
-                    if chunk >= chunks || chunk > failed.load(Ordering::Relaxed) {
+                    if chunk >= chunks || chunk > last.load(Ordering::Relaxed) {
                         return;
                     }
                     let begin = range.start + chunk * chunk_runs;
-                    let result = work(begin..range.end.min(begin.saturating_add(chunk_runs)));
-                    if has_failed(&result) {
-                        failed.fetch_min(chunk, Ordering::Relaxed);
+                    let end = range.end.min(begin.saturating_add(chunk_runs));
+                    let result = work(begin..end);
+                    let is_last = is_last(&result, end - begin);
+                    if is_last {
+                        last.fetch_min(chunk, Ordering::Relaxed);
                     }
-                    if sender.send((chunk, result)).is_err() {
+                    if sender.send(Made { chunk, result, is_last }).is_err() {
                         return;
                     }
                 }
@@ -144,23 +147,45 @@ fn spread<T: Send, R, W: FnMut(Range<u64>) -> T>(
     })
 }
 
-/// Merges the tallies of chunks in the order of the chunks, in whatever order they come.
-fn join(results: impl Iterator<Item = (u64, Tally)>, progress: &mut impl FnMut(u64)) -> Tally {
-    let mut waiting = BTreeMap::new();
-    let mut whole: Option<Tally> = None;
-    let (mut merged, mut done) = (0, 0);
-    for (chunk, tally) in results {
-        done += tally.runs;
-        progress(done);
-        waiting.insert(chunk, tally);
-        while let Some(tally) = waiting.remove(&merged) {
-            merged += 1;
-            match &mut whole {
-                None => whole = Some(tally),
-                Some(whole) => whole.merge(tally),
-            }
+/// What a thread has made of a chunk.
+struct Made<T> {
+    chunk: u64,
+    result: T,
+    /// Whether what comes after it does not count.
+    is_last: bool,
+}
+
+/// Takes what was made in the order of the chunks, in whatever order it comes, up to the last that counts.
+fn in_order<T, E>(
+    results: impl Iterator<Item = Made<T>>,
+    mut take: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let (mut waiting, mut next, mut is_over) = (BTreeMap::new(), 0, false);
+    for made in results {
+        waiting.insert(made.chunk, made);
+        while !is_over && let Some(Made { result, is_last, .. }) = waiting.remove(&next) {
+            (next, is_over) = (next + 1, is_last);
+            take(result)?;
         }
     }
+    Ok(())
+}
+
+/// Merges the tallies of chunks.
+fn join(results: impl Iterator<Item = Made<Tally>>, progress: &mut impl FnMut(u64)) -> Tally {
+    let mut whole: Option<Tally> = None;
+    let mut done = 0;
+    let results = results.inspect(|Made { result, .. }| {
+        done += result.runs;
+        progress(done);
+    });
+    let Ok(()) = in_order(results, |tally| {
+        match &mut whole {
+            None => whole = Some(tally),
+            Some(whole) => whole.merge(tally),
+        }
+        Ok::<(), Infallible>(())
+    });
     whole.unwrap_or_default()
 }
 
@@ -193,10 +218,19 @@ mod tests {
         let whole = Tally { runs: 4096, ..Tally::default() };
         let (first, second) = (failing(5, 4100), failing(1, 8192));
         let mut progress = Vec::new();
-        let results = [(2, second), (1, first), (0, whole)].into_iter();
+        let made = |(chunk, result): (u64, Tally)| Made { chunk, is_last: result.failure.is_some(), result };
+        let results = [(2, second), (1, first), (0, whole)].into_iter().map(made);
         let tally = join(results, &mut |done| progress.push(done));
         assert_eq!(tally, failing(4101, 4100));
         assert_eq!(progress, [1, 6, 4102]);
+    }
+
+    #[test]
+    fn what_comes_after_a_run_that_was_not_made_does_not_count() {
+        let tally = |runs| Tally { runs, ..Tally::default() };
+        let made = |chunk, runs, is_last| Made { chunk, result: tally(runs), is_last };
+        let results = [made(2, 10, false), made(1, 3, true), made(3, 1, true), made(0, 10, false)];
+        assert_eq!(join(results.into_iter(), &mut |_| {}), tally(13));
     }
 
     #[test]

@@ -85,6 +85,13 @@ impl<K: Copy + Ord> ExpiringSet<K> {
         Some(key)
     }
 
+    /// Takes out the member that was refreshed longest ago, whether it is expired or not.
+    pub fn pop_oldest(&mut self) -> Option<K> {
+        let (_, key) = self.by_age.first().copied()?;
+        self.remove(key);
+        Some(key)
+    }
+
     /// When a member will have expired, if none is refreshed before: a millisecond after its last moment.
     pub fn deadline(&self) -> Option<Instant> {
         self.by_age.first().map(|(refreshed_at, _)| *refreshed_at + self.span + GRAIN)

@@ -56,7 +56,8 @@ impl Streams {
         let mut listener = Listener::new(listening);
         let standing = Rc::new(());
         loop {
-            let (stream, peer) = poll_fn(|cx| listener.poll(cx)).await;
+            // Without a descriptor it is asked again after a pause.
+            let Some((stream, peer)) = poll_fn(|cx| listener.poll(cx)).await else { continue };
             // Each task has a handle of it, and so have this loop and the relay itself.
             if Rc::strong_count(&standing) > MAX_STREAMS {
                 self.ledger.borrow_mut().counts.turned_away += 1;

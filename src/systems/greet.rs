@@ -10,8 +10,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::escaped::{Escaped, Lines};
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::{Escaped, Lines};
 use crate::lawful::Promises;
 use crate::machine::{
     CloseReason, Conn, ConnMap, ConnectError, Input, Machine, Outbox, Peer, Status, limits,

@@ -9,10 +9,13 @@
 //! There are no ids on the wire, but an answer has the name in it: `Hello, Tracy!` answers Tracy alone, so a late or
 //! doubled answer to Michael is not taken for it. The whole wait for one answer is the client's timeout, with all tries
 //! in it. (Rows S62 to S66, C09.)
+//!
+//! Its datagrams carry no checksum of their own, so it does not claim to withstand changed bytes.
 
 use std::fmt;
 use std::time::Duration;
 
+use super::altered::UNCHECKED;
 use super::{AFTERWARDS, About, Options, Transport};
 use crate::fault::FaultKind;
 use crate::lawful::Promises;
@@ -258,6 +261,7 @@ pub fn net(options: &Options) -> Net {
     });
     // Waits go by the client's own clock, and these bounds by the time.
     net.rules_out([FaultKind::Skew, FaultKind::Drift]);
+    net.rules_out(UNCHECKED);
     net.eventually_within("the client ends when all waits are over", most, move |run| {
         run.status(client).is_some()
     });

@@ -8,7 +8,6 @@
 
 mod altered;
 pub mod election;
-mod escaped;
 pub mod geocode;
 pub mod greet;
 pub mod greeter;

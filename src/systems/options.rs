@@ -54,6 +54,8 @@ pub struct Options {
     pub broadcast_to: Option<Peer>,
     /// Whether what a member says goes to the others only (udp-chat).
     pub not_to_sender: bool,
+    /// Whether only members are heard (udp-chat).
+    pub members_only: bool,
     /// How many members there are in simulation (election).
     pub members: usize,
     /// The other members on real sockets; in simulation none are given (election).
@@ -108,6 +110,7 @@ impl Default for Options {
             fallbacks: Vec::new(),
             broadcast_to: None,
             not_to_sender: false,
+            members_only: false,
             members: 3,
             peers: None,
             timeout: Duration::from_secs(5),

@@ -8,15 +8,17 @@
 //!
 //! The client sends once, without a word, and ends; nobody answers. The system sends to a broadcast address only where the
 //! socket was told to allow it. IPv4 only. (Rows S18 to S20.)
+//!
+//! Its datagrams carry no checksum of their own, so it does not claim to withstand changed bytes.
 
 use std::fmt;
 use std::hash::Hasher;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::altered::is_at_most_altered;
-use super::escaped::Escaped;
+use super::altered::{UNCHECKED, is_at_most_altered};
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::Escaped;
 use crate::lawful::Promises;
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::scenario::Net;
@@ -145,6 +147,7 @@ pub fn net(options: &Options) -> Net {
     }
     net.show(client, fmt::Display::fmt);
 
+    net.rules_out(UNCHECKED);
     let (mut heard, from) =
         (net.fold("what a listener hears is the broadcast, and comes from the client", || ()), client.peer());
     for server in servers {

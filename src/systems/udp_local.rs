@@ -7,14 +7,17 @@
 //!
 //! The client asks once, takes one reply from its server alone, and waits for it within bounds. In a simulated run a
 //! stranger answers it too, and sooner. (Rows S01 to S08.)
+//!
+//! Its datagrams carry no checksum of their own, so it does not claim to withstand changed bytes.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use super::escaped::Escaped;
+use super::altered::UNCHECKED;
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::Escaped;
 use crate::fault::FaultKind;
 use crate::machine::{Input, Machine, Outbox, Peer, Status};
 use crate::scenario::Net;
@@ -224,6 +227,7 @@ pub fn net(options: &Options) -> Net {
     });
     // Waits go by the client's own clock, and these bounds by the time.
     net.rules_out([FaultKind::Skew, FaultKind::Drift]);
+    net.rules_out(UNCHECKED);
     net.eventually_within("the client ends", timeout, move |run| run.status(client).is_some());
     net
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::text::verb;
 use super::{Link, Transcript, What};
+use crate::escaped::json;
 use crate::host::HostId;
 
 /// One record. Times are nanoseconds; bytes are text where they are UTF-8, and hex digits where not.
@@ -46,8 +47,7 @@ impl Transcript<'_> {
                 task: Some(record.task).filter(|task| *task > 0),
                 ..self.fields(record.host, record.what)
             };
-            // Strings and numbers only: this cannot fail.
-            lines.push_str(&serde_json::to_string(&line).unwrap_or_default());
+            lines.push_str(&json(&line));
             lines.push('\n');
         }
         lines

@@ -25,6 +25,7 @@ pub use ladder::{Look, TooNarrow};
 pub use packet::{Carried, Packet, Part};
 pub use recording::Recording;
 
+use crate::escaped::into_plain;
 use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::lawful::Decode;
@@ -226,7 +227,7 @@ impl Log {
 
     /// Keeps the text of the next command.
     pub(crate) fn keep_command(&mut self, text: String) {
-        self.commands.push(text);
+        self.commands.push(into_plain(text));
     }
 
     /// Has what is pushed from now on be done by this task.
@@ -250,7 +251,7 @@ impl Log {
     }
 
     pub(crate) fn broken(&mut self, at: Instant, host: HostId, text: String) {
-        self.broken.push(text);
+        self.broken.push(into_plain(text));
         self.push(at, host, What::Broken(self.broken.len() as u32 - 1));
     }
 
@@ -337,7 +338,7 @@ impl<'a> Transcript<'a> {
                 self.0.write(self.1, self.2, f)
             }
         }
-        Shown(self.events, host, index).to_string()
+        into_plain(Shown(self.events, host, index).to_string())
     }
 
     /// A fault in the words of a plan.
@@ -349,7 +350,7 @@ impl<'a> Transcript<'a> {
     fn bytes_text(&self, span: Span) -> String {
         let bytes = self.log.bytes(span);
         match self.decode.and_then(|decode| decode(bytes)) {
-            Some(text) => text,
+            Some(text) => into_plain(text),
             None => payload::Payload(bytes).to_string(),
         }
     }

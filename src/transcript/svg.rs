@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Transcript;
 use super::ladder::words::{clean, clip};
 use super::story::{Fate, Flight, Kind, Mark, Row, Story};
+use crate::escaped::xml;
 use crate::host::HostId;
 
 /// How high a row is, in pixels.
@@ -41,7 +42,7 @@ impl Transcript<'_> {
              height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n\
              <rect class=\"ground\" width=\"{width}\" height=\"{height}\"/>\n\
              <text class=\"name\" x=\"12\" y=\"20\">{title}</text>\n",
-            title = escaped(title),
+            title = xml(title),
         );
         picture.shares(&mut text);
         picture.lives(&mut text);
@@ -233,36 +234,6 @@ pub(super) const fn class(mark: Mark) -> &'static str {
 }
 
 fn put(text: &mut String, class: &str, x: usize, y: usize, said: &str, whole: Option<&str>) {
-    let title = whole.map(|whole| format!("<title>{}</title>", escaped(whole))).unwrap_or_default();
-    let _ = writeln!(text, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{title}{}</text>", escaped(said));
-}
-
-/// A text in which nothing means anything to XML or HTML, and nothing is forbidden there.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            c if c.is_control() => escaped.extend(c.escape_default()),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_breaks_out_of_the_markup() {
-        assert_eq!(
-            escaped("</text><script>\"&\u{1}\u{ffff}"),
-            "&lt;/text&gt;&lt;script&gt;&quot;&amp;\\u{1}\u{fffd}"
-        );
-    }
+    let title = whole.map(|whole| format!("<title>{}</title>", xml(whole))).unwrap_or_default();
+    let _ = writeln!(text, "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{title}{}</text>", xml(said));
 }

@@ -4,6 +4,7 @@
 //! them anew.
 
 mod commands;
+mod hostile;
 mod ladders;
 mod shapes;
 mod turns;

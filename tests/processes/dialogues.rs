@@ -184,6 +184,17 @@ impl Client {
         }
     }
 
+    /// Says something to a server that may have ended the connection.
+    pub(crate) fn try_say(&mut self, bytes: &[u8]) {
+        // Whether it is heard is the server's matter.
+        let _ = match self {
+            Self::Tcp(stream) => stream.write_all(bytes),
+            Self::UnixStream(stream) => stream.write_all(bytes),
+            Self::Udp(socket) => socket.send(bytes).map(drop),
+            Self::UnixDatagram(socket, _) => socket.send(bytes).map(drop),
+        };
+    }
+
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buf),

@@ -5,6 +5,7 @@ mod clients;
 mod dialogues;
 mod election;
 mod geocode;
+mod honest;
 #[cfg(target_os = "linux")]
 mod idle;
 mod lines;
@@ -13,3 +14,4 @@ mod process;
 #[path = "../sockets/python.rs"]
 mod python;
 mod servers;
+mod terminals;

@@ -1,6 +1,6 @@
 //! Processes, and bounds on every wait for them.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -12,7 +12,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// A server in a process of its own, which is killed if the test ends before it does.
 pub(crate) struct Server {
     child: Child,
-    lines: Receiver<String>,
+    lines: Receiver<Vec<u8>>,
     /// Where it listens.
     pub(crate) addr: String,
 }
@@ -28,13 +28,10 @@ impl Server {
     }
 
     fn start_with_errors_to(errors: Stdio, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lossproof"))
-            .arg("serve")
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .expect("the binary was built for this test");
+        Self::of(spawn(errors, args))
+    }
+
+    fn of(mut child: Child) -> Self {
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let mut server = Self { child, lines: read_on(stdout), addr: String::new() };
         let mut addr = server.line();
@@ -43,14 +40,43 @@ impl Server {
         server
     }
 
+    /// The same, with so many open files at most, and its standard error kept.
+    pub(crate) fn start_with_descriptors(most: usize, args: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" serve \"$@\"")]);
+        shell.arg(env!("CARGO_BIN_EXE_lossproof")).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::of(shell.spawn().expect("there is a shell"))
+    }
+
+    /// The same, with nobody who reads what it prints from there on, nor its standard error.
+    pub(crate) fn start_unread(args: &[&str]) -> Self {
+        let mut child = spawn(Stdio::piped(), args);
+        let mut first = Vec::new();
+        let stdout = child.stdout.as_mut().expect("standard output is a pipe");
+        while first.last() != Some(&b'\n') {
+            let mut byte = [0];
+            stdout.read_exact(&mut byte).expect("it prints a line");
+            first.extend(byte);
+        }
+        let first = String::from_utf8(first).expect("its output is UTF-8");
+        let addr = first.trim_end().strip_prefix("listening on ").expect("where it listens comes first");
+        Self { child, lines: mpsc::channel().1, addr: addr.to_owned() }
+    }
+
+    /// What it prints, for whoever wants to read it after all.
+    pub(crate) fn unread(&mut self) -> ChildStdout {
+        self.child.stdout.take().expect("nobody else reads it")
+    }
+
     /// The next line that it prints.
     pub(crate) fn line(&self) -> String {
-        self.lines.recv_timeout(PATIENCE).expect("it prints a line")
+        self.line_within(PATIENCE).expect("it prints a line")
     }
 
     /// The next line that it prints, if it does so by then.
     pub(crate) fn line_within(&self, within: Duration) -> Option<String> {
-        self.lines.recv_timeout(within).ok()
+        let line = self.lines.recv_timeout(within).ok()?;
+        Some(String::from_utf8(line).expect("its output is UTF-8"))
     }
 
     /// What it writes to standard error up to its end, to be read when it has ended.
@@ -67,6 +93,22 @@ impl Server {
         (status.code(), now() - begin)
     }
 
+    /// Stops it, and gives what it has printed since the last line that was taken, as it was; at most as much as a test
+    /// looks at.
+    pub(crate) fn stopped(mut self) -> Vec<u8> {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.expect("there is a kill command").success());
+        self.child.wait().expect("it is our child");
+        std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok())
+            .flat_map(|line| [line, b"\n".to_vec()].concat())
+            .collect()
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How much memory it holds, in bytes.
     #[cfg(target_os = "linux")]
     pub(crate) fn memory_len(&self) -> u64 {
@@ -78,6 +120,12 @@ impl Server {
     }
 }
 
+fn spawn(errors: Stdio, args: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
+    let command = command.arg("serve").args(args).stdout(Stdio::piped()).stderr(errors);
+    command.spawn().expect("the binary was built for this test")
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended already.
@@ -87,7 +135,7 @@ impl Drop for Server {
 }
 
 /// Reads a process's lines so that it never waits for its reader. What nobody takes is dropped at the end.
-fn read_on(stdout: ChildStdout) -> Receiver<String> {
+fn read_on(stdout: ChildStdout) -> Receiver<Vec<u8>> {
     /// As many as a test looks at; later ones are read and forgotten, so that a flood of lines costs nothing here.
     const MAX_LINES: usize = 1_000;
     let (lines, kept) = mpsc::sync_channel(MAX_LINES);
@@ -95,8 +143,10 @@ fn read_on(stdout: ChildStdout) -> Receiver<String> {
         let mut stdout = BufReader::new(stdout);
         let mut line = Vec::new();
         while stdout.read_until(b'\n', &mut line).is_ok_and(|len| len > 0) {
-            let text = String::from_utf8(std::mem::take(&mut line)).expect("its output is UTF-8");
-            let _ = lines.try_send(text.trim_end_matches('\n').to_owned());
+            if line.last() == Some(&b'\n') {
+                line.pop();
+            }
+            let _ = lines.try_send(std::mem::take(&mut line));
         }
     });
     kept

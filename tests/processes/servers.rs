@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -298,5 +298,40 @@ fn several_workers_serve_as_one_does() {
             dialogue.hold(&server.addr);
         }
         assert_eq!(server.end("-TERM").0, Some(0), "{:?}", dialogue.args);
+    }
+}
+
+/// Workers share an address with no other server, unless that is wanted.
+#[test]
+fn workers_share_their_address_with_nobody_unasked() {
+    for system in ["tcp-sixteen", "udp-local"] {
+        let first = Server::start(&[system, "127.0.0.1:0", "--workers", "2"]);
+        let words = ["serve", system, &first.addr, "--workers", "2"];
+        let output = Command::new(env!("CARGO_BIN_EXE_lossproof")).args(words).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        let line = format!("{}: the address is in use; choose another port, or 0 for any\n", first.addr);
+        assert!(told.ends_with(&line) && output.status.code() == Some(1), "{told}");
+        let shared = Server::start(&[system, &first.addr, "--workers", "2", "--share"]);
+        assert_eq!(shared.addr, first.addr);
+    }
+}
+
+/// What real sockets cannot have is wrong usage, in every system and both roles.
+#[test]
+fn a_plan_that_sockets_cannot_have_is_wrong_usage() {
+    for dialogue in ALL {
+        for (role, faults) in [("serve", "at 0s crash server"), ("call", "at 1s poweroff client")] {
+            if dialogue.args[0] == "election" && role == "serve" {
+                continue;
+            }
+            let words = [role, dialogue.args[0], "127.0.0.1:0", "--faults", faults];
+            let output = Command::new(env!("CARGO_BIN_EXE_lossproof"))
+                .args(words)
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((told.lines().count(), output.status.code()), (1, Some(2)), "{words:?}: {told}");
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use lossproof::check::{Failure, Search, Shrunk};
 use lossproof::engine::Prepared;
-use lossproof::fault::{FaultPlan, Profile};
+use lossproof::fault::{Chance, FaultKind, FaultPlan, Profile};
+use lossproof::systems::{Options, udp_local, udp_remote};
+use lossproof::{Net, Scenario};
 
 use crate::{Bug, attempt, profile, replay, scenario};
 
@@ -74,4 +76,32 @@ fn shrinking_stops_at_its_bound_and_says_so() {
     assert_eq!(stopped.failure.broken, failure.broken);
     let whole = search.shrink(&failure, 10_000);
     assert_eq!(search.shrink(&failure, whole.runs), whole);
+}
+
+/// What a run was not allowed is in no plan that its failure becomes: on a network that only changes bytes, a failure has
+/// only changed bytes, in every system that they break.
+#[test]
+fn a_fault_becomes_only_what_the_runs_were_allowed() {
+    type System = fn(&Options) -> Net;
+    let mut found = 0;
+    for net in [udp_local::net as System, udp_remote::net] {
+        let scenario = Scenario::from(net(&Options::default()));
+        for (profile, kinds) in [
+            (Profile { corrupt: Chance::percent(30), ..Profile::CALM }, &[FaultKind::Flip][..]),
+            (
+                Profile { corrupt: Chance::percent(20), loss: Chance::percent(20), ..Profile::CALM },
+                &[FaultKind::Flip, FaultKind::Drop],
+            ),
+        ] {
+            for seed in 0..20 {
+                let mut search = Search::new(&scenario, Prepared::default(), profile, seed);
+                let Some(failure) = search.runs(0..200).failure else { continue };
+                let plan = search.shrink(&failure, 1_000).failure.plan;
+                let other = plan.faults().iter().find(|fault| !kinds.contains(&fault.kind()));
+                assert_eq!(other, None, "{plan}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 10, "{found}");
 }

@@ -10,6 +10,7 @@ mod greeter;
 mod hello_tcp;
 mod hello_udp;
 mod http;
+mod moments;
 #[cfg(feature = "turmoil")]
 mod parity;
 mod profiles;

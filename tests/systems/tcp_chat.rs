@@ -493,15 +493,20 @@ fn a_line_at_the_bound_is_one_message() {
 }
 
 #[test]
-fn one_member_more_than_the_bound_is_turned_away() {
+fn for_one_member_more_than_the_bound_who_was_silent_longest_makes_way() {
     let mut room = Room::new();
-    for port in 1..=MAX_MEMBERS as u16 {
-        room.join(port, PLENTY);
-    }
+    let conns: Vec<_> = (1..=MAX_MEMBERS as u16).map(|port| room.join(port, PLENTY)).collect();
     assert!(room.acts.is_empty());
-    let beyond = room.join(9999, PLENTY);
-    assert_eq!(room.acts, [format!("close {beyond}")]);
-    assert_eq!(room.events.last().unwrap(), "turned 127.0.0.1:9999 away: there are 1024 members already");
+    // The first says something, and the second is in the middle of it.
+    room.now += Duration::from_millis(1);
+    room.say(conns[0], "hello\n");
+    room.say(conns[1], "half a li");
+    let told = room.acts.len();
+    room.join(9999, PLENTY);
+    assert_eq!(room.acts[told..], [format!("close {}", conns[2])]);
+    let made_way = "127.0.0.1:3 makes way: of 1024 members it was silent longest, and another comes";
+    let [.., before, last] = &room.events[..] else { panic!("{:?}", room.events) };
+    assert_eq!([before.as_str(), last.as_str()], [made_way, "127.0.0.1:9999 has joined"]);
 }
 
 /// S70, S74: what a server puts out for one read stays within its promises, however many lines that has.

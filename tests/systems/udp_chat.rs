@@ -129,7 +129,11 @@ struct Bench {
 
 impl Bench {
     fn new(to_speaker: bool) -> Self {
-        let mut bench = Self { server: Server::new(EXPIRY, to_speaker), out: Outlet::new() };
+        Self::of(Server::new(EXPIRY, to_speaker))
+    }
+
+    fn of(server: Server) -> Self {
+        let mut bench = Self { server, out: Outlet::new() };
         bench.give(Input::Start { local: peer(9001) }, 0);
         bench
     }
@@ -261,8 +265,9 @@ fn what_is_said_is_cut_before_the_address_is_put_on() {
     for (said_len, told_len) in [(1023, 1023), (1024, 1024), (1025, 1024), (65_507, 1024)] {
         assert_eq!(bench.told(&vec![b'x'; said_len]).len(), header + told_len, "{said_len}");
     }
-    assert_eq!(bench.told(&vec![0xff; 65_507]).len(), header + 3 * MAX_SAID_LEN);
-    assert!(header + 3 * MAX_SAID_LEN <= MAX_TOLD_LEN);
+    // Each bad byte becomes three, and no character is cut.
+    assert_eq!(bench.told(&vec![0xff; 65_507]).len(), header + MAX_SAID_LEN / 3 * 3);
+    assert!(header + MAX_SAID_LEN <= MAX_TOLD_LEN);
 }
 
 #[test]
@@ -271,25 +276,34 @@ fn the_longest_address_and_the_worst_text_are_within_the_promise() {
     let longest: Peer = SocketAddr::V6(longest).into();
     let mut bench = Bench::new(true);
     bench.hear(1, b"#ping#", 0);
-    let (_, sent) = bench.give(Input::Datagram { peer: longest, local: peer(9001), bytes: &[0xff; 1024] }, 0);
+    let (_, sent) = bench.give(Input::Datagram { peer: longest, local: peer(9001), bytes: &[b'x'; 1025] }, 0);
     assert_eq!(sent[0].1.len(), MAX_TOLD_LEN);
 }
 
 #[test]
-fn one_member_too_many_is_refused_until_there_is_room() {
+fn for_one_member_too_many_who_was_silent_longest_makes_way() {
     let mut bench = Bench::new(true);
     for port in 1..=MAX_MEMBERS {
         assert_eq!(bench.hear(port, b"#ping#", 0).0, [Note::Joined(peer(port))]);
     }
     let late = MAX_MEMBERS + 1;
-    assert_eq!(bench.hear(late, b"#ping#", 1).0, [Note::Refused(peer(late))]);
     assert_eq!(bench.hear(1, b"#ping#", 1).0, [Note::Pinged(peer(1))]);
+    assert_eq!(bench.hear(late, b"#ping#", 1).0, [Note::MadeWay(peer(2)), Note::Joined(peer(late))]);
     assert_eq!(bench.hear(late, b"hello", 1).1.len(), MAX_MEMBERS);
-    bench.hear(7, b"/quit", 2);
-    assert_eq!(bench.hear(late, b"#ping#", 2).0, [Note::Joined(peer(late))]);
+    assert_eq!(bench.hear(2, b"#ping#", 2).0, [Note::MadeWay(peer(3)), Note::Joined(peer(2))]);
     // The others are dead by now, which is found out before the newcomer is looked at.
     let (notes, _) = bench.hear(late + 1, b"#ping#", 10_001);
-    assert_eq!((notes.len(), notes.last()), (MAX_MEMBERS - 1, Some(&Note::Joined(peer(late + 1)))));
+    assert_eq!((notes.len(), notes.last()), (MAX_MEMBERS - 2, Some(&Note::Joined(peer(late + 1)))));
+}
+
+#[test]
+fn among_members_only_nothing_of_a_stranger_is_told() {
+    let mut bench = Bench::of(Server::new(EXPIRY, true).members_only());
+    bench.hear(1, b"#ping#", 0);
+    assert_eq!(bench.hear(2, b"hello", 1), (vec![Note::Ignored { peer: peer(2), len: 5 }], vec![]));
+    assert_eq!(bench.hear(1, b"hello", 1).1.len(), 1);
+    bench.hear(2, b"#ping#", 2);
+    assert_eq!(bench.hear(2, b"hello", 3).1.len(), 2);
 }
 
 /// A client, and what one input makes it send and tell.
@@ -348,7 +362,7 @@ fn a_line_is_sent_up_to_its_bound_and_the_answer_is_heard_whole() {
         let sent = format!("> {}, Ready", "x".repeat(sent_len));
         assert_eq!(step(&mut client, Input::Command(&say(&vec![b'x'; typed_len])), 1).0, sent);
     }
-    let told = [b"192.0.2.1:7\n".as_slice(), &[b'x'; 3 * MAX_SAID_LEN]].concat();
+    let told = [b"192.0.2.1:7\n".as_slice(), &[b'x'; MAX_SAID_LEN]].concat();
     let heard = Input::Datagram { peer: peer(9001), local: peer(9001), bytes: &told };
     assert_eq!(step(&mut client, heard, 2).0, format!("{:?}", ClientEvent::Heard(told.clone())));
     let stranger = Input::Datagram { peer: peer(9002), local: peer(9001), bytes: b"listen to me" };

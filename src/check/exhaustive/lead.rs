@@ -32,7 +32,9 @@ impl Exhaustive<'_> {
         // Where the number of inputs can make a difference, states merge only if it is the same; and where more is read
         // than was thought, only if all of that is. Also where something was found: what was broken off before may have
         // failed with fewer faults.
-        while let Some(stricter) = lead.stricter(rule) {
+        while lead.walk.limit != Some(Limit::Asked)
+            && let Some(stricter) = lead.stricter(rule)
+        {
             rule = stricter;
             let walk = lead.walk;
             lead = Lead::new(self, board, lead.crew, rule, max_runs);
@@ -222,6 +224,10 @@ impl<'a> Lead<'a> {
         mut jobs: Vec<(u32, Option<Resolved>)>,
         level: &mut Level,
     ) -> ControlFlow<()> {
+        if (self.exhaustive.stop_if)() {
+            self.walk.limit = Some(Limit::Asked);
+            return ControlFlow::Break(());
+        }
         let left = usize::try_from(self.runs_left()).unwrap_or(usize::MAX);
         let all_can_be_made = jobs.len() <= left;
         jobs.truncate(left);

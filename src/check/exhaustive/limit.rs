@@ -29,6 +29,8 @@ pub enum Limit {
     Branches(usize),
     /// So many sends of the runs of one level are kept, at which others can branch off ([`MAX_SENDS`]).
     Sends(usize),
+    /// It was [to stop](super::Exhaustive::stop_if).
+    Asked,
 }
 
 impl fmt::Display for Limit {
@@ -37,6 +39,7 @@ impl fmt::Display for Limit {
             Self::Runs(most) => f.write_str(&count(*most, "run")),
             Self::Branches(most) => write!(f, "{} kept to branch off from", count(*most as u64, "run")),
             Self::Sends(most) => write!(f, "{} kept to branch off at", count(*most as u64, "send")),
+            Self::Asked => f.write_str("what was asked for from outside"),
         }
     }
 }

@@ -29,7 +29,7 @@ mod work;
 pub use fates::{DownFate, Fates, FatesError};
 pub use limit::{Limit, MAX_BRANCHES, MAX_SENDS};
 
-use super::{Failure, Search, Shrunk, Tally};
+use super::{Failure, NEVER, Search, Shrunk, StopIf, Tally};
 use crate::engine::{Prepared, Settings};
 use crate::fault::{FaultPlan, Profile, UnknownHost};
 use crate::scenario::Scenario;
@@ -66,6 +66,7 @@ pub struct Exhaustive<'s> {
     merges: bool,
     room: Room,
     batch: [usize; 2],
+    stop_if: StopIf,
 }
 
 /// What came of an [`Exhaustive`] search.
@@ -128,6 +129,7 @@ impl<'s> Exhaustive<'s> {
             merges: true,
             room,
             batch: BATCH,
+            stop_if: NEVER,
         }
     }
 
@@ -163,6 +165,13 @@ impl<'s> Exhaustive<'s> {
         self
     }
 
+    /// The same, which ends before it makes more runs once this says so.
+    #[must_use]
+    pub const fn stop_if(mut self, stop_if: StopIf) -> Self {
+        self.stop_if = stop_if;
+        self
+    }
+
     /// The same, with every run made to its end, whether its states were seen before or not.
     #[must_use]
     pub const fn without_merging(mut self) -> Self {
@@ -190,6 +199,7 @@ impl<'s> Exhaustive<'s> {
         let Settings { plan, profile, seed, .. } = &self.settings;
         let mut search = Search::new(self.scenario, plan.clone(), *profile, *seed);
         search.settings = self.settings.clone();
+        search.fates = self.fates.kinds().collect();
         search
     }
 }

@@ -134,7 +134,7 @@ pub(super) fn run(args: &HuntArgs) -> Result<Status, CliError> {
     let asked = Asked { args, tally: runner.tally(), wall: begun_at.elapsed(), interrupted };
     let failed = asked.report(&hunting)?;
     match (interrupted, failed) {
-        (true, _) => Err(CliError::Interrupted),
+        (true, _) => Err(CliError::HuntInterrupted),
         (false, true) => Ok(Status::Failure),
         (false, false) => Ok(Status::Success),
     }

@@ -59,6 +59,9 @@ pub(in super::super) struct SweepArgs {
     /// Make only part K of N of the runs, from 1, and write it to -o FILE.json for 'lossproof merge'
     #[arg(long, value_name = "K/N", requires = "output", allow_hyphen_values = true)]
     pub(super) shard: Option<Shard>,
+    /// Go on from what an interrupted sweep, or shard of one, with the same words has left
+    #[arg(long = "continue", value_name = "FILE")]
+    pub(super) go_on: Option<PathBuf>,
     /// How many threads to use [default: as many as there are processors]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
     pub(super) jobs: Option<NonZeroUsize>,

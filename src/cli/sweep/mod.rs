@@ -13,6 +13,7 @@ use super::app::App;
 use super::args::Format;
 use super::error::CliError;
 use super::formats::CheckFormat;
+use super::interrupt;
 use super::output::{self, Tint};
 use super::parts::PartFile as _;
 use super::progress;
@@ -22,6 +23,7 @@ use crate::check::{Counts, Measure, Shard};
 use crate::fault::{Chance, Profile};
 use crate::host::HostId;
 use crate::machine::Status;
+use crate::number::{count, thousands};
 use crate::parallel;
 
 use args::points;
@@ -38,6 +40,8 @@ pub(super) fn run(app: &App, args: &SweepArgs) -> Result<Status, CliError> {
     {
         return Err(SweepError::ShardKind(path.display().to_string()).into());
     }
+    output::check_writable(args.output.as_deref())?;
+    interrupt::watch();
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
     let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
     let client = world.built.client(app)?;
@@ -69,13 +73,27 @@ pub(super) fn run(app: &App, args: &SweepArgs) -> Result<Status, CliError> {
         expected: expected.collect(),
     };
     let shard = args.shard.unwrap_or(Shard::WHOLE);
-    let points = make_runs(args, shard, &losses, (&world, client), profile)?;
+    let had = match &args.go_on {
+        Some(path) => Part::read(path, &sweep, shard)?.points,
+        None => vec![Counts::default(); losses.len()],
+    };
+    let points = make_runs(args, shard, &losses, had, (&world, client), profile)?;
     let part = Part { sweep, shard, points };
     if args.shard.is_none() {
         show(&part, args.format)?;
     }
     write(&part, args.output.as_deref())?;
-    Ok(Status::Success)
+    if part.is_finished() {
+        return Ok(Status::Success);
+    }
+    let kept = args.output.as_ref().map(|path| match kind {
+        Some(Kind::Json) => path.clone(),
+        _ => path.with_extension("part.json"),
+    });
+    if let Some(path) = kept.as_ref().filter(|_| kind != Some(Kind::Json)) {
+        output::write_file(path, part.text())?;
+    }
+    Err(CliError::Interrupted { runs: part.made(), kept })
 }
 
 /// Joins the shards of a sweep.
@@ -86,8 +104,20 @@ pub(super) fn merge(args: &MergeArgs) -> Result<Status, CliError> {
         CheckFormat::Junit => return Err(ShardError::Format("junit").into()),
         CheckFormat::Github => return Err(ShardError::Format("github").into()),
     };
-    args.output.as_deref().map(Kind::of).transpose()?;
-    let whole = part::join(args.parts.iter().map(AsRef::as_ref)).map_err(SweepError::from)?;
+    let kind = args.output.as_deref().map(Kind::of).transpose()?;
+    output::check_writable(args.output.as_deref())?;
+    let (whole, unfinished) = part::join(args.parts.iter().map(AsRef::as_ref)).map_err(SweepError::from)?;
+    if unfinished > 0 {
+        if kind == Some(Kind::Json) && args.parts.len() > 1 {
+            return Err(SweepError::Unfinished.into());
+        }
+        let (made, of) = (thousands(whole.made()), whole.each().saturating_mul(whole.points.len() as u64));
+        let parts = count(unfinished as u64, "part");
+        output::complain(format_args!(
+            "note: {parts} of the sweep was interrupted: there are {made} of {}; go on with --continue PART",
+            count(of, "run")
+        ));
+    }
     show(&whole, format)?;
     write(&whole, args.output.as_deref())?;
     Ok(Status::Success)
@@ -98,6 +128,7 @@ fn make_runs(
     args: &SweepArgs,
     shard: Shard,
     losses: &[Chance],
+    had: Vec<Counts>,
     (world, client): (&World, HostId),
     profile: impl Fn(Chance) -> Profile,
 ) -> Result<Vec<Counts>, SweepError> {
@@ -108,14 +139,19 @@ fn make_runs(
         each.saturating_mul(losses.len() as u64),
         "{bar:32} {human_pos} of {human_len} runs, {per_sec}, {eta} left",
     );
-    let points = losses.iter().zip(0_u64..).map(|(&loss, place)| {
-        let before = each.saturating_mul(place);
+    let points = losses.iter().zip(had).zip(0_u64..).map(|((&loss, mut counts), place)| {
+        let before = each.saturating_mul(place).saturating_add(counts.runs);
         let profile = profile(loss);
         let scenario = &world.built.scenario;
-        let measure = || Measure::new(scenario, client, world.prepared.clone(), profile, args.seed);
+        let measure = || {
+            let measure = Measure::new(scenario, client, world.prepared.clone(), profile, args.seed);
+            measure.stop_if(interrupt::is_asked)
+        };
         let progress = |done| bar.set_position(before.saturating_add(done));
-        let counts = parallel::count(range.clone(), jobs, measure, progress);
-        counts.map_err(|panicked| SweepError::Panicked { loss, panicked })
+        let rest = range.start + counts.runs..range.end;
+        let more = parallel::count(rest, jobs, measure, progress);
+        counts.merge(&more.map_err(|panicked| SweepError::Panicked { loss, panicked })?);
+        Ok(counts)
     });
     let points = points.collect();
     bar.finish_and_clear();

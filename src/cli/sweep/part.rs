@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::super::output::program;
-use super::super::parts::{PartError, PartFile, gather};
+use super::super::parts::{PartError, PartFile, gather, part};
 use crate::check::{Counts, Panicked, Shard};
 use crate::fault::Chance;
 
@@ -35,6 +35,19 @@ pub(in super::super) enum SweepError {
     /// The plots cannot be drawn.
     #[error("cannot draw the plots: {0}")]
     Draw(String),
+    /// The file to go on from is of something else.
+    #[error("--continue: '{path}' is of another sweep: its {what} differs")]
+    Another {
+        /// The file.
+        path: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// Parts that are not finished make no part.
+    #[error(
+        "-o: shards that were interrupted make no part that can be gone on from: write FILE.svg or FILE.html"
+    )]
+    Unfinished,
     /// Its parts do not fit.
     #[error(transparent)]
     Parts(#[from] PartError),
@@ -94,6 +107,34 @@ pub(super) struct Part {
     pub(super) points: Vec<Counts>,
 }
 
+impl Part {
+    /// How many runs it has at each loss if all were made.
+    pub(super) fn each(&self) -> u64 {
+        let range = self.shard.range(self.sweep.runs);
+        range.end - range.start
+    }
+
+    /// How many runs were made in all.
+    pub(super) fn made(&self) -> u64 {
+        self.points.iter().map(|counts| counts.runs).sum()
+    }
+
+    /// Whether all were made. Of a sweep that was interrupted, each loss has the first of its runs, or none.
+    pub(super) fn is_finished(&self) -> bool {
+        self.points.iter().all(|counts| counts.runs == self.each())
+    }
+
+    /// Reads the part from which a sweep that asks the same goes on.
+    pub(super) fn read(path: &Path, sweep: &Question, shard: Shard) -> Result<Self, SweepError> {
+        let part: Self = part(path)?;
+        let shard = (part.shard != shard).then_some("shard");
+        match part.sweep.difference(sweep).or(shard) {
+            Some(what) => Err(SweepError::Another { path: path.display().to_string(), what }),
+            None => Ok(part),
+        }
+    }
+}
+
 impl PartFile for Part {
     const KIND: &'static str = "sweep";
 
@@ -116,25 +157,25 @@ impl PartFile for Part {
         if self.sweep.losses.iter().any(|loss| loss.parse::<Chance>().is_err()) {
             return Some("a loss is no probability");
         }
-        let range = self.shard.range(self.sweep.runs);
+        let each = self.each();
         let fits = |counts: &Counts| {
             let ends = u128::from(counts.successes) + u128::from(counts.failures);
             let timed: u128 = counts.millis.values().copied().map(u128::from).sum();
-            counts.runs == range.end - range.start
-                && ends <= u128::from(counts.runs)
-                && timed == u128::from(counts.successes)
+            counts.runs <= each && ends <= u128::from(counts.runs) && timed == u128::from(counts.successes)
         };
         if self.points.iter().all(fits) { None } else { Some("its counts are not those of its runs") }
     }
 }
 
-/// Joins the parts of a sweep, all of which must be there, each once.
-pub(super) fn join<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Part, PartError> {
-    let parts = gather::<Part>(paths)?.into_iter();
+/// Joins the parts of a sweep, all of which must be there, each once; says how many of them are not finished.
+pub(super) fn join<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(Part, usize), PartError> {
+    let parts = gather::<Part>(paths)?;
+    let unfinished = parts.iter().filter(|part| !part.is_finished()).count();
+    let parts = parts.into_iter();
     let whole = parts.reduce(|mut whole, part| {
         whole.points.iter_mut().zip(&part.points).for_each(|(sum, counts)| sum.merge(counts));
         whole
     });
     let whole = whole.ok_or(PartError::Missing { missing: 1, first: 1, of: 1 })?;
-    Ok(Part { shard: Shard::WHOLE, ..whole })
+    Ok((Part { shard: Shard::WHOLE, ..whole }, unfinished))
 }

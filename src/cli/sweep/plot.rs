@@ -6,6 +6,7 @@ use plotters::prelude::*;
 
 use super::part::{Question, SweepError};
 use super::table::{self, Row};
+use crate::escaped::xml;
 
 /// The size of one plot: it is to be read on a telephone, too.
 const SIZE: (u32, u32) = (400, 300);
@@ -172,16 +173,11 @@ pub(super) fn html(sweep: &Question, rows: &[Row<'_>]) -> Result<String, SweepEr
     let plots = plots(sweep, rows);
     let pictures = plots.iter().map(|plot| drawn(SIZE, |root| chart(root, plot, rows)));
     let pictures: String = pictures.collect::<Result<_, _>>()?;
-    let (title, table) = (escaped(&table::title(sweep)), escaped(&table::text(sweep, rows)));
+    let (title, table) = (xml(&table::title(sweep)), xml(&table::text(sweep, rows)));
     Ok(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
          <style>\n{STYLE}{PAGE_STYLE}</style>\n<h1>{title}</h1>\n<main>\n{pictures}</main>\n\
          <pre tabindex=\"0\">{table}</pre>\n</html>\n"
     ))
-}
-
-/// A text as HTML.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

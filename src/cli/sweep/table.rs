@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::part::{Part, Question, SHARE};
+use crate::escaped::{json as json_of, plain};
 use crate::number::thousands;
 
 /// What the runs at one loss come to.
@@ -95,7 +96,8 @@ impl<'a> Row<'a> {
                 sends_per_answer: share(counts.packets, counts.successes),
             }
         });
-        rows.collect()
+        // Where none was made there is nothing to tell.
+        rows.filter(|row| row.runs > 0).collect()
     }
 }
 
@@ -103,7 +105,7 @@ impl<'a> Row<'a> {
 pub(super) fn json(rows: &[Row<'_>]) -> String {
     let mut text = String::new();
     for row in rows {
-        text.push_str(&serde_json::to_string(row).unwrap_or_default());
+        text.push_str(&json_of(row));
         text.push('\n');
     }
     text
@@ -114,7 +116,8 @@ pub(super) fn title(sweep: &Question) -> String {
     let mut words = vec![sweep.system.clone()];
     words.extend(sweep.options.iter().chain(&sweep.network).cloned());
     words.push(format!("--seed {}", sweep.seed));
-    words.join(" ")
+    // What a part of somebody else says was never an argument here.
+    plain(&words.join(" ")).into_owned()
 }
 
 /// What the columns are.

@@ -25,6 +25,12 @@ impl Direct {
                 return Some(fed);
             }
             Raw::Refused { peer, local } => Input::Unreachable { peer, local },
+            Raw::Crowded { listener } => {
+                if self.make_room(core) {
+                    self.sockets.accept_again(listener);
+                }
+                return None;
+            }
             Raw::Accepted { id, peer, local } => return self.accepted(core, id, peer, local).map(one),
             Raw::Dialed { id, result } => return self.dialed(core, id, result).map(one),
             Raw::Read { id, len } => {
@@ -35,6 +41,8 @@ impl Direct {
                     }
                     return None;
                 }
+                let now = self.elapsed();
+                self.links.silence.heard(conn, now);
                 let buffer = self.sockets.lend();
                 let fed = self.feed(core, Input::Received { conn, bytes: &buffer[..len] });
                 self.sockets.take_back(buffer);
@@ -97,9 +105,16 @@ impl Direct {
             self.sockets.remove(id);
             return None;
         };
+        if self.is_crowded() && !self.make_room(core) {
+            debug!(%peer, "turned away: all others are busy");
+            self.sockets.remove(id);
+            return None;
+        }
         debug!(%peer, "accepted");
         let conn = core.effects().accept(limits::SEND_BUFFER_LEN as u32);
         self.links.begin(id, conn, peer, Standing::Open);
+        let now = self.elapsed();
+        self.links.silence.begin(conn, now);
         self.stream_opened(id, conn, peer);
         Some(self.feed(core, Input::Connected { conn, peer, local }))
     }

@@ -142,8 +142,9 @@ impl Gate {
                 self.pipes[id as usize].extend(&buffer[..len]);
                 self.sockets.take_back(buffer);
             }
-            // The model says what these mean, and when.
+            // The model says what these mean, and when; and its sockets are as many as are wanted.
             Raw::Refused { .. }
+            | Raw::Crowded { .. }
             | Raw::Dialed { .. }
             | Raw::Eof { .. }
             | Raw::Wrote { .. }

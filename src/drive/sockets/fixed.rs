@@ -32,6 +32,13 @@ impl<N: Net> Sockets<N> {
         })
     }
 
+    /// Accepts again, for there is room now.
+    pub(in crate::drive) fn accept_again(&mut self, listener: usize) {
+        if let Some((Fixed::Listener(listener), _)) = self.fixed.get_mut(listener) {
+            listener.go_on();
+        }
+    }
+
     /// Accepts nothing more.
     pub(in crate::drive) fn stop_listening(&mut self) {
         for (socket, _) in &mut self.fixed {

@@ -17,7 +17,7 @@ mod weaker;
 
 use std::collections::BTreeSet;
 
-use super::{Fault, FaultPlan};
+use super::{Fault, FaultKind, FaultPlan};
 use ends::leaves_open;
 use weaker::weaker;
 
@@ -48,6 +48,8 @@ pub struct PlanTree {
     step: Step,
     /// Something became smaller since the last pass over single items began.
     improved: bool,
+    /// The kinds that a fault of another kind may become; all, if that is not said.
+    kinds: Option<Vec<FaultKind>>,
 }
 
 /// ```text
@@ -72,7 +74,21 @@ enum Step {
 impl PlanTree {
     /// A tree whose root is this plan.
     pub fn new(plan: FaultPlan) -> Self {
-        Self { best: plan.clone(), candidate: plan, step: Step::Whole, improved: false }
+        Self { best: plan.clone(), candidate: plan, step: Step::Whole, improved: false, kinds: None }
+    }
+
+    /// The same, in which a fault becomes a weaker one of its own kind, or of one of these: so a failing plan has nothing
+    /// that nobody asked for.
+    #[must_use]
+    pub fn with_kinds(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
+        self.kinds = Some(kinds.into_iter().collect());
+        self
+    }
+
+    /// Whether a fault may become this one.
+    fn may_become(&self, fault: &Fault, weaker: &Fault) -> bool {
+        let is_allowed = |kinds: &Vec<FaultKind>| kinds.contains(&weaker.kind());
+        weaker.kind() == fault.kind() || self.kinds.as_ref().is_none_or(is_allowed)
     }
 
     /// The smallest plan that is known to fail.
@@ -157,7 +173,9 @@ impl PlanTree {
                         self.step = Step::Done;
                         continue;
                     };
-                    match weaker(fault).into_iter().nth(choice) {
+                    let mut weaker =
+                        weaker(fault).into_iter().filter(|weaker| self.may_become(fault, weaker));
+                    match weaker.nth(choice) {
                         None => self.step = Step::Weaken { index: index + 1, choice: 0 },
                         Some(fault) => match replaced(&self.best, index, &fault)
                             .filter(|plan| !leaves_open(&self.best, plan))

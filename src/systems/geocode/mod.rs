@@ -23,9 +23,9 @@ pub use client::Client;
 pub use places::{Location, MAX_ADDRESS_LEN, MAX_PLACES, MAX_RESULTS, Place, Table, TableError};
 pub use server::{MAX_REQUEST_LEN, PATIENCE, Server};
 
-use super::escaped::Escaped;
 use super::http::{self, MAX_WAITS};
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::Escaped;
 use crate::lawful::Promises;
 use crate::machine::{Peer, Status, limits};
 use crate::scenario::Net;

@@ -7,7 +7,8 @@
 //!
 //! It never reads. With `--kind sync` it handles one connection at a time, and those that connect meanwhile wait in
 //! their order; with `--kind concurrent` it handles all together; `--hold` makes a handler last. The datagram form
-//! answers at once, so neither kind nor hold is anything to it. (Rows S32 to S34 and C15.)
+//! answers at once, so neither kind nor hold is anything to it. Its datagrams carry no checksum of their own, so it does not
+//! claim to withstand changed bytes. (Rows S32 to S34 and C15.)
 
 mod client;
 mod server;
@@ -18,8 +19,9 @@ use std::time::Duration;
 pub use client::{DatagramClient, StreamClient};
 pub use server::{DatagramServer, MAX_WAITING, StreamServer};
 
-use super::escaped::Escaped;
+use super::altered::UNCHECKED;
 use super::{AFTERWARDS, About, Kind, Options, Transport};
+use crate::escaped::Escaped;
 use crate::lawful::Promises;
 use crate::machine::{ConnectError, Peer, Status};
 use crate::scenario::{Host, Net, Role};
@@ -103,6 +105,7 @@ pub fn net(options: &Options) -> Net {
     let promises = Promises::DEFAULT.max_messages(1).max_bytes(TEXT.len());
     let server = net.host("server").promises(promises);
     if options.datagram {
+        net.rules_out(UNCHECKED);
         let server = server.udp(ABOUT.port).machine(|_| DatagramServer);
         let clients = CLIENTS.map(|name| {
             let place = net.host(name).udp(0).promises(promises);

@@ -20,8 +20,8 @@ use std::time::Duration;
 pub use client::{Client, NAMES};
 pub use server::{Call, MAX_NAME_LEN, Server};
 
-use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::Escaped;
 use crate::machine::{ConnectError, Peer, Status};
 use crate::scenario::{Host, Net};
 use crate::wire::exact::EarlyEnd;

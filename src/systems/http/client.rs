@@ -30,6 +30,11 @@ impl Client {
     }
 }
 
+/// Whether a status says that the request was not answered as it was meant (4xx, 5xx).
+pub(super) const fn is_refusal(status: u16) -> bool {
+    status >= 400
+}
+
 /// The bytes of a request.
 fn request(host: &str, path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").into_bytes()
@@ -44,8 +49,10 @@ impl Machine for Client {
             self.0.stop(out);
             out.done(Status::Success);
         } else if let Some((event, status)) = self.0.handle(input, now, out) {
+            // A page that says what went wrong is read and saved as any other, and is not what was asked for.
+            let is_refused = self.0.status().is_some_and(is_refusal);
             out.event(event);
-            out.done(status);
+            out.done(if is_refused { Status::Failure } else { status });
         }
     }
 

@@ -24,8 +24,8 @@ use std::time::Duration;
 pub use client::{Client, MAX_INTERIM, MAX_WAITS};
 pub use server::{LARGE, PAGE, Server};
 
-use super::escaped::{Escaped, Lines};
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::{Escaped, Lines};
 use crate::lawful::Promises;
 use crate::machine::{ConnectError, Peer, Status, limits};
 use crate::scenario::Net;
@@ -140,19 +140,22 @@ pub fn net(options: &Options) -> Net {
     net.show(server, |event, f| write!(f, "{}", Escaped(event.to_string().as_bytes())));
     net.show(client, |event, f| write!(f, "{}", Escaped(event.to_string().as_bytes())));
 
-    let body = server::page(&options.path).body;
+    let page = server::page(&options.path);
+    let body = page.body;
     net.fold("what is saved is the page, whole", || ()).on(client, move |(), event, _| match (event, body) {
         (ClientEvent::Body(saved), Some(body)) if saved == body => Ok(()),
         (ClientEvent::Body(saved), _) => Err(format!("{} bytes are saved", saved.len())),
         _ => Ok(()),
     });
-    net.never("the client succeeds without a body, or fails with one", move |run| {
+    // That of a page that is not there has no path.
+    let is_there = !page.path.is_empty();
+    net.never("the client succeeds without the body of a page that is there, or fails with it", move |run| {
         // A head may be told in the very moment in which the client ends.
         let without = match run.events(client).last() {
             None | Some(ClientEvent::Head(_)) => return false,
             Some(event) => file(event).is_none(),
         };
-        let ended = if without { Status::Success } else { Status::Failure };
+        let ended = if without || !is_there { Status::Success } else { Status::Failure };
         run.status(client) == Some(ended)
     });
     let path = options.path.clone();

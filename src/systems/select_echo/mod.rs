@@ -18,8 +18,8 @@ use std::time::Duration;
 pub use client::{Client, MESSAGES, SOCKETS};
 pub use server::Server;
 
-use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::Escaped;
 use crate::machine::{ConnectError, Peer};
 use crate::scenario::{Host, Net};
 use crate::wire::exact::EarlyEnd;

@@ -21,6 +21,7 @@ pub use reply::{Mismatch, Reply};
 pub use server::{MAX_TAKEN_LEN, MAX_WAITING_LEN, Server, Talk};
 
 use super::{AFTERWARDS, About, Options, Transport, Typed};
+use crate::escaped::Escaped;
 use crate::machine::{ConnectError, Peer};
 use crate::scenario::Net;
 use crate::time::Instant;
@@ -97,7 +98,7 @@ impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted(peer) => write!(f, "{peer} has connected"),
-            Self::Taken { text, .. } => f.write_str(text),
+            Self::Taken { text, .. } => Escaped(text.as_bytes()).fmt(f),
             Self::Ended(peer) => write!(f, "客户端{peer}:断开链接"),
         }
     }
@@ -109,7 +110,7 @@ impl fmt::Display for ClientEvent {
             Self::Connected(local) => write!(f, "connected from {local}"),
             Self::Prompt => f.write_str(PROMPT),
             Self::Sent(line) => write!(f, "sends {:?}", text_of(line)),
-            Self::Replied(reply) => f.write_str(&text_of(reply)),
+            Self::Replied(reply) => Escaped(text_of(reply).as_bytes()).fmt(f),
             Self::TooLong(len) => write!(f, "a line has at most {MAX_LINE_LEN} bytes, not {len}"),
             Self::NoEcho(text) => write!(f, "the reply is not what was sent: {text:?}"),
             Self::Gone(peer) => write!(f, "{peer} has closed the connection"),

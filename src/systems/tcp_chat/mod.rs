@@ -74,7 +74,9 @@ pub enum ServerEvent {
     Left(Peer),
     /// A member that does not read was dropped.
     Dropped(Peer),
-    /// There are [`MAX_MEMBERS`] already, and this one was not taken.
+    /// A member was silent longest when another one came and there was no room for both.
+    MadeWay(Peer),
+    /// There are [`MAX_MEMBERS`] already, all of them in the middle of something, and this one was not taken.
     Full(Peer),
 }
 
@@ -105,6 +107,12 @@ impl fmt::Display for ServerEvent {
             Self::Classic(peer) => write!(f, "{peer} sends no newline: each read of it is a message"),
             Self::Left(peer) => write!(f, "{peer} has left"),
             Self::Dropped(peer) => write!(f, "dropped {peer}, which does not read"),
+            Self::MadeWay(peer) => {
+                write!(
+                    f,
+                    "{peer} makes way: of {MAX_MEMBERS} members it was silent longest, and another comes"
+                )
+            }
             Self::Full(peer) => write!(f, "turned {peer} away: there are {MAX_MEMBERS} members already"),
         }
     }

@@ -71,7 +71,9 @@ pub(super) fn add(net: &Net, server: Host<Server>, members: [Host<Client>; MEMBE
             match event {
                 ServerEvent::Joined(peer) => told.join(*peer),
                 ServerEvent::Said { speaker, text } => told.tell(*speaker, text),
-                ServerEvent::Left(peer) | ServerEvent::Dropped(peer) => _ = told.there.remove(peer),
+                ServerEvent::Left(peer) | ServerEvent::Dropped(peer) | ServerEvent::MadeWay(peer) => {
+                    _ = told.there.remove(peer);
+                }
                 ServerEvent::Classic(_) | ServerEvent::Full(_) => {}
             }
             true
@@ -91,7 +93,9 @@ pub(super) fn add(net: &Net, server: Host<Server>, members: [Host<Client>; MEMBE
     net.fold("only who is a member speaks", BTreeSet::new).on(server, |there, event, _| {
         match event {
             ServerEvent::Joined(peer) => _ = there.insert(*peer),
-            ServerEvent::Left(peer) | ServerEvent::Dropped(peer) => _ = there.remove(peer),
+            ServerEvent::Left(peer) | ServerEvent::Dropped(peer) | ServerEvent::MadeWay(peer) => {
+                _ = there.remove(peer);
+            }
             ServerEvent::Said { speaker, .. } => return there.contains(speaker),
             ServerEvent::Classic(_) | ServerEvent::Full(_) => {}
         }
@@ -152,7 +156,10 @@ fn lines(net: &Net, server: Host<Server>) {
                     }
                     return !last.contains(speaker);
                 }
-                ServerEvent::Joined(peer) | ServerEvent::Left(peer) | ServerEvent::Dropped(peer) => {
+                ServerEvent::Joined(peer)
+                | ServerEvent::Left(peer)
+                | ServerEvent::Dropped(peer)
+                | ServerEvent::MadeWay(peer) => {
                     classic.remove(peer);
                     last.remove(peer);
                 }

@@ -12,7 +12,7 @@ use crate::parts::deadlines::Deadlines;
 use crate::time::Instant;
 use crate::wire::lines::Lines;
 
-/// How many members there are at most; who comes then is turned away.
+/// How many members there are at most. When another comes, the one that was silent longest makes way.
 pub const MAX_MEMBERS: usize = 1024;
 /// The longest message, its newline included; a longer one is told as several.
 pub const MAX_MESSAGE_LEN: usize = 64 * 1024;
@@ -49,6 +49,8 @@ pub struct Server {
 #[derive(Debug)]
 struct Member {
     peer: Peer,
+    /// When it said something last, or came.
+    heard_at: Instant,
     habit: Habit,
     lines: Lines,
     queue: Backlog,
@@ -108,16 +110,33 @@ impl Server {
         }
     }
 
-    fn join(&mut self, conn: Conn, peer: Peer, out: &mut Outbox<ServerEvent>) {
-        if self.members.len() == MAX_MEMBERS {
+    fn join(&mut self, conn: Conn, peer: Peer, now: Instant, out: &mut Outbox<ServerEvent>) {
+        if self.members.len() == MAX_MEMBERS && !self.make_way(out) {
             out.event(ServerEvent::Full(peer));
             out.close(conn);
             return;
         }
         let (lines, queue) = (Lines::new(MAX_MESSAGE_LEN), Backlog::new(MAX_QUEUE_LEN));
         let ear = Ear::Open { speaks_at: None };
-        self.members.insert(conn, Member { peer, habit: Habit::Lines, lines, queue, ear });
+        self.members.insert(conn, Member { peer, heard_at: now, habit: Habit::Lines, lines, queue, ear });
         out.event(ServerEvent::Joined(peer));
+    }
+
+    /// Lets the member go that was silent longest, out of those that have taken all they were told, and are not in the
+    /// middle of a message; false if there is none.
+    fn make_way(&mut self, out: &mut Outbox<ServerEvent>) -> bool {
+        let may = |member: &Member| {
+            let is_open = matches!(member.ear, Ear::Open { speaks_at: None });
+            is_open && member.queue.is_empty()
+        };
+        let silent = self.members.iter().filter(|(_, member)| may(member));
+        let silent = silent.min_by_key(|(conn, member)| (member.heard_at, *conn)).map(|(conn, _)| conn);
+        let Some((conn, member)) = silent.and_then(|conn| Some((conn, self.remove(conn)?))) else {
+            return false;
+        };
+        out.event(ServerEvent::MadeWay(member.peer));
+        out.close(conn);
+        true
     }
 
     /// Listens to a member so from now on.
@@ -274,8 +293,13 @@ impl Machine for Server {
 
     fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<ServerEvent>) {
         match input {
-            Input::Connected { conn, peer, .. } => self.join(conn, peer, out),
-            Input::Received { conn, bytes } => self.hear(conn, bytes, now, out),
+            Input::Connected { conn, peer, .. } => self.join(conn, peer, now, out),
+            Input::Received { conn, bytes } => {
+                if let Some(member) = self.members.get_mut(conn) {
+                    member.heard_at = now;
+                }
+                self.hear(conn, bytes, now, out);
+            }
             Input::Eof { conn } => {
                 self.listen(conn, Ear::Leaving);
                 self.leave(conn, out);

@@ -10,6 +10,8 @@
 //! A member is who has sent a ping in the last ten seconds. What anybody says goes to all members, with the address of who
 //! said it; `/quit` is a member's leaving. Whoever falls silent is dropped by a timer, not by the next thing that is said.
 //! (Rows S77 to S86.)
+//!
+//! Its datagrams carry no checksum of their own, so it does not claim to withstand changed bytes.
 
 mod client;
 mod properties;
@@ -21,8 +23,8 @@ use std::time::Duration;
 pub use client::Client;
 pub use server::Server;
 
-use super::escaped::Escaped;
 use super::{AFTERWARDS, About, Options, Transport, Typed};
+use crate::escaped::Escaped;
 use crate::lawful::Promises;
 use crate::machine::Peer;
 use crate::scenario::{Host, Net};
@@ -32,7 +34,7 @@ use crate::time::Instant;
 pub const ABOUT: About = About {
     client_connects: true,
     one_server: true,
-    options: &["not-to-sender"],
+    options: &["not-to-sender", "members-only"],
     ..About::new(
         "udp-chat",
         9001,
@@ -49,14 +51,13 @@ pub const QUIT: &str = "/quit";
 pub const EXPIRY: Duration = Duration::from_secs(10);
 /// How often a client pings.
 pub const PING_EVERY: Duration = Duration::from_secs(5);
-/// How many members there are at most. The ping of another is ignored while there are so many.
+/// How many members there are at most. When another pings, the one whose last ping is longest ago is a member no more.
 pub const MAX_MEMBERS: usize = 1024;
-/// How many bytes of what is said are told; the rest is cut off.
+/// How many bytes of what is said are told, the replacements of bytes that are not UTF-8 counted; the rest is cut off.
 pub const MAX_SAID_LEN: usize = 1024;
-/// How many bytes a member is told at most: the longest address, a line feed, and the replacement of each byte that is
-/// not UTF-8 by three.
+/// How many bytes a member is told at most: the longest address, a line feed, and what is said.
 pub const MAX_TOLD_LEN: usize =
-    "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535\n".len() + 3 * MAX_SAID_LEN;
+    "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535\n".len() + MAX_SAID_LEN;
 
 /// What a client is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,8 +106,15 @@ pub enum Note {
     Left(Peer),
     /// A member was silent for too long.
     Expired(Peer),
-    /// Somebody cannot become a member: there are too many.
-    Refused(Peer),
+    /// A member was silent longest when another one came and there was no room for both.
+    MadeWay(Peer),
+    /// Somebody who is no member has said so many bytes, which nobody is told.
+    Ignored {
+        /// Who.
+        peer: Peer,
+        /// How many.
+        len: usize,
+    },
     /// Somebody, member or not, has said something.
     Said {
         /// Who.
@@ -132,7 +140,16 @@ impl fmt::Display for ClientEvent {
         match self {
             Self::Pinging => f.write_str("Pinging"),
             Self::Ready => f.write_str("Ready for a line"),
-            Self::Heard(told) => f.write_str(&String::from_utf8_lossy(told)),
+            Self::Heard(told) => {
+                // Who says it, and on a line of its own what, which can be made to look like nothing else.
+                let text = String::from_utf8_lossy(told);
+                match text.split_once('\n') {
+                    Some((peer, text)) => {
+                        write!(f, "{}\n{}", Escaped(peer.as_bytes()), Escaped(text.as_bytes()))
+                    }
+                    None => Escaped(text.as_bytes()).fmt(f),
+                }
+            }
             Self::NobodyListens(peer) => write!(f, "cannot connect to {peer}: connection refused"),
         }
     }
@@ -145,7 +162,13 @@ impl fmt::Display for Note {
             Self::Pinged(peer) => write!(f, "{peer} is still there"),
             Self::Left(peer) => write!(f, "{peer} has left"),
             Self::Expired(peer) => write!(f, "{peer} has expired"),
-            Self::Refused(peer) => write!(f, "{peer} cannot join: there are {MAX_MEMBERS} members already"),
+            Self::MadeWay(peer) => {
+                write!(
+                    f,
+                    "{peer} makes way: of {MAX_MEMBERS} members it was silent longest, and another comes"
+                )
+            }
+            Self::Ignored { peer, len } => write!(f, "{peer} is no member: {len} bytes are not told"),
             Self::Said { peer, text, told } => {
                 write!(f, "{peer} says '{}', told to {told}", Escaped(text.as_bytes()))
             }
@@ -175,11 +198,11 @@ pub fn net(options: &Options) -> Net {
     let of_client = Promises::DEFAULT.max_messages(1).max_bytes(MAX_SAID_LEN);
     let (expiry, ping_every, to_speaker) =
         (options.scaled(EXPIRY), options.scaled(PING_EVERY), !options.not_to_sender);
-    let server = net
-        .host("server")
-        .udp(ABOUT.port)
-        .promises(of_server)
-        .machine(move |_| Server::new(expiry, to_speaker));
+    let members_only = options.members_only;
+    let server = net.host("server").udp(ABOUT.port).promises(of_server).machine(move |_| {
+        let server = Server::new(expiry, to_speaker);
+        if members_only { server.members_only() } else { server }
+    });
     let clients = ["client-1", "client-2", "client-3"].map(|name| {
         let place = net.host(name).udp(0).connected(server).promises(of_client);
         place.machine(move |boot| Client::new(boot.peer(server), ping_every))

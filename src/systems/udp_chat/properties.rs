@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Client, ClientEvent, Note, Server, ServerEvent};
+use crate::escaped::Escaped;
 use crate::fault::FaultKind;
 use crate::machine::Peer;
 use crate::scenario::{Host, Net};
-use crate::systems::altered::is_at_most_altered;
-use crate::systems::escaped::Escaped;
+use crate::systems::altered::{UNCHECKED, is_at_most_altered};
 use crate::time::Instant;
 
 /// What holds of what the server tells.
@@ -39,8 +39,8 @@ pub(super) fn of_server(net: &Net, server: Host<Server>, expiry: Duration, to_sp
     let name = "who pings joins if it is no member, and only who is one leaves";
     of_notes(net, server, name, |members, _, note| {
         let (peer, is_to_be_one) = match note {
-            Note::Joined(peer) | Note::Refused(peer) => (peer, false),
-            Note::Pinged(peer) | Note::Left(peer) => (peer, true),
+            Note::Joined(peer) | Note::Ignored { peer, .. } => (peer, false),
+            Note::Pinged(peer) | Note::Left(peer) | Note::MadeWay(peer) => (peer, true),
             Note::Expired(_) | Note::Said { .. } => return Ok(()),
         };
         match (members.last(*peer).is_some(), is_to_be_one) {
@@ -69,6 +69,7 @@ pub(super) fn of_clients(
 ) {
     // Pings and expiry go by the hosts' own clocks, and these bounds by the time.
     net.rules_out([FaultKind::Skew, FaultKind::Drift]);
+    net.rules_out(UNCHECKED);
     // When each client pinged last.
     let pings = || [None::<Instant>; 3];
     let mut pinged = net.fold("who speaks or hears has pinged in the last five seconds", pings);
@@ -140,10 +141,12 @@ impl Members {
             ServerEvent::Noted { up, note: Note::Joined(peer) | Note::Pinged(peer) } => {
                 self.0.insert(*peer, When { up: *up, at });
             }
-            ServerEvent::Noted { note: Note::Left(peer) | Note::Expired(peer), .. } => {
+            ServerEvent::Noted {
+                note: Note::Left(peer) | Note::Expired(peer) | Note::MadeWay(peer), ..
+            } => {
                 self.0.remove(peer);
             }
-            ServerEvent::Noted { note: Note::Refused(_) | Note::Said { .. }, .. } => {}
+            ServerEvent::Noted { note: Note::Ignored { .. } | Note::Said { .. }, .. } => {}
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Server {
     locals: BTreeMap<Peer, Peer>,
     /// Whether who says something is told it, too.
     to_speaker: bool,
+    /// Whether who is no member is heard.
+    members_only: bool,
     started_at: Instant,
 }
 
@@ -25,7 +27,15 @@ impl Server {
     /// `to_speaker`.
     pub fn new(expiry: Duration, to_speaker: bool) -> Self {
         let members = ExpiringSet::new(expiry, MAX_MEMBERS);
-        Self { members, locals: BTreeMap::new(), to_speaker, started_at: Instant::START }
+        let members_only = false;
+        Self { members, locals: BTreeMap::new(), to_speaker, members_only, started_at: Instant::START }
+    }
+
+    /// The same, which tells its members what members say, and nothing of others.
+    #[must_use]
+    pub fn members_only(mut self) -> Self {
+        self.members_only = true;
+        self
     }
 
     fn note(&self, note: Note, now: Instant, out: &mut Outbox<ServerEvent>) {
@@ -43,16 +53,20 @@ impl Server {
 
     fn hear(&mut self, peer: Peer, local: Peer, bytes: &[u8], now: Instant, out: &mut Outbox<ServerEvent>) {
         let said = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_SAID_LEN)]);
+        // A byte that is no text becomes three: what is told is bounded as it is told.
+        let said = &said[..said.floor_char_boundary(MAX_SAID_LEN)];
         match said.trim() {
             PING => {
-                let note = match self.members.refresh(peer, now) {
-                    Refreshed::Joined => Note::Joined,
-                    Refreshed::Prolonged => Note::Pinged,
-                    Refreshed::Full => Note::Refused,
-                };
-                if self.members.contains(peer) {
-                    self.locals.insert(peer, local);
+                let mut refreshed = self.members.refresh(peer, now);
+                if refreshed == Refreshed::Full
+                    && let Some(silent) = self.members.pop_oldest()
+                {
+                    self.locals.remove(&silent);
+                    self.note(Note::MadeWay(silent), now, out);
+                    refreshed = self.members.refresh(peer, now);
                 }
+                let note = if refreshed == Refreshed::Prolonged { Note::Pinged } else { Note::Joined };
+                self.locals.insert(peer, local);
                 self.note(note(peer), now, out);
             }
             QUIT => {
@@ -60,6 +74,9 @@ impl Server {
                     self.locals.remove(&peer);
                     self.note(Note::Left(peer), now, out);
                 }
+            }
+            text if self.members_only && !self.members.contains(peer) => {
+                self.note(Note::Ignored { peer, len: text.len() }, now, out);
             }
             text => self.tell(peer, text, now, out),
         }

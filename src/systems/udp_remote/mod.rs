@@ -6,11 +6,11 @@
 //! ```
 //!
 //! With ids each request and its reply begin with eight hex digits, so that a late or doubled reply to another request
-//! is not taken for the answer. Neither form has a checksum of its own: UDP's makes a loss of a changed datagram, and
-//! `--corrupt`, which changes what is behind that checksum, shows what it is good for.
+//! is not taken for the answer. Neither form has a checksum of its own, so neither claims to withstand changed bytes: UDP's
+//! checksum makes a loss of a changed datagram, and `--corrupt`, which changes what is behind it, shows what it is good for.
 //!
 //! With a key each ends with a [`seal`] as well, which only who has the key can make, and which is of this text, in this
-//! direction. What was forged or changed is ignored, and so is a reply that was recorded, since its id is another one.
+//! direction. What was forged or changed is ignored, so this form claims to withstand it; and so is a reply that was recorded, since its id is another one.
 //! (Rows S09 to S17, S100 to S103.)
 
 mod client;
@@ -23,8 +23,9 @@ use std::time::Duration;
 pub use client::Client;
 pub use server::Server;
 
-use super::escaped::Escaped;
+use super::altered::UNCHECKED;
 use super::{AFTERWARDS, About, Options, Transport};
+use crate::escaped::Escaped;
 use crate::fault::{Chance, FaultKind};
 use crate::machine::Peer;
 use crate::parts::backoff::Backoff;
@@ -166,6 +167,9 @@ pub fn net(options: &Options) -> Net {
     );
     // Waits go by the client's own clock, and these bounds by the time.
     net.rules_out([FaultKind::Skew, FaultKind::Drift]);
+    if options.key.is_none() {
+        net.rules_out(UNCHECKED);
+    }
     net.eventually_within("the client ends when all waits are over", most, move |run| {
         run.status(client).is_some()
     });

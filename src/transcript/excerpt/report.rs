@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::MAX_REPORT_LINES;
+use crate::escaped::into_plain;
 use crate::transcript::Transcript;
 
 /// How many lines of a report say what was seen.
@@ -64,7 +65,9 @@ impl Head<'_> {
             let _ = writeln!(text, "    {line}");
         }
         text += &self.turned;
-        text + "  replay: " + &self.replay + "\n\n"
+        text = text + "  replay: " + &self.replay + "\n\n";
+        // What a property has seen may be what a peer has sent.
+        into_plain(text)
     }
 }
 

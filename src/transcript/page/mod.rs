@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::Transcript;
 use super::story::{Fate, Kind, Mark, Row, Story};
-use super::svg::{class, escaped};
+use super::svg::class;
+use crate::escaped::{json, xml};
 use crate::machine::Status;
 
 const FRAME: &str = include_str!("page.html");
@@ -81,9 +82,7 @@ impl Transcript<'_> {
         let story = Story::new(self);
         let rows = story.rows.iter().map(|row| step(&story, row)).collect();
         let run = Run { replay, hosts: &story.names, rows, flights: arrows(&story) };
-        // Strings and numbers only: this cannot fail.
-        let run = serde_json::to_string(&run).unwrap_or_default();
-        let (title, run) = (escaped(title), run.replace('<', "\\u003c"));
+        let (title, run) = (xml(title), json(&run).replace('<', "\\u003c"));
         let script = script();
         fill(&[
             ("title", &title),

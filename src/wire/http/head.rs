@@ -102,7 +102,7 @@ impl HeadReader {
 /// What the head of a response says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// The status code: three digits.
+    /// The status code: three digits, from 100 on.
     pub status: u16,
     /// How the body ends. It is that of a response to GET: one to HEAD has no body, whatever its head says.
     pub framing: Framing,
@@ -117,7 +117,8 @@ impl Response {
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         whole(response.parse(head))?;
-        let status = response.code.ok_or(HeadError::NoFirstLine)?;
+        // A status begins with a digit from 1 to 9: below 100 there is no class of them (RFC 9110, 15).
+        let status = response.code.filter(|code| *code >= 100).ok_or(HeadError::NoFirstLine)?;
         Ok(Self { status, framing: Framing::of(status, response.headers)? })
     }
 

@@ -163,7 +163,7 @@ impl World {
                 Note::Left(peer) => outs.push(Out::Left(peer)),
                 Note::Expired(peer) => outs.push(Out::Expired(peer)),
                 Note::Said { told, .. } => told_to = Some(told),
-                Note::Refused(peer) => panic!("{peer} was refused"),
+                note @ (Note::MadeWay(_) | Note::Ignored { .. }) => panic!("{note}"),
             },
             other => panic!("{other:?}"),
         });
