@@ -1,0 +1,5 @@
+//! Crates that are state machines themselves: they take inputs and moments, and give what they want sent.
+
+mod kcp;
+mod omnipaxos;
+mod renet;

@@ -1,0 +1,3 @@
+//! Published crates under simulated faults. README.md has what was found.
+
+mod machines;
