@@ -1,5 +1,6 @@
 //! Crates that are state machines themselves: they take inputs and moments, and give what they want sent.
 
+mod foca;
 mod kcp;
 mod omnipaxos;
 mod renet;
