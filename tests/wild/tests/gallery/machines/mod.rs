@@ -4,3 +4,4 @@ mod foca;
 mod kcp;
 mod omnipaxos;
 mod renet;
+mod rusty_enet;
