@@ -2,6 +2,7 @@
 
 mod foca;
 mod kcp;
+mod mqtt_protocol_core;
 mod omnipaxos;
 mod renet;
 mod rusty_enet;
