@@ -4,5 +4,6 @@ mod foca;
 mod kcp;
 mod mqtt_protocol_core;
 mod omnipaxos;
+mod raft;
 mod renet;
 mod rusty_enet;
