@@ -1,6 +1,7 @@
 //! Crates that are state machines themselves: they take inputs and moments, and give what they want sent.
 
 mod foca;
+mod is;
 mod kcp;
 mod mqtt_protocol_core;
 mod omnipaxos;
@@ -10,3 +11,4 @@ mod renet;
 mod rustls;
 mod rusty_enet;
 mod sctp_proto;
+mod smoltcp;
