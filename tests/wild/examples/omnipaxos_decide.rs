@@ -58,8 +58,7 @@ fn decided(server: &Server) -> Vec<u32> {
 fn main() {
     let mut servers: Vec<Server> = (1..=3)
         .map(|pid| {
-            let cluster =
-                ClusterConfig { configuration_id: 1, nodes: vec![1, 2, 3], flexible_quorum: None };
+            let cluster = ClusterConfig { configuration_id: 1, nodes: vec![1, 2, 3], flexible_quorum: None };
             let server = ServerConfig { pid, ..Default::default() };
             cluster.build_for_server(server, MemoryStorage::default()).expect("the configuration is valid")
         })

@@ -39,10 +39,17 @@ pub fn finding(name: &str, check: impl Fn() -> Check, plan: &str) {
     if plan == "?" {
         panic!("{}", check().named(name).verdict().expect("the check can be made"));
     }
-    let searched = check().named(name).max_shrink(0, Duration::ZERO).verdict().expect("the check can be made");
+    let searched =
+        check().named(name).max_shrink(0, Duration::ZERO).verdict().expect("the check can be made");
     let found = searched.failure().unwrap_or_else(|| panic!("it is not found any more:\n{searched}"));
     let known = plan.parse().expect("the plan can be read");
-    let replayed = check().named(name).profile(Profile::CALM).plan(known).runs(1).verdict().expect("the plan is for this net");
+    let replayed = check()
+        .named(name)
+        .profile(Profile::CALM)
+        .plan(known)
+        .runs(1)
+        .verdict()
+        .expect("the plan is for this net");
     let failure = replayed.failure().unwrap_or_else(|| panic!("the plan does not show it:\n{replayed}"));
     assert_eq!(found.broken, failure.broken, "the search finds something else:\n{searched}");
     assert_eq!(failure.plan.to_string(), plan, "the plan can be smaller");

@@ -3,7 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use foca::{AccumulatingRuntime, Config, Foca, Identity, OwnedNotification, PeriodicParams, PostcardCodec, Timer};
+use foca::{
+    AccumulatingRuntime, Config, Foca, Identity, OwnedNotification, PeriodicParams, PostcardCodec, Timer,
+};
 use lossproof::parts::timers::Timers;
 use lossproof::{Boot, Host, HostId, Input, Instant, Machine, Net, Outbox, Peer};
 use lossproof_wild::{check, holds};

@@ -89,11 +89,16 @@ fn net() -> (Net, [Host<Agent>; 2]) {
 #[test]
 fn agents_connect_and_agree_who_controls() {
     let (net, ends) = net();
-    net.converges_within("both are connected, and one of them controls", Duration::from_secs(40), 100_000, move |run| {
-        let [a, b] = ends.map(|end| run.state(end));
-        a.zip(b).is_some_and(|(a, b)| {
-            a.is_connected() && b.is_connected() && a.ice.controlling() != b.ice.controlling()
-        })
-    });
+    net.converges_within(
+        "both are connected, and one of them controls",
+        Duration::from_secs(40),
+        100_000,
+        move |run| {
+            let [a, b] = ends.map(|end| run.state(end));
+            a.zip(b).is_some_and(|(a, b)| {
+                a.is_connected() && b.is_connected() && a.ice.controlling() != b.ice.controlling()
+            })
+        },
+    );
     holds("is", check(net, 500).calm_at(Instant::from_millis(10_000)));
 }

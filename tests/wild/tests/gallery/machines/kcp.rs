@@ -73,7 +73,9 @@ impl Machine for End {
         self.packets.0.borrow_mut().drain(..).for_each(|packet| out.send(self.peer, &packet));
         let wait = match (self.updates, input, self.update_at) {
             (Updates::WhenCheckSays, ..) => Duration::from_millis(self.kcp.check(now_ms).into()),
-            (Updates::Every10Ms, Input::Start { .. } | Input::Timeout, _) | (.., None) => Duration::from_millis(10),
+            (Updates::Every10Ms, Input::Start { .. } | Input::Timeout, _) | (.., None) => {
+                Duration::from_millis(10)
+            }
             (Updates::Every10Ms, _, Some(update_at)) => update_at.since(now),
         };
         self.update_at = Some(now + wait);

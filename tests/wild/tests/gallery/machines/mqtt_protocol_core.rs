@@ -103,7 +103,9 @@ impl Machine for Publisher {
             Input::Eof { conn } => out.close(conn),
             _ => {}
         }
-        while self.is_welcome && let Some(number) = self.waiting.pop() {
+        while self.is_welcome
+            && let Some(number) = self.waiting.pop()
+        {
             let publish = v3_1_1::Publish::builder().topic_name("t").expect("a topic").qos(Qos::ExactlyOnce);
             let id = self.mqtt.acquire_packet_id().expect("few are used");
             let publish = publish.payload(vec![number]).packet_id(id).build().expect("a packet");
@@ -149,7 +151,9 @@ impl Machine for Broker {
                         *is_known = true;
                         let accepted = mqtt::result_code::ConnectReturnCode::Accepted;
                         mqtt.restore_qos2_publish_handled(self.session.take().unwrap_or_default());
-                        events.extend(mqtt.checked_send(connack.return_code(accepted).build().expect("a packet")));
+                        events.extend(
+                            mqtt.checked_send(connack.return_code(accepted).build().expect("a packet")),
+                        );
                     }
                     for event in events {
                         match event {
@@ -209,5 +213,9 @@ fn messages_arrive_once_with_a_new_state_machine_for_each_connection() {
 #[test]
 fn half_a_packet_stays_when_a_connection_is_over() {
     let calm_at = Instant::from_millis(5_000);
-    finding("mqtt-half-packet", || check(net(false).0, 1_000).calm_at(calm_at), "v2; calm 5s; broker>client @23 reset; broker>client/1 @2 cut");
+    finding(
+        "mqtt-half-packet",
+        || check(net(false).0, 1_000).calm_at(calm_at),
+        "v2; calm 5s; broker>client @23 reset; broker>client/1 @2 cut",
+    );
 }

@@ -50,8 +50,11 @@ struct Server<T: Entry> {
 impl<const C: bool> Server<Item<C>> {
     fn new(boot: Boot<'_>, own: HostId, all: &[HostId]) -> Self {
         let pid = |host: HostId| host.index() as u64 + 1;
-        let cluster_config =
-            ClusterConfig { configuration_id: 1, nodes: all.iter().copied().map(pid).collect(), flexible_quorum: None };
+        let cluster_config = ClusterConfig {
+            configuration_id: 1,
+            nodes: all.iter().copied().map(pid).collect(),
+            flexible_quorum: None,
+        };
         let server_config = ServerConfig { pid: pid(own), ..Default::default() };
         let paxos = cluster_config.build_for_server(server_config, MemoryStorage::default());
         Self {
@@ -148,7 +151,9 @@ fn shown(bytes: &[u8]) -> Option<String> {
         Message::BLE(BLEMessage { msg: HeartbeatMsg::Reply(it), .. }) => format!("heartbeat {}", it.round),
         Message::SequencePaxos(PaxosMessage { msg, .. }) => match msg {
             PaxosMsg::Prepare(it) => format!("Prepare, decided {}", it.decided_idx),
-            PaxosMsg::Promise(it) => format!("Promise, decided {}, accepted {}", it.decided_idx, it.accepted_idx),
+            PaxosMsg::Promise(it) => {
+                format!("Promise, decided {}, accepted {}", it.decided_idx, it.accepted_idx)
+            }
             PaxosMsg::AcceptSync(it) => format!(
                 "AcceptSync, decided {}, {:?} up to {}, then {:?}",
                 it.decided_idx, it.log_sync.decided_snapshot, it.log_sync.sync_idx, it.log_sync.suffix
@@ -183,7 +188,11 @@ fn logs_agree_without_snapshots() {
 /// See `examples/omnipaxos_snapshot.rs`.
 #[test]
 fn the_snapshot_of_a_follower_that_missed_a_message_is_wrong() {
-    finding("omnipaxos-snapshot", || check(net::<true>(&[400, 700, 1_000]).0, 1_000).loss(0.1), "v2; c>b #35 drop");
+    finding(
+        "omnipaxos-snapshot",
+        || check(net::<true>(&[400, 700, 1_000]).0, 1_000).loss(0.1),
+        "v2; c>b #35 drop",
+    );
 }
 
 /// See `examples/omnipaxos_decide.rs`.

@@ -25,8 +25,12 @@ fn a_connection_is_made_and_echoes_or_times_out() {
         run.events(client).iter().any(|heard| matches!(heard, Heard::Echo(text) if text != TEXT))
     });
     net.never("an end is connected twice", move |run| {
-        [client, server].iter().any(|end| run.events(*end).iter().filter(|it| **it == Heard::Connected).count() > 1)
+        [client, server]
+            .iter()
+            .any(|end| run.events(*end).iter().filter(|it| **it == Heard::Connected).count() > 1)
     });
-    net.eventually_within("the client leaves", Duration::from_secs(200), move |run| run.status(client).is_some());
+    net.eventually_within("the client leaves", Duration::from_secs(200), move |run| {
+        run.status(client).is_some()
+    });
     holds("quinn-proto", check(net, 500));
 }

@@ -184,8 +184,11 @@ fn net() -> (Net, [Host<Server>; 3]) {
 fn one_log_is_applied_everywhere_whatever_crashes() {
     let (net, hosts) = net();
     net.rules_out([FaultKind::Stop]);
-    net.converges_within("the last entry is applied everywhere", Duration::from_secs(15), 100_000, move |run| {
-        hosts.iter().all(|host| run.events(*host).last().is_some_and(|(_, data)| data == &[255]))
-    });
+    net.converges_within(
+        "the last entry is applied everywhere",
+        Duration::from_secs(15),
+        100_000,
+        move |run| hosts.iter().all(|host| run.events(*host).last().is_some_and(|(_, data)| data == &[255])),
+    );
     holds("raft", check(net, 500).calm_at(Instant::from_millis(10_000)));
 }

@@ -104,7 +104,11 @@ impl Talk {
         let server = server.machine(move |boot| End::new(boot.peer(client_id), at_server.clone()));
         let client = client.machine(move |boot| End::new(boot.peer(server_id), at_client.clone()));
         for number in 0..self.count {
-            net.command(Instant::from_millis(100 + self.gap_ms * u64::from(number)), client, (number, self.len));
+            net.command(
+                Instant::from_millis(100 + self.gap_ms * u64::from(number)),
+                client,
+                (number, self.len),
+            );
         }
         net.never("an end that obeys is disconnected", move |run| {
             let ends = [run.events(server), run.events(client)];
@@ -162,7 +166,11 @@ fn a_slice_of_a_delivered_message_leaks() {
     let talk = Talk { send_type: UNORDERED, max_bytes: 4_800, count: 20, len: 2_400, gap_ms: 50 };
     let doubled = Profile { loss: Chance::percent(10), duplicate: Chance::percent(10), ..Profile::default() };
     let doubled = Profile { jitter: Duration::from_millis(100), ..doubled };
-    finding("renet-leak", || check(talk.net().0, 2_000).profile(doubled), "v2; client>server #1 drop; client>server #2 delay 98ms; client>server #8 drop");
+    finding(
+        "renet-leak",
+        || check(talk.net().0, 2_000).profile(doubled),
+        "v2; client>server #1 drop; client>server #2 delay 98ms; client>server #8 drop",
+    );
 }
 
 #[test]
@@ -181,5 +189,9 @@ fn what_waits_behind_a_hole_is_not_counted_by_the_sender() {
 fn a_slice_beyond_the_slices_panics() {
     let talk = Talk { send_type: UNORDERED, max_bytes: 5 * 1024 * 1024, count: 5, len: 2_500, gap_ms: 100 };
     let changed = Profile { corrupt: Chance::percent(20), ..Profile::default() };
-    finding("renet-slice", || check(talk.net().0.without_properties(), 2_000).profile(changed), "v2; client>server #10 flip 5:0x04");
+    finding(
+        "renet-slice",
+        || check(talk.net().0.without_properties(), 2_000).profile(changed),
+        "v2; client>server #10 flip 5:0x04",
+    );
 }

@@ -40,7 +40,8 @@ impl End {
         self.tls = Some(match self.server {
             Some(_) => {
                 let name = "localhost".try_into().expect("a name");
-                let mut tls = ClientConnection::new(Arc::new(client_config(OfTheMachine)), name).expect("a client");
+                let mut tls =
+                    ClientConnection::new(Arc::new(client_config(OfTheMachine)), name).expect("a client");
                 tls.writer().write_all(LINE).expect("the buffer is large");
                 tls.into()
             }

@@ -154,9 +154,14 @@ fn net() -> (Net, [Host<End>; 2]) {
 #[test]
 fn packets_arrive_or_the_connection_is_lost() {
     let (net, [server, client]) = net();
-    net.converges_within("all packets arrive, or the client knows better", Duration::from_secs(32), 100_000, move |run| {
-        run.events(client).contains(&Heard::Lost)
-            || run.events(server).iter().filter(|heard| matches!(heard, Heard::Packet(..))).count() == 12
-    });
+    net.converges_within(
+        "all packets arrive, or the client knows better",
+        Duration::from_secs(32),
+        100_000,
+        move |run| {
+            run.events(client).contains(&Heard::Lost)
+                || run.events(server).iter().filter(|heard| matches!(heard, Heard::Packet(..))).count() == 12
+        },
+    );
     holds("rusty_enet", check(net, 500).calm_at(Instant::from_millis(5_000)));
 }

@@ -105,7 +105,19 @@ impl End {
         let tcp = sockets.add(socket);
         let (begun_at, poll_at) = (None, None);
         let (sent_len, received_len, is_over) = (0, 0, false);
-        Self { link, interface, sockets, tcp, peer, is_client, begun_at, poll_at, sent_len, received_len, is_over }
+        Self {
+            link,
+            interface,
+            sockets,
+            tcp,
+            peer,
+            is_client,
+            begun_at,
+            poll_at,
+            sent_len,
+            received_len,
+            is_over,
+        }
     }
 
     fn talk(&mut self, out: &mut Outbox<Told>) {
@@ -156,7 +168,7 @@ impl Machine for End {
         }
         self.link.outgoing.drain(..).for_each(|packet| out.send(self.peer, &packet));
         let wait = self.interface.poll_delay(now, &self.sockets);
-        self.poll_at = wait.map(|wait| at + Duration::from_micros(wait.total_micros().max(1)));
+        self.poll_at = wait.map(|wait| at + Duration::from_micros(wait.total_micros()));
     }
 
     fn deadline(&self) -> Option<Instant> {
