@@ -9,6 +9,7 @@ mod omnipaxos;
 mod quinn_proto;
 mod raft;
 mod renet;
+mod rumqttc;
 mod rustls;
 mod rusty_enet;
 mod sctp_proto;
