@@ -6,7 +6,7 @@ use std::time::Duration;
 use renet::{ChannelConfig, ConnectionConfig, RenetClient, RenetServer, SendType};
 
 fn main() {
-    let send_type = SendType::ReliableUnordered { resend_time: Duration::from_secs(300) };
+    let send_type = SendType::ReliableUnordered { resend_time: Duration::from_mins(5) };
     let channels = vec![ChannelConfig { channel_id: 0, max_memory_usage_bytes: 5 * 1024 * 1024, send_type }];
     let config = ConnectionConfig {
         available_bytes_per_tick: 60_000,

@@ -1,4 +1,4 @@
-//! rumqttc 0.25.1: a message of QoS 2 that the broker sends again, because the answer to it was lost, is given to the
+//! rumqttc 0.25.1: a message of service level 2 that the broker sends again, because the answer to it was lost, is given to the
 //! application again. Exactly once is once (MQTT 3.1.1 section 4.3.3). Fails by itself.
 
 use rumqttc::{Event, MqttState, Packet, Publish, QoS};

@@ -36,9 +36,7 @@ pub fn holds(name: &str, check: Check) {
 /// # Panics
 /// If one of these is not so. With `?` for a plan it searches one, and panics with the report.
 pub fn finding(name: &str, check: impl Fn() -> Check, plan: &str) {
-    if plan == "?" {
-        panic!("{}", check().named(name).verdict().expect("the check can be made"));
-    }
+    assert_ne!(plan, "?", "{}", check().named(name).verdict().expect("the check can be made"));
     let searched =
         check().named(name).max_shrink(0, Duration::ZERO).verdict().expect("the check can be made");
     let found = searched.failure().unwrap_or_else(|| panic!("it is not found any more:\n{searched}"));
@@ -65,6 +63,7 @@ pub fn finding(name: &str, check: impl Fn() -> Check, plan: &str) {
 }
 
 /// The standard library's clock, for a machine that begins now.
+#[must_use]
 pub fn std_clock() -> StdClock {
     #[expect(clippy::disallowed_methods, reason = "any moment will do as that at which the run starts")]
     StdClock::new(StdInstant::now())

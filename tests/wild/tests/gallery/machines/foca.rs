@@ -140,7 +140,7 @@ fn net() -> (Net, Vec<Host<Member>>) {
 #[test]
 fn all_members_know_all_members_in_the_end() {
     let (net, hosts) = net();
-    net.converges_within("all know all", Duration::from_secs(60), 100_000, move |run| {
+    net.converges_within("all know all", Duration::from_mins(1), 100_000, move |run| {
         let all: Vec<_> = (0..MEMBERS as u8).collect();
         hosts.iter().all(|host| run.state(*host).is_some_and(|member| member.active() == all))
     });

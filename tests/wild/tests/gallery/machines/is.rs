@@ -77,7 +77,7 @@ impl Machine for Agent {
 
 fn net() -> (Net, [Host<Agent>; 2]) {
     let net = Net::new("is");
-    net.max_time(Duration::from_secs(60));
+    net.max_time(Duration::from_mins(1));
     net.rules_out([FaultKind::Crash, FaultKind::Poweroff, FaultKind::Restart]);
     let (a, b) = (net.host("a").udp(9000), net.host("b").udp(9000));
     let (a_id, b_id) = (a.id(), b.id());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lossproof::fault::FaultKind;
+use lossproof::scenario::Place;
 use lossproof::{Boot, Host, HostId, Input, Instant, Machine, Net, Outbox};
 use lossproof_wild::{check, finding, holds};
 use omnipaxos::messages::Message;
@@ -127,7 +128,7 @@ where
     net.max_time(Duration::from_secs(8));
     net.decode(shown);
     let places = ["a", "b", "c"].map(|name| net.host(name).udp(9000));
-    let all = places.each_ref().map(|place| place.id());
+    let all = places.each_ref().map(Place::id);
     let hosts = places.map(|place| {
         let own = place.id();
         place.machine(move |boot| Server::new(boot, own, &all))

@@ -154,7 +154,7 @@ impl Broker {
                 }
             }
             Packet::PubAck(PubAck { pkid }) | Packet::PubComp(PubComp { pkid }) => {
-                self.open.retain(|(number, _)| u16::from(*number) != pkid)
+                self.open.retain(|(number, _)| u16::from(*number) != pkid);
             }
             _ => {}
         }

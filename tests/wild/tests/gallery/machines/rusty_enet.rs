@@ -1,4 +1,4 @@
-//! `rusty_enet` 0.4.1: a port of ENet, reliable packets in order over datagrams. A client says twelve, some in fragments.
+//! `rusty_enet` 0.4.1: a port of `ENet`, reliable packets in order over datagrams. A client says twelve, some in fragments.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -14,11 +14,13 @@ use rusty_enet as enet;
 
 const TICK: Duration = Duration::from_millis(20);
 
+type Datagrams = Rc<RefCell<VecDeque<(SocketAddr, Vec<u8>)>>>;
+
 /// A socket whose datagrams the wrapper carries.
 #[derive(Clone, Default)]
 struct Carried {
-    incoming: Rc<RefCell<VecDeque<(SocketAddr, Vec<u8>)>>>,
-    outgoing: Rc<RefCell<Vec<(SocketAddr, Vec<u8>)>>>,
+    incoming: Datagrams,
+    outgoing: Datagrams,
 }
 
 impl enet::Socket for Carried {
@@ -26,7 +28,7 @@ impl enet::Socket for Carried {
     type Error = Infallible;
 
     fn send(&mut self, to: SocketAddr, bytes: &[u8]) -> Result<usize, Infallible> {
-        self.outgoing.borrow_mut().push((to, bytes.to_vec()));
+        self.outgoing.borrow_mut().push_back((to, bytes.to_vec()));
         Ok(bytes.len())
     }
     fn receive(

@@ -54,7 +54,7 @@ impl End {
         }
     }
 
-    fn hear(association: &mut Association, event: Event, is_server: bool, out: &mut Outbox<Heard>) -> bool {
+    fn hear(association: &mut Association, event: &Event, is_server: bool, out: &mut Outbox<Heard>) -> bool {
         match event {
             Event::Connected if !is_server => {
                 association.open_stream(1, Binary).expect("it is free");
@@ -62,7 +62,7 @@ impl End {
             }
             Event::AssociationLost { .. } | Event::HandshakeFailed { .. } => out.event(Heard::Lost),
             Event::Stream(StreamEvent::Readable { id }) => {
-                let Ok(mut stream) = association.stream(id) else { return false };
+                let Ok(mut stream) = association.stream(*id) else { return false };
                 while let Ok(Some(chunks)) = stream.read() {
                     let mut message = vec![0; chunks.len()];
                     chunks.read(&mut message).expect("it is as long");
@@ -86,7 +86,7 @@ impl End {
         }
         let Some((handle, association)) = &mut self.association else { return };
         while let Some(event) = association.poll() {
-            self.is_open |= Self::hear(association, event, self.server.is_none(), out);
+            self.is_open |= Self::hear(association, &event, self.server.is_none(), out);
         }
         if self.is_open && !association.is_closed() {
             let mut stream = association.stream(1).expect("it was opened");
