@@ -100,5 +100,5 @@ fn agents_connect_and_agree_who_controls() {
             })
         },
     );
-    holds("is", check(net, 500).calm_at(Instant::from_millis(10_000)));
+    holds("is", check(net, 1_000).calm_at(Instant::from_millis(10_000)));
 }

@@ -1,5 +1,6 @@
 //! Crates that are state machines themselves: they take inputs and moments, and give what they want sent.
 
+mod automerge;
 mod coap_lite;
 mod foca;
 mod is;

@@ -156,7 +156,7 @@ fn messages_arrive_with_the_default_limit() {
         net.converges_within("all messages arrive", Duration::from_secs(10), 100_000, move |run| {
             run.events(server).len() == 20
         });
-        holds(name, check(net, 1_000).calm_at(Instant::from_millis(4_000)));
+        holds(name, check(net, 500).calm_at(Instant::from_millis(4_000)));
     }
 }
 

@@ -217,7 +217,7 @@ fn messages_are_echoed_or_the_association_is_lost() {
                 || [server, client].iter().any(|end| run.events(*end).contains(&Heard::Lost))
         },
     );
-    holds("sctp-proto", check(net, 500).calm_at(Instant::from_millis(6_000)));
+    holds("sctp-proto", check(net, 2_000).calm_at(Instant::from_millis(6_000)));
 }
 
 /// See `examples/sctp_late_init.rs`.
