@@ -179,7 +179,7 @@ impl Machine for Broker {
 
 fn net(renews: bool) -> (Net, Host<Broker>) {
     let net = Net::new("mqtt-protocol-core");
-    net.max_time(Duration::from_secs(40));
+    net.max_time(Duration::from_secs(60));
     net.rules_out([FaultKind::Crash, FaultKind::Poweroff, FaultKind::Restart]);
     let broker = net.host("broker").listen(1883).machine(|_| Broker::default());
     let publisher = net.host("client").machine(move |boot| Publisher {
@@ -199,7 +199,7 @@ fn net(renews: bool) -> (Net, Host<Broker>) {
         numbers.push(*number);
         is_new.then_some(()).ok_or_else(|| format!("{numbers:?}"))
     });
-    net.converges_within("all messages arrive", Duration::from_secs(30), 100_000, move |run| {
+    net.converges_within("all messages arrive", Duration::from_secs(50), 100_000, move |run| {
         run.events(broker).len() == usize::from(COUNT)
     });
     (net, broker)

@@ -189,7 +189,7 @@ impl Machine for Broker {
 
 fn net(qos: QoS) -> (Net, Host<Client>) {
     let net = Net::new("rumqttc");
-    net.max_time(Duration::from_secs(40));
+    net.max_time(Duration::from_secs(60));
     net.rules_out([FaultKind::Crash, FaultKind::Poweroff, FaultKind::Restart]);
     net.decode(shown);
     let broker = net.host("broker").listen(1883).machine(move |_| Broker {
@@ -234,7 +234,7 @@ fn shown(bytes: &[u8]) -> Option<String> {
 }
 
 fn with_arrival((net, client): (Net, Host<Client>)) -> Net {
-    net.converges_within("all messages arrive", Duration::from_secs(30), 100_000, move |run| {
+    net.converges_within("all messages arrive", Duration::from_secs(50), 100_000, move |run| {
         (1..=COUNT).all(|number| run.events(client).contains(&Heard::Message(number)))
     });
     net
