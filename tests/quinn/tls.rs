@@ -185,24 +185,30 @@ fn provider(randomness: Randomness) -> Arc<CryptoProvider> {
 }
 
 pub(crate) fn client(randomness: Randomness) -> QuicClientConfig {
+    client_config(randomness).try_into().expect("it has a cipher suite for the first packets")
+}
+
+pub(crate) fn client_config(randomness: Randomness) -> rustls::ClientConfig {
     let provider = provider(randomness);
     let verifier = Arc::new(OnlyOurs(provider.signature_verification_algorithms));
-    let config = rustls::ClientConfig::builder_with_details(provider, Arc::new(Stopped))
+    rustls::ClientConfig::builder_with_details(provider, Arc::new(Stopped))
         .with_protocol_versions(&[&TLS13])
         .expect("the provider has TLS 1.3")
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    config.try_into().expect("it has a cipher suite for the first packets")
+        .with_no_client_auth()
 }
 
 pub(crate) fn server(randomness: Randomness) -> QuicServerConfig {
+    server_config(randomness).try_into().expect("it has a cipher suite for the first packets")
+}
+
+pub(crate) fn server_config(randomness: Randomness) -> rustls::ServerConfig {
     let key = PrivateKeyDer::try_from(KEY.concat()).expect("a key in PKCS #8 form");
-    let config = rustls::ServerConfig::builder_with_details(provider(randomness), Arc::new(Stopped))
+    rustls::ServerConfig::builder_with_details(provider(randomness), Arc::new(Stopped))
         .with_protocol_versions(&[&TLS13])
         .expect("the provider has TLS 1.3")
         .with_no_client_auth()
         .with_single_cert(vec![CERTIFICATE.into()], key)
-        .expect("the key is that of the certificate");
-    config.try_into().expect("it has a cipher suite for the first packets")
+        .expect("the key is that of the certificate")
 }
