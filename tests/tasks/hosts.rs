@@ -281,3 +281,20 @@ fn tasks_that_wait_for_one_another_are_named() {
     let said = failure(net);
     assert!(said.contains("host waits for locks, channels or one another (2 of 2 tasks)"), "{said}");
 }
+
+/// The end of a host's own task drops the others. That one wakes another by it is no reason for a further turn.
+#[test]
+fn a_task_that_is_dropped_may_wake_another() {
+    let net = Net::new("end");
+    net.host("host").task(|_: Ctx| async {
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<()>();
+        task::spawn(async move { receiver.recv().await });
+        task::spawn(async move {
+            let _sender = sender;
+            std::future::pending::<()>().await;
+        });
+        time::sleep(Duration::from_secs(1)).await;
+    });
+    let verdict = Check::new(net).plan("v2".parse().unwrap()).runs(1).verdict().unwrap();
+    assert!(verdict.failure().is_none(), "{verdict}");
+}
