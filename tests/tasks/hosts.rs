@@ -282,6 +282,33 @@ fn tasks_that_wait_for_one_another_are_named() {
     assert!(said.contains("host waits for locks, channels or one another (2 of 2 tasks)"), "{said}");
 }
 
+/// What libraries draw at random follows from the seed of the run, and differs from host to host and from start to start.
+#[test]
+fn randomness_is_that_of_the_host() {
+    fn draw() -> io::Result<[u8; 20]> {
+        let mut bytes = [0; 20];
+        lossproof::tasks::fill_random(&mut bytes)?;
+        Ok(bytes)
+    }
+    let drawn = || {
+        let net = Net::new("random");
+        for name in ["one", "other"] {
+            net.host(name).task(|ctx: Ctx<[u8; 20]>| async move {
+                ctx.event(draw()?);
+                task::spawn(async move { ctx.event(draw().unwrap()) }).await.map_err(io::Error::other)
+            });
+        }
+        let text = transcript(net, "v2; at 1s crash one; at 2s restart one");
+        let events = text.lines().filter_map(|line| Some(line.split_once("event ")?.1.to_owned()));
+        events.collect::<Vec<String>>()
+    };
+    let all = drawn();
+    assert_eq!(all, drawn());
+    let different: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!((all.len(), different.len()), (6, 6), "{all:?}");
+    assert_eq!(draw().unwrap_err().kind(), io::ErrorKind::Unsupported);
+}
+
 /// The end of a host's own task drops the others. That one wakes another by it is no reason for a further turn.
 #[test]
 fn a_task_that_is_dropped_may_wake_another() {
