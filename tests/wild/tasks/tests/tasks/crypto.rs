@@ -108,7 +108,9 @@ impl ServerCertVerifier for OnlyOurs {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let is_ours = certificate.as_ref() == CERTIFICATE;
-        is_ours.then(ServerCertVerified::assertion).ok_or_else(|| Error::General("another certificate".to_owned()))
+        is_ours
+            .then(ServerCertVerified::assertion)
+            .ok_or_else(|| Error::General("another certificate".to_owned()))
     }
 
     fn verify_tls12_signature(

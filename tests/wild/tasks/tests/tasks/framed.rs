@@ -80,7 +80,10 @@ async fn ask_all(ctx: Ctx<(usize, String)>) {
             let asked = async {
                 let frames = match &mut frames {
                     Some(frames) => frames,
-                    none => none.insert(Framed::new(TcpStream::connect("server:7").await?, Frames { takes_early: false })),
+                    none => none.insert(Framed::new(
+                        TcpStream::connect("server:7").await?,
+                        Frames { takes_early: false },
+                    )),
                 };
                 frames.send((number as u8, (*word).to_owned())).await?;
                 frames.next().await.ok_or(io::ErrorKind::UnexpectedEof)?
@@ -103,7 +106,9 @@ pub(crate) fn net(takes_early: bool) -> Net {
     let client = net.host("client").task(ask_all);
     net.always("a reply is that of its request", move |run| {
         let reversed = |word: &str| word.chars().rev().collect::<String>();
-        run.new_events(client).iter().all(|(number, reply)| WORDS.get(*number).is_some_and(|word| *reply == reversed(word)))
+        run.new_events(client)
+            .iter()
+            .all(|(number, reply)| WORDS.get(*number).is_some_and(|word| *reply == reversed(word)))
     });
     net.converges_within("the client is done", Duration::from_secs(30), 1_000, move |run| {
         run.status(client) == Some(Status::Success)

@@ -126,7 +126,10 @@ async fn rest(mut body: RecvStream, takes_any_end: bool) -> Result<Vec<BytesMut>
 enum Heard {
     Sum(u8),
     /// The messages of a stream that has ended: so many, and each as it should be.
-    Stream { count: usize, are_whole: bool },
+    Stream {
+        count: usize,
+        are_whole: bool,
+    },
 }
 
 async fn call_both(ctx: Ctx<Heard>, takes_any_end: bool) -> Result<()> {
@@ -135,12 +138,16 @@ async fn call_both(ctx: Ctx<Heard>, takes_any_end: bool) -> Result<()> {
     task::spawn(async move { drop(connection.await) });
     let sum = async {
         let messages = rest(call(client.clone(), "/Calc/Sum", &NUMBERS).await?, false).await?;
-        Result::Ok(ctx.event(Heard::Sum(messages[0][0])))
+        ctx.event(Heard::Sum(messages[0][0]));
+        Result::Ok(())
     };
     let count = async {
-        let messages = rest(call(client.clone(), "/Calc/Count", &[MESSAGE_COUNT]).await?, takes_any_end).await?;
-        let are_whole = messages.iter().zip(0..).all(|(message, number)| message[..] == [number; MESSAGE_LEN]);
-        Result::Ok(ctx.event(Heard::Stream { count: messages.len(), are_whole }))
+        let messages =
+            rest(call(client.clone(), "/Calc/Count", &[MESSAGE_COUNT]).await?, takes_any_end).await?;
+        let are_whole =
+            messages.iter().zip(0..).all(|(message, number)| message[..] == [number; MESSAGE_LEN]);
+        ctx.event(Heard::Stream { count: messages.len(), are_whole });
+        Result::Ok(())
     };
     tokio::try_join!(sum, count)?;
     Ok(())
@@ -152,12 +159,17 @@ pub(crate) fn net(takes_any_end: bool) -> Net {
     let promises = Promises::DEFAULT.cuts(Cuts::Matter);
     net.host("server").listen(50_051).promises(promises).task(|_: Ctx| serve());
     let client = net.host("client").promises(promises).task(move |ctx: Ctx<Heard>| async move {
-        while !matches!(time::timeout(Duration::from_secs(5), call_both(ctx, takes_any_end)).await, Ok(Ok(()))) {
+        while !matches!(
+            time::timeout(Duration::from_secs(5), call_both(ctx, takes_any_end)).await,
+            Ok(Ok(()))
+        ) {
             time::sleep(Duration::from_millis(100)).await;
         }
     });
     net.always("a sum is that of its numbers", move |run| {
-        run.new_events(client).iter().all(|heard| !matches!(heard, Heard::Sum(sum) if *sum != NUMBERS.iter().sum::<u8>()))
+        run.new_events(client)
+            .iter()
+            .all(|heard| !matches!(heard, Heard::Sum(sum) if *sum != NUMBERS.iter().sum::<u8>()))
     });
     net.always("a stream that ended has all its messages", move |run| {
         let all = Heard::Stream { count: MESSAGE_COUNT.into(), are_whole: true };

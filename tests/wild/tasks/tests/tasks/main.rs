@@ -12,6 +12,9 @@ mod tls;
 mod websocket;
 mod worlds;
 
+use std::time::Duration;
+
+use lossproof::check::MAX_SHRINK_RUNS;
 use lossproof::{Check, Instant, Net};
 
 /// From when on nothing goes wrong. Clients are to be done some time after that.
@@ -19,6 +22,7 @@ const CALM_AT: Instant = Instant::from_millis(20_000);
 
 /// All that is said of a net holds, whatever goes wrong.
 fn holds(net: Net, runs: u64) {
+    #[expect(clippy::disallowed_methods, reason = "it is the speed that is told")]
     let began_at = std::time::Instant::now();
     let verdict = Check::new(net).calm_at(CALM_AT).runs(runs).demand_sometimes().verdict().unwrap();
     assert!(verdict.holds(), "{verdict}");
@@ -27,7 +31,10 @@ fn holds(net: Net, runs: u64) {
 
 /// Looks for a bug, and keeps the report of what is found. The smallest plan finds it again.
 fn finds(name: &str, check: impl Fn() -> Check) {
-    let verdict = check().named(name).calm_at(CALM_AT).verdict().unwrap();
+    // However slow the machine is, the plan is the smallest.
+    let check_small =
+        check().named(name).calm_at(CALM_AT).max_shrink(MAX_SHRINK_RUNS, Duration::from_hours(1));
+    let verdict = check_small.verdict().unwrap();
     let failure = verdict.failure().unwrap_or_else(|| panic!("something is found: {verdict}"));
     let again = check().plan(failure.plan.clone()).verdict().unwrap();
     let again = again.failure().unwrap_or_else(|| panic!("it is found again: {again}"));

@@ -207,7 +207,9 @@ enum Heard {
 /// Planted: it is enough to wait a while before the connection is closed.
 async fn visit(ctx: Ctx<Heard>, endpoint: &Endpoint, waits_a_while: bool) -> Result<()> {
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(crypto::client())?));
-    config.transport_config(transport()).initial_dst_cid_provider(Arc::new(|| ConnectionId::new(&random::<8>())));
+    config
+        .transport_config(transport())
+        .initial_dst_cid_provider(Arc::new(|| ConnectionId::new(&random::<8>())));
     let server = lossproof::net::lookup_host("server:443").await?.next().ok_or("a host has an address")?;
     let connection = endpoint.connect_with(config, server, "localhost")?.await?;
     for (number, text) in TEXTS.iter().enumerate() {

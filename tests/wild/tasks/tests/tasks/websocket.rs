@@ -100,7 +100,9 @@ fn frames(bytes: &[u8]) -> Option<String> {
     match bytes.first()? {
         0x81 => Some(format!("Text, {} bytes", bytes.len())),
         0x88 => Some(format!("Close, {} bytes", bytes.len())),
-        b'G' | b'H' => Some(format!("{}, {} bytes", if bytes[0] == b'G' { "GET" } else { "HTTP" }, bytes.len())),
+        b'G' | b'H' => {
+            Some(format!("{}, {} bytes", if bytes[0] == b'G' { "GET" } else { "HTTP" }, bytes.len()))
+        }
         _ => None,
     }
 }

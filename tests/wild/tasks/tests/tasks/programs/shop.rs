@@ -126,4 +126,3 @@ pub async fn visit(ctx: Ctx<Heard>) {
         time::sleep(Duration::from_secs(1)).await;
     }
 }
-

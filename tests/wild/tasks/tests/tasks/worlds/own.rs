@@ -46,4 +46,3 @@ impl Timer for HostTimer {
         self.0.now()
     }
 }
-
