@@ -27,7 +27,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("host", &["machine"]),
     ("actor", &["time", "machine", "host"]),
     ("parts", &["time", "wire", "machine"]),
-    ("tasks", &["time", "panics", "machine", "host"]),
+    ("tasks", &["time", "seed", "panics", "machine", "host"]),
     ("lawful", &["time", "seed", "digest", "machine", "host", "actor"]),
     ("fault", &["time", "seed", "host"]),
     ("network", &["time", "seed", "steps", "machine", "host", "fault"]),

@@ -8,9 +8,10 @@ use std::net::SocketAddr;
 use std::task::Poll;
 
 use super::hub::Hub;
-use super::registry::{Key, with_hub};
+use super::registry::{Key, here, with_hub};
 use crate::host::HostId;
 use crate::machine::Peer;
+use crate::seed::{mix, of_bytes};
 
 /// What an asynchronous host is given: its seed, its disk, the other hosts, and a way to tell events.
 ///
@@ -141,6 +142,26 @@ impl<T, E: fmt::Debug> TaskResult for Result<T, E> {
     fn error(self) -> Option<String> {
         self.err().map(|error| format!("{error:?}"))
     }
+}
+
+/// Fills bytes at random, from the seed of the host whose code is running: the same in each run of the same seed and plan,
+/// others from host to host and from start to start.
+///
+/// It is for what knows no [`Ctx`], because a library calls it: the `SecureRandom` of a provider of TLS, a backend of
+/// `getrandom`, a generator of ids. Nothing about it is secret.
+///
+/// # Errors
+/// `Unsupported` outside of a simulated host.
+pub fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
+    let stream = of_bytes(b"fill_random");
+    let filled = with_hub(here()?, |hub| {
+        for chunk in bytes.chunks_mut(8) {
+            let number = mix(hub.facts.seed ^ stream, hub.drawn_count);
+            hub.drawn_count += 1;
+            chunk.copy_from_slice(&number.to_le_bytes()[..chunk.len()]);
+        }
+    });
+    filled.ok_or_else(|| unsupported("the host that draws at random is down"))
 }
 
 /// An error of this kind, with a text that says what to do.

@@ -43,6 +43,12 @@ impl Queue {
         self.lock().is_empty()
     }
 
+    /// Forgets who is to be polled.
+    pub(super) fn clear(&self) {
+        let ready = std::mem::take(&mut *self.lock());
+        drop(ready);
+    }
+
     fn pop(&self) -> Option<Arc<Cell>> {
         self.lock().pop_front()
     }

@@ -54,6 +54,8 @@ pub(super) struct Hub {
     pub(super) is_stopped: bool,
     pub(super) stopping: Waiting,
     pub(super) facts: Facts,
+    /// How many numbers were drawn at random.
+    pub(super) drawn_count: u64,
     next_port: u16,
 }
 
@@ -98,6 +100,7 @@ impl Hub {
             is_stopped: false,
             stopping: Waiting::default(),
             facts,
+            drawn_count: 0,
             next_port: FIRST_EPHEMERAL_PORT,
         }
     }

@@ -188,7 +188,7 @@ where
             let _entered = self.shared.as_ref().map(|shared| shared.enter());
             self.run_until_idle();
             if self.end.borrow().is_some() {
-                self.executor.clear();
+                self.drop_tasks();
             }
         });
         self.queue.set_turn(false);
@@ -217,13 +217,21 @@ where
     }
 }
 
+impl<E, C> Task<E, C> {
+    /// Drops all tasks. Each may wake others meanwhile, or spawn them: these are dropped too, and want no turn.
+    fn drop_tasks(&mut self) {
+        self.executor.clear();
+        let spawned = mem::take(&mut self.hub.borrow_mut().spawned);
+        drop(spawned);
+        self.queue.clear();
+    }
+}
+
 impl<E, C> Drop for Task<E, C> {
     fn drop(&mut self) {
         enter(self.key, || {
             let _entered = self.shared.as_ref().map(|shared| shared.enter());
-            self.executor.clear();
-            let spawned = mem::take(&mut self.hub.borrow_mut().spawned);
-            drop(spawned);
+            self.drop_tasks();
         });
         registry::forget(self.key);
     }

@@ -31,7 +31,7 @@ pub mod task;
 pub mod time;
 pub mod tokio;
 
-pub use ctx::{Ctx, TaskResult};
+pub use ctx::{Ctx, TaskResult, fill_random};
 pub use executor::MAX_POLLS;
 pub use hub::{MAX_BACKLOG, MAX_INBOX_LEN, MAX_UNREAD_LEN};
 pub use machine::Task;

@@ -377,3 +377,47 @@ fn a_half_that_a_timer_of_tokio_drops_ends_its_direction() {
     let text = transcript(net, "v2");
     assert!(text.contains("1.020  client  event \"hello\""), "{text}");
 }
+
+/// What libraries draw at random follows from the seed of the run, and differs from host to host and from start to start.
+#[test]
+fn randomness_is_that_of_the_host() {
+    fn draw() -> io::Result<[u8; 20]> {
+        let mut bytes = [0; 20];
+        lossproof::tasks::fill_random(&mut bytes)?;
+        Ok(bytes)
+    }
+    let drawn = || {
+        let net = Net::new("random");
+        for name in ["one", "other"] {
+            net.host(name).task(|ctx: Ctx<[u8; 20]>| async move {
+                ctx.event(draw()?);
+                task::spawn(async move { ctx.event(draw().unwrap()) }).await.map_err(io::Error::other)
+            });
+        }
+        let text = transcript(net, "v2; at 1s crash one; at 2s restart one");
+        let events = text.lines().filter_map(|line| Some(line.split_once("event ")?.1.to_owned()));
+        events.collect::<Vec<String>>()
+    };
+    let all = drawn();
+    assert_eq!(all, drawn());
+    let different: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!((all.len(), different.len()), (6, 6), "{all:?}");
+    assert_eq!(draw().unwrap_err().kind(), io::ErrorKind::Unsupported);
+}
+
+/// The end of a host's own task drops the others. That one wakes another by it is no reason for a further turn.
+#[test]
+fn a_task_that_is_dropped_may_wake_another() {
+    let net = Net::new("end");
+    net.host("host").task(|_: Ctx| async {
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<()>();
+        task::spawn(async move { receiver.recv().await });
+        task::spawn(async move {
+            let _sender = sender;
+            std::future::pending::<()>().await;
+        });
+        time::sleep(Duration::from_secs(1)).await;
+    });
+    let verdict = Check::new(net).plan("v2".parse().unwrap()).runs(1).verdict().unwrap();
+    assert!(verdict.failure().is_none(), "{verdict}");
+}

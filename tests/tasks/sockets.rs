@@ -9,7 +9,7 @@ use lossproof::tokio::net::{
 };
 use lossproof::tokio::{self, task, time};
 use lossproof::{Ctx, Net, Scenario};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// What a client tells in a run with this plan, a line each.
 fn told(net: Net, plan: &str) -> Vec<String> {
@@ -279,4 +279,26 @@ fn unix_sockets_are_at_the_paths_that_their_places_have() {
     });
     let expected = "unix:/tmp/other is no path of this host: give it to its place by `listen_at` or `udp_at`";
     assert_eq!(told(net, "v2"), ["a line", "logged", expected]);
+}
+
+/// Several slices are one write, as far as there is room: libraries that ask for it take another path than without.
+#[test]
+fn slices_are_written_as_one() {
+    let net = with_echo(|ctx| async move {
+        let slices = |texts: [&'static [u8]; 3]| texts.map(io::IoSlice::new);
+        let mut stream = TcpStream::connect("server:7").await?;
+        assert!(stream.is_write_vectored());
+        ctx.event(format!("{}", stream.write_vectored(&slices([b"one", b"", b"two"])).await?));
+        ctx.event(format!("{}", stream.write_vectored(&slices([b"", b"", b""])).await?));
+        let mut reply = [0; 16];
+        let len = stream.read(&mut reply).await?;
+        ctx.event(String::from_utf8_lossy(&reply[..len]).into_owned());
+        static LONG: [u8; 40_000] = [7; 40_000];
+        let (_, mut half) = stream.into_split();
+        assert!(half.is_write_vectored());
+        ctx.event(format!("{}", half.write_vectored(&slices([&LONG, &LONG, b"end"])).await?));
+        Ok(())
+    });
+    // The last is as much as a stream holds, and no more.
+    assert_eq!(told(net, "v2"), ["6", "0", "onetwo", "65536"]);
 }

@@ -1,14 +1,14 @@
 //! One end of a stream, of any family.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::ReadBuf;
 
 use super::{closed, poll_turn, try_turn, would_block};
-use crate::machine::{CloseReason, ConnectError, Peer};
+use crate::machine::{CloseReason, ConnectError, Peer, limits};
 use crate::tasks::hub::{Hub, MAX_UNREAD_LEN};
 use crate::tasks::registry::{Key, with_hub};
 use crate::tasks::sockets::{Standing, Stream};
@@ -164,6 +164,25 @@ impl End {
             }
             result => Poll::Ready(result),
         })
+    }
+
+    /// Writes what several slices have as one, as `writev` does.
+    pub(super) fn poll_write_vectored(
+        &self,
+        context: &Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut filled = slices.iter().filter(|slice| !slice.is_empty());
+        let (first, second) = (filled.next(), filled.next());
+        if second.is_none() {
+            return self.poll_write(context, first.map_or(&[], |slice| &slice[..]));
+        }
+        let mut bytes = Vec::new();
+        for slice in slices {
+            let room_len = limits::SEND_BUFFER_LEN - bytes.len();
+            bytes.extend_from_slice(&slice[..slice.len().min(room_len)]);
+        }
+        self.poll_write(context, &bytes)
     }
 
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
