@@ -8,11 +8,10 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 
 use super::choices::SystemArgs;
 use super::formats::CheckFormat;
-use super::outflow::Outflow;
 use super::output::quoted;
 use super::profile::{self, NamedProfile};
+use super::real_args::{RealArgs, ServeArgs};
 use super::shards::CiArgs;
-use super::terminal::Screen;
 use super::value;
 use crate::check::Draws;
 use crate::fault::{Chance, Profile};
@@ -358,56 +357,4 @@ pub(super) struct CheckArgs {
     /// The system's own.
     #[arg(skip)]
     pub(super) options: SystemArgs,
-}
-
-/// The words after `serve`.
-#[derive(Debug, Args)]
-pub(super) struct ServeArgs {
-    /// Those that `call` has as well.
-    #[command(flatten)]
-    pub(super) real: RealArgs,
-    /// Where what the server saves is kept, and found when it is started again
-    #[arg(long, value_name = "FILE")]
-    pub(super) state: Option<PathBuf>,
-    /// How many clients may be connected at one time: for one more, who was silent longest makes way
-    /// [default: as many as the process may have open files]
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::clients)]
-    pub(super) max_clients: Option<NonZeroUsize>,
-    /// Share the address with servers that are there already: the system spreads the clients over all of
-    /// them; with --workers
-    #[arg(long)]
-    pub(super) share: bool,
-    /// How long a connected client may be silent [default: for ever, as long as there is room]
-    #[arg(long, value_name = "SPAN", allow_hyphen_values = true, value_parser = value::timeout)]
-    pub(super) idle: Option<Duration>,
-}
-
-/// The words after `serve` and `call`.
-#[derive(Debug, Args)]
-pub(super) struct RealArgs {
-    /// Which system; 'lossproof list' shows all
-    pub(super) system: String,
-    /// Where the server is: IP:PORT, [IPV6]:PORT or unix:PATH; for http and geocode also HOST or HOST:PORT
-    /// [default: 127.0.0.1, or 255.255.255.255 for a broadcast, and the system's port]
-    #[arg(value_name = "ADDR")]
-    pub(super) addr: Option<String>,
-    /// Where all randomness comes from [default: the clock]
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::seed)]
-    pub(super) seed: Option<u64>,
-    /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them
-    #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
-    pub(super) faults: Option<String>,
-    /// Show nothing of what happens: a server tells where it listens, and no more
-    #[arg(long)]
-    pub(super) quiet: bool,
-    /// The system's own.
-    #[arg(skip)]
-    pub(super) options: SystemArgs,
-}
-
-impl RealArgs {
-    /// Where it is shown what happens, if somebody wants to see it.
-    pub(super) fn screen(&self, to: &Outflow) -> Option<Screen> {
-        (!self.quiet).then(|| Screen::new(to.clone()))
-    }
 }

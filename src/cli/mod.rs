@@ -47,6 +47,7 @@ mod program;
 mod progress;
 mod proxy;
 mod real;
+mod real_args;
 mod relayed;
 mod report;
 mod shards;

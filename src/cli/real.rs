@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::address::{self, Reach, Target};
 use super::app::App;
-use super::args::{RealArgs, ServeArgs};
 use super::endpoints;
 use super::error::CliError;
 use super::interrupt;
 use super::outflow::Outflow;
 use super::output::{self, complain};
+use super::real_args::{RealArgs, ServeArgs};
 use super::terminal::{Screen, Typist};
 use super::world::{Built, read_plan};
 use crate::actor::Events;
