@@ -221,7 +221,9 @@ impl CliError {
                 _ => 2,
             },
             Self::Hunt(error) => error.code(),
-            Self::Interrupted { .. } | Self::HuntInterrupted => interrupt::STATUS,
+            Self::Interrupted { .. }
+            | Self::HuntInterrupted
+            | Self::Import(ImportError::Interrupted { .. }) => interrupt::STATUS,
             Self::Drive(error)
                 if matches!(**error, DriveError::NotOnSockets(_) | DriveError::UnknownHost(_)) =>
             {
@@ -234,7 +236,6 @@ impl CliError {
             | Self::NoHost { .. }
             | Self::Lookup(_)
             | Self::File { .. } => 1,
-            Self::Import(ImportError::Interrupted { .. }) => interrupt::STATUS,
             _ => 2,
         }
     }

@@ -10,6 +10,7 @@ use crate::time::Instant;
 
 /// What goes wrong in the runs of a hunt.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a hunt has one of it")]
 pub enum Trouble {
     /// Nothing but the plan.
     Nothing,
