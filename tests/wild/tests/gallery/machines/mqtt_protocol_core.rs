@@ -179,7 +179,7 @@ impl Machine for Broker {
 
 fn net(renews: bool) -> (Net, Host<Broker>) {
     let net = Net::new("mqtt-protocol-core");
-    net.max_time(Duration::from_secs(60));
+    net.max_time(Duration::from_mins(1));
     net.rules_out([FaultKind::Crash, FaultKind::Poweroff, FaultKind::Restart]);
     let broker = net.host("broker").listen(1883).machine(|_| Broker::default());
     let publisher = net.host("client").machine(move |boot| Publisher {

@@ -192,6 +192,6 @@ fn a_slice_beyond_the_slices_panics() {
     finding(
         "renet-slice",
         || check(talk.net().0.without_properties(), 2_000).profile(changed),
-        "v2; client>server #10 flip 5:0x04",
+        "v2; client>server #0 flip 4:0x04",
     );
 }

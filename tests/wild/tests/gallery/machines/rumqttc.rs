@@ -189,7 +189,7 @@ impl Machine for Broker {
 
 fn net(qos: QoS) -> (Net, Host<Client>) {
     let net = Net::new("rumqttc");
-    net.max_time(Duration::from_secs(60));
+    net.max_time(Duration::from_mins(1));
     net.rules_out([FaultKind::Crash, FaultKind::Poweroff, FaultKind::Restart]);
     net.decode(shown);
     let broker = net.host("broker").listen(1883).machine(move |_| Broker {
