@@ -5,6 +5,7 @@ mod command;
 
 use std::fs;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use command::{directory, lossproof, quiet, stderr};
 
@@ -93,15 +94,19 @@ fn work(args: &[&str]) -> u64 {
         let told = command::stdout(&output).lines().last().expect("two lines");
         let millis = |span: &str| {
             let (minutes, seconds) = span.trim_end_matches('s').split_once('m').expect(span);
-            minutes.parse::<u64>().expect(span) * 60_000 + (seconds.parse::<f64>().expect(span) * 1e3) as u64
+            let whole = Duration::try_from_secs_f64(seconds.parse().expect(span)).expect(span);
+            minutes.parse::<u64>().expect(span) * 60_000 + whole.as_millis() as u64
         };
         told.split(' ').map(millis).sum::<u64>()
     };
     (0..2).map(once).min().unwrap_or_default()
 }
 
+/// The item of this number of a plan.
+type Plan = fn(u32) -> String;
+
 /// Plans with many faults of each kind that befalls hosts, one item each.
-const KINDS: [(&str, fn(u32) -> String); 9] = [
+const KINDS: [(&str, Plan); 9] = [
     ("partition", |n| format!("at {n}0ms partition client-1|server; at {n}5ms heal")),
     ("isolate", |n| format!("at {n}0ms isolate client-1; at {n}5ms heal")),
     ("crash", |n| format!("at {n}0ms crash client-1; at {n}5ms restart client-1")),

@@ -44,7 +44,8 @@ fn interrupted_after(work: Duration, args: &[&str], signal: &'static str) -> Out
 
 /// How many runs the one line on standard error tells of.
 fn runs_told(output: &Output) -> u64 {
-    let line = stderr(output).strip_prefix("lossproof: interrupted after ").expect(stderr(output));
+    let told = stderr(output);
+    let line = told.strip_prefix("lossproof: interrupted after ").unwrap_or_else(|| panic!("{told}"));
     assert_eq!((line.lines().count(), output.status.code()), (1, Some(130)), "{line}");
     let number = line.split(' ').next().unwrap_or_default().replace(',', "");
     number.trim().parse().expect(line)

@@ -39,7 +39,7 @@ fn on_terminal(args: &[String]) -> Vec<u8> {
     cfmakeraw(&mut modes);
     tcsetattr(&pty.slave, SetArg::TCSANOW, &modes).expect("it takes them");
     let mut process = command(args).env("TERM", "xterm").stdout(pty.slave).spawn().expect("it was built");
-    let (mut master, mut text, mut buf) = (File::from(pty.master), Vec::new(), [0; 65_536]);
+    let (mut master, mut text, mut buf) = (File::from(pty.master), Vec::new(), vec![0; 65_536]);
     // A terminal that nobody has open any more is at its end by an error.
     while let Ok(len @ 1..) = master.read(&mut buf) {
         text.extend_from_slice(&buf[..len]);

@@ -79,8 +79,8 @@ fn a_page_that_is_refused_is_saved_and_no_success() {
 
 #[test]
 fn a_file_that_is_there_is_not_written_anew_unasked() {
-    let directory = directory("there");
     const OK: &str = "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let directory = directory("there");
     let file = directory.join("127.0.0.1.html");
     let call = |more: &[&str]| call_in(&directory, &[&["http", &answer(OK)], more].concat());
     assert_eq!(call(&[]).status.code(), Some(0));

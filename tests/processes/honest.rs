@@ -57,12 +57,12 @@ fn silent_clients_lock_nobody_out() {
 /// A client that takes its answer slowly is in the middle of it: it loses nothing to those who come.
 #[test]
 fn whoever_is_being_answered_makes_no_way() {
-    let server = Server::start_with_errors(&["tcp-deadlock", "127.0.0.1:0", "--max-clients", "3"]);
     const LEN: usize = 16 * 1024 * 1024;
+    let server = Server::start_with_errors(&["tcp-deadlock", "127.0.0.1:0", "--max-clients", "3"]);
     let mut slow = std::net::TcpStream::connect(&server.addr).unwrap();
     let mut writer = slow.try_clone().unwrap();
     let said = std::thread::spawn(move || {
-        std::io::Write::write_all(&mut writer, &[b'x'; LEN]).unwrap();
+        std::io::Write::write_all(&mut writer, &vec![b'x'; LEN]).unwrap();
         writer.shutdown(std::net::Shutdown::Write).unwrap();
     });
     // It reads nothing yet, so its answer waits, and then nothing more is read of it.

@@ -105,6 +105,7 @@ impl Server {
     }
 
     /// The number of its process.
+    #[allow(dead_code, reason = "another test asks for it")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

@@ -82,8 +82,8 @@ fn answers(system: &str) -> Vec<Vec<u8>> {
                 let body = around(b"{\"results\":[{\"formatted_address\":\"", b"\"}],\"status\":\"O\"}");
                 let head = format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
                 answers.push([head.as_bytes(), &body].concat());
-                let escaped: String =
-                    active().iter().map(|c| format!("\\u{:04x}", c.chars().next().unwrap() as u32)).collect();
+                let codes = active().concat().chars().map(u32::from).collect::<Vec<_>>();
+                let escaped = codes.iter().fold(String::new(), |text, code| text + &format!("\\u{code:04x}"));
                 let body = format!("{{\"results\":[],\"status\":\"O{escaped}K\"}}");
                 answers
                     .push(format!("HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into());
@@ -148,7 +148,7 @@ fn answer_datagrams(answer: Vec<u8>) -> String {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let addr = socket.local_addr().unwrap().to_string();
     thread::spawn(move || {
-        let mut buf = [0; 65_536];
+        let mut buf = vec![0; 65_536];
         let until = now() + PATIENCE;
         while now() < until {
             let Ok((len, peer)) = socket.recv_from(&mut buf) else { return };
