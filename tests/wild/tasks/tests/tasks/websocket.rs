@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use lossproof::machine::Law;
 use lossproof::tokio::net::{TcpListener, TcpStream};
 use lossproof::tokio::{task, time};
 use lossproof::{Check, Ctx, Net, Promises, Status};
@@ -14,6 +15,9 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
 const ENTRIES: [&str; 5] = ["up", "tea", "walk", "soup", "bed"];
+
+/// What a client promises.
+const DRAWS: Promises = Promises::DEFAULT.not_repeatable();
 
 /// Tells each entry that comes, and says it back.
 async fn keep(stream: TcpStream, ctx: Ctx<String>) -> Result<(), Error> {
@@ -77,11 +81,10 @@ async fn put_all(ctx: Ctx<&'static str>, trusts_send: bool) {
     }
 }
 
-pub(crate) fn net(trusts_send: bool) -> Net {
+fn net(trusts_send: bool, promises: Promises) -> Net {
     let net = Net::new("journal");
     let server = net.host("server").listen(80).task(serve);
-    let place = net.host("client").promises(Promises::DEFAULT.not_repeatable());
-    let client = place.task(move |ctx| put_all(ctx, trusts_send));
+    let client = net.host("client").promises(promises).task(move |ctx| put_all(ctx, trusts_send));
     net.decode(frames);
     net.always("what comes was sent", move |run| {
         run.new_events(server).iter().all(|entry| ENTRIES.contains(&entry.as_str()))
@@ -109,10 +112,18 @@ fn frames(bytes: &[u8]) -> Option<String> {
 
 #[test]
 fn a_journal_holds() {
-    super::holds(net(false), 500);
+    super::holds(net(false, DRAWS), 500);
 }
 
 #[test]
 fn an_entry_that_was_only_sent_is_found() {
-    super::finds("websocket", || Check::new(net(true)));
+    super::finds("websocket", || Check::new(net(true, DRAWS)));
+}
+
+/// A client that does not say so is found, in the first run.
+#[test]
+fn randomness_of_the_system_is_found() {
+    let verdict = Check::new(net(false, Promises::DEFAULT)).verdict().unwrap();
+    let failure = verdict.failure().unwrap_or_else(|| panic!("something is found: {verdict}"));
+    assert_eq!((failure.run, &failure.broken), (0, &Law::SameInputsSameOutputs.to_string()));
 }
