@@ -69,7 +69,9 @@ mod tests {
     fn timers_of_one_moment_come_in_the_order_in_which_they_were_set() {
         let mut timers = Timers::default();
         let at = Instant::from_millis(10);
-        ["a", "b", "c", "d"].map(|timer| timers.set(at, timer));
+        for timer in ["a", "b", "c", "d"] {
+            timers.set(at, timer);
+        }
         timers.cancel(|timer| *timer == "c");
         assert_eq!(timers.pop_due(Instant::from_nanos(at.as_nanos() - 1)), None);
         let due: Vec<_> = std::iter::from_fn(|| timers.pop_due(at)).collect();
