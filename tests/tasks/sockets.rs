@@ -284,6 +284,7 @@ fn unix_sockets_are_at_the_paths_that_their_places_have() {
 /// Several slices are one write, as far as there is room: libraries that ask for it take another path than without.
 #[test]
 fn slices_are_written_as_one() {
+    static LONG: [u8; 40_000] = [7; 40_000];
     let net = with_echo(|ctx| async move {
         let slices = |texts: [&'static [u8]; 3]| texts.map(io::IoSlice::new);
         let mut stream = TcpStream::connect("server:7").await?;
@@ -293,7 +294,6 @@ fn slices_are_written_as_one() {
         let mut reply = [0; 16];
         let len = stream.read(&mut reply).await?;
         ctx.event(String::from_utf8_lossy(&reply[..len]).into_owned());
-        static LONG: [u8; 40_000] = [7; 40_000];
         let (_, mut half) = stream.into_split();
         assert!(half.is_write_vectored());
         ctx.event(format!("{}", half.write_vectored(&slices([&LONG, &LONG, b"end"])).await?));
