@@ -172,7 +172,8 @@ fn what_is_planted_is_found_with_as_few_faults_as_it_takes() {
             assert!(shrunk.is_minimal && shrunk.failure.broken == broken, "{bug:?}: {shrunk:?}");
             assert_eq!(shrunk.failure.plan, smallest.parse().unwrap(), "{bug:?}");
             let exhaustive = Exhaustive::new(&scenario, fates(), max_faults);
-            assert_eq!(exhaustive.shrink(&failure, 1_000), shrunk);
+            // It may try what its fates are, too.
+            assert_eq!(exhaustive.shrink(&failure, 1_000).failure, shrunk.failure, "{bug:?}");
         }
     }
 }
