@@ -102,6 +102,7 @@ async fn ask_all(ctx: Ctx<(usize, String)>) {
 
 pub(crate) fn net(takes_early: bool) -> Net {
     let net = Net::new("framed");
+    net.max_time(Duration::from_mins(2));
     net.host("server").listen(7).task(move |_: Ctx| serve(takes_early));
     // A reply that comes when the client gives up is in time if it comes as a whole, and is not if it is cut in two.
     let place = net.host("client").promises(Promises::DEFAULT.cuts(Cuts::Matter));

@@ -233,6 +233,7 @@ async fn visit(ctx: Ctx<Heard>, endpoint: &Endpoint, waits_a_while: bool) -> Res
 
 pub(crate) fn net(waits_a_while: bool) -> Net {
     let net = Net::new("quinn");
+    net.max_time(Duration::from_mins(2));
     net.decode(packets);
     let server = net.host("server").udp(443).task(serve);
     let client = net.host("client").task(move |ctx: Ctx<Heard>| async move {
