@@ -7,7 +7,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use lossproof::tokio::net::{TcpListener, TcpStream};
 use lossproof::tokio::{task, time};
-use lossproof::{Check, Ctx, Net, Status};
+use lossproof::{Check, Ctx, Cuts, Net, Promises, Status};
 use tokio_util::codec::{Decoder, Encoder, Framed};
 
 const WORDS: [&str; 5] = ["desserts", "drawer", "live", "parts", "tip"];
@@ -102,8 +102,11 @@ async fn ask_all(ctx: Ctx<(usize, String)>) {
 
 pub(crate) fn net(takes_early: bool) -> Net {
     let net = Net::new("framed");
+    net.max_time(Duration::from_mins(2));
     net.host("server").listen(7).task(move |_: Ctx| serve(takes_early));
-    let client = net.host("client").task(ask_all);
+    // A reply that comes when the client gives up is in time if it comes as a whole, and is not if it is cut in two.
+    let place = net.host("client").promises(Promises::DEFAULT.cuts(Cuts::Matter));
+    let client = place.task(ask_all);
     net.always("a reply is that of its request", move |run| {
         let reversed = |word: &str| word.chars().rev().collect::<String>();
         run.new_events(client)

@@ -17,6 +17,7 @@ pub enum Heard {
 /// With hyper-util's timers and tokio's tasks, or with those of lossproof. `forgets` plants a bug.
 pub(crate) fn net(on_tokio: bool, forgets: bool) -> Net {
     let net = Net::new("shop");
+    net.max_time(Duration::from_mins(2));
     let place = net.host("shop").listen(80);
     let server = if on_tokio {
         place.tokio(move |ctx: Ctx<u8>| mixed::shop::serve(ctx, forgets))

@@ -155,6 +155,7 @@ async fn call_both(ctx: Ctx<Heard>, takes_any_end: bool) -> Result<()> {
 
 pub(crate) fn net(takes_any_end: bool) -> Net {
     let net = Net::new("calls");
+    net.max_time(Duration::from_mins(2));
     // h2 answers to what it has read so far, so what it writes first depends on how its streams are cut.
     let promises = Promises::DEFAULT.cuts(Cuts::Matter);
     net.host("server").listen(50_051).promises(promises).task(|_: Ctx| serve());

@@ -77,6 +77,7 @@ async fn fetch_both(ctx: Ctx<Fetched>, takes_any_end: bool) {
 
 pub(crate) fn net(takes_any_end: bool) -> Net {
     let net = Net::new("letters");
+    net.max_time(Duration::from_mins(2));
     net.decode(crypto::records);
     net.host("server").listen(443).task(|_: Ctx| serve());
     let client = net.host("client").task(move |ctx| fetch_both(ctx, takes_any_end));

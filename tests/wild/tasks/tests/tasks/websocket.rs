@@ -83,6 +83,7 @@ async fn put_all(ctx: Ctx<&'static str>, trusts_send: bool) {
 
 fn net(trusts_send: bool, promises: Promises) -> Net {
     let net = Net::new("journal");
+    net.max_time(Duration::from_mins(2));
     let server = net.host("server").listen(80).task(serve);
     let client = net.host("client").promises(promises).task(move |ctx| put_all(ctx, trusts_send));
     net.decode(frames);
