@@ -24,8 +24,8 @@ pub(super) struct ServeArgs {
     /// [default: as many as the process may have open files]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::clients)]
     pub(super) max_clients: Option<NonZeroUsize>,
-    /// Share the address with servers that are there already: the system spreads the clients over all of
-    /// them; with --workers
+    /// Where several threads serve, share the address with servers that are there already: the system spreads
+    /// the clients over all of them
     #[arg(long)]
     pub(super) share: bool,
     /// How long a connected client may be silent [default: for ever, as long as there is room]

@@ -86,7 +86,9 @@ fn the_body_ends_where_the_head_says() {
             assert_eq!(answered(bind, &bytes), saved(head, b"abc"));
             let to_the_end: [&[u8]; 3] = [b"HTTP/1.0 404 Not Found\r\nX: \xff\r\n\r", b"\n\0\xff", b"\r\n"];
             let head = "HTTP/1.0 404 Not Found\nX: \u{fffd}";
-            assert_eq!(answered(bind, &to_the_end), saved(head, b"\0\xff\r\n"));
+            // A page that is refused is saved, and is no success.
+            let (_, printed, body) = saved(head, b"\0\xff\r\n");
+            assert_eq!(answered(bind, &to_the_end), (Status::Failure, printed, body));
         }
     });
 }

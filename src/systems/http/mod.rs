@@ -29,7 +29,7 @@ use crate::escaped::{Escaped, Lines};
 use crate::lawful::Promises;
 use crate::machine::{ConnectError, Peer, Status, limits};
 use crate::scenario::Net;
-use crate::wire::http::{BodyError, HeadError};
+use crate::wire::http::{BodyError, HeadError, Response};
 
 /// What is to be known beside the machines.
 pub const ABOUT: About = About {
@@ -140,22 +140,25 @@ pub fn net(options: &Options) -> Net {
     net.show(server, |event, f| write!(f, "{}", Escaped(event.to_string().as_bytes())));
     net.show(client, |event, f| write!(f, "{}", Escaped(event.to_string().as_bytes())));
 
-    let page = server::page(&options.path);
-    let body = page.body;
+    let body = server::page(&options.path).body;
     net.fold("what is saved is the page, whole", || ()).on(client, move |(), event, _| match (event, body) {
         (ClientEvent::Body(saved), Some(body)) if saved == body => Ok(()),
         (ClientEvent::Body(saved), _) => Err(format!("{} bytes are saved", saved.len())),
         _ => Ok(()),
     });
-    // That of a page that is not there has no path.
-    let is_there = !page.path.is_empty();
-    net.never("the client succeeds without the body of a page that is there, or fails with it", move |run| {
+    net.never("the client succeeds without a body that is not refused, or fails with one", move |run| {
         // A head may be told in the very moment in which the client ends.
         let without = match run.events(client).last() {
             None | Some(ClientEvent::Head(_)) => return false,
             Some(event) => file(event).is_none(),
         };
-        let ended = if without || !is_there { Status::Success } else { Status::Failure };
+        let status = |event: &ClientEvent| match event {
+            ClientEvent::Head(head) => Response::parse(head).ok().map(|response| response.status),
+            _ => None,
+        };
+        // One that was started anew has the head of another machine before its own.
+        let is_refused = run.events(client).iter().rev().find_map(status).is_some_and(client::is_refusal);
+        let ended = if without || is_refused { Status::Success } else { Status::Failure };
         run.status(client) == Some(ended)
     });
     let path = options.path.clone();

@@ -98,7 +98,7 @@ impl fmt::Display for ServerEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted(peer) => write!(f, "{peer} has connected"),
-            Self::Taken { text, .. } => Escaped(text.as_bytes()).fmt(f),
+            Self::Taken { text, .. } => f.write_str(text),
             Self::Ended(peer) => write!(f, "客户端{peer}:断开链接"),
         }
     }
