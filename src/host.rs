@@ -58,6 +58,7 @@ pub struct Boot<'a> {
     /// The first address of each host.
     pub(crate) peers: &'a [Peer],
     /// The names of the hosts.
+    #[cfg_attr(not(feature = "tasks"), allow(dead_code, reason = "asynchronous code looks names up"))]
     pub(crate) names: &'a [String],
     pub(crate) first_number: u64,
 }

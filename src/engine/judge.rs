@@ -279,9 +279,9 @@ impl Engine<'_> {
             };
             let named = if let Demand::Converges { .. } = property.demand { "not converged: " } else { "" };
             let detail = format!("{named}it has not happened, and {why} at {}", self.last_at);
-            let mut waits = self.waits_text(&self.scenario.names());
+            let waits = self.waits_text(&self.scenario.names());
             #[cfg(feature = "tasks")]
-            self.add_waits_of_tasks(&mut waits);
+            let waits = self.with_waits_of_tasks(waits);
             self.broken = Some(Broken::new(&property.name, detail).because_of(&waits));
         }
     }

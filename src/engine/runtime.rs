@@ -26,7 +26,7 @@ impl Engine<'_> {
     }
 
     /// Adds for what the tasks of hosts wait, where nothing is left to happen.
-    pub(super) fn add_waits_of_tasks(&self, text: &mut String) {
+    pub(super) fn with_waits_of_tasks(&self, mut text: String) -> String {
         let spec = self.scenario.spec();
         for (index, host) in spec.hosts.iter().enumerate().filter(|(_, host)| host.opens) {
             let is_up = self.hosts[index].is_up;
@@ -35,6 +35,7 @@ impl Engine<'_> {
                 let _ = write!(text, "{separator}{} {waits}", host.name);
             }
         }
+        text
     }
 
     /// Moves the time of the runtime to what is due next in the queue. Hosts whose tasks are woken before it get their
