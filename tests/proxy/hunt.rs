@@ -216,8 +216,9 @@ fn ctrl_c_ends_a_hunt_with_the_best_so_far() {
     let output = child.wait_with_output().unwrap();
     let report = stdout(&output);
     assert_eq!((output.status.code(), stderr(&output)), (Some(130), "lossproof: interrupted\n"), "{report}");
-    let is_best =
-        report.starts_with("FAILED ") && report.contains("  smaller: ") && report.contains("  replay: ");
+    // How far it is by then depends on the machine.
+    let is_found = ["  smaller: ", "  minimal: "].iter().any(|best| report.contains(best));
+    let is_best = report.starts_with("FAILED ") && is_found && report.contains("  replay: ");
     assert!(is_best || report.starts_with("HELD so far "), "{report}");
 }
 
