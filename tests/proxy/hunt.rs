@@ -256,25 +256,33 @@ fn wrong_words_are_answered_by_what_to_write() {
 }
 
 /// The same bugs in programs in Python.
-#[test]
-fn programs_in_python_are_hunted_as_well() {
+fn hunts_python(carrier: &str, [server, client]: [&str; 2], kinds: &str, faults: &[&str]) {
     if Command::new("python3").arg("--version").output().is_err() {
         eprintln!("python3 is missing: what is tested with it is left out");
         return;
     }
     let script = |name: &str| format!("{}/tests/proxy/programs/{name}.py", env!("CARGO_MANIFEST_DIR"));
-    for (carrier, server, client, kinds, fault) in [
-        ("udp", "ask_server", "ask_client", "duplicate,delay", &[" duplicate", " delay "][..]),
-        ("tcp", "greet_server", "greet_client", "cut", &[" cut"]),
-        ("udp", "chat_server", "chat_client", "drop", &[" drop"]),
-    ] {
-        let server = format!("python3 {} {{server_port}}", script(server));
-        let words = [carrier, "127.0.0.1:0", "127.0.0.1:0", "--server", &server, "--kinds", kinds];
-        let more = ["--shrink-for", "2min", "--limit", "30s"];
-        let program = ["python3".to_owned(), script(client), "{port}".to_owned()];
-        let report = hunt(&[&words[..], &more].concat(), &program);
-        let (plan, count) = plan(&report);
-        assert!(count == 1 && fault.iter().any(|word| plan.contains(word)), "{report}");
-        replay(&report);
-    }
+    let server = format!("python3 {} {{server_port}}", script(server));
+    let words = [carrier, "127.0.0.1:0", "127.0.0.1:0", "--server", &server, "--kinds", kinds];
+    let more = ["--shrink-for", "2min", "--limit", "30s"];
+    let program = ["python3".to_owned(), script(client), "{port}".to_owned()];
+    let report = hunt(&[&words[..], &more].concat(), &program);
+    let (plan, count) = plan(&report);
+    assert!(count == 1 && faults.iter().any(|word| plan.contains(word)), "{report}");
+    replay(&report);
+}
+
+#[test]
+fn a_client_in_python_without_ids_is_hunted() {
+    hunts_python("udp", ["ask_server", "ask_client"], "duplicate,delay", &[" duplicate", " delay "]);
+}
+
+#[test]
+fn a_client_in_python_that_takes_a_read_for_a_message_is_hunted() {
+    hunts_python("tcp", ["greet_server", "greet_client"], "cut", &[" cut"]);
+}
+
+#[test]
+fn a_chat_in_python_that_forgets_nobody_is_hunted() {
+    hunts_python("udp", ["chat_server", "chat_client"], "drop", &[" drop"]);
 }
