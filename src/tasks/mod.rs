@@ -1,7 +1,7 @@
 //! Asynchronous code on simulated hosts.
 //!
 //! Code that was written for tokio runs on a host of a [`Net`](crate::Net) as it is: with its sockets from
-//! [`net`](crate::net), and either with the timers and tasks of [`tokio`](crate::tokio) or with tokio's own. Everything that
+//! [`net`], and either with the timers and tasks of [`tokio`] or with tokio's own. Everything that
 //! a check does with machines it does with such hosts: it searches failures, makes them small, and replays them.
 //!
 //! There are two kinds of hosts. [`Place::task`](crate::scenario::Place::task) is for code whose imports of tokio come from
