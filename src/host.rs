@@ -1,6 +1,7 @@
 //! Names of hosts, their addresses, and what a host gives its machine to begin with.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use crate::machine::Peer;
 
@@ -57,16 +58,16 @@ pub struct Boot<'a> {
     pub(crate) disk: &'a [u8],
     /// The first address of each host.
     pub(crate) peers: &'a [Peer],
-    /// The names of the hosts.
+    /// The names of the hosts: none, where no code can look them up.
     #[cfg_attr(not(feature = "tasks"), allow(dead_code, reason = "asynchronous code looks names up"))]
-    pub(crate) names: &'a [String],
+    pub(crate) names: Option<&'a Arc<[String]>>,
     pub(crate) first_number: u64,
 }
 
 impl<'a> Boot<'a> {
     /// A first start with this seed, in a world without other hosts: to make a machine by hand.
     pub const fn alone(seed: u64) -> Self {
-        Self { incarnation: 0, seed, disk: &[], peers: &[], names: &[], first_number: 0 }
+        Self { incarnation: 0, seed, disk: &[], peers: &[], names: None, first_number: 0 }
     }
 
     /// How many machines ran on this host before, in this run.

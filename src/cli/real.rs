@@ -71,7 +71,7 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
             seed: seed.wrapping_add(number as u64),
             disk: &[],
             peers: &peers,
-            names: &[],
+            names: None,
             first_number: 0,
         };
         if !share {
@@ -88,7 +88,7 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     }
     let store = state.as_ref().map(Store::open).transpose()?;
     let disk = store.as_ref().map_or_else(Vec::new, |store| store.bytes().to_vec());
-    let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers, names: &[], first_number: 0 };
+    let boot = Boot { incarnation: 0, seed, disk: &disk, peers: &peers, names: None, first_number: 0 };
     let faults = faults(app, args, app.server)?;
     let setup = Setup { faults, store, max_accepted, max_silence, ..Setup::new(sockets) };
     Ok(drive::run_host(scenario, server, boot, setup, opened, &mut audience())?)
@@ -207,7 +207,7 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = target;
     let boot =
-        Boot { incarnation: 0, seed: seed(args), disk: &[], peers: &peers, names: &[], first_number: 0 };
+        Boot { incarnation: 0, seed: seed(args), disk: &[], peers: &peers, names: None, first_number: 0 };
     let faults = faults(app, args, app.client)?;
     app.terminal.check(scenario, client);
     let typing = app.terminal.typed.as_ref();

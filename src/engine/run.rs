@@ -148,7 +148,7 @@ impl Engine<'_> {
             seed,
             disk: &state.disk,
             peers,
-            names,
+            names: Some(names),
             first_number: self.first_number,
         };
         #[cfg(feature = "tasks")]

@@ -202,7 +202,7 @@ pub(crate) struct Spec {
     /// The first address of each host.
     pub(crate) peers: Vec<Peer>,
     /// The names of the hosts.
-    pub(crate) names: Vec<String>,
+    pub(crate) names: Arc<[String]>,
     /// The hosts of the addresses that are not those that every host has, each with port 0.
     others: BTreeMap<Peer, HostId>,
 }

@@ -112,7 +112,7 @@ impl Net {
             ruled_out: Vec::new(),
             net: NEXT.fetch_add(1, Ordering::Relaxed),
             peers: Vec::new(),
-            names: Vec::new(),
+            names: Arc::default(),
             others: BTreeMap::new(),
         }))
     }

@@ -56,7 +56,7 @@ pub(super) struct Hub {
     pub(super) facts: Facts,
     /// How many numbers were drawn at random.
     pub(super) drawn_count: u64,
-    next_port: u16,
+    pub(super) next_port: u16,
 }
 
 /// What is done as soon as it is the host's turn: its tasks may also run in a runtime that others share, and be woken by
@@ -323,19 +323,6 @@ impl Hub {
         let listeners = self.listeners.iter().map(|listener| listener.local);
         let bound = Bound { datagrams: datagrams.collect(), listeners: listeners.collect() };
         self.effects.bind(bound);
-    }
-
-    /// A port that no socket has which the condition names: the next one, so that a late datagram for a socket that was
-    /// closed does not find another.
-    pub(super) fn free_port(&mut self, is_taken: impl Fn(&Self, u16) -> bool) -> Option<u16> {
-        for _ in FIRST_EPHEMERAL_PORT..=u16::MAX {
-            let port = self.next_port;
-            self.next_port = port.checked_add(1).unwrap_or(FIRST_EPHEMERAL_PORT);
-            if !is_taken(self, port) {
-                return Some(port);
-            }
-        }
-        None
     }
 
     /// Wakes those whose time has come.

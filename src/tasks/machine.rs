@@ -78,7 +78,7 @@ where
             seed: boot.seed(),
             incarnation: boot.incarnation(),
             disk: boot.disk().to_vec(),
-            names: Arc::from(boot.names),
+            names: boot.names.cloned().unwrap_or_default(),
             peers: Arc::from(boot.peers),
             addresses: own.to_vec(),
         };
@@ -116,8 +116,8 @@ where
         self.executor.len()
     }
 
-    /// What tasks wait for, as far as that is the network, the clock or their net. A task that waits for a lock, a channel
-    /// or another task is not among these.
+    /// What tasks wait for of the network. A task that waits for a moment, a lock, a channel or another task is not among
+    /// these.
     pub fn waits(&self) -> Vec<String> {
         self.hub.borrow().waits()
     }

@@ -1,11 +1,13 @@
 //! What a host keeps of its sockets, and of tasks that wait.
 
 use std::collections::VecDeque;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
 use super::executor::Cell;
+use crate::host::FIRST_EPHEMERAL_PORT;
 use crate::machine::{CloseReason, Conn, ConnectError, Peer};
 
 /// A task that was spawned and has not run yet.
@@ -76,4 +78,27 @@ pub(super) struct Stream {
     pub(super) is_shut: bool,
     pub(super) readers: Waiting,
     pub(super) writers: Waiting,
+}
+
+/// The address of a new socket, if no other of its kind has it. For port 0 that is one with the next port that none of
+/// them has, so that a late datagram for a socket that was closed does not find another.
+pub(super) fn claim(
+    local: Peer,
+    next_port: &mut u16,
+    mut taken: impl Iterator<Item = Peer> + Clone,
+) -> io::Result<Peer> {
+    if local.port() == Some(0) {
+        for _ in FIRST_EPHEMERAL_PORT..=u16::MAX {
+            let port = *next_port;
+            *next_port = port.checked_add(1).unwrap_or(FIRST_EPHEMERAL_PORT);
+            if !taken.clone().any(|other| other.port() == Some(port)) {
+                return Ok(local.with_port(port));
+            }
+        }
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    if taken.any(|other| other == local) {
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, format!("{local} is in use on this host")));
+    }
+    Ok(local)
 }

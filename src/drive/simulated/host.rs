@@ -43,7 +43,14 @@ impl Simulant {
         let seed = settings.machine_seed(host, 0);
         let sockets: Vec<_> = own.datagrams.iter().map(|socket| socket.local).collect();
         actor.boot(
-            Boot { incarnation: 0, seed, disk: &[], peers: &spec.peers, names: &spec.names, first_number: 0 },
+            Boot {
+                incarnation: 0,
+                seed,
+                disk: &[],
+                peers: &spec.peers,
+                names: Some(&spec.names),
+                first_number: 0,
+            },
             &sockets,
         );
         Self { actor, host, spec: own, shared, told: 0 }

@@ -13,7 +13,7 @@ use crate::machine::Peer;
 use crate::tasks::ctx::unsupported;
 use crate::tasks::hub::Hub;
 use crate::tasks::registry::{Key, here, with_hub};
-use crate::tasks::sockets::{Listener, Waiting};
+use crate::tasks::sockets::{Listener, Waiting, claim};
 
 /// A listening TCP socket of a simulated host, as `tokio::net::TcpListener` is one of the system's.
 #[derive(Debug)]
@@ -42,21 +42,8 @@ impl Listening {
     /// Listens at an address of the host; port 0 stands for one that is free.
     pub(super) fn open(key: Key, local: Peer) -> io::Result<Self> {
         let open = |hub: &mut Hub| {
-            let local = match local.port() {
-                Some(0) => {
-                    let is_taken =
-                        |hub: &Hub, port| hub.listeners.iter().any(|at| at.local.port() == Some(port));
-                    let port = hub.free_port(is_taken).ok_or(io::ErrorKind::AddrInUse)?;
-                    local.with_port(port)
-                }
-                _ => local,
-            };
-            if hub.listeners.iter().any(|listener| listener.local == local) {
-                return Err(io::Error::new(
-                    io::ErrorKind::AddrInUse,
-                    format!("{local} is in use on this host"),
-                ));
-            }
+            let local =
+                claim(local, &mut hub.next_port, hub.listeners.iter().map(|listener| listener.local))?;
             let accepting = Waiting::default();
             let place = hub.listeners.put(Listener { local, backlog: VecDeque::new(), accepting });
             hub.rebind();

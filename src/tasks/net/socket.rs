@@ -11,7 +11,7 @@ use super::{closed, poll_turn, try_turn, would_block};
 use crate::machine::{Peer, limits};
 use crate::tasks::hub::Hub;
 use crate::tasks::registry::{Key, with_hub};
-use crate::tasks::sockets::{Datagrams, Waiting};
+use crate::tasks::sockets::{Datagrams, Waiting, claim};
 
 /// A datagram socket by its place in the hub.
 #[derive(Debug)]
@@ -33,21 +33,7 @@ impl Socket {
     /// Opens one at an address of its host; port 0 stands for one that is free.
     pub(super) fn open(key: Key, local: Peer) -> io::Result<Self> {
         let open = |hub: &mut Hub| {
-            let local = match local.port() {
-                Some(0) => {
-                    let is_taken =
-                        |hub: &Hub, port| hub.datagrams.iter().any(|at| at.local.port() == Some(port));
-                    let port = hub.free_port(is_taken).ok_or(io::ErrorKind::AddrInUse)?;
-                    local.with_port(port)
-                }
-                _ => local,
-            };
-            if hub.datagrams.iter().any(|socket| socket.local == local) {
-                return Err(io::Error::new(
-                    io::ErrorKind::AddrInUse,
-                    format!("{local} is in use on this host"),
-                ));
-            }
+            let local = claim(local, &mut hub.next_port, hub.datagrams.iter().map(|socket| socket.local))?;
             let place = hub.datagrams.put(Datagrams {
                 local,
                 connected: None,
