@@ -16,6 +16,44 @@ pub(crate) const fn below(bits: u64, bound: u64) -> u64 {
     ((bits as u128 * bound as u128) >> 64) as u64
 }
 
+/// One of these, by 64 random bits.
+///
+/// # Panics
+/// If there is none.
+pub(crate) fn pick<T: Copy>(bits: u64, all: &[T]) -> T {
+    all[below(bits, all.len() as u64) as usize]
+}
+
+/// The choices of one run, each with a number of its own.
+pub(crate) struct Draw(u64);
+
+impl Draw {
+    /// The choices of this kind in the run of a seed.
+    pub(crate) const fn new(seed: u64, kind: u64) -> Self {
+        Self(mix(seed, kind))
+    }
+
+    /// The bits of a choice.
+    pub(crate) const fn bits(&self, n: u64) -> u64 {
+        mix(self.0, n)
+    }
+
+    /// The bits for something that is in every second run.
+    pub(crate) fn half(&self, n: u64) -> Option<u64> {
+        self.share(n, 2)
+    }
+
+    /// The bits for something that is in one run of four.
+    pub(crate) fn quarter(&self, n: u64) -> Option<u64> {
+        self.share(n, 4)
+    }
+
+    fn share(&self, n: u64, of: u64) -> Option<u64> {
+        let bits = self.bits(n);
+        bits.is_multiple_of(of).then(|| mix(bits, 0))
+    }
+}
+
 /// A number of 64 bits for a text: equal texts have the same, always, and others have others but for chance. Each byte is
 /// mixed into what came before it, so that order and length count.
 pub(crate) fn of_bytes(bytes: &[u8]) -> u64 {

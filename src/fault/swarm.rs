@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Bursts, Chance, FaultKind, HostChances, Profile, Spread};
-use crate::seed::{below, mix};
+use crate::seed::{Draw, pick};
 
 /// How a check draws where nobody has said how: each run has a choice of its own of what goes wrong, and how often.
 ///
@@ -26,7 +26,7 @@ impl Profile {
     /// assert!(profiles.iter().any(|profile| !profile.draws(FaultKind::Drop)));
     /// ```
     pub fn swarm(seed: u64) -> Self {
-        let draw = Draw(mix(seed, SWARM));
+        let draw = Draw::new(seed, SWARM);
         let percents =
             |n, all: &[u32]| draw.half(n).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, all)));
         let bursts = draw.half(1).map_or(Bursts::NONE, |bits| {
@@ -45,7 +45,7 @@ impl Profile {
             reset: draw.quarter(7).map_or(Chance::NEVER, |bits| Chance::permille(pick(bits, &[5, 20, 100]))),
             refuse: draw.quarter(8).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[5, 20]))),
             silence: draw.quarter(9).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[2, 10]))),
-            hosts: draw.hosts(),
+            hosts: hosts(&draw),
             ..Self::CALM
         }
     }
@@ -83,56 +83,28 @@ impl Profile {
 /// The place of the profile among all that a run's seed decides.
 const SWARM: u64 = u64::MAX - 3;
 
-/// The choices of one run.
-struct Draw(u64);
-
-impl Draw {
-    fn bits(&self, n: u64) -> u64 {
-        mix(self.0, n)
-    }
-
-    /// The bits for something that is in every second run.
-    fn half(&self, n: u64) -> Option<u64> {
-        let bits = self.bits(n);
-        bits.is_multiple_of(2).then(|| mix(bits, 0))
-    }
-
-    /// The bits for something that is in one run of four.
-    fn quarter(&self, n: u64) -> Option<u64> {
-        let bits = self.bits(n);
-        bits.is_multiple_of(4).then(|| mix(bits, 0))
-    }
-
-    /// From one input in five on average to one in five hundred: short and long runs both have their share.
-    fn rate(&self, n: u64) -> Chance {
-        self.quarter(n).map_or(Chance::NEVER, rate)
-    }
-
-    fn hosts(&self) -> HostChances {
-        let timer_first = self.half(16).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[20, 100])));
-        HostChances {
-            crash: self.rate(10),
-            poweroff: self.rate(11),
-            restart: self.quarter(15).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[30, 100]))),
-            partition: self.half(12).map_or(Chance::NEVER, rate),
-            skew: self.rate(13),
-            drift: self.rate(14),
-            stop: Chance::NEVER,
-            timer_first,
-            longest: Duration::from_millis(pick(self.bits(17), &[20, 200, 2_000, 5_000, 10_000])),
-            max: pick(self.bits(18), &[1, 2, 4]),
-            until: Duration::MAX,
-        }
+/// What befalls hosts.
+fn hosts(draw: &Draw) -> HostChances {
+    let timer_first = draw.half(16).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[20, 100])));
+    let often = |n| draw.quarter(n).map_or(Chance::NEVER, rate);
+    HostChances {
+        crash: often(10),
+        poweroff: often(11),
+        restart: draw.quarter(15).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[30, 100]))),
+        partition: draw.half(12).map_or(Chance::NEVER, rate),
+        skew: often(13),
+        drift: often(14),
+        stop: Chance::NEVER,
+        timer_first,
+        longest: Duration::from_millis(pick(draw.bits(17), &[20, 200, 2_000, 5_000, 10_000])),
+        max: pick(draw.bits(18), &[1, 2, 4]),
+        until: Duration::MAX,
     }
 }
 
-/// From one in five to one in five hundred.
+/// From one input in five on average to one in five hundred: short and long runs both have their share.
 fn rate(bits: u64) -> Chance {
     Chance::permille(pick(bits, &[200, 70, 20, 7, 2]))
-}
-
-fn pick<T: Copy>(bits: u64, all: &[T]) -> T {
-    all[below(bits, all.len() as u64) as usize]
 }
 
 #[cfg(test)]

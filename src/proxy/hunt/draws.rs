@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Attempt;
 use crate::fault::{Chance, Fault, FaultKind, FaultPlan, HostFault, Profile};
-use crate::seed::{below, mix};
+use crate::seed::{Draw, below, pick};
 use crate::time::Instant;
 
 /// What goes wrong in the runs of a hunt.
@@ -55,7 +55,7 @@ impl Trouble {
             Self::Nothing => {}
             Self::Profile(profile) => attempt.profile = *profile,
             Self::Kinds(kinds) => {
-                let draw = Draw(mix(seed, HUNT));
+                let draw = Draw::new(seed, HUNT);
                 attempt.profile = profile(&draw, kinds);
                 for fault in of_hosts(&draw, kinds, server, processes) {
                     // The moments of these are free, whatever the plan has.
@@ -70,32 +70,24 @@ impl Trouble {
 /// The place of a hunt's choices among all that a seed decides.
 const HUNT: u64 = u64::MAX - 7;
 
-/// The choices of one run.
-struct Draw(u64);
-
-impl Draw {
-    /// One of these, or none in every second run.
-    fn half<T: Copy>(&self, n: u64, all: &[T]) -> Option<T> {
-        let bits = mix(self.0, n);
-        bits.is_multiple_of(2).then(|| all[below(mix(bits, 0), all.len() as u64) as usize])
-    }
-
-    /// A span, short and long ones alike.
-    fn span(&self, n: u64, min: Duration, max: Duration) -> Duration {
-        let (min, max) = (min.as_millis() as u64, max.as_millis() as u64);
-        let doublings = u64::from((max / min).ilog2()) + 1;
-        let floor = min << below(mix(self.0, n), doublings);
-        Duration::from_millis((floor + below(mix(self.0, n + 100), floor)).min(max))
-    }
+/// A span, short and long ones alike.
+fn span(draw: &Draw, n: u64, min: Duration, max: Duration) -> Duration {
+    let (min, max) = (min.as_millis() as u64, max.as_millis() as u64);
+    let doublings = u64::from((max / min).ilog2()) + 1;
+    let floor = min << below(draw.bits(n), doublings);
+    Duration::from_millis((floor + below(draw.bits(n + 100), floor)).min(max))
 }
 
 fn profile(draw: &Draw, kinds: &BTreeSet<FaultKind>) -> Profile {
     let chance = |kind: FaultKind, n: u64, all: &[u32]| {
-        let drawn = draw.half(n, all).filter(|_| kinds.contains(&kind));
-        drawn.map_or(Chance::NEVER, Chance::permille)
+        let bits = draw.half(n).filter(|_| kinds.contains(&kind));
+        bits.map_or(Chance::NEVER, |bits| Chance::permille(pick(bits, all)))
     };
     let is_late = kinds.contains(&FaultKind::Delay) || kinds.contains(&FaultKind::Stall);
-    let millis = |n, all: &[u64]| Duration::from_millis(draw.half(n, all).filter(|_| is_late).unwrap_or(0));
+    let millis = |n, all: &[u64]| {
+        let bits = draw.half(n).filter(|_| is_late);
+        Duration::from_millis(bits.map_or(0, |bits| pick(bits, all)))
+    };
     let reorder_by = millis(5, &[20, 100, 500]);
     Profile {
         // On a stream a loss is a stall.
@@ -116,11 +108,11 @@ fn profile(draw: &Draw, kinds: &BTreeSet<FaultKind>) -> Profile {
 fn of_hosts(draw: &Draw, kinds: &BTreeSet<FaultKind>, server: &str, processes: &[String]) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut pair = |n: u64, begins: HostFault, ends: HostFault| {
-        let at = Instant::START + draw.span(n, Duration::from_millis(1), MAX_AT);
-        let until = at + draw.span(n + 1, Duration::from_millis(10), MAX_AT);
+        let at = Instant::START + span(draw, n, Duration::from_millis(1), MAX_AT);
+        let until = at + span(draw, n + 1, Duration::from_millis(10), MAX_AT);
         faults.extend([Fault::Host { at, fault: begins }, Fault::Host { at: until, fault: ends }]);
     };
-    let is_drawn = |kind: FaultKind, n: u64| kinds.contains(&kind) && draw.half(n, &[()]).is_some();
+    let is_drawn = |kind: FaultKind, n: u64| kinds.contains(&kind) && draw.half(n).is_some();
     if is_drawn(FaultKind::Partition, 20) {
         pair(21, HostFault::Isolate(server.to_owned()), HostFault::Heal);
     }
