@@ -5,17 +5,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tokio::runtime::Builder;
 
 use super::error::CliError;
+use super::interrupt;
 use super::output::{self, Tint};
 use super::relayed::{self, Trouble, route_words};
 use super::value;
 use crate::capture;
-use crate::drive::{self, DriveError};
 use crate::machine::Status;
 use crate::number::count;
-use crate::proxy::{Passed, Relay};
+use crate::proxy::Passed;
 use crate::transcript::{Look, Recording};
 
 /// What the help of `proxy` shows.
@@ -27,6 +26,9 @@ Examples:
   lossproof proxy udp 127.0.0.1:7000 127.0.0.1:1060 tcp 127.0.0.1:7000 127.0.0.1:1060 --profile lte
   lossproof proxy unix:/tmp/in unix:/tmp/db.sock client=app server=db --rate 2mbit
   lossproof proxy udp 127.0.0.1:7000 127.0.0.1:1060 --until-idle 2s -o run.pcapng --format pcapng";
+
+/// How often the proxy looks whether Ctrl-C has come.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How what passed is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -75,12 +77,13 @@ pub(super) fn run(args: &ProxyArgs) -> Result<Status, CliError> {
     if let Some(span) = args.until_idle {
         proxy = proxy.ends_idle(span);
     }
+    interrupt::watch_to_the_end();
     let began_at = jiff::Timestamp::now();
     let relay = proxy.start()?;
     for local in relay.locals() {
         output::print_as(&format!("listening on {local}\n"), Tint::None)?;
     }
-    wait(&relay)?;
+    while !(interrupt::is_asked() || relay.has_ended_within(LOOK)) {}
     let passed = relay.stop();
     output::print_as(&format!("{}\n", passed.plan), Tint::None)?;
     tell(&passed);
@@ -92,29 +95,9 @@ pub(super) fn run(args: &ProxyArgs) -> Result<Status, CliError> {
             output::quoted(&passed.plan.to_string())
         );
         let began_at = Duration::from_nanos(u64::try_from(began_at.as_nanosecond()).unwrap_or_default());
-        output::write_file(path, shown(recording, args.format, &again, began_at)?)?;
+        output::write_file(path, shown(recording, args.format, &again, began_at))?;
     }
     Ok(Status::Success)
-}
-
-/// Waits until the proxy ends, or Ctrl-C or SIGTERM comes.
-fn wait(relay: &Relay) -> Result<(), CliError> {
-    /// How often it is looked whether it has ended by itself.
-    const LOOK: Duration = Duration::from_millis(20);
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(DriveError::Start)?;
-    runtime.block_on(async {
-        let stop = drive::stop_signal().map_err(DriveError::Start)?;
-        let ended = async {
-            while !relay.has_ended_within(Duration::ZERO) {
-                tokio::time::sleep(LOOK).await;
-            }
-        };
-        tokio::select! {
-            () = stop => {}
-            () = ended => {}
-        }
-        Ok(())
-    })
 }
 
 /// Says on standard error how much passed, and what is not as it seems.
@@ -146,25 +129,17 @@ fn tell(passed: &Passed) {
 }
 
 /// What passed, as it is written.
-pub(super) fn shown(
-    recording: &Recording,
-    format: PassedFormat,
-    replay: &str,
-    began_at: Duration,
-) -> Result<Vec<u8>, CliError> {
+fn shown(recording: &Recording, format: PassedFormat, replay: &str, began_at: Duration) -> Vec<u8> {
     let transcript = recording.transcript();
-    Ok(match format {
+    match format {
         PassedFormat::Text => transcript.to_string().into_bytes(),
         PassedFormat::Json => transcript.json_lines().into_bytes(),
         PassedFormat::Ladder => {
             let width = if io::stdout().is_terminal() { output::width(None) } else { Look::default().width };
-            let wide = |narrow: crate::transcript::TooNarrow| {
-                transcript.ladder(Look { width: 2 * narrow.needed, ..Look::default() })
-            };
-            transcript.ladder(Look { width, ..Look::default() }).or_else(wide)?.into_bytes()
+            transcript.ladder_or_wider(Look { width, ..Look::default() }).into_bytes()
         }
         PassedFormat::Html => transcript.page("lossproof proxy", replay).into_bytes(),
         // Packets of a capture have the time of the day.
         PassedFormat::Pcapng => capture::export(&recording.clone().later_by(began_at).transcript(), replay),
-    })
+    }
 }

@@ -292,7 +292,7 @@ fn runtime() -> Result<Runtime, DriveError> {
 }
 
 /// Ends with the first Ctrl-C or SIGTERM.
-pub(crate) fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {

@@ -8,10 +8,11 @@ use std::thread::Thread;
 
 use super::corpus::{self, Kept};
 use super::{CheckError, Verdict};
-use crate::transcript::{Look, TooNarrow, Transcript};
+use crate::fault::FaultPlan;
+use crate::transcript::{Look, Transcript};
 
 /// How many lines say where the files are.
-pub(super) const FILES_LINES: usize = 3;
+pub(crate) const FILES_LINES: usize = 3;
 
 /// What a check is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,32 +91,46 @@ pub(super) fn tell(verdict: &Verdict) {
 
 /// Writes report, plan, transcript, pictures, a capture and a test to paste; what says where and which, or why not.
 pub(super) fn write(verdict: &Verdict) -> String {
-    let directory = directory(verdict);
-    match write_all(verdict, &directory) {
-        Ok(names) => format!("\n  files: {}\n         {names}\n", directory.display()),
-        Err(error) => format!("\n  files: none; cannot write to {}: {error}\n", directory.display()),
-    }
-}
-
-fn write_all(verdict: &Verdict, directory: &Path) -> io::Result<String> {
-    let Some(failure) = verdict.failure() else { return Ok(String::new()) };
-    fs::create_dir_all(directory)?;
+    let Some(failure) = verdict.failure() else { return String::new() };
     let transcript = failure.recording.transcript();
     let (name, replay) = (verdict.name.full(), verdict.replay());
-    let files = [
-        ("report.txt", verdict.whole().into_bytes()),
-        ("fault.plan", format!("{}\n", failure.plan).into_bytes()),
-        ("transcript.txt", failure.transcript.clone().into_bytes()),
-        ("ladder.txt", ladder(&transcript).into_bytes()),
-        ("page.html", transcript.page(&name, &replay).into_bytes()),
+    let mut files = vec![("report.txt", verdict.whole().into_bytes())];
+    files.extend(of_run(&failure.plan, (&transcript, &failure.transcript), &name, &replay));
+    files.push(("test.rs", verdict.test().into_bytes()));
+    write_all(&directory(verdict), &files)
+}
+
+/// A file by its name.
+pub(crate) type File = (&'static str, Vec<u8>);
+
+/// The files of a run that failed: its plan, the transcript, which is given as text, too, pictures of it, and a capture.
+pub(crate) fn of_run(
+    plan: &FaultPlan,
+    (transcript, text): (&Transcript<'_>, &str),
+    title: &str,
+    replay: &str,
+) -> Vec<File> {
+    vec![
+        ("fault.plan", format!("{plan}\n").into_bytes()),
+        ("transcript.txt", text.as_bytes().to_vec()),
+        // As wide as a terminal, if that is enough.
+        ("ladder.txt", transcript.ladder_or_wider(Look::default()).into_bytes()),
+        ("page.html", transcript.page(title, replay).into_bytes()),
         #[cfg(feature = "capture")]
-        ("capture.pcapng", crate::capture::export(&transcript, &replay)),
-        ("test.rs", verdict.test().into_bytes()),
-    ];
-    for (name, bytes) in &files {
-        fs::write(directory.join(name), bytes)?;
+        ("capture.pcapng", crate::capture::export(transcript, replay)),
+    ]
+}
+
+/// Writes files into a directory; what says where and which, or why not.
+pub(crate) fn write_all(directory: &Path, files: &[File]) -> String {
+    let write = |(name, bytes): &File| fs::write(directory.join(name), bytes);
+    match fs::create_dir_all(directory).and_then(|()| files.iter().try_for_each(write)) {
+        Ok(()) => {
+            let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+            format!("\n  files: {}\n         {}\n", directory.display(), names.join(" "))
+        }
+        Err(error) => format!("\n  files: none; cannot write to {}: {error}\n", directory.display()),
     }
-    Ok(files.map(|(name, _)| name).join(" "))
 }
 
 /// Removes what an earlier failure has left: it is over.
@@ -132,14 +147,6 @@ fn directory(verdict: &Verdict) -> PathBuf {
     path::absolute(&directory).unwrap_or(directory)
 }
 
-/// The transcript as a ladder, as wide as a terminal or, where its hosts do not fit, twice as wide as they need.
-fn ladder(transcript: &Transcript<'_>) -> String {
-    let look = Look::default();
-    let wider = |narrow: TooNarrow| transcript.ladder(Look { width: 2 * narrow.needed, ..look });
-    // That is enough.
-    transcript.ladder(look).or_else(wider).unwrap_or_default()
-}
-
 /// Cargo's target directory: a test's binary is in `target/PROFILE/deps`. That of a doc test, and any other program, is
 /// elsewhere: then it is the one of the package.
 fn target() -> PathBuf {
@@ -152,7 +159,7 @@ fn target() -> PathBuf {
 }
 
 /// A test's name as that of a directory.
-pub(super) fn file_name(name: &str) -> String {
+pub(crate) fn file_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.') { c } else { '_' };
     name.replace("::", ".").chars().map(plain).collect()
 }

@@ -85,7 +85,7 @@ pub(crate) mod annotate;
 pub(crate) mod bounded;
 pub(crate) mod corpus;
 mod demands;
-mod files;
+pub(crate) mod files;
 mod kept;
 mod replay;
 mod report;

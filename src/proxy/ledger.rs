@@ -52,6 +52,13 @@ pub struct Passed {
     pub is_cut: bool,
 }
 
+impl Passed {
+    /// Whether a fault of the plan changed something.
+    pub(crate) fn has_fired(&self, fault: &Fault) -> bool {
+        !self.unfired.contains(fault)
+    }
+}
+
 pub(super) type Shared = Rc<RefCell<Ledger>>;
 
 /// What is noted while a proxy runs.
@@ -106,20 +113,17 @@ impl Ledger {
 
     /// When faults between hosts happen, for the record.
     pub(super) fn host_faults(&self) -> Vec<(Instant, Fault)> {
-        let is_here = |fault: &&Fault| matches!(fault, Fault::Host { .. });
-        let faults = self.planned.plan.faults().iter().filter(is_here);
-        faults
-            .filter_map(
-                |fault| if let Fault::Host { at, .. } = fault { Some((*at, fault.clone())) } else { None },
-            )
-            .collect()
+        let of_hosts = |fault: &Fault| match fault {
+            Fault::Host { at, .. } => Some((*at, fault.clone())),
+            _ => None,
+        };
+        self.planned.plan.faults().iter().filter_map(of_hosts).collect()
     }
 
     /// Records a fault between hosts that is due. One of hosts that have not appeared is none.
     pub(super) fn happened(&mut self, at: Instant, fault: &Fault) {
         let Some(record) = &mut self.record else { return };
-        let names: Vec<String> = record.names().to_vec();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let names: Vec<&str> = record.names().iter().map(String::as_str).collect();
         if let Ok(fault) = Resolved::new(fault, &names) {
             record.fault(at, fault);
         }

@@ -11,21 +11,17 @@ mod words;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::runtime::Builder;
 
 use super::check::clock;
 use super::error::CliError;
+use super::interrupt;
 use super::output;
 use super::progress;
 use super::relayed::{self, Trouble as Words};
 use super::value;
-use crate::drive::{self, DriveError};
 use crate::fault::FaultKind;
 use crate::machine::Status;
 use crate::proxy::{Hunt, Hunted, Progress, Route, Trouble};
@@ -102,8 +98,8 @@ pub(super) fn run(args: &HuntArgs) -> Result<Status, CliError> {
     let plan = args.trouble.plan()?;
     let trouble = trouble(args, !plan.is_empty());
     let is_replay = matches!(trouble, Trouble::Nothing);
-    let stop = watch_signals()?;
-    let runner = Runner::new(args, routes.clone(), Arc::clone(&stop))?;
+    interrupt::watch_to_the_end();
+    let runner = Runner::new(args, routes.clone())?;
     runner.check(&plan)?;
     let runs = args.runs.unwrap_or(if is_replay { REPLAYS } else { RUNS });
     let hunt = Hunt::new()
@@ -182,23 +178,6 @@ fn shown(progress: Progress<'_>) -> String {
         }
         Progress::Verifying(plan) => format!("the smallest again: {plan}"),
     }
-}
-
-/// Raises a flag on Ctrl-C or SIGTERM.
-fn watch_signals() -> Result<Arc<AtomicBool>, DriveError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(DriveError::Start)?;
-    let signal = {
-        let _in_runtime = runtime.enter();
-        drive::stop_signal().map_err(DriveError::Start)?
-    };
-    // It goes with the process.
-    thread::spawn(move || {
-        runtime.block_on(signal);
-        flag.store(true, Ordering::Relaxed);
-    });
-    Ok(stop)
 }
 
 /// The faults that processes have, which are no matter of the proxy.

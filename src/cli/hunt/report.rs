@@ -1,26 +1,23 @@
 //! What a hunt tells at its end, and the files of a failure.
 
 use std::env;
-use std::fs;
 use std::path::{self, Path, PathBuf};
 use std::time::Duration;
 
 use super::HuntArgs;
 use super::run::{Stopped, Tally};
 use super::words::shown;
-use crate::capture;
 use crate::cli::error::CliError;
 use crate::cli::output::{self, one_line, quoted};
 use crate::cli::relayed::route_words;
 use crate::cli::value::span_text;
+use crate::harness::files;
 use crate::number::{count, span};
 use crate::proxy::{Ended, Found, Hunted, Hunting, RISK};
-use crate::transcript::{Head, Look, Recording, TooNarrow};
+use crate::transcript::{Head, Recording};
 
 /// How many lines of what the processes have said last are shown.
 const MAX_SAID_LINES: usize = 6;
-/// How many lines say where the files are.
-const FILES_LINES: usize = 3;
 
 /// What was asked for, and what came of the runs.
 pub(super) struct Asked<'a> {
@@ -140,53 +137,21 @@ impl Asked<'_> {
             replay: replay.to_owned(),
         };
         let none = Recording::default();
-        let recording = ended.passed.recording.as_ref().unwrap_or(&none);
-        let transcript = recording.transcript();
-        let report = head.with_excerpt(&transcript, FILES_LINES);
-        let whole = head.whole(&transcript.to_string());
-        let directory = self.directory();
-        let files = match self.write(&directory, &whole, &ended.passed.plan.to_string(), recording, replay) {
-            Ok(names) => format!("\n  files: {}\n         {names}\n", directory.display()),
-            Err(error) => format!("\n  files: none; cannot write to {}: {error}\n", directory.display()),
-        };
-        output::print(&(report + &files))?;
+        let transcript = ended.passed.recording.as_ref().unwrap_or(&none).transcript();
+        let text = transcript.to_string();
+        let report = head.with_excerpt(&transcript, files::FILES_LINES);
+        let mut all = vec![("report.txt", head.whole(&text).into_bytes())];
+        all.extend(files::of_run(&ended.passed.plan, (&transcript, &text), &self.command(), replay));
+        all.push(("output.txt", self.tally.said.clone().into_bytes()));
+        output::print(&(report + &files::write_all(&self.directory(), &all)))?;
         Ok(())
-    }
-
-    fn write(
-        &self,
-        directory: &Path,
-        report: &str,
-        plan: &str,
-        recording: &Recording,
-        replay: &str,
-    ) -> std::io::Result<String> {
-        fs::create_dir_all(directory)?;
-        let transcript = recording.transcript();
-        let wider =
-            |narrow: TooNarrow| transcript.ladder(Look { width: 2 * narrow.needed, ..Look::default() });
-        let ladder = transcript.ladder(Look::default()).or_else(wider).unwrap_or_default();
-        let files = [
-            ("report.txt", report.as_bytes().to_vec()),
-            ("fault.plan", format!("{plan}\n").into_bytes()),
-            ("transcript.txt", transcript.to_string().into_bytes()),
-            ("ladder.txt", ladder.into_bytes()),
-            ("page.html", transcript.page(&self.command(), replay).into_bytes()),
-            ("capture.pcapng", capture::export(&transcript, replay)),
-            ("output.txt", self.tally.said.clone().into_bytes()),
-        ];
-        for (name, bytes) in &files {
-            fs::write(directory.join(name), bytes)?;
-        }
-        Ok(files.map(|(name, _)| name).join(" "))
     }
 
     /// Where the files of a failure are: in the target directory, by the name of the program.
     fn directory(&self) -> PathBuf {
         let program = Path::new(&self.args.command[0]).file_name();
         let program = program.map_or_else(|| "command".into(), |name| name.to_string_lossy());
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '_' };
-        let name: String = program.chars().map(plain).collect();
+        let name = files::file_name(&program);
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
         let directory = target.join("lossproof").join(format!("hunt.{name}"));
         path::absolute(&directory).unwrap_or(directory)

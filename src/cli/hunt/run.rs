@@ -1,8 +1,7 @@
 //! One run of a hunt: setup, server, proxy, command, and what the plan does to processes meanwhile.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -15,6 +14,7 @@ use super::places::Places;
 use super::process::{Process, Said, failure};
 use super::words::shown;
 use super::{HuntArgs, port};
+use crate::cli::interrupt;
 use crate::drive::relayed::{after, clock};
 use crate::fault::{Fault, FaultKind, FaultPlan};
 use crate::proxy::{Attempt, Ended, ProxyError, Route, SERVER};
@@ -53,7 +53,6 @@ pub(super) struct Tally {
 pub(super) struct Runner<'a> {
     args: &'a HuntArgs,
     routes: Vec<Route>,
-    stop: Arc<AtomicBool>,
     tally: Mutex<Tally>,
 }
 
@@ -67,12 +66,8 @@ struct Actor {
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(
-        args: &'a HuntArgs,
-        routes: Vec<Route>,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Self, HuntError> {
-        let runner = Self { args, routes, stop, tally: Mutex::default() };
+    pub(super) fn new(args: &'a HuntArgs, routes: Vec<Route>) -> Result<Self, HuntError> {
+        let runner = Self { args, routes, tally: Mutex::default() };
         if runner.routes.is_empty() {
             return Err(proxy_error(&ProxyError::NoRoute));
         }
@@ -118,10 +113,9 @@ impl<'a> Runner<'a> {
         let runtime = runtime.map_err(|error| proxy_error(&ProxyError::Thread(error)))?;
         let ended = runtime.block_on(self.whole(attempt))?;
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.clients += ended.0.passed.counts.clients;
-        let fired =
-            ended.0.passed.plan.faults().iter().filter(|fault| !ended.0.passed.unfired.contains(fault));
-        for fault in fired {
+        let passed = &ended.0.passed;
+        tally.clients += passed.counts.clients;
+        for fault in passed.plan.faults().iter().filter(|fault| passed.has_fired(fault)) {
             *tally.kinds.entry(fault.kind()).or_default() += 1;
         }
         if ended.0.why.is_some() {
@@ -193,7 +187,7 @@ impl<'a> Runner<'a> {
         let until = after(clock(), MAX_START);
         while !port::is_open(route.carrier, route.to) {
             let not_up = |why: String| HuntError::NotUp { command: shown(words), address: route.to, why };
-            if self.stop.load(Ordering::Relaxed) {
+            if interrupt::is_asked() {
                 return Err(Stopped::Interrupted);
             }
             if clock() >= until {
@@ -224,17 +218,10 @@ impl<'a> Runner<'a> {
         let why = tokio::select! {
             ended = process.ended() => ended.map_or_else(|error| Some(error.to_string()), failure),
             () = sleep(self.args.limit) => Some("took too long".to_owned()),
-            () = self.interrupted() => return Err(Stopped::Interrupted),
+            () = interrupted() => return Err(Stopped::Interrupted),
         };
         process.kill().await;
         why.map_or(Ok(()), |why| Err(HuntError::Failed { option, command: shown(&words), why }.into()))
-    }
-
-    /// Ends when Ctrl-C has come.
-    async fn interrupted(&self) {
-        while !self.stop.load(Ordering::Relaxed) {
-            sleep(LOOK).await;
-        }
     }
 
     /// Watches the command to its end, and does to processes what the plan says: why the run failed, and which faults came
@@ -273,7 +260,7 @@ impl<'a> Runner<'a> {
                         }
                     }
                 }
-                () = self.interrupted() => return Err(Stopped::Interrupted),
+                () = interrupted() => return Err(Stopped::Interrupted),
                 () = sleep_until(fault_at) => match fault {
                     Some((_, fault)) if fault_at < limit_at => {
                         suffer(actors, fault, places, said)?;
@@ -287,6 +274,13 @@ impl<'a> Runner<'a> {
             }
         };
         Ok((why, faults[next..].iter().map(|(_, fault)| fault.clone()).collect()))
+    }
+}
+
+/// Ends when Ctrl-C has come.
+async fn interrupted() {
+    while !interrupt::is_asked() {
+        sleep(LOOK).await;
     }
 }
 

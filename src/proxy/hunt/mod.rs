@@ -147,19 +147,15 @@ impl Hunt {
         tell: &mut dyn FnMut(Progress<'_>),
         hunting: &mut Hunting<E>,
     ) -> Result<(), E> {
-        let attempt = Attempt { plan: self.plan.clone(), profile: Profile::CALM, seed: self.seed };
         let (mut fails, mut last) = (0, None);
         hunting.found = Hunted::Replayed(0, 0, None);
         while hunting.runs < self.runs {
             tell(Progress::Searching(hunting.runs, self.runs));
-            let count = (self.runs - hunting.runs).min(self.jobs as u64) as usize;
-            for ended in batch(run, &vec![attempt.clone(); count])? {
-                hunting.runs += 1;
-                if ended.why.is_some() {
-                    fails += 1;
-                    last = Some(ended);
-                }
-            }
+            let count = (self.runs - hunting.runs).min(self.jobs as u64) as u32;
+            let (failed, ended) = self.times(run, &self.plan, count)?;
+            hunting.runs += u64::from(count);
+            fails += failed;
+            last = ended.or(last);
             hunting.found = Hunted::Replayed(fails, hunting.runs as u32, last.clone());
         }
         Ok(())
@@ -289,6 +285,6 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
 /// The plan of what happened, without what changed nothing.
 fn fired(passed: &Passed) -> FaultPlan {
     let mut plan = passed.plan.clone();
-    plan.retain(|fault| !passed.unfired.contains(fault));
+    plan.retain(|fault| passed.has_fired(fault));
     plan
 }

@@ -93,4 +93,11 @@ impl Transcript<'_> {
         let columns = (0..hosts).map(|index| first + span * index / gaps).collect();
         Ok(Drawing::new(&story, look, time_width, columns).text())
     }
+
+    /// The same, but where the hosts do not fit it is twice as wide as they need.
+    pub(crate) fn ladder_or_wider(&self, look: Look) -> String {
+        let wider = |narrow: TooNarrow| self.ladder(Look { width: 2 * narrow.needed, ..look });
+        // That is enough.
+        self.ladder(look).or_else(wider).unwrap_or_default()
+    }
 }
