@@ -3,21 +3,55 @@
 //! Linux tells which ports are open without asking the server, which would take the question for a client.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::machine::Peer;
 use crate::proxy::Carrier;
+use crate::seed;
+
+/// The ports that anybody may choose (RFC 6335): those below need rights.
+const FIRST_USER_PORT: u16 = 1024;
+/// Where the system begins to give out ports of its own accord, if it does not say so (RFC 6335).
+const FIRST_DYNAMIC_PORT: u16 = 49_152;
+/// How many ports are tried before the system is asked for one.
+const MAX_TRIES: usize = 64;
 
 /// A port that nobody has.
+///
+/// It is one that the system gives to nobody of its own accord, if there is one: a server that starts later still finds
+/// it free, however many sockets are opened meanwhile.
 pub(super) fn free(carrier: Carrier, like: Peer) -> std::io::Result<Peer> {
     let addr = like.inet().ok_or(std::io::ErrorKind::InvalidInput)?;
-    let local = match carrier {
-        Carrier::Datagrams => UdpSocket::bind(addr)?.local_addr()?,
-        Carrier::Streams => TcpListener::bind(addr)?.local_addr()?,
-    };
-    Ok(local.into())
+    let bound = |port| local(carrier, SocketAddr::new(addr.ip(), port));
+    let chosen = chosen_ports(first_dynamic()).find_map(|port| bound(port).ok());
+    chosen.map_or_else(|| bound(0), Ok).map(Peer::from)
+}
+
+/// Where a socket is that is bound to this address.
+fn local(carrier: Carrier, addr: SocketAddr) -> std::io::Result<SocketAddr> {
+    match carrier {
+        Carrier::Datagrams => UdpSocket::bind(addr)?.local_addr(),
+        Carrier::Streams => TcpListener::bind(addr)?.local_addr(),
+    }
+}
+
+/// Ports below this one, others in each process and at each call.
+fn chosen_ports(end: u16) -> impl Iterator<Item = u16> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let count = u64::from(end.saturating_sub(FIRST_USER_PORT));
+    let draw = || seed::mix(std::process::id().into(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let ports = std::iter::repeat_with(draw).take(if count == 0 { 0 } else { MAX_TRIES });
+    ports.filter_map(move |bits| Some(FIRST_USER_PORT + u16::try_from(seed::below(bits, count)).ok()?))
+}
+
+/// The first port that the system gives out of its own accord (ip(7), `ip_local_port_range`).
+fn first_dynamic() -> u16 {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
+    let first = range.and_then(|range| range.split_whitespace().next()?.parse().ok());
+    first.unwrap_or(FIRST_DYNAMIC_PORT)
 }
 
 /// Whether somebody has this address open.
@@ -83,6 +117,18 @@ mod tests {
         if cfg!(target_os = "linux") {
             assert!(!is_open(Carrier::Datagrams, address));
         }
+    }
+
+    #[test]
+    fn a_free_port_is_none_that_the_system_gives_out_of_its_own_accord() {
+        let like = "127.0.0.1:0".parse().unwrap();
+        let ports: Vec<u16> =
+            (0..50).map(|_| free(Carrier::Datagrams, like).unwrap().port().unwrap()).collect();
+        assert!(ports.iter().all(|port| (FIRST_USER_PORT..first_dynamic()).contains(port)), "{ports:?}");
+        assert!(ports.windows(2).all(|pair| pair[0] != pair[1]), "{ports:?}");
+        // Where there is none below, the system is asked.
+        assert_eq!(chosen_ports(FIRST_USER_PORT).next(), None);
+        assert_eq!(chosen_ports(FIRST_USER_PORT + 1).next(), Some(FIRST_USER_PORT));
     }
 
     #[test]
