@@ -90,7 +90,7 @@ fn work(args: &[&str]) -> u64 {
             "{args:?}: {}",
             stderr(&output)
         );
-        // Of the shell itself, and of its children: so many minutes and seconds of either kind.
+        // The last line is that of the shell's children: user and system time, each in minutes and seconds.
         let told = command::stdout(&output).lines().last().expect("two lines");
         let millis = |span: &str| {
             let (minutes, seconds) = span.trim_end_matches('s').split_once('m').expect(span);

@@ -123,7 +123,7 @@ fn ticks(id: u32) -> u64 {
     fields[11].parse::<u64>().expect("a number") + fields[12].parse::<u64>().expect("a number")
 }
 
-/// Has a server serve honest clients beside the abusers for so long.
+/// Has a server serve honest clients beside the abusers for this long.
 fn soak(dialogue: &'static Dialogue, span: Duration, at_most: Duration) {
     let words = dialogue.serve("127.0.0.1:0");
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -94,7 +94,7 @@ impl Outflow {
         is_full
     }
 
-    /// Waits until all has left, at most so long.
+    /// Waits until all has left, for `at_most`.
     pub(super) fn settle(&self, at_most: Duration) {
         let state = self.0.lock();
         let wait = self.0.changed.wait_timeout_while(state, at_most, |state| !state.is_settled());

@@ -56,7 +56,7 @@ pub(super) struct ProxyArgs {
     /// End after this span
     #[arg(long = "for", value_name = "SPAN", value_parser = value::timeout)]
     lasts: Option<Duration>,
-    /// End once nothing has passed for so long
+    /// End once nothing has passed for this long
     #[arg(long, value_name = "SPAN", value_parser = value::timeout)]
     until_idle: Option<Duration>,
     /// Keep what passes, and write it to this file at the end

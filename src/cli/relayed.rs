@@ -16,7 +16,7 @@ pub(super) const COMMANDS: [&str; 2] = ["proxy", "hunt"];
 /// The help of their `--faults`.
 pub(super) const FAULTS: &str = "Faults to inject, as in 'client-1>server #0 drop', or @FILE to read them; their moments count from the start";
 
-/// How many bytes wait before a link that carries only so much.
+/// How many bytes wait before a link with a rate.
 const QUEUE_LEN: u32 = 64 * 1024;
 
 /// What goes wrong between programs.

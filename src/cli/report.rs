@@ -215,7 +215,7 @@ impl Report {
         }
     }
 
-    /// The same, interrupted before so many runs were made.
+    /// The same, interrupted before `of` runs were made.
     pub(super) fn interrupted(self, of: u64) -> Self {
         Self { interrupted_of: Some(of), held: false, ..self }
     }

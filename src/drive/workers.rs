@@ -44,7 +44,7 @@ type SendOpened<'a> = Box<dyn FnOnce(&[Peer]) + Send + 'a>;
 /// Drives what one worker has made.
 pub(super) type Work<'a> = dyn FnMut(&mut dyn Driven) -> Result<Status, DriveError> + 'a;
 
-/// Has so many workers each make something and drive it, each with room of its own.
+/// Has each of `workers` threads make something and drive it, each with room of its own.
 pub(super) fn spread(
     workers: NonZeroUsize,
     sockets: Vec<Endpoint>,

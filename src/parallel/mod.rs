@@ -101,8 +101,8 @@ pub fn schedules(
 }
 
 /// Spreads the runs of a range over `jobs` threads, in chunks. Each thread has a worker of its own, and `collect` gets
-/// what they make of each chunk, in whatever order. Chunks after one that is the last, for one of its so many runs failed or was
-/// not made, may be left out.
+/// what they make of each chunk, in whatever order. A chunk in which a run failed or was not made is the last: those
+/// after it may be left out.
 fn spread<T: Send, R, W: FnMut(Range<u64>) -> T>(
     range: Range<u64>,
     jobs: usize,

@@ -31,7 +31,7 @@ pub const MAX_RECORDED_LEN: usize = 64 * 1024 * 1024;
 /// receiver has read what came first, if it reads at all.
 pub const CUT_PAUSE: Duration = Duration::from_millis(20);
 
-/// The same where a stream is cut every so many bytes.
+/// The same where a plan cuts a stream at regular distances.
 pub const REGULAR_CUT_PAUSE: Duration = Duration::from_millis(5);
 
 /// How many bytes of a stream are read at once.

@@ -140,7 +140,7 @@ impl Proxy {
         Self { ends_after: Some(span), ..self }
     }
 
-    /// The same, which ends by itself once nothing has passed for so long, after something has.
+    /// The same, which ends by itself once something has passed, and then nothing for this long.
     #[must_use]
     pub fn ends_idle(self, span: Duration) -> Self {
         Self { ends_idle: Some(span), ..self }

@@ -48,7 +48,7 @@ impl Record {
         self.names.iter().position(|known| known == name).map(|index| HostId(index as u16))
     }
 
-    /// Whether there is room for one record more with so many bytes.
+    /// Whether there is room for one record more with this many bytes.
     fn has_room(&mut self, len: usize) -> bool {
         let fits = self.log.records().len() < MAX_RECORDS && self.bytes_len + len <= MAX_RECORDED_LEN;
         self.is_full |= !fits;

@@ -79,7 +79,7 @@ impl Relay {
         self.locals[0]
     }
 
-    /// Waits up to so long until it has ended by itself; whether it has.
+    /// Waits for this long, or until it has ended by itself; whether it has.
     pub fn has_ended_within(&self, span: Duration) -> bool {
         self.ended.recv_timeout(span) == Err(mpsc::RecvTimeoutError::Disconnected)
     }
@@ -150,7 +150,7 @@ async fn ends_after(span: Option<Duration>) {
     }
 }
 
-/// Ends once nothing has passed for so long, after something has.
+/// Ends once something has passed, and then nothing for this long.
 async fn ends_idle(ledger: &Shared, span: Option<Duration>) {
     const LOOK: Duration = Duration::from_millis(20);
     let Some(span) = span else { return std::future::pending().await };

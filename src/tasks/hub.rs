@@ -105,7 +105,8 @@ impl Hub {
         }
     }
 
-    /// Begins the host's turn: `effects` are those of its outbox. So many events were told before it.
+    /// Begins the host's turn: `effects` are those of its outbox, and `told_len` events were told
+    /// before it.
     pub(super) fn attach(&mut self, told_len: usize) {
         self.is_attached = true;
         if !self.later.is_wanted {

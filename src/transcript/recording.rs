@@ -25,7 +25,7 @@ impl Recording {
         Self { names, log, ..Self::default() }
     }
 
-    /// The same with all times later by so much: in the place of times since the start, those since a moment before it.
+    /// The same with all times later by `span`: in the place of times since the start, those since a moment before it.
     #[cfg(feature = "cli")]
     #[must_use]
     pub(crate) fn later_by(mut self, span: std::time::Duration) -> Self {

@@ -74,7 +74,7 @@ fn faults_are_told_by_their_consequences() {
     }
 }
 
-/// A conversation of half a minute, of which the first so many packets are missing.
+/// A conversation of half a minute, without its first packets.
 #[test]
 fn a_capture_that_begins_within_a_connection_is_explained_from_there() {
     let plan = "client>server @6 stall 700ms";

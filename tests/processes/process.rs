@@ -40,7 +40,7 @@ impl Server {
         server
     }
 
-    /// The same, with so many open files at most, and its standard error kept.
+    /// The same, with a limit of open files, and its standard error kept.
     pub(crate) fn start_with_descriptors(most: usize, args: &[&str]) -> Self {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" serve \"$@\"")]);

@@ -45,7 +45,7 @@ fn place(seen: &Lane, made: &Lane) -> Option<u64> {
     places.position(|window| window == needle).map(|place| place as u64)
 }
 
-/// A lane that begins so many bytes and so much time later.
+/// The lane, moved on by `place` bytes, and `later` by the clock.
 fn moved(lane: &Lane, place: u64, later: Duration) -> Lane {
     let mut holes: BTreeMap<u64, u64> =
         lane.holes.iter().map(|(from, to)| (from + place, to + place)).collect();

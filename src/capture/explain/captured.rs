@@ -124,7 +124,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Adds the new bytes of a segment, of which so many at its end were not captured.
+    /// Adds the new bytes of a segment. Its last `missing_len` bytes were not captured.
     fn add(&mut self, lane: &mut Lane, at: Duration, offset: u32, (bytes, missing_len): (&[u8], u64)) {
         let len = lane.bytes.len() as u64;
         let whole_len = bytes.len() as u64 + missing_len;
@@ -147,7 +147,7 @@ impl Stream {
         self.go_on(lane, at);
     }
 
-    /// Adds a segment that begins so many bytes before the end of what is there.
+    /// Adds a segment that begins `back` bytes before the end of the lane.
     fn add_known(&mut self, lane: &mut Lane, at: Duration, back: u64, (bytes, missing_len): (&[u8], u64)) {
         let Some(begin) = (lane.bytes.len() as u64).checked_sub(back) else { return };
         fill(lane, begin, bytes);

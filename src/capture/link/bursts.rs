@@ -3,7 +3,7 @@
 //! The first two have closed forms (their likelihood is that of counts). The third is a hidden Markov chain of two states,
 //! fitted by the algorithm of L. E. Baum and others, "A Maximization Technique Occurring in the Statistical Analysis of
 //! Probabilistic Functions of Markov Chains" (Annals of Mathematical Statistics 41, 1970), scaled as L. R. Rabiner's
-//! tutorial has it (Proceedings of the IEEE 77, 1989). Which one is taken is decided by G. Schwarz's criterion,
+//! tutorial has it (Proceedings of the IEEE 77, 1989). G. Schwarz's criterion decides between the three:
 //! "Estimating the Dimension of a Model" (Annals of Statistics 6, 1978).
 
 use super::{Measured, share};
@@ -23,7 +23,7 @@ const LEAST: f64 = 1e-6;
 /// How packets are lost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Model {
-    /// Each by itself, so many.
+    /// Each by itself: the share of packets that is lost.
     Single(f64),
     /// In bursts.
     Bursts(Bursts),

@@ -18,7 +18,8 @@ enum Mark {
     NoMatter,
 }
 
-/// What became of each packet: a comment says it, and without one it came in time. `replay` is what makes the run again.
+/// What became of each packet. The packet's comment says it; a packet without a comment came in time. `replay` is the
+/// command line that makes the run again.
 pub(super) fn evidence(frames: &[(&Frame, bool)], replay: &str) -> Evidence {
     let mut sides = [Side::new(true), Side::new(false)];
     let (mut latency, mut syn_at): (Option<Duration>, _) = (None, None);
@@ -79,7 +80,7 @@ fn link_of(replay: &str) -> Option<Duration> {
     parse_span(items.find_map(|item| item.strip_prefix("link "))?).ok()
 }
 
-/// How often a write was lost that stalled for so long, and how late it was beside.
+/// The fates of the segments behind a stall of this length: each loss doubles the wait, and the rest is delay.
 fn resent(stall: Duration) -> impl Iterator<Item = Fate> {
     let lost_for = |losses: u32| FIRST_STALL * ((1 << losses) - 1);
     let losses = (1..=MAX_STALLS).take_while(|losses| lost_for(*losses) <= stall).count();

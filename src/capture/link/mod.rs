@@ -9,7 +9,7 @@
 //!
 //! Losses are fitted by three models: single ones, bursts in which all is lost (Gilbert), and bursts in which some is lost,
 //! with single ones between (Gilbert and Elliott). The one with the least Bayesian information criterion is taken: the
-//! simplest, unless another one explains much more. How late packets are is taken as a [distribution](crate::fault::Spread).
+//! simplest, unless another one explains much more. Delays become a [distribution](crate::fault::Spread).
 
 mod bursts;
 mod comments;

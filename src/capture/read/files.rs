@@ -176,7 +176,8 @@ fn described(block: &InterfaceDescriptionBlock<'_>, is_big_endian: bool) -> Inte
     }
 }
 
-/// When so many units of an interface are: of tenths to some power, or with the top bit set of halves.
+/// The moment of a time stamp. One second has 10 to the power of the interface's resolution units; where the top bit of
+/// the resolution is set, it has 2 to that power (pcapng, section 4.2, `if_tsresol`).
 fn moment(units: u64, interface: Interface) -> Option<Duration> {
     let power = u32::from(interface.resolution & 0x7f);
     let base: u128 = if interface.resolution & 0x80 == 0 { 10 } else { 2 };

@@ -28,7 +28,7 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// The piece that a packet has, of which so many bytes were not captured.
+    /// The piece that a packet has. The capture lacks its last `missing_len` bytes.
     pub(super) fn of(ip: &LaxIpSlice<'_>, missing_len: usize) -> Option<Self> {
         let (id, offset, more) = match ip {
             LaxIpSlice::Ipv4(ip) => {

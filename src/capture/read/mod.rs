@@ -31,7 +31,7 @@ const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"]
 /// What a capture has of datagrams and streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capture {
-    /// What makes the run again, if this was [exported](super::export).
+    /// The command line that makes the run again, if the capture is an [export](super::export).
     pub replay: Option<String>,
     /// UDP and TCP over IP, in the order of the file. A packet that came in fragments stands where its last one does, and
     /// has the time of the first.
@@ -329,7 +329,7 @@ impl Reader {
 mod tests {
     use super::*;
 
-    /// A capture of raw IP that has one datagram of two bytes again and again.
+    /// A capture of raw IP: one datagram of two bytes, repeated `count` times.
     fn datagrams(count: usize) -> Vec<u8> {
         let mut file =
             vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 101, 0, 0, 0];

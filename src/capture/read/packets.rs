@@ -57,7 +57,7 @@ pub(super) struct Packets {
 }
 
 impl Packets {
-    /// Reads a packet of IP, of which so many bytes were not captured.
+    /// Reads a packet of IP. The capture lacks its last `missing_len` bytes.
     pub(super) fn ip(&mut self, data: &[u8], missing_len: usize, at: Duration) -> Outcome {
         self.in_depth(data, missing_len, at, MAX_DEPTH)
     }

@@ -6,7 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::output;
 use crate::machine::Status;
 
-/// In nineteen of twenty captures a measurement is so many standard errors from the truth at most.
+/// In nineteen of twenty captures a measurement is at most this many standard errors from the truth.
 const NINETEEN_OF_TWENTY: f64 = 1.96;
 
 /// Prints the link, or writes it, and says what was measured.

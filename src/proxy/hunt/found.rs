@@ -36,13 +36,13 @@ pub struct Ended {
 pub enum Progress<'a> {
     /// A run without faults is made, which has to hold.
     Calm,
-    /// This run is made, from 0, of so many.
+    /// The number of the run that is made, from 0, and how many there are.
     Searching(u64, u64),
     /// A run has failed, for this reason; its plan is tried again.
     Failed(u64, &'a str),
-    /// The plan that failed did so in so many of so many runs again, which is not often, so the search goes on.
+    /// How often the plan of a failure failed again, and of how many runs: seldom, so the search goes on.
     Chance(u32, u32),
-    /// Fewer faults are tried: the smallest plan that fails by now, after so many runs.
+    /// Fewer faults are tried: the smallest plan that fails by now, and how many runs were made.
     Shrinking(&'a FaultPlan, u64),
     /// The smallest plan is tried again.
     Verifying(&'a FaultPlan),
@@ -82,7 +82,7 @@ pub enum Hunted {
     FailsCalm(Ended),
     /// A run failed, and here is why.
     Failed(Box<Found>),
-    /// Nothing was drawn: in so many of so many runs of the plan it failed, the last time so.
+    /// Nothing was drawn: how many runs of the plan failed, how many there were, and the last that failed.
     Replayed(u32, u32, Option<Ended>),
 }
 

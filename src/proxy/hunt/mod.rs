@@ -88,7 +88,8 @@ impl Hunt {
         Self { plan, ..self }
     }
 
-    /// The same with other faults drawn. If nothing is, the plan is run so many times, and it is told how often it fails.
+    /// The same with other faults drawn. If nothing is drawn, each run has the plan alone, and the result says how often it
+    /// fails.
     #[must_use]
     pub fn trouble(self, trouble: Trouble) -> Self {
         Self { trouble, ..self }
@@ -100,13 +101,13 @@ impl Hunt {
         Self { seed, ..self }
     }
 
-    /// The same with so many runs.
+    /// The same with this many runs.
     #[must_use]
     pub fn runs(self, runs: u64) -> Self {
         Self { runs, ..self }
     }
 
-    /// The same with so many runs at a time, each in a thread.
+    /// The same with this many runs at a time, each in a thread.
     #[must_use]
     pub fn jobs(self, jobs: NonZeroUsize) -> Self {
         Self { jobs: jobs.get(), ..self }
@@ -118,7 +119,7 @@ impl Hunt {
         Self { server: server.into(), processes: processes.into(), ..self }
     }
 
-    /// The same with so many runs and so long a time for the shrinking.
+    /// The same with at most this many runs, and this much time, for the shrinking.
     #[must_use]
     pub fn max_shrink(self, runs: u64, span: Duration) -> Self {
         Self { max_shrink_runs: runs, max_shrink: span, ..self }
@@ -240,7 +241,7 @@ impl Hunt {
         self.trouble.attempt(&self.plan, self.seed.wrapping_add(number), &self.server, &self.processes)
     }
 
-    /// How often a plan fails of so many runs, and one that did.
+    /// How many of these runs of a plan fail, and the last that did.
     fn times<E: Send>(
         &self,
         run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),

@@ -23,7 +23,7 @@ pub(super) struct Sprt {
 }
 
 impl Sprt {
-    /// Beside a plan that failed in so many of so many runs.
+    /// Beside a plan that failed this often, of this many runs.
     pub(super) fn beside(fails: u32, runs: u32) -> Self {
         let often = (f64::from(fails) / f64::from(runs.max(1))).clamp(RATES.0, RATES.1);
         let rarely = often / RARER;

@@ -108,7 +108,7 @@ pub enum Note {
     Expired(Peer),
     /// A member was silent longest when another one came and there was no room for both.
     MadeWay(Peer),
-    /// Somebody who is no member has said so many bytes, which nobody is told.
+    /// A peer that is no member said something: nobody else gets it.
     Ignored {
         /// Who.
         peer: Peer,
