@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_tables_tell_the_figures() {
-        for text in [include_str!("named.rs"), include_str!("../../README.md")] {
+        for text in [include_str!("named.rs"), include_str!("../guide/networks.md")] {
             for (name, profile) in Profile::NAMED {
                 let row = text.lines().find_map(|line| {
                     let row = line.trim_start_matches("/// ");

@@ -23,10 +23,10 @@ const SIM: [&str; 7] =
     ["sim", "udp-remote", "--bug", "accepts-any-reply", "--faults", "server>client #1 duplicate", "--turn"];
 
 #[test]
-fn the_curve_of_the_readme_is_what_is_printed() {
-    let readme = include_str!("../../README.md");
+fn the_curve_of_the_guide_is_what_is_printed() {
+    let page = include_str!("../../src/guide/debugging.md");
     let command = format!("$ lossproof {}\n", CHECK.join(" "));
-    let (_, from) = readme.split_once(&command).expect("the command is there");
+    let (_, from) = page.split_once(&command).expect("the command is there");
     let (shown, _) = from.split_once("```").expect("the block ends");
     let curve = shown.trim_start_matches("…\n").trim_end_matches("…\n");
     assert!(curve.lines().count() > 2, "{shown}");
