@@ -50,7 +50,7 @@ impl HostId {
     }
 }
 
-/// What a factory gets to make a machine from. A restart makes a new machine.
+/// The arguments of a machine's factory. A restart makes a new machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Boot<'a> {
     pub(crate) incarnation: u32,

@@ -44,7 +44,7 @@ use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::Recording;
 
-/// A run in which something does not hold.
+/// A run that violates a property or a law.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Which run of the search it was, from 0.
@@ -110,8 +110,8 @@ pub type StopIf = fn() -> bool;
 const NEVER: StopIf = || false;
 
 impl<'s> Search<'s> {
-    /// A search with these faults, known and drawn. Run `n` has a seed that follows from `base_seed` and `n`, unless the
-    /// plan brings one.
+    /// Creates a search with planned and random faults. Run `n` has a seed that follows from `base_seed` and `n`,
+    /// unless the plan brings one.
     pub fn new(scenario: &'s Scenario, plan: Prepared, profile: Profile, base_seed: u64) -> Self {
         let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
         let engine = Engine::new(scenario);
@@ -240,7 +240,7 @@ impl<'s> Search<'s> {
     /// The run of one seed, unless the plan brings another, with its log kept: [`Search::engine`] has it afterwards.
     ///
     /// # Errors
-    /// What does not hold, if something does not.
+    /// Describes the property or the law that is violated, if one is.
     pub fn once(&mut self, seed: u64) -> Result<Outcome, String> {
         let before = (self.settings.seed, self.settings.keep);
         (self.settings.seed, self.settings.keep) = (seed, Keep::Log);

@@ -1,4 +1,4 @@
-//! What many runs come to.
+//! Statistics of many runs.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub struct Tally {
     pub packets: u64,
     /// How often each kind of fault fired, by [`FaultKind`].
     pub fired: Fired,
-    /// The plan's faults, each with in how many runs it changed something.
+    /// The plan's faults, each with the number of runs in which it had an effect.
     pub planned: Vec<(Fault, u64)>,
     /// What is to be seen [sometimes](crate::scenario::Net::sometimes), each with in how many runs it was.
     pub sometimes: Vec<(String, u64)>,

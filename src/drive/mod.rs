@@ -123,7 +123,7 @@ impl From<Endpoint> for Vec<Endpoint> {
     }
 }
 
-/// What a machine on real sockets gets.
+/// The configuration of a machine on real sockets.
 ///
 /// ```
 /// use lossproof::drive::{Endpoint, Setup};
@@ -146,11 +146,11 @@ pub struct Setup<C> {
     /// Whether others may be bound to the same addresses (`SO_REUSEPORT`): the system then spreads the peers over them,
     /// and each peer of a datagram socket, and each stream, stays with one. Not for Unix sockets.
     pub shared: bool,
-    /// What becomes of what it sends, if a plan is to decide that.
+    /// A fault plan for what it sends, if there is one.
     #[cfg(feature = "sim")]
     pub faults: Option<LocalFaults>,
-    /// What the application asks of the machine while it runs, each handed in as [`Input::Command`] unless the machine is
-    /// done. When the senders are gone nothing more is asked, and the run goes on.
+    /// Commands of the application while the machine runs. Each one becomes an [`Input::Command`], unless the machine
+    /// is done. When all senders are dropped, the run goes on without commands.
     pub commands: Option<Receiver<C>>,
     /// Where it is kept what the machine saves.
     pub store: Option<Store>,
@@ -233,8 +233,8 @@ pub fn run<M: Machine>(
     run_driven(&mut Typed::new(machine, commands, event), means, Box::new(opened))
 }
 
-/// Drives a machine on real sockets until it is done, on the current tokio runtime. When `stop` ends, the machine gets
-/// [`Input::Stop`], once.
+/// Drives a machine on real sockets until it is done, on the current tokio runtime. When the future `stop` completes,
+/// the machine receives [`Input::Stop`], once.
 ///
 /// # Errors
 /// As [`run`].

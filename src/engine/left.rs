@@ -1,4 +1,4 @@
-//! What the last run left.
+//! Results of the last run.
 
 use std::any::Any;
 use std::fmt;

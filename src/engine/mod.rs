@@ -106,12 +106,12 @@ pub enum Keep {
     Log,
 }
 
-/// Everything of a run that is not its scenario.
+/// The options of a run: seed, faults, laws, log.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where all randomness comes from; a plan's own seed goes before it.
+    /// The seed of all random choices. A seed in the plan overrides it.
     pub seed: u64,
-    /// The faults that are known.
+    /// The planned faults.
     pub plan: Prepared,
     /// The faults that are drawn, for packets to which the plan does nothing.
     pub profile: Profile,

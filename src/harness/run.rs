@@ -75,7 +75,7 @@ impl Check {
         panic!("{verdict}{files}");
     }
 
-    /// Makes the runs; what they come to. Nothing panics, and no file is written.
+    /// Makes the runs, and returns the result. It does not panic and writes no file.
     ///
     /// # Errors
     /// If a plan or a variable cannot be read, or a plan is for other hosts.

@@ -24,7 +24,7 @@ use crate::host::HostId;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Fates {
-    /// What may happen to a datagram. A flip or a truncation behind its end is none.
+    /// What may happen to a datagram. A flip or a truncation beyond its end has no effect.
     pub datagram: Vec<DatagramFault>,
     /// What may happen at each offset of a stream at which bytes were written, and at its end. A stream is cut within
     /// what was written at once, for elsewhere it is cut already.
@@ -40,7 +40,7 @@ pub struct Fates {
 }
 
 impl Fates {
-    /// How late what is late comes: behind the first retransmission of most protocols.
+    /// The default delay: longer than the first retransmission timeout of most protocols.
     pub const LATE: Duration = Duration::from_millis(250);
 
     /// No faults: everything arrives.
@@ -207,7 +207,7 @@ pub enum FatesError {
         /// What is wrong with it.
         problem: ParseProblem,
     },
-    /// An item is more than one fault, or more than a fault.
+    /// An item has more than one fault, or text after the fault.
     #[error("'{0}' is not one fault: write one between two ';'")]
     Many(String),
     /// A direction is between other hosts.

@@ -8,8 +8,8 @@
 //! run with one fault; what that sends after its fault gives runs with two; and so on. As a run is determined by its
 //! faults, and the next fault always comes at a later send, each schedule is met exactly once.
 //!
-//! The runs with fewer faults come first, so the first failure is one with the fewest. It keeps as little as this
-//! order allows: of the schedules with the most faults nothing, for nothing branches off from them.
+//! The runs with fewer faults come first, so the first failure is one with the fewest. It keeps as little as this order
+//! allows: nothing of the schedules with the most faults, because nothing branches from them.
 //!
 //! The runs are made in batches, on any number of threads ([`parallel::schedules`](crate::parallel::schedules)): each run
 //! of a batch is looked at with the states that were known before the batch. Then the batch is gone through in order, and a
@@ -74,10 +74,10 @@ pub struct Exhaustive<'s> {
 pub struct Explored {
     /// How many runs were made, each of another schedule, the failed one included.
     pub runs: u64,
-    /// How many of them were broken off, for they came to a state in which another run had been.
+    /// How many of them were broken off, because they reached a state that another run had reached before.
     pub merged: u64,
-    /// How many schedules were left out, for they branch off behind such a state: `runs` and these are all schedules.
-    /// Zero unless the search is complete.
+    /// How many schedules were left out, because they branch from such a state: `runs + saved` is the number of all
+    /// schedules. Zero unless the search is complete.
     pub saved: u64,
     /// How many different states were met where faults were left; zero if a machine has no fingerprint.
     pub states: u64,
