@@ -1,8 +1,8 @@
-//! Searching for a run in which something does not hold.
+//! Searching for a run that violates a property or a law.
 //!
 //! A [`Search`] runs a scenario once for each seed of a range, with faults drawn at random and recorded as they are
-//! drawn, so that what fails is an explicit plan from the beginning. It is single-threaded and reads no clock;
-//! [`parallel`](crate::parallel) spreads it over threads. A test has a [`Check`](crate::Check) do all of it.
+//! drawn, so every failure is an explicit plan. It is single-threaded and reads no clock; [`parallel`](crate::parallel)
+//! spreads it over threads. In a test, use [`Check`](crate::Check), which does all of it.
 
 mod draws;
 pub(crate) mod exhaustive;
@@ -51,9 +51,9 @@ pub struct Failure {
     pub run: u64,
     /// The property's name, or the law.
     pub broken: String,
-    /// What was seen.
+    /// What was observed.
     pub detail: String,
-    /// Everything that makes the run again.
+    /// The plan that reproduces the run.
     pub plan: FaultPlan,
     /// The generated commands that the run was given: number, moment, host and text of each.
     pub commands: Vec<String>,

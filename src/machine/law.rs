@@ -1,4 +1,4 @@
-//! The laws that every machine keeps, as names.
+//! The laws that every machine must follow, as names.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +11,7 @@ pub enum Law {
     /// Law 1: time does not go back.
     TimeGoesOn = 1,
     /// Law 3: a timeout at the deadline handles everything due: the next deadline is strictly later, or none. (The
-    /// second law is kept by the worlds: a timeout is handed in only when it is due.)
+    /// simulator and the drivers keep the second law: a timeout is handed in only when it is due.)
     TimerAdvances = 3,
     /// Law 4: how a stream is cut into slices does not change what comes out.
     CutsDoNotMatter,

@@ -1,4 +1,4 @@
-//! What a simulated run is made of: hosts, how they are linked, what is asked of them when, and what is to hold.
+//! What a simulated run is made of: hosts, links, commands with their times, and properties.
 //!
 //! A [`Net`] builds it, a [`Scenario`] is what comes of it. Hosts are typed: [`Place::machine`] gives a [`Host`] of the
 //! machine's type, and what is asked of that host (its events, its state, commands to it) has the machine's types.
@@ -277,8 +277,8 @@ impl Scenario {
         own..own + self.0.generate(seed).len() as u32
     }
 
-    /// Looks whether every command that a plan lists is one that is generated. With a plan that leaves the seed to
-    /// whoever runs it that cannot be told, and nothing is refused.
+    /// Checks that every command in a plan is one that is generated. For a plan without a seed this cannot be checked,
+    /// and it is accepted.
     ///
     /// # Errors
     /// [`UnknownCommand`] if one is not.

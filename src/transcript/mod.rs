@@ -1,7 +1,8 @@
-//! One ordered log of everything that a run did, and its faces.
+//! The ordered log of a run, and its output formats.
 //!
-//! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, for rendering while running
-//! would cost more than running does. [`Transcript::excerpt`] has of a long one the lines on which its end depends.
+//! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, because rendering during the
+//! run would take longer than the run. [`Transcript::excerpt`] has the lines of a long transcript on which its end
+//! depends.
 
 mod curve;
 mod excerpt;
@@ -37,7 +38,7 @@ use crate::time::Instant;
 pub struct Record {
     /// When.
     pub at: Instant,
-    /// On which host. A fault stands with the host that it hits first.
+    /// The host. A fault is recorded at the first host that it affects.
     pub host: HostId,
     /// What.
     pub what: What,
@@ -167,7 +168,7 @@ pub enum What {
     Event(u32),
     /// A machine ended.
     Done(Status),
-    /// From here on the run goes round.
+    /// From here on the run repeats itself (livelock).
     Circle,
     /// Something does not hold, a law or a property: the text of this index.
     Broken(u32),
