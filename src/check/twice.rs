@@ -73,7 +73,7 @@ impl<'s> Search<'s> {
         self.settings.keep = keep;
         let difference = difference(&first, &self.engine).or_else(|| {
             let said = |result: &Result<_, Broken>| match result {
-                Ok(_) => "all held".to_owned(),
+                Ok(_) => "all passed".to_owned(),
                 Err(broken) => broken.line(),
             };
             let (one, other) = (said(&first_result), said(&result));

@@ -203,7 +203,7 @@ impl fmt::Display for Ended {
             Self::TimeLimit => f.write_str("max_time"),
             Self::InputLimit => f.write_str("max_inputs"),
             Self::Stopped => f.write_str("a state that was known"),
-            Self::Failed => f.write_str("a property that did not hold"),
+            Self::Failed => f.write_str("a violated property"),
             Self::Deadlock => f.write_str("a deadlock"),
             Self::Broken(law) => write!(f, "{law}"),
         }

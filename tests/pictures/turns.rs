@@ -90,7 +90,7 @@ fn ladders_and_pages_have_the_shares_of_their_rows() {
 #[test]
 fn what_has_no_turn_says_so() {
     let output = lossproof(&["sim", "udp-remote", "--turn"]);
-    let complaint = "lossproof: note: the run holds, so it has no turn\n";
+    let complaint = "lossproof: note: the run passes, so it has no turn\n";
     assert_eq!(
         (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
         (complaint, Some(0))

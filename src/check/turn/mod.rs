@@ -171,7 +171,7 @@ impl fmt::Display for Turn {
                 let (before, after) = (before.percent(), after.percent());
                 write!(f, "{before}% of random continuations fail before it, {after}% after")
             } else {
-                let word = |share: &Share| if share.failed > 0 { "fails" } else { "holds" };
+                let word = |share: &Share| if share.failed > 0 { "fails" } else { "passes" };
                 let (before, after) = (word(before), word(after));
                 write!(f, "without later faults the run {before} before it, and {after} after")
             }
