@@ -55,7 +55,7 @@ pub struct Failure {
     pub detail: String,
     /// The plan that reproduces the run.
     pub plan: FaultPlan,
-    /// The generated commands that the run was given: number, moment, host and text of each.
+    /// The generated commands of the run: number, time, host and text of each.
     pub commands: Vec<String>,
     /// How many datagrams and segments of data were sent until then.
     pub packets: u64,
@@ -103,7 +103,7 @@ pub struct Search<'s> {
     fates: Vec<FaultKind>,
 }
 
-/// Says whether work is to end that was not done yet: asked before each run.
+/// Returns whether the search must stop; called before each run.
 pub type StopIf = fn() -> bool;
 
 /// Nobody ends it.
@@ -167,7 +167,7 @@ impl<'s> Search<'s> {
         mix(self.base_seed, run)
     }
 
-    /// Makes the runs of a range, up to the first that fails, or until it is to [stop](Self::stop_if).
+    /// Makes the runs of a range, up to the first failure, or until [`Self::stop_if`] stops them.
     pub fn runs(&mut self, range: Range<u64>) -> Tally {
         let mut tally = self.no_runs();
         let plan = self.settings.plan.clone();

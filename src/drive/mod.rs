@@ -76,7 +76,7 @@ pub enum Endpoint {
         /// all of the family: each datagram tells which one it came to, and is answered from there. The file of a Unix
         /// socket is there as long as the machine runs; one that a crash has left behind is replaced.
         bind: Peer,
-        /// The peer that it is connected to, if it is: the system then drops what comes from elsewhere, and tells of
+        /// The peer to which it is connected, if any: the system then drops datagrams from elsewhere, and reports
         /// refusals.
         connect: Option<Peer>,
         /// Whether it may send broadcasts (IPv4 only).
@@ -214,8 +214,8 @@ type Opened<'a> = Box<dyn FnOnce(&[Peer]) + 'a>;
 /// Drives a machine on real sockets until it is done, and blocks meanwhile. Ctrl-C and SIGTERM become
 /// [`Input::Stop`].
 ///
-/// `opened` is told the addresses that are bound, in the order of the setup's sockets, before anything comes in; `event`
-/// everything that the machine tells, after all else that it put out with it is done.
+/// `opened` is called with the bound addresses, in the order of the setup's sockets, before the first input. `event` is
+/// called for every event, after all other effects of the same input are done.
 ///
 /// A machine that is done has [`limits::MAX_LINGER`](crate::machine::limits::MAX_LINGER) for what is still on its way out,
 /// and for its peers to end their streams; with neither, the run ends at once.

@@ -217,7 +217,7 @@ pub struct Outcome {
     pub ended: Ended,
     /// When something happened last.
     pub at: Instant,
-    /// How many inputs were handed to machines.
+    /// The number of inputs of all machines.
     pub inputs: u64,
     /// How many datagrams and segments of data were sent.
     pub packets: u64,

@@ -47,7 +47,7 @@
 //! | `at 1s poweroff a` | the host goes silent; its peers see nothing |
 //! | `at 3s restart a` | the host restarts |
 //! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead, all its skews together 100 years at most |
-//! | `at 1s skew a -3s` | the clock of `a` stands still for 3 s, as while a virtual machine is suspended |
+//! | `at 1s skew a -3s` | the clock of `a` stops for 3 s, as while a virtual computer is suspended |
 //! | `at 1s drift a x1.001` | from then on the clock of `a` is faster by a thousandth; below 1 it is slower |
 //! | `at 1s pause a` | the process is stopped, as by `SIGSTOP`; only `lossproof hunt` has processes |
 //! | `at 3s resume a` | it goes on |
@@ -188,13 +188,13 @@ pub enum Fault {
         /// The distance between two cuts, in bytes.
         len: NonZeroU64,
     },
-    /// What becomes of a dial: `a>b/1 refuse`.
+    /// A fault of a dial: `a>b/1 refuse`.
     Connect {
         /// From the host that dials to the one that is dialed.
         flow: Flow,
         /// Which connection between the two hosts, from 0, or [`EVERY_CONN`]. A 0 is left out when printed.
         conn: u32,
-        /// What becomes of it.
+        /// What happens to it.
         fault: ConnectFault,
     },
     /// What happens to hosts at a moment: `at 2s partition a|b`.
@@ -281,7 +281,7 @@ impl StreamFault {
 /// before one of all.
 pub const EVERY_CONN: u32 = u32::MAX;
 
-/// What becomes of a dial.
+/// What happens to a dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectFault {
     /// It is refused, as where nobody listens.

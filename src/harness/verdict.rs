@@ -158,7 +158,7 @@ pub enum CheckError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A variable of the environment does not say which part of the runs is to be made.
+    /// An environment variable does not name a part of the runs.
     #[error("{name}: {source}")]
     Shard {
         /// Its name.
@@ -166,12 +166,12 @@ pub enum CheckError {
         /// What is wrong with it.
         source: ShardError,
     },
-    /// A variable of the environment does not hold a number.
+    /// An environment variable is not a number.
     #[error("{name}: '{text}' is not a whole number from 0 to {max}", max = u64::MAX)]
     Variable {
         /// Its name.
         name: &'static str,
-        /// What it holds.
+        /// Its value.
         text: String,
     },
 }

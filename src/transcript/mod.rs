@@ -74,7 +74,7 @@ pub struct Link {
     pub number: u32,
 }
 
-/// What a record tells.
+/// What a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// A datagram left.
@@ -109,15 +109,15 @@ pub enum What {
     },
     /// A fault changed something.
     Fault(Resolved),
-    /// From here on nothing goes wrong.
+    /// From here on there are no faults.
     Calm,
-    /// A connection was asked for.
+    /// A machine opens a connection.
     Connect(Link),
-    /// A connection stands.
+    /// A connection is established.
     Connected(Link),
-    /// A connection did not come to be.
+    /// A connection failed.
     ConnectFailed(Link, ConnectError),
-    /// A connection to an address where there is no host did not come to be.
+    /// A connection to an address without a host failed.
     ConnectNowhere {
         /// The address.
         peer: Peer,
@@ -158,11 +158,11 @@ pub enum What {
     Writable(Link),
     /// A connection is over.
     Closed(Link, CloseReason),
-    /// A timeout was handed in. What it caused follows; the text leaves the timeout itself out.
+    /// A timeout. Its effects follow; the text does not show the timeout itself.
     Timer,
-    /// The command of this number was handed in.
+    /// The command of this number.
     Command(u32),
-    /// A machine saved so many bytes.
+    /// A machine saved this many bytes.
     Save(u32),
     /// The event of this index among those of the host came out.
     Event(u32),
@@ -170,7 +170,7 @@ pub enum What {
     Done(Status),
     /// From here on the run repeats itself (livelock).
     Circle,
-    /// Something does not hold, a law or a property: the text of this index.
+    /// A law or a property was violated: the text of this index.
     Broken(u32),
 }
 
@@ -216,7 +216,7 @@ impl Log {
         &self.bytes[span.start as usize..span.start as usize + span.len as usize]
     }
 
-    /// What does not hold.
+    /// The texts of violations.
     pub fn broken_texts(&self) -> &[String] {
         &self.broken
     }

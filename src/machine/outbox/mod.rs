@@ -87,9 +87,9 @@ impl<E> DerefMut for Outbox<E> {
 /// All of an [`Outbox`] but the events. What a machine calls is not inlined into it: where the machine is not optimised,
 /// as in tests, this is all the same.
 ///
-/// It names the streams of its host, and knows how much room each one's send buffer has, so that [`Effects::write`]
-/// can say at once how much fitted. It knows the host's datagram sockets, so that a datagram which no socket can send
-/// is refused at once, and in every world.
+/// It names the streams of its host, and knows how much room each one's send buffer has, so that [`Effects::write`] can
+/// say at once how much fitted. It knows the host's datagram sockets, so that a datagram which no socket can send is
+/// refused at once, in simulation and on real sockets.
 #[derive(Debug)]
 pub struct Effects {
     /// What is to be done, in order. A step is small: what is large stands in the lists below.

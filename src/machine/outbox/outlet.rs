@@ -79,7 +79,7 @@ impl<E> Outlet<E> {
         }
     }
 
-    /// The outbox, for what is put out of it by somebody else than a machine: a part that is used alone.
+    /// The outbox, for a part that is used without a machine.
     pub const fn outbox(&mut self) -> &mut Outbox<E> {
         &mut self.0
     }

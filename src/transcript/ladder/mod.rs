@@ -1,4 +1,4 @@
-//! The transcript as a ladder in text: time at the left, a line down for each host, an arrow for each flight.
+//! The transcript as a ladder in text: time at the left, a vertical line for each host, an arrow for each message.
 //!
 //! What travels leaves its host in one row and arrives in another. Between them it waits on a dotted track beside its
 //! receiver, so that flights which overlap, overtake one another or come twice can be followed.
