@@ -10,6 +10,7 @@
 //! | [`heartbeat`] | when to say again that one is still there |
 //! | [`holdback`] | what a slow reader has not taken yet, kept within a bound |
 //! | [`per_conn`] | one machine for each connection of a stream server |
+//! | [`sessions`] | one framed connection with each peer of a group |
 //! | [`speech`] | bytes that are all known, written as fast as a stream takes them |
 //! | [`timers`] | what is due later, the earliest first |
 
@@ -21,5 +22,6 @@ pub mod expiring_set;
 pub mod heartbeat;
 pub mod holdback;
 pub mod per_conn;
+pub mod sessions;
 pub mod speech;
 pub mod timers;

@@ -1,35 +1,20 @@
-//! TLS without the system's randomness, its calendar and a certificate authority.
+//! The TLS of QUIC, without the system's randomness and its calendar.
 //!
-//! What rustls draws from the system comes from a generator that each machine owns: the random fields of messages through
-//! [`SecureRandom`], the secret of the key exchange through a group of our own. Ed25519 signs without randomness
-//! (RFC 8032). Nothing of this is secure, and need not be.
+//! What is random comes from a generator that each machine owns.
+
+#[path = "certified.rs"]
+mod certified;
 
 use std::cell::RefCell;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    ActiveKeyExchange, CryptoProvider, GetRandomFailed, SecureRandom, SharedSecret, SupportedKxGroup,
-    WebPkiSupportedAlgorithms, ring, verify_tls13_signature,
-};
-use rustls::ffdhe_groups::FfdheGroup;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::time_provider::TimeProvider;
-use rustls::version::TLS13;
-use rustls::{DigitallySignedStruct, Error, NamedGroup, PeerMisbehaved, SignatureScheme};
-use x25519_dalek::{PublicKey, StaticSecret};
+use rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, ring};
 
-/// Self-signed for `localhost`. Only its bytes are looked at, so it never expires.
-const CERTIFICATE: &[u8] = include_bytes!("certificate.der");
-/// The Ed25519 key of the certificate: the head of its PKCS #8 form (RFC 8410), and the key.
-const KEY: [&[u8]; 2] = [
-    &[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20],
-    b"a fixed key, for tests only.    ",
-];
+pub(crate) use certified::Stopped;
+use certified::{STOPPED_AT, X25519};
 
 thread_local! {
     /// The generator of the machine that runs in this thread just now.
@@ -46,124 +31,21 @@ pub(crate) fn drawing_from<T>(generator: &mut Pcg64, run: impl FnOnce() -> T) ->
     result
 }
 
-fn draw(bytes: &mut [u8]) {
-    GENERATOR.with_borrow_mut(|generator| generator.fill_bytes(bytes));
-}
-
 #[derive(Debug)]
 struct Drawn;
 
 impl SecureRandom for Drawn {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), GetRandomFailed> {
-        draw(bytes);
+        GENERATOR.with_borrow_mut(|generator| generator.fill_bytes(bytes));
         Ok(())
     }
 }
 
-/// X25519 (RFC 7748) whose secret is drawn as everything else is; ring's can only be drawn from the system.
-#[derive(Debug)]
-struct X25519;
-
-struct Exchange {
-    secret: StaticSecret,
-    public: PublicKey,
-}
-
-impl SupportedKxGroup for X25519 {
-    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        let mut secret = [0; 32];
-        draw(&mut secret);
-        let secret = StaticSecret::from(secret);
-        Ok(Box::new(Exchange { public: PublicKey::from(&secret), secret }))
-    }
-
-    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
-        None
-    }
-
-    fn name(&self) -> NamedGroup {
-        NamedGroup::X25519
-    }
-}
-
-impl ActiveKeyExchange for Exchange {
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
-        let peer: [u8; 32] = peer.try_into().map_err(|_| PeerMisbehaved::InvalidKeyShare)?;
-        let shared = self.secret.diffie_hellman(&PublicKey::from(peer));
-        Ok(SharedSecret::from(&shared.as_bytes()[..]))
-    }
-
-    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
-        None
-    }
-
-    fn group(&self) -> NamedGroup {
-        NamedGroup::X25519
-    }
-
-    fn pub_key(&self) -> &[u8] {
-        self.public.as_bytes()
-    }
-}
-
-/// It is always the same moment.
-#[derive(Debug)]
-pub(crate) struct Stopped;
-
-/// 15 January 2027, 08:00 UTC.
-const STOPPED_AT: Duration = Duration::from_hours(500_000);
-
-impl TimeProvider for Stopped {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(STOPPED_AT))
-    }
-}
+static GROUP: X25519 = X25519(&Drawn);
 
 impl quinn_proto::TimeSource for Stopped {
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + STOPPED_AT
-    }
-}
-
-/// Trusts the one certificate, and holds its owner to its signature.
-#[derive(Debug)]
-struct OnlyOurs(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for OnlyOurs {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let is_ours = certificate.as_ref() == CERTIFICATE;
-        is_ours
-            .then(ServerCertVerified::assertion)
-            .ok_or_else(|| Error::General("another certificate".to_owned()))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("QUIC has TLS 1.3 only".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
     }
 }
 
@@ -174,14 +56,11 @@ pub(crate) enum Randomness {
     OfTheSystem,
 }
 
-fn provider(randomness: Randomness) -> Arc<CryptoProvider> {
-    let provider = ring::default_provider();
-    Arc::new(match randomness {
-        Randomness::OfTheMachine => {
-            CryptoProvider { kx_groups: vec![&X25519], secure_random: &Drawn, ..provider }
-        }
-        Randomness::OfTheSystem => provider,
-    })
+fn provider(randomness: Randomness) -> CryptoProvider {
+    match randomness {
+        Randomness::OfTheMachine => certified::provider(&GROUP),
+        Randomness::OfTheSystem => ring::default_provider(),
+    }
 }
 
 pub(crate) fn client(randomness: Randomness) -> QuicClientConfig {
@@ -189,14 +68,7 @@ pub(crate) fn client(randomness: Randomness) -> QuicClientConfig {
 }
 
 pub(crate) fn client_config(randomness: Randomness) -> rustls::ClientConfig {
-    let provider = provider(randomness);
-    let verifier = Arc::new(OnlyOurs(provider.signature_verification_algorithms));
-    rustls::ClientConfig::builder_with_details(provider, Arc::new(Stopped))
-        .with_protocol_versions(&[&TLS13])
-        .expect("the provider has TLS 1.3")
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth()
+    certified::client(provider(randomness))
 }
 
 pub(crate) fn server(randomness: Randomness) -> QuicServerConfig {
@@ -204,11 +76,5 @@ pub(crate) fn server(randomness: Randomness) -> QuicServerConfig {
 }
 
 pub(crate) fn server_config(randomness: Randomness) -> rustls::ServerConfig {
-    let key = PrivateKeyDer::try_from(KEY.concat()).expect("a key in PKCS #8 form");
-    rustls::ServerConfig::builder_with_details(provider(randomness), Arc::new(Stopped))
-        .with_protocol_versions(&[&TLS13])
-        .expect("the provider has TLS 1.3")
-        .with_no_client_auth()
-        .with_single_cert(vec![CERTIFICATE.into()], key)
-        .expect("the key is that of the certificate")
+    certified::server(provider(randomness))
 }

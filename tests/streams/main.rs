@@ -8,3 +8,4 @@ mod links;
 mod opening;
 mod pairing;
 mod script;
+mod sessions;

@@ -13,6 +13,8 @@ use lossproof::tokio::{self, task, time};
 use lossproof::{Check, Ctx, Host, Net};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::timeless::timeless;
+
 /// Looks for the bug, and keeps the report of what is found.
 fn finds(name: &str, net: Net) {
     let verdict = Check::new(net).named(name).verdict().unwrap();
@@ -22,21 +24,6 @@ fn finds(name: &str, net: Net) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, timeless(&verdict.to_string())));
-}
-
-/// A report without the time that the search took (`after 2 runs (0.01 s, 1.11 s simulated)`), and without when the run
-/// was lost, which is only looked for while there is time.
-fn timeless(report: &str) -> String {
-    let is_search = |line: &str| line.trim_start().starts_with("after ") && line.ends_with("simulated)");
-    let line = |line: &str| match (is_search(line), line.split_once(" (")) {
-        (true, Some((runs, _))) => format!("{runs}\n"),
-        // The line of a panic moves with this file.
-        _ if line.contains("(at tests/") => {
-            line.split_once("rs:").map_or(line, |(before, _)| before).to_owned() + "rs)\n"
-        }
-        _ => format!("{line}\n"),
-    };
-    report.lines().filter(|line| !line.starts_with("  turned")).map(line).collect()
 }
 
 /// A frame is a byte for its length, and that many bytes.

@@ -141,7 +141,7 @@ fn a_panic_of_a_task_that_a_clock_of_tokio_wakes_is_found_too() {
     assert!(said.contains("a second later (at tests/tasks/hosts.rs:"), "{said}");
 }
 
-/// A host whose tasks yield so often because of one input.
+/// A host whose task yields this often for one input.
 fn yields(count: usize) -> Net {
     let net = Net::new("yields");
     net.host("host").task(move |_: Ctx| async move {

@@ -7,6 +7,7 @@ mod hosts;
 mod request_reply;
 mod sockets;
 mod store;
+mod timeless;
 #[allow(unreachable_pub, clippy::disallowed_methods, reason = "these are programs of their own")]
 mod worlds;
 

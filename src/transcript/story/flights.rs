@@ -43,6 +43,7 @@ impl Flights {
         self.all.len() - 1
     }
 
+    /// What stays at its host is no flight, nor is anything below that does.
     pub(super) fn send(&mut self, from: HostId, to: HostId, n: u64, row: usize) -> Kind {
         if from == to {
             return Kind::Own(Mark::Note);
@@ -71,7 +72,7 @@ impl Flights {
         row: usize,
         name: String,
     ) -> Kind {
-        if range.is_empty() {
+        if range.is_empty() || from == link.peer {
             return Kind::Own(Mark::Note);
         }
         let flight = self.depart(from, link.peer, name, row);
@@ -84,6 +85,9 @@ impl Flights {
     }
 
     pub(super) fn connect(&mut self, from: HostId, link: Link, row: usize) -> Kind {
+        if from == link.peer {
+            return Kind::Own(Mark::Note);
+        }
         let flight = self.depart(from, link.peer, named(link, "connect"), row);
         self.connects.insert((from, link.peer, link.number), flight);
         Kind::Departs(flight)
@@ -104,7 +108,9 @@ impl Flights {
     }
 
     pub(super) fn eof(&mut self, here: HostId, link: Link, row: usize) {
-        if let Some((departs, word)) = self.ends.remove(&(link.peer, here, link.number)) {
+        if let Some((departs, word)) = self.ends.remove(&(link.peer, here, link.number))
+            && here != link.peer
+        {
             let flight = self.depart(link.peer, here, named(link, word), departs);
             self.matched.push((flight, row));
         }
@@ -112,6 +118,7 @@ impl Flights {
 
     pub(super) fn closed(&mut self, here: HostId, link: Link, reason: CloseReason, row: usize) {
         if reason == CloseReason::Reset
+            && here != link.peer
             && let Some(departs) = self.aborts.remove(&(link.peer, here, link.number))
         {
             let flight = self.depart(link.peer, here, named(link, "abort"), departs);

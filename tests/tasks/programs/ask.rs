@@ -18,7 +18,7 @@ pub async fn serve(address: impl ToSocketAddrs, mut served: impl FnMut(u32)) -> 
     }
 }
 
-/// The number of the request that was answered, after at most so many attempts that wait twice as long each time.
+/// The number of the request that was answered. Each of the attempts waits twice as long as the one before it.
 pub async fn ask(server: impl ToSocketAddrs + Copy, attempts: u32) -> io::Result<u32> {
     let socket = UdpSocket::bind("0.0.0.0:0").await?;
     let mut wait = Duration::from_millis(100);

@@ -12,7 +12,7 @@ use lossproof::{Check, Net, Profile};
 /// The most lines of a finding's transcript.
 pub const MAX_LINES: usize = 40;
 
-/// A check of this net with so many runs; `LOSSPROOF_RUNS` makes more.
+/// A check of this net with this many runs; `LOSSPROOF_RUNS` makes more.
 pub fn check(net: Net, runs: u64) -> Check {
     Check::new(net).runs(runs).jobs(2)
 }

@@ -1,33 +1,12 @@
-//! TLS without the system's randomness, its calendar and a certificate authority.
-//!
-//! What rustls draws from the system comes from the host that is running: the random fields of messages through
-//! [`SecureRandom`], the secret of the key exchange through a group of our own. Ed25519 signs without randomness
-//! (RFC 8032). Nothing of this is secure, and need not be.
+//! TLS whose randomness is that of the host which is running.
 
-use std::sync::Arc;
-use std::time::Duration;
+#[path = "../../../../quinn/certified.rs"]
+mod certified;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    ActiveKeyExchange, CryptoProvider, GetRandomFailed, SecureRandom, SharedSecret, SupportedKxGroup,
-    WebPkiSupportedAlgorithms, ring, verify_tls13_signature,
-};
-use rustls::ffdhe_groups::FfdheGroup;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::time_provider::TimeProvider;
-use rustls::version::TLS13;
-use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, NamedGroup, PeerMisbehaved, ServerConfig, SignatureScheme,
-};
-use x25519_dalek::{PublicKey, StaticSecret};
+use rustls::crypto::{GetRandomFailed, SecureRandom};
+use rustls::{ClientConfig, ServerConfig};
 
-/// Self-signed for `localhost`. Only its bytes are looked at, so it never expires.
-const CERTIFICATE: &[u8] = include_bytes!("../../../../quinn/certificate.der");
-/// The Ed25519 key of the certificate: the head of its PKCS #8 form (RFC 8410), and the key.
-const KEY: [&[u8]; 2] = [
-    &[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20],
-    b"a fixed key, for tests only.    ",
-];
+use certified::X25519;
 
 #[derive(Debug)]
 struct OfTheHost;
@@ -38,128 +17,14 @@ impl SecureRandom for OfTheHost {
     }
 }
 
-/// X25519 (RFC 7748) whose secret is drawn as everything else is; ring's can only be drawn from the system.
-#[derive(Debug)]
-struct X25519;
-
-struct Exchange {
-    secret: StaticSecret,
-    public: PublicKey,
-}
-
-impl SupportedKxGroup for X25519 {
-    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        let mut secret = [0; 32];
-        OfTheHost.fill(&mut secret)?;
-        let secret = StaticSecret::from(secret);
-        Ok(Box::new(Exchange { public: PublicKey::from(&secret), secret }))
-    }
-
-    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
-        None
-    }
-
-    fn name(&self) -> NamedGroup {
-        NamedGroup::X25519
-    }
-}
-
-impl ActiveKeyExchange for Exchange {
-    fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
-        let peer: [u8; 32] = peer.try_into().map_err(|_| PeerMisbehaved::InvalidKeyShare)?;
-        let shared = self.secret.diffie_hellman(&PublicKey::from(peer));
-        Ok(SharedSecret::from(&shared.as_bytes()[..]))
-    }
-
-    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
-        None
-    }
-
-    fn group(&self) -> NamedGroup {
-        NamedGroup::X25519
-    }
-
-    fn pub_key(&self) -> &[u8] {
-        self.public.as_bytes()
-    }
-}
-
-/// It is always the same moment: 15 January 2027, 08:00 UTC.
-#[derive(Debug)]
-struct Stopped;
-
-impl TimeProvider for Stopped {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_hours(500_000)))
-    }
-}
-
-/// Trusts the one certificate, and holds its owner to its signature.
-#[derive(Debug)]
-struct OnlyOurs(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for OnlyOurs {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let is_ours = certificate.as_ref() == CERTIFICATE;
-        is_ours
-            .then(ServerCertVerified::assertion)
-            .ok_or_else(|| Error::General("another certificate".to_owned()))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("TLS 1.3 only".to_owned()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    let provider = ring::default_provider();
-    Arc::new(CryptoProvider { kx_groups: vec![&X25519], secure_random: &OfTheHost, ..provider })
-}
+static GROUP: X25519 = X25519(&OfTheHost);
 
 pub(crate) fn client() -> ClientConfig {
-    let provider = provider();
-    let verifier = Arc::new(OnlyOurs(provider.signature_verification_algorithms));
-    ClientConfig::builder_with_details(provider, Arc::new(Stopped))
-        .with_protocol_versions(&[&TLS13])
-        .expect("the provider has TLS 1.3")
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth()
+    certified::client(certified::provider(&GROUP))
 }
 
 pub(crate) fn server() -> ServerConfig {
-    let key = PrivateKeyDer::try_from(KEY.concat()).expect("a key in PKCS #8 form");
-    ServerConfig::builder_with_details(provider(), Arc::new(Stopped))
-        .with_protocol_versions(&[&TLS13])
-        .expect("the provider has TLS 1.3")
-        .with_no_client_auth()
-        .with_single_cert(vec![CERTIFICATE.into()], key)
-        .expect("the key is that of the certificate")
+    certified::server(certified::provider(&GROUP))
 }
 
 /// What a transcript shows of a stream of TLS: its records by their types (RFC 8446 section 5.1), if they begin here.

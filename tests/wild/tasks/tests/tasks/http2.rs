@@ -15,14 +15,14 @@ use lossproof::tokio::{task, time};
 use lossproof::{Check, Ctx, Cuts, Net, Promises, Status};
 
 const NUMBERS: [u8; 4] = [3, 5, 7, 11];
-/// So many messages of this length are more than the windows of HTTP/2 hold.
+/// How many messages of this length are more than the windows of HTTP/2 hold.
 const MESSAGE_COUNT: u8 = 16;
 const MESSAGE_LEN: usize = 6_000;
 const STATUS: &str = "grpc-status";
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// A message with its head: not compressed, so many bytes.
+/// A message with its head (5 bytes): a byte that says it is not compressed, and its length.
 fn message(payload: &[u8]) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_u8(0);
@@ -125,7 +125,7 @@ async fn rest(mut body: RecvStream, takes_any_end: bool) -> Result<Vec<BytesMut>
 #[derive(Debug, PartialEq)]
 enum Heard {
     Sum(u8),
-    /// The messages of a stream that has ended: so many, and each as it should be.
+    /// The messages of a stream that has ended: none is missing, and each is as it should be.
     Stream {
         count: usize,
         are_whole: bool,

@@ -8,6 +8,8 @@ mod framed;
 mod http1;
 mod http2;
 mod quic;
+#[path = "../../../../tasks/timeless.rs"]
+mod timeless;
 mod tls;
 mod websocket;
 mod worlds;
@@ -16,6 +18,7 @@ use std::time::Duration;
 
 use lossproof::check::MAX_SHRINK_RUNS;
 use lossproof::{Check, Instant, Net};
+use timeless::timeless;
 
 /// From when on nothing goes wrong. Clients are to be done some time after that.
 const CALM_AT: Instant = Instant::from_millis(20_000);
@@ -44,15 +47,4 @@ fn finds(name: &str, check: impl Fn() -> Check) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!(name, timeless(&verdict.to_string())));
-}
-
-/// A report without the time that the search took, and without when the run was lost, which is only looked for while there
-/// is time.
-fn timeless(report: &str) -> String {
-    let is_search = |line: &str| line.trim_start().starts_with("after ") && line.ends_with("simulated)");
-    let line = |line: &str| match (is_search(line), line.split_once(" (")) {
-        (true, Some((runs, _))) => format!("{runs}\n"),
-        _ => format!("{line}\n"),
-    };
-    report.lines().filter(|line| !line.starts_with("  turned")).map(line).collect()
 }
