@@ -63,9 +63,7 @@ impl Law {
             Self::SameInputsSameOutputs => "the same inputs give the same outputs",
             Self::NoPanic => "no input makes the machine panic",
             Self::BoundedOutput => "what one input can cause is bounded",
-            Self::SilentAfterTheEnd => {
-                "the machine emits nothing that cannot be done, as after closed or after done"
-            }
+            Self::SilentAfterTheEnd => "no output that cannot be done, as after closed or after done",
             Self::WrapsUnseen => "counters that wrap change nothing but their own numbers",
             Self::FingerprintsAreTrue => {
                 "two states with equal fingerprints emit the same for the same input"
