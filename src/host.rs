@@ -50,7 +50,7 @@ impl HostId {
     }
 }
 
-/// What a factory gets to make a machine from. A restart makes a new machine.
+/// The arguments of a machine's factory. A restart makes a new machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Boot<'a> {
     pub(crate) incarnation: u32,
@@ -65,7 +65,7 @@ pub struct Boot<'a> {
 }
 
 impl<'a> Boot<'a> {
-    /// A first start with this seed, in a world without other hosts: to make a machine by hand.
+    /// A first start with this seed and without other hosts, to make a machine by hand.
     pub const fn alone(seed: u64) -> Self {
         Self { incarnation: 0, seed, disk: &[], peers: &[], names: None, first_number: 0 }
     }
@@ -87,17 +87,16 @@ impl<'a> Boot<'a> {
         self.first_number
     }
 
-    /// What the machine before saved last by [`save`](crate::machine::Effects::save); empty if nothing. A save is durable
-    /// at once, so a crash and a loss of power keep the same.
+    /// The bytes that the previous machine on this host saved last, by [`save`](crate::machine::Effects::save); empty
+    /// if none. A save is durable at once, so a crash and a loss of power keep the same bytes.
     pub const fn disk(&self) -> &'a [u8] {
         self.disk
     }
 
-    /// Where a host is in this world, by its first socket: its simulated address, or on real sockets the one that was
-    /// given for it.
+    /// The address of a host's first socket: its simulated address, or on real sockets the one that was given for it.
     ///
     /// # Panics
-    /// If there is no such host in this world.
+    /// If there is no such host.
     pub fn peer(&self, host: impl Into<HostId>) -> Peer {
         let index = host.into().index();
         *self.peers.get(index).unwrap_or_else(|| panic!("this world has no host of number {index}"))

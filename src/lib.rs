@@ -193,9 +193,24 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/async_code.md")]
     pub mod async_code {}
+    #[cfg(feature = "capture")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/captures.md")]
+    pub mod captures {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/check.md")]
     pub mod check {}
+    #[cfg(feature = "specimens")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/classics.md")]
+    pub mod classics {}
+    #[cfg(feature = "cli")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/command_line.md")]
+    pub mod command_line {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/compared.md")]
+    pub mod compared {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/deadlocks.md")]
     pub mod deadlocks {}
@@ -208,10 +223,16 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/nets.md")]
     pub mod nets {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/networks.md")]
+    pub mod networks {}
     #[cfg(feature = "cli")]
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/own_command_line.md")]
     pub mod own_command_line {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/platforms.md")]
+    pub mod platforms {}
     #[cfg(feature = "proxy")]
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/programs.md")]
@@ -223,6 +244,9 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/replay.md")]
     pub mod replay {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/shards.md")]
+    pub mod shards {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/streams.md")]
     pub mod streams {}

@@ -1,4 +1,4 @@
-//! The project's own clockless time.
+//! Time without a clock.
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 /// A moment: nanoseconds since the start of the run.
 ///
-/// There is no `now()`. Time reaches a machine only as an argument, so a machine that is fed the same
-/// inputs at the same moments does the same things, wherever and whenever it runs.
+/// There is no `now()`. Time reaches a machine only as an argument, so the same inputs at the same times give the same
+/// outputs, wherever and whenever the machine runs.
 ///
-/// Arithmetic saturates at [`Instant::FAR_FUTURE`], 584 years after the start: a deadline that far away is
-/// as good as none, and no input can overflow one.
+/// Arithmetic saturates at [`Instant::FAR_FUTURE`], 584 years after the start. A deadline that far away is treated as
+/// no deadline, and no input can overflow one.
 ///
 /// ```
 /// use lossproof::Instant;

@@ -416,11 +416,11 @@ fn printed(directory: &Path, script: &str) -> String {
     stdout(&output).to_owned()
 }
 
-/// The block of the README in this language that holds this, with fewer runs.
+/// The block of the guide in this language that holds this, with fewer runs.
 fn block(language: &str, part: &str) -> String {
-    let readme = include_str!("../README.md");
+    let page = include_str!("../src/guide/shards.md");
     let begin = format!("\n```{language}\n");
-    let blocks = readme.split(&begin).skip(1).filter_map(|block| block.split_once("```"));
+    let blocks = page.split(&begin).skip(1).filter_map(|block| block.split_once("```"));
     let of_it: Vec<&str> = blocks.map(|(block, _)| block).filter(|block| block.contains(part)).collect();
     let [block] = of_it[..] else { panic!("one block has {part}, not {}", of_it.len()) };
     assert!(block.contains("--runs 1000000 "), "{block}");
@@ -428,7 +428,7 @@ fn block(language: &str, part: &str) -> String {
 }
 
 #[test]
-fn shards_are_made_by_gnu_parallel_as_the_readme_says() {
+fn shards_are_made_by_gnu_parallel_as_the_guide_says() {
     let version = Command::new("parallel").arg("--version").output();
     if !version.is_ok_and(|output| output.stdout.starts_with(b"GNU parallel")) {
         eprintln!("left out: GNU parallel is not there; 'apt-get install parallel' brings it");
@@ -449,7 +449,7 @@ fn shards_are_made_by_gnu_parallel_as_the_readme_says() {
 
 /// The commands of the workflow, as the runner makes them: with the expressions replaced.
 #[test]
-fn shards_are_made_by_github_actions_as_the_readme_says() {
+fn shards_are_made_by_github_actions_as_the_guide_says() {
     let directory = directory("actions");
     let yaml = block("yaml", "actions/upload-artifact");
     let commands: Vec<&str> =

@@ -87,7 +87,7 @@ fn a_file_that_is_there_is_not_written_anew_unasked() {
     assert_eq!(fs::read_to_string(&file).expect("it was saved"), "ok");
     fs::write(&file, "mine").expect("it can be written");
     let output = call(&[]);
-    let line = "lossproof: '127.0.0.1.html' is there already: give --force to write it anew, or another file with --output\n";
+    let line = "lossproof: '127.0.0.1.html' is there already: give --force to overwrite it, or another file with --output\n";
     assert_eq!((stderr(&output), output.status.code()), (line, Some(2)));
     assert_eq!(fs::read_to_string(&file).expect("it is there"), "mine");
     assert_eq!(call(&["--force"]).status.code(), Some(0));

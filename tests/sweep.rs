@@ -281,12 +281,12 @@ fn plots_can_be_read_in_the_dark() {
 }
 
 #[test]
-fn the_table_of_the_readme_is_what_is_printed() {
-    let readme = include_str!("../README.md");
-    let (_, from) = readme.split_once("$ lossproof sweep ").expect("the command is there");
+fn the_table_of_the_guide_is_what_is_printed() {
+    let page = include_str!("../src/guide/sweeps.md");
+    let (_, from) = page.split_once("$ lossproof sweep ").expect("the command is there");
     let (command, from) = from.split_once('\n').expect("a line ends");
     let (shown, _) = from.split_once("```").expect("the block ends");
-    let path = directory("readme").join("sweep.svg").display().to_string();
+    let path = directory("guide").join("sweep.svg").display().to_string();
     let words: Vec<&str> = ["sweep"].into_iter().chain(command.split(' ')).chain(["-o", &path]).collect();
     assert_eq!(quiet(&words), shown);
     let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/sweep.svg");
@@ -296,10 +296,10 @@ fn the_table_of_the_readme_is_what_is_printed() {
     assert!(read(kept) == read(&path), "{kept} is not what is drawn: INSTA_UPDATE=always writes it anew");
 }
 
-/// The blocks of the README that a shell runs and that hold this, with fewer runs.
+/// The blocks of the guide that a shell runs and that hold this, with fewer runs.
 fn scripts(part: &str) -> Vec<String> {
-    let readme = include_str!("../README.md");
-    let blocks = readme.split("\n```sh\n").skip(1).filter_map(|block| block.split_once("```"));
+    let page = include_str!("../src/guide/shards.md");
+    let blocks = page.split("\n```sh\n").skip(1).filter_map(|block| block.split_once("```"));
     let of_it = blocks.map(|(block, _)| block).filter(|block| block.contains(part));
     of_it.map(|block| block.replace("--runs 1000000", "--runs 800")).collect()
 }
@@ -323,7 +323,7 @@ fn whole(directory: &Path) -> String {
 }
 
 #[test]
-fn shards_are_made_by_gnu_parallel_as_the_readme_says() {
+fn shards_are_made_by_gnu_parallel_as_the_guide_says() {
     let version = Command::new("parallel").arg("--version").output();
     if !version.is_ok_and(|output| output.stdout.starts_with(b"GNU parallel")) {
         eprintln!("left out: GNU parallel is not there; 'apt-get install parallel' brings it");
@@ -337,9 +337,9 @@ fn shards_are_made_by_gnu_parallel_as_the_readme_says() {
     assert_eq!(read(&directory.join("report.html").display().to_string()), whole(&directory));
 }
 
-/// The script of the README, run as Slurm runs it: with a number for each.
+/// The script of the guide, run as Slurm runs it: with a number for each.
 #[test]
-fn shards_are_made_by_a_slurm_array_as_the_readme_says() {
+fn shards_are_made_by_a_slurm_array_as_the_guide_says() {
     let directory = directory("slurm");
     let [script] = &scripts("#SBATCH")[..] else { panic!("one script") };
     assert!(script.starts_with("#!/bin/sh\n#SBATCH --array=1-8\n"), "{script}");

@@ -13,8 +13,8 @@ use crate::machine::CloseReason;
 use crate::time::Instant;
 use crate::transcript::{Carried, Link, Log, Packet, Part, Record, Span, Transcript, What};
 
-/// Writes the packets of a run as pcapng. What makes the run again, `replay`, goes into the comment of the file, where
-/// [`read`](super::read) finds it; the [module](super) says where packets are captured.
+/// Writes the packets of a run as pcapng. `replay`, the command that reproduces the run, goes into the comment of the
+/// file, where [`read`](super::read) finds it; the [module](super) says where packets are captured.
 ///
 /// ```
 /// use lossproof::capture;

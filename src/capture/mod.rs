@@ -11,9 +11,9 @@
 //! moment, too: the copy of a datagram, and the resets that a fault sends to both sides.
 //!
 //! A stream is reliable here as it is for its users: its segments are never lost, so that there is no retransmission.
-//! One write is one segment, for no link has an MTU; it is split where a fault cuts it, and where IP cannot carry more.
-//! Its bytes are acknowledged once the peer's machine took them, as the send buffer counts them. So a machine that does
-//! not read shows as a full window.
+//! One write is one segment, because no link has an MTU; it is split where a fault cuts it, and where IP cannot carry
+//! more. Its bytes are acknowledged once the peer's machine took them, as the send buffer counts them. So a machine
+//! that does not read shows as a full window.
 //!
 //! Unix sockets have no packets. A capture leaves out what goes through them, and its file says how much that is.
 

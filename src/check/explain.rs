@@ -95,7 +95,7 @@ impl Search<'_> {
 
 /// The same run came out differently: whatever it was, law 6 comes before it.
 fn not_determined(first: &Broken, again: Option<&Broken>) -> Broken {
-    let again = again.map_or_else(|| "all held".to_owned(), Broken::line);
+    let again = again.map_or_else(|| "all passed".to_owned(), Broken::line);
     let detail =
         format!("made once more, the same run came out differently; first {}, then {again}", first.line());
     Broken::new(Law::SameInputsSameOutputs.to_string(), detail)

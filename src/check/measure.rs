@@ -28,7 +28,7 @@ pub struct Counts {
     pub failures: u64,
     /// How many datagrams and segments of data were sent, by all hosts, in all runs.
     pub packets: u64,
-    /// In how many runs the success came after so many milliseconds, rounded to the nearest.
+    /// The number of runs for each time to success, in milliseconds, rounded to the nearest.
     pub millis: BTreeMap<u64, u64>,
 }
 
@@ -45,8 +45,8 @@ impl Counts {
         }
     }
 
-    /// After how many milliseconds so many percent of the successes had come: the nearest rank, so a time that was seen.
-    /// `None` without a success.
+    /// The time in milliseconds within which this share of the successes came: the nearest rank, so a time that
+    /// occurred. `None` without a success.
     ///
     /// ```
     /// use lossproof::check::Counts;
@@ -135,10 +135,10 @@ impl<'s> Measure<'s> {
         self
     }
 
-    /// Makes the runs of a range, or as many until it is to [stop](Self::stop_if).
+    /// Makes the runs of a range, until [`Self::stop_if`] stops them.
     ///
     /// # Errors
-    /// The first run in which a machine panics; nothing is to be done with `self` after it.
+    /// The first run in which a machine panics. Do not use `self` after it.
     pub fn runs(&mut self, range: Range<u64>) -> Result<Counts, Panicked> {
         let mut counts = Counts::default();
         for run in range {

@@ -1,8 +1,8 @@
-//! Searching for a run in which something does not hold.
+//! Searching for a run that violates a property or a law.
 //!
 //! A [`Search`] runs a scenario once for each seed of a range, with faults drawn at random and recorded as they are
-//! drawn, so that what fails is an explicit plan from the beginning. It is single-threaded and reads no clock;
-//! [`parallel`](crate::parallel) spreads it over threads. A test has a [`Check`](crate::Check) do all of it.
+//! drawn, so every failure is an explicit plan. It is single-threaded and reads no clock; [`parallel`](crate::parallel)
+//! spreads it over threads. In a test, use [`Check`](crate::Check), which does all of it.
 
 mod draws;
 pub(crate) mod exhaustive;
@@ -44,18 +44,18 @@ use crate::seed::mix;
 use crate::time::Instant;
 use crate::transcript::Recording;
 
-/// A run in which something does not hold.
+/// A run that violates a property or a law.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// Which run of the search it was, from 0.
     pub run: u64,
     /// The property's name, or the law.
     pub broken: String,
-    /// What was seen.
+    /// What was observed.
     pub detail: String,
-    /// Everything that makes the run again.
+    /// The plan that reproduces the run.
     pub plan: FaultPlan,
-    /// The generated commands that the run was given: number, moment, host and text of each.
+    /// The generated commands of the run: number, time, host and text of each.
     pub commands: Vec<String>,
     /// How many datagrams and segments of data were sent until then.
     pub packets: u64,
@@ -103,15 +103,15 @@ pub struct Search<'s> {
     fates: Vec<FaultKind>,
 }
 
-/// Says whether work is to end that was not done yet: asked before each run.
+/// Returns whether the search must stop; called before each run.
 pub type StopIf = fn() -> bool;
 
 /// Nobody ends it.
 const NEVER: StopIf = || false;
 
 impl<'s> Search<'s> {
-    /// A search with these faults, known and drawn. Run `n` has a seed that follows from `base_seed` and `n`, unless the
-    /// plan brings one.
+    /// Creates a search with planned and random faults. Run `n` has a seed that follows from `base_seed` and `n`,
+    /// unless the plan brings one.
     pub fn new(scenario: &'s Scenario, plan: Prepared, profile: Profile, base_seed: u64) -> Self {
         let settings = Settings { plan, profile, keep: Keep::Events, ..Settings::default() };
         let engine = Engine::new(scenario);
@@ -167,7 +167,7 @@ impl<'s> Search<'s> {
         mix(self.base_seed, run)
     }
 
-    /// Makes the runs of a range, up to the first that fails, or until it is to [stop](Self::stop_if).
+    /// Makes the runs of a range, up to the first failure, or until [`Self::stop_if`] stops them.
     pub fn runs(&mut self, range: Range<u64>) -> Tally {
         let mut tally = self.no_runs();
         let plan = self.settings.plan.clone();
@@ -240,7 +240,7 @@ impl<'s> Search<'s> {
     /// The run of one seed, unless the plan brings another, with its log kept: [`Search::engine`] has it afterwards.
     ///
     /// # Errors
-    /// What does not hold, if something does not.
+    /// Describes the property or the law that is violated, if one is.
     pub fn once(&mut self, seed: u64) -> Result<Outcome, String> {
         let before = (self.settings.seed, self.settings.keep);
         (self.settings.seed, self.settings.keep) = (seed, Keep::Log);

@@ -1,4 +1,4 @@
-//! Looking for a smaller failure around one that was made small.
+//! Looking for a smaller failure around a shrunk one.
 //!
 //! Taking away faults ends where none of those that are left can go: in a plan of five losses, of which two others would have
 //! done. Runs with some of the same faults, and others that are drawn as the search draws them, fail more often than runs

@@ -10,12 +10,12 @@ use crate::engine::{Engine, Keep, Prepared, Settings};
 use crate::fault::shrink::PlanTree;
 use crate::fault::{FaultKind, FaultPlan, Profile};
 
-/// How many runs it may take to make a failure small, unless told otherwise.
+/// The default limit on the number of runs for shrinking.
 pub const MAX_SHRINK_RUNS: u64 = 20_000;
-/// How long it may take to make a failure small, unless told otherwise.
+/// The default limit on the time for shrinking.
 pub const MAX_SHRINK_TIME: Duration = Duration::from_mins(1);
 
-/// A failure made small.
+/// A shrunk failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shrunk {
     /// The smallest run that breaks the same property or law. Its `run` is that of the failure it comes from.

@@ -1,4 +1,4 @@
-//! What many runs come to.
+//! Statistics of many runs.
 
 use std::collections::BTreeMap;
 
@@ -31,9 +31,9 @@ pub struct Tally {
     pub packets: u64,
     /// How often each kind of fault fired, by [`FaultKind`].
     pub fired: Fired,
-    /// The plan's faults, each with in how many runs it changed something.
+    /// The plan's faults, each with the number of runs in which it had an effect.
     pub planned: Vec<(Fault, u64)>,
-    /// What is to be seen [sometimes](crate::scenario::Net::sometimes), each with in how many runs it was.
+    /// The [`sometimes`](crate::scenario::Net::sometimes) properties, each with the number of runs that reached it.
     pub sometimes: Vec<(String, u64)>,
     /// Why the runs ended.
     pub ended: BTreeMap<Ended, u64>,
@@ -46,7 +46,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The tally of no run of a scenario with so many hosts.
+    /// Creates the tally of no run, for a scenario with this number of hosts.
     pub fn new(hosts: usize) -> Self {
         Self { ends: vec![Ends::default(); hosts], ..Self::default() }
     }
@@ -96,7 +96,7 @@ impl Tally {
         }
     }
 
-    /// How many runs were cut off by the bound on inputs, and so did not come to their end.
+    /// The number of runs that the limit on inputs cut off before their end.
     pub fn cut_off(&self) -> u64 {
         self.ended.get(&Ended::InputLimit).copied().unwrap_or(0)
     }
@@ -149,7 +149,7 @@ impl Tally {
         self.planned.iter().filter(|(_, runs)| *runs == 0).map(|(fault, _)| fault)
     }
 
-    /// What is to be seen sometimes, and was in no run.
+    /// The `sometimes` properties that no run reached.
     pub fn never_seen(&self) -> impl Iterator<Item = &str> {
         self.sometimes.iter().filter(|(_, runs)| *runs == 0).map(|(name, _)| name.as_str())
     }

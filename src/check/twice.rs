@@ -1,4 +1,4 @@
-//! Each run made two times: what depends on anything but its seed and its plan comes out differently.
+//! Each run made twice: a run that depends on anything but its seed and its plan differs.
 
 use super::{Broken, Search};
 use crate::engine::{Engine, Keep, Outcome};
@@ -9,7 +9,7 @@ use crate::transcript::{Record, Transcript};
 pub(super) const NOT_DETERMINISTIC: &str = "not deterministic";
 
 impl<'s> Search<'s> {
-    /// Makes each run two times and compares everything that they did. The twin of law 6 sees the same at once, but only
+    /// Makes each run twice and compares everything that they did. The twin of law 6 sees the same at once, but only
     /// what differs between two machines of one process at one time: not a counter that all machines share, nor what a
     /// factory, a command or a property takes from outside.
     #[must_use]
@@ -18,9 +18,9 @@ impl<'s> Search<'s> {
         self
     }
 
-    /// Makes each run two times, and the second with counters that start just before they wrap
-    /// ([`Boot::first_number`](crate::Boot::first_number)): events, moments and ends are to be the same (law 10). Events that
-    /// tell a counter's own number are none that it can be held to.
+    /// Makes each run twice, the second time with counters that start just before they wrap
+    /// ([`Boot::first_number`](crate::Boot::first_number)): events, moments and ends are to be the same (law 10).
+    /// Events that tell a counter's own number are none that it can be held to.
     #[must_use]
     pub fn wrapping(mut self) -> Self {
         (self.first, self.wraps) = (Some(Engine::new(self.scenario)), true);
@@ -73,7 +73,7 @@ impl<'s> Search<'s> {
         self.settings.keep = keep;
         let difference = difference(&first, &self.engine).or_else(|| {
             let said = |result: &Result<_, Broken>| match result {
-                Ok(_) => "all held".to_owned(),
+                Ok(_) => "all passed".to_owned(),
                 Err(broken) => broken.line(),
             };
             let (one, other) = (said(&first_result), said(&result));

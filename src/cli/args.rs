@@ -24,7 +24,7 @@ Examples:
   lossproof check udp-remote
   lossproof serve udp-remote          (and in another terminal: lossproof call udp-remote)
 
-Exit status: 0 done and all held; 1 the protocol failed or a property was violated; 2 wrong usage.";
+Exit status: 0 everything passed; 1 the protocol failed or a property was violated; 2 wrong usage.";
 
 /// The words of every command.
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ pub(super) struct Globals {
     /// Show this help
     #[arg(short, long, global = true, display_order = 1000, action = ArgAction::HelpShort)]
     help: Option<bool>,
-    /// Tell on standard error what happens on sockets; twice for every datagram, too
+    /// Log socket activity to standard error (-vv: also every datagram)
     #[arg(short, long, global = true, display_order = 999, action = ArgAction::Count)]
     pub(super) verbose: u8,
 }
@@ -44,28 +44,28 @@ pub(super) enum Run {
     /// Show the systems, one line each
     #[command(after_help = "Examples:\n  lossproof list\n  lossproof list --bugs --format json")]
     List(ListArgs),
-    /// Make one simulated run and print its transcript
+    /// Simulate one run and print its transcript
     #[command(after_help = SIM_EXAMPLES)]
     Sim(SimArgs),
-    /// Make many simulated runs with random faults and hold the properties and the laws to each
+    /// Simulate many runs with random faults, and check the properties and the laws in each
     #[command(after_help = CHECK_EXAMPLES)]
     Check(CheckArgs),
-    /// Make many simulated runs at each of several losses and show how the client fares
+    /// Measure how often the client succeeds at several loss rates, and how long it takes
     #[command(after_help = super::sweep::SWEEP_EXAMPLES)]
     Sweep(super::sweep::SweepArgs),
     /// Join the shards of a sweep or of a check into the whole
     #[command(after_help = super::sweep::MERGE_EXAMPLES)]
     Merge(super::sweep::MergeArgs),
-    /// Turn a capture of packets into the run that replays it, or into a link
+    /// Find the simulated run that reproduces a capture of packets, or measure its link
     ///
-    /// Of a capture that 'sim' did not make, what was lost or late is told by its consequences: what agrees best with all
+    /// In a capture that 'sim' did not write, losses and delays are inferred: the result is the best match for all
     /// packets and their times, to within 25 ms.
     #[command(after_help = super::import::EXAMPLES)]
     Import(super::import::ImportArgs),
-    /// Serve on a real socket
+    /// Run the server of a system on a real socket
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
-    /// Call a server on a real socket
+    /// Run the client of a system on a real socket
     #[command(after_help = CALL_EXAMPLES)]
     Call(RealArgs),
 }
@@ -76,16 +76,16 @@ pub(super) enum Tool {
     /// Show an address or a network in all its forms
     #[command(after_help = super::ip::EXAMPLES)]
     Ip(super::ip::IpArgs),
-    /// Stand between real programs, and lose, delay, cut or reset what they send
+    /// Relay between real programs, and lose, delay, cut or reset what they send
     ///
-    /// Each source address is a client of its own: client-1 is the first that appears. At the end the plan of what happened
-    /// is printed. With --faults it happens again.
+    /// Each source address is a client of its own: client-1 is the first that appears. At the end it prints the plan of
+    /// what happened; --faults repeats it.
     #[command(after_help = super::proxy::EXAMPLES)]
     Proxy(Box<super::proxy::ProxyArgs>),
-    /// Run a program behind a proxy until it fails, and find the smallest plan with which it does
+    /// Run a program behind a proxy until it fails, and find the smallest plan that makes it fail
     ///
-    /// Each run has other faults. The plan of the first that fails is tried again, then with fewer and weaker faults: each
-    /// plan as often as it takes to tell chance from cause, at a risk of 5%.
+    /// Each run has other faults. The plan of the first failing run is tried again, then with fewer and weaker faults:
+    /// each plan as often as needed to tell chance from cause, at a risk of 5%.
     #[command(after_help = super::hunt::EXAMPLES)]
     Hunt(Box<super::hunt::HuntArgs>),
     /// Look up a host, a service or a byte order
@@ -174,7 +174,7 @@ pub(super) enum RunFormat {
     Pcapng,
 }
 
-/// What simulates.
+/// Simulator to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum EngineKind {
     /// Discrete events over the machines themselves.
@@ -186,7 +186,7 @@ pub(super) enum EngineKind {
 /// The words after `list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
-    /// How to write it
+    /// Format of the list
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
     /// The systems' own.
@@ -197,20 +197,21 @@ pub(super) struct ListArgs {
 /// What goes wrong beside losses.
 #[derive(Clone, Debug, Args)]
 pub(super) struct FaultArgs {
-    /// A network by its name (lan, wifi, lte, satellite, lossy, hostile), by what it is like ('latency 20ms; loss 1%'), or
-    /// by the file that says it (@FILE); --loss and the like go before
+    /// A network by its name (lan, wifi, lte, satellite, lossy, hostile), by its figures ('latency 20ms; loss 1%'), or
+    /// from a file (@FILE); --loss and the like override its figures
     #[arg(long, value_name = "NAME", value_parser = value::known(profile::profile, profile::profiles()), hide_possible_values = true)]
     pub(super) profile: Option<NamedProfile>,
-    /// How much later than its latency a packet comes at most; 20ms if no span is given
+    /// Maximum extra delay of a packet; 20ms if no span is given
     #[arg(long, value_name = "SPAN", num_args = 0..=1, default_missing_value = "20ms", value_parser = value::jitter)]
     pub(super) jitter: Option<Duration>,
-    /// How likely a datagram comes twice [default: 0%]
+    /// Probability that a datagram is duplicated [default: 0%]
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub(super) duplicate: Option<Chance>,
-    /// How likely a bit of a datagram is inverted [default: 0%]
+    /// Probability that one bit of a datagram is inverted [default: 0%]
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub(super) corrupt: Option<Chance>,
-    /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them; their seed and link go before others
+    /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them; a seed or link in them overrides the
+    /// options
     #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
     pub(super) faults: Option<String>,
 }
@@ -279,10 +280,10 @@ impl FaultArgs {
 pub(super) struct SimArgs {
     /// Which system; 'lossproof list' shows all
     pub(super) system: String,
-    /// Where all randomness comes from
+    /// Seed of all random choices
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: u64,
-    /// How likely a datagram is lost, or a write to a stream has to be sent again [default: 0%]
+    /// Probability that a datagram is lost, or a write to a stream is retransmitted [default: 0%]
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub(super) loss: Option<Chance>,
     /// What else goes wrong.
@@ -291,16 +292,16 @@ pub(super) struct SimArgs {
     /// What simulates
     #[arg(long, value_enum, default_value_t = EngineKind::Event)]
     pub(super) engine: EngineKind,
-    /// Have the pictures of a run that fails show when it was lost, and tell it: see 'check --turn'
+    /// Report when a failing run was lost, and show it in pictures: see 'check --turn'
     #[arg(long)]
     pub(super) turn: bool,
-    /// How to write the transcript
+    /// Format of the transcript
     #[arg(long, value_enum, default_value_t = RunFormat::Text)]
     pub(super) format: RunFormat,
     /// Where to write it [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// How many columns a ladder takes [default: those of the terminal, 80 elsewhere]
+    /// Width of a ladder in columns [default: that of the terminal, 80 elsewhere]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::width)]
     pub(super) width: Option<usize>,
     /// Draw a ladder in ASCII
@@ -316,42 +317,42 @@ pub(super) struct SimArgs {
 pub(super) struct CheckArgs {
     /// Which system; 'lossproof list' shows all
     pub(super) system: String,
-    /// How many runs to make [default: 1000000; with --exhaustive as many as there are]
+    /// Number of runs [default: 1000000; with --exhaustive all]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::runs)]
     pub(super) runs: Option<u64>,
-    /// Where the seeds of the runs come from
+    /// Base seed; the seed of each run follows from it
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: u64,
-    /// How likely a datagram is lost, or a write to a stream has to be sent again [default: faults of all kinds, others in
-    /// each run; where other faults are asked for 30%, or as --profile has it]
+    /// Probability that a datagram is lost, or a write to a stream is retransmitted [default: random faults of all
+    /// kinds; with other options about faults 30%, or that of --profile]
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub(super) loss: Option<Chance>,
     /// What else goes wrong.
     #[command(flatten)]
     pub(super) faults: FaultArgs,
-    /// Go through every schedule of at most K faults instead
+    /// Try every combination of at most K faults instead
     #[arg(long, value_name = "K", allow_hyphen_values = true, value_parser = value::max_faults)]
     #[arg(conflicts_with_all = ["profile", "loss", "jitter", "duplicate", "corrupt", "twice", "turn"])]
     pub(super) exhaustive: Option<usize>,
-    /// What may become of each send there, and in which directions: 'drop; delay 40ms; client>server'
+    /// Faults to try on each packet, and in which directions: 'drop; delay 40ms; client>server'
     #[arg(long, value_name = "LIST", requires = "exhaustive", allow_hyphen_values = true)]
     pub(super) fates: Option<String>,
-    /// Make each run two times and compare them: a run that depends on more than its seed is named
+    /// Make each run twice and fail if the two differ: the run depends on more than its seed
     #[arg(long)]
     pub(super) twice: bool,
-    /// Have half of the runs begin where runs before came to something new; on one thread
+    /// Begin half of the runs where earlier runs reached something new; on one thread
     #[arg(long, conflicts_with_all = ["jobs", "shard", "exhaustive"])]
     pub(super) guided: bool,
-    /// Of a failure, tell from each of its steps how many of the runs fail that continue it at random, and where it turned
+    /// Show for each step of a failure how many random continuations fail, and where the run was lost
     #[arg(long)]
     pub(super) turn: bool,
-    /// How many threads to use [default: as many as there are processors]
+    /// Number of threads [default: the number of processors]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
     pub(super) jobs: Option<NonZeroUsize>,
     /// What is there for computers that test.
     #[command(flatten)]
     pub(super) ci: CiArgs,
-    /// How to write the result
+    /// Format of the result
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub(super) format: CheckFormat,
     /// The system's own.

@@ -22,35 +22,37 @@ use crate::systems::{Kind, Options};
 #[derive(Clone, Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct SystemArgs {
-    /// Show the bugs that can be planted into the systems instead
+    /// List the bugs that --bug can plant into the systems, instead
     #[arg(long)]
     pub(super) bugs: bool,
     /// Multiply the protocol's own delays by this
     #[arg(long, value_name = "F", default_value = "1", allow_hyphen_values = true, value_parser = value::scale)]
     time_scale: Option<f64>,
-    /// How long a client waits for an answer where the protocol does not say
+    /// How long a client waits for an answer if the protocol does not define it
     #[arg(long, value_name = "SPAN", default_value = "5s", allow_hyphen_values = true, value_parser = value::timeout)]
     timeout: Option<Duration>,
-    /// How many threads serve, each with sockets and a machine of its own; not for servers whose clients meet there
+    /// Number of server threads, each with its own sockets and machine; not for servers that connect clients to each
+    /// other
     #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = value::jobs)]
     #[arg(conflicts_with = "faults")]
     workers: Option<NonZeroUsize>,
-    /// Where the body goes (http) [default: the server's name and .html]
+    /// File for the body (http) [default: the server's name and .html]
     #[arg(long = "output", value_name = "FILE", help_heading = SINGLE)]
     pub(super) body: Option<PathBuf>,
-    /// Write the body where a file of the server's name is already (http)
+    /// Overwrite an existing file of the server's name (http)
     #[arg(long, help_heading = SINGLE)]
     pub(super) force: bool,
-    /// Plant a bug, with the faults that show it if none are given; 'lossproof list --bugs' shows all
+    /// Plant a bug, with the faults that show it unless you give some; 'lossproof list --bugs' shows all
     #[arg(long, value_name = "NAME", help_heading = SINGLE)]
     bug: Option<String>,
-    /// How likely the server drops a request (udp-remote) [default: 0%; serve: 50%]
+    /// Probability that the server drops a request (udp-remote) [default: 0%; serve: 50%]
     #[arg(long, value_name = "P", allow_hyphen_values = true, help_heading = SINGLE)]
     drop: Option<Chance>,
     /// Give requests and replies ids (udp-remote)
     #[arg(long, help_heading = SINGLE)]
     ids: bool,
-    /// Seal requests and replies, which have ids then, with a text of 16 bytes or more, or with what @FILE has (udp-remote)
+    /// Seal requests and replies, which then have ids, with a key of 16 bytes or more, or with the key in @FILE
+    /// (udp-remote)
     #[arg(long, value_name = "KEY", allow_hyphen_values = true, value_parser = chosen::key, help_heading = SINGLE)]
     key: Option<ChosenKey>,
     /// Use datagrams instead of a stream (greeter)
@@ -59,22 +61,22 @@ pub(super) struct SystemArgs {
     /// How many clients are handled at one time (greeter) [default: concurrent]
     #[arg(long, value_enum, help_heading = SINGLE)]
     kind: Option<KindArg>,
-    /// How long a client is held, in seconds or as a span (greeter) [default: 0]
+    /// Time until the server closes a connection, in seconds or as a span (greeter) [default: 0]
     #[arg(long, value_name = "S", allow_hyphen_values = true, value_parser = value::seconds, help_heading = SINGLE)]
     hold: Option<Duration>,
-    /// How many bytes the client sends at least (tcp-deadlock) [default: 163840]
+    /// Minimum number of bytes that the client sends (tcp-deadlock) [default: 163840]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::bytes, help_heading = SINGLE)]
     bytes: Option<u64>,
     /// What the server says (greet) [default: the original's text]
     #[arg(long, allow_hyphen_values = true, help_heading = SINGLE)]
     text: Option<String>,
-    /// What the request says of its host (http, geocode) [default: the server's name]
+    /// Value of the Host header (http, geocode) [default: the server's name]
     #[arg(long, value_parser = value::header, help_heading = SINGLE)]
     host: Option<String>,
-    /// What is asked for (http) [default: /]
+    /// Path of the request (http) [default: /]
     #[arg(long, value_parser = value::path, help_heading = SINGLE)]
     path: Option<String>,
-    /// The place that is asked for, in words (geocode) [default: the original's]
+    /// The place to look up, in words (geocode) [default: the original's]
     #[arg(long, value_name = "PLACE", value_parser = value::place, help_heading = SINGLE)]
     place: Option<String>,
     /// The places that the server knows: a file with [{"address": "…", "lat": …, "lng": …}] (geocode) [default: some]
@@ -83,13 +85,13 @@ pub(super) struct SystemArgs {
     /// Show where the place is as JSON (geocode)
     #[arg(long, help_heading = SINGLE)]
     json: bool,
-    /// Tell what a member says to the others only (udp-chat)
+    /// Do not echo a message to its sender (udp-chat)
     #[arg(long, help_heading = SINGLE)]
     not_to_sender: bool,
-    /// Hear only members: what others say is told to nobody (udp-chat)
+    /// Ignore messages of everybody who is not a member (udp-chat)
     #[arg(long, help_heading = SINGLE)]
     members_only: bool,
-    /// How many members there are (election) [default: 3]
+    /// Number of members (election) [default: 3]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::members, help_heading = SINGLE)]
     members: Option<usize>,
     /// The other members, separated by commas (election) [default: none]

@@ -149,7 +149,7 @@ pub(super) enum CliError {
         addr: String,
     },
     /// The file is there, and nobody has said that it may be lost.
-    #[error("'{0}' is there already: give --force to write it anew, or another file with --output")]
+    #[error("'{0}' is there already: give --force to overwrite it, or another file with --output")]
     Exists(String),
     /// A signal asked for the end before all was done.
     #[error("interrupted after {}{}", count(*.runs, "run"), go_on(kept.as_deref()))]

@@ -174,7 +174,7 @@ impl fmt::Display for Found {
             )?,
             None => writeln!(
                 f,
-                "UNFINISHED {title}: of the schedules of at most {most} only {} were made, and they hold",
+                "UNFINISHED {title}: of the schedules of at most {most} only {} were made, which passed",
                 thousands(report.runs())
             )?,
         }

@@ -108,9 +108,11 @@ impl Program {
             .subcommand_required(true)
             .after_help(EXAMPLES);
         let command = if self.is_own {
-            command.version(env!("CARGO_PKG_VERSION")).about("Small network programs, proved against loss")
+            command
+                .version(env!("CARGO_PKG_VERSION"))
+                .about("Simulate and test network protocols under faults, with built-in examples")
         } else {
-            command.about("Network protocols, proved against loss")
+            command.about("Simulate and test network protocols under faults")
         };
         let mut command = Run::augment_subcommands(Globals::augment_args(command));
         if self.is_own {

@@ -59,10 +59,10 @@ pub(super) struct ProxyArgs {
     /// End once nothing has passed for this long
     #[arg(long, value_name = "SPAN", value_parser = value::timeout)]
     until_idle: Option<Duration>,
-    /// Keep what passes, and write it to this file at the end
+    /// Record what passes, and write it to this file at the end
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// How to write it
+    /// Format of the file
     #[arg(long, value_enum, default_value_t = PassedFormat::Text, requires = "output")]
     format: PassedFormat,
 }

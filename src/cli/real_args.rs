@@ -17,18 +17,18 @@ pub(super) struct ServeArgs {
     /// Those that `call` has as well.
     #[command(flatten)]
     pub(super) real: RealArgs,
-    /// Where what the server saves is kept, and found when it is started again
+    /// File in which the server keeps what it saves, also after a restart
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
-    /// How many clients may be connected at one time: for one more, who was silent longest makes way
-    /// [default: as many as the process may have open files]
+    /// Maximum number of connected clients: for one more, the longest silent one is disconnected [default: the
+    /// process's limit of open files]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::clients)]
     pub(super) max_clients: Option<NonZeroUsize>,
-    /// Where several threads serve, share the address with servers that are there already: the system spreads
-    /// the clients over all of them
+    /// With several threads, share the address with servers that listen there already: the system spreads the clients
+    /// over all of them
     #[arg(long)]
     pub(super) share: bool,
-    /// How long a connected client may be silent [default: for ever, as long as there is room]
+    /// How long a connected client may be silent [default: without limit, while there is room]
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true, value_parser = value::timeout)]
     pub(super) idle: Option<Duration>,
 }
@@ -38,17 +38,17 @@ pub(super) struct ServeArgs {
 pub(super) struct RealArgs {
     /// Which system; 'lossproof list' shows all
     pub(super) system: String,
-    /// Where the server is: IP:PORT, [IPV6]:PORT or unix:PATH; for http and geocode also HOST or HOST:PORT
-    /// [default: 127.0.0.1, or 255.255.255.255 for a broadcast, and the system's port]
+    /// Address of the server: IP:PORT, [IPV6]:PORT or unix:PATH; for http and geocode also HOST or HOST:PORT [default:
+    /// 127.0.0.1, or 255.255.255.255 for a broadcast, and the system's port]
     #[arg(value_name = "ADDR")]
     pub(super) addr: Option<String>,
-    /// Where all randomness comes from [default: the clock]
+    /// Seed of all random choices [default: the clock]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: Option<u64>,
     /// Faults to inject, as in 'client>server #0 drop', or @FILE to read them
     #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
     pub(super) faults: Option<String>,
-    /// Show nothing of what happens: a server tells where it listens, and no more
+    /// Print nothing about what happens; a server prints only where it listens
     #[arg(long)]
     pub(super) quiet: bool,
     /// The system's own.

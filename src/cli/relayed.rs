@@ -22,18 +22,18 @@ const QUEUE_LEN: u32 = 64 * 1024;
 /// What goes wrong between programs.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Trouble {
-    /// Where all randomness comes from
+    /// Seed of all random choices
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: u64,
-    /// How likely a datagram is lost, or a write to a stream has to be sent again
+    /// Probability that a datagram is lost, or that data on a stream is late as after a retransmission
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub(super) loss: Option<Chance>,
     #[command(flatten)]
     pub(super) faults: FaultArgs,
-    /// How likely what is read of a stream is cut in two
+    /// Probability that a piece of a stream is split in two
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub(super) cut: Option<Chance>,
-    /// How much each direction of a client carries, as in 2mbit or 500kbit; 64 KiB wait, and more is lost
+    /// Bandwidth of each direction of a client, as in 2mbit or 500kbit; 64 KiB wait, and more is lost
     #[arg(long, value_name = "RATE", value_parser = value::rate)]
     pub(super) rate: Option<u64>,
 }

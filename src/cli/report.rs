@@ -294,7 +294,7 @@ impl Report {
             None => writeln!(f, "PASSED {}: {}", self.title(), self.statements())?,
             Some(of) => writeln!(
                 f,
-                "UNFINISHED {}: interrupted after {} of {}, and they hold",
+                "UNFINISHED {}: interrupted after {} of {}, which passed",
                 self.title(),
                 thousands(self.runs),
                 count(of, "run")

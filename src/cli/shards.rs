@@ -23,16 +23,16 @@ use crate::time::Instant;
 /// What of a check is there for the computers that test a project.
 #[derive(Clone, Debug, Args)]
 pub(super) struct CiArgs {
-    /// Have the seeds come from a text instead: with "$(date +%F)" each night has its own
+    /// Base seed from a text instead: with "$(date +%F)" each night has its own
     #[arg(long, value_name = "TEXT", conflicts_with = "seed", allow_hyphen_values = true, value_parser = value::seed_from)]
     pub(super) seed_from: Option<u64>,
-    /// Make only part K of N of the runs, from 1; with -o FILE.json for 'lossproof merge'
+    /// Make only part K of N of the runs, counted from 1; with -o FILE.json for 'lossproof merge'
     #[arg(long, value_name = "K/N", conflicts_with = "exhaustive", allow_hyphen_values = true)]
     pub(super) shard: Option<Shard>,
-    /// Where to write the counts, FILE.json, for 'lossproof merge'; what is printed leaves out the clock, then
+    /// File for the counts, FILE.json, for 'lossproof merge'; the printed report then has no wall-clock time
     #[arg(short, long, value_name = "FILE", conflicts_with = "exhaustive")]
     pub(super) output: Option<PathBuf>,
-    /// Where plans that fail are kept; those that are there are run first
+    /// Directory that keeps plans that fail; its plans run first
     #[arg(long, value_name = "DIR")]
     pub(super) corpus: Option<PathBuf>,
 }

@@ -110,7 +110,7 @@ fn on_events<T>(
     let shown = show(&transcript, &replay)?;
     match turned {
         Some(Some((_, line))) => output::complain(line),
-        Some(None) => output::complain("note: the run holds, so it has no turn"),
+        Some(None) => output::complain("note: the run passes, so it has no turn"),
         None => {}
     }
     let unfired = engine.unfired().map(|fault| fault.named(&scenario.names())).collect();

@@ -76,7 +76,7 @@ pub enum Endpoint {
         /// all of the family: each datagram tells which one it came to, and is answered from there. The file of a Unix
         /// socket is there as long as the machine runs; one that a crash has left behind is replaced.
         bind: Peer,
-        /// The peer that it is connected to, if it is: the system then drops what comes from elsewhere, and tells of
+        /// The peer to which it is connected, if any: the system then drops datagrams from elsewhere, and reports
         /// refusals.
         connect: Option<Peer>,
         /// Whether it may send broadcasts (IPv4 only).
@@ -123,7 +123,7 @@ impl From<Endpoint> for Vec<Endpoint> {
     }
 }
 
-/// What a machine on real sockets gets.
+/// The configuration of a machine on real sockets.
 ///
 /// ```
 /// use lossproof::drive::{Endpoint, Setup};
@@ -146,11 +146,11 @@ pub struct Setup<C> {
     /// Whether others may be bound to the same addresses (`SO_REUSEPORT`): the system then spreads the peers over them,
     /// and each peer of a datagram socket, and each stream, stays with one. Not for Unix sockets.
     pub shared: bool,
-    /// What becomes of what it sends, if a plan is to decide that.
+    /// A fault plan for what it sends, if there is one.
     #[cfg(feature = "sim")]
     pub faults: Option<LocalFaults>,
-    /// What the application asks of the machine while it runs, each handed in as [`Input::Command`] unless the machine is
-    /// done. When the senders are gone nothing more is asked, and the run goes on.
+    /// Commands of the application while the machine runs. Each one becomes an [`Input::Command`], unless the machine
+    /// is done. When all senders are dropped, the run goes on without commands.
     pub commands: Option<Receiver<C>>,
     /// Where it is kept what the machine saves.
     pub store: Option<Store>,
@@ -214,8 +214,8 @@ type Opened<'a> = Box<dyn FnOnce(&[Peer]) + 'a>;
 /// Drives a machine on real sockets until it is done, and blocks meanwhile. Ctrl-C and SIGTERM become
 /// [`Input::Stop`].
 ///
-/// `opened` is told the addresses that are bound, in the order of the setup's sockets, before anything comes in; `event`
-/// everything that the machine tells, after all else that it put out with it is done.
+/// `opened` is called with the bound addresses, in the order of the setup's sockets, before the first input. `event` is
+/// called for every event, after all other effects of the same input are done.
 ///
 /// A machine that is done has [`limits::MAX_LINGER`](crate::machine::limits::MAX_LINGER) for what is still on its way out,
 /// and for its peers to end their streams; with neither, the run ends at once.
@@ -233,8 +233,8 @@ pub fn run<M: Machine>(
     run_driven(&mut Typed::new(machine, commands, event), means, Box::new(opened))
 }
 
-/// Drives a machine on real sockets until it is done, on the current tokio runtime. When `stop` ends, the machine gets
-/// [`Input::Stop`], once.
+/// Drives a machine on real sockets until it is done, on the current tokio runtime. When the future `stop` completes,
+/// the machine receives [`Input::Stop`], once.
 ///
 /// # Errors
 /// As [`run`].

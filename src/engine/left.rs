@@ -1,4 +1,4 @@
-//! What the last run left.
+//! Results of the last run.
 
 use std::any::Any;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::transcript::{EventTexts, Log, Record, Transcript};
 
 /// What the last run left.
 impl Engine<'_> {
-    /// The run as a property sees it at its end: what hosts have told, what they are, how they ended.
+    /// The run as a property sees it at its end: the events of hosts, their states, how they ended.
     pub fn view(&self) -> Run<'_> {
         self.look(self.last_at)
     }
@@ -40,7 +40,7 @@ impl Engine<'_> {
         self.world.violation.as_ref()
     }
 
-    /// The property that did not hold, if one did not, and what was seen.
+    /// The violated property, if there is one, and what was observed.
     pub fn broken(&self) -> Option<(&str, &str)> {
         self.broken.as_ref().map(|broken| (broken.what.as_str(), broken.detail.as_str()))
     }

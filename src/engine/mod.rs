@@ -1,7 +1,7 @@
 //! The event engine: discrete events over the machines themselves. No async, no I/O, no threads.
 //!
-//! A run costs microseconds, so this is where properties are searched, shrunk and enumerated. One [`Engine`] is used
-//! for any number of runs of its scenario and keeps its memory between them.
+//! A run takes microseconds, so searches, shrinking and exhaustive checks use this engine. One [`Engine`] makes any
+//! number of runs of its scenario, and reuses its memory.
 
 mod arrival;
 mod clock;
@@ -49,7 +49,7 @@ pub(crate) use run::IsKnown;
 use state::State;
 pub(crate) use world::World;
 
-/// A plan made ready for a scenario: looked up and indexed once, for any number of runs.
+/// A plan that is resolved for a scenario once, for any number of runs.
 #[derive(Clone, Debug, Default)]
 pub struct Prepared {
     pub(crate) schedule: Arc<Schedule>,
@@ -106,20 +106,20 @@ pub enum Keep {
     Log,
 }
 
-/// Everything of a run that is not its scenario.
+/// The options of a run: seed, faults, laws, log.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where all randomness comes from; a plan's own seed goes before it.
+    /// The seed of all random choices. A seed in the plan overrides it.
     pub seed: u64,
-    /// The faults that are known.
+    /// The planned faults.
     pub plan: Prepared,
-    /// The faults that are drawn, for packets to which the plan does nothing.
+    /// Random faults, for packets that the plan does not mention.
     pub profile: Profile,
-    /// The profiles of single directions, which go before it. A run panics if they name a host that is not there.
+    /// Profiles of single directions, which override it. A run panics if they name an unknown host.
     pub links: Links,
     /// Whether the laws are checked on every machine, and if so how much later their twins begin.
     pub laws: Option<Duration>,
-    /// Whether the scenario's properties are judged. A run ends at the first that does not hold.
+    /// Whether the scenario's properties are checked. A run ends at the first violation.
     pub properties: bool,
     /// What is kept.
     pub keep: Keep,
@@ -179,9 +179,9 @@ pub enum Ended {
     TimeLimit,
     /// The scenario's bound on inputs was reached.
     InputLimit,
-    /// Whoever asked for the run had seen enough.
+    /// The caller stopped the run.
     Stopped,
-    /// A property did not hold.
+    /// A property was violated.
     Failed,
     /// Hosts waited for one another in a circle.
     Deadlock,
@@ -203,7 +203,7 @@ impl fmt::Display for Ended {
             Self::TimeLimit => f.write_str("max_time"),
             Self::InputLimit => f.write_str("max_inputs"),
             Self::Stopped => f.write_str("a state that was known"),
-            Self::Failed => f.write_str("a property that did not hold"),
+            Self::Failed => f.write_str("a violated property"),
             Self::Deadlock => f.write_str("a deadlock"),
             Self::Broken(law) => write!(f, "{law}"),
         }
@@ -217,7 +217,7 @@ pub struct Outcome {
     pub ended: Ended,
     /// When something happened last.
     pub at: Instant,
-    /// How many inputs were handed to machines.
+    /// The number of inputs of all machines.
     pub inputs: u64,
     /// How many datagrams and segments of data were sent.
     pub packets: u64,

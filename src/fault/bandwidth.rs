@@ -21,8 +21,8 @@ pub struct Bandwidth {
 }
 
 impl Bandwidth {
-    /// So many bits a second, behind a queue of so many bytes. What has not left yet waits in the queue, the rest of the
-    /// packet on its way out too; a link that is idle takes a packet of any length.
+    /// A bandwidth in bits a second, behind a queue of this many bytes. What has not left yet waits in the queue, the
+    /// rest of the packet on its way out too; a link that is idle takes a packet of any length.
     ///
     /// # Panics
     /// If no bits pass: that is a partition.
@@ -33,7 +33,7 @@ impl Bandwidth {
         }
     }
 
-    /// So many thousand bits a second, behind a queue of so many bytes, as [`Bandwidth::bits`] has it.
+    /// A bandwidth in thousands of bits a second, behind a queue of this many bytes: see [`Bandwidth::bits`].
     ///
     /// # Panics
     /// If no bits pass, or more than `u64::MAX` of them.

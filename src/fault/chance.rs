@@ -25,7 +25,7 @@ impl Chance {
     pub const ALWAYS: Self = Self(Self::PARTS);
     pub(crate) const PARTS: u32 = 1_000_000_000;
 
-    /// So many percent, 100 at most.
+    /// A probability in percent, from 0 to 100.
     pub const fn percent(percent: u32) -> Self {
         Self(if percent >= 100 { Self::PARTS } else { percent * (Self::PARTS / 100) })
     }

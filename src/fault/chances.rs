@@ -1,38 +1,39 @@
-//! What befalls hosts at random.
+//! Random faults of hosts.
 
 use std::time::Duration;
 
 use super::{Chance, FaultKind};
 
-/// How likely hosts fail, and clocks. Each chance is that of one input of a host, whichever it is, unless it says otherwise:
-/// what befalls a host then happens at that input or soon after it, so it hits where something is going on. What is drawn
-/// is recorded as facts, as the faults of packets are.
+/// How likely hosts and clocks fail. Each probability is for one input of a host, unless it says otherwise. The fault
+/// happens at that input or soon after it, so it hits while something is going on. Each fault is recorded in a plan, as
+/// the faults of packets are.
 ///
-/// A [`Profile`](super::Profile) has one for all hosts. Whoever goes down comes back, and every partition is healed: what
-/// stays down for ever is for plans to say.
+/// A [`Profile`](super::Profile) has one for all hosts. A host that goes down comes back, and every partition is
+/// healed. To leave a host down, use a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostChances {
-    /// How likely the process dies: when all is done that the input caused, or in the middle of it.
+    /// The probability that the process dies: after all effects of the input, or between two of them.
     pub crash: Chance,
-    /// How likely the host goes silent, at the same places.
+    /// The probability that the host goes silent, at the same places.
     pub poweroff: Chance,
-    /// How likely a host whose machine has ended, in whatever way, starts anew after a while.
+    /// The probability that a host whose machine has ended, in whatever way, restarts after a while.
     pub restart: Chance,
-    /// How likely a partition begins soon: between the host and another, in one direction or both, or between it and all.
+    /// The probability that a partition begins soon: between the host and another one, in one direction or both, or
+    /// between it and all.
     pub partition: Chance,
-    /// How likely the host's clock soon jumps ahead, or stands still for a while.
+    /// The probability that the host's clock soon jumps ahead, or stops for a while.
     pub skew: Chance,
-    /// How likely the host's clock soon begins to drift, by [`MAX_DRIFT`] in a million at most.
+    /// The probability that the host's clock soon begins to drift, by at most [`MAX_DRIFT`] in a million.
     pub drift: Chance,
-    /// How likely the machine is soon told to stop.
+    /// The probability that the machine soon receives `Stop`.
     pub stop: Chance,
-    /// How likely a timer comes first among what is due at its moment. It does not count for `max`.
+    /// The probability that a timer fires first of everything due at its moment. It does not count for `max`.
     pub timer_first: Chance,
     /// How long hosts are down, partitions last, and clocks jump at most: from 1 ms on, short and long spans alike.
     pub longest: Duration,
-    /// How much of all this there is in one run at most.
+    /// The maximum number of such faults in one run.
     pub max: u32,
-    /// When it is over: nothing begins after that much of a run, and what has begun ends at most `longest` later.
+    /// The time after which no such fault begins. A fault that has begun ends at most `longest` later.
     pub until: Duration,
 }
 

@@ -22,14 +22,15 @@ pub enum HostFault {
     Isolate(String),
     /// Every partition ends.
     Heal,
-    /// The machine on this host is handed [`Input::Stop`](crate::Input::Stop), as Ctrl-C does on real sockets: once in each of
-    /// its lives. What it ends in order stays ended when all is [calm](super::FaultPlan::calm); a restart starts it anew.
+    /// The machine on this host receives [`Input::Stop`](crate::Input::Stop), as with Ctrl-C on real sockets, once
+    /// between two starts. What it ends in order stays ended when all is [calm](super::FaultPlan::calm); a restart
+    /// starts it again.
     Stop(String),
     /// The process on this host dies; its peers see an end or a reset.
     Crash(String),
     /// This host goes silent; its peers see nothing.
     Poweroff(String),
-    /// This host starts anew.
+    /// This host restarts.
     Restart(String),
     /// The clock of a host jumps ahead, and not out of its range: by [`MAX_SKEW`](super::MAX_SKEW) in all.
     Skew {
@@ -38,7 +39,7 @@ pub enum HostFault {
         /// How far ahead; not zero.
         ahead: Duration,
     },
-    /// The clock of a host falls behind: it stands still for so long, since a monotonic clock never goes back.
+    /// The clock of a host falls behind: it stops for this time, because a monotonic clock never goes back.
     Lag {
         /// Whose clock.
         host: String,
@@ -90,7 +91,7 @@ pub struct Down {
     pub silent: bool,
     /// At which event.
     pub when: When,
-    /// The span after which it starts anew, not zero; `None` leaves it down.
+    /// The time after which it restarts, not zero; `None` leaves it down.
     pub back_after: Option<Duration>,
 }
 
@@ -101,9 +102,9 @@ impl Down {
     }
 }
 
-/// An event in the life of a host. Receipts are datagrams and reads that its machine was handed, sends are datagrams and
-/// writes that it put out, also those that did not leave since the host went down. Both are counted from 0, over all peers
-/// and through restarts.
+/// An event in the life of a host. Receipts are datagrams and reads that its machine received. Sends are datagrams and
+/// writes that it emitted, also those that did not leave because the host went down. Both are counted from 0, over all
+/// peers and through restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum When {
     /// Before this send leaves: `before send #2`. What the machine wanted done before it is done, the rest is not.
@@ -112,8 +113,7 @@ pub enum When {
     AfterSend(u64),
     /// Once all is done that this receipt has caused: `after recv #3`.
     AfterRecv(u64),
-    /// After so many effects of what this receipt has caused: `after effect 1 of recv #3`. Where there are fewer, nothing
-    /// happens.
+    /// After this many effects of this receipt: `after effect 1 of recv #3`. Where there are fewer, nothing happens.
     AfterEffect {
         /// How many effects are done, from 1: sends, writes, saves, events, all that a machine puts into its outbox.
         effect: u32,

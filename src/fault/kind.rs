@@ -27,15 +27,15 @@ pub enum FaultKind {
     Partition,
     /// Partitions end.
     Heal,
-    /// A machine is told to stop.
+    /// A machine receives `Stop`.
     Stop,
     /// A process dies.
     Crash,
     /// A host goes silent.
     Poweroff,
-    /// A host starts anew.
+    /// A host restarts.
     Restart,
-    /// A clock jumps ahead, or stands still.
+    /// A clock jumps ahead, or stops.
     Skew,
     /// A clock goes too fast, or too slowly.
     Drift,

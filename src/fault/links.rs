@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{FaultKind, Profile};
 use crate::host::HostId;
 
-/// Profiles of single directions between hosts, which go before the one that a run has for all: named ones too, such as
-/// `Links::default().between(ship, shore, Profile::SATELLITE)`.
+/// Profiles of single directions between hosts. They override the profile of the run. Named ones are possible, too,
+/// such as `Links::default().between(ship, shore, Profile::SATELLITE)`.
 ///
 /// ```
 /// use lossproof::fault::{Bandwidth, Chance, Links, Profile};
@@ -22,11 +22,12 @@ use crate::host::HostId;
 pub struct Links(Vec<(HostId, HostId, Profile)>);
 
 impl Links {
-    /// The same, with this profile from one host to another. The last that is said of a direction holds.
+    /// The same, with this profile from one host to another. A later call for the same direction overrides an earlier
+    /// one.
     ///
-    /// The profile's latency, unless it is zero, is that of this direction: it goes before the latencies of the plan, of
-    /// the run's profile and of the scenario, which are for links without one of their own. It is no matter of chance, so
-    /// it stays when nothing is drawn, as when a plan is made again.
+    /// The latency of the profile, unless it is zero, is the latency of this direction. It overrides the latencies of
+    /// the plan, of the run's profile and of the scenario. It is not random, so it stays when nothing is drawn, as in a
+    /// replay.
     #[must_use]
     pub fn direction(mut self, from: impl Into<HostId>, to: impl Into<HostId>, profile: Profile) -> Self {
         let (from, to) = (from.into(), to.into());

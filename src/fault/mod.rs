@@ -1,8 +1,7 @@
-//! Faults as data: a plan is a list of explicit, readable facts, not a probability.
+//! Faults as data: a plan is an explicit, readable list of faults, not a probability.
 //!
-//! A [`FaultPlan`] says which packet is dropped, at which byte a stream stalls, and when a host crashes. Its
-//! text form is parsed and printed without loss, so the same line is what a report shows, what a regression
-//! file holds and what a replay takes:
+//! A [`FaultPlan`] says which packet is dropped, at which byte a stream stalls, and when a host crashes. Its text form
+//! round-trips exactly: a report prints the same line that you store in a regression file and pass to a replay:
 //!
 //! ```
 //! use lossproof::fault::{FaultKind, FaultPlan};
@@ -25,8 +24,8 @@
 //! | `v2` | the version of the text; comes first, may be left out |
 //! | `seed 7` | the seed of the run, at most once |
 //! | `link 5ms` | the latency of every link, at most once |
-//! | `calm 10s` | from then on nothing goes wrong: no fault hits, partitions are over, hosts that are down start anew |
-//! | `commands 1,4` | of the commands that the scenario generates from the seed, only these are given; `none` gives none |
+//! | `calm 10s` | faults stop at this time: none has an effect, partitions end, hosts that are down restart |
+//! | `commands 1,4` | of the commands that the scenario generates from the seed, only these are given; `none` gives no command |
 //! | `a>b #3 drop` | the fourth datagram from `a` to `b` is lost |
 //! | `a>b #3 duplicate` | it arrives twice |
 //! | `a>b #3 delay 40ms` | it takes 40 ms longer |
@@ -34,7 +33,7 @@
 //! | `a>b #3 truncate 4` | its first 4 bytes arrive |
 //! | `a>b @9 cut` | a read that would pass byte 9 of the stream ends there |
 //! | `a>b cut every 8 bytes` | every read ends at a multiple of 8 bytes |
-//! | `a>b/1 @16 stall 2s` | byte 16 and all after it, on the second connection, come 2 s later |
+//! | `a>b/1 @16 stall 2s` | byte 16 and all after it, on the second connection, arrive 2 s later |
 //! | `a>b @9 reset` | the connection is reset once 9 bytes have passed |
 //! | `a>b/* @0 reset` | the same on every connection between the two: `/*` stands for their numbers |
 //! | `a>b/1 refuse` | the second connection, which `a` dials, is refused |
@@ -43,33 +42,34 @@
 //! | `at 2s partition a,b\|c,d` | nothing passes between the two groups: short for one partition of each pair |
 //! | `at 2s isolate a` | nothing passes between `a` and any other host |
 //! | `at 5s heal` | every partition ends |
-//! | `at 1s stop a` | the machine is handed [`Input::Stop`](crate::Input::Stop), as Ctrl-C does on real sockets |
+//! | `at 1s stop a` | the machine receives [`Input::Stop`](crate::Input::Stop), as with Ctrl-C on real sockets |
 //! | `at 1s crash a` | the process dies; its peers see an end or a reset |
 //! | `at 1s poweroff a` | the host goes silent; its peers see nothing |
-//! | `at 3s restart a` | the host starts anew |
+//! | `at 3s restart a` | the host restarts |
 //! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead, all its skews together 100 years at most |
-//! | `at 1s skew a -3s` | the clock of `a` stands still for 3 s, as while a virtual machine is suspended |
-//! | `at 1s drift a x1.001` | from then on the clock of `a` goes faster by a thousandth, or slower below 1 |
+//! | `at 1s skew a -3s` | the clock of `a` stops for 3 s, as while a virtual computer is suspended |
+//! | `at 1s drift a x1.001` | from then on the clock of `a` is faster by a thousandth; below 1 it is slower |
 //! | `at 1s pause a` | the process is stopped, as by `SIGSTOP`; only `lossproof hunt` has processes |
 //! | `at 3s resume a` | it goes on |
-//! | `at 1s timer-first a` | of what is due on `a` at that moment, its timer comes first and not last |
-//! | `crash a after recv #3` | the process dies once it has handled the fourth datagram or read that it was handed |
-//! | `crash a before send #2` | it dies before its third datagram or write leaves; `after` leaves it to leave |
-//! | `crash a after effect 1 of recv #3` | it dies after the first of all that the fourth receipt made it do |
-//! | `crash a after recv #3 for 200ms` | it starts anew 200 ms later; `poweroff` takes the same words |
+//! | `at 1s timer-first a` | of everything due on `a` at that moment, its timer fires first and not last |
+//! | `crash a after recv #3` | the process dies after it has handled the fourth datagram or read that it received |
+//! | `crash a before send #2` | it dies before its third datagram or write leaves; with `after`, it dies once that has left |
+//! | `crash a after effect 1 of recv #3` | it dies after the first effect of the fourth datagram or read that it received |
+//! | `crash a after recv #3 for 200ms` | it restarts 200 ms later; `poweroff` takes the same words |
 //!
-//! Datagrams `#n`, bytes `@n` and connections `/n` are all counted from 0; the first connection is written without a number.
-//! What a host receives and sends, where it dies, is counted from 0 too, over all its peers and lives; the effects of one
-//! input are counted from 1.
-//! A text that begins with `v1` counts its connections from 1, and is printed as `v2`.
+//! Datagrams `#n`, bytes `@n` and connections `/n` are all counted from 0; the first connection is written without a
+//! number. The datagrams and reads at which a host dies are counted from 0, too, over all its peers and restarts. The
+//! effects of one input are counted from 1. A text that begins with `v1` counts its connections from 1, and is printed
+//! as `v2`.
 //!
 //! # At random
 //!
-//! A [`Profile`] says how likely which fault is, and what its links carry: losses singly or in [`Bursts`], jitter,
-//! reordering, [`Bandwidth`] with a queue, an MTU. What it draws is recorded as such a plan. Some have names, such as
-//! [`Profile::WIFI`], others are written by what differs: `Profile { loss: Chance::percent(30), ..Profile::WIFI }`. Single
-//! directions can have their own, as [`Links`], with a latency of their own. With the feature `proptest`, `strategy` generates
-//! plans for property tests. [`shrink`] makes a failing plan smaller.
+//! A [`Profile`] sets the probability of each fault and the capacity of the links: losses one by one or in [`Bursts`],
+//! jitter, reordering, [`Bandwidth`] with a queue, an MTU. Each fault that it draws is recorded in a plan. Some
+//! profiles have names, such as [`Profile::WIFI`]. Others state what differs from one: `Profile { loss:
+//! Chance::percent(30), ..Profile::WIFI }`. Single directions can have their own, as [`Links`], with a latency of their
+//! own. With the feature `proptest`, `strategy` generates plans for property tests. [`shrink`] makes a failing plan
+//! smaller.
 //!
 //! ```
 //! # #[cfg(feature = "systems")] {
@@ -188,13 +188,13 @@ pub enum Fault {
         /// The distance between two cuts, in bytes.
         len: NonZeroU64,
     },
-    /// What becomes of a dial: `a>b/1 refuse`.
+    /// A fault of a dial: `a>b/1 refuse`.
     Connect {
         /// From the host that dials to the one that is dialed.
         flow: Flow,
         /// Which connection between the two hosts, from 0, or [`EVERY_CONN`]. A 0 is left out when printed.
         conn: u32,
-        /// What becomes of it.
+        /// What happens to it.
         fault: ConnectFault,
     },
     /// What happens to hosts at a moment: `at 2s partition a|b`.
@@ -281,7 +281,7 @@ impl StreamFault {
 /// before one of all.
 pub const EVERY_CONN: u32 = u32::MAX;
 
-/// What becomes of a dial.
+/// What happens to a dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectFault {
     /// It is refused, as where nobody listens.

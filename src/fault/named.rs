@@ -56,7 +56,7 @@ impl Profile {
         mtu: Some(1_500),
         ..Self::CALM
     };
-    /// A bad link: one packet in seven is lost, many in a row; some come twice or out of order.
+    /// A bad link: one packet in seven is lost, many in a row; some are duplicated or reordered.
     pub const LOSSY: Self = Self {
         latency: Duration::from_millis(25),
         loss: Chance::percent(5),
@@ -67,8 +67,9 @@ impl Profile {
         reorder_by: Duration::from_millis(30),
         ..Self::CALM
     };
-    /// Everything goes wrong, and often. The MTU is the least that every host takes (RFC 791). Bits are not inverted: what
-    /// a checksum finds is lost, and against what it does not find a protocol needs one of its own, or fails.
+    /// Everything fails, and often. The MTU is the least that every host accepts (RFC 791). Bits are not inverted: a
+    /// packet with a wrong checksum is lost, and a protocol without a checksum of its own cannot survive a change that
+    /// no checksum finds.
     pub const HOSTILE: Self = Self {
         latency: Duration::from_millis(40),
         loss: Chance::percent(10),
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_tables_tell_the_figures() {
-        for text in [include_str!("named.rs"), include_str!("../../README.md")] {
+        for text in [include_str!("named.rs"), include_str!("../guide/networks.md")] {
             for (name, profile) in Profile::NAMED {
                 let row = text.lines().find_map(|line| {
                     let row = line.trim_start_matches("/// ");

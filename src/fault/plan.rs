@@ -29,7 +29,7 @@ pub struct FaultPlan {
     /// The numbers of the generated commands that are given, where the scenario
     /// [generates](crate::Net::generate) some from the seed; `None` gives them all.
     pub commands: Option<BTreeSet<u32>>,
-    /// From when on nothing goes wrong any more: no fault hits, partitions are over, hosts that are down start anew.
+    /// The time at which all faults stop: none has an effect, partitions end, and hosts that are down restart.
     pub calm: Option<Instant>,
     link: Option<Duration>,
     faults: Vec<Fault>,

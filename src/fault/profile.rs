@@ -11,11 +11,11 @@ use super::{
 use crate::host::HostId;
 use crate::seed::{below, mix};
 
-/// How a network misbehaves at random. Each packet's fate is a function of the seed, its flow and its number there,
-/// so one flow does not disturb another; what is drawn is recorded as a plan. Only what waits for bandwidth depends on
-/// the time, too; the plan has how long it waited.
+/// How a network misbehaves at random. The fault of each packet is a function of the seed, its direction and its number
+/// there, so one direction does not change another. Each fault that is drawn is recorded in a plan. Only a wait for
+/// bandwidth also depends on the time; the plan records how long it was.
 ///
-/// A profile is one of the named ones, or is written by what differs from one:
+/// Use a named profile, or state what differs from one:
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,36 +34,38 @@ use crate::seed::{below, mix};
 /// # Ok::<(), lossproof::fault::ProfileError>(())
 /// ```
 ///
-/// A datagram has one fault at most. It is too long, or finds the queue full, or is lost; otherwise it comes twice, or is
-/// changed, or is late, and the first of these that is drawn is the one. What a packet waits for bandwidth, its jitter
-/// and what it is reordered by are one delay, rounded to the nearest millisecond so that every world can keep it.
+/// A datagram has one fault at most, the first of these that applies: it is longer than the MTU, the queue is full, it
+/// is lost, duplicated, changed, late. The wait for bandwidth, the jitter and the reordering add up to one delay. It is
+/// rounded to the nearest millisecond, so that the simulator, turmoil and real sockets can all keep it.
 ///
-/// On a stream a reliable transport hides all this behind time: the bytes of a write, and all after them, come late.
-/// Neither duplicates nor inverted bits get through it, and it cuts what is longer than the MTU to fit.
+/// On a stream all of this appears only as delay, because a reliable transport retransmits: the bytes of a write, and
+/// all after them, arrive late. Streams have no duplicates and no inverted bits, and a write that is longer than the
+/// MTU is split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// How long a packet takes from host to host, unless the plan says otherwise. Zero leaves it to the scenario. Of a
     /// profile for [single links](super::Links) it is the latency of those.
     pub latency: Duration,
-    /// How likely a datagram is lost; on a stream, how likely a write has to be sent again.
+    /// The probability that a datagram is lost; on a stream, that a write is retransmitted.
     pub loss: Chance,
-    /// Losses that come in bursts, beside those of `loss`.
+    /// Losses in bursts, in addition to those of `loss`.
     pub bursts: Bursts,
-    /// How likely a datagram comes twice.
+    /// The probability that a datagram is duplicated.
     pub duplicate: Chance,
-    /// How likely a bit of a datagram is inverted.
+    /// The probability that one bit of a datagram is inverted.
     pub corrupt: Chance,
-    /// How much longer than the latency a packet takes at most: whole milliseconds, all equally likely. If it is longer
-    /// than what lies between two packets, it puts them out of order, too.
+    /// The maximum extra delay of a packet, in whole milliseconds, all equally likely. If it is longer than the time
+    /// between two packets, it also reorders them.
     pub jitter: Duration,
     /// How much longer than that a packet takes, as it was measured: beside `jitter`, in whole milliseconds too.
     pub spread: Spread,
-    /// How likely a packet takes `reorder_by` longer, so that those after it come first. On a stream those wait for it.
+    /// The probability that a packet takes `reorder_by` longer, so that later packets arrive first. On a stream they
+    /// wait for it.
     pub reorder: Chance,
-    /// How much longer a packet takes that is put out of order.
+    /// The extra delay of a reordered packet.
     pub reorder_by: Duration,
-    /// How much each direction between two hosts carries: what is sent faster waits in a queue, and a datagram that finds
-    /// it full is lost. Packets are counted with their headers, 28 bytes for a datagram and 40 for a segment.
+    /// The capacity of each direction between two hosts. Traffic above it waits in a queue; a datagram that finds the
+    /// queue full is lost. Packets are counted with their headers, 28 bytes for a datagram and 40 for a segment.
     pub bandwidth: Option<Bandwidth>,
     /// The longest packet that passes, in bytes with its headers: 1500 lets through datagrams of 1472. A longer one is
     /// lost, as where packets must not be fragmented, which is what path MTU discovery asks for (RFC 1191).
@@ -83,7 +85,7 @@ pub struct Profile {
 /// How long a stream stalls when a write is lost: a retransmission timeout (the lower bound that Linux keeps;
 /// RFC 6298 advises one second). It doubles while the loss repeats.
 pub const FIRST_STALL: Duration = Duration::from_millis(200);
-/// How often one write is lost at most.
+/// The maximum number of consecutive losses of one write.
 pub const MAX_STALLS: u32 = 8;
 /// How late a packet is at most: so many whole milliseconds are what a plan can say.
 const MAX_LATE: Duration = Duration::from_millis(u64::MAX / 1_000_000);

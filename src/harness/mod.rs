@@ -54,21 +54,21 @@
 //! Check::new(net).loss(0.3).runs(1_000).assert();
 //! ```
 //!
-//! A check that fails panics with a report: what was broken, the smallest plan that breaks it, when the run was lost,
-//! the transcript, and one line that makes the run again. It has at most
+//! A check that fails panics with a report: what was violated, the smallest plan that violates it, when the run was
+//! lost, the transcript, and one line that reproduces the run. It has at most
 //! [`MAX_REPORT_LINES`](crate::transcript::MAX_REPORT_LINES): of a long transcript it has an
-//! [excerpt](crate::transcript::Transcript::excerpt). The environment of the test has a say:
+//! [excerpt](crate::transcript::Transcript::excerpt). Environment variables override it:
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `LOSSPROOF_REPLAY='v2; a>b #0 drop'` | make this one run, and no other |
-//! | `LOSSPROOF_RUNS=1000000` | make so many runs |
-//! | `LOSSPROOF_SEED=7` | draw other faults |
-//! | `LOSSPROOF_SEED_FROM=2026-01-31` | draw other faults, by a text of any kind: each night by its date, for example |
-//! | `LOSSPROOF_SHARD=2/5` | make the second of five parts of the runs: see [`Check::shard`] |
+//! | `LOSSPROOF_REPLAY='v2; a>b #0 drop'` | makes this one run, and no other |
+//! | `LOSSPROOF_RUNS=1000000` | the number of runs |
+//! | `LOSSPROOF_SEED=7` | draws other faults |
+//! | `LOSSPROOF_SEED_FROM=2026-01-31` | draws other faults, by any text: for example, each night by its date |
+//! | `LOSSPROOF_SHARD=2/5` | makes the second of five parts of the runs: see [`Check::shard`] |
 //! | `GITHUB_ACTIONS=true` | before the report of a failure, one line that GitHub shows beside the test |
 //!
-//! Files of it are kept in `target/lossproof/NAME/`, until the check holds again:
+//! A failing check writes these files to `target/lossproof/NAME/`. A check that passes removes them:
 //!
 //! | file | what it has |
 //! |---|---|
@@ -78,7 +78,7 @@
 //! | `ladder.txt` | the run as a sequence diagram |
 //! | `page.html` | the run to step through, in a browser and without a network |
 //! | `capture.pcapng` | its packets, for Wireshark (feature `capture`) |
-//! | `test.rs` | a test to paste beside the first, which makes the run again by [`replay`] |
+//! | `test.rs` | a test to paste next to the first one; it reproduces the run by [`replay`] |
 
 pub(crate) mod annotate;
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line reads more"))]
@@ -107,10 +107,10 @@ use files::Name;
 pub use replay::replay;
 pub use verdict::{CheckError, Verdict};
 
-/// How many runs a check makes unless told otherwise.
+/// The default number of runs of a check.
 pub const RUNS: u64 = 10_000;
 
-/// A check of a scenario, as a test makes it: many runs, each with faults that are drawn for it; in each the properties
+/// A check of a scenario, as a test makes it: many runs, each with other random faults. Each run checks the properties
 /// of the scenario and the laws of machines. See the [module](self).
 #[derive(Debug)]
 #[must_use = "a check does nothing until it is asked to `assert`, or for its `verdict`"]
@@ -141,7 +141,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// A check of a net, or of a scenario. It has the name of the test that makes it.
+    /// Creates a check of a net, or of a scenario. Its name is the name of the test that makes it.
     pub fn new(scenario: impl Into<Scenario>) -> Self {
         let scenario = scenario.into();
         Self {
@@ -169,28 +169,28 @@ impl Check {
         }
     }
 
-    /// Tells this check from others of the same test: in its reports, its files and its replay line.
+    /// Names this check, if a test has several: the name is in its reports, its files and its replay line.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name.check = Some(name.into());
         self
     }
 
-    /// Faults that are drawn for each run, and no others.
+    /// Sets the random faults of each run.
     ///
-    /// A check to which nobody has said what goes wrong, by a profile, links or a plan, draws everything: each run has a
-    /// [`Profile::swarm`] of its own, in which packets are lost in bursts or singly, hosts crash between two of their
-    /// effects and come back, hosts are kept apart, clocks err, and timers come first where they tie.
+    /// A check without a profile, links or a plan draws faults of all kinds. Each run then has a [`Profile::swarm`] of
+    /// its own: packets are lost in bursts or one by one, hosts crash between two of their effects and restart,
+    /// partitions begin and heal, clocks err, and timers fire before messages of the same moment.
     pub fn profile(self, profile: Profile) -> Self {
         self.profiles([profile])
     }
 
-    /// Faults that are drawn by one of these profiles: another one from run to run.
+    /// Sets several profiles: each run uses one of them.
     pub fn profiles(mut self, profiles: impl IntoIterator<Item = Profile>) -> Self {
         self.draws = Some(profiles.into_iter().collect());
         self
     }
 
-    /// Independent losses: each datagram is lost with this probability, each write to a stream has to be sent again.
+    /// Independent losses: each datagram is lost, and each write to a stream is retransmitted, with this probability.
     ///
     /// # Panics
     /// If `share` is not between 0 and 1.
@@ -200,61 +200,63 @@ impl Check {
         self.profile(Profile { loss, ..base })
     }
 
-    /// Faults that are drawn on single links, in place of those of the profiles. Without a profile there are no others.
+    /// Sets the random faults of single links, in place of those of the profile. Without a profile, these are the only
+    /// ones.
     pub fn links(mut self, links: Links) -> Self {
         self.links = links;
         self.draws.get_or_insert_default();
         self
     }
 
-    /// Faults that every run has. Without a profile there are no others.
+    /// Faults that every run has. Without a profile, these are the only ones.
     pub fn plan(mut self, plan: FaultPlan) -> Self {
         self.plan = plan;
         self.draws.get_or_insert_default();
         self
     }
 
-    /// From when on nothing goes wrong in a run, unless its plan says when: no fault hits, drawn or planned, partitions are
-    /// over, hosts that are down start anew. What [converges](crate::Net::converges_within) does so from then on.
+    /// The time at which all faults stop. A `calm` in the plan overrides it. From then on no fault has an effect,
+    /// random or planned; partitions end, and hosts that are down restart.
+    /// [`converges_within`](crate::Net::converges_within) counts from there.
     pub const fn calm_at(mut self, calm_at: Instant) -> Self {
         self.calm_at = Some(calm_at);
         self
     }
 
-    /// Makes each run two times, and fails where the two differ: see [`Search::twice`](crate::check::Search::twice).
+    /// Makes each run twice, and fails if the two differ: see [`Search::twice`](crate::check::Search::twice).
     pub const fn twice(mut self) -> Self {
         self.twice = true;
         self
     }
 
-    /// Makes each run two times, the second with counters that start just before they wrap, and fails where the two tell
-    /// other events (law 10): see [`Search::wrapping`](crate::check::Search::wrapping). The machines take their first numbers
+    /// Makes each run twice, the second time with counters that start just before they wrap, and fails if the events
+    /// differ (law 10): see [`Search::wrapping`](crate::check::Search::wrapping). The machines take their first numbers
     /// from [`Boot::first_number`](crate::Boot::first_number).
     pub const fn wrapping(mut self) -> Self {
         self.wraps = true;
         self
     }
 
-    /// Has half of the runs begin where runs before came to something new: see
-    /// [`Search::guided`](crate::check::Search::guided). They are made on one thread.
+    /// Begins half of the runs where earlier runs reached something new: see
+    /// [`Search::guided`](crate::check::Search::guided). The runs are made on one thread.
     pub const fn guided(mut self) -> Self {
         self.guided = true;
         self
     }
 
-    /// Does not check the laws: the runs are faster, and only what breaks a property is found.
+    /// Turns the laws off. The runs are faster, no twin runs, and only violated properties are found.
     pub const fn without_laws(mut self) -> Self {
         self.laws = false;
         self
     }
 
-    /// How many runs there are; [`RUNS`] unless given. Of an exhaustive check, how many at most; all unless given.
+    /// The number of runs; the default is [`RUNS`]. For an exhaustive check it is a maximum; the default is all.
     pub const fn runs(mut self, runs: u64) -> Self {
         self.runs = Some(runs);
         self
     }
 
-    /// On how many threads the runs are made; one unless given. The result is the same with any number.
+    /// The number of threads; the default is one. The result is the same with any number.
     ///
     /// # Panics
     /// If there is none.
@@ -263,41 +265,40 @@ impl Check {
         self
     }
 
-    /// Makes every run of at most so many faults instead of random ones: see [`Exhaustive`](crate::check::Exhaustive). Nothing is drawn then, and no
-    /// run is made two times.
+    /// Makes every run of at most `max_faults` faults instead of random ones: see
+    /// [`Exhaustive`](crate::check::Exhaustive). Then there are no random faults, and no run is made twice.
     pub const fn exhaustive(mut self, max_faults: usize) -> Self {
         self.exhaustive = Some(max_faults);
         self
     }
 
-    /// Out of which faults, at each send, an exhaustive check makes its runs.
+    /// Sets the faults that an exhaustive check tries at each send.
     pub fn fates(mut self, fates: Fates) -> Self {
         self.fates = fates;
         self
     }
 
-    /// How many runs, and how much time by the clock on the wall, a failure may take to be made small;
-    /// [`MAX_SHRINK_RUNS`] and [`MAX_SHRINK_TIME`] unless given. The report says if one of them was reached.
-    /// When the run was lost is told within these bounds too, and within [`MAX_TURN_RUNS`](crate::check::MAX_TURN_RUNS) and
+    /// The limits of shrinking: a number of runs, and wall-clock time. The defaults are [`MAX_SHRINK_RUNS`] and
+    /// [`MAX_SHRINK_TIME`]. The report says if one of them was reached. The search for the moment at which the run was
+    /// lost has these limits, too, and [`MAX_TURN_RUNS`](crate::check::MAX_TURN_RUNS) and
     /// [`MAX_TURN_TIME`](crate::check::MAX_TURN_TIME).
     pub const fn max_shrink(mut self, runs: u64, time: Duration) -> Self {
         (self.max_shrink_runs, self.max_shrink_time) = (runs, time);
         self
     }
 
-    /// Where the seeds of the runs come from.
+    /// The base seed: the seed of each run follows from it. The default is 0, so a check makes the same runs each time.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Makes only part `number` of `of` of the runs, from 1: a contiguous range of them, so that no two parts draw the same
-    /// faults, and all parts together are the whole. `LOSSPROOF_SHARD=2/5` says so from outside, for all checks, and goes
-    /// before this. An exhaustive check is not shared out: the first part makes it whole, the others make nothing of it.
+    /// Makes only part `number` of `of` of the runs, counted from 1. A part is a contiguous range, so no two parts draw
+    /// the same faults, and all parts together are the whole. `LOSSPROOF_SHARD=2/5` does this for all checks, and
+    /// overrides this call. An exhaustive check is not split: the first part makes all of it, the others none.
     ///
-    /// What never happened in a part may have happened in another, so what was demanded by [`Check::demand_faults`],
-    /// [`Check::demand_plan`] and [`Check::demand_sometimes`] is not held to a part: the verdict says what is left to the
-    /// whole.
+    /// [`Check::demand_faults`], [`Check::demand_plan`] and [`Check::demand_sometimes`] do not apply to a part, because
+    /// another part may meet them. The verdict says which demands the whole must meet.
     ///
     /// # Panics
     /// If there is no such part.
@@ -306,44 +307,42 @@ impl Check {
         self
     }
 
-    /// A directory of plans that the check keeps by itself; below the package's, if it is relative. A plan that fails is
-    /// written there once it is small, as `TEST-DIGEST.plan`, and the plans of this check are run first, in the order of
-    /// their names. So a computer that keeps the directory from one build to the next finds again at once what was found
-    /// once. With each plan is kept what its faults hit: if that are other packets by now, the verdict has a
-    /// [note](Verdict::notes). A plan that does not fit the net any more is passed over, with a note as well.
+    /// A directory of plans that the check keeps by itself; a relative path is below the package's directory. A failing
+    /// plan is written there after shrinking, as `TEST-DIGEST.plan`. The plans of this check run first, in the order of
+    /// their names. So a computer that keeps the directory between builds finds a known failure at once. The file also
+    /// records which packets the faults hit. If they hit other packets later, the verdict has a [note](Verdict::notes).
+    /// A plan that no longer fits the net is skipped, also with a note.
     pub fn corpus(mut self, directory: impl Into<PathBuf>) -> Self {
         self.corpus = Some(directory.into());
         self
     }
 
-    /// A directory whose `*.plan` files are run first, in the order of their names; below the package's, if it is
-    /// relative. It need not be there as long as nothing was kept.
+    /// A directory whose `*.plan` files run first, in the order of their names. A relative path is below the package's
+    /// directory. The directory may be missing.
     pub fn regressions(mut self, directory: impl Into<PathBuf>) -> Self {
         self.regressions = Some(directory.into());
         self
     }
 
-    /// Is vacuous, after runs that all hold, if a fault of one of these kinds fired in none of them: then they say nothing
-    /// of it.
+    /// Fails as vacuous if all runs pass and a fault of one of these kinds never occurred.
     pub fn demand_faults(mut self, kinds: impl IntoIterator<Item = FaultKind>) -> Self {
         self.demands.kinds.extend(kinds);
         self
     }
 
-    /// Is vacuous, after runs that all hold, if one of the faults of [`Check::plan`] changed something in none of them.
+    /// Fails as vacuous if all runs pass and a fault of [`Check::plan`] never had an effect.
     pub const fn demand_plan(mut self) -> Self {
         self.demands.plan = true;
         self
     }
 
-    /// Is vacuous, after runs that all hold, if a property that is to hold [sometimes](crate::Net::sometimes) held in
-    /// none.
+    /// Fails as vacuous if all runs pass and a [`sometimes`](crate::Net::sometimes) property was true in none of them.
     pub const fn demand_sometimes(mut self) -> Self {
         self.demands.sometimes = true;
         self
     }
 
-    /// Is not vacuous though runs are cut off by the scenario's bound on inputs.
+    /// Accepts runs that the scenario's limit on inputs cuts off; otherwise such a check fails as vacuous.
     pub const fn allow_cut_off(mut self) -> Self {
         self.demands.allows_cut_off = true;
         self

@@ -40,8 +40,8 @@ fn say_if_slow() {
 const NO_RUNS: &str = "  runs\n";
 
 impl Check {
-    /// Makes the runs, and panics unless all of them hold and they test what was demanded. The panic has the place of the
-    /// call.
+    /// Makes the runs, and panics if one of them fails, or if they do not test what was demanded. The panic has the
+    /// place of the call.
     ///
     /// # Panics
     /// With the report, if a run breaks a law or a property; with what is lacking, if the check is vacuous. With one line
@@ -75,7 +75,7 @@ impl Check {
         panic!("{verdict}{files}");
     }
 
-    /// Makes the runs; what they come to. Nothing panics, and no file is written.
+    /// Makes the runs, and returns the result. It does not panic and writes no file.
     ///
     /// # Errors
     /// If a plan or a variable cannot be read, or a plan is for other hosts.

@@ -1,4 +1,4 @@
-//! What a check comes to.
+//! The result of a check.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use crate::check::{Failure, Shard, ShardError, Shrunk, Tally, Tried};
 use crate::fault::{ParseError, UnknownHost};
 use crate::scenario::{SharedClock, UnknownCommand};
 
-/// What a [`Check`](super::Check) comes to: it holds, it failed, or it is vacuous, since its runs test less than they
-/// seem. `Display` has the report.
+/// The result of a [`Check`](super::Check): it passed, it failed, or it is vacuous, because its runs test less than
+/// they seem. `Display` has the report.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     pub(super) name: Name,
@@ -66,7 +66,7 @@ impl Verdict {
         Self { tried, is_swarm, ..self }
     }
 
-    /// Which kinds of fault fired and how often, and which were tried in vain or not at all.
+    /// Which kinds of fault had an effect and how often, and which were tried in vain or not at all.
     pub const fn faults(&self) -> &Tried {
         &self.tried
     }
@@ -81,8 +81,8 @@ impl Verdict {
         self.shrunk.is_none() && !self.is_vacuous()
     }
 
-    /// Whether nothing failed, and the runs test less than they seem: none was made, they were cut off, or something that
-    /// was demanded never came.
+    /// Whether nothing failed, and the runs test less than they seem: no run was made, runs were cut off, or something
+    /// that was demanded never happened.
     pub fn is_vacuous(&self) -> bool {
         !self.lacking.is_empty()
     }
@@ -92,23 +92,23 @@ impl Verdict {
         self.shard
     }
 
-    /// What is to be known beside the result, a line each: kept plans that hit other packets than once, or do not fit any
-    /// more, and where a plan was kept.
+    /// Notes on the result, one line each: stored plans that now hit other packets, or no longer fit, and where a new
+    /// plan was stored.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// What the runs come to together.
+    /// The statistics of the runs.
     pub const fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// The first failure, made small.
+    /// The first failure, shrunk.
     pub const fn shrunk(&self) -> Option<&Shrunk> {
         self.shrunk.as_ref()
     }
 
-    /// The first failure, made small, without how it was made so.
+    /// The first failure, shrunk, without how it was shrunk.
     pub fn failure(&self) -> Option<&Failure> {
         self.shrunk.as_ref().map(|shrunk| &shrunk.failure)
     }
@@ -134,7 +134,7 @@ pub enum CheckError {
         /// Which host it names.
         source: UnknownHost,
     },
-    /// A plan gives commands that there are not.
+    /// A plan has commands that do not exist.
     #[error("{origin}: {source}")]
     Command {
         /// Where it is from.
@@ -142,7 +142,7 @@ pub enum CheckError {
         /// Which command it gives.
         source: UnknownCommand,
     },
-    /// A plan has a clock go wrong that a host has not.
+    /// A plan changes a clock that a host does not have.
     #[error("{origin}: {source}")]
     Clock {
         /// Where it is from.
@@ -158,7 +158,7 @@ pub enum CheckError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A variable of the environment does not say which part of the runs is to be made.
+    /// An environment variable does not name a part of the runs.
     #[error("{name}: {source}")]
     Shard {
         /// Its name.
@@ -166,12 +166,12 @@ pub enum CheckError {
         /// What is wrong with it.
         source: ShardError,
     },
-    /// A variable of the environment does not hold a number.
+    /// An environment variable is not a number.
     #[error("{name}: '{text}' is not a whole number from 0 to {max}", max = u64::MAX)]
     Variable {
         /// Its name.
         name: &'static str,
-        /// What it holds.
+        /// Its value.
         text: String,
     },
 }

@@ -32,12 +32,12 @@ pub const TWIN_SHIFT: Duration = Duration::from_millis(3_600_017);
 
 /// Checks the laws on one machine, with its twin.
 ///
-/// Beside the machine runs a twin that was made by the same factory. It gets the same inputs, but an hour later
-/// (law 5), and with streams cut in other places (law 4); and yet it must put out the same (law 6). The other laws are
-/// seen on the machine alone; law 7, that nothing panics, needs no check here: a panic is never caught.
+/// A twin, made by the same factory, runs in addition to the machine. It receives the same inputs with its clock one
+/// hour ahead (law 5) and with streams split at other places (law 4), and it must emit the same (law 6). The other laws
+/// need only the machine. Law 7, that nothing panics, needs no check here: a panic is never caught.
 ///
-/// What differs may have several reasons: once a stream was cut elsewhere, a difference is called one of law 4;
-/// before that, one of law 5. A run with a plain twin tells whether it was one of law 6.
+/// A difference can have several causes. After the first different split it is reported as law 4, before that as law 5.
+/// A run with a plain twin shows whether it is law 6.
 struct Judge<'s> {
     twin: Twin<'s>,
     truths: Truths,

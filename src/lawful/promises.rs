@@ -1,6 +1,7 @@
-//! What a machine promises beyond the laws' own words.
+//! Limits and exemptions for the law checks.
 
-/// What a machine promises beyond the laws' own words, each said by itself: to give one up gives up no other.
+/// Limits of a machine for the law checks, and exemptions from single laws. Each one concerns one law and leaves the
+/// others on.
 ///
 /// ```
 /// use lossproof::{Cuts, Promises};
@@ -17,8 +18,8 @@ pub struct Promises {
 }
 
 impl Promises {
-    /// One input causes at most 1,024 messages and 1 MiB, nothing depends on cuts, no message carries a moment, and all
-    /// can be made again.
+    /// One input causes at most 1,024 messages and 1 MiB. Nothing depends on where reads end, no message contains a
+    /// time, and every run is repeatable.
     pub const DEFAULT: Self = Self {
         max_messages: 1024,
         max_bytes: 1024 * 1024,
@@ -27,33 +28,32 @@ impl Promises {
         is_repeatable: true,
     };
 
-    /// How many datagrams, writes and connects one input causes at most (law 8).
+    /// The maximum number of datagrams, writes and connects that one input causes (law 8).
     #[must_use]
     pub const fn max_messages(self, max_messages: usize) -> Self {
         Self { max_messages, ..self }
     }
 
-    /// How many bytes one input causes to be sent or written at most (law 8).
+    /// The maximum number of bytes that one input causes to be sent or written (law 8).
     #[must_use]
     pub const fn max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
     }
 
-    /// What may depend on how a stream is cut into slices (law 4).
+    /// What may depend on where reads end (law 4).
     #[must_use]
     pub const fn cuts(self, cuts: Cuts) -> Self {
         Self { cuts, ..self }
     }
 
-    /// Which messages and events carry moments, so that a later start changes them (law 5).
+    /// Which messages and events contain times, so that a later start changes them (law 5).
     #[must_use]
     pub const fn moments(self, moments: Moments) -> Self {
         Self { moments, ..self }
     }
 
-    /// Two machines that are made and fed equally need not put out the same (law 6). One that draws from the system does
-    /// not, as TLS does. Laws 4, 5 and 6 compare a machine with its twin, so none of the three can be checked then, and a
-    /// run may not come again.
+    /// The machine is not deterministic (law 6), for example because it uses system randomness, as TLS does. Laws 4, 5
+    /// and 6 compare a machine with its twin, so all three are off, and a run may not be reproducible.
     #[must_use]
     pub const fn not_repeatable(self) -> Self {
         Self { is_repeatable: false, ..self }
@@ -66,24 +66,24 @@ impl Default for Promises {
     }
 }
 
-/// What may depend on how a stream is cut into slices.
+/// What may depend on where reads end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cuts {
     /// Nothing.
     Free,
-    /// Events tell of single reads; the bytes on the wire stay the same. Once a stream was cut elsewhere, events are no
-    /// longer compared.
+    /// Events may depend on where reads end; the bytes on the wire may not. Once a stream was split differently, events
+    /// are no longer compared.
     EventsTell,
     /// Each read is a message, so law 4 is not checked.
     Matter,
 }
 
-/// Which messages carry moments, as those of NTP do.
+/// Which messages contain times, as those of NTP do.
 #[derive(Clone, Copy, Debug)]
 pub enum Moments {
-    /// None: a later start changes nothing but the moments of inputs and deadlines.
+    /// None: a later start changes nothing but the times of inputs and deadlines.
     None,
-    /// Datagrams do. The function blanks their moments, and all else is compared: law 5 stays.
+    /// Datagrams do. The function blanks their times, and everything else is compared: law 5 stays on.
     Blanked(fn(&mut [u8])),
     /// Anything may, so law 5 is not checked.
     Anywhere,

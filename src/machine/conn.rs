@@ -1,8 +1,8 @@
-//! Names of streams, and a map keyed by them.
+//! Handles of streams, and a map with these as keys.
 
 use std::fmt;
 
-/// Names one stream of one host.
+/// The handle of one stream of one host.
 ///
 /// An address would not do: four connections may go to one address. The index is dense, so a machine can keep
 /// what it knows of a connection in a [`ConnMap`]; the generation tells a connection from the next one that
@@ -14,7 +14,7 @@ pub struct Conn {
 }
 
 impl Conn {
-    /// The dense index: the smallest that was free when the connection came to be.
+    /// The dense index: the smallest one that was free when the connection began.
     pub const fn index(self) -> usize {
         self.index as usize
     }

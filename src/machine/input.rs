@@ -1,20 +1,20 @@
-//! What comes into a machine.
+//! The inputs of a machine.
 
 use std::fmt;
 
 use super::{Conn, Peer};
 
-/// One thing that happened, as a machine is told of it.
+/// One thing that happened.
 ///
-/// Whoever drives the machine keeps these promises:
-/// - `Start` comes first and once; after [`Outbox::done`](crate::machine::Effects::done) nothing comes.
-/// - Each `Connected` is followed by exactly one `Closed` of the same connection, always last, whoever closed;
-///   each [`Outbox::connect`](crate::machine::Effects::connect) by exactly one `Connected` or `ConnectFailed`, unless the
-///   machine aborted it before.
-/// - `Eof` comes at most once for a connection, and no `Received` after it.
-/// - While a connection is paused, no `Received` and no `Eof` of it comes; `Writable` and `Closed` still do.
+/// Every driver keeps these promises:
+/// - `Start` arrives first and once; after [`Outbox::done`](crate::machine::Effects::done) nothing arrives.
+/// - Each `Connected` is followed by exactly one `Closed`, the last input of that connection, whichever side closed it;
+///   each [`Outbox::connect`](crate::machine::Effects::connect) by exactly one `Connected` or `ConnectFailed`, unless
+///   the machine aborted it before.
+/// - `Eof` arrives at most once for a connection, and no `Received` after it.
+/// - While a connection is paused, no `Received` and no `Eof` of it arrives; `Writable` and `Closed` still do.
 ///
-/// Bytes and commands are borrowed for the time of the call: a machine copies what it wants to keep.
+/// Bytes and commands are borrowed for the call: a machine must copy them to keep them.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 // Its own tag, and not one inside of an address: so addresses are copied whole. In parts, a processor waits for each.
@@ -26,17 +26,17 @@ pub enum Input<'a, C: ?Sized> {
         /// The machine's own address.
         local: Peer,
     },
-    /// The application asks for something.
+    /// A command of the application.
     Command(&'a C),
-    /// The deadline is reached: it never comes earlier.
+    /// The deadline is reached. A timeout never arrives earlier.
     Timeout,
     /// The run should end (Ctrl-C): say goodbye, then be done.
     Stop,
-    /// A datagram came in.
+    /// A datagram arrived.
     Datagram {
         /// Its source.
         peer: Peer,
-        /// Which of the host's own addresses it came to. [`Outbox::reply`](crate::Outbox) answers from there.
+        /// The address of the host at which it arrived. [`Outbox::reply`](crate::Outbox) answers from there.
         local: Peer,
         /// Its payload: 0 to 65,507 bytes over IPv4, to 65,527 over IPv6.
         bytes: &'a [u8],
@@ -48,16 +48,16 @@ pub enum Input<'a, C: ?Sized> {
         /// From which of the host's own addresses.
         local: Peer,
     },
-    /// A connection stands: one that was asked for, or one that was accepted.
+    /// A connection is established, outgoing or accepted.
     Connected {
-        /// Its name from now on.
+        /// Its handle from now on.
         conn: Conn,
         /// The other end.
         peer: Peer,
         /// This end.
         local: Peer,
     },
-    /// A connection that was asked for did not come to be. Its name is free again.
+    /// An outgoing connection failed. Its handle may be reused.
     ConnectFailed {
         /// What [`Outbox::connect`](crate::machine::Effects::connect) called it.
         conn: Conn,
@@ -73,7 +73,7 @@ pub enum Input<'a, C: ?Sized> {
         /// The slice.
         bytes: &'a [u8],
     },
-    /// The peer will send no more on this stream; this end still can.
+    /// The peer has finished sending on this stream. This machine can still write.
     Eof {
         /// The stream.
         conn: Conn,
@@ -83,7 +83,7 @@ pub enum Input<'a, C: ?Sized> {
         /// The stream.
         conn: Conn,
     },
-    /// The connection is over; its name is free again.
+    /// The connection is over. Its handle may be reused.
     Closed {
         /// Which.
         conn: Conn,
@@ -108,14 +108,13 @@ impl<C: ?Sized> Copy for Input<'_, C> {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// Both directions came to their end in good order.
+    /// Both directions ended cleanly.
     Finished,
     /// The peer reset it, or the network did.
     Reset,
-    /// This end gave it up with [`Outbox::abort`](crate::machine::Effects::abort).
+    /// This machine reset it with [`Outbox::abort`](crate::machine::Effects::abort).
     Aborted,
-    /// This end closed it and the peer did not come to its own end within the bounds of
-    /// [`limits`](crate::machine::limits).
+    /// This machine closed it, and the peer did not close its side within the [`limits`](crate::machine::limits).
     LingerExpired,
 }
 
@@ -130,7 +129,7 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// Why a connection did not come to be.
+/// Why a connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ConnectError {
@@ -138,7 +137,7 @@ pub enum ConnectError {
     Refused,
     /// There is no such host, or no way to it.
     Unreachable,
-    /// No answer came in the time that the system allows.
+    /// No answer arrived within the time limit.
     TimedOut,
 }
 

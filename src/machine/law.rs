@@ -1,4 +1,4 @@
-//! The laws that every machine keeps, as names.
+//! The laws that every machine must follow, as names.
 
 use std::error::Error;
 use std::fmt;
@@ -11,11 +11,11 @@ pub enum Law {
     /// Law 1: time does not go back.
     TimeGoesOn = 1,
     /// Law 3: a timeout at the deadline handles everything due: the next deadline is strictly later, or none. (The
-    /// second law is kept by the worlds: a timeout is handed in only when it is due.)
+    /// simulator and the drivers keep the second law: a timeout is handed in only when it is due.)
     TimerAdvances = 3,
-    /// Law 4: how a stream is cut into slices does not change what comes out.
+    /// Law 4: where a stream is split into slices does not change the output.
     CutsDoNotMatter,
-    /// Law 5: starting at another instant shifts everything by that much and changes nothing else.
+    /// Law 5: a start at another time moves all times by the same amount and changes nothing else.
     ShiftedInTime,
     /// Law 6: the same inputs give the same outputs.
     SameInputsSameOutputs,
@@ -23,13 +23,13 @@ pub enum Law {
     NoPanic,
     /// Law 8: what one input can cause is bounded.
     BoundedOutput,
-    /// Law 9: nothing is put out that cannot be done: nothing on a stream after `Closed`, nothing at all after `done`, no
-    /// datagram that no socket can send. [`Misuse`](super::Misuse) lists what that is.
+    /// Law 9: a machine emits nothing that cannot be done: nothing on a stream after `Closed`, nothing at all after
+    /// `done`, no datagram that no socket can send. [`Misuse`](super::Misuse) lists what that is.
     SilentAfterTheEnd,
     /// Law 10, for checks that [ask for it](crate::Check::wrapping): counters that wrap change nothing but their own numbers.
     WrapsUnseen,
-    /// Law 11: fingerprints are true. Two states of a machine with equal ones put out the same for the same input. Searches
-    /// look at this in one of 32 runs.
+    /// Law 11: fingerprints are true. Two states of a machine with equal fingerprints emit the same for the same input.
+    /// Searches check this in one of 32 runs.
     FingerprintsAreTrue,
 }
 

@@ -1,10 +1,10 @@
-//! The contract between a machine and its worlds.
+//! The contract between a machine and its drivers.
 //!
-//! A [`Machine`] holds the logic of one end of a protocol and nothing else: no clock, no I/O, no randomness of
-//! its own. Each thing that happens is given to it as an [`Input`] with the moment at which it happened; what it
-//! wants done it puts into an [`Outbox`]; when it wants to be woken it says by its deadline.
+//! A [`Machine`] has the logic of one side of a protocol and nothing else: no clock, no I/O, no randomness of its own.
+//! It receives everything that happens as an [`Input`], together with the current time. It puts the effects that it
+//! wants into an [`Outbox`]. Its deadline is the time of its next timeout.
 //!
-//! What each input and each effect does in the event engine, on turmoil and on real sockets is one table: [`worlds`].
+//! One table says what each input and each effect does in the event engine, on turmoil and on real sockets: [`worlds`].
 
 mod conn;
 mod input;
@@ -34,7 +34,7 @@ pub use peer::{Peer, PeerError, UnixPath};
 
 use crate::time::Instant;
 
-/// Bounds that every world keeps.
+/// Limits that are the same in simulation and on real sockets.
 pub mod limits {
     use std::time::Duration;
 
@@ -54,25 +54,25 @@ pub mod limits {
         }
     }
 
-    /// How many bytes of a stream are on their way at most: written, and not yet taken by the peer's machine in
-    /// simulation, or by the kernel on real sockets.
+    /// The maximum number of bytes in flight in one direction of a stream. In simulation a byte counts until the peer's
+    /// machine has read it; on real sockets, until the kernel has accepted it.
     pub const SEND_BUFFER_LEN: usize = 64 * 1024;
-    /// The longest slice in which a stream is handed to a machine.
+    /// The longest slice of a stream that a machine receives in one input.
     pub const MAX_READ_LEN: usize = 64 * 1024;
-    /// How long a connection may take until it stands.
+    /// The maximum time until a connection is established.
     pub const MAX_CONNECT: Duration = Duration::from_secs(30);
-    /// How long a connection that this end has closed waits for the peer's own end.
+    /// How long a connection waits after `close` for the peer to close its side.
     pub const MAX_LINGER: Duration = Duration::from_secs(2);
-    /// How many bytes a connection that this end has closed discards before it gives up on the peer's end.
+    /// How many bytes a connection discards after `close` before it stops waiting for the peer.
     pub const MAX_LINGER_LEN: u64 = 1024 * 1024;
-    /// How many inputs pass at most between two looks at the deadline, so that a flood cannot starve a timer.
+    /// The maximum number of inputs between two checks of the deadline, so that a flood cannot starve a timer.
     pub const MAX_INPUTS_PER_LOOK: u32 = 64;
 }
 
-/// One end of a protocol, without clock, I/O or randomness.
+/// One side of a protocol (client or server), without clock, I/O or randomness.
 ///
-/// The laws of [`Law`] say what every machine keeps; every simulated run checks them. Handlers do not fail: what a peer
-/// does wrong is an event, what this end cannot do is [`Outbox::done`](Effects::done) with a failure.
+/// Every machine must follow the laws in [`Law`]; every simulated run checks them. Handlers do not fail: report a
+/// mistake of the peer as an event, and give up with [`Outbox::done`](Effects::done) and a failure.
 ///
 /// ```
 /// use lossproof::{Input, Instant, Machine, Outbox};
@@ -92,28 +92,27 @@ pub mod limits {
 /// }
 /// ```
 pub trait Machine: Any {
-    /// What the application asks of it.
+    /// What the application requests from it.
     type Command: 'static;
-    /// What it tells the application.
+    /// What it reports to the application.
     type Event: PartialEq + Debug + 'static;
 
-    /// Takes one input at `now`; everything that it wants done goes to `out`.
+    /// Handles one input at `now`. All effects go to `out`.
     fn handle(&mut self, input: Input<'_, Self::Command>, now: Instant, out: &mut Outbox<Self::Event>);
 
-    /// When [`Input::Timeout`] is due next, if ever. It changes only by [`Machine::handle`].
+    /// The time of the next [`Input::Timeout`], if there is one. It must change only inside [`Machine::handle`].
     fn deadline(&self) -> Option<Instant> {
         None
     }
 
-    /// Writes what distinguishes this state from others to `to`, with times relative to `now`, and says whether
-    /// it did. Two machines with equal fingerprints must behave equally from here on. Exhaustive search uses it
-    /// to recognise states that it has seen, and every search to tell a livelock.
+    /// Hashes the state into `to`, with times relative to `now`. Returns `false` if the machine does not support it.
+    /// Two machines with equal fingerprints must behave equally from here on. An exhaustive search uses it to recognise
+    /// states that it has seen, and every search to detect livelocks.
     fn fingerprint(&self, _now: Instant, _to: &mut dyn Hasher) -> bool {
         false
     }
 
-    /// For a machine around another one: the machine that it stands for. That is what properties see as the state of
-    /// the host.
+    /// For a machine around another one: the inner machine. Properties see it as the state of the host.
     fn shows(&self) -> Option<&dyn Any> {
         None
     }
@@ -140,5 +139,5 @@ impl<M: Machine + ?Sized> Machine for Box<M> {
     }
 }
 
-/// A machine of which only its commands and events are known: so that one role can be played by several.
+/// A boxed machine with these commands and events, so that machines of several types can play one role.
 pub type BoxedMachine<C, E> = Box<dyn Machine<Command = C, Event = E>>;

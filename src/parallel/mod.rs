@@ -23,11 +23,11 @@ fn chunk_runs(runs: u64, jobs: usize) -> u64 {
     (runs / (jobs as u64).saturating_mul(MIN_CHUNKS)).clamp(1, MAX_CHUNK_RUNS)
 }
 
-/// Makes the runs of a range on `jobs` threads. `search` makes each thread's own search, and `progress` is told from the
-/// calling thread how many runs are done.
+/// Makes the runs of a range on `jobs` threads. `search` makes each thread's own search, and `progress` is called from
+/// the calling thread how many runs are done.
 ///
 /// The result does not depend on the number of threads: if runs fail, it is the tally up to the first that does. If the
-/// searches are to [stop](Search::stop_if), it is that of the first runs, up to one that was not made.
+/// searches [stop](Search::stop_if), it is that of the first runs, up to one that was not made.
 ///
 /// # Panics
 /// If a thread panics outside a run, which would be a fault of this crate.

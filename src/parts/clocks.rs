@@ -4,7 +4,7 @@ use std::time::{Duration, Instant as StdInstant};
 
 use crate::time::Instant;
 
-/// The standard library's clock, for a crate that takes its moments.
+/// The standard library's clock, for a crate that takes `std::time::Instant`.
 ///
 /// The standard library makes a moment only by reading a clock, so one is read for each machine as the base, and all
 /// others are counted from it. No answer of the crate depends on the base, and law 5 checks that.
@@ -43,7 +43,7 @@ impl StdClock {
     }
 }
 
-/// The time between two inputs, for a crate that is told how much time has passed.
+/// The time between two inputs, for a crate that takes the time that has passed.
 ///
 /// ```
 /// use std::time::Duration;

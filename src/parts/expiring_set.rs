@@ -1,4 +1,4 @@
-//! Members that are there as long as they are heard of.
+//! Members that expire unless they are refreshed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
@@ -48,12 +48,12 @@ pub enum Refreshed {
 const GRAIN: Duration = Duration::from_millis(1);
 
 impl<K: Copy + Ord> ExpiringSet<K> {
-    /// A set without members, which holds `max_len` at most, each alive for `span` after it was refreshed.
+    /// Creates an empty set of at most `max_len` members. Each one expires `span` after its last refresh.
     pub const fn new(span: Duration, max_len: usize) -> Self {
         Self { span, max_len, refreshed_at: BTreeMap::new(), by_age: BTreeSet::new() }
     }
 
-    /// Notes that a member was heard of, or lets a new one in.
+    /// Refreshes a member, or adds a new one.
     pub fn refresh(&mut self, key: K, now: Instant) -> Refreshed {
         let before = self.refreshed_at.get(&key).copied();
         if before.is_none() && self.refreshed_at.len() >= self.max_len {

@@ -6,7 +6,7 @@
 //! | [`backoff`] | how long to wait for a reply before each retransmission, and when to give up |
 //! | [`clocks`] | the clocks of other crates, counted on from a run's moments |
 //! | [`deadlines`] | the deadlines of many, the earliest first |
-//! | [`expiring_set`] | members that are there as long as they are heard of |
+//! | [`expiring_set`] | members that expire unless they are refreshed |
 //! | [`heartbeat`] | when to say again that one is still there |
 //! | [`holdback`] | what a slow reader has not taken yet, kept within a bound |
 //! | [`per_conn`] | one machine for each connection of a stream server |

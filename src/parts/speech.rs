@@ -1,4 +1,4 @@
-//! What is to be said on a stream and is all known beforehand, said as fast as the stream takes it.
+//! A message that is known beforehand, written as fast as the stream takes it.
 
 use crate::machine::{Conn, Effects};
 
@@ -22,7 +22,7 @@ pub struct Speech {
 
 impl Speech {
     /// Writes what is left of `pieces`, one after another, as far as the stream takes it; says whether all is written.
-    /// If it is not, `Writable` comes, and the same is to be called again with the same pieces.
+    /// If it is not, `Writable` arrives; then call it again with the same pieces.
     pub fn go_on(&mut self, pieces: &[&[u8]], conn: Conn, out: &mut Effects) -> bool {
         let mut written_len = self.written_len;
         for piece in pieces {

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::time::Instant;
 
-/// Timers that carry something: a queue by moment, for a crate that hands out its timers and wants each back when it is
-/// due.
+/// Timers with values: a queue by time, for a crate that hands out its timers and wants each one back when it is due.
 ///
 /// Those of the same moment come in the order in which they were set. [`Deadlines`](super::deadlines::Deadlines) fits better
 /// where each part of a machine has one deadline that moves.

@@ -42,7 +42,7 @@ pub struct Passed {
     /// The faults that were asked for, then those that were drawn: with this plan the same happens again, to whoever sends
     /// the same. [`MAX_FAULTS`](super::MAX_FAULTS) of them at most.
     pub plan: FaultPlan,
-    /// The faults that were asked for and never changed anything.
+    /// The planned faults that had no effect.
     pub unfired: Vec<Fault>,
     /// How much passed.
     pub counts: Counts,

@@ -43,7 +43,7 @@
 //!   and then reset. One that is met with silence is accepted, and nothing comes back.
 //! - After a cut the next piece waits for [`CUT_PAUSE`], so that the receiver has read what came before. A receiver that
 //!   is slower may still read both pieces at once.
-//! - That nobody listens at the server's UDP port is not told to clients.
+//! - Clients do not learn that nobody listens at the server's UDP port.
 //! - Times are kept to about a millisecond.
 //! - Faults of hosts (crashes, clocks) are refused: a proxy has no hosts.
 //!
@@ -83,7 +83,7 @@ use path::Weather;
 use planned::Planned;
 use relay::Orders;
 
-/// A proxy that is to be started; the [module](self) has an example.
+/// A proxy before its start; the [module](self) has an example.
 #[derive(Clone, Debug, Default)]
 pub struct Proxy {
     routes: Vec<Route>,
@@ -121,8 +121,8 @@ impl Proxy {
         Self { profile, ..self }
     }
 
-    /// The same with this seed for what is drawn; 0 unless it is given. What becomes of a datagram depends on the seed, the
-    /// client's name and the datagram's number.
+    /// The same with this seed of the random faults; the default is 0. What happens to a datagram depends on the seed,
+    /// the client's name and the datagram's number.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }

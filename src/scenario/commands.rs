@@ -94,8 +94,7 @@ mod strategies {
     impl Net {
         /// Generates further commands to a host for each run by a proptest strategy (feature `proptest`), which draws
         /// them from the run's seed. All else is as with [`Net::generate`], which it stands in place of: commands are
-        /// made fewer by taking some out, not as the strategy would shrink them, for a plan has to tell in one line of
-        /// text which are left.
+        /// removed, not simplified as the strategy would do, because a plan identifies commands by their numbers only.
         ///
         /// The values belong to this version of proptest: with another one, a seed may give other commands.
         ///

@@ -1,4 +1,4 @@
-//! What a simulated run is made of: hosts, how they are linked, what is asked of them when, and what is to hold.
+//! What a simulated run is made of: hosts, links, commands with their times, and properties.
 //!
 //! A [`Net`] builds it, a [`Scenario`] is what comes of it. Hosts are typed: [`Place::machine`] gives a [`Host`] of the
 //! machine's type, and what is asked of that host (its events, its state, commands to it) has the machine's types.
@@ -38,11 +38,11 @@ use crate::machine::{Machine, Peer};
 use crate::time::Instant;
 use commands::Generator;
 
-/// What can be asked of a host, by type. Every machine is one.
+/// The types of a host's commands and events. Every machine is one.
 pub trait Role: 'static {
-    /// What it can be asked.
+    /// The type of its commands.
     type Command: 'static;
-    /// What it tells.
+    /// The type of its events.
     type Event: PartialEq + fmt::Debug + 'static;
     /// What it is.
     type State: 'static;
@@ -207,8 +207,8 @@ pub(crate) struct Spec {
     others: BTreeMap<Peer, HostId>,
 }
 
-/// Hosts with their machines, the links between them, commands at times, and what is to hold: everything of a simulated
-/// run but its seed and its faults. It is what a [`Net`] becomes; copies of it are the same one.
+/// Hosts with their machines, the links between them, commands with their times, and properties: everything of a
+/// simulated run but its seed and its faults. It is what a [`Net`] becomes; copies of it are the same one.
 ///
 /// ```
 /// use lossproof::scenario::Net;
@@ -249,7 +249,7 @@ impl Scenario {
         self.0.hosts.iter().position(|host| host.name == name).map(|index| HostId(index as u16))
     }
 
-    /// The address of a host: the same in every simulated world.
+    /// The address of a host: the same in the engine and on turmoil.
     ///
     /// # Panics
     /// If the host is of another scenario, with more hosts.
@@ -266,7 +266,7 @@ impl Scenario {
         kinds.into_iter().filter(|(none, _)| !none).map(|(_, kind)| kind).collect()
     }
 
-    /// What is to hold in every run, but for folds and histories.
+    /// The properties, except folds and histories.
     pub fn properties(&self) -> &[Property] {
         &self.0.properties
     }
@@ -277,8 +277,8 @@ impl Scenario {
         own..own + self.0.generate(seed).len() as u32
     }
 
-    /// Looks whether every command that a plan lists is one that is generated. With a plan that leaves the seed to
-    /// whoever runs it that cannot be told, and nothing is refused.
+    /// Checks that every command in a plan is one that is generated. For a plan without a seed this cannot be checked,
+    /// and it is accepted.
     ///
     /// # Errors
     /// [`UnknownCommand`] if one is not.
@@ -296,7 +296,7 @@ impl Scenario {
     }
 }
 
-/// A plan has the clock of a host go wrong that has none of its own.
+/// A plan changes the clock of a host that has no clock of its own.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "host '{host}' runs on tokio's clock, which all such hosts share: leave skew and drift to hosts made by `task`"
@@ -307,7 +307,7 @@ pub struct SharedClock {
 }
 
 impl Scenario {
-    /// Looks whether every clock of which a plan says that it goes wrong is one of its own.
+    /// Checks that every clock that a plan changes belongs to one host alone.
     ///
     /// # Errors
     /// [`SharedClock`] if one is not.

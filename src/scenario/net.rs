@@ -20,7 +20,7 @@ use crate::lawful::{Decode, Promises};
 use crate::machine::Peer;
 use crate::time::Instant;
 
-/// Builds a [`Scenario`]: hosts, what they are asked, and what is to hold.
+/// Builds a [`Scenario`]: the hosts, the commands they receive, and the properties.
 ///
 /// All of it goes through `&self`, so that several hosts can be begun before one is completed: hosts that know each
 /// other take each other's [`Place::id`]. It begins with links of 5 ms, at most a minute of virtual time, and at most
@@ -140,8 +140,8 @@ impl Net {
     /// Begins a host.
     ///
     /// # Panics
-    /// If there are [`MAX_HOSTS`] already, or one has this name, or the name is none that a plan can hold: ASCII
-    /// letters, digits, `_`, `-` and `.`.
+    /// If there are [`MAX_HOSTS`] already, if another host has this name, or if the name has other characters than
+    /// ASCII letters, digits, `_`, `-` and `.`.
     pub fn host(&self, name: impl Into<String>) -> Place<'_> {
         let name = name.into();
         let index = self.with(|spec| {
@@ -168,39 +168,39 @@ impl Net {
         Place { net: self, id: HostId(index) }
     }
 
-    /// How long a packet takes from host to host, where [`Net::link_latency`] says nothing else.
+    /// Sets the one-way latency of all links without a [`Net::link_latency`] of their own.
     pub fn latency(&self, latency: Duration) {
         self.with(|spec| spec.latency = latency);
     }
 
-    /// How long a packet takes from one host to another, in this direction alone. A run whose plan or profile has a
-    /// latency takes that one for all links.
+    /// Sets the latency from one host to another, in this direction only. A latency in the plan or profile of a run
+    /// overrides this one.
     pub fn link_latency(&self, from: impl Into<HostId>, to: impl Into<HostId>, latency: Duration) {
         self.with(|spec| spec.latencies.push((from.into(), to.into(), latency)));
     }
 
-    /// Where a run stops at the latest, in virtual time. What is due at this moment still happens.
+    /// The maximum simulated time of a run. Events at exactly this time are still processed.
     pub fn max_time(&self, max_time: Duration) {
         self.with(|spec| spec.max_time = Instant::START + max_time);
     }
 
-    /// How many inputs a run hands to machines at most.
+    /// The maximum number of inputs of a run, over all machines.
     pub fn max_inputs(&self, max_inputs: u64) {
         self.with(|spec| spec.max_inputs = max_inputs);
     }
 
-    /// Says of a kind of fault that the protocol does not claim to withstand it, such as clocks that jump where leases rest on
-    /// clocks. No check draws it then, unless it is asked for by a profile or a plan, and each verdict names it.
+    /// Declares kinds of fault that the protocol does not claim to survive, such as clocks that jump if its leases
+    /// depend on clocks. No check draws them, unless a profile or a plan has them, and each verdict names them.
     pub fn rules_out(&self, kinds: impl IntoIterator<Item = FaultKind>) {
         self.with(|spec| spec.ruled_out.extend(kinds));
     }
 
-    /// How transcripts and reports show a message, where its bytes alone say little.
+    /// Sets how transcripts and reports show a message whose bytes are not text.
     pub fn decode(&self, decode: Decode) {
         self.with(|spec| spec.decode = Some(decode));
     }
 
-    /// How transcripts show the events of a host; as `Debug` has them, unless told otherwise.
+    /// Sets how transcripts show the events of a host. The default is `Debug`.
     ///
     /// # Panics
     /// If the host is of another net.
@@ -232,13 +232,13 @@ impl Net {
         });
     }
 
-    /// Generates further commands for each run, as a function of its seed and of nothing else: the same seed has to give
-    /// the same commands, or no failure can be seen again.
+    /// Generates further commands for each run, as a function of its seed and of nothing else: the same seed must give
+    /// the same commands, or no failure can be reproduced.
     ///
-    /// A search draws a seed for each run, so each run gets other commands. They are numbered after the net's own,
-    /// and a failure is shrunk to those without which it does not come: its plan says `commands 1,4`
-    /// ([`FaultPlan::commands`](crate::FaultPlan)). Any of them may so be left out, and a property may not take for
-    /// granted that one was given: let the machine tell of it by an event.
+    /// A search draws a seed for each run, so each run gets other commands. They are numbered after the net's own.
+    /// Shrinking keeps only the commands that the failure needs: the plan lists them, as in `commands 1,4`
+    /// ([`FaultPlan::commands`](crate::FaultPlan)). So a property must be true without any one of them: let the machine
+    /// report a command as an event.
     ///
     /// ```
     /// use lossproof::scenario::Net;
@@ -286,7 +286,7 @@ impl Net {
         self.with(|spec| spec.properties.push(Property::new(name, demand, test)));
     }
 
-    /// It holds after every input.
+    /// States a property that is true after every input.
     ///
     /// # Panics
     /// If another property has this name, here and below.
@@ -298,13 +298,13 @@ impl Net {
         self.property(name, Demand::Always, test);
     }
 
-    /// It holds after no input.
+    /// States a property that is false after every input.
     pub fn never(&self, name: impl Into<String>, test: impl Fn(&Run<'_>) -> bool + Send + Sync + 'static) {
         self.property(name, Demand::Never, test);
     }
 
-    /// It comes to hold at most this long after the start of the run or, where a host has started anew, of the last that did.
-    /// It may stop holding afterwards.
+    /// States a property that is true at some time within this span. The span begins with the run, and again whenever a
+    /// host restarts. Afterwards the property may be false.
     pub fn eventually_within<A: Answer>(
         &self,
         name: impl Into<String>,
@@ -314,9 +314,9 @@ impl Net {
         self.property(name, Demand::Within(within), test);
     }
 
-    /// Once nothing goes wrong any more it holds, or comes to hold within both bounds: so much time, and so many inputs
-    /// of all machines. When faults stop the plan says ([`calm`](crate::fault::FaultPlan::calm)), and a check by
-    /// [`Check::calm_at`](crate::Check::calm_at); in a run without a calm it counts from the start.
+    /// States a property that is true soon after the faults stop: within the span, and within the number of inputs of
+    /// all machines. The plan ([`calm`](crate::fault::FaultPlan::calm)) or [`Check::calm_at`](crate::Check::calm_at)
+    /// sets the time at which faults stop. In a run without a calm, the span begins with the run.
     pub fn converges_within<A: Answer>(
         &self,
         name: impl Into<String>,
@@ -327,8 +327,8 @@ impl Net {
         self.property(name, Demand::Converges { within, inputs }, test);
     }
 
-    /// It comes to hold in some of the runs: what is to be seen now and then, or the runs are evidence of less than they
-    /// seem. That a client gives up, that a queue is full, that a second retry is needed.
+    /// States a situation that at least one run should reach, so that you know that the runs test it: a client gives
+    /// up, a queue is full, a second retry is needed.
     pub fn sometimes<A: Answer>(
         &self,
         name: impl Into<String>,

@@ -31,7 +31,7 @@ impl Net {
         self.with(|spec| spec.hosts.iter().any(|host| host.name == name))
     }
 
-    /// Has another machine play a role: it takes the same commands and tells the same events.
+    /// Plays a role with another machine, which takes the same commands and reports the same events.
     ///
     /// # Panics
     /// If the host is of another net.
@@ -68,7 +68,7 @@ impl Net {
         self.with_host(host, |spec| spec.promises = promises);
     }
 
-    /// Whether something of this name is to hold.
+    /// Whether there is a property of this name.
     pub fn has_property(&self, name: &str) -> bool {
         self.with(|spec| {
             spec.properties.iter().any(|other| other.name == name)
@@ -76,7 +76,8 @@ impl Net {
         })
     }
 
-    /// The same net without one of its properties: one that need not hold where somebody else plays a role.
+    /// The same net without one of its properties, for example one that another machine in a role does not have to
+    /// meet.
     ///
     /// # Panics
     /// If no property has this name.
@@ -95,7 +96,7 @@ impl Net {
         self
     }
 
-    /// The same net with nothing to hold: to say something else of hosts that somebody else has made.
+    /// The same net without properties, to state others.
     #[must_use]
     pub fn without_properties(self) -> Self {
         self.with(|spec| {

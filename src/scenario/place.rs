@@ -58,8 +58,8 @@ impl Place<'_> {
         })
     }
 
-    /// Connects the datagram socket that was opened last to another host's first one: it hears nobody else, and it hears
-    /// of refusals, as an operating system has it.
+    /// Connects the last datagram socket to the first one of another host. It then receives only from there, and it
+    /// receives refusals, as in an operating system.
     ///
     /// # Panics
     /// If no datagram socket was opened.
@@ -99,23 +99,23 @@ impl Place<'_> {
         })
     }
 
-    /// What its machine promises beyond the laws' own words.
+    /// Sets limits and exemptions for the law checks on its machine.
     pub fn promises(self, promises: Promises) -> Self {
         self.with(|host| host.promises = promises)
     }
 
-    /// Its name before it has a machine: for hosts that know each other, by [`Boot::peer`].
+    /// The id of the host before it has a machine, for [`Boot::peer`] in hosts that know each other.
     pub const fn id(&self) -> HostId {
         self.id
     }
 
-    /// Has machines of this type run on the host. `make` is called for each start and restart, and twice where the laws
-    /// are checked, so it has no state of its own.
+    /// Completes the host with a machine. `make` is called for each start and restart, and twice if the laws are
+    /// checked, so it must have no state of its own.
     pub fn machine<M: Machine>(self, make: impl Fn(Boot<'_>) -> M + Send + Sync + 'static) -> Host<M> {
         self.actor(Box::new(Made(Box::new(make))))
     }
 
-    /// Has asynchronous code run on the host: what `run` returns is its own task, and may
+    /// Completes the host with async code: the future that `run` returns is its first task, and may
     /// [spawn](crate::tokio::spawn) others. It is called for each start and restart. The code imports
     /// [`lossproof::tokio`](crate::tokio) in place of `tokio`.
     ///
@@ -163,7 +163,7 @@ impl Place<'_> {
         self.opened_by_tasks(false, run)
     }
 
-    /// Has asynchronous code run on the host that uses tokio's own timers and tasks: only its sockets come from
+    /// Completes the host with async code that uses tokio's own timers and tasks: only its sockets come from
     /// [`lossproof::net`](crate::net).
     ///
     /// All such hosts of a run share one runtime of tokio, whose clock the simulation moves. So they have no clock of

@@ -1,11 +1,11 @@
-//! What is to hold in every run.
+//! Properties of runs.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::Run;
 
-/// When a property is to hold.
+/// When a property must be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Demand {
@@ -20,7 +20,7 @@ pub enum Demand {
     Converges {
         /// At most so long after.
         within: Duration,
-        /// And after at most so many further inputs of all machines.
+        /// And after at most this many further inputs of all machines.
         inputs: u64,
     },
     /// After some input of some run. No run fails because of it; a [`Tally`](crate::check::Tally) counts those that met
@@ -35,11 +35,11 @@ impl Demand {
     }
 }
 
-/// What a property answers: whether it holds, or what was seen instead.
+/// The answer of a property: whether it is true, or what was observed instead.
 ///
 /// `bool` says the first alone. A `Result` whose error can be shown says both: `Err("3 leaders")`.
 pub trait Answer {
-    /// What was seen, if it does not hold; empty if that was not said.
+    /// What was observed, if it is false; empty if there is no text.
     fn broken(self) -> Option<String>;
 }
 
@@ -83,7 +83,7 @@ impl Property {
         &self.name
     }
 
-    /// When it is to hold.
+    /// When it must be true.
     pub const fn demand(&self) -> Demand {
         self.demand
     }

@@ -55,7 +55,7 @@ impl Reads {
     }
 }
 
-/// A run up to now. It notes what is read of it, so that a property is judged again only when that has changed.
+/// A run so far. It notes what a property reads, and evaluates the property again only after a change of that.
 pub struct Run<'a> {
     pub(crate) slots: &'a [Slot<'a>],
     pub(crate) at: Instant,
@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
         &self.slots[host.id.index()]
     }
 
-    /// Everything that a host has told, through all its incarnations.
+    /// All events of a host, over all its restarts.
     ///
     /// # Panics
     /// If the host is of another net.
@@ -83,7 +83,7 @@ impl<'a> Run<'a> {
         typed::<R>(slot)
     }
 
-    /// What a host has told because of the last input.
+    /// The events of a host because of the last input.
     ///
     /// # Panics
     /// If the host is of another net.
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
         &typed::<R>(slot)[slot.told_before..]
     }
 
-    /// When each of [`Run::events`] was told.
+    /// The time of each of [`Run::events`].
     ///
     /// # Panics
     /// If the host is of another net.
@@ -118,14 +118,14 @@ impl<'a> Run<'a> {
         self.slot(host, |reads, bit| reads.states |= bit).status
     }
 
-    /// The moment.
+    /// The current time.
     pub fn now(&self) -> Instant {
         self.reads.set(Reads { now: true, ..self.reads.get() });
         self.at
     }
 
-    /// How many inputs machines were handed since the plan's [calm](crate::fault::FaultPlan::calm); since the start
-    /// before it, and without one.
+    /// The number of inputs since the [calm](crate::fault::FaultPlan::calm) began. If there is no calm, or it has not
+    /// begun, since the start of the run.
     pub fn inputs(&self) -> u64 {
         self.reads.set(Reads { inputs: true, ..self.reads.get() });
         self.inputs

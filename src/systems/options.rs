@@ -31,7 +31,7 @@ pub struct Options {
     pub datagram: bool,
     /// How many clients are handled at one time (greeter).
     pub kind: Kind,
-    /// How long a client is held before it is let go (greeter).
+    /// How long the server waits before it closes a connection (greeter).
     pub hold: Duration,
     /// How many bytes the client sends at least (tcp-deadlock).
     pub bytes: u64,
@@ -52,7 +52,7 @@ pub struct Options {
     pub fallbacks: Vec<Peer>,
     /// Where the datagram goes, if not to everybody (udp-broadcast).
     pub broadcast_to: Option<Peer>,
-    /// Whether what a member says goes to the others only (udp-chat).
+    /// Whether a message is not echoed to its sender (udp-chat).
     pub not_to_sender: bool,
     /// Whether only members are heard (udp-chat).
     pub members_only: bool,

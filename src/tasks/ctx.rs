@@ -13,10 +13,10 @@ use crate::host::HostId;
 use crate::machine::Peer;
 use crate::seed::{mix, of_bytes};
 
-/// What an asynchronous host is given: its seed, its disk, the other hosts, and a way to tell events.
+/// What an async host has: its seed, its disk, the other hosts, and a way to report events.
 ///
-/// `E` is the type of what the host tells ([`Ctx::event`]), which properties read by
-/// [`Run::events`](crate::Run::events); `C` is the type of its commands. A copy may go into any task of the host.
+/// `E` is the type of its events ([`Ctx::event`]), which properties read by [`Run::events`](crate::Run::events); `C` is
+/// the type of its commands. A copy may go into any task of the host.
 pub struct Ctx<E = (), C = ()> {
     key: Key,
     types: PhantomData<fn(E, C)>,
@@ -98,7 +98,7 @@ impl<E: 'static, C: 'static> Ctx<E, C> {
         peer.unwrap_or_else(|| panic!("this net has no host of number {index}"))
     }
 
-    /// Waits until the host is told to stop, as by Ctrl-C: `at 2s stop server` in a plan.
+    /// Waits until the host must stop, as with Ctrl-C: `at 2s stop server` in a plan.
     pub async fn stopped(&self) {
         poll_fn(|context| {
             let is_stopped = with_hub(self.key, |hub| {

@@ -46,7 +46,7 @@ impl JoinError {
         true
     }
 
-    /// Whether the task panicked: never, for a panic ends the run.
+    /// Whether the task panicked: never, because a panic ends the run.
     pub const fn is_panic(&self) -> bool {
         false
     }

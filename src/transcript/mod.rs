@@ -1,7 +1,8 @@
-//! One ordered log of everything that a run did, and its faces.
+//! The ordered log of a run, and its output formats.
 //!
-//! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, for rendering while running
-//! would cost more than running does. [`Transcript::excerpt`] has of a long one the lines on which its end depends.
+//! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, because rendering during the
+//! run would take longer than the run. [`Transcript::excerpt`] has the lines of a long transcript on which its end
+//! depends.
 
 mod curve;
 mod excerpt;
@@ -37,7 +38,7 @@ use crate::time::Instant;
 pub struct Record {
     /// When.
     pub at: Instant,
-    /// On which host. A fault stands with the host that it hits first.
+    /// The host. A fault is recorded at the first host that it affects.
     pub host: HostId,
     /// What.
     pub what: What,
@@ -73,7 +74,7 @@ pub struct Link {
     pub number: u32,
 }
 
-/// What a record tells.
+/// What a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// A datagram left.
@@ -108,15 +109,15 @@ pub enum What {
     },
     /// A fault changed something.
     Fault(Resolved),
-    /// From here on nothing goes wrong.
+    /// From here on there are no faults.
     Calm,
-    /// A connection was asked for.
+    /// A machine opens a connection.
     Connect(Link),
-    /// A connection stands.
+    /// A connection is established.
     Connected(Link),
-    /// A connection did not come to be.
+    /// A connection failed.
     ConnectFailed(Link, ConnectError),
-    /// A connection to an address where there is no host did not come to be.
+    /// A connection to an address without a host failed.
     ConnectNowhere {
         /// The address.
         peer: Peer,
@@ -157,19 +158,19 @@ pub enum What {
     Writable(Link),
     /// A connection is over.
     Closed(Link, CloseReason),
-    /// A timeout was handed in. What it caused follows; the text leaves the timeout itself out.
+    /// A timeout. Its effects follow; the text does not show the timeout itself.
     Timer,
-    /// The command of this number was handed in.
+    /// The command of this number.
     Command(u32),
-    /// A machine saved so many bytes.
+    /// A machine saved this many bytes.
     Save(u32),
     /// The event of this index among those of the host came out.
     Event(u32),
     /// A machine ended.
     Done(Status),
-    /// From here on the run goes round.
+    /// From here on the run repeats itself (livelock).
     Circle,
-    /// Something does not hold, a law or a property: the text of this index.
+    /// A law or a property was violated: the text of this index.
     Broken(u32),
 }
 
@@ -215,7 +216,7 @@ impl Log {
         &self.bytes[span.start as usize..span.start as usize + span.len as usize]
     }
 
-    /// What does not hold.
+    /// The texts of violations.
     pub fn broken_texts(&self) -> &[String] {
         &self.broken
     }

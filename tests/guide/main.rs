@@ -4,6 +4,7 @@
 //! After an intended change of a report, `INSTA_UPDATE=always cargo test --test guide` writes the new one into the guide.
 //! The same goes for code: the files here are what the pages get.
 
+mod links;
 mod pages;
 mod transfer;
 

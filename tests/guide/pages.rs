@@ -33,7 +33,7 @@ macro_rules! page {
 }
 
 /// All pages, in the order in which they are read.
-const PAGES: [Page; 14] = [
+const PAGES: [Page; 21] = [
     page!(
         "guide.md",
         ["transfer/broken/file_transfer.rs", "a_file_arrives.rs", "files_arrive.rs"],
@@ -56,6 +56,7 @@ const PAGES: [Page; 14] = [
         ["chapters/check.rs", "chapters/vacuous.rs", "chapters/history.rs"],
         [("duplicates_do_no_harm", fixed::VACUOUS), ("a_register_is_linearizable", history::TEST)]
     ),
+    page!("guide/networks.md", ["chapters/networks.rs"], []),
     page!(
         "guide/deadlocks.md",
         ["chapters/deadlock.rs", "chapters/livelock.rs"],
@@ -64,10 +65,16 @@ const PAGES: [Page; 14] = [
     page!("guide/debugging.md", ["chapters/debugging.rs"], []),
     page!("guide/replay.md", ["chapters/replay.rs", "chapters/again.rs"], []),
     page!("guide/transcripts.md", ["chapters/transcripts.rs"], []),
+    page!("guide/captures.md", [], []),
     page!("guide/sweeps.md", ["chapters/sweeps.rs"], []),
+    page!("guide/shards.md", [], []),
     page!("guide/real_sockets.md", ["chapters/main_of_a_server.rs", "chapters/real_sockets.rs"], []),
     page!("guide/programs.md", ["chapters/programs.rs"], []),
+    page!("guide/command_line.md", [], []),
+    page!("guide/classics.md", [], []),
     page!("guide/own_command_line.md", ["chapters/program.rs"], []),
+    page!("guide/platforms.md", [], []),
+    page!("guide/compared.md", [], []),
 ];
 
 /// The fenced blocks of a page, each with its language.
@@ -167,7 +174,7 @@ fn every_link_of_the_guide_leads_somewhere_on_github_and_in_rustdoc() {
     for Page { path, text, .. } in &PAGES {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         let directory = directory.parent().expect("a page is in a directory");
-        assert!(!text.contains("](crate::") && !text.contains("\n# mod"), "{path} is for GitHub, too");
+        assert!(!text.contains("](crate::"), "{path} is for GitHub, too");
         let mut labels = Vec::new();
         for (label, target) in definitions(text) {
             assert!(directory.join(target).exists(), "{path}: {target} is not there");
@@ -184,10 +191,46 @@ fn every_link_of_the_guide_leads_somewhere_on_github_and_in_rustdoc() {
     }
 }
 
-/// A word that readers misread.
+/// What follows `Next:` on a page leads to the next one, so that whoever begins at the first reads all of them.
 #[test]
-fn the_guide_is_in_words_that_are_understood() {
-    const WORDS: [&str; 14] = [
+fn each_page_leads_to_the_next_one() {
+    for (page, next) in PAGES.iter().zip(&PAGES[1..]) {
+        let (_, link) = page.text.rsplit_once("\nNext: ").unwrap_or_else(|| panic!("{} leads on", page.path));
+        let label = link.split_once(".\n").map_or(link, |(link, _)| link);
+        let label = label.rsplit('[').next().and_then(|rest| rest.strip_suffix(']')).expect("it is a link");
+        let target = definitions(page.text).find(|(known, _)| *known == label).map(|(_, target)| target);
+        let is_next = target.is_some_and(|target| next.path.ends_with(target));
+        assert!(is_next, "{} leads to {target:?}, not to {}", page.path, next.path);
+    }
+    // The table of contents has each of them, in this order.
+    let mut rest = GUIDE;
+    for page in &PAGES[1..] {
+        let target = page.path.strip_prefix("src/").expect("it is in the sources");
+        let label = definitions(GUIDE).find(|(_, known)| *known == target).map(|(label, _)| label);
+        let label = label.unwrap_or_else(|| panic!("{} is in the table of contents", page.path));
+        let at =
+            rest.find(&format!("][{label}] | ")).unwrap_or_else(|| panic!("{} is in its place", page.path));
+        rest = &rest[at..];
+    }
+}
+
+/// GitHub shows the lines that rustdoc hides.
+#[test]
+fn no_line_of_code_is_hidden() {
+    for (path, text) in PAGES.iter().map(|page| (page.path, page.text)).chain([("README.md", README)]) {
+        for (_, block) in fenced(text).filter(|(language, _)| language.starts_with("rust")) {
+            assert!(
+                !block.lines().any(|line| line.trim() == "#" || line.trim().starts_with("# ")),
+                "{path}: {block}"
+            );
+        }
+    }
+}
+
+/// Words that readers misread.
+#[test]
+fn the_guide_and_the_readme_are_in_words_that_are_understood() {
+    const WORDS: [&str; 25] = [
         "anew",
         "mend",
         "remedy",
@@ -201,12 +244,37 @@ fn the_guide_is_in_words_that_are_understood() {
         "so many",
         "told",
         "asked",
-        "without loss",
+        "without loss ",
+        "doubles",
+        "comes twice",
+        "takes for",
+        "goes wrong",
+        "fares",
+        "made small",
+        "makes it again",
+        "for it is",
+        "proves",
+        "closed form",
+        "has to be",
     ];
-    for Page { path, text, .. } in &PAGES {
+    for (path, text) in PAGES.iter().map(|page| (page.path, page.text)).chain([("README.md", README)]) {
         let prose: String = text.split("\n```").step_by(2).collect();
+        let prose = prose.split_whitespace().collect::<Vec<_>>().join(" ");
         for word in WORDS {
-            assert!(!prose.contains(word), "{path}: {word:?}");
+            assert!(!prose.contains(word), "{path}: {word:?} in …{}", around(&prose, word));
         }
     }
+}
+
+/// The words around a word that should not be there.
+fn around(prose: &str, word: &str) -> String {
+    let at = prose.find(word).unwrap_or_default();
+    let from = prose[..at].rmatch_indices(' ').nth(6).map_or(0, |(from, _)| from);
+    let words: Vec<&str> = prose[from..].split_whitespace().take(14).collect();
+    words.join(" ")
+}
+
+#[test]
+fn the_readme_is_short() {
+    assert!(README.lines().count() <= 250);
 }

@@ -111,13 +111,16 @@ fn the_first_command_of_the_readme_holds_and_a_page_is_drawn() {
 
 /// The pictures that are shown are there, and small enough for a repository.
 #[test]
-fn the_pictures_of_the_readme_are_small() {
-    let readme = include_str!("../../README.md");
-    let links = readme.split("](snapshots/").skip(1).filter_map(|rest| rest.split(')').next());
-    let pictures: Vec<&str> =
-        links.filter(|name| std::path::Path::new(name).extension() != Some("snap".as_ref())).collect();
-    assert!(!pictures.is_empty());
-    for name in pictures {
+fn the_pictures_of_the_readme_and_the_guide_are_small() {
+    let texts = [
+        include_str!("../../README.md"),
+        include_str!("../../src/guide/debugging.md"),
+        include_str!("../../src/guide/sweeps.md"),
+    ];
+    for text in texts {
+        let (_, name) = text.split_once("snapshots/").expect("it has a picture");
+        let name = name.split([')', '\n']).next().expect("it has a name");
+        assert!(name.ends_with(".svg"), "{name}");
         let path = format!("{}/snapshots/{name}", env!("CARGO_MANIFEST_DIR"));
         let len = std::fs::metadata(&path).expect("it is committed").len();
         assert!((1..60_000).contains(&len), "{name}: {len}");
@@ -125,9 +128,9 @@ fn the_pictures_of_the_readme_are_small() {
 }
 
 #[test]
-fn the_ladder_of_the_readme_is_what_is_printed() {
-    let readme = include_str!("../../README.md");
-    let (_, from) = readme.split_once("$ lossproof sim ").expect("the command is there");
+fn the_ladder_of_the_guide_is_what_is_printed() {
+    let page = include_str!("../../src/guide/transcripts.md");
+    let (_, from) = page.split_once("$ lossproof sim ").expect("the command is there");
     let (command, from) = from.split_once('\n').expect("a line ends");
     let (shown, _) = from.split_once("```").expect("the block ends");
     let words = words(command);

@@ -23,10 +23,10 @@ const SIM: [&str; 7] =
     ["sim", "udp-remote", "--bug", "accepts-any-reply", "--faults", "server>client #1 duplicate", "--turn"];
 
 #[test]
-fn the_curve_of_the_readme_is_what_is_printed() {
-    let readme = include_str!("../../README.md");
+fn the_curve_of_the_guide_is_what_is_printed() {
+    let page = include_str!("../../src/guide/debugging.md");
     let command = format!("$ lossproof {}\n", CHECK.join(" "));
-    let (_, from) = readme.split_once(&command).expect("the command is there");
+    let (_, from) = page.split_once(&command).expect("the command is there");
     let (shown, _) = from.split_once("```").expect("the block ends");
     let curve = shown.trim_start_matches("…\n").trim_end_matches("…\n");
     assert!(curve.lines().count() > 2, "{shown}");
@@ -90,7 +90,7 @@ fn ladders_and_pages_have_the_shares_of_their_rows() {
 #[test]
 fn what_has_no_turn_says_so() {
     let output = lossproof(&["sim", "udp-remote", "--turn"]);
-    let complaint = "lossproof: note: the run holds, so it has no turn\n";
+    let complaint = "lossproof: note: the run passes, so it has no turn\n";
     assert_eq!(
         (String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()),
         (complaint, Some(0))

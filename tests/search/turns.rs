@@ -149,7 +149,7 @@ fn without_chance_a_run_for_each_step_tells_which_fault_it_took() {
     assert!(failed.iter().all(|(_, runs)| *runs == 1) && !turn.is_random, "{failed:?}");
     assert_eq!(
         turn.to_string(),
-        "at 2.000 fault teller>listener #2 drop: without later faults the run holds before it, and fails after"
+        "at 2.000 fault teller>listener #2 drop: without later faults the run passes before it, and fails after"
     );
 }
 

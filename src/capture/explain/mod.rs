@@ -22,8 +22,8 @@ pub(crate) use lanes::Lanes;
 /// What explains a capture: the run that agrees with it longest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
-    /// What makes that run. Faults are told by what followed from them: what else would have led to the same packets
-    /// cannot be told.
+    /// The plan of that run. Faults are inferred from their consequences: other faults with the same packets cannot be
+    /// excluded.
     pub plan: FaultPlan,
     /// With how many of the capture's packets it agrees, from the first on.
     pub agreeing: usize,

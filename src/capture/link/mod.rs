@@ -1,6 +1,6 @@
 //! Links that are fitted to captures: what a flow went through, as a [`Profile`] that any scenario can have.
 //!
-//! A capture tells losses and delays by what it has:
+//! A capture shows losses and delays by one of these:
 //!
 //! - by the comments of a capture that was [exported](super::export): what became of each packet, exactly;
 //! - by TCP: it sends lost segments again, and an acknowledgment ends a round trip;
@@ -27,7 +27,7 @@ use crate::fault::{Bursts, Chance, Profile, Spread};
 use bursts::Model;
 use evidence::{Evidence, Fate, Side};
 
-/// What tells of losses and delays in a capture.
+/// What shows losses and delays in a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Told {
@@ -68,7 +68,7 @@ pub struct Measured {
 pub struct Direction {
     /// Who sent the packets.
     pub from: SocketAddr,
-    /// How many packets there are, as far as it is told what became of them.
+    /// The number of packets whose loss or arrival the capture shows.
     pub packets: usize,
     /// How many of them were lost.
     pub lost: usize,
@@ -76,7 +76,7 @@ pub struct Direction {
     pub loss: Measured,
     /// How many were lost in a row on average, if any were.
     pub burst_len: Option<Measured>,
-    /// The link that does so. Its latency is zero if the capture does not tell it.
+    /// The measured link. Its latency is zero if the capture does not show it.
     pub profile: Profile,
 }
 
@@ -85,7 +85,7 @@ pub struct Direction {
 pub struct FittedLink {
     /// The flow.
     pub flow: Flow,
-    /// What told of it.
+    /// What showed it.
     pub told: Told,
     /// Each direction of which something is known, the client's first. [`Links::direction`](crate::fault::Links) gives each
     /// host its own.
@@ -112,7 +112,7 @@ pub enum LinkError {
         /// What flows there are.
         there: Vec<Flow>,
     },
-    /// Nothing in the flow tells what was lost.
+    /// Nothing in the flow shows what was lost.
     #[error(
         "nothing in the flow {0} tells what was lost: it takes TCP, requests with replies one at a time, or numbered datagrams"
     )]
@@ -140,7 +140,7 @@ pub enum LinkError {
 /// ```
 ///
 /// # Errors
-/// If the capture has no such flow, or nothing in it tells what was lost.
+/// If the capture has no such flow, or nothing in it shows what was lost.
 pub fn fit_link(capture: &Capture, flow: Option<usize>) -> Result<FittedLink, LinkError> {
     let sorted = sort(&capture.frames, |_| false);
     let place = match (flow, sorted.flows.len()) {

@@ -1,4 +1,4 @@
-//! What may become of a send.
+//! The faults that an exhaustive search tries.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use crate::fault::{
 };
 use crate::host::HostId;
 
-/// What may become of each send beside arriving as it should, and of the hosts: the kinds of fault, with their parameters.
+/// The faults that an exhaustive search tries on each packet that is sent, and on hosts: their kinds, with their
+/// parameters.
 ///
 /// Shown, it is the list of the faults, in the words of a plan; [`Fates::parse`] reads it.
 ///
@@ -24,23 +25,23 @@ use crate::host::HostId;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Fates {
-    /// What may happen to a datagram. A flip or a truncation behind its end is none.
+    /// What may happen to a datagram. A flip or a truncation beyond its end has no effect.
     pub datagram: Vec<DatagramFault>,
-    /// What may happen at each offset of a stream at which bytes were written, and at its end. A stream is cut within
-    /// what was written at once, for elsewhere it is cut already.
+    /// What may happen at each offset of a stream at which bytes were written, and at its end. A cut falls within one
+    /// write, because a stream is already split between two writes.
     pub stream: Vec<StreamFault>,
     /// How a host may go down, at each event of its own: in the middle of what an input made it do, and after it.
     pub down: Vec<DownFate>,
-    /// Whether a timer may come first where something else is due at its moment.
+    /// Whether a timer may fire first if something else is due at the same time.
     pub timer_first: bool,
-    /// The directions in which it may happen to what is sent, from host to host; all if there is none.
+    /// The directions, from host to host; all if the list is empty.
     pub flows: Vec<(HostId, HostId)>,
-    /// Which datagrams it may happen to, by their payload; to any if there is none.
+    /// Which datagrams, by their payload; all if there is no function.
     pub payload: Option<fn(&[u8]) -> bool>,
 }
 
 impl Fates {
-    /// How late what is late comes: behind the first retransmission of most protocols.
+    /// The default delay: longer than the first retransmission timeout of most protocols.
     pub const LATE: Duration = Duration::from_millis(250);
 
     /// No faults: everything arrives.
@@ -178,7 +179,7 @@ impl Fates {
 pub struct DownFate {
     /// Whether it goes silent. Otherwise its process dies, and its peers see an end or a reset.
     pub silent: bool,
-    /// The span after which it starts anew; `None` leaves it down.
+    /// The time after which it restarts; `None` leaves it down.
     pub back_after: Option<Duration>,
 }
 
@@ -207,7 +208,7 @@ pub enum FatesError {
         /// What is wrong with it.
         problem: ParseProblem,
     },
-    /// An item is more than one fault, or more than a fault.
+    /// An item has more than one fault, or text after the fault.
     #[error("'{0}' is not one fault: write one between two ';'")]
     Many(String),
     /// A direction is between other hosts.
@@ -252,7 +253,7 @@ fn keep_first<T: PartialEq + Copy>(faults: &mut Vec<T>) {
 }
 
 impl Default for Fates {
-    /// A datagram is lost, comes twice, or [late](Fates::LATE); a stream is cut, stalls as long, or is reset. In every
+    /// A datagram is lost, duplicated, or [late](Fates::LATE); a stream is split, stalls as long, or is reset. In every
     /// direction.
     fn default() -> Self {
         Self {

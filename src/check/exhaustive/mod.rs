@@ -1,4 +1,4 @@
-//! Going through every schedule of at most so many faults.
+//! Exhaustive search: every combination of at most *k* faults.
 //!
 //! A host that goes down in the middle of its work, and a timer that comes first, are faults at such places too: at each
 //! input of a host, before what it sends.
@@ -8,8 +8,8 @@
 //! run with one fault; what that sends after its fault gives runs with two; and so on. As a run is determined by its
 //! faults, and the next fault always comes at a later send, each schedule is met exactly once.
 //!
-//! The runs with fewer faults come first, so the first failure is one with the fewest. It keeps as little as this
-//! order allows: of the schedules with the most faults nothing, for nothing branches off from them.
+//! The runs with fewer faults come first, so the first failure is one with the fewest. It keeps as little as this order
+//! allows: nothing of the schedules with the most faults, because nothing branches from them.
 //!
 //! The runs are made in batches, on any number of threads ([`parallel::schedules`](crate::parallel::schedules)): each run
 //! of a batch is looked at with the states that were known before the batch. Then the batch is gone through in order, and a
@@ -40,7 +40,8 @@ pub(crate) use work::Board;
 /// nothing of one another while they are made; of the others many, which have nothing to know.
 const BATCH: [usize; 2] = [512, 4096];
 
-/// Runs a scenario with every schedule of at most so many faults, and holds the laws and the properties to each run.
+/// Runs a scenario with every combination of at most *k* faults, and checks the laws and the properties in each run. A
+/// result is complete for these faults under this timing: other delays are not tried.
 ///
 /// ```
 /// # #[cfg(feature = "systems")] {
@@ -74,27 +75,27 @@ pub struct Exhaustive<'s> {
 pub struct Explored {
     /// How many runs were made, each of another schedule, the failed one included.
     pub runs: u64,
-    /// How many of them were broken off, for they came to a state in which another run had been.
+    /// How many of them were broken off, because they reached a state that another run had reached before.
     pub merged: u64,
-    /// How many schedules were left out, for they branch off behind such a state: `runs` and these are all schedules.
-    /// Zero unless the search is complete.
+    /// How many schedules were left out, because they branch from such a state: `runs + saved` is the number of all
+    /// schedules. Zero unless the search is complete.
     pub saved: u64,
     /// How many different states were met where faults were left; zero if a machine has no fingerprint.
     pub states: u64,
     /// How many runs had no fault, one fault, and so on.
     pub by_faults: Vec<u64>,
-    /// Whether all schedules were gone through. If not, a limit was reached, or something does not hold.
+    /// Whether all schedules were tried. If not, a limit was reached, or a run failed.
     pub is_complete: bool,
     /// The limit that was reached, if that ended it.
     pub limit: Option<Limit>,
     /// The sums over the runs that came to their end. Faults are counted in those too that were broken off.
     pub tally: Tally,
-    /// The first run in which something does not hold: none has fewer faults. [`Search::shrink`] takes it.
+    /// The first failing run: none has fewer faults. Pass it to [`Search::shrink`].
     pub failure: Option<Failure>,
 }
 
 impl Explored {
-    /// Whether everything holds in every schedule.
+    /// Whether every schedule was tried and passed.
     pub const fn holds(&self) -> bool {
         self.is_complete && self.failure.is_none()
     }
@@ -133,7 +134,7 @@ impl<'s> Exhaustive<'s> {
         }
     }
 
-    /// The same in a world with a plan: its seed, its link, and its faults, which are in every schedule and do not count.
+    /// The same with a plan: its seed, its latency, and its faults, which are in every schedule and do not count.
     ///
     /// # Errors
     /// [`UnknownHost`] if the plan names a host that the scenario does not have.
@@ -179,7 +180,8 @@ impl<'s> Exhaustive<'s> {
         self
     }
 
-    /// Makes the runs, at most `max_runs`, up to the first that fails. `progress` is told now and then how far it is.
+    /// Makes the runs, at most `max_runs`, up to the first that fails. `progress` is called now and then with the
+    /// progress.
     ///
     /// They are made on this thread; [`parallel::schedules`](crate::parallel::schedules) spreads them over several.
     pub fn run(&self, max_runs: u64, progress: impl FnMut(&Progress)) -> Explored {

@@ -21,9 +21,9 @@ use crate::transcript::Curve;
 
 /// How many runs the share of one step is taken of, if something is drawn.
 pub const TURN_RUNS: u32 = 100;
-/// How many runs it may take to find when a run was lost, unless told otherwise.
+/// The default limit on the number of runs for finding when a run was lost.
 pub const MAX_TURN_RUNS: u64 = 6_100;
-/// How long it may take, unless told otherwise.
+/// The default limit on the time for it.
 pub const MAX_TURN_TIME: Duration = Duration::from_secs(10);
 /// How many steps are looked at, the start among them.
 pub const MAX_TURN_STEPS: usize = 61;
@@ -42,7 +42,7 @@ pub struct Turn {
     pub turned: Turned,
     /// How many runs it took.
     pub runs: u64,
-    /// Whether something is drawn in them. If not, one run tells of each step.
+    /// Whether they have random faults. If not, one run is enough for each step.
     pub is_random: bool,
     /// Whether a bound was reached before all steps were looked at that should have been.
     pub is_cut_short: bool,
@@ -56,7 +56,7 @@ pub struct Share {
     pub step: u64,
     /// When it is.
     pub at: Instant,
-    /// The line of the transcript that stands for it: the fault that hits in it, or its first.
+    /// The line of the transcript that represents it: the fault that hits in it, or its first line.
     pub line: String,
     /// How many of the runs fail.
     pub failed: u32,
@@ -171,7 +171,7 @@ impl fmt::Display for Turn {
                 let (before, after) = (before.percent(), after.percent());
                 write!(f, "{before}% of random continuations fail before it, {after}% after")
             } else {
-                let word = |share: &Share| if share.failed > 0 { "fails" } else { "holds" };
+                let word = |share: &Share| if share.failed > 0 { "fails" } else { "passes" };
                 let (before, after) = (word(before), word(after));
                 write!(f, "without later faults the run {before} before it, and {after} after")
             }

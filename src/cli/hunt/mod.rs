@@ -42,7 +42,7 @@ the whole address, {port2} and {addr2} for those of the second pair, and {server
 which is any if the pair has 0. None of them goes through a shell. The command's environment has LOSSPROOF_PORT,
 LOSSPROOF_ADDR and LOSSPROOF_SERVER_PORT.
 
-Exit status: 0 all runs held; 1 a run failed; 2 wrong usage; 130 interrupted, with the best so far.";
+Exit status: 0 all runs passed; 1 a run failed; 2 wrong usage; 130 interrupted, with the best so far.";
 
 /// How many runs are made to find a failure.
 const RUNS: u64 = 100;
@@ -57,17 +57,17 @@ pub(super) struct HuntArgs {
     pub(super) routes: Vec<String>,
     #[command(flatten)]
     pub(super) trouble: Words,
-    /// How many runs [default: 100; with --faults alone 10]
+    /// Number of runs [default: 100; with --faults alone 10]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::runs)]
     runs: Option<u64>,
-    /// Which kinds of fault are drawn where no chance is given, with commas between them; of processes crash and pause
-    /// [default: drop,duplicate,delay,cut,stall]
+    /// Kinds of random fault, separated by commas, if no probability is given; of processes crash and pause [default:
+    /// drop,duplicate,delay,cut,stall]
     #[arg(long, value_name = "LIST", value_parser = words::kinds)]
     pub(super) kinds: Option<words::Kinds>,
-    /// How long the command may take; one that takes longer has failed
+    /// Time limit of the command; one that takes longer has failed
     #[arg(long, value_name = "SPAN", default_value = "10s", value_parser = value::timeout)]
     pub(super) limit: Duration,
-    /// A server that is started for each run, once its port is open the command is
+    /// Command that starts a server for each run; the program starts once the server's port is open
     #[arg(long, value_name = "COMMAND", value_parser = words::command)]
     pub(super) server: Option<words::Words>,
     /// A command that runs before each run
@@ -76,16 +76,16 @@ pub(super) struct HuntArgs {
     /// A command that runs after each run
     #[arg(long, value_name = "COMMAND", value_parser = words::command)]
     pub(super) teardown: Option<words::Words>,
-    /// How many runs are made at a time [default: 1]
+    /// Number of runs at a time [default: 1]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
     jobs: Option<NonZeroUsize>,
-    /// How many runs the shrinking takes at most
+    /// Maximum number of runs for shrinking
     #[arg(long, value_name = "N", default_value = "1000", allow_hyphen_values = true, value_parser = value::runs)]
     shrink_runs: u64,
-    /// How long the shrinking takes at most
+    /// Maximum time for shrinking
     #[arg(long, value_name = "SPAN", default_value = "1min", value_parser = value::timeout)]
     shrink_for: Duration,
-    /// The program that is run, and its words
+    /// The program to run, and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(super) command: Vec<String>,
 }

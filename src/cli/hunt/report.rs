@@ -61,11 +61,11 @@ impl Asked<'_> {
     fn held(&self, runs: u64) -> Result<bool, CliError> {
         let runs = count(runs, "run");
         if self.interrupted {
-            output::print(&format!("HELD so far {}: {runs} ({})\n", self.command(), self.wall()))?;
+            output::print(&format!("PASSED so far {}: {runs} ({})\n", self.command(), self.wall()))?;
             return Ok(false);
         }
         let lacks = if self.tally.clients == 0 {
-            "nothing came to the proxy: have the command talk to {addr}"
+            "nothing arrived at the proxy: have the command talk to {addr}"
         } else {
             "no fault hit anything: ask for more of them"
         };

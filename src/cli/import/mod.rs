@@ -34,16 +34,16 @@ Examples:
 pub(super) struct ImportArgs {
     /// The capture: pcapng or pcap, or one of these packed by gzip; '-' reads standard input
     pub(super) file: PathBuf,
-    /// Which system it is of; 'lossproof list' shows all
+    /// System of the capture; 'lossproof list' shows all
     #[arg(long = "as", value_name = "SYSTEM", required_unless_present = "as_link")]
     pub(super) system: Option<String>,
-    /// Make a link of a flow instead, for --profile: how its packets are lost and late
+    /// Measure how the packets of a flow are lost and late, and write that as a link for --profile
     #[arg(long, conflicts_with = "system")]
     pub(super) as_link: bool,
-    /// Which flow, where there are several: its number, as they are listed
+    /// Number of the flow, if there are several
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::flow)]
     pub(super) flow: Option<usize>,
-    /// Where to write the plan, or the link; the line that replays a plan then names the file
+    /// File for the plan, or the link; the replay line then names the file
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// The system's own.

@@ -41,31 +41,31 @@ check the exit status is that of the whole, too.";
 pub(in super::super) struct SweepArgs {
     /// Which system; 'lossproof list' shows all
     pub(in super::super) system: String,
-    /// The losses to go through: from the first, in steps, to the last at most; or one
+    /// Loss rates to measure, as FROM..TO, or a single one
     #[arg(long, value_name = "FROM..TO", default_value = "0%..60%", allow_hyphen_values = true, value_parser = losses)]
     pub(super) loss: (Chance, Chance),
-    /// How far it is from one loss to the next
+    /// Step between loss rates
     #[arg(long, value_name = "P", default_value = "5%", allow_hyphen_values = true, value_parser = step)]
     pub(super) step: Chance,
-    /// How many runs to make at each loss
+    /// Number of runs at each loss rate
     #[arg(long, value_name = "N", default_value = "100000", allow_hyphen_values = true, value_parser = value::runs)]
     pub(super) runs: u64,
-    /// Where the seeds of the runs come from; they are the same at each loss
+    /// Base seed; the seeds of the runs are the same at each loss rate
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true, value_parser = value::seed)]
     pub(super) seed: u64,
     /// What else goes wrong.
     #[command(flatten)]
     pub(super) faults: FaultArgs,
-    /// Make only part K of N of the runs, from 1, and write it to -o FILE.json for 'lossproof merge'
+    /// Make only part K of N of the runs, counted from 1, and write it to -o FILE.json for 'lossproof merge'
     #[arg(long, value_name = "K/N", requires = "output", allow_hyphen_values = true)]
     pub(super) shard: Option<Shard>,
-    /// Go on from what an interrupted sweep, or shard of one, with the same words has left
+    /// Continue an interrupted sweep, or shard of one, that had the same options
     #[arg(long = "continue", value_name = "FILE")]
     pub(super) go_on: Option<PathBuf>,
-    /// How many threads to use [default: as many as there are processors]
+    /// Number of threads [default: the number of processors]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::jobs)]
     pub(super) jobs: Option<NonZeroUsize>,
-    /// How to write the table
+    /// Format of the table
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
     /// Where to write plots (FILE.svg, FILE.html) or the counts (FILE.json)
@@ -82,7 +82,7 @@ pub(in super::super) struct MergeArgs {
     /// The files of all shards, in any order
     #[arg(value_name = "PART", required = true)]
     pub(in super::super) parts: Vec<PathBuf>,
-    /// How to write the table or the report; junit and github are for a check
+    /// Format of the table or the report; junit and github are for a check
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub(in super::super) format: CheckFormat,
     /// Where to write plots (FILE.svg, FILE.html; not of a check) or the counts (FILE.json)

@@ -96,7 +96,7 @@ impl PlanTree {
         &self.best
     }
 
-    /// Has another plan tried in the place of the current one. It is to have no more items.
+    /// Tries another plan in place of the current one. It must not have more items.
     pub fn replace(&mut self, plan: FaultPlan) {
         self.candidate = plan;
     }

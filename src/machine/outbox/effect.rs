@@ -1,4 +1,4 @@
-//! What a machine wants done, one thing at a time.
+//! Effects: what a machine wants, one by one.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::machine::{Conn, Peer, Violation};
 /// How a machine ended: what the process would exit with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
-    /// It did what it was for.
+    /// It succeeded.
     Success,
     /// It gave up.
     Failure,
@@ -53,7 +53,7 @@ impl Chunk {
     }
 }
 
-/// One thing that a machine wants done, as whoever drives it takes it from the [`Outbox`](super::Outbox).
+/// One effect that a machine wants, as the driver takes it from the [`Outbox`](super::Outbox).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Effect<'a, E> {
@@ -95,12 +95,12 @@ pub enum Effect<'a, E> {
         /// Which.
         conn: Conn,
     },
-    /// Deliver nothing more of a stream for now, so that back-pressure reaches the peer.
+    /// Stop reading from a stream for now, so that a fast sender has to wait.
     Pause {
         /// Which.
         conn: Conn,
     },
-    /// Deliver again.
+    /// Read again.
     Resume {
         /// Which.
         conn: Conn,
@@ -110,7 +110,7 @@ pub enum Effect<'a, E> {
         /// All of it.
         bytes: &'a [u8],
     },
-    /// Tell the application.
+    /// Report an event to the application.
     Event(E),
     /// The machine has ended: give it no more input, close what it left open.
     Done(Status),
@@ -173,7 +173,7 @@ impl Step {
     }
 }
 
-/// Something put out that cannot be done: what law 9 forbids. It had no effect, in any world.
+/// An output that cannot be carried out: law 9 forbids it. It has no effect, in simulation or on real sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {

@@ -1,4 +1,4 @@
-//! What goes out of a machine.
+//! The outputs of a machine.
 
 mod effect;
 mod outlet;
@@ -26,14 +26,14 @@ pub(crate) use tasks::Bound;
 #[cfg(feature = "tasks")]
 use tasks::OfTasks;
 
-/// Where a machine puts what it wants done: everything in one order, and all bytes in one arena that is reused. After
-/// the first few messages nothing is allocated any more.
+/// The list of effects that a machine wants, in order. All bytes are in one buffer that is reused, so nothing is
+/// allocated after the first few messages.
 ///
-/// It is lent to [`Machine::handle`](super::Machine::handle) by an [`Outlet`], which belongs to whoever drives the
-/// machine. So a machine cannot forget to drain it, and cannot give itself what only a driver gives.
+/// An [`Outlet`], which belongs to the driver, lends it to [`Machine::handle`](super::Machine::handle). So a machine
+/// cannot forget to drain it, and cannot do what only a driver may do.
 ///
-/// All that does not depend on the type of events is in [`Effects`], which an outbox hands out by itself: parts that
-/// tell nothing take `&mut Effects`.
+/// Everything that does not depend on the type of events is in [`Effects`]. An outbox derefs to it, so helpers that
+/// report no events take `&mut Effects`.
 #[derive(Debug)]
 pub struct Outbox<E> {
     effects: Effects,
@@ -46,8 +46,8 @@ impl<E> Outbox<E> {
         Self { effects: Effects::new(), events: Vec::new() }
     }
 
-    /// Hands an input on to a machine inside of this one, which puts out what it wants into the same outbox. A timeout that
-    /// is not due for that machine is not handed on.
+    /// Passes an input on to a machine inside this one, which uses the same outbox. A timeout that is not due for the
+    /// inner machine is not passed on.
     #[inline]
     pub fn pass_on<M>(&mut self, machine: &mut M, input: Input<'_, M::Command>, now: Instant)
     where
@@ -58,7 +58,7 @@ impl<E> Outbox<E> {
         }
     }
 
-    /// Tells the application something.
+    /// Reports an event to the application.
     #[inline]
     pub fn event(&mut self, event: E) {
         if self.effects.is_open() {
@@ -87,9 +87,9 @@ impl<E> DerefMut for Outbox<E> {
 /// All of an [`Outbox`] but the events. What a machine calls is not inlined into it: where the machine is not optimised,
 /// as in tests, this is all the same.
 ///
-/// It names the streams of its host, and knows how much room each one's send buffer has, so that [`Effects::write`]
-/// can say at once how much fitted. It knows the host's datagram sockets, so that a datagram which no socket can send
-/// is refused at once, and in every world.
+/// It names the streams of its host, and knows how much room each one's send buffer has, so that [`Effects::write`] can
+/// say at once how much fitted. It knows the host's datagram sockets, so that a datagram which no socket can send is
+/// refused at once, in simulation and on real sockets.
 #[derive(Debug)]
 pub struct Effects {
     /// What is to be done, in order. A step is small: what is large stands in the lists below.
@@ -232,19 +232,19 @@ impl Effects {
         }
     }
 
-    /// Answers the datagram that is being handled, from the address that it came to.
+    /// Answers the current datagram, from the address at which it arrived.
     pub fn reply(&mut self, bytes: &[u8]) {
         let chunk = self.put(bytes);
         self.reply_chunk(chunk);
     }
 
-    /// Answers the datagram that is being handled with formatted text.
+    /// Answers the current datagram with formatted text.
     pub fn reply_fmt(&mut self, text: fmt::Arguments<'_>) {
         let chunk = self.put_fmt(text);
         self.reply_chunk(chunk);
     }
 
-    /// Answers the datagram that is being handled with bytes that were [`put`](Effects::put) before.
+    /// Answers the current datagram with bytes that were [`put`](Effects::put) before.
     pub fn reply_chunk(&mut self, chunk: Chunk) {
         if self.is_answering {
             let [local, peer] = self.answers;
@@ -266,7 +266,7 @@ impl Effects {
         }
     }
 
-    /// Opens a stream. `Connected` or `ConnectFailed` will follow, with the name that is given back here.
+    /// Opens a stream. `Connected` or `ConnectFailed` follows, with the handle returned here.
     pub fn connect(&mut self, peer: Peer) -> Conn {
         let conn = self.slots.claim(Slot::Dialing { shut: false });
         if self.is_open() {
@@ -276,8 +276,8 @@ impl Effects {
         conn
     }
 
-    /// Writes to a stream as much as fits into its send buffer, and says how much that was. After a short write
-    /// `Writable` comes once there is room. A stream that is not open takes nothing.
+    /// Writes as much as fits into the send buffer of a stream, and returns how many bytes that was. After a short
+    /// write, `Writable` arrives when there is room. A stream that is not open takes nothing.
     #[must_use = "a write may be short: what did not fit is the machine's to keep"]
     pub fn write(&mut self, conn: Conn, bytes: &[u8]) -> usize {
         let fits_len = self.reserve(conn, bytes.len());
@@ -311,8 +311,8 @@ impl Effects {
         fits_len
     }
 
-    /// Says that nothing more will be written to a stream; the peer sees its end after what was written. One that is
-    /// still being dialed ends once it stands.
+    /// Ends this direction of a stream: the peer receives `Eof` after the bytes already written. For a connection that
+    /// is not established yet, this happens as soon as it is.
     pub fn shutdown(&mut self, conn: Conn) {
         match self.slots.get_mut(conn) {
             Some(slot @ Slot::Open { .. }) => *slot = Slot::Shut,
@@ -323,10 +323,10 @@ impl Effects {
         self.push(Step::Shutdown(conn));
     }
 
-    /// Closes a stream in good order: what was written is flushed, writing is shut down, and what still comes in is
-    /// discarded until the peer's end, so that a close never becomes a reset that loses the reply. `Closed`
-    /// follows, at the latest when the bounds of [`limits`] are reached. One that is still being dialed is given up,
-    /// and nothing follows. A connection that is over is left alone.
+    /// Closes a connection cleanly: it sends what was written, ends this direction, and discards what still arrives
+    /// until the peer closes its side. So a close never becomes a reset that loses the reply. `Closed` follows, at the
+    /// latest when one of the [`limits`] is reached. A connection that is not established yet is abandoned, and nothing
+    /// follows. On a connection that is over, this does nothing.
     pub fn close(&mut self, conn: Conn) {
         if let Some(slot) = self.slots.get_mut(conn) {
             *slot = Slot::Shut;
@@ -334,7 +334,7 @@ impl Effects {
         }
     }
 
-    /// Gives a stream up at once; the peer sees a reset. `Closed` follows, or nothing if it never stood.
+    /// Resets a connection at once. `Closed` follows if it was established; otherwise nothing follows.
     pub fn abort(&mut self, conn: Conn) {
         if let Some(slot) = self.slots.get_mut(conn) {
             *slot = Slot::Shut;
@@ -342,28 +342,28 @@ impl Effects {
         }
     }
 
-    /// Stops deliveries from a stream, so that back-pressure reaches the peer.
+    /// Stops reading from a stream, so that a fast sender has to wait.
     pub fn pause(&mut self, conn: Conn) {
         if self.slots.get(conn).is_some() {
             self.push(Step::Pause(conn));
         }
     }
 
-    /// Lets a paused stream deliver again.
+    /// Reads from a paused stream again.
     pub fn resume(&mut self, conn: Conn) {
         if self.slots.get(conn).is_some() {
             self.push(Step::Resume(conn));
         }
     }
 
-    /// Makes these bytes the durable state of the host, whole: what a machine finds in
-    /// `Boot::disk` after a restart. It is kept or lost as one.
+    /// Replaces the durable state of the host with these bytes, atomically. A machine finds them in `Boot::disk` after
+    /// a restart.
     pub fn save(&mut self, bytes: &[u8]) {
         let chunk = self.put(bytes);
         self.push(Step::Save(chunk));
     }
 
-    /// Ends the machine. Nothing may be put out after it.
+    /// Ends the machine. It must not emit anything after this.
     pub fn done(&mut self, status: Status) {
         self.push(Step::Done(status));
         self.done = true;

@@ -6,11 +6,10 @@ use super::{Effects, Outbox, Sockets, is_due};
 use crate::machine::{Conn, Input, Machine, Peer};
 use crate::time::Instant;
 
-/// The other side of an [`Outbox`]: it belongs to whoever drives a machine, lends the outbox to the machine, and takes
-/// out what is to be done.
+/// The driver's half of an [`Outbox`]: it lends the outbox to the machine, and takes the effects out of it.
 ///
-/// Worlds do this by themselves. A test that hands single inputs to a machine has one, and so has a machine around
-/// another one whose output it changes.
+/// The engine and the drivers have one for each machine. A test that passes single inputs to a machine has one, and so
+/// has a machine that changes the output of an inner machine.
 ///
 /// ```
 /// use lossproof::machine::{Effect, Outlet};
@@ -43,18 +42,18 @@ impl<E> Default for Outlet<E> {
 }
 
 impl<E> Outlet<E> {
-    /// An outlet of a host whose sockets nobody knows: any datagram can be sent.
+    /// Creates an outlet of a host whose sockets are unknown: it can send any datagram.
     pub const fn new() -> Self {
         Self(Outbox::new())
     }
 
-    /// Says which datagram sockets the host has, by their local addresses, the first first. From now on a datagram that
-    /// none of them can send is a misuse.
+    /// Sets the local addresses of the host's datagram sockets, in their order. From now on, a datagram that none of
+    /// them can send is a misuse.
     pub fn open(&mut self, sockets: &[Peer]) {
         self.0.effects.open(sockets);
     }
 
-    /// Hands one input to a machine. A timeout that is not due is not handed in.
+    /// Passes one input to a machine. A timeout that is not due is not passed in.
     pub fn feed<M>(&mut self, machine: &mut M, input: Input<'_, M::Command>, now: Instant)
     where
         M: Machine<Event = E> + ?Sized,
@@ -80,12 +79,12 @@ impl<E> Outlet<E> {
         }
     }
 
-    /// The outbox, for what is put out of it by somebody else than a machine: a part that is used alone.
+    /// The outbox, for a part that is used without a machine.
     pub const fn outbox(&mut self) -> &mut Outbox<E> {
         &mut self.0
     }
 
-    /// Whether there is nothing to do.
+    /// Whether there are no effects.
     pub fn is_empty(&self) -> bool {
         self.0.effects.steps.is_empty()
     }
@@ -95,14 +94,14 @@ impl<E> Outlet<E> {
         self.0.effects.done
     }
 
-    /// What is to be done, in order, to look at.
+    /// The effects, in order, to look at.
     pub fn effects(&self) -> impl ExactSizeIterator<Item = Effect<'_, &E>> + Clone {
         let Outbox { effects, events } = &self.0;
         let lists = effects.lists();
         effects.steps.iter().map(move |step| step.view(lists, |index| &events[index as usize]))
     }
 
-    /// Hands out what is to be done, in order, and leaves the outbox empty.
+    /// Hands out the effects, in order, and leaves the outbox empty.
     #[expect(
         clippy::missing_panics_doc,
         reason = "an event comes with its step, and so there is one for each"
@@ -118,18 +117,18 @@ impl<E> Outlet<E> {
         effects.clear();
     }
 
-    /// What was put out that cannot be done, if anything was, since this was asked last.
+    /// Returns and clears the first invalid output (law 9) since the last call.
     pub fn take_misuse(&mut self) -> Option<Misuse> {
         self.0.effects.misuse.take()
     }
 
-    /// Names a stream that was accepted, with so many bytes of room in its send buffer.
+    /// Gives a handle to an accepted stream with this many bytes of room in its send buffer.
     pub fn accept(&mut self, free_len: u32) -> Conn {
         self.0.effects.accept(free_len)
     }
 
-    /// Notes that a stream which was asked for stands, with so many bytes of room in its send buffer. False if the
-    /// machine has given it up in the meantime.
+    /// Notes that an outgoing connection is established, with this many bytes of room in its send buffer. Returns
+    /// `false` if the machine has abandoned it in the meantime.
     pub fn connected(&mut self, conn: Conn, free_len: u32) -> bool {
         self.0.effects.connected(conn, free_len)
     }
@@ -140,7 +139,7 @@ impl<E> Outlet<E> {
         self.0.effects.credit(conn, len)
     }
 
-    /// Frees the name of a stream that is over: done just before `Closed` or `ConnectFailed` is handed in.
+    /// Frees the handle of a stream that is over. Call it just before you pass in `Closed` or `ConnectFailed`.
     pub fn release(&mut self, conn: Conn) {
         self.0.effects.release(conn);
     }

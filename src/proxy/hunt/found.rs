@@ -6,7 +6,7 @@ use crate::proxy::{Passed, Proxy, Route};
 /// One run that a hunt asks for.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// What is to happen.
+    /// The plan.
     pub plan: FaultPlan,
     /// What may happen beside it.
     pub profile: Profile,
@@ -34,7 +34,7 @@ pub struct Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress<'a> {
-    /// A run without faults is made, which has to hold.
+    /// A run without faults, which must pass.
     Calm,
     /// The number of the run that is made, from 0, and how many there are.
     Searching(u64, u64),
@@ -76,7 +76,7 @@ pub struct Found {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Hunted {
-    /// All runs held.
+    /// All runs passed.
     Held,
     /// A run without any fault failed: there is nothing to hunt for.
     FailsCalm(Ended),

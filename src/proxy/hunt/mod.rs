@@ -119,13 +119,13 @@ impl Hunt {
         Self { server: server.into(), processes: processes.into(), ..self }
     }
 
-    /// The same with at most this many runs, and this much time, for the shrinking.
+    /// The same with these limits for shrinking: a number of runs, and a time.
     #[must_use]
     pub fn max_shrink(self, runs: u64, span: Duration) -> Self {
         Self { max_shrink_runs: runs, max_shrink: span, ..self }
     }
 
-    /// Hunts. `run` makes one run; what it fails with ends the hunt. `tell` hears how far it is.
+    /// Runs the hunt. `run` makes one run; its error ends the hunt. `tell` is called with the progress.
     pub fn run<E: Send>(
         &self,
         run: &(impl Fn(&Attempt) -> Result<Ended, E> + Sync),

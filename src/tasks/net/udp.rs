@@ -45,7 +45,7 @@ impl UdpSocket {
         Err(unsupported("a socket of the system is in no simulated network: use UdpSocket::bind"))
     }
 
-    /// From now on the socket hears this peer only, and of its refusals.
+    /// From now on the socket receives only from this peer, and receives its refusals.
     ///
     /// # Errors
     /// Those of names.

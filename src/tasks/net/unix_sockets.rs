@@ -182,7 +182,7 @@ impl UnixDatagram {
         Ok(Self(Socket::open(here()?, own(path)?)?))
     }
 
-    /// From now on the socket hears this peer only.
+    /// From now on the socket receives only from this peer.
     ///
     /// # Errors
     /// If the path is too long.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Instant;
 use super::sleep::{Sleep, sleep_until};
 
-/// What becomes of ticks that were missed, as with tokio.
+/// What happens to missed ticks, as in tokio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTickBehavior {
     /// They come at once, one after the other.
@@ -80,7 +80,7 @@ impl Interval {
         self.sleep = sleep_until(Instant::now());
     }
 
-    /// Has the next tick come at this moment.
+    /// Sets the time of the next tick.
     pub fn reset_at(&mut self, deadline: Instant) {
         self.sleep = sleep_until(deadline);
     }
@@ -95,12 +95,12 @@ impl Interval {
         self.period
     }
 
-    /// What becomes of ticks that were missed.
+    /// What happens to missed ticks.
     pub const fn missed_tick_behavior(&self) -> MissedTickBehavior {
         self.missed
     }
 
-    /// Says what becomes of ticks that were missed.
+    /// Sets what happens to missed ticks.
     pub const fn set_missed_tick_behavior(&mut self, behavior: MissedTickBehavior) {
         self.missed = behavior;
     }

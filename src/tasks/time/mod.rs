@@ -1,6 +1,6 @@
 //! The time of simulated hosts, with the names and signatures of `tokio::time`.
 //!
-//! It is the host's own clock, to the nanosecond: it goes wrong where a plan says so (`skew`, `drift`).
+//! It is the host's own clock, to the nanosecond: a plan can change it (`skew`, `drift`).
 
 mod instant;
 mod interval;

@@ -1,4 +1,4 @@
-//! The transcript as a ladder in text: time at the left, a line down for each host, an arrow for each flight.
+//! The transcript as a ladder in text: time at the left, a vertical line for each host, an arrow for each message.
 //!
 //! What travels leaves its host in one row and arrives in another. Between them it waits on a dotted track beside its
 //! receiver, so that flights which overlap, overtake one another or come twice can be followed.
@@ -51,9 +51,9 @@ pub struct TooNarrow {
 impl Transcript<'_> {
     /// A sequence diagram in text. No line is longer than the width; long texts are broken or cut.
     ///
-    /// Marks on a host's line: `●` an event, `▸` a command, `○` what else happens there, `■` its end, `╳` a crash,
-    /// `!` a fault. An arrow that ends in `×` never arrives, or what it brings is never read. A `!` beside the time marks every fault, a `✗` what does
-    /// not hold. In ASCII these are `*`, `>`, `o`, `#`, `X`, `!`, `x` and `X`.
+    /// Marks on a host's line: `●` an event, `▸` a command, `○` what else happens there, `■` its end, `╳` a crash, `!`
+    /// a fault. An arrow that ends in `×`: the message was lost, or never read. A `!` beside the time marks every
+    /// fault, a `✗` what does not hold. In ASCII these are `*`, `>`, `o`, `#`, `X`, `!`, `x` and `X`.
     ///
     /// If it is known when the run was lost, each row has one more mark: the larger the part of the runs that go on from
     /// there at random and fail, the higher the bar, from `·` for none to `█` for nearly all; in ASCII tens of percents, with
