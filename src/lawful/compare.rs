@@ -284,11 +284,11 @@ impl fmt::Display for Told<'_> {
             Some(Piece::Write { bytes, .. }) => self.message("wrote", bytes, f),
             Some(Piece::Save { bytes }) => self.message("saved", bytes, f),
             Some(Piece::Event(text)) => {
-                f.write_str("told ")?;
+                f.write_str("reported ")?;
                 self.excerpt(text, f)
             }
             Some(Piece::Other(text)) => {
-                f.write_str("put out ")?;
+                f.write_str("emitted ")?;
                 self.excerpt(text, f)
             }
         }

@@ -58,17 +58,17 @@ impl Law {
         match self {
             Self::TimeGoesOn => "time does not go back",
             Self::TimerAdvances => "a timeout at the deadline leaves a later deadline, or none",
-            Self::CutsDoNotMatter => "how a stream is cut into slices does not change what comes out",
-            Self::ShiftedInTime => "starting at another instant changes nothing but the instants",
+            Self::CutsDoNotMatter => "where a stream is split into slices does not change the output",
+            Self::ShiftedInTime => "a start at another time changes nothing but the times",
             Self::SameInputsSameOutputs => "the same inputs give the same outputs",
             Self::NoPanic => "no input makes the machine panic",
             Self::BoundedOutput => "what one input can cause is bounded",
             Self::SilentAfterTheEnd => {
-                "nothing is put out that cannot be done, as after closed or after done"
+                "the machine emits nothing that cannot be done, as after closed or after done"
             }
             Self::WrapsUnseen => "counters that wrap change nothing but their own numbers",
             Self::FingerprintsAreTrue => {
-                "two states with equal fingerprints put out the same for the same input"
+                "two states with equal fingerprints emit the same for the same input"
             }
         }
     }

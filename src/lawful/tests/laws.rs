@@ -370,7 +370,7 @@ fn an_event_that_differs_is_told_around_what_differs() {
         out.event(format!("{}{now}{}", "before ".repeat(500), "after ".repeat(500)));
     });
     assert!(
-        told.contains("told …") && told.contains("before 0.100") && told.contains("before 3600.117"),
+        told.contains("reported …") && told.contains("before 0.100") && told.contains("before 3600.117"),
         "{told}"
     );
     let nothing = said(None, |now, _, out| {
@@ -378,7 +378,7 @@ fn an_event_that_differs_is_told_around_what_differs() {
             out.event("it is late".to_owned());
         }
     });
-    assert_eq!(nothing, "at 0.100000001 the machine did nothing more, its twin told \"it is late\"");
+    assert_eq!(nothing, "at 0.100000001 the machine did nothing more, its twin reported \"it is late\"");
 }
 
 /// A reader of reports knows messages by their names, not by their bytes.
