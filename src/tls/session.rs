@@ -26,7 +26,7 @@ pub(super) struct Session {
     pub(super) peer: Peer,
     pub(super) local: Peer,
     pub(super) phase: Phase,
-    /// None as long as the stream does not stand.
+    /// None as long as the stream does not stand, and once nothing more is to be said or heard.
     pub(super) link: Option<Box<Link>>,
     /// The machine wants nothing to read for now.
     pub(super) is_paused: bool,
@@ -387,10 +387,11 @@ impl Sessions {
         match session.phase {
             Phase::Open if session.is_shut && session.has_ended => {
                 session.phase = Phase::Closing;
+                session.link = None;
                 out.close(conn);
             }
             Phase::Open if session.is_shut => out.shutdown(conn),
-            Phase::Closing if session.link.is_some() => {
+            Phase::Closing if session.link.take().is_some() => {
                 out.close(conn);
                 self.set_deadline(conn, None);
             }

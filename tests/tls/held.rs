@@ -37,7 +37,7 @@ fn http_net(path: &str) -> Net {
 }
 
 /// Streams that are cut, that stall and that are reset.
-fn rough() -> Profile {
+pub(crate) fn rough() -> Profile {
     let share = |percent| Chance::percent(percent);
     Profile {
         loss: share(10),

@@ -2,4 +2,6 @@
 
 mod by_hand;
 mod held;
+mod puppet;
+mod same;
 mod secured;
