@@ -35,7 +35,9 @@ impl fmt::Display for TlsError {
             Self::TimedOut => {
                 write!(f, "the TLS handshake took more than {} seconds", super::MAX_HANDSHAKE.as_secs())
             }
-            Self::Truncated => f.write_str("the stream ended without TLS's close_notify: it may be cut short"),
+            Self::Truncated => {
+                f.write_str("the stream ended without TLS's close_notify: it may be cut short")
+            }
             Self::Broken(error) => write!(f, "the TLS stream is broken: {error}"),
             Self::Overflow => f.write_str("the peer asks for TLS messages and does not read them"),
         }

@@ -118,7 +118,11 @@ impl Link {
     pub(super) fn send(&mut self, conn: Conn, out: &mut Effects) -> Result<(), Overflow> {
         // A vector takes all.
         while self.tls.wants_write() && self.tls.write_tls(&mut self.wire).is_ok() {}
-        let sent = if self.wire.is_empty() || self.has_ended { Ok(()) } else { self.unsent.write(conn, &self.wire, out) };
+        let sent = if self.wire.is_empty() || self.has_ended {
+            Ok(())
+        } else {
+            self.unsent.write(conn, &self.wire, out)
+        };
         self.wire.clear();
         sent
     }

@@ -53,7 +53,9 @@ impl<M: Machine> Machine for Tls<M> {
             _ => self.turn(input, now, out),
         }
         self.settle(now, out);
-        if self.is_to_end(now) && let Some(ending) = &mut self.ending {
+        if self.is_to_end(now)
+            && let Some(ending) = &mut self.ending
+        {
             ending.is_over = true;
             out.done(ending.status);
         }

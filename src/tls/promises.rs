@@ -17,7 +17,8 @@ const OWN_LEN: usize = 2 * limits::SEND_BUFFER_LEN;
 /// an input of the machine inside. Its records decide what it gets, so nothing depends on cuts.
 #[must_use]
 pub fn promises(inside: Promises) -> Promises {
-    let (messages, bytes_len) = (inside.max_messages + OWN_MESSAGES, inside.max_bytes.saturating_mul(2) + OWN_LEN);
+    let (messages, bytes_len) =
+        (inside.max_messages + OWN_MESSAGES, inside.max_bytes.saturating_mul(2) + OWN_LEN);
     inside
         .max_messages(messages.saturating_mul(MAX_RECORDS))
         .max_bytes(bytes_len.saturating_mul(MAX_RECORDS))

@@ -1,5 +1,7 @@
 //! The connections of a machine: what each is outside, and what inside.
 
+mod asked;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use super::error::{TlsError, why};
 use super::link::Link;
 use super::seeded::Randomness;
 use super::{MAX_HANDSHAKE, Side};
-use crate::machine::{Conn, ConnMap, Effects, HandshakeError, Peer, limits};
+use crate::machine::{Conn, ConnMap, Effects, HandshakeError, Peer};
 use crate::parts::deadlines::Deadlines;
 use crate::time::Instant;
 
@@ -238,26 +240,6 @@ impl Sessions {
         }
     }
 
-    /// The machine dials.
-    pub(super) fn connect(&mut self, name: Conn, peer: Peer, out: &mut Effects) {
-        if self.client.is_none() {
-            self.due.push_back(Due::Refuse(name, peer));
-            return;
-        }
-        let conn = out.connect(peer);
-        self.all.insert(conn, Session::new(None, peer, Phase::Dialing));
-        self.name(conn, name);
-    }
-
-    /// The machine writes.
-    pub(super) fn write(&mut self, name: Conn, bytes: &[u8], out: &mut Effects) {
-        let Some((conn, session)) = self.named(name) else { return };
-        let Some(link) = session.link.as_mut().filter(|_| session.phase == Phase::Open) else { return };
-        session.unsent_len += bytes.len() as u32;
-        let sent = link.write(bytes, conn, out);
-        self.sent(conn, sent.is_ok());
-    }
-
     /// Notes what became of what was to be sent.
     pub(super) fn sent(&mut self, conn: Conn, is_taken: bool) {
         let is_flushed = self.all.get(conn).is_some_and(Session::is_flushed);
@@ -270,7 +252,9 @@ impl Sessions {
 
     /// There is room outside again.
     pub(super) fn writable(&mut self, conn: Conn, out: &mut Effects) {
-        let Some(session) = self.all.get_mut(conn).filter(|session| session.phase != Phase::Over) else { return };
+        let Some(session) = self.all.get_mut(conn).filter(|session| session.phase != Phase::Over) else {
+            return;
+        };
         if let Some(link) = &mut session.link {
             link.flush(conn, out);
         }
@@ -285,44 +269,6 @@ impl Sessions {
         }
     }
 
-    /// The machine will write no more.
-    pub(super) fn shutdown(&mut self, name: Conn, out: &mut Effects) {
-        let Some((conn, session)) = self.named(name) else { return };
-        session.is_shut = true;
-        if session.phase == Phase::Open {
-            self.end(conn, out);
-        }
-    }
-
-    /// The machine wants a connection closed in good order.
-    pub(super) fn close(&mut self, name: Conn, now: Instant, out: &mut Effects) {
-        let Some((conn, session)) = self.named(name) else { return };
-        match session.phase {
-            Phase::Dialing | Phase::Shaking => self.give_up(conn, name, out),
-            Phase::Open => {
-                session.phase = Phase::Closing;
-                let was_shut = std::mem::replace(&mut session.is_shut, true);
-                self.set_deadline(conn, Some(now + limits::MAX_LINGER));
-                if was_shut { self.sent(conn, true) } else { self.end(conn, out) }
-            }
-            Phase::Closing | Phase::Over => {}
-        }
-    }
-
-    /// The machine gives a connection up.
-    pub(super) fn abort(&mut self, name: Conn, out: &mut Effects) {
-        let Some((conn, session)) = self.named(name) else { return };
-        match session.phase {
-            Phase::Dialing | Phase::Shaking => self.give_up(conn, name, out),
-            _ => {
-                session.phase = Phase::Closing;
-                session.link = None;
-                self.set_deadline(conn, None);
-                out.abort(conn);
-            }
-        }
-    }
-
     /// A peer has not read in time what was to leave before a close.
     pub(super) fn linger_expired(&mut self, conn: Conn, out: &mut Effects) {
         self.set_deadline(conn, None);
@@ -333,50 +279,12 @@ impl Sessions {
         }
     }
 
-    /// Gives up what is no connection yet.
-    fn give_up(&mut self, conn: Conn, name: Conn, out: &mut Effects) {
-        out.abort(conn);
-        if self.all.get(conn).is_some_and(|session| session.phase == Phase::Dialing) {
-            // Nothing follows.
-            self.remove(conn);
-        } else {
-            self.unname(conn);
-        }
-        self.due.push_back(Due::Release(name));
-    }
-
-    /// The machine wants nothing to read for now.
-    pub(super) fn pause(&mut self, name: Conn, out: &mut Effects) {
-        let Some((conn, session)) = self.named(name) else { return };
-        session.is_paused = true;
-        if session.phase == Phase::Open && !session.has_ended && !session.is_held {
-            session.is_held = true;
-            out.pause(conn);
-        }
-    }
-
-    /// It wants something to read again. The stream goes on when all that is here is read.
-    pub(super) fn resume(&mut self, name: Conn) {
-        let Some((conn, session)) = self.named(name) else { return };
-        session.is_paused = false;
-        self.readable.push_back(conn);
-    }
-
     /// All that is here is read: the stream goes on, if it was held.
     pub(super) fn read_all(&mut self, conn: Conn, out: &mut Effects) {
         if let Some(session) = self.all.get_mut(conn)
             && std::mem::take(&mut session.is_held)
         {
             out.resume(conn);
-        }
-    }
-
-    /// The machine is done: what it left open ends in good order.
-    pub(super) fn close_all(&mut self, now: Instant, out: &mut Effects) {
-        let open = self.all.iter().filter(|(_, session)| session.phase == Phase::Open);
-        let names: Vec<Conn> = open.filter_map(|(_, session)| session.name).collect();
-        for name in names {
-            self.close(name, now, out);
         }
     }
 

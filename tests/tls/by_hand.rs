@@ -195,7 +195,8 @@ fn a_handshake_gets_through_the_smallest_send_buffer() {
     assert!(client.asked.is_empty(), "what is to be said before waits for room");
     talk(&mut client, &mut server);
     assert_eq!(client.asked, ["close"]);
-    let heard: usize = server.saw.iter().map(|saw| if let Saw::Received(_, len) = saw { *len } else { 0 }).sum();
+    let heard: usize =
+        server.saw.iter().map(|saw| if let Saw::Received(_, len) = saw { *len } else { 0 }).sum();
     assert_eq!((heard, server.saw.last()), (3_000, Some(&Saw::Eof(0))));
 }
 
@@ -257,12 +258,21 @@ fn a_changed_byte_is_a_reset_and_an_alert() {
 
 #[test]
 fn a_peer_that_speaks_no_tls_is_called_so() {
-    for said in ["HTTP/1.1 400 Bad Request\r\n\r\n", "hello\n", "\u{16}\u{3}\u{3}\u{0}\u{0}\n", "SSH-2.0-x\r\n"] {
+    for said in
+        ["HTTP/1.1 400 Bad Request\r\n\r\n", "hello\n", "\u{16}\u{3}\u{3}\u{0}\u{0}\n", "SSH-2.0-x\r\n"]
+    {
         let (mut client, mut server) = dialed_by(client_config(), ROOM);
         client.received(said.as_bytes(), 0);
-        assert_eq!((client.saw.as_slice(), client.why()), (&End::failed(HandshakeError::NotTls)[..], vec![HandshakeError::NotTls]));
+        assert_eq!(
+            (client.saw.as_slice(), client.why()),
+            (&End::failed(HandshakeError::NotTls)[..], vec![HandshakeError::NotTls])
+        );
         server.received(said.as_bytes(), 0);
-        assert_eq!((server.saw.as_slice(), server.why()), (&[][..], vec![HandshakeError::NotTls]), "{said:?}");
+        assert_eq!(
+            (server.saw.as_slice(), server.why()),
+            (&[][..], vec![HandshakeError::NotTls]),
+            "{said:?}"
+        );
         assert_eq!((client.asked, server.asked), (vec!["close"], vec!["close"]));
     }
 }
@@ -346,7 +356,10 @@ fn a_direction_without_a_configuration_fails() {
     assert_eq!(server.saw, End::failed(HandshakeError::NotConfigured));
     let mut client = End::client(client_config());
     client.connected(ROOM);
-    assert_eq!((client.asked.as_slice(), client.why()), (&["abort"][..], vec![HandshakeError::NotConfigured]));
+    assert_eq!(
+        (client.asked.as_slice(), client.why()),
+        (&["abort"][..], vec![HandshakeError::NotConfigured])
+    );
     assert_eq!(client.saw, []);
 }
 
@@ -391,7 +404,8 @@ fn what_a_peer_does_not_read_stays_with_the_writer() {
     let most = 2 * limits::SEND_BUFFER_LEN;
     assert!(fitted <= most && fitted >= limits::SEND_BUFFER_LEN, "{fitted} bytes");
     talk(&mut client, &mut server);
-    let heard: usize = server.saw.iter().map(|saw| if let Saw::Received(_, len) = saw { *len } else { 0 }).sum();
+    let heard: usize =
+        server.saw.iter().map(|saw| if let Saw::Received(_, len) = saw { *len } else { 0 }).sum();
     assert_eq!(heard, 500_000);
 }
 
@@ -480,7 +494,8 @@ fn tls_1_2_is_spoken_too() {
     client.tell(Do::Shutdown(0), 0);
     server.tell(Do::Write(0, 7), 0);
     talk(&mut client, &mut server);
-    let heard: usize = server.saw.iter().map(|saw| if let Saw::Received(_, len) = saw { *len } else { 0 }).sum();
+    let heard: usize =
+        server.saw.iter().map(|saw| if let Saw::Received(_, len) = saw { *len } else { 0 }).sum();
     assert_eq!((heard, server.saw.last()), (40_000, Some(&Saw::Eof(0))));
     assert_eq!(client.saw.last(), Some(&Saw::Received(0, 7)));
 }

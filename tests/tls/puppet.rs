@@ -154,7 +154,10 @@ impl Machine for Puppet {
                 assert!(!bytes.is_empty() && bytes.len() <= limits::MAX_READ_LEN);
                 let stream = &mut self.streams[which];
                 let expected = (stream.read_len..).map(byte);
-                assert!(bytes.iter().copied().eq(expected.take(bytes.len())), "the bytes are those of the other");
+                assert!(
+                    bytes.iter().copied().eq(expected.take(bytes.len())),
+                    "the bytes are those of the other"
+                );
                 stream.read_len += bytes.len();
                 out.event(Saw::Received(which, bytes.len()));
             }
