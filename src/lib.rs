@@ -230,6 +230,10 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/sweeps.md")]
     pub mod sweeps {}
+    #[cfg(feature = "tls")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/tls.md")]
+    pub mod tls {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/transcripts.md")]
     pub mod transcripts {}

@@ -33,7 +33,7 @@ macro_rules! page {
 }
 
 /// All pages, in the order in which they are read.
-const PAGES: [Page; 14] = [
+const PAGES: [Page; 15] = [
     page!(
         "guide.md",
         ["transfer/broken/file_transfer.rs", "a_file_arrives.rs", "files_arrive.rs"],
@@ -66,6 +66,7 @@ const PAGES: [Page; 14] = [
     page!("guide/transcripts.md", ["chapters/transcripts.rs"], []),
     page!("guide/sweeps.md", ["chapters/sweeps.rs"], []),
     page!("guide/real_sockets.md", ["chapters/main_of_a_server.rs", "chapters/real_sockets.rs"], []),
+    page!("guide/tls.md", ["chapters/tls.rs"], []),
     page!("guide/programs.md", ["chapters/programs.rs"], []),
     page!("guide/own_command_line.md", ["chapters/program.rs"], []),
 ];

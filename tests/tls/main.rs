@@ -2,6 +2,12 @@
 
 mod by_hand;
 mod held;
+#[allow(dead_code, reason = "what is shared has more than each test uses")]
+#[path = "../processes/process.rs"]
+mod process;
+mod programs;
 mod puppet;
+#[path = "../sockets/python.rs"]
+mod python;
 mod same;
 mod secured;
