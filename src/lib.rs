@@ -149,6 +149,7 @@
 //! | [`check`], [`parallel`] | random search, exhaustive search, shrinking, on one thread or several | `sim` |
 //! | [`harness`] | checks as ordinary tests, with replay and files | `sim` |
 //! | `tasks` | async code for tokio on simulated hosts | `tasks` |
+//! | `tls` | any machine of streams inside TLS, with randomness from a seed in simulation | `tls` |
 //! | [`transcript`] | a run as text, JSON and pictures | `sim` |
 //! | `capture` | packet captures of runs, and captures explained as runs | `capture` |
 //! | `drive` | the async driver on real sockets (Unix), and on turmoil | `net`, `turmoil` |
@@ -253,6 +254,10 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/sweeps.md")]
     pub mod sweeps {}
+    #[cfg(feature = "tls")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/tls.md")]
+    pub mod tls {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/transcripts.md")]
     pub mod transcripts {}
@@ -290,6 +295,8 @@ pub mod systems;
 #[cfg(feature = "tasks")]
 pub mod tasks;
 mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "sim")]
 pub mod transcript;
 #[cfg(feature = "parts")]

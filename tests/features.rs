@@ -34,6 +34,7 @@ fn each_feature_brings_what_it_is_for_and_no_more() {
         ("proptest", &["proptest"]),
         ("capture", &["etherparse", "pcap-parser"]),
         ("net", &["tokio", "tracing"]),
+        ("tls", &["rustls", "ring", "x25519-dalek"]),
         ("turmoil", &["tokio", "turmoil"]),
         ("proxy", &["tokio", "serde_json"]),
         ("cli", &["tokio", "clap", "turmoil", "etherparse", "plotters", "tracing-subscriber"]),
