@@ -30,9 +30,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("tasks", &["time", "seed", "panics", "machine", "host"]),
     ("lawful", &["time", "seed", "digest", "machine", "host", "actor"]),
     ("fault", &["time", "seed", "host"]),
-    ("network", &["time", "seed", "steps", "machine", "host", "fault"]),
-    ("transcript", &["time", "escaped", "machine", "host", "lawful", "fault"]),
-    ("scenario", &["time", "machine", "host", "actor", "tasks", "lawful", "fault"]),
+    ("nat", &["time", "machine", "host"]),
+    ("network", &["time", "seed", "steps", "machine", "host", "fault", "nat"]),
+    ("transcript", &["time", "escaped", "machine", "host", "lawful", "fault", "nat"]),
+    ("scenario", &["time", "machine", "host", "actor", "tasks", "lawful", "fault", "nat"]),
     (
         "engine",
         &[
@@ -44,6 +45,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "tasks",
             "lawful",
             "fault",
+            "nat",
             "network",
             "transcript",
             "scenario",

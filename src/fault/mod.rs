@@ -47,6 +47,9 @@
 //! | `at 1s crash a` | the process dies; its peers see an end or a reset |
 //! | `at 1s poweroff a` | the host goes silent; its peers see nothing |
 //! | `at 3s restart a` | the host starts anew |
+//! | `at 3s rebind n` | the [NAT](crate::scenario::Nat) `n` forgets its mappings, and gives other ports from then on |
+//! | `at 3s reboot n` | it forgets everything, and gives its ports from the first on |
+//! | `at 2s move a 10.0.1.7` | `a` has this IPv4 address from then on in place of its first, and leaves its NAT |
 //! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead, all its skews together 100 years at most |
 //! | `at 1s skew a -3s` | the clock of `a` stands still for 3 s, as while a virtual machine is suspended |
 //! | `at 1s drift a x1.001` | from then on the clock of `a` goes faster by a thousandth, or slower below 1 |
@@ -111,6 +114,7 @@ mod spread;
 pub mod strategy;
 mod swarm;
 mod text;
+mod valid;
 
 pub(crate) use bandwidth::Backlog;
 pub use bandwidth::Bandwidth;
