@@ -201,6 +201,7 @@ fn place_of(fault: &Fault) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::{DatagramFault, FaultKind, StreamFault};
     use std::num::NonZeroU64;
 
     fn datagram(n: u64, fault: DatagramFault) -> Fault {
