@@ -271,6 +271,8 @@ pub mod host;
 mod lawful;
 pub mod machine;
 #[cfg(feature = "sim")]
+mod nat;
+#[cfg(feature = "sim")]
 mod network;
 #[cfg(feature = "sim")]
 mod number;

@@ -32,9 +32,10 @@ const MODULES: &[(&str, &[&str])] = &[
     // TLS around any machine of streams. It has no clock and, with a seed, no randomness of its own.
     ("tls", &["time", "machine", "parts", "lawful"]),
     ("fault", &["time", "seed", "host"]),
-    ("network", &["time", "seed", "steps", "machine", "host", "fault"]),
-    ("transcript", &["time", "escaped", "machine", "host", "lawful", "fault"]),
-    ("scenario", &["time", "machine", "host", "actor", "tasks", "lawful", "fault"]),
+    ("nat", &["time", "machine", "host"]),
+    ("network", &["time", "seed", "steps", "machine", "host", "fault", "nat"]),
+    ("transcript", &["time", "escaped", "machine", "host", "lawful", "fault", "nat"]),
+    ("scenario", &["time", "machine", "host", "actor", "tasks", "lawful", "fault", "nat"]),
     (
         "engine",
         &[
@@ -46,6 +47,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "tasks",
             "lawful",
             "fault",
+            "nat",
             "network",
             "transcript",
             "scenario",
