@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn sim(args: &[&str]) -> Output {
+pub(super) fn sim(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
     command.arg("sim").args(args).output().expect("the binary was built for this test")
 }
