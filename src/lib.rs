@@ -206,6 +206,9 @@ pub mod guide {
     #[doc = include_str!("guide/check.md")]
     pub mod check {}
     #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/ci.md")]
+    pub mod ci {}
+    #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/deadlocks.md")]
     pub mod deadlocks {}
     #[doc = include_str!("guide/links.md")]

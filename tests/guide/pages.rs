@@ -33,7 +33,7 @@ macro_rules! page {
 }
 
 /// All pages, in the order in which they are read.
-const PAGES: [Page; 14] = [
+const PAGES: [Page; 15] = [
     page!(
         "guide.md",
         ["transfer/broken/file_transfer.rs", "a_file_arrives.rs", "files_arrive.rs"],
@@ -68,6 +68,7 @@ const PAGES: [Page; 14] = [
     page!("guide/real_sockets.md", ["chapters/main_of_a_server.rs", "chapters/real_sockets.rs"], []),
     page!("guide/programs.md", ["chapters/programs.rs"], []),
     page!("guide/own_command_line.md", ["chapters/program.rs"], []),
+    page!("guide/ci.md", [], []),
 ];
 
 /// The fenced blocks of a page, each with its language.
