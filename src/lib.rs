@@ -163,6 +163,8 @@
 //! A table in `tests/architecture.rs` says which module may use which. Only `drive`, `proxy` and `cli` touch sockets and clocks;
 //! [`harness`] also reads and writes files. `ARCHITECTURE.md` gives the reasons.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(all(not(unix), feature = "net"))]
 compile_error!(
     "lossproof's features `net`, `turmoil`, `proxy` and `cli` use the sockets of Unix, which this target lacks: turn them off; \
