@@ -1,6 +1,8 @@
 //! Reads `src/` and holds the direction of dependence and the house rules: what may use what, how long a file and a
 //! function may be, and that nothing is unsafe.
 
+#[path = "architecture/portable.rs"]
+mod portable;
 #[path = "architecture/scan.rs"]
 mod scan;
 #[path = "architecture/tree.rs"]

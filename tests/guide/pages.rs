@@ -68,6 +68,7 @@ const PAGES: &[Page] = &[
     page!("guide/captures.md", [], []),
     page!("guide/sweeps.md", ["chapters/sweeps.rs"], []),
     page!("guide/shards.md", [], []),
+    page!("guide/ci.md", [], []),
     page!("guide/real_sockets.md", ["chapters/main_of_a_server.rs", "chapters/real_sockets.rs"], []),
     page!("guide/tls.md", ["chapters/tls.rs"], []),
     page!("guide/programs.md", ["chapters/programs.rs"], []),
