@@ -149,6 +149,7 @@
 //! | [`check`], [`parallel`] | random search, exhaustive search, shrinking, on one thread or several | `sim` |
 //! | [`harness`] | checks as ordinary tests, with replay and files | `sim` |
 //! | `tasks` | async code for tokio on simulated hosts | `tasks` |
+//! | `tls` | any machine of streams inside TLS, with randomness from a seed in simulation | `tls` |
 //! | [`transcript`] | a run as text, JSON and pictures | `sim` |
 //! | `capture` | packet captures of runs, and captures explained as runs | `capture` |
 //! | `drive` | the async driver on real sockets (Unix), and on turmoil | `net`, `turmoil` |
@@ -157,8 +158,19 @@
 //! | `specimens` | known bugs, planted into these programs | `specimens` |
 //! | `cli` | the command line, for these programs and for your own nets | `cli` |
 //!
+//! `drive`, `proxy` and `cli` are for Unix: they are tested on Linux, and compiled for macOS. The other features are for
+//! every system, Windows included.
+//!
 //! A table in `tests/architecture.rs` says which module may use which. Only `drive`, `proxy` and `cli` touch sockets and clocks;
 //! [`harness`] also reads and writes files. `ARCHITECTURE.md` gives the reasons.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(all(not(unix), feature = "net"))]
+compile_error!(
+    "lossproof's features `net`, `turmoil`, `proxy` and `cli` use the sockets of Unix, which this target lacks: turn them off; \
+     `parts`, `sim`, `tasks`, `proptest`, `capture`, `systems` and `specimens` are for every target"
+);
 
 #[cfg(any(feature = "sim", feature = "net"))]
 #[cfg_attr(not(feature = "sim"), allow(dead_code, reason = "scenarios use the rest"))]
@@ -167,11 +179,11 @@ mod actor;
 pub mod capture;
 #[cfg(feature = "sim")]
 pub mod check;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "cli"))]
 pub mod cli;
 #[cfg(feature = "sim")]
 mod digest;
-#[cfg(feature = "net")]
+#[cfg(all(unix, feature = "net"))]
 pub mod drive;
 #[cfg(feature = "sim")]
 pub mod engine;
@@ -211,6 +223,9 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/compared.md")]
     pub mod compared {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/ci.md")]
+    pub mod ci {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/deadlocks.md")]
     pub mod deadlocks {}
@@ -253,6 +268,10 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/sweeps.md")]
     pub mod sweeps {}
+    #[cfg(feature = "tls")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/tls.md")]
+    pub mod tls {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/transcripts.md")]
     pub mod transcripts {}
@@ -266,6 +285,8 @@ pub mod host;
 mod lawful;
 pub mod machine;
 #[cfg(feature = "sim")]
+mod nat;
+#[cfg(feature = "sim")]
 mod network;
 #[cfg(feature = "sim")]
 mod number;
@@ -275,7 +296,7 @@ mod panics;
 pub mod parallel;
 #[cfg(feature = "parts")]
 pub mod parts;
-#[cfg(feature = "proxy")]
+#[cfg(all(unix, feature = "proxy"))]
 pub mod proxy;
 #[cfg(feature = "sim")]
 pub mod scenario;
@@ -290,6 +311,8 @@ pub mod systems;
 #[cfg(feature = "tasks")]
 pub mod tasks;
 mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(feature = "sim")]
 pub mod transcript;
 #[cfg(feature = "parts")]

@@ -1,6 +1,8 @@
 //! Reads `src/` and holds the direction of dependence and the house rules: what may use what, how long a file and a
 //! function may be, and that nothing is unsafe.
 
+#[path = "architecture/portable.rs"]
+mod portable;
 #[path = "architecture/scan.rs"]
 mod scan;
 #[path = "architecture/tree.rs"]
@@ -29,10 +31,13 @@ const MODULES: &[(&str, &[&str])] = &[
     ("parts", &["time", "wire", "machine"]),
     ("tasks", &["time", "seed", "panics", "machine", "host"]),
     ("lawful", &["time", "seed", "digest", "machine", "host", "actor"]),
+    // TLS around any machine of streams. It has no clock and, with a seed, no randomness of its own.
+    ("tls", &["time", "machine", "parts", "lawful"]),
     ("fault", &["time", "seed", "host"]),
-    ("network", &["time", "seed", "steps", "machine", "host", "fault"]),
-    ("transcript", &["time", "escaped", "machine", "host", "lawful", "fault"]),
-    ("scenario", &["time", "machine", "host", "actor", "tasks", "lawful", "fault"]),
+    ("nat", &["time", "machine", "host"]),
+    ("network", &["time", "seed", "steps", "machine", "host", "fault", "nat"]),
+    ("transcript", &["time", "escaped", "machine", "host", "lawful", "fault", "nat"]),
+    ("scenario", &["time", "machine", "host", "actor", "tasks", "lawful", "fault", "nat"]),
     (
         "engine",
         &[
@@ -44,6 +49,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "tasks",
             "lawful",
             "fault",
+            "nat",
             "network",
             "transcript",
             "scenario",
@@ -128,6 +134,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "specimens",
             "drive",
             "proxy",
+            "tls",
         ],
     ),
     ("main", &["cli"]),
@@ -153,6 +160,8 @@ const CORE_CRATES: &[&str] = &[
 const CAPTURE_CRATES: &[&str] = &["etherparse", "pcap_parser"];
 /// What hosts of asynchronous code may use beside them: the runtime that they share, and what their code is written for.
 const TASK_CRATES: &[&str] = &["tokio"];
+/// What TLS may use beside them.
+const TLS_CRATES: &[&str] = &["rustls", "x25519_dalek"];
 /// What the driver may use beside them. The command line may use all.
 const DRIVE_CRATES: &[&str] = &["nix", "rustix", "socket2", "tokio", "tracing", "turmoil"];
 
@@ -182,6 +191,7 @@ const RANDOM_ORDER: &[&str] = &[
 /// A module, what it and those within it may use all the same, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("tasks", "std::io", "simulated sockets have the errors of the system's"),
+    ("tls::link", "std::io", "rustls takes and gives bytes by these traits; all of them are in memory"),
     ("tasks::net", "std::net::TcpListener", "it refuses one of the system's by name"),
     ("tasks::net", "std::net::TcpStream", "it refuses one of the system's by name"),
     ("tasks::net", "std::net::UdpSocket", "it refuses one of the system's by name"),
@@ -273,6 +283,7 @@ fn judge(module: &[String], syntax: &syn::File, names: &Names) -> Vec<String> {
                     || owner == "cli"
                     || (owner == "capture" && CAPTURE_CRATES.contains(&name))
                     || (owner == "tasks" && TASK_CRATES.contains(&name))
+                    || (owner == "tls" && TLS_CRATES.contains(&name))
                     || (matches!(owner, "drive" | "proxy") && DRIVE_CRATES.contains(&name));
                 if !allowed {
                     report(format!("{owner} may not use the crate {name} ({text})"));
@@ -362,7 +373,7 @@ fn the_table_has_no_circle_and_no_stranger() {
         }
     }
     let names = Names::read(root());
-    for name in CORE_CRATES.iter().chain(DRIVE_CRATES).chain(CAPTURE_CRATES) {
+    for name in CORE_CRATES.iter().chain(DRIVE_CRATES).chain(CAPTURE_CRATES).chain(TLS_CRATES) {
         assert!(names.dependencies.iter().any(|known| known == name), "{name} is no dependency");
     }
     assert_eq!(names.reexports.get("Instant").map(String::as_str), Some("time"));
@@ -399,6 +410,8 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("engine", "extern crate turmoil as t;", "crate turmoil"),
     ("engine", "#[tokio::main] async fn f() {}", "crate tokio"),
     ("check", "fn f() { let socket: socket2::Socket; }", "crate socket2"),
+    ("systems", "use rustls::ServerConfig;", "crate rustls"),
+    ("tls::session", "use std::io::Read as _;", "std::io"),
     ("drive", "use clap::Parser;", "crate clap"),
     ("machine", "use serde_yaml::Value; use etherparse::Ipv4Header;", "crate etherparse"),
     ("time", "use crate::machine::Peer;", "time may not use machine"),

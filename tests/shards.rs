@@ -416,11 +416,10 @@ fn printed(directory: &Path, script: &str) -> String {
     stdout(&output).to_owned()
 }
 
-/// The block of the guide in this language that holds this, with fewer runs.
-fn block(language: &str, part: &str) -> String {
+/// The script of the guide that has this, with fewer runs.
+fn script(part: &str) -> String {
     let page = include_str!("../src/guide/shards.md");
-    let begin = format!("\n```{language}\n");
-    let blocks = page.split(&begin).skip(1).filter_map(|block| block.split_once("```"));
+    let blocks = page.split("\n```sh\n").skip(1).filter_map(|block| block.split_once("```"));
     let of_it: Vec<&str> = blocks.map(|(block, _)| block).filter(|block| block.contains(part)).collect();
     let [block] = of_it[..] else { panic!("one block has {part}, not {}", of_it.len()) };
     assert!(block.contains("--runs 1000000 "), "{block}");
@@ -435,7 +434,7 @@ fn shards_are_made_by_gnu_parallel_as_the_guide_says() {
         return;
     }
     let directory = directory("parallel");
-    let script = block("sh", "parallel lossproof check ");
+    let script = script("parallel lossproof check ");
     let (_, merge) = script.split_once("\nlossproof merge ").expect("the parts are merged");
     // The day may end between the two.
     let day = printed(&directory, "date +%F");
@@ -445,28 +444,6 @@ fn shards_are_made_by_gnu_parallel_as_the_guide_says() {
     let report = printed(&directory, &whole);
     assert!(merge.ends_with("-o whole.json\n") && output.ends_with(&report), "{output}");
     assert_eq!(read(directory.join("whole.json")), read(directory.join("made.json")));
-}
-
-/// The commands of the workflow, as the runner makes them: with the expressions replaced.
-#[test]
-fn shards_are_made_by_github_actions_as_the_guide_says() {
-    let directory = directory("actions");
-    let yaml = block("yaml", "actions/upload-artifact");
-    let commands: Vec<&str> =
-        yaml.lines().filter_map(|line| line.trim().strip_prefix("- run: lossproof ")).collect();
-    let [check, merge] = commands[..] else { panic!("two commands, not {commands:?}") };
-    let matrix = yaml.split("matrix: { shard: [").nth(1).and_then(|rest| rest.split(']').next());
-    let shards: Vec<&str> = matrix.expect("there is a matrix").split(", ").collect();
-    assert!(check.contains(&format!("--shard ${{{{ matrix.shard }}}}/{} ", shards.len())), "{check}");
-    for shard in shards {
-        let check = check.replace("${{ matrix.shard }}", shard).replace("${{ github.run_id }}", "17");
-        let line = printed(&directory, &format!("lossproof {check}"));
-        assert!(line.starts_with("::notice title=lossproof check udp-remote"), "{line}");
-    }
-    printed(&directory, &format!("lossproof {merge}"));
-    let whole = "lossproof check udp-remote --runs 800 --seed-from 17 --format junit -o made.json";
-    assert_eq!(read(directory.join("junit.xml")), printed(&directory, whole));
-    assert!(!yaml.contains('\t') && yaml.matches("${{").count() == yaml.matches("}}").count());
 }
 
 /// Every number of a part, as great as it can be: what is joined of such parts is refused or shown, and nothing panics.

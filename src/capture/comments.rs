@@ -16,6 +16,8 @@ pub(super) struct Comments<'a, 'b> {
     transcript: &'a Transcript<'b>,
     datagrams: BTreeMap<(HostId, HostId, u64), (Resolved, DatagramFault)>,
     received: BTreeMap<(HostId, HostId, u64), usize>,
+    /// What died at a NAT, with its name and why.
+    died: BTreeMap<(HostId, HostId, u64), String>,
     streams: BTreeMap<(HostId, HostId, u32), OfStream>,
     /// What befell hosts, in order, as far as it stands nowhere yet.
     hosts: std::iter::Peekable<std::vec::IntoIter<(Instant, String)>>,
@@ -25,12 +27,15 @@ pub(super) struct Comments<'a, 'b> {
 impl<'a, 'b> Comments<'a, 'b> {
     pub(super) fn new(transcript: &'a Transcript<'b>) -> Self {
         let mut streams: BTreeMap<_, OfStream> = BTreeMap::new();
-        let (mut datagrams, mut received) = (BTreeMap::new(), BTreeMap::new());
+        let (mut datagrams, mut received, mut died) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let (mut hosts, mut end_at) = (Vec::new(), Instant::START);
         for &Record { at, host, what, .. } in transcript.log.records() {
             end_at = end_at.max(at);
             match what {
                 What::Recv { from, n, .. } => *received.entry((from, host, n)).or_default() += 1,
+                What::Dropped { from, to, n, why } => {
+                    died.insert((from, to, n), format!("{}: {why}", transcript.names()[host.index()]));
+                }
                 What::Fault(fault @ Resolved::Datagram { from, to, n, fault: what }) => {
                     datagrams.insert((from, to, n), (fault, what));
                 }
@@ -50,7 +55,8 @@ impl<'a, 'b> Comments<'a, 'b> {
             }
         }
         hosts.sort_by_key(|(at, _)| *at);
-        Self { transcript, datagrams, received, streams, hosts: hosts.into_iter().peekable(), end_at }
+        let hosts = hosts.into_iter().peekable();
+        Self { transcript, datagrams, received, died, streams, hosts, end_at }
     }
 
     /// What befell hosts up to a moment, and is not told yet.
@@ -73,6 +79,9 @@ impl<'a, 'b> Comments<'a, 'b> {
         };
         let first_at = arrives_at.into_iter().flatten().min();
         let was_received = self.received.contains_key(&flow);
+        if let Some(died) = self.died.get(&flow).filter(|_| !was_received) {
+            return Some(format!("lost: {text}: {died}"));
+        }
         Some(match (fault.map(|(_, what)| *what), first_at) {
             (Some(DatagramFault::Drop), _) => format!("lost: {text}"),
             (None, None) => format!("lost: {text}: a partition keeps the hosts apart"),

@@ -42,7 +42,10 @@ impl Draws {
     pub(crate) fn draws(&self, kind: FaultKind, spec: &Spec) -> bool {
         match self {
             Self::Profiles(profiles) => profiles.iter().any(|profile| profile.draws(kind)),
-            Self::Swarm => !Profile::NOT_IN_SWARM.contains(&kind) && !spec.ruled_out.contains(&kind),
+            Self::Swarm => {
+                let is_left_out = Profile::NOT_IN_SWARM.contains(&kind) || spec.ruled_out.contains(&kind);
+                !is_left_out && (spec.has_nats() || !kind.is_of_addresses())
+            }
         }
     }
 
@@ -119,6 +122,9 @@ impl Tried {
                 // Only real processes have it.
                 kind if kind.is_of_processes() => false,
                 FaultKind::Partition => spec.hosts.len() > 1,
+                FaultKind::Rebind | FaultKind::Reboot => spec.has_nats(),
+                // Few nets are made for it: it is tried where it is asked for.
+                FaultKind::Move => is_given(kind) || draws.draws(kind, spec),
                 _ => true,
             };
             if !is_possible {

@@ -5,9 +5,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::tls::{self, Secure};
 use crate::actor::{AnyCommand, Events};
 use crate::fault::Chance;
 use crate::host::HostId;
+use crate::machine::Machine;
 use crate::scenario::{Net, Role, Scenario, Transport};
 use crate::specimens::{self, Specimen};
 use crate::systems::{About, Options, Typed};
@@ -29,6 +31,8 @@ pub struct App {
     pub(super) known: Option<About>,
     /// How large a share of runs the client succeeds in, by a formula, if there is one.
     pub(super) share: fn(&Options, Chance) -> Option<f64>,
+    /// How its hosts come to speak TLS, if they can.
+    pub(super) secure: Option<Secure>,
 }
 
 impl fmt::Debug for App {
@@ -57,6 +61,7 @@ impl App {
             is_listed: true,
             known: None,
             share: |_, _| None,
+            secure: None,
         }
     }
 
@@ -86,6 +91,13 @@ impl App {
     #[must_use]
     pub fn client(self, host: &'static str) -> Self {
         Self { client: host, ..self }
+    }
+
+    /// Has `serve` and `call` take `--tls`: [`Tls`](crate::tls::Tls) goes around the machines of the two hosts, `S` on the
+    /// server and `C` on the client.
+    #[must_use]
+    pub fn tls<S: Machine, C: Machine>(self) -> Self {
+        Self { secure: Some(Secure::of::<S, C>()), ..self }
     }
 
     /// What the client is asked when this was typed at the terminal of `call`; nothing, if `None`. `R` is its role in
@@ -157,6 +169,7 @@ impl App {
     pub(super) fn takes(&self, option: &str) -> bool {
         match (&self.known, option) {
             (_, "output" | "force") => self.terminal.file.is_some(),
+            (_, option) if tls::OPTIONS.contains(&option) => self.secure.is_some(),
             (Some(known), "workers") => !known.one_server,
             (Some(_), "time-scale" | "timeout") => true,
             (_, "bug" | "bugs") => self.bugs().next().is_some(),

@@ -12,6 +12,7 @@ use super::chosen::{self, ChosenKey, ChosenTable};
 use super::error::CliError;
 use super::output::quoted;
 use super::program::{Program, nearest};
+use super::tls::{OPTIONS, TlsArgs};
 use super::value::{self, Peers, ValueError};
 use crate::fault::Chance;
 use crate::machine::Peer;
@@ -97,13 +98,16 @@ pub(super) struct SystemArgs {
     /// The other members, separated by commas (election) [default: none]
     #[arg(long, value_name = "ADDRS", value_parser = value::peers, help_heading = SINGLE)]
     peers: Option<Peers>,
+    /// Those about TLS.
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
 }
 
 /// The heading of what only single systems take.
-const SINGLE: &str = "Options of single systems";
+pub(super) const SINGLE: &str = "Options of single systems";
 
 /// Which of the options only some commands have.
-const ELSEWHERE: [(&str, &[&str]); 7] = [
+const ELSEWHERE: [(&str, &[&str]); 12] = [
     ("bugs", &["list"]),
     ("workers", &["serve"]),
     ("output", &["serve", "call"]),
@@ -111,6 +115,11 @@ const ELSEWHERE: [(&str, &[&str]); 7] = [
     ("members", &["sim", "check", "sweep", "import"]),
     ("peers", &["serve", "call"]),
     ("json", &["call"]),
+    ("tls", &["serve", "call"]),
+    ("cert", &["serve"]),
+    ("key-file", &["serve"]),
+    ("ca", &["call"]),
+    ("fingerprint", &["call"]),
 ];
 /// The commands that have all others.
 const COMMANDS: [&str; 6] = ["sim", "check", "sweep", "import", "serve", "call"];
@@ -182,6 +191,7 @@ impl SystemArgs {
             members_only: flag("members_only"),
             members: value(matches, "members"),
             peers: value(matches, "peers"),
+            tls: TlsArgs::read(matches),
         }
     }
 
@@ -192,7 +202,9 @@ impl SystemArgs {
     pub(super) fn options(&self, app: &App) -> Result<Options, CliError> {
         let given = self.given();
         let output = self.body.iter().map(|_| "output").chain(self.force.then_some("force"));
-        let mut names = given.iter().map(|(option, _)| *option).chain(output);
+        // All others about TLS need this one.
+        let tls = self.tls.tls.then_some(OPTIONS[0]);
+        let mut names = given.iter().map(|(option, _)| *option).chain(output).chain(tls);
         if let Some(option) = names.find(|option| !app.takes(option)) {
             return Err(CliError::OptionOfAnother { system: app.name, option });
         }

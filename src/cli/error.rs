@@ -10,6 +10,7 @@ use super::lookup::LookupError;
 use super::output::program;
 use super::shards::ShardError;
 use super::sweep::SweepError;
+use super::tls::SecureError;
 use crate::check::FatesError;
 use crate::drive::{DriveError, SimulateError};
 use crate::fault::{FaultKind, ParseError, UnknownHost};
@@ -195,6 +196,9 @@ pub(super) enum CliError {
     /// The real network failed.
     #[error("{0}")]
     Drive(Box<DriveError>),
+    /// There can be no TLS.
+    #[error(transparent)]
+    Secure(#[from] SecureError),
     /// The result could not be written.
     #[error("cannot write to standard output: {}", system_text(.0))]
     Write(#[from] io::Error),

@@ -56,6 +56,7 @@ mod sums;
 mod sweep;
 mod systems;
 mod terminal;
+mod tls;
 mod tool;
 mod turn;
 mod usage;

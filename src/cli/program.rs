@@ -170,6 +170,7 @@ impl Program {
         let asides = [
             (has_names, "; for http and geocode also HOST or HOST:PORT"),
             (self.takes("bug"), " --bug plants the bug alone."),
+            (self.is_own, " (select-echo, greet, http, suffix-echo, geocode)"),
         ];
         let missing = asides.into_iter().filter(|(is_there, _)| !is_there);
         let text = missing.fold(text, |text, (_, aside)| text.replace(aside, ""));

@@ -14,6 +14,7 @@ use super::outflow::Outflow;
 use super::output::{self, complain};
 use super::real_args::{RealArgs, ServeArgs};
 use super::terminal::{Screen, Typist};
+use super::tls::Served;
 use super::world::{Built, read_plan};
 use crate::actor::Events;
 use crate::drive::{self, Audience, LocalFaults, Setup, Store};
@@ -32,26 +33,21 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     let ServeArgs { real: args, state, max_clients, idle, share } = args;
     let (max_accepted, max_silence) = (*max_clients, *idle);
     let workers = args.options.workers();
-    if workers.get() > 1 && !app.takes("workers") {
-        return Err(CliError::OneServer(app.name));
-    }
-    if workers.get() > 1 && state.is_some() {
-        return Err(CliError::OneState);
-    }
-    if state.is_none() && app.known.is_some_and(|known| known.keeps_state) {
-        return Err(CliError::NeedsState(app.name));
-    }
+    check_state(app, workers.get(), state.is_some())?;
     let (mut options, bug) = (options(app, args)?, args.options.bug(app)?);
     if app.name == udp_remote::ABOUT.name && app.known.is_some() && !args.options.says_drop() {
         options.drop = DROP;
     }
     let built = Built::new(app, &options, bug);
-    let (scenario, server) = (&built.scenario, built.server(app)?);
+    let server = built.server(app)?;
     let bind = address::bind(&reach(app, &built, server), args.addr.as_deref())?;
     let is_own = |addr: SocketAddr| !addr.ip().is_unspecified() && addr.port() != 0;
     if !args.options.peers().is_empty() && !bind.inet().is_some_and(is_own) {
         return Err(CliError::NoOwnAddress(bind.to_string()));
     }
+    let tls = args.options.tls.served(app, bug, bind, args.quiet)?;
+    let built = Built::with(app, &options, bug, |net| tls.iter().for_each(|tls| tls.wrap(net, app.server)));
+    let scenario = &built.scenario;
     let sockets = endpoints::of_server(scenario, server, bind);
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = bind;
@@ -62,6 +58,9 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
         for local in locals {
             // A screen takes everything.
             screen.say(|to| to.write_fmt(format_args!("listening on {local}\n")).unwrap_or_default());
+        }
+        if let Some(Served { fingerprint, .. }) = &tls {
+            screen.say(|to| to.write_fmt(format_args!("certificate {fingerprint}\n")).unwrap_or_default());
         }
     };
     let audience = || Shown { app, host: (scenario, server), screen: args.screen(&printed.0) };
@@ -92,6 +91,20 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     let faults = faults(app, args, app.server)?;
     let setup = Setup { faults, store, max_accepted, max_silence, ..Setup::new(sockets) };
     Ok(drive::run_host(scenario, server, boot, setup, opened, &mut audience())?)
+}
+
+/// Looks whether so many machines can serve, with a file for what they save or without.
+fn check_state(app: &App, workers: usize, has_state: bool) -> Result<(), CliError> {
+    if workers > 1 && !app.takes("workers") {
+        return Err(CliError::OneServer(app.name));
+    }
+    if workers > 1 && has_state {
+        return Err(CliError::OneState);
+    }
+    if !has_state && app.known.is_some_and(|known| known.keeps_state) {
+        return Err(CliError::NeedsState(app.name));
+    }
+    Ok(())
 }
 
 /// Standard output, all of which has left when this is dropped: or as much as a reader took until a signal came.
@@ -189,6 +202,7 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     let built = Built::new(app, &options, bug);
     let reach = reach(app, &built, built.server(app)?);
     let Target { server: target, fallbacks, host } = address::target(&reach, args.addr.as_deref())?;
+    let tls = args.options.tls.called(app, bug, reach.takes_names.then_some(&*host))?;
     let output = args.options.body.clone().unwrap_or_else(|| PathBuf::from(format!("{host}.html")));
     let is_chosen = args.options.body.is_some() || args.options.force;
     if app.takes("output") && !is_chosen && output.exists() {
@@ -200,7 +214,7 @@ pub(super) fn call(app: &App, args: &RealArgs) -> Result<Status, CliError> {
     options.fallbacks = fallbacks;
     options.broadcast_to = reach.broadcasts.then_some(target);
     // Now that it is known who is called.
-    let built = Built::new(app, &options, bug);
+    let built = Built::with(app, &options, bug, |net| tls.iter().for_each(|tls| tls.wrap(net, app.client)));
     let (scenario, server, client) = (&built.scenario, built.server(app)?, built.client(app)?);
     let sockets =
         endpoints::of_client(scenario, (client, own_address(target)), (server, target), reach.broadcasts);

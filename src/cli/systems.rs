@@ -24,13 +24,16 @@ pub fn systems() -> [App; 16] {
             .print::<greeter::StreamServer>(greeter::print_server)
             .print::<greeter::DatagramServer>(greeter::print_server),
         App::of(select_echo::ABOUT, select_echo::net)
+            .tls::<select_echo::Server, select_echo::Client>()
             .lines::<select_echo::Server>()
             .lines::<select_echo::Client>(),
         App::of(greet::ABOUT, greet::net)
+            .tls::<greet::Server, greet::Client>()
             .client("client-1")
             .lines::<greet::Server>()
             .lines::<greet::Client>(),
         App::of(http::ABOUT, http::net)
+            .tls::<http::Server, http::Client>()
             .print::<http::Server>(http::print_server)
             .print::<http::Client>(http::print_client)
             .file::<http::Client>(http::file),
@@ -51,11 +54,13 @@ pub fn systems() -> [App; 16] {
             .print::<udp_chat::Server>(udp_chat::print_server)
             .print::<udp_chat::Client>(udp_chat::print_client),
         App::of(suffix_echo::ABOUT, suffix_echo::net)
+            .tls::<suffix_echo::Server, suffix_echo::Client>()
             .typed::<suffix_echo::Client>(|typed| Some(suffix_echo::typed(typed)))
             .wants_line::<suffix_echo::Client>(suffix_echo::wants_line)
             .print::<suffix_echo::Server>(suffix_echo::print_server)
             .print::<suffix_echo::Client>(suffix_echo::print_client),
         App::of(geocode::ABOUT, geocode::net)
+            .tls::<geocode::Server, geocode::Client>()
             .print::<geocode::Server>(geocode::print_server)
             .print::<geocode::Client>(geocode::print_client)
             .note::<geocode::Client>(geocode::note),

@@ -9,12 +9,10 @@ use super::program::Program;
 
 /// One line for an error, with where help is to be had.
 pub(super) fn line(error: &Error, program: &Program, args: &[OsString]) -> String {
-    match (error.kind(), argument(error)) {
+    match (error.kind(), argument(error), error.source(), word(error, ContextKind::InvalidValue)) {
         // The value's own error says what it should be.
-        (ErrorKind::ValueValidation, Some(name)) if let Some(why) = error.source() => {
-            format!("{name}: {why}")
-        }
-        (ErrorKind::InvalidValue, Some(name)) if let Some(value) = word(error, ContextKind::InvalidValue) => {
+        (ErrorKind::ValueValidation, Some(name), Some(why), _) => format!("{name}: {why}"),
+        (ErrorKind::InvalidValue, Some(name), _, Some(value)) => {
             let valid = words(error, ContextKind::ValidValue).join(" or ");
             format!("{name}: cannot use '{value}': write {valid}")
         }

@@ -6,7 +6,7 @@ use crate::engine::Prepared;
 use crate::fault::FaultPlan;
 use crate::harness::bounded::{self, MAX_PLAN_LEN};
 use crate::host::HostId;
-use crate::scenario::{Scenario, Transport};
+use crate::scenario::{Net, Scenario, Transport};
 use crate::specimens::Specimen;
 use crate::systems::Options;
 
@@ -17,7 +17,19 @@ pub(super) struct Built {
 
 impl Built {
     pub(super) fn new(app: &App, options: &Options, bug: Option<&Specimen>) -> Self {
-        Self { scenario: app.net(options, bug).into() }
+        Self::with(app, options, bug, |_| {})
+    }
+
+    /// The same with a change of its net.
+    pub(super) fn with(
+        app: &App,
+        options: &Options,
+        bug: Option<&Specimen>,
+        change: impl FnOnce(&Net),
+    ) -> Self {
+        let net = app.net(options, bug);
+        change(&net);
+        Self { scenario: net.into() }
     }
 
     /// The host that `serve` runs.

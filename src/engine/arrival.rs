@@ -63,12 +63,14 @@ impl World<'_> {
                 }
                 let flight = self.flights.get(flight);
                 let (from, peer, local) = (flight.from, flight.source, flight.to);
+                let local = self.name_of(host, local);
                 self.record(now, host, What::Unreachable { peer: from });
                 Some(Arrival::Unreachable { peer, local })
             }
             Event::Datagram(flight) => {
                 let takes = self.takes(order, power, flight);
                 let Flight { source: peer, to: local, .. } = *self.flights.land(flight, &mut self.inbound);
+                let local = self.name_of(host, local);
                 takes.then_some(Arrival::Datagram { peer, local })
             }
             Event::Stream(place) => {
@@ -92,7 +94,10 @@ impl World<'_> {
         let sockets = &self.sockets[host.index()];
         let socket = sockets.iter().find(|socket| socket.local == *local);
         let (Power::Running, Some(socket)) = (power, socket) else {
-            self.refuse(order, power, (*from, *n), [*source, *local]);
+            let (from, n, addresses) = (*from, *n, [*source, *local]);
+            if !(self.has_paths && self.passes_nat(order, flight)) {
+                self.refuse(order, power, (from, n), addresses);
+            }
             return false;
         };
         // The system of a connected socket drops what comes from elsewhere.
@@ -110,6 +115,12 @@ impl World<'_> {
     #[cold]
     fn refuse(&mut self, order: Order, power: Power, (from, n): (HostId, u64), [source, local]: [Peer; 2]) {
         let (now, host) = (order.at(), order.host());
+        let mut addresses = [source, local];
+        if self.has_paths {
+            let Some(as_sent) = self.as_sent((from, host), addresses, now) else { return };
+            addresses = as_sent;
+        }
+        let [source, local] = addresses;
         let hears = self.sockets[from.index()]
             .iter()
             .any(|socket| socket.local == source && socket.connected == Some(local));
@@ -146,7 +157,7 @@ impl World<'_> {
         }
         let streams = &mut self.network.streams;
         let conn = streams.conn(at)?;
-        let (peer, local) = (streams.address(at.other()), streams.address(at));
+        let (peer, local) = (streams.outer_address(at.other()), streams.address(at));
         let link = Link { peer: streams.host(at.other()), number: streams.number(at) };
         let (what, arrival) = match delivery? {
             Delivery::Accepted => (What::Connected(link), Arrival::Connected { conn, peer, local }),

@@ -30,7 +30,7 @@ impl Engine<'_> {
 
     /// Has a host suffer a fault; whether it fired. What has not is not recorded unless it may still.
     fn suffer(&mut self, settings: &Settings, fault: ResolvedHost, now: Instant) -> bool {
-        if !self.changes_something(fault) {
+        if !self.changes_something(fault, now) {
             return false;
         }
         self.world.record(now, HostId(0), What::Fault(Resolved::Host { at: now, fault }));
@@ -53,6 +53,9 @@ impl Engine<'_> {
             ResolvedHost::Skew(host, ahead) => self.set_clock(host, now, |clock| clock.skew(ahead)),
             ResolvedHost::Lag(host, behind) => self.set_clock(host, now, |clock| clock.lag(now, behind)),
             ResolvedHost::Drift(host, rate) => self.set_clock(host, now, |clock| clock.drift(now, rate)),
+            ResolvedHost::Rebind(nat) => self.world.forget_mappings(nat, false),
+            ResolvedHost::Reboot(nat) => self.world.forget_mappings(nat, true),
+            ResolvedHost::Move(host, to) => self.world.move_host(host, to),
         }
         true
     }
@@ -90,7 +93,7 @@ impl Engine<'_> {
     /// A host that went down at an event starts anew, unless something else has started it meanwhile.
     pub(super) fn come_back(&mut self, settings: &Settings, host: HostId, now: Instant) {
         let fault = ResolvedHost::Restart(host);
-        if self.changes_something(fault) {
+        if self.changes_something(fault, now) {
             self.world.record(now, HostId(0), What::Fault(Resolved::Host { at: now, fault }));
             self.restart(settings, host, now);
         }
@@ -160,8 +163,13 @@ impl Engine<'_> {
     }
 
     /// Whether a fault of a host finds it as it must be to be hit.
-    fn changes_something(&self, fault: ResolvedHost) -> bool {
+    fn changes_something(&self, fault: ResolvedHost, now: Instant) -> bool {
+        let nats = &self.world.network.nats;
         match fault {
+            ResolvedHost::Rebind(nat) | ResolvedHost::Reboot(nat) => self.world.has_mappings(nat, now),
+            // Nothing runs on a NAT, and its address stays.
+            fault if !fault.is_between_hosts() && nats.is_nat(fault.host()) => false,
+            ResolvedHost::Move(_, to) => self.world.is_free(to),
             ResolvedHost::Stop(host) => {
                 let state = &self.hosts[host.index()];
                 state.is_up && !state.is_stopped

@@ -98,6 +98,9 @@ impl State {
 impl World<'_> {
     fn fingerprint<H: Hasher>(&self, now: Instant, due: &mut Due, to: &mut H) {
         self.network.fingerprint(now, to);
+        if self.has_paths {
+            self.moves.hash(to);
+        }
         self.statuses.hash(to);
         to.write_usize(self.pipes.len());
         for pipe in self.pipes.iter().flatten() {

@@ -10,6 +10,8 @@ mod faults;
 mod fingerprint;
 mod judge;
 mod left;
+mod moves;
+mod paths;
 mod queue;
 mod record;
 mod rest;

@@ -52,7 +52,7 @@ impl World<'_> {
             };
             let (number, is_connector) = (streams.number(from), from.side == 0);
             let what = Carried::Segment { number, is_connector, part: what, arrives_at };
-            let addresses = [from, from.other()].map(|end| streams.address(end));
+            let addresses = [from, from.other()].map(|end| streams.outer_address(end));
             let [from, to] = [from, from.other()].map(|end| streams.host(end));
             self.log.push_packet(Packet { at, from, to, addresses, what });
         }

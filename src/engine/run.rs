@@ -158,7 +158,10 @@ impl Engine<'_> {
         slot.actor.boot(boot, &self.sockets[host.index()]);
         slot.status = None;
         state.incarnation += 1;
-        (state.power, state.is_up, state.is_stopped) = (Power::Running, true, false);
+        // A NAT answers nobody.
+        let is_nat = self.scenario.spec().hosts[host.index()].nat.is_some();
+        state.power = if is_nat { Power::Off } else { Power::Running };
+        (state.is_up, state.is_stopped) = (true, false);
         self.begun_at = now;
         self.changed.states |= Reads::bit(host.index());
         self.doing = Doing::Nothing;
@@ -309,6 +312,7 @@ impl Engine<'_> {
         }
         let bytes = self.world.flights.take_bytes(flight);
         let Flight { source: peer, to: local, .. } = *self.world.flights.get(flight);
+        let local = self.world.name_of(host, local);
         self.feed(host, &Input::Datagram { peer, local, bytes: &bytes }, now);
         self.world.flights.give_back(flight, bytes);
     }

@@ -1,13 +1,11 @@
 //! Everything of a run that is not a machine: the network, the queue, what is in flight, and what is kept.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 
+use super::moves::Moves;
 use super::queue::{Flights, Slab};
 use super::{Event, Keep, Queue, Settings};
 use crate::host::HostId;
-#[cfg(feature = "tasks")]
-use crate::machine::Bound;
 use crate::machine::{Conn, Effect, Effects, Peer, Status, Violation};
 use crate::network::{Class, GoesDown, Network, Order, Passing, Segment, StreamEnd, Terrain};
 use crate::scenario::{Datagrams, HostSpec, Spec, Timed};
@@ -18,6 +16,9 @@ pub(crate) struct World<'s> {
     pub(crate) spec: &'s Spec,
     pub(crate) queue: Queue,
     pub(crate) network: Network,
+    /// Whether packets may pass something else than their link.
+    pub(super) has_paths: bool,
+    pub(super) moves: Moves,
     /// The datagram sockets that each host has now.
     pub(super) sockets: Vec<Vec<Datagrams>>,
     pub(crate) flights: Flights,
@@ -45,6 +46,8 @@ impl<'s> World<'s> {
             spec,
             queue: Queue::default(),
             network: Network::default(),
+            has_paths: false,
+            moves: Moves::default(),
             sockets: spec.hosts.iter().map(HostSpec::own_datagrams).collect(),
             flights: Flights::default(),
             segments: Slab::default(),
@@ -75,6 +78,14 @@ impl<'s> World<'s> {
             links: &settings.links,
             schedule: &settings.plan.schedule,
         };
+        if spec.has_nats() {
+            self.network.nats.reset(spec.nats(), spec.behind_nats());
+        }
+        self.has_paths = !self.network.nats.is_empty();
+        if !self.moves.is_empty() {
+            self.moves = Moves::default();
+            self.sockets = spec.hosts.iter().map(HostSpec::own_datagrams).collect();
+        }
         self.network.reset(listeners, &terrain);
         self.network.streams.keeps_left = settings.keep == Keep::Log;
         self.flights.reset();
@@ -157,8 +168,7 @@ impl<'s> World<'s> {
     fn apply_other(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
         match effect {
             Effect::Connect { conn, peer } => {
-                let (local, to) = (self.spec.dials_from(host, peer), self.spec.host_at(&peer));
-                let at = self.network.connect(now, host, conn, local, to, peer);
+                let (at, to) = self.connect(now, host, conn, peer);
                 if to.is_some() {
                     self.record_link(now, host, at, What::Connect);
                     self.record_marks(now, host);
@@ -224,30 +234,17 @@ impl<'s> World<'s> {
 
     #[inline]
     fn send(&mut self, host: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
+        if self.has_paths {
+            return self.send_by_paths(host, way, bytes, now);
+        }
         match self.spec.host_at(way[1]) {
             Some(to) => self.send_to(host, to, way, bytes, now),
             None => self.send_to_all(host, way, bytes, now),
         }
     }
 
-    /// Sends a datagram to an address that is no host's: a broadcast, or one that nobody gets.
-    #[cold]
-    fn send_to_all(&mut self, host: HostId, [local, &peer]: [&Peer; 2], bytes: &[u8], now: Instant) {
-        if peer.ip() != Some(Ipv4Addr::BROADCAST.into()) {
-            return self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { peer, bytes });
-        }
-        for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
-            for index in 0..self.sockets[to.index()].len() {
-                let at = self.sockets[to.index()][index].local;
-                if at.is_like(&peer) && at.port() == peer.port() {
-                    self.send_through(host, to, ([local, &at], true), bytes, now);
-                }
-            }
-        }
-    }
-
     #[inline]
-    fn send_to(&mut self, host: HostId, to: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
+    pub(super) fn send_to(&mut self, host: HostId, to: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
         let passing =
             if self.keep == Keep::Log { Passing::Unknown } else { self.network.pass(now, host, to) };
         match passing {
@@ -261,7 +258,7 @@ impl<'s> World<'s> {
     }
 
     /// Sends a datagram to which something may happen, or that is recorded.
-    fn send_through(
+    pub(super) fn send_through(
         &mut self,
         host: HostId,
         to: HostId,
@@ -344,17 +341,6 @@ impl<'s> World<'s> {
         self.network.exit(now, host);
         self.record_marks(now, host);
         self.enqueue_segments();
-    }
-
-    /// A host has these sockets from now on, if they have changed.
-    #[cfg(feature = "tasks")]
-    #[inline]
-    pub(super) fn rebind(&mut self, host: HostId, bound: Option<Bound>) {
-        let Some(bound) = bound else { return };
-        let sockets = bound.datagrams.iter().map(|&(local, connected)| Datagrams { local, connected });
-        self.sockets[host.index()].clear();
-        self.sockets[host.index()].extend(sockets);
-        self.network.streams.listen(host, &bound.listeners);
     }
 
     /// A host's process dies.

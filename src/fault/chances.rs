@@ -27,6 +27,13 @@ pub struct HostChances {
     pub drift: Chance,
     /// The probability that the machine soon receives `Stop`.
     pub stop: Chance,
+    /// The probability that the [NAT](crate::scenario::Nat) before the host soon forgets its mappings, and gives other
+    /// ports.
+    pub rebind: Chance,
+    /// The probability that the NAT before the host soon forgets everything.
+    pub reboot: Chance,
+    /// The probability that the host soon has another address.
+    pub moves: Chance,
     /// The probability that a timer fires first of everything due at its moment. It does not count for `max`.
     pub timer_first: Chance,
     /// How long hosts are down, partitions last, and clocks jump at most: from 1 ms on, short and long spans alike.
@@ -50,6 +57,9 @@ impl HostChances {
         skew: Chance::NEVER,
         drift: Chance::NEVER,
         stop: Chance::NEVER,
+        rebind: Chance::NEVER,
+        reboot: Chance::NEVER,
+        moves: Chance::NEVER,
         timer_first: Chance::NEVER,
         longest: Duration::ZERO,
         max: 0,
@@ -65,7 +75,14 @@ impl HostChances {
     pub(crate) fn is_lasting(&self) -> bool {
         let downs = [self.crash, self.poweroff, self.restart, self.stop];
         let all = downs.into_iter().chain([self.partition, self.skew, self.drift]);
+        let all = all.chain([self.rebind, self.reboot, self.moves]);
         self.max > 0 && all.into_iter().any(|chance| chance != Chance::NEVER)
+    }
+
+    /// The same where no host is behind a NAT.
+    pub(crate) const fn without_nats(mut self) -> Self {
+        (self.rebind, self.reboot) = (Chance::NEVER, Chance::NEVER);
+        self
     }
 
     /// The chance of a kind of fault; none, if it is no fault of hosts that is drawn by itself.
@@ -83,6 +100,9 @@ impl HostChances {
             FaultKind::Skew => &mut self.skew,
             FaultKind::Drift => &mut self.drift,
             FaultKind::Stop => &mut self.stop,
+            FaultKind::Rebind => &mut self.rebind,
+            FaultKind::Reboot => &mut self.reboot,
+            FaultKind::Move => &mut self.moves,
             FaultKind::TimerFirst => &mut self.timer_first,
             _ => return None,
         })

@@ -1,6 +1,7 @@
 //! What happens to hosts: at moments, and at events of their own.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -61,6 +62,17 @@ pub enum HostFault {
     Pause(String),
     /// The process on this host goes on.
     Resume(String),
+    /// This [NAT](crate::scenario::Nat) forgets its mappings and gives other ports from then on: `rebind home`.
+    Rebind(String),
+    /// This [NAT](crate::scenario::Nat) forgets everything, and gives its ports from the first on: `reboot home`.
+    Reboot(String),
+    /// The first IPv4 address of a host changes: `move client 10.0.1.7`. If it is behind a NAT, it leaves that.
+    Move {
+        /// Which host.
+        host: String,
+        /// Its new address.
+        to: Ipv4Addr,
+    },
 }
 
 impl HostFault {
@@ -78,6 +90,9 @@ impl HostFault {
             Self::TimerFirst(_) => FaultKind::TimerFirst,
             Self::Pause(_) => FaultKind::Pause,
             Self::Resume(_) => FaultKind::Resume,
+            Self::Rebind(_) => FaultKind::Rebind,
+            Self::Reboot(_) => FaultKind::Reboot,
+            Self::Move { .. } => FaultKind::Move,
         }
     }
 }

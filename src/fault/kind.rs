@@ -45,11 +45,17 @@ pub enum FaultKind {
     Pause,
     /// A process that was paused goes on.
     Resume,
+    /// A NAT forgets its mappings, and gives other ports from then on.
+    Rebind,
+    /// A NAT forgets everything.
+    Reboot,
+    /// The address of a host changes.
+    Move,
 }
 
 impl FaultKind {
     /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -71,6 +77,9 @@ impl FaultKind {
         Self::TimerFirst,
         Self::Pause,
         Self::Resume,
+        Self::Rebind,
+        Self::Reboot,
+        Self::Move,
     ];
 
     /// The kind of this name.
@@ -86,6 +95,11 @@ impl FaultKind {
     /// Whether only real processes have it: in simulation such a fault never fires.
     pub const fn is_of_processes(self) -> bool {
         matches!(self, Self::Pause | Self::Resume)
+    }
+
+    /// Whether it hits the addresses of hosts: those that a NAT gives, or their own.
+    pub const fn is_of_addresses(self) -> bool {
+        matches!(self, Self::Rebind | Self::Reboot | Self::Move)
     }
 
     /// The word the text form uses for it, such as `drop` or `partition`.
@@ -112,6 +126,9 @@ impl FaultKind {
             Self::TimerFirst => "timer-first",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Rebind => "rebind",
+            Self::Reboot => "reboot",
+            Self::Move => "move",
         }
     }
 }
@@ -123,6 +140,6 @@ mod tests {
     #[test]
     fn all_kinds_are_listed_once_and_in_order() {
         assert!(FaultKind::ALL.is_sorted_by(|a, b| a < b));
-        assert_eq!(FaultKind::ALL[FaultKind::ALL.len() - 1], FaultKind::Resume);
+        assert_eq!(FaultKind::ALL[FaultKind::ALL.len() - 1], FaultKind::Move);
     }
 }

@@ -46,6 +46,9 @@
 //! | `at 1s crash a` | the process dies; its peers see an end or a reset |
 //! | `at 1s poweroff a` | the host goes silent; its peers see nothing |
 //! | `at 3s restart a` | the host restarts |
+//! | `at 3s rebind n` | the [NAT](crate::scenario::Nat) `n` forgets its mappings, and gives other ports from then on |
+//! | `at 3s reboot n` | it forgets everything, and gives its ports from the first on |
+//! | `at 2s move a 10.0.1.7` | `a` has this IPv4 address from then on in place of its first, and leaves its NAT |
 //! | `at 1s skew a +3s` | the clock of `a` jumps 3 s ahead, all its skews together 100 years at most |
 //! | `at 1s skew a -3s` | the clock of `a` stops for 3 s, as while a virtual computer is suspended |
 //! | `at 1s drift a x1.001` | from then on the clock of `a` is faster by a thousandth; below 1 it is slower |
@@ -111,6 +114,7 @@ mod spread;
 pub mod strategy;
 mod swarm;
 mod text;
+mod valid;
 
 pub(crate) use bandwidth::Backlog;
 pub use bandwidth::Bandwidth;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, PlanError, StreamFault, When, is_host_name};
+use super::valid::{check_fault, check_span};
+use super::{Fault, Flow, HostFault, PlanError, When};
 use crate::Instant;
 
 /// What a run is given beside its scenario: the seed, the links, when faults stop, which generated commands, and the
@@ -197,80 +198,10 @@ fn place_of(fault: &Fault) -> Option<Place> {
     }
 }
 
-fn check_fault(fault: &Fault) -> Result<(), PlanError> {
-    match fault {
-        Fault::Datagram { flow, fault, .. } => {
-            check_pair(&flow.from, &flow.to)?;
-            match fault {
-                DatagramFault::Delay(span) => check_span(fault.kind().name(), *span),
-                DatagramFault::Flip { mask: 0, .. } => Err(PlanError::ZeroMask),
-                _ => Ok(()),
-            }
-        }
-        Fault::Stream { flow, fault, .. } => {
-            check_pair(&flow.from, &flow.to)?;
-            match fault {
-                StreamFault::Stall(span) => check_span(fault.kind().name(), *span),
-                StreamFault::Cut | StreamFault::Reset => Ok(()),
-            }
-        }
-        Fault::CutEvery { flow, .. } | Fault::Connect { flow, .. } => check_pair(&flow.from, &flow.to),
-        Fault::Down(down) => {
-            check_host(&down.host)?;
-            if matches!(down.when, When::AfterEffect { effect: 0, .. }) {
-                return Err(PlanError::NoEffect);
-            }
-            down.back_after.map_or(Ok(()), |span| check_span("for", span))
-        }
-        Fault::Host { fault, .. } => match fault {
-            HostFault::Partition { a, b } => check_pair(a, b),
-            HostFault::PartitionOneWay(flow) => check_pair(&flow.from, &flow.to),
-            HostFault::Heal => Ok(()),
-            HostFault::Stop(host)
-            | HostFault::Crash(host)
-            | HostFault::Poweroff(host)
-            | HostFault::Restart(host)
-            | HostFault::Isolate(host)
-            | HostFault::TimerFirst(host)
-            | HostFault::Pause(host)
-            | HostFault::Resume(host)
-            | HostFault::Drift { host, .. } => check_host(host),
-            HostFault::Lag { host, behind } => {
-                check_host(host)?;
-                check_span(FaultKind::Skew.name(), *behind)
-            }
-            HostFault::Skew { host, ahead } => {
-                check_host(host)?;
-                check_span(FaultKind::Skew.name(), *ahead)
-            }
-        },
-    }
-}
-
-fn check_pair(a: &str, b: &str) -> Result<(), PlanError> {
-    check_host(a)?;
-    check_host(b)?;
-    if a == b { Err(PlanError::SameHost(a.to_owned())) } else { Ok(()) }
-}
-
-fn check_host(name: &str) -> Result<(), PlanError> {
-    if !is_host_name(name) {
-        return Err(PlanError::HostName(name.to_owned()));
-    }
-    Ok(())
-}
-
-fn check_span(what: &'static str, span: Duration) -> Result<(), PlanError> {
-    match u64::try_from(span.as_nanos()) {
-        Ok(0) => Err(PlanError::ZeroSpan(what)),
-        Ok(_) => Ok(()),
-        Err(_) => Err(PlanError::LongSpan(what)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::{DatagramFault, FaultKind, StreamFault};
     use std::num::NonZeroU64;
 
     fn datagram(n: u64, fault: DatagramFault) -> Fault {

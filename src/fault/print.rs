@@ -123,10 +123,13 @@ impl Display for HostFault {
             | Self::Restart(host)
             | Self::Pause(host)
             | Self::Resume(host)
+            | Self::Rebind(host)
+            | Self::Reboot(host)
             | Self::TimerFirst(host) => write!(f, "{kind} {host}"),
             Self::Skew { host, ahead } => write!(f, "{kind} {host} +{}", Span(*ahead)),
             Self::Lag { host, behind } => write!(f, "{kind} {host} -{}", Span(*behind)),
             Self::Drift { host, rate } => write!(f, "{kind} {host} x{rate}"),
+            Self::Move { host, to } => write!(f, "{kind} {host} {to}"),
         }
     }
 }
@@ -207,6 +210,9 @@ mod tests {
             host().prop_map(HostFault::TimerFirst),
             host().prop_map(HostFault::Pause),
             host().prop_map(HostFault::Resume),
+            host().prop_map(HostFault::Rebind),
+            host().prop_map(HostFault::Reboot),
+            (host(), any::<u32>()).prop_map(|(host, to)| HostFault::Move { host, to: to.into() }),
             (host(), span()).prop_map(|(host, ahead)| HostFault::Skew { host, ahead }),
             (host(), span()).prop_map(|(host, behind)| HostFault::Lag { host, behind }),
             (host(), strategy::rate()).prop_map(|(host, rate)| HostFault::Drift { host, rate }),

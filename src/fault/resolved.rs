@@ -1,5 +1,6 @@
 //! Faults with hosts by number instead of by name, as a run holds them.
 
+use std::net::Ipv4Addr;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -109,6 +110,12 @@ pub enum ResolvedHost {
     Pause(HostId),
     /// The host's process goes on.
     Resume(HostId),
+    /// The NAT forgets its mappings.
+    Rebind(HostId),
+    /// The NAT forgets everything.
+    Reboot(HostId),
+    /// The host has this address from now on.
+    Move(HostId, Ipv4Addr),
 }
 
 /// A plan that names a host which the scenario does not have.
@@ -179,6 +186,9 @@ impl Resolved {
                     ResolvedHost::TimerFirst(host) => HostFault::TimerFirst(name(host)),
                     ResolvedHost::Pause(host) => HostFault::Pause(name(host)),
                     ResolvedHost::Resume(host) => HostFault::Resume(name(host)),
+                    ResolvedHost::Rebind(nat) => HostFault::Rebind(name(nat)),
+                    ResolvedHost::Reboot(nat) => HostFault::Reboot(name(nat)),
+                    ResolvedHost::Move(host, to) => HostFault::Move { host: name(host), to },
                     ResolvedHost::Partition(a, b) => HostFault::Partition { a: name(a), b: name(b) },
                     ResolvedHost::PartitionOneWay(from, to) => HostFault::PartitionOneWay(flow(from, to)),
                     ResolvedHost::Heal => HostFault::Heal,
@@ -224,11 +234,13 @@ impl ResolvedHost {
             HostFault::TimerFirst(name) => Self::TimerFirst(host(name)?),
             HostFault::Pause(name) => Self::Pause(host(name)?),
             HostFault::Resume(name) => Self::Resume(host(name)?),
+            HostFault::Rebind(name) => Self::Rebind(host(name)?),
+            HostFault::Reboot(name) => Self::Reboot(host(name)?),
+            HostFault::Move { host: name, to } => Self::Move(host(name)?, *to),
         })
     }
 
     /// Whether it is about what lies between hosts: a partition, or a heal.
-    #[cfg(feature = "net")]
     pub(crate) const fn is_between_hosts(self) -> bool {
         matches!(self, Self::Partition(..) | Self::PartitionOneWay(..) | Self::Isolate(_) | Self::Heal)
     }
@@ -243,6 +255,9 @@ impl ResolvedHost {
             | Self::Stop(host)
             | Self::Pause(host)
             | Self::Resume(host)
+            | Self::Rebind(host)
+            | Self::Reboot(host)
+            | Self::Move(host, _)
             | Self::Crash(host)
             | Self::Poweroff(host)
             | Self::Restart(host)
@@ -266,6 +281,9 @@ impl ResolvedHost {
             Self::TimerFirst(_) => FaultKind::TimerFirst,
             Self::Pause(_) => FaultKind::Pause,
             Self::Resume(_) => FaultKind::Resume,
+            Self::Rebind(_) => FaultKind::Rebind,
+            Self::Reboot(_) => FaultKind::Reboot,
+            Self::Move(..) => FaultKind::Move,
         }
     }
 }
@@ -287,7 +305,7 @@ mod tests {
     const PLAN: &str = "v2; a>b #3 drop; b>a/1 @16 stall 2s; a>b cut every 1 byte; at 1s partition a|b; \
                         at 2s partition b>a; at 3s heal; at 4s crash a; at 5s restart a; at 6s poweroff b; \
                         at 7s skew a +3s; at 8s stop a; at 9s isolate b; at 9s skew b -1s; at 9s drift a x1.01; \
-                        at 9s timer-first b; at 9s pause a; at 10s resume a; a>b/1 refuse; a>b/* @4 reset; crash a after recv #3 for 1s; \
+                        at 9s timer-first b; at 9s pause a; at 10s resume a; at 10s rebind a; at 10s reboot b; at 11s move a 10.0.1.7; a>b/1 refuse; a>b/* @4 reset; crash a after recv #3 for 1s; \
                         poweroff b after effect 1 of recv #0";
 
     #[test]

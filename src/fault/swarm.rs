@@ -11,9 +11,10 @@ use crate::seed::{Draw, pick};
 /// fault is left out of about every second run, those of hosts of three in four. This is swarm testing (Groce, Zhang,
 /// Eide, Chen and Regehr, "Swarm Testing", ISSTA 2012).
 impl Profile {
-    /// The kinds of fault that no [`Profile::swarm`] draws: what a checksum finds is lost, and a machine that is told to
-    /// stop has not failed. Profiles and plans have them.
-    pub const NOT_IN_SWARM: [FaultKind; 3] = [FaultKind::Flip, FaultKind::Truncate, FaultKind::Stop];
+    /// The kinds of fault that no [`Profile::swarm`] draws: what a checksum finds is lost, a machine that is told to stop has
+    /// not failed, and few protocols claim to withstand that a host moves. Profiles and plans have them.
+    pub const NOT_IN_SWARM: [FaultKind; 4] =
+        [FaultKind::Flip, FaultKind::Truncate, FaultKind::Stop, FaultKind::Move];
 
     /// The profile of one run, as a function of its seed. Every kind of fault but [`Profile::NOT_IN_SWARM`] is in some of
     /// them.
@@ -95,6 +96,9 @@ fn hosts(draw: &Draw) -> HostChances {
         skew: often(13),
         drift: often(14),
         stop: Chance::NEVER,
+        rebind: often(19),
+        reboot: often(20),
+        moves: Chance::NEVER,
         timer_first,
         longest: Duration::from_millis(pick(draw.bits(17), &[20, 200, 2_000, 5_000, 10_000])),
         max: pick(draw.bits(18), &[1, 2, 4]),

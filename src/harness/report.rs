@@ -76,8 +76,15 @@ impl Verdict {
 impl Verdict {
     /// How to say that a protocol does not claim to withstand what nobody has asked for: hosts and clocks that fail.
     fn hint(&self) -> String {
-        const ASSUMED: [FaultKind; 5] =
-            [FaultKind::Crash, FaultKind::Poweroff, FaultKind::Restart, FaultKind::Skew, FaultKind::Drift];
+        const ASSUMED: [FaultKind; 7] = [
+            FaultKind::Crash,
+            FaultKind::Poweroff,
+            FaultKind::Restart,
+            FaultKind::Skew,
+            FaultKind::Drift,
+            FaultKind::Rebind,
+            FaultKind::Reboot,
+        ];
         let plan = self.failure().map_or(&[][..], |failure| failure.plan.faults());
         let kinds = ASSUMED.iter().filter(|kind| plan.iter().any(|fault| fault.kind() == **kind));
         let kinds: Vec<String> = kinds.map(|kind| format!("FaultKind::{kind:?}")).collect();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Conn, Peer};
+use super::{Conn, HandshakeError, Peer};
 
 /// One thing that happened.
 ///
@@ -139,14 +139,17 @@ pub enum ConnectError {
     Unreachable,
     /// No answer arrived within the time limit.
     TimedOut,
+    /// It stood, but the handshake on it failed. Only a machine around this one says so, as `Tls` does; no world does.
+    Handshake(HandshakeError),
 }
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "connection refused",
-            Self::Unreachable => "host unreachable",
-            Self::TimedOut => "connecting timed out",
-        })
+        match self {
+            Self::Refused => f.write_str("connection refused"),
+            Self::Unreachable => f.write_str("host unreachable"),
+            Self::TimedOut => f.write_str("connecting timed out"),
+            Self::Handshake(why) => why.fmt(f),
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! One table says what each input and each effect does in the event engine, on turmoil and on real sockets: [`worlds`].
 
 mod conn;
+mod handshake;
 mod input;
 mod law;
 #[cfg_attr(
@@ -23,6 +24,7 @@ use std::fmt::Debug;
 use std::hash::Hasher;
 
 pub use conn::{Conn, ConnMap};
+pub use handshake::HandshakeError;
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
 #[cfg(feature = "tasks")]

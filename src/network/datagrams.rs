@@ -100,6 +100,14 @@ impl Network {
         Departure { n, arrivals, fault }
     }
 
+    /// Counts one datagram that does not get onto its link.
+    pub(crate) fn stopped(&mut self, from: HostId, to: HostId) -> Departure {
+        self.packets += 1;
+        let flow = self.flow(from, to);
+        flow.sent += 1;
+        Departure { n: flow.sent - 1, arrivals: [None, None], fault: None }
+    }
+
     /// When something arrives that is so much later than it would be: once all is calm, nothing is late any more.
     pub(super) fn late(&self, latency: Duration, due_at: Instant, late: Duration) -> Instant {
         (due_at + late).min(due_at.max(self.calm_at + latency))

@@ -23,6 +23,9 @@ impl Network {
                 self.flows.get(from, to_host).map_or(0, |flow| flow.sent).min(end).hash(to);
             }
         }
+        if !self.nats.is_empty() {
+            self.nats.fingerprint(now, to);
+        }
         let with_offsets = self.schedule.has_streams() && !is_calm;
         self.streams.fingerprint(now, with_offsets, &self.numbers, to);
     }

@@ -1,6 +1,7 @@
 //! What befalls hosts: at events of their own, by a plan or drawn, and soon after, drawn.
 
 use std::hash::{Hash, Hasher};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::order::MAX_NUMBER;
@@ -156,7 +157,9 @@ impl Network {
         turn: HostTurn<'_>,
     ) -> Option<(usize, Down)> {
         let bits = mix(mix(mix(self.seed, MISHAPS), u64::from(host.0)), input);
-        let HostChances { crash, poweroff, partition, skew, drift, stop, longest, .. } = self.mishaps.chances;
+        let HostChances {
+            crash, poweroff, partition, skew, drift, stop, rebind, reboot, moves, longest, ..
+        } = self.mishaps.chances;
         // Most chances are none in most runs, and nearly always nothing happens: so that is found out before all else.
         let happens = |chance: Chance, n: u64| chance != Chance::NEVER && chance.happens(mix(bits, n));
         let span = || span_of(mix(bits, 10), longest);
@@ -166,7 +169,8 @@ impl Network {
             return Some((done, Down { when, silent, back_after: Some(span()), index: None }));
         }
         let is_parted = happens(partition, 2);
-        if !(is_parted || happens(skew, 3) || happens(drift, 4) || happens(stop, 5)) {
+        let is_hit = is_parted || happens(skew, 3) || happens(drift, 4) || happens(stop, 5);
+        if !(is_hit || happens(rebind, 6) || happens(reboot, 7) || happens(moves, 8)) {
             return None;
         }
         let span = span();
@@ -188,6 +192,11 @@ impl Network {
             ResolvedHost::Drift(host, Rate::millionths(parts).filter(|rate| *rate != Rate::RIGHT)?)
         } else if happens(stop, 5) {
             ResolvedHost::Stop(host)
+        } else if happens(moves, 8) {
+            let [_, rest @ ..] = (mix(bits, 16) as u32).to_be_bytes();
+            ResolvedHost::Move(host, Ipv4Addr::new(10, rest[0], rest[1], rest[2]))
+        } else if let Some(nat) = self.nats.of(host) {
+            if happens(rebind, 6) { ResolvedHost::Rebind(nat) } else { ResolvedHost::Reboot(nat) }
         } else {
             return None;
         };

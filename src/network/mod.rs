@@ -34,6 +34,7 @@ use mishaps::Mishaps;
 use crate::fault::{FaultKind, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::machine::Peer;
+use crate::nat::Boxes;
 use crate::time::Instant;
 
 /// Whether a host can take what arrives.
@@ -113,6 +114,8 @@ pub(crate) struct Network {
     flows: Flows,
     mishaps: Mishaps,
     pub(crate) streams: Streams,
+    /// The NATs between hosts. They are made anew by whoever has some.
+    pub(crate) nats: Boxes,
     /// What a search decides about the sends, and hears of them.
     pub(crate) trail: Trail,
     /// How many datagrams and segments of data were sent.
@@ -141,7 +144,9 @@ impl Network {
         self.drawn.clear();
         self.tally = [0; FaultKind::ALL.len()];
         refill(&mut self.numbers, self.host_count, 0);
-        self.mishaps.reset(terrain.profile.hosts, self.host_count);
+        let chances = terrain.profile.hosts;
+        let chances = if self.nats.is_empty() { chances.without_nats() } else { chances };
+        self.mishaps.reset(chances, self.host_count);
         self.reset_flows(terrain);
         self.streams.reset(listeners);
         self.trail.rewind();

@@ -101,6 +101,12 @@ impl Order {
         self.rest >> SOURCE_SHIFT
     }
 
+    /// The same, for another host.
+    pub(crate) const fn moved_on(self, host: HostId) -> Self {
+        let rest = self.rest & ((1 << HOST_SHIFT) - 1);
+        Self { at: self.at, rest: rest | (host.0 as u64) << HOST_SHIFT }
+    }
+
     /// The same, at another moment.
     pub(crate) const fn moved_to(self, at: Instant) -> Self {
         Self { at, rest: self.rest }
@@ -128,6 +134,8 @@ mod tests {
         ];
         assert!(ascending.is_sorted_by(|a, b| a < b));
         assert_eq!((ascending[6].at(), ascending[6].host()), (at(1), high));
+        assert_eq!(ascending[0].moved_on(high), Order::new(at(1), high, Class::Fault, high, most));
+        assert_eq!(ascending[6].moved_on(low), Order::new(at(1), low, Class::Fault, low, 0));
         assert_eq!(ascending[0].moved_to(at(2)), Order::new(at(2), low, Class::Fault, high, most));
     }
 }

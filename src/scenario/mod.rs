@@ -6,6 +6,7 @@
 mod commands;
 mod fold;
 mod history;
+mod nats;
 mod net;
 mod others;
 mod place;
@@ -35,6 +36,7 @@ use crate::fault::{Fault, FaultKind, FaultPlan, HostFault};
 use crate::host::HostId;
 use crate::lawful::{Decode, Promises};
 use crate::machine::{Machine, Peer};
+pub use crate::nat::{Blocked, FIRST_MAPPED_PORT, MAPPING_TIMEOUT, MAX_MAPPINGS, Nat, NatKind};
 use crate::time::Instant;
 use commands::Generator;
 
@@ -130,6 +132,10 @@ pub(crate) struct HostSpec {
     pub(crate) name: String,
     pub(crate) datagrams: Vec<Datagrams>,
     pub(crate) listeners: Vec<Peer>,
+    /// The NAT that it is, if it is one.
+    pub(crate) nat: Option<Nat>,
+    /// The NAT that it is behind.
+    pub(crate) behind: Option<HostId>,
     /// What runs here opens its sockets itself: those above only give the host its address.
     pub(crate) opens: bool,
     /// It uses tokio's own timers and tasks: see [`Place::tokio`].

@@ -77,6 +77,7 @@ impl From<Net> for Scenario {
         let mut others = BTreeMap::new();
         for (index, host) in (0..).zip(&spec.hosts) {
             let own = host.datagrams.iter().map(|socket| socket.local).chain(host.listeners.iter().copied());
+            let own = own.chain(host.public());
             for address in own.filter(|address| HostId::at(address).is_none()) {
                 let before = others.insert(address.with_port(0), HostId(index));
                 assert!(before.is_none_or(|other| other.0 == index), "two hosts have the address {address}");
@@ -89,7 +90,7 @@ impl From<Net> for Scenario {
 
 /// Where a host is, for those that ask for it by its name.
 pub(super) fn first(id: HostId, host: &HostSpec) -> Peer {
-    host.first().unwrap_or_else(|| id.v4(0))
+    host.first().or_else(|| host.public()).unwrap_or_else(|| id.v4(0))
 }
 
 impl Net {
@@ -155,6 +156,8 @@ impl Net {
                 name,
                 datagrams: Vec::new(),
                 listeners: Vec::new(),
+                nat: None,
+                behind: None,
                 opens: false,
                 on_tokio: false,
                 promises: Promises::DEFAULT,

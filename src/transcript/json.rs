@@ -36,7 +36,7 @@ struct Line<'a> {
 impl Transcript<'_> {
     /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
     /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 0), `offset`, `len`, the payload as
-    /// `text` or `hex`, `status`, `task` (if it was not the host's own). Of commands, events, faults and broken laws `text` is what the text form shows.
+    /// `text` or `hex`, `status`, `task` (if it was not the host's own). Of commands, events, faults, drops at a NAT and broken laws `text` is what the text form shows.
     pub fn json_lines(&self) -> String {
         let mut lines = String::new();
         for record in self.log.sorted() {
@@ -63,6 +63,10 @@ impl Transcript<'_> {
             }
             What::SendNowhere { peer, bytes } => {
                 Line { text: Some(peer.to_string()), ..payload(self.log.bytes(bytes)) }
+            }
+            What::Dropped { from, to, n, why } => {
+                let text = format!("{}>{}: {why}", self.names[from.index()], self.names[to.index()]);
+                Line { peer: peer(from), n: Some(n), text: Some(text), ..Line::default() }
             }
             What::Unreachable { peer: host } => Line { peer: peer(host), ..Line::default() },
             What::Fault(fault) => text(self.fault_text(&fault)),

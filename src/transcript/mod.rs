@@ -31,6 +31,7 @@ use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::lawful::Decode;
 use crate::machine::{CloseReason, ConnectError, Peer, Status};
+use crate::nat::Blocked;
 use crate::time::Instant;
 
 /// One thing that a run did.
@@ -101,6 +102,17 @@ pub enum What {
         n: u64,
         /// Its payload, as it arrived.
         bytes: Span,
+    },
+    /// A datagram died at this host, which is a NAT.
+    Dropped {
+        /// Who sent it.
+        from: HostId,
+        /// To whom.
+        to: HostId,
+        /// Its number in the flow.
+        n: u64,
+        /// Why.
+        why: Blocked,
     },
     /// The refusal of a datagram came in.
     Unreachable {

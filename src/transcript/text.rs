@@ -70,6 +70,7 @@ pub(super) const fn verb(what: What) -> &'static str {
     match what {
         What::Send { .. } | What::SendNowhere { .. } => "send",
         What::Recv { .. } => "recv",
+        What::Dropped { .. } => "drop",
         What::Unreachable { .. } => "unreachable",
         What::Fault(_) => "fault",
         What::Calm => "calm",
@@ -130,6 +131,9 @@ impl fmt::Display for Rest<'_, '_> {
             What::SendNowhere { peer, bytes } => write!(f, "{} → nowhere ({peer})", self.bytes(bytes)),
             What::Recv { from, n, bytes } => {
                 write!(f, "#{n} {} ← {}", self.bytes(bytes), names[from.index()])
+            }
+            What::Dropped { from, to, n, why } => {
+                write!(f, "{}>{} #{n}: {why}", names[from.index()], names[to.index()])
             }
             What::Unreachable { peer } => write!(f, "{}", names[peer.index()]),
             What::Fault(Resolved::Host { fault, at }) => {

@@ -223,18 +223,26 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
 
 /// Whether what stands under this attribute is in no build but a test's: `cfg(test)`, or `cfg(all(…))` with `test`.
 pub(crate) fn is_test_only(attribute: &syn::Attribute) -> bool {
+    needs(attribute, "test")
+}
+
+/// Whether what stands under this attribute is built for Unix alone: `cfg(unix)`, or `cfg(all(…))` with `unix`.
+pub(crate) fn is_unix_only(attribute: &syn::Attribute) -> bool {
+    needs(attribute, "unix")
+}
+
+fn needs(attribute: &syn::Attribute, condition: &str) -> bool {
     let syn::Meta::List(list) = &attribute.meta else { return false };
     let words: Vec<String> = list.tokens.clone().into_iter().map(|token| token.to_string()).collect();
-    let needs_test = match words.first().map(String::as_str) {
-        Some("test") => words.len() == 1,
+    let is_needed = match words.first().map(String::as_str) {
         Some("all") => list.tokens.clone().into_iter().nth(1).is_some_and(|token| match token {
             TokenTree::Group(group) => {
                 let words: Vec<String> = group.stream().into_iter().map(|token| token.to_string()).collect();
-                words.split(|word| word == ",").any(|part| part == ["test"])
+                words.split(|word| word == ",").any(|part| part == [condition])
             }
             _ => false,
         }),
-        _ => false,
+        _ => words == [condition],
     };
-    list.path.is_ident("cfg") && needs_test
+    list.path.is_ident("cfg") && is_needed
 }

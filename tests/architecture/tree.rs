@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-use super::scan::is_test_only;
+use super::scan::{is_test_only, is_unix_only};
 
 pub(crate) struct Source {
     /// Below the crate's directory.
@@ -16,23 +16,25 @@ pub(crate) struct Source {
     pub(crate) module: Vec<String>,
     /// Whether the file is in no build but a test's.
     pub(crate) test_only: bool,
+    /// Whether the file is built for Unix alone.
+    pub(crate) unix_only: bool,
     pub(crate) text: String,
     pub(crate) syntax: syn::File,
 }
 
 impl Source {
-    fn read(root: &Path, path: &Path, module: Vec<String>, test_only: bool) -> Self {
+    fn read(root: &Path, path: &Path, module: Vec<String>) -> Self {
         let text = fs::read_to_string(root.join(path)).expect("a source file can be read");
         let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self { path: path.to_owned(), module, test_only, text, syntax }
+        Self { path: path.to_owned(), module, test_only: false, unix_only: false, text, syntax }
     }
 }
 
 /// All sources, and the files below `src/` that no `mod` leads to.
 pub(crate) fn sources(root: &Path) -> (Vec<Source>, BTreeSet<PathBuf>) {
     let mut open = vec![
-        Source::read(root, Path::new("src/main.rs"), vec!["main".to_owned()], false),
-        Source::read(root, Path::new("src/lib.rs"), Vec::new(), false),
+        Source::read(root, Path::new("src/main.rs"), vec!["main".to_owned()]),
+        Source::read(root, Path::new("src/lib.rs"), Vec::new()),
     ];
     let mut sources = Vec::new();
     while let Some(source) = open.pop() {
@@ -51,7 +53,8 @@ pub(crate) fn sources(root: &Path) -> (Vec<Source>, BTreeSet<PathBuf>) {
                     .find(|path| root.join(path).exists())
                     .unwrap_or_else(|| panic!("there is no file for the module {}", module.join("::")));
                 let test_only = source.test_only || item.attrs.iter().any(is_test_only);
-                open.push(Source::read(root, &path, module, test_only));
+                let unix_only = source.unix_only || item.attrs.iter().any(is_unix_only);
+                open.push(Source { test_only, unix_only, ..Source::read(root, &path, module) });
             }
         }
         sources.push(source);

@@ -27,6 +27,8 @@ mod sockets_of_a_host;
 mod streams;
 #[path = "chapters/sweeps.rs"]
 mod sweeps;
+#[path = "chapters/tls.rs"]
+mod tls;
 #[path = "chapters/transcripts.rs"]
 mod transcripts;
 

@@ -33,7 +33,7 @@ macro_rules! page {
 }
 
 /// All pages, in the order in which they are read.
-const PAGES: [Page; 21] = [
+const PAGES: &[Page] = &[
     page!(
         "guide.md",
         ["transfer/broken/file_transfer.rs", "a_file_arrives.rs", "files_arrive.rs"],
@@ -68,7 +68,9 @@ const PAGES: [Page; 21] = [
     page!("guide/captures.md", [], []),
     page!("guide/sweeps.md", ["chapters/sweeps.rs"], []),
     page!("guide/shards.md", [], []),
+    page!("guide/ci.md", [], []),
     page!("guide/real_sockets.md", ["chapters/main_of_a_server.rs", "chapters/real_sockets.rs"], []),
+    page!("guide/tls.md", ["chapters/tls.rs"], []),
     page!("guide/programs.md", ["chapters/programs.rs"], []),
     page!("guide/command_line.md", [], []),
     page!("guide/classics.md", [], []),

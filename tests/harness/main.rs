@@ -5,7 +5,9 @@ mod files;
 mod nextest;
 mod panics;
 mod parts;
+mod recipes;
 mod replays;
+mod runner;
 mod vacuous;
 
 use std::path::PathBuf;

@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use lossproof::Check;
+use quick_junit::Report;
 use serde_json::{Value, json};
 
+use crate::recipes::block;
 use crate::{hosts, target};
 
 /// Tests that are run by nextest alone.
@@ -80,10 +82,54 @@ fn metadata(directory: &Path) -> [String; 2] {
     )
 }
 
+fn is_missing() -> bool {
+    let is_there = cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
+    if !is_there {
+        eprintln!("left out: cargo-nextest is not there; 'cargo install cargo-nextest --locked' brings it");
+    }
+    !is_there
+}
+
+/// The profile and the command of the guide: all partitions together have each test once, in files of JUnit.
+#[test]
+fn the_profile_of_the_guide_writes_junit() {
+    if is_missing() {
+        return;
+    }
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nextest-profile");
+    let [packages, binaries] = metadata(&directory);
+    let profile = directory.join("nextest.toml");
+    fs::write(&profile, block("toml", "# .config/nextest.toml")).expect("it can be written");
+    let command = block("sh", "cargo nextest run ");
+    let (words, count) = command.rsplit_once("hash:1/").expect("it is one of the partitions");
+    let count: u64 = count.trim().parse().expect("a number");
+    let mut seen = Vec::new();
+    for partition in 1..=count {
+        let words = format!("{words}hash:{partition}/{count}");
+        let mut run = cargo(&words.split_whitespace().skip(1).collect::<Vec<_>>());
+        run.args(["--cargo-metadata", &packages, "--binaries-metadata", &binaries, "--run-ignored", "only"]);
+        run.arg("--config-file").arg(&profile).args(["--no-tests", "pass"]);
+        // Of the two, one fails.
+        run.args(["-E", "test(=nextest::shared::one) + test(=a_request_is_counted_once)"]);
+        let junit = target().join("nextest/ci/junit.xml");
+        let _ = fs::remove_file(&junit);
+        let output = run.output().expect("cargo can be run");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let file =
+            fs::read_to_string(&junit).unwrap_or_else(|error| panic!("{}: {error}: {text}", junit.display()));
+        let report = Report::deserialize_from_str(&file).expect("it is JUnit");
+        assert_eq!(output.status.code(), Some(if report.failures > 0 { 100 } else { 0 }), "{text}");
+        assert!(report.failures == 0 || file.contains("FAILED a_request_is_counted_once: "), "{file}");
+        let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases);
+        seen.extend(cases.map(|case| case.name.as_str().to_owned()));
+    }
+    seen.sort();
+    assert_eq!(seen, ["a_request_is_counted_once", "nextest::shared::one"]);
+}
+
 #[test]
 fn partitions_share_out_tests_and_shards_share_out_runs() {
-    if !cargo(&["nextest", "--version"]).output().is_ok_and(|output| output.status.success()) {
-        eprintln!("left out: cargo-nextest is not there; 'cargo install cargo-nextest --locked' brings it");
+    if is_missing() {
         return;
     }
     let [packages, binaries] = metadata(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("nextest"));

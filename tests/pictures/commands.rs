@@ -1,8 +1,9 @@
 //! `sim --format …` as a user meets it.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
-fn sim(args: &[&str]) -> Output {
+pub(super) fn sim(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
     command.arg("sim").args(args).output().expect("the binary was built for this test")
 }
@@ -120,7 +121,7 @@ fn the_pictures_of_the_readme_and_the_guide_are_small() {
     for text in texts {
         let (_, name) = text.split_once("snapshots/").expect("it has a picture");
         let name = name.split([')', '\n']).next().expect("it has a name");
-        assert!(name.ends_with(".svg"), "{name}");
+        assert_eq!(Path::new(name).extension(), Some("svg".as_ref()), "{name}");
         let path = format!("{}/snapshots/{name}", env!("CARGO_MANIFEST_DIR"));
         let len = std::fs::metadata(&path).expect("it is committed").len();
         assert!((1..60_000).contains(&len), "{name}: {len}");

@@ -6,6 +6,7 @@
 mod commands;
 mod hostile;
 mod ladders;
+mod measured;
 mod own;
 mod shapes;
 mod turns;

@@ -98,7 +98,7 @@ impl Machine for Member {
 /// A group in which everybody dials everybody, itself as well, at two ports each, and no session is missing in the end.
 fn group() -> (Net, [Host<Member>; MEMBERS]) {
     let net = Net::new("group");
-    net.max_time(Duration::from_secs(60));
+    net.max_time(Duration::from_mins(1));
     let places = ["a", "b", "c"].map(|name| net.host(name).listen(PORT).listen(OTHER_PORT));
     let ids = places.each_ref().map(Place::id);
     let mut names = ["a", "b", "c"].into_iter();

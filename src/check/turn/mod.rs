@@ -115,7 +115,7 @@ pub enum Turned {
     At(usize),
     /// Nowhere: nearly all runs fail from the start.
     Anyway,
-    /// Bit by bit: no step has half of the rise. At the step of this place it rises most.
+    /// Bit by bit: no step has half of the rise. At the step of this place it rises most, if it rises at all.
     Slowly(usize),
 }
 
@@ -191,6 +191,12 @@ impl fmt::Display for Turn {
             }
             Turned::Slowly(place) => {
                 let first = self.steps[0].percent();
+                if self.steps[place].rise(&self.steps[place - 1]) <= 0 {
+                    return write!(
+                        f,
+                        "nowhere: {first}% of random runs fail from the start, and no step changes that"
+                    );
+                }
                 write!(f, "bit by bit, from {first}% at the start; most at {}: ", named(place))?;
                 shares(f, place)
             }

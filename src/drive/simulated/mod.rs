@@ -88,6 +88,12 @@ pub enum SimulateError {
         /// The address.
         local: Peer,
     },
+    /// A host is a NAT.
+    #[error("turmoil has no NAT, and {host} is one; use the event engine")]
+    Nat {
+        /// The host.
+        host: String,
+    },
     /// Some sockets are for IPv4, others for IPv6.
     #[error("on turmoil all sockets are of one family, IPv4 or IPv6; use the event engine")]
     Families,
@@ -98,7 +104,7 @@ pub enum SimulateError {
 
 /// Runs a scenario on turmoil, with the same settings as in the event engine. Laws are checked, properties are not judged.
 ///
-/// What turmoil cannot do is refused by name: crashes, poweroffs and restarts; Unix sockets, further addresses, two
+/// What turmoil cannot do is refused by name: crashes, poweroffs and restarts; NATs and hosts that move; Unix sockets, further addresses, two
 /// families in one scenario.
 ///
 /// Turmoil wants hosts that borrow nothing, so a scenario that was run on it once stays in memory as long as the process.
@@ -167,6 +173,9 @@ fn check(spec: &Spec, settings: &Settings, latencies: &[Duration]) -> Result<(),
     if hosts > MAX_TURMOIL_HOSTS {
         return Err(SimulateError::Hosts(hosts));
     }
+    if let Some(host) = spec.hosts.iter().find(|host| host.nat.is_some()) {
+        return Err(SimulateError::Nat { host: host.name.clone() });
+    }
     let is_between_ticks =
         |latency: &Duration| latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos());
     if latencies.iter().any(is_between_ticks) {
@@ -187,7 +196,7 @@ fn check(spec: &Spec, settings: &Settings, latencies: &[Duration]) -> Result<(),
 }
 
 /// What turmoil cannot do as the event engine does.
-const BEYOND: [FaultKind; 9] = [
+const BEYOND: [FaultKind; 12] = [
     FaultKind::Crash,
     FaultKind::Poweroff,
     FaultKind::Restart,
@@ -197,6 +206,9 @@ const BEYOND: [FaultKind; 9] = [
     FaultKind::TimerFirst,
     FaultKind::Pause,
     FaultKind::Resume,
+    FaultKind::Rebind,
+    FaultKind::Reboot,
+    FaultKind::Move,
 ];
 
 /// Whether the hosts have IPv6 addresses, if turmoil can do their sockets at all.

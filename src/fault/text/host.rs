@@ -8,7 +8,7 @@ use crate::fault::error::ParseError;
 use crate::fault::{Down, FaultKind, HostFault, Rate, When};
 
 /// What can happen to hosts at a moment.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 15] = [
     "partition",
     ISOLATE,
     "heal",
@@ -21,6 +21,9 @@ const KINDS: [&str; 12] = [
     "timer-first",
     "pause",
     "resume",
+    "rebind",
+    "reboot",
+    "move",
 ];
 
 /// The word for a partition of one host from all others.
@@ -41,6 +44,9 @@ pub(super) fn faults(cursor: &mut Cursor<'_>) -> Result<Vec<HostFault>, ParseErr
         Some(FaultKind::TimerFirst) => HostFault::TimerFirst(next_host(cursor)?),
         Some(FaultKind::Skew) => skew(cursor)?,
         Some(FaultKind::Drift) => drift(cursor)?,
+        Some(FaultKind::Rebind) => HostFault::Rebind(next_host(cursor)?),
+        Some(FaultKind::Reboot) => HostFault::Reboot(next_host(cursor)?),
+        Some(FaultKind::Move) => moves(cursor)?,
         None if word.text == ISOLATE => HostFault::Isolate(next_host(cursor)?),
         _ => return Err(not_a_fault(cursor, word, &KINDS)),
     };
@@ -96,6 +102,14 @@ fn drift(cursor: &mut Cursor<'_>) -> Result<HostFault, ParseError> {
     let expected = "'x' and the rate of a clock from 0.5 to 2, such as x1.001";
     let rate = rate.ok_or_else(|| cursor.unexpected(word.at, expected))?;
     Ok(HostFault::Drift { host, rate })
+}
+
+/// What follows `move`.
+fn moves(cursor: &mut Cursor<'_>) -> Result<HostFault, ParseError> {
+    let host = next_host(cursor)?;
+    let word = cursor.word();
+    let to = word.text.parse().map_err(|_| cursor.unexpected(word.at, "an IPv4 address such as 10.0.1.7"))?;
+    Ok(HostFault::Move { host, to })
 }
 
 /// What follows `crash` or `poweroff` at the start of an item.

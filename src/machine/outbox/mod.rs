@@ -169,7 +169,7 @@ impl Effects {
         u32::try_from(self.arena.len()).expect("an outbox holds less than 4 GiB")
     }
 
-    fn misuse(&mut self, misuse: Misuse) {
+    pub(crate) fn misuse(&mut self, misuse: Misuse) {
         self.misuse.get_or_insert(misuse);
     }
 

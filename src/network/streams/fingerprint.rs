@@ -27,6 +27,7 @@ impl Streams {
             }
         }
         self.between.hash(to);
+        self.seen.hash(to);
         self.hosts.iter().for_each(|host| host.dialed.hash(to));
     }
 }

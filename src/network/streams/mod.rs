@@ -18,6 +18,7 @@ mod arrive;
 mod dial;
 mod fingerprint;
 mod held;
+mod paths;
 mod send;
 mod standing;
 #[cfg(test)]
@@ -239,6 +240,8 @@ pub(crate) struct Streams {
     full: BTreeSet<StreamEnd>,
     /// How many connections each pair of hosts has had.
     between: BTreeMap<(HostId, HostId), u32>,
+    /// The addresses at which acceptors see connectors, by slot, where a NAT has given them.
+    seen: BTreeMap<u32, Peer>,
     /// What the last calls have caused, for the world to take: segments, and the faults that fired.
     pub(crate) sent: Vec<(Order, StreamEnd, Segment)>,
     pub(crate) marks: Vec<Resolved>,

@@ -63,6 +63,7 @@ impl Streams {
         self.listeners.sort_unstable();
         self.full.clear();
         self.between.clear();
+        self.seen.clear();
         self.sent.clear();
         self.marks.clear();
         self.left.clear();
@@ -70,9 +71,9 @@ impl Streams {
 
     /// A host listens at these addresses from now on.
     #[cfg(feature = "tasks")]
-    pub(crate) fn listen(&mut self, host: HostId, addresses: &[Peer]) {
+    pub(crate) fn listen(&mut self, host: HostId, addresses: impl Iterator<Item = Peer>) {
         self.listeners.retain(|(owner, _)| *owner != host);
-        self.listeners.extend(addresses.iter().map(|address| (host, *address)));
+        self.listeners.extend(addresses.map(|address| (host, address)));
         self.listeners.sort_unstable();
     }
 
@@ -81,6 +82,7 @@ impl Streams {
         stream.serial = self.next_serial;
         self.next_serial += 1;
         let slot = self.free.pop().unwrap_or(self.all.len() as u32);
+        self.seen.remove(&slot);
         let at = StreamEnd { stream: slot, side: 0 };
         let [connector, acceptor] = stream.ends.each_ref().map(|end| end.host.index());
         self.hosts[connector].standing.insert((stream.serial, 0), at);

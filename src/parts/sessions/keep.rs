@@ -1,6 +1,9 @@
 //! Which connections are dialed, kept and closed.
 
-use super::*;
+use super::{
+    Backlog, Conn, Dial, Effects, FrameReader, HEAD_LEN, HELLO_WITHIN, Hello, Instant, Line, MAX_NAME_LEN,
+    Note, Sessions, State, frame,
+};
 
 impl Sessions {
     /// Dials where it is time to.

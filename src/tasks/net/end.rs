@@ -232,6 +232,7 @@ fn failed(reason: ConnectError) -> io::Error {
         ConnectError::Refused => io::ErrorKind::ConnectionRefused,
         ConnectError::Unreachable => io::ErrorKind::HostUnreachable,
         ConnectError::TimedOut => io::ErrorKind::TimedOut,
+        ConnectError::Handshake(_) => io::ErrorKind::InvalidData,
     }
     .into()
 }

@@ -13,7 +13,8 @@
 //!
 //! A host has the addresses of its place in the net; `0.0.0.0`, `[::]`, `127.0.0.1` and `[::1]` stand for its own. Names
 //! are those of the hosts: `TcpStream::connect("server:80")`. Streams are read by the traits of `tokio::io`. Options that
-//! change nothing in a simulated network are kept and given back, and do nothing.
+//! change nothing in a simulated network are kept and given back, and do nothing. As in tokio, Unix sockets are there on Unix
+//! alone.
 //!
 //! A future that is dropped before it is ready has neither received nor sent anything, where tokio promises the same.
 
@@ -24,16 +25,20 @@ mod socket;
 mod split;
 mod stream;
 mod udp;
+#[cfg(unix)]
 mod unix_addr;
+#[cfg(unix)]
 mod unix_sockets;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use listener::{TcpListener, TcpSocket};
 pub use stream::TcpStream;
 pub use udp::UdpSocket;
+#[cfg(unix)]
 pub use unix_sockets::{UnixDatagram, UnixListener, UnixStream};
 
 /// The addresses of Unix sockets.
+#[cfg(unix)]
 pub mod unix {
     pub use super::unix_addr::SocketAddr;
 }

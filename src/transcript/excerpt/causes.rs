@@ -340,6 +340,9 @@ const fn hosts(fault: ResolvedHost) -> [Option<HostId>; 2] {
         | ResolvedHost::Drift(host, _)
         | ResolvedHost::Pause(host)
         | ResolvedHost::Resume(host)
+        | ResolvedHost::Rebind(host)
+        | ResolvedHost::Reboot(host)
+        | ResolvedHost::Move(host, _)
         | ResolvedHost::TimerFirst(host) => [Some(host), None],
     }
 }

@@ -7,16 +7,15 @@ mod causes;
 mod choice;
 mod fold;
 mod lines;
+mod pieces;
 mod report;
-
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::ops::Range;
+mod rows;
 
 use choice::{Choice, MAX_RECORD_LINES};
-use fold::{Every, Repeat, Unit};
-use lines::Lines;
+use lines::{Line, Lines};
+use pieces::Piece;
 pub(crate) use report::Head;
+pub(super) use rows::{RowFold, row_folds};
 
 use super::Transcript;
 
@@ -62,98 +61,34 @@ impl Transcript<'_> {
         if lines.height(0..lines.all.len()) <= room {
             return lines.all.iter().fold(String::new(), |text, line| text + &line.text + "\n");
         }
-        let room = room.min(MAX_EXCERPT_LINES);
-        let units = fold::fold(&lines.all);
-        let distances = causes::distances(self, &lines);
-        let choice = Choice::new(&lines, &units, distances, room);
-        Excerpt { lines: &lines, choice: &choice, shown: BTreeSet::new(), text: String::new() }.text()
+        let mut text = String::new();
+        for piece in chosen(self, &lines, room) {
+            text += &match piece {
+                Piece::Line(line) => shown(&lines.all[line]),
+                Piece::Fold(fold) => {
+                    let count = lines.height(fold.lines.clone());
+                    fold.text(&lines.all[fold.lines.clone()], count, "lines")
+                }
+            };
+            text.push('\n');
+        }
+        text
     }
 }
 
-/// An excerpt that is written.
-struct Excerpt<'a> {
-    lines: &'a Lines,
-    choice: &'a Choice<'a>,
-    /// The shapes of all lines that were written.
-    shown: BTreeSet<u64>,
-    text: String,
+/// What an excerpt of at most so many lines has.
+fn chosen(transcript: &Transcript<'_>, lines: &Lines, room: usize) -> Vec<Piece> {
+    let units = fold::fold(&lines.all);
+    let distances = causes::distances(transcript, lines);
+    let choice = Choice::new(lines, &units, distances, room.min(MAX_EXCERPT_LINES));
+    pieces::of(lines, &choice)
 }
 
-impl Excerpt<'_> {
-    fn text(mut self) -> String {
-        let (choice, mut next) = (self.choice, 0);
-        for (place, &index) in choice.kept.iter().enumerate() {
-            self.leave_out(next..index);
-            next = index + 1;
-            match &choice.units[index] {
-                Unit::Line(line) => self.line(*line),
-                Unit::Repeat(repeat) => self.repeat(place, repeat),
-            }
-        }
-        self.leave_out(next..choice.units.len());
-        self.text
+/// A line, or as much of it as is shown of one that brings many.
+fn shown(line: &Line) -> String {
+    if line.height() <= MAX_RECORD_LINES {
+        return line.text.clone();
     }
-
-    fn put(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    /// A line, or as much of it as is shown of one that brings many.
-    fn line(&mut self, index: usize) {
-        let line = &self.lines.all[index];
-        self.shown.insert(line.shape);
-        if line.height() <= MAX_RECORD_LINES {
-            return self.put(&line.text);
-        }
-        let shown: Vec<&str> = line.text.split('\n').take(MAX_RECORD_LINES - 1).collect();
-        self.put(&shown.join("\n"));
-        self.put(&format!("… {} lines more of it …", line.height() - shown.len()));
-    }
-
-    /// How often a block repeats.
-    fn repeat(&mut self, place: usize, repeat: &Repeat) {
-        let Repeat { lines, block, every } = repeat;
-        let (period, from_at) = (block.len(), self.lines.all[block.start].at());
-        // Each line of a block is a unit, and all of them are right above.
-        let index = self.choice.kept[place];
-        let is_above =
-            repeat.is_first() && place >= period && self.choice.kept[place - period] == index - period;
-        let like = match (is_above, period) {
-            (true, 1) => "this one".to_owned(),
-            (true, _) => format!("these {period}"),
-            (false, 1) => format!("that at {from_at}"),
-            (false, _) => format!("the {period} from {from_at} on"),
-        };
-        let count = self.lines.height(lines.clone());
-        let mut text = format!("… {count} lines like {like}");
-        if let Some(Every { span, is_exact }) = every {
-            let about = if *is_exact { "" } else { "about " };
-            // Writing to a string does not fail.
-            let _ = write!(text, ", every {about}{} s", span.as_secs_f64());
-        }
-        let until_at = self.lines.all[lines.end - 1].at();
-        self.put(&format!("{text}, until {until_at} …"));
-    }
-
-    /// Counts what is left out. A line alone takes no more room than its number would.
-    fn leave_out(&mut self, units: Range<usize>) {
-        let (Some(first), Some(last)) = (self.choice.units.get(units.start), units.end.checked_sub(1)) else {
-            return;
-        };
-        let count = self.choice.height_between(units.start, units.end);
-        let lines = first.range().start..self.choice.units[last].range().end;
-        match count {
-            0 => {}
-            1 => self.line(lines.start),
-            _ => {
-                let [from_at, to_at] = [lines.start, lines.end - 1].map(|line| self.lines.all[line].at());
-                let is_known = self.lines.all[lines].iter().all(|line| self.shown.contains(&line.shape));
-                let like = if is_known { " like some above" } else { "" };
-                let span =
-                    if from_at == to_at { format!(" at {to_at}") } else { format!(", {from_at} to {to_at}") };
-                self.put(&format!("… {count} lines{like}{span} …"));
-            }
-        }
-    }
+    let first: Vec<&str> = line.text.split('\n').take(MAX_RECORD_LINES - 1).collect();
+    format!("{}\n… {} lines more of it …", first.join("\n"), line.height() - first.len())
 }

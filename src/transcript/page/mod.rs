@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use super::Transcript;
+use super::excerpt::{RowFold, row_folds};
 use super::story::{Fate, Kind, Mark, Row, Story};
 use super::svg::class;
 use crate::escaped::{json, xml};
@@ -16,8 +17,8 @@ const STYLE: &str = concat!(include_str!("../ladder.css"), include_str!("page.cs
 const DRAW: &str = include_str!("page.js");
 const STEP: &str = include_str!("step.js");
 /// What the page's policy allows to be executed: the hashes of what is above.
-const STYLE_HASH: &str = "sha256-/t/RkPDdZ262zuuZAINs3oOMrZ1f+KYiKrfrbMB+Ifw=";
-const SCRIPT_HASH: &str = "sha256-j0bZ6H6AGtoG5v9+t4vDqC1bw/iOMi3ajgoLnwrh/s8=";
+const STYLE_HASH: &str = "sha256-nmRWVZERH6uXbHgF0msLq4TU/9FsFY+aAlXKffBHaUo=";
+const SCRIPT_HASH: &str = "sha256-lkJltzz9R0hUm0jhUfAk50zhMh0vWn5nbwp+Pn8cwCU=";
 
 #[derive(Serialize)]
 struct Run<'a> {
@@ -25,6 +26,16 @@ struct Run<'a> {
     hosts: &'a [&'a str],
     rows: Vec<Step<'a>>,
     flights: Vec<Arrow>,
+    folds: Vec<Fold>,
+}
+
+/// Rows that are folded until the reader asks for them.
+#[derive(Serialize)]
+struct Fold {
+    from: usize,
+    /// The first that is not of them.
+    to: usize,
+    text: String,
 }
 
 /// A row of the ladder, as the scripts know it.
@@ -81,7 +92,9 @@ impl Transcript<'_> {
     pub fn page(&self, title: &str, replay: &str) -> String {
         let story = Story::new(self);
         let rows = story.rows.iter().map(|row| step(&story, row)).collect();
-        let run = Run { replay, hosts: &story.names, rows, flights: arrows(&story) };
+        let fold = |RowFold { rows, text }| Fold { from: rows.start, to: rows.end, text };
+        let folds = row_folds(self, &story).into_iter().map(fold).collect();
+        let run = Run { replay, hosts: &story.names, rows, flights: arrows(&story), folds };
         let (title, run) = (xml(title), json(&run).replace('<', "\\u003c"));
         let script = script();
         fill(&[

@@ -1,100 +1,133 @@
 'use strict';
-// The run is data: {hosts, rows, flights}. A row has at, ns, host, kind, word, text, fault; departures and arrivals name
-// their flights. Of a failure rows may have a share: how many percent of the runs fail that go on from there. What is drawn is only what is in sight, so the length of a run does not matter.
+// The run is data: {hosts, rows, flights, folds}. A row has at, ns, host, kind, word, text, fault; departures and arrivals
+// name their flights. Of a failure rows may have a share: how many percent of the runs fail that go on from there. A fold
+// names rows that the report of a failure would leave out, and what it would say of them.
+//
+// The page shows a table. Each row has a cell with its piece of the ladder, in which heights and widths are percentages,
+// so that the pieces fit together however high a row is and wherever a printer breaks the page. No text is in there.
 const run = JSON.parse(document.getElementById('run').textContent);
 const { hosts, rows, flights } = run;
 const byId = (id) => document.getElementById(id);
-const [view, space, picture] = ['view', 'space', 'picture'].map(byId);
+const [view, table] = ['view', 'ladder'].map(byId);
 
-const ROW = 30, TOP = 46, BESIDE = 14, CHAR = 7.4, MIN_LANE = 130, STRIP = 40, STRIP_AT = 8;
-let current = 0;          // the step that is chosen
-let hovered = null;       // the step under the pointer, looked at meanwhile
+const MIDDLE = 15;        // where in a row its mark is, below its top, in pixels: the middle of the first line of text
+const ROW = 30;           // how high a row of one line is
+const MAX_UNFOLDED = 2000; // the most rows that one fold shows at once
+
+let folds = run.folds.map((fold) => ({ ...fold, open: false }));
+let items = [];           // what the table shows, in order: {row} or {fold}, each with its elements
+let place = [];           // for each row the item that shows it, or in whose place it is
+let current = 0;          // the item that is chosen
 let toScale = false;
-let matches = [];
-let tops = [];            // where each row is, in pixels
+let matched = new Set();  // the rows that were searched for
 
-// ---- where things are ----
+// ---- elements ----
 
-const timeWidth = Math.max(5, ...[rows[0], rows[rows.length - 1]].filter(Boolean).map((row) => row.at.length)) * CHAR;
-const hasShares = rows.some((row) => row.share !== undefined);
-const lefts = { first: 0, lane: 0, width: 0 };
-
-function measure() {
-  // To scale, the space between two rows grows with the time between them; compressed, every row is as high as any.
-  const total = rows.length ? rows[rows.length - 1].ns - rows[0].ns : 0;
-  const more = Math.min(200000, Math.max(4 * view.clientHeight, rows.length * ROW));
-  const perNs = toScale && total > 0 ? more / total : 0;
-  tops = rows.map((row, index) => TOP + ROW / 2 + index * ROW + (row.ns - rows[0].ns) * perNs);
-  const lanes = Math.max(1, hosts.length - 1);
-  lefts.first = timeWidth + 34 + (hasShares ? STRIP + STRIP_AT : 0);
-  lefts.lane = Math.max(MIN_LANE, (view.clientWidth - lefts.first - 24) / lanes);
-  if (hosts.length === 1) lefts.lane = view.clientWidth - lefts.first - 24;
-  lefts.width = Math.floor(lefts.first + lefts.lane * lanes + 24);
-  space.style.width = lefts.width + 'px';
-  space.style.height = Math.max(view.clientHeight, (tops[tops.length - 1] || TOP) + 2 * ROW) + 'px';
+function element(name, kind, text) {
+  const made = document.createElement(name);
+  if (kind) made.className = kind;
+  if (text !== undefined) made.textContent = text;
+  return made;
 }
 
-const x = (host) => lefts.first + lefts.lane * host;
+function draw(name, attributes) {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', name);
+  for (const key in attributes) made.setAttribute(key, attributes[key]);
+  return made;
+}
 
-/** The first row at or below a height. */
-function rowAt(height) {
-  let low = 0, high = rows.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (tops[middle] < height) low = middle + 1; else high = middle;
+const line = (kind, x1, y1, x2, y2) => draw('line', { class: kind, x1, y1, x2, y2 });
+const percent = (part) => `${+(100 * part).toFixed(3)}%`;
+/** Where a host's line is, as a part of the ladder's width. */
+const lane = (host) => (host + 0.5) / Math.max(1, hosts.length);
+
+// ---- what is shown ----
+
+function list() {
+  items = [];
+  place = [];
+  let next = 0;
+  const show = (end) => {
+    for (; next < end; next++) place[next] = items.push({ row: next }) - 1;
+  };
+  for (const fold of folds) {
+    show(fold.from);
+    const at = items.push({ fold }) - 1;
+    if (fold.open) show(fold.to);
+    else for (; next < fold.to; next++) place[next] = at;
   }
-  return low;
+  show(rows.length);
 }
 
-// ---- drawing ----
+/** The first and the last row that an item stands for. */
+const span = ({ row, fold }) => (fold ? [fold.from, fold.to - 1] : [row, row]);
 
-function draw(name, attributes, text) {
-  const element = document.createElementNS('http://www.w3.org/2000/svg', name);
-  for (const key in attributes) element.setAttribute(key, attributes[key]);
-  if (text !== undefined) element.textContent = text;
-  return element;
+/** Who does it, and whom it goes to or comes from: as text that reads well aloud, too. */
+function who({ kind, host, flights: [flight] }) {
+  const made = element('span', 'who');
+  if (kind === 'network' || kind === 'stage') return made;
+  made.append(hosts[host]);
+  const way = { departs: [' → ', ' to ', 'to'], arrives: [' ← ', ' from ', 'from'] }[kind];
+  if (way) {
+    const arrow = element('span', '', way[0]);
+    arrow.setAttribute('aria-hidden', 'true');
+    made.append(arrow, element('span', 'unseen', way[1]), hosts[flights[flight][way[2]]]);
+  }
+  return made;
 }
 
-const clip = (text, room) => {
-  const most = Math.max(1, Math.floor(room / CHAR));
-  return text.length <= most ? text : text.slice(0, most - 1) + '…';
-};
-
-function beside(to, row, kind, y, rightwards, room, text) {
-  const { host } = row;
-  const on = row === rows[current] ? ' on' : '';
-  const attributes = { class: kind + (rightwards ? '' : ' end') + on, x: x(host) + (rightwards ? BESIDE : -BESIDE), y };
-  to.append(draw('text', attributes, clip(text, room)));
+function makeRow(item, index) {
+  const [first] = span(item), row = rows[first];
+  const made = element('tr', item.fold ? 'fold' : row.kind + (row.turned ? ' turns' : ''));
+  const [at, lanes, what] = [element('td', 'at'), element('td', 'lanes'), element('td', 'what')];
+  const isNew = index === 0 || rows[span(items[index - 1])[1]].at !== row.at;
+  at.append(element('span', isNew ? '' : 'unseen', row.at));
+  made.append(at);
+  if (hasShares) made.append(makeShare(item, index));
+  lanes.setAttribute('aria-hidden', 'true');
+  item.picture = draw('svg', {});
+  lanes.append(item.picture);
+  if (item.fold) {
+    const button = element('button', 'unfold', item.fold.text.replace(/^… | …$/g, ''));
+    button.setAttribute('aria-expanded', String(item.fold.open));
+    button.tabIndex = -1;
+    what.append(button);
+    item.focus = button;
+  } else {
+    const step = element('div', 'told');
+    step.append(who(row), element('span', 'text' + (row.fault ? ' fault' : ''), row.text));
+    what.append(step);
+    made.tabIndex = -1;
+    item.focus = made;
+  }
+  made.append(lanes, what);
+  item.tr = made;
+  return made;
 }
 
-/** At the left of each row how many runs fail that go on from there; a number where that changes. */
-function drawShare(to, index) {
-  const { share, turned } = rows[index];
-  if (share === undefined) return;
-  const top = tops[index] - ROW / 2;
-  const height = (index + 1 < rows.length ? tops[index + 1] : tops[index] + ROW) - ROW / 2 - top;
-  to.append(draw('rect', { class: 'shares', x: STRIP_AT, y: top, width: STRIP, height }));
-  to.append(draw('rect', { class: 'share', x: STRIP_AT, y: top, width: STRIP * share / 100, height }));
-  if (index === 0 || rows[index - 1].share !== share) to.append(draw('text', { class: 'at start', x: STRIP_AT + 4, y: tops[index] + 4 }, share + '%'));
-  if (turned) to.append(draw('path', { class: 'turned', d: `M${lefts.first} ${tops[index]}H${x(hosts.length - 1)}` }));
+// ---- when the run was lost ----
+
+const hasShares = rows.some((row) => row.share !== undefined);
+
+/** How many runs fail that go on from there: the bars make a curve, with a number where it changes. */
+function makeShare(item, index) {
+  const made = element('td', 'fails'), before = index > 0 ? span(items[index - 1])[1] : -1;
+  const { share } = rows[span(item)[1]], last = before < 0 ? undefined : rows[before].share;
+  if (share === undefined) return made;
+  // The number of the share that stands from the step on, or from one shortly before it, in which the run was lost.
+  const until = rows.findIndex((row, index) => index > before && row.share !== share);
+  const isTurning = rows.slice(before + 1, until < 0 ? rows.length : until).some((row) => row.turned);
+  made.append(element('span', share === last ? 'unseen' : isTurning ? 'turning' : '', share + '%'));
+  const picture = draw('svg', { 'aria-hidden': 'true' });
+  picture.append(draw('rect', { class: 'shares', width: '100%', height: '100%' }));
+  picture.append(draw('rect', { class: 'share', width: percent(share / 100), height: '100%' }));
+  if (last !== undefined && last !== share) picture.append(line('curve', percent(last / 100), 0, percent(share / 100), 0));
+  picture.append(line('curve', percent(share / 100), 0, percent(share / 100), '100%'));
+  made.append(picture);
+  return made;
 }
 
-function drawLives(to, top, bottom) {
-  hosts.forEach((_, host) => {
-    let since = TOP - 14, down = false;
-    const segment = (until) => {
-      if (until > top && since < bottom) {
-        to.append(draw('path', { class: down ? 'life down' : 'life', d: `M${x(host)} ${Math.max(since, top)}V${Math.min(until, bottom)}` }));
-      }
-      since = until;
-    };
-    for (const [index, goesDown] of turns[host]) {
-      segment(tops[index]);
-      down = goesDown;
-    }
-    segment(bottom);
-  });
-}
+// ---- the ladder ----
 
 /** For each host the rows where its machine ends or begins anew. */
 const turns = hosts.map((_, host) => rows.flatMap((row, index) => {
@@ -102,74 +135,142 @@ const turns = hosts.map((_, host) => rows.flatMap((row, index) => {
   return [[index, row.kind !== 'up']];
 }));
 
-function drawFlight(to, flight, isHere) {
-  const [from, end, y] = [x(flight.from), x(flight.to), tops[flight.departs]];
-  const classes = (flight.fault ? ' faulty' : '') + (isHere ? ' here' : '');
-  for (const row of flight.arrivals) {
-    const turn = Math.atan2(tops[row] - y, end - from) * 180 / Math.PI;
-    to.append(draw('path', { class: 'flight' + classes, d: `M${from} ${y}L${end} ${tops[row]}` }));
-    to.append(draw('path', { class: 'head' + classes, d: 'M0 0l-10-4v8z', transform: `translate(${end} ${tops[row]}) rotate(${turn})` }));
-  }
-  if (flight.arrivals.length) return;
-  const [left, low] = [end + (from < end ? -lefts.lane : lefts.lane) / 2, y + ROW / 2];
-  to.append(draw('path', { class: 'flight' + (flight.fate === 'lost' ? ' lost' : '') + classes, d: `M${from} ${y}L${left} ${low}` }));
-  if (flight.fate === 'lost') to.append(draw('path', { class: 'cross', d: `M${left - 5} ${low - 5}l10 10m0-10l-10 10` }));
-}
-
-function drawRow(to, row, index) {
-  const y = tops[index], last = hosts.length - 1;
-  if (index === 0 || rows[index - 1].at !== row.at || index === rowAt(view.scrollTop + TOP)) {
-    to.append(draw('text', { class: index === current ? 'at on' : 'at', x: lefts.first - 16, y: y + 4 }, row.at));
-  }
-  if (row.kind === 'departs') {
-    const { to: end } = flights[row.flights[0]];
-    beside(to, row, row.fault ? 'fault' : 'sent', y - 6, end > row.host, lefts.lane * Math.abs(end - row.host) - 2 * BESIDE, row.text);
-  } else if (row.kind === 'arrives') {
-    const { from } = flights[row.flights[0]];
-    if (row.says) beside(to, row, 'came', y + 13, from > row.host, lefts.lane - 2 * BESIDE, row.text);
-  } else {
-    if (row.kind === 'network' || row.kind === 'stage') to.append(draw('path', { class: 'across ' + row.kind, d: `M${lefts.first} ${y}H${x(last)}` }));
-    const rightwards = last === 0 || (2 * row.host <= last && row.host < last);
-    const room = rightwards ? lefts.width - x(row.host) - BESIDE : x(row.host) - lefts.first - BESIDE;
-    beside(to, row, row.kind, y + 4, rightwards, room, row.text);
-    to.append(draw('circle', { class: 'mark ' + row.kind, cx: x(row.host), cy: y, r: 5 }));
-  }
-  if (index === current) to.append(draw('circle', { class: 'mark ' + row.kind, cx: x(row.host), cy: y, r: 6, id: 'marker' }));
-}
-
-function drawNames(to) {
-  to.append(draw('rect', { class: 'ground', x: 0, y: 0, width: lefts.width, height: 30 }));
-  hosts.forEach((name, host) => {
-    const side = host === 0 ? ' left' : host === hosts.length - 1 ? ' right' : '';
-    const shift = host === 0 ? -8 : side ? 8 : 0;
-    to.append(draw('text', { class: 'name' + side, x: x(host) + shift, y: 20 }, clip(name, lefts.lane - 16)));
+function drawLives() {
+  hosts.forEach((_, host) => {
+    const x = percent(lane(host));
+    let next = 0, isDown = false;
+    items.forEach(({ picture, ...item }, index) => {
+      const until = item.fold?.open ? span(item)[0] - 1 : span(item)[1];
+      let after = isDown;
+      for (; next < turns[host].length && turns[host][next][0] <= until; next++) after = turns[host][next][1];
+      const kind = (down) => 'life' + (down ? ' down' : '') + (item.fold && !item.fold.open ? ' folded' : '');
+      const top = index === 0 ? 4 : 0;
+      if (after === isDown) picture.append(line(kind(isDown), x, top, x, '100%'));
+      else picture.append(line(kind(isDown), x, top, x, MIDDLE), line(kind(after), x, MIDDLE, x, '100%'));
+      isDown = after;
+    });
   });
-  if (hasShares) to.append(draw('text', { class: 'at start', x: STRIP_AT, y: 20 }, 'fails'));
-  to.append(draw('path', { class: 'life', d: `M0 30H${lefts.width}` }));
 }
 
-let matched = new Set();
-function redraw() {
-  const [top, height] = [view.scrollTop, view.clientHeight];
-  const bottom = top + height;
-  picture.setAttribute('width', lefts.width);
-  picture.setAttribute('height', height);
-  picture.setAttribute('viewBox', `0 ${top} ${lefts.width} ${height}`);
-  const [first, end] = [Math.max(0, rowAt(top - ROW)), Math.min(rows.length, rowAt(bottom + ROW) + 1)];
-  const all = draw('g');
-  const band = (index, kind) => all.append(draw('rect', { class: 'row ' + kind, x: 0, y: tops[index] - ROW / 2, width: lefts.width, height: ROW }));
-  for (let index = first; index < end; index++) if (matched.has(index)) band(index, 'found');
-  if (hovered !== null) band(hovered, 'near');
-  if (rows.length) band(current, 'here');
-  for (let index = first; index < end; index++) drawShare(all, index);
-  drawLives(all, top, bottom);
-  const here = rows.length ? rows[shown()].flights : [];
+/** The elements of each flight that is shown. */
+let parts = [];
+
+function drawFlights(tops) {
+  parts = flights.map(() => []);
   flights.forEach((flight, index) => {
-    const until = flight.arrivals.length ? flight.arrivals[flight.arrivals.length - 1] : flight.departs + 1;
-    if (flight.departs < end && until >= first) drawFlight(all, flight, here.includes(index));
+    const kind = 'flight' + (flight.fault ? ' faulty' : '');
+    const add = (item, piece) => parts[index].push(item.picture.appendChild(piece));
+    const departs = items[place[flight.departs]];
+    for (const arrival of flight.arrivals) {
+      const arrives = items[place[arrival]];
+      if (departs.fold && arrives.fold) continue;
+      drawArrow(flight, kind + (departs.fold || arrives.fold ? ' folded' : ''), place[flight.departs], place[arrival], tops, add);
+    }
+    if (flight.arrivals.length || departs.fold) return;
+    // In the gap before the receiver, off everybody's line.
+    const end = percent(lane(flight.to) + (flight.from < flight.to ? -0.5 : 0.5) / hosts.length);
+    add(departs, line(`${kind} ${flight.fate}`, percent(lane(flight.from)), MIDDLE, end, MIDDLE + 6));
+    if (flight.fate !== 'lost') return;
+    const cross = draw('svg', { x: end, y: MIDDLE + 6 });
+    cross.append(draw('path', { class: 'cross', d: 'M-4-4L4 4M4-4L-4 4' }));
+    add(departs, cross);
   });
-  for (let index = first; index < end; index++) drawRow(all, rows[index], index);
-  const names = draw('g', { transform: `translate(0 ${top})` });
-  drawNames(names);
-  picture.replaceChildren(all, names);
+}
+
+/** One arrow, piece by piece. Without latency it can go up. */
+function drawArrow({ from, to, fault }, kind, a, b, tops, add) {
+  const [begin, end] = [tops[a] + MIDDLE, tops[b] + MIDDLE];
+  const x = (y) => percent(lane(from) + (lane(to) - lane(from)) * (y - begin) / (end - begin));
+  for (let at = Math.min(a, b); at <= Math.max(a, b); at++) {
+    const upper = at === Math.min(a, b) ? [x(tops[at] + MIDDLE), MIDDLE] : [x(tops[at]), 0];
+    const lower = at === Math.max(a, b) ? [x(tops[at] + MIDDLE), MIDDLE] : [x(tops[at + 1]), '100%'];
+    const piece = a < b ? line(kind, ...upper, ...lower) : line(kind, ...lower, ...upper);
+    if (at === b) piece.setAttribute('marker-end', fault ? 'url(#faulty)' : 'url(#head)');
+    add(items[at], piece);
+  }
+}
+
+function drawMark({ row, picture }) {
+  const { kind, host } = rows[row];
+  if (kind === 'network' || kind === 'stage') {
+    picture.append(line(`across ${kind}`, percent(lane(0)), MIDDLE, percent(lane(hosts.length - 1)), MIDDLE));
+  }
+  const radius = kind === 'departs' ? 3 : 5, isFaulty = kind === 'departs' && rows[row].fault;
+  if (kind !== 'arrives') picture.append(draw('circle', { class: `mark ${kind}${isFaulty ? ' faulty' : ''}`, cx: percent(lane(host)), cy: MIDDLE, r: radius }));
+}
+
+/** The table anew. */
+function build() {
+  list();
+  const body = document.createDocumentFragment();
+  body.append(...items.map(makeRow));
+  byId('rows').replaceChildren(body);
+  shade();
+  layOut();
+}
+
+/** What happens at one moment has one shade. */
+function shade() {
+  let isShaded = false, last = null;
+  for (const item of items) {
+    const { at } = rows[span(item)[0]];
+    if (at !== last) isShaded = !isShaded;
+    last = at;
+    if (!isShaded) item.tr.classList.add('shaded');
+  }
+}
+
+/** The ladder anew, once it is known how high the rows are. */
+function layOut() {
+  // To scale, the space below a row grows with the time until the next; else every row is as high as its text.
+  const total = rows.length ? rows[rows.length - 1].ns - rows[0].ns : 0;
+  const perNs = toScale && total > 0 ? Math.min(200000, Math.max(4 * view.clientHeight, items.length * ROW)) / total : 0;
+  items.forEach((item, index) => {
+    const begin = rows[span(item)[0]].ns, next = items[index + 1], end = next ? rows[span(next)[0]].ns : begin;
+    item.picture.parentNode.style.height = perNs ? `${ROW + (end - begin) * perNs}px` : '';
+  });
+  const tops = items.map(({ tr }) => tr.offsetTop);
+  for (const { picture } of items) picture.replaceChildren();
+  drawLives();
+  drawFlights(tops);
+  for (const item of items) if (!item.fold) drawMark(item);
+  drawNames();
+  mark();
+}
+
+/** The names above their lines: upright where they do not fit. */
+function drawNames() {
+  const names = byId('names');
+  names.className = '';
+  names.replaceChildren(...hosts.map((name, host) => {
+    const made = element('span', '', name);
+    made.style.left = percent(lane(host));
+    return made;
+  }));
+  const room = names.clientWidth / Math.max(1, hosts.length) - 8;
+  if ([...names.children].some((name) => name.offsetWidth > room)) names.className = 'tall';
+}
+
+/** Which row is chosen and which were searched for, and where the flights of the chosen one go. */
+function mark() {
+  for (const element of table.querySelectorAll('.here, .near, .found')) element.classList.remove('here', 'near', 'found');
+  items.forEach((item) => {
+    item.focus.tabIndex = -1;
+    item.tr.removeAttribute('aria-current');
+    const [first, last] = span(item);
+    if (item.fold && item.fold.open) return;
+    for (let row = first; row <= last && matched.size; row++) if (matched.has(row)) item.tr.classList.add('found');
+  });
+  const item = items[current];
+  if (!item) return;
+  item.focus.tabIndex = 0;
+  item.tr.classList.add('here');
+  item.tr.setAttribute('aria-current', 'true');
+  if (item.fold) return;
+  for (const flight of rows[item.row].flights) {
+    for (const part of parts[flight]) part.classList.add('here');
+    for (const row of [flights[flight].departs, ...flights[flight].arrivals]) {
+      if (place[row] !== current) items[place[row]].tr.classList.add('near');
+    }
+  }
 }

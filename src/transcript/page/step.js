@@ -1,6 +1,4 @@
-// ---- stepping ----
-
-const shown = () => (hovered === null ? current : hovered);
+// ---- what is known at a step ----
 
 /** What is known of every host when a row has happened. */
 function states(until) {
@@ -23,13 +21,6 @@ function states(until) {
   return all;
 }
 
-function element(name, kind, text) {
-  const made = document.createElement(name);
-  if (kind) made.className = kind;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
 const HOW = { running: 'running', done: 'ended: success', failed: 'ended: failure', down: 'down' };
 
 function tell() {
@@ -37,10 +28,12 @@ function tell() {
     byId('step').textContent = 'Nothing happened.';
     return;
   }
-  const index = shown(), row = rows[index];
-  byId('step').textContent = `${index + 1} of ${rows.length}, at ${row.at} s\n${row.line}`;
-  byId('hosts').replaceChildren(...states(index).map((state, host) => {
-    const card = element('div', host === row.host ? 'host here' : 'host');
+  const item = items[current], [first, last] = span(item), row = rows[last];
+  byId('step').textContent = item.fold
+    ? `${first + 1} to ${last + 1} of ${rows.length}\n${item.fold.text}`
+    : `${first + 1} of ${rows.length}, at ${row.at} s\n${row.line}`;
+  byId('hosts').replaceChildren(...states(last).map((state, host) => {
+    const card = element('div', !item.fold && host === row.host ? 'host here' : 'host');
     const head = element('h3', '', hosts[host]);
     head.append(element('span', 'how ' + state.how, HOW[state.how]));
     const counts = [`sent ${state.sent}`, state.lost && `${state.lost} of that never came in`, `received ${state.came}`, state.coming && `on the way to it ${state.coming}`];
@@ -51,52 +44,116 @@ function tell() {
   }));
 }
 
-function go(index) {
+// ---- stepping ----
+
+/** Chooses an item; the keyboard follows if it is in the table. */
+function go(at, isQuiet) {
   if (!rows.length) return;
-  current = Math.max(0, Math.min(rows.length - 1, index));
-  hovered = null;
-  const [top, bottom] = [view.scrollTop + TOP, view.scrollTop + view.clientHeight - ROW];
-  if (tops[current] < top + ROW) view.scrollTop = tops[current] - TOP - 2 * ROW;
-  else if (tops[current] > bottom) view.scrollTop = tops[current] - view.clientHeight + 3 * ROW;
-  const here = x(rows[current].host);
-  if (here < view.scrollLeft + lefts.first || here > view.scrollLeft + view.clientWidth) view.scrollLeft = here - view.clientWidth / 2;
-  redraw();
+  const hasFocus = table.contains(document.activeElement) || document.activeElement === document.body;
+  current = Math.max(0, Math.min(items.length - 1, at));
+  mark();
   tell();
+  if (isQuiet) return;
+  const { tr, focus } = items[current];
+  tr.scrollIntoView({ block: 'nearest' });
+  if (hasFocus) focus.focus({ preventScroll: true });
+  else say(byId('step').textContent);
+}
+
+/** Tells those who listen what changed away from where they are. */
+const say = (text) => { byId('told').textContent = text; };
+
+// ---- folds ----
+
+/** Shows rows of a fold, and leaves what is before and after them folded. */
+function open(fold, from, to) {
+  const isWhole = from === fold.from && to === fold.to;
+  const told = (from, to) => (isWhole ? fold.text : `… ${to - from} steps, ${rows[from].at} to ${rows[to - 1].at} …`);
+  const parts = [[fold.from, from, false], [from, to, true], [to, fold.to, false]].filter(([from, to]) => from < to);
+  folds.splice(folds.indexOf(fold), 1, ...parts.map(([from, to, open]) => ({ from, to, open, text: told(from, to) })));
+}
+
+const keep = (change) => {
+  const [row] = span(items[current]), wasFold = Boolean(items[current].fold);
+  change();
+  build();
+  // A row that is folded again is in its fold's place; a fold stays chosen.
+  const at = place[row];
+  go(wasFold && items[at - 1]?.fold?.from === row ? at - 1 : at);
+  say(`${items.length} rows are shown`);
+};
+
+function toggle(fold) {
+  keep(() => {
+    if (fold.open) fold.open = false;
+    else open(fold, fold.from, Math.min(fold.to, fold.from + MAX_UNFOLDED));
+  });
+}
+
+/** The fold that is open around the chosen row, or that is chosen itself. */
+const around = () => {
+  const [row] = span(items[current]);
+  return folds.find((fold) => fold.from <= row && row < fold.to);
+};
+
+function unfoldAll() {
+  const areFolded = folds.some((fold) => !fold.open);
+  keep(() => {
+    if (areFolded) for (const fold of [...folds]) if (!fold.open) open(fold, fold.from, Math.min(fold.to, fold.from + MAX_UNFOLDED));
+    if (!areFolded) folds = run.folds.map((fold) => ({ ...fold, open: false }));
+  });
+  nameFolds();
+}
+
+function nameFolds() {
+  byId('unfold').hidden = !folds.length;
+  byId('unfold').textContent = folds.some((fold) => !fold.open) ? 'Unfold all' : 'Fold';
+}
+
+/** Goes to a row, and unfolds what it is in. */
+function reveal(row) {
+  const { fold } = items[place[row]];
+  if (fold) {
+    const isShort = fold.to - fold.from <= MAX_UNFOLDED;
+    open(fold, isShort ? fold.from : Math.max(fold.from, row - MAX_UNFOLDED / 4), isShort ? fold.to : Math.min(fold.to, row + MAX_UNFOLDED / 4));
+    build();
+    nameFolds();
+  }
+  go(place[row]);
 }
 
 // ---- search ----
+
+let matches = [];
 
 function search() {
   const wanted = byId('search').value.toLowerCase();
   matches = wanted ? rows.flatMap((row, index) => (row.line.toLowerCase().includes(wanted) ? [index] : [])) : [];
   matched = new Set(matches);
   count();
-  redraw();
+  mark();
 }
 
 function count() {
-  const at = matches.indexOf(current) + 1;
+  const at = items.length && !items[current].fold ? matches.indexOf(items[current].row) + 1 : 0;
   byId('found').textContent = byId('search').value ? `${at || '–'} of ${matches.length}` : '';
 }
 
 function match(forwards) {
   if (!matches.length) return;
-  const beyond = forwards ? matches.find((index) => index > current) : matches.findLast((index) => index < current);
-  go(beyond ?? matches.at(forwards ? 0 : -1));
+  const [first, last] = span(items[current]), isFold = items[current].fold;
+  const beyond = forwards ? matches.find((row) => row > last || (isFold && row >= first)) : matches.findLast((row) => row < first);
+  reveal(beyond ?? matches.at(forwards ? 0 : -1));
   count();
 }
 
 // ---- what the user does ----
 
-function layOut() {
-  measure();
-  go(current);
-}
-
 function scale() {
   toScale = !toScale;
   byId('scale').setAttribute('aria-pressed', String(toScale));
   layOut();
+  go(current);
 }
 
 const dark = () => (document.documentElement.dataset.theme || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
@@ -113,20 +170,22 @@ async function copy() {
   }
 }
 
-const page = () => Math.max(1, Math.floor(view.clientHeight / ROW) - 3);
+const leaf = () => Math.max(1, Math.floor(view.clientHeight / ROW) - 3);
 const KEYS = {
-  ArrowDown: () => go(current + 1), j: () => go(current + 1), ArrowRight: () => go(current + 1),
-  ArrowUp: () => go(current - 1), k: () => go(current - 1), ArrowLeft: () => go(current - 1),
-  PageDown: () => go(current + page()), PageUp: () => go(current - page()),
-  Home: () => go(0), End: () => go(rows.length - 1),
-  n: () => match(true), N: () => match(false), t: scale, '/': () => byId('search').focus(),
+  ArrowDown: () => go(current + 1), j: () => go(current + 1),
+  ArrowUp: () => go(current - 1), k: () => go(current - 1),
+  PageDown: () => go(current + leaf()), PageUp: () => go(current - leaf()),
+  Home: () => go(0), End: () => go(items.length - 1),
+  n: () => match(true), N: () => match(false), t: scale, u: unfoldAll, '/': () => byId('search').focus(),
+  // A fold is a button, so Enter and the space bar unfold it without a word here.
+  Escape: () => { if (around()?.open) toggle(around()); },
 };
 
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   if (event.target === byId('search')) {
     if (event.key === 'Enter') match(!event.shiftKey);
-    if (event.key === 'Escape') view.focus();
+    if (event.key === 'Escape') items[current]?.focus.focus();
     return;
   }
   const act = KEYS[event.key];
@@ -135,28 +194,18 @@ addEventListener('keydown', (event) => {
   act();
 });
 
-const rowUnder = (event) => {
-  const height = event.clientY - view.getBoundingClientRect().top + view.scrollTop;
-  const index = rowAt(height - ROW / 2);
-  return index < rows.length && Math.abs(tops[index] - height) <= ROW / 2 ? index : null;
-};
-view.addEventListener('mousemove', (event) => {
-  const index = rowUnder(event);
-  if (index === hovered) return;
-  hovered = index;
-  redraw();
-  tell();
+byId('rows').addEventListener('click', (event) => {
+  const at = items.findIndex(({ tr }) => tr.contains(event.target));
+  if (at < 0) return;
+  const { fold } = items[at];
+  // Who chooses text to copy it keeps it chosen.
+  if (!fold && String(getSelection())) return;
+  go(at);
+  if (fold && event.target.closest('button')) {
+    toggle(fold);
+    nameFolds();
+  }
 });
-view.addEventListener('mouseleave', () => {
-  hovered = null;
-  redraw();
-  tell();
-});
-view.addEventListener('click', (event) => {
-  const index = rowUnder(event);
-  if (index !== null) go(index);
-});
-view.addEventListener('scroll', () => requestAnimationFrame(redraw));
 byId('first').onclick = KEYS.Home;
 byId('back').onclick = KEYS.k;
 byId('next').onclick = KEYS.j;
@@ -164,6 +213,7 @@ byId('last').onclick = KEYS.End;
 byId('before').onclick = KEYS.N;
 byId('after').onclick = KEYS.n;
 byId('search').oninput = search;
+byId('unfold').onclick = unfoldAll;
 byId('scale').onclick = scale;
 byId('copy').onclick = copy;
 byId('theme').onclick = () => {
@@ -171,8 +221,47 @@ byId('theme').onclick = () => {
   nameTheme();
 };
 matchMedia('(prefers-color-scheme: dark)').onchange = nameTheme;
-new ResizeObserver(layOut).observe(view);
+
+// ---- the page opens ----
+
+const longest = (texts) => texts.reduce((most, text) => Math.max(most, text.length), 0);
+table.style.setProperty('--hosts', hosts.length);
+table.style.setProperty('--name', Math.min(28, longest(hosts)));
+table.style.setProperty('--at', longest(rows.map((row) => row.at)));
+const names = flights.map(({ from, to }) => `${hosts[from]} → ${hosts[to]}`).concat(hosts);
+// Bold letters may be a little wider.
+table.style.setProperty('--who', Math.min(28, longest(names) + 1));
+table.classList.toggle('lost', hasShares);
+const broken = rows.findIndex((row) => row.kind === 'broken');
+if (broken >= 0) {
+  byId('verdict').hidden = false;
+  byId('broken').textContent = `${rows[broken].at} s: ${rows[broken].text}`;
+  byId('broken').onclick = () => reveal(broken);
+}
+const turned = rows.findIndex((row) => row.turned);
+if (turned >= 0) {
+  const before = rows.slice(0, turned).findLast((row) => row.share !== undefined && row.share !== rows[turned].share);
+  byId('turn').hidden = false;
+  byId('turn').textContent = `${rows[turned].at} s: here it turned` + (before ? `: ${before.share}% of random continuations fail before it, ${rows[turned].share}% after` : '');
+  byId('turn').onclick = () => reveal(turned);
+}
 byId('replay').textContent = run.replay;
 nameTheme();
-layOut();
-view.focus({ preventScroll: true });
+nameFolds();
+build();
+go(0, true);
+items[0]?.focus.focus({ preventScroll: true });
+addEventListener('beforeprint', () => {
+  document.body.classList.add('paper');
+  layOut();
+});
+addEventListener('afterprint', () => {
+  document.body.classList.remove('paper');
+  layOut();
+});
+let width = view.clientWidth;
+new ResizeObserver(() => {
+  if (view.clientWidth === width) return;
+  width = view.clientWidth;
+  layOut();
+}).observe(view);

@@ -4,7 +4,7 @@
 //! from `connect` to the `connected` of the other side, its end from the first `shutdown` or `close` to the `eof` there,
 //! and an `abort` to the `closed` that says it was reset.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(super) struct Flights {
     /// The rows of the first `shutdown` or `close`, until the other side sees an end, and which of them it was.
     ends: BTreeMap<Direction, (usize, &'static str)>,
     aborts: BTreeMap<Direction, usize>,
+    /// What died at a NAT.
+    died: Vec<((HostId, HostId, u64), String)>,
     /// Arrivals of datagrams and bytes. They are matched at the end: at a latency of 0 one can stand before its
     /// departure.
     received: Vec<((HostId, HostId, u64), usize)>,
@@ -55,6 +57,11 @@ impl Flights {
 
     pub(super) fn recv(&mut self, from: HostId, to: HostId, n: u64, row: usize) {
         self.received.push(((from, to, n), row));
+    }
+
+    /// Says where and why a datagram died. It may stand before its departure, as its NAT may before its host.
+    pub(super) fn dies(&mut self, from: HostId, to: HostId, n: u64, why: String) {
+        self.died.push(((from, to, n), why));
     }
 
     /// Says what fault a datagram met; false if there is no such datagram.
@@ -152,18 +159,25 @@ impl Flights {
                 kind => *kind = Kind::Arrives(vec![flight]),
             }
         }
-        say_what_became(&mut self.all, rows);
+        let mut died = BTreeSet::new();
+        for (key, why) in self.died {
+            if let Some(&flight) = self.datagrams.get(&key) {
+                self.all[flight].fault.get_or_insert(why);
+                died.insert(flight);
+            }
+        }
+        say_what_became(&mut self.all, &died, rows);
         self.all
     }
 }
 
 /// What did not arrive is lost, unless the run ended before it could: before the shortest time that any flight took.
-fn say_what_became(flights: &mut [Flight], rows: &[Row]) {
+fn say_what_became(flights: &mut [Flight], died: &BTreeSet<usize>, rows: &[Row]) {
     let end_at = rows.last().map_or(Instant::START, |row| row.at);
     let span = |flight: &Flight| Some(rows[*flight.arrivals.first()?].at - rows[flight.departs].at);
     let shortest = flights.iter().filter_map(span).min().unwrap_or(Duration::ZERO);
-    for flight in flights {
-        let dropped = flight.fault.as_deref() == Some("drop");
+    for (place, flight) in flights.iter_mut().enumerate() {
+        let dropped = flight.fault.as_deref() == Some("drop") || died.contains(&place);
         flight.fate = match flight.arrivals.as_slice() {
             [_, ..] => Fate::Arrived,
             [] if !dropped && rows[flight.departs].at + shortest > end_at => Fate::Underway,

@@ -165,6 +165,17 @@ impl<'a> Story<'a> {
         self.names[host.index()]
     }
 
+    /// Who does what a row tells, and whom it goes to or comes from. Nobody, if it is between hosts.
+    pub(super) fn who(&self, row: &Row) -> String {
+        let host = self.name(row.host);
+        match &row.kind {
+            Kind::Departs(flight) => format!("{host} → {}", self.name(self.flights[*flight].to)),
+            Kind::Arrives(flights) => format!("{host} ← {}", self.name(self.flights[flights[0]].from)),
+            Kind::Own(mark) if mark.is_between() => String::new(),
+            Kind::Own(_) => host.to_owned(),
+        }
+    }
+
     /// Whether it is known when the run was lost.
     pub(super) fn has_shares(&self) -> bool {
         self.rows.iter().any(|row| row.share.is_some())

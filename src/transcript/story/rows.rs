@@ -76,6 +76,10 @@ impl Reader<'_, '_> {
                 self.flights.eof(here, link, next);
                 self.push_whole(record, Mark::Note);
             }
+            What::Dropped { from, to, n, why } => {
+                self.flights.dies(from, to, n, format!("{}: {why}", self.transcript.names[here.index()]));
+                self.push_whole(record, Mark::Fault);
+            }
             What::Fault(fault) => self.add_fault(record, fault),
             What::Calm | What::Circle => {
                 let text =
@@ -189,6 +193,9 @@ const fn place(fault: ResolvedHost) -> (HostId, Mark) {
         | ResolvedHost::Drift(host, _)
         | ResolvedHost::Pause(host)
         | ResolvedHost::Resume(host)
+        | ResolvedHost::Rebind(host)
+        | ResolvedHost::Reboot(host)
+        | ResolvedHost::Move(host, _)
         | ResolvedHost::TimerFirst(host) => (host, Mark::Fault),
     }
 }

@@ -1,32 +1,20 @@
 //! `automerge` 0.12: a document of two authors, synchronised over streams that break. Each keeps it on its disk, and crashes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use automerge::sync::{Message, State, SyncDoc};
 use automerge::transaction::Transactable;
 use automerge::{ActorId, AutoCommit, ROOT, ReadDoc};
-use lossproof::machine::{Conn, ConnMap};
+use lossproof::parts::sessions::{Sessions, Told};
 use lossproof::{Boot, Host, Input, Instant, Machine, Net, Outbox, Peer};
 use lossproof_wild::{check, holds};
 
-const RETRY: Duration = Duration::from_secs(1);
-
-/// What is known of the other author by one connection: messages have their length before them.
-#[derive(Default)]
-struct Talk {
-    state: State,
-    received: Vec<u8>,
-    unsent: Vec<u8>,
-}
-
 struct Author {
     document: AutoCommit,
-    /// Whom it dials.
-    peer: Option<Peer>,
-    talks: ConnMap<Talk>,
-    /// The state of the last connection, in its durable form.
-    kept: Option<Vec<u8>>,
-    retry_at: Option<Instant>,
+    sessions: Sessions,
+    /// What is known of each other author.
+    states: BTreeMap<Vec<u8>, State>,
 }
 
 impl Author {
@@ -38,43 +26,22 @@ impl Author {
         };
         // Another actor in each life: two may not give one number to different changes.
         let document = document.with_actor(ActorId::from([name, boot.incarnation() as u8]));
-        Self { document, peer, talks: ConnMap::default(), kept: None, retry_at: None }
+        let mut sessions = Sessions::new(&[name], boot.incarnation().into());
+        peer.into_iter().for_each(|peer| sessions.dial(peer));
+        Self { document, sessions, states: BTreeMap::new() }
     }
 
-    /// Sends what there is to be said, on each connection, as far as it fits.
+    /// Sends what there is to be said in each session.
     fn say(&mut self, out: &mut Outbox<usize>) {
-        for (conn, talk) in self.talks.iter_mut() {
-            while talk.unsent.is_empty() {
-                let Some(message) = self.document.sync().generate_sync_message(&mut talk.state) else {
-                    break;
-                };
-                let bytes = message.encode();
-                talk.unsent.extend((bytes.len() as u32).to_be_bytes());
-                talk.unsent.extend(bytes);
-                write(talk, conn, out);
+        for (peer, state) in &mut self.states {
+            while self.sessions.conn(peer).is_some()
+                && let Some(message) = self.document.sync().generate_sync_message(state)
+            {
+                // If the peer does not read, the session is over, and the next one begins from what is kept.
+                let _ = self.sessions.send(peer, &message.encode(), out);
             }
         }
     }
-
-    fn hear(&mut self, conn: Conn, bytes: &[u8]) {
-        let Some(talk) = self.talks.get_mut(conn) else { return };
-        talk.received.extend_from_slice(bytes);
-        while let Some((head, rest)) = talk.received.split_first_chunk::<4>() {
-            let Some(message) = rest.get(..u32::from_be_bytes(*head) as usize) else { return };
-            let len = 4 + message.len();
-            let message = Message::decode(message).expect("the stream is as it was written");
-            self.document
-                .sync()
-                .receive_sync_message(&mut talk.state, message)
-                .expect("it is one of automerge's");
-            talk.received.drain(..len);
-        }
-    }
-}
-
-fn write(talk: &mut Talk, conn: Conn, out: &mut Outbox<usize>) {
-    let fits_len = out.write(conn, &talk.unsent);
-    talk.unsent.drain(..fits_len);
 }
 
 impl Machine for Author {
@@ -85,31 +52,27 @@ impl Machine for Author {
 
     fn handle(&mut self, input: Input<'_, u8>, now: Instant, out: &mut Outbox<usize>) {
         let before = self.document.get_heads();
-        match input {
-            Input::Command(&key) => {
-                self.document.put(ROOT, key.to_string(), u64::from(key)).expect("a map takes keys");
-            }
-            Input::Start { .. } | Input::Timeout => {
-                self.retry_at = None;
-                if let Some(peer) = self.peer {
-                    out.connect(peer);
+        if let Input::Command(&key) = input {
+            self.document.put(ROOT, key.to_string(), u64::from(key)).expect("a map takes keys");
+        }
+        let mut feed = self.sessions.take(&input, now, out);
+        while let Some(told) = self.sessions.next(&mut feed, now, out) {
+            match told {
+                Told::Up { peer } => {
+                    // Of the last session what is durable is still true.
+                    let kept = self.states.get(peer).and_then(|state| State::decode(&state.encode()).ok());
+                    self.states.insert(peer.to_vec(), kept.unwrap_or_default());
                 }
+                Told::Message { peer, bytes } => {
+                    let message = Message::decode(bytes).expect("the stream is as it was written");
+                    let state = self.states.get_mut(peer).expect("it is up");
+                    self.document
+                        .sync()
+                        .receive_sync_message(state, message)
+                        .expect("it is one of automerge's");
+                }
+                Told::Down { .. } => {}
             }
-            Input::Connected { conn, .. } => {
-                let kept = self.kept.take().and_then(|bytes| State::decode(&bytes).ok());
-                self.talks.insert(conn, Talk { state: kept.unwrap_or_default(), ..Talk::default() });
-            }
-            Input::Received { conn, bytes } => self.hear(conn, bytes),
-            Input::Writable { conn } => {
-                self.talks.get_mut(conn).into_iter().for_each(|talk| write(talk, conn, out));
-            }
-            Input::Eof { conn } => out.close(conn),
-            Input::Closed { conn, .. } => {
-                self.kept = self.talks.remove(conn).map(|talk| talk.state.encode());
-                self.retry_at = self.peer.map(|_| now + RETRY);
-            }
-            Input::ConnectFailed { .. } => self.retry_at = Some(now + RETRY),
-            _ => {}
         }
         if self.document.get_heads() != before {
             let saved = self.document.save();
@@ -120,7 +83,7 @@ impl Machine for Author {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.retry_at
+        self.sessions.deadline()
     }
 }
 

@@ -1,0 +1,221 @@
+//! What a datagram passes beside its link: NATs, and addresses that change.
+
+use std::net::Ipv4Addr;
+
+use super::moves::Owner;
+use super::{Event, Keep, Order, World};
+use crate::host::HostId;
+use crate::machine::{Conn, Peer};
+use crate::nat::Blocked;
+use crate::network::StreamEnd;
+use crate::time::Instant;
+use crate::transcript::What;
+
+/// A datagram that goes from a host, with its two addresses.
+type Leaving<'a> = (HostId, [Peer; 2], &'a [u8]);
+
+impl World<'_> {
+    /// The host that has this address now, if there is one.
+    pub(super) fn host_now_at(&self, peer: &Peer) -> Option<HostId> {
+        match self.moves.owner(peer) {
+            Owner::Moved(host) => Some(host),
+            Owner::Nobody => None,
+            Owner::AsEver => self.spec.host_at(peer),
+        }
+    }
+
+    /// Sends a datagram where a NAT may be on its way.
+    #[cold]
+    pub(super) fn send_by_paths(&mut self, host: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
+        let [local, peer] = [self.moves.wire(host, *way[0]), *way[1]];
+        let way = [&local, &peer];
+        if peer.ip() == Some(Ipv4Addr::BROADCAST.into()) {
+            return self.send_to_all(host, way, bytes, now);
+        }
+        let (nats, to) = (&self.network.nats, self.host_now_at(&peer));
+        let (nat, outer) = (nats.of(host), to.filter(|to| nats.is_nat(*to)));
+        let is_translated = matches!(peer, Peer::V4 { .. });
+        let is_near = outer.is_none() && to.is_some_and(|to| nats.of(to) == nat || to == host);
+        if !is_translated || is_near {
+            return match to {
+                Some(to) => self.send_to(host, to, way, bytes, now),
+                None => self.send_nowhere(host, peer, bytes, now),
+            };
+        }
+        let receiver = match (outer, peer.port()) {
+            (Some(outer), Some(port)) => nats.owner(outer, port),
+            _ => to,
+        };
+        let leaving = (host, [local, peer], bytes);
+        if let (Some(receiver), Some(nat)) = (receiver, nat)
+            && outer == Some(nat)
+            && !nats.hairpins(nat)
+        {
+            return self.die(nat, leaving, receiver, Blocked::Hairpin, now);
+        }
+        let source = nat.map_or(Ok(local), |nat| self.network.nats.outward(nat, now, (host, local), peer));
+        let Some(receiver) = receiver else { return self.send_nowhere(host, peer, bytes, now) };
+        match (source, nat, self.network.nats.of(receiver)) {
+            (Err(why), Some(nat), _) => self.die(nat, leaving, receiver, why, now),
+            (_, _, Some(inner)) if outer.is_none() => {
+                self.die(inner, leaving, receiver, Blocked::Private, now);
+            }
+            (source, ..) => {
+                self.send_to(host, receiver, [&source.unwrap_or(local), &peer], bytes, now);
+            }
+        }
+    }
+
+    /// Sends a datagram to an address that is no host's: a broadcast, or one that nobody gets.
+    #[cold]
+    pub(super) fn send_to_all(
+        &mut self,
+        host: HostId,
+        [local, &peer]: [&Peer; 2],
+        bytes: &[u8],
+        now: Instant,
+    ) {
+        if peer.ip() != Some(Ipv4Addr::BROADCAST.into()) {
+            return self.send_nowhere(host, peer, bytes, now);
+        }
+        for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
+            if self.has_paths && !self.is_near(host, to) {
+                continue;
+            }
+            for index in 0..self.sockets[to.index()].len() {
+                let at = self.sockets[to.index()][index].local;
+                if at.is_like(&peer) && at.port() == peer.port() {
+                    self.send_through(host, to, ([local, &at], true), bytes, now);
+                }
+            }
+        }
+    }
+
+    /// Sends a datagram that nobody gets.
+    pub(super) fn send_nowhere(&mut self, host: HostId, peer: Peer, bytes: &[u8], now: Instant) {
+        self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { peer, bytes });
+    }
+
+    /// Opens a stream to whoever has an address, if anybody has.
+    pub(super) fn connect(
+        &mut self,
+        now: Instant,
+        host: HostId,
+        conn: Conn,
+        peer: Peer,
+    ) -> (StreamEnd, Option<HostId>) {
+        let local = self.spec.dials_from(host, peer);
+        if self.has_paths {
+            return self.connect_by_paths(now, host, conn, [local, peer]);
+        }
+        let to = self.spec.host_at(&peer);
+        (self.network.connect(now, host, conn, local, to, peer), to)
+    }
+
+    /// Opens a stream where a NAT may be on its way: says to whom.
+    fn connect_by_paths(
+        &mut self,
+        now: Instant,
+        host: HostId,
+        conn: Conn,
+        [local, peer]: [Peer; 2],
+    ) -> (StreamEnd, Option<HostId>) {
+        let nats = &self.network.nats;
+        let (nat, owner) = (nats.of(host), self.host_now_at(&peer));
+        let is_near = owner.is_some_and(|to| !nats.is_nat(to) && nats.of(to) == nat);
+        let passes = !is_near && matches!(peer, Peer::V4 { .. });
+        // What stands before a host that cannot be reached is silent.
+        let to = owner.map(|to| nats.of(to).filter(|_| passes).unwrap_or(to));
+        let at = self.network.connect(now, host, conn, self.moves.wire(host, local), to, peer);
+        if let (true, Some(nat)) = (passes, nat) {
+            let inside = (host, self.network.streams.address(at));
+            if let Ok(seen) = self.network.nats.outward(nat, now, inside, peer) {
+                self.network.streams.see(at, seen);
+            }
+        }
+        (at, to)
+    }
+
+    /// A NAT forgets its mappings, and what passes it on streams comes through no more.
+    pub(super) fn forget_mappings(&mut self, nat: HostId, anew: bool) {
+        self.network.nats.forget(nat, anew);
+        for host in self.inside(nat) {
+            self.network.silence(host, true);
+        }
+    }
+
+    /// Whether a NAT has anything to forget.
+    pub(super) fn has_mappings(&self, nat: HostId, now: Instant) -> bool {
+        let nats = &self.network.nats;
+        nats.has_mapping(nat, now)
+            || self.inside(nat).iter().any(|host| self.network.streams.is_translated(*host))
+    }
+
+    /// The hosts behind a NAT.
+    fn inside(&self, nat: HostId) -> Vec<HostId> {
+        let hosts = (0..self.spec.hosts.len()).map(|index| HostId(index as u16));
+        hosts.filter(|host| self.network.nats.of(*host) == Some(nat)).collect()
+    }
+
+    /// Whether a broadcast reaches a host: it passes no NAT.
+    pub(super) fn is_near(&self, host: HostId, to: HostId) -> bool {
+        self.network.nats.of(host) == self.network.nats.of(to)
+    }
+
+    /// A datagram dies at a NAT before it gets onto its link.
+    fn die(&mut self, nat: HostId, leaving: Leaving<'_>, to: HostId, why: Blocked, now: Instant) {
+        let (from, [local, peer], bytes) = leaving;
+        let departure = self.network.stopped(from, to);
+        if self.keep == Keep::Log {
+            self.record_send(from, to, &departure, ([&local, &peer], false), bytes, now);
+            self.record(now, nat, What::Dropped { from, to, n: departure.n, why });
+        }
+    }
+
+    /// Nobody at the host has the address that a datagram has come to: whether that was the host's before it moved, or is a
+    /// NAT's, which has let it in, so that it is due again at who gets it, or has not.
+    pub(super) fn passes_nat(&mut self, order: Order, flight: u32) -> bool {
+        let now = order.at();
+        let flight = self.flights.get(flight);
+        let (from, n, source, to) = (flight.from, flight.n, flight.source, flight.to);
+        let nats = &self.network.nats;
+        if self.moves.owner(&to) == Owner::Nobody {
+            // Its receiver has left that address.
+            return true;
+        }
+        let Some(nat) = self.host_now_at(&to).filter(|host| nats.is_nat(*host)) else { return false };
+        match nats.inward(nat, now, to.port().unwrap_or(0), source) {
+            Ok((host, inside)) => {
+                let bytes = flight.bytes.clone();
+                let flight = self.flights.store((from, n), [&source, &inside], &bytes);
+                self.queue.push(order.moved_on(host), Event::Datagram(flight));
+            }
+            Err(why) => self.record(now, nat, What::Dropped { from, to: order.host(), n, why }),
+        }
+        true
+    }
+
+    /// The addresses of a datagram that nobody took, as its sender knows them: its own, and where it sent it.
+    pub(super) fn as_sent(
+        &self,
+        (from, host): (HostId, HostId),
+        [source, local]: [Peer; 2],
+        now: Instant,
+    ) -> Option<[Peer; 2]> {
+        let nats = &self.network.nats;
+        if self.is_near(from, host) && self.host_now_at(&source) == Some(from) {
+            return Some([source, local]);
+        }
+        let sent_to = match nats.of(host) {
+            Some(nat) => nats.outside(nat, now, (host, local), source)?,
+            None => local,
+        };
+        match nats.of(from) {
+            Some(nat) => {
+                let (_, inside) = nats.inward(nat, now, source.port()?, sent_to).ok()?;
+                Some([inside, sent_to])
+            }
+            None => Some([source, sent_to]),
+        }
+    }
+}
