@@ -90,7 +90,7 @@ fn is_missing() -> bool {
     !is_there
 }
 
-/// The profile and the command of the guide: all partitions together have each test once, in files of JUnit.
+/// The profile and the command of the guide: all partitions together have each test once, in their `junit.xml`.
 #[test]
 fn the_profile_of_the_guide_writes_junit() {
     if is_missing() {

@@ -64,7 +64,7 @@ fn night(runner: &mut Runner, number: u64, check: &str) -> (Vec<Ended>, Ended) {
     (shards, report)
 }
 
-/// How many test cases a file of JUnit has, and how many of them failed.
+/// How many test cases a `junit.xml` has, and how many of them failed.
 fn junit(path: &Path) -> (usize, usize) {
     let text = fs::read_to_string(path).expect("it is written");
     let report = Report::deserialize_from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));

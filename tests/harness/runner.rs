@@ -125,7 +125,9 @@ impl Runner {
             // The newest whose key begins so: keys end in the number of the workflow's run.
             "actions/cache/restore" => {
                 let newest = names(&cache).into_iter().rfind(|key| key.starts_with(input("restore-keys")));
-                newest.into_iter().for_each(|key| self.copy(input("path"), &cache.join(key), computer));
+                if let Some(key) = newest {
+                    self.copy(input("path"), &cache.join(key), computer);
+                }
             }
             "actions/cache/save" => self.copy(input("path"), computer, &cache.join(input("key"))),
             "actions/upload-artifact" => {
