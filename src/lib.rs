@@ -236,6 +236,9 @@ pub mod guide {
     #[doc = include_str!("guide/machine.md")]
     pub mod machine {}
     #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/nat.md")]
+    pub mod nat {}
+    #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/nets.md")]
     pub mod nets {}
     #[doc = include_str!("guide/links.md")]

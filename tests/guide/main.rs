@@ -15,6 +15,8 @@ mod machine;
 #[path = "chapters/main_of_a_server.rs"]
 #[expect(dead_code, reason = "it would serve until it is stopped")]
 mod main_of_a_server;
+#[path = "chapters/nat.rs"]
+mod nat;
 #[path = "chapters/nets.rs"]
 mod nets;
 #[path = "chapters/programs.rs"]

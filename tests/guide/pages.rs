@@ -57,6 +57,7 @@ const PAGES: &[Page] = &[
         [("duplicates_do_no_harm", fixed::VACUOUS), ("a_register_is_linearizable", history::TEST)]
     ),
     page!("guide/networks.md", ["chapters/networks.rs"], []),
+    page!("guide/nat.md", ["chapters/nat.rs"], []),
     page!(
         "guide/deadlocks.md",
         ["chapters/deadlock.rs", "chapters/livelock.rs"],

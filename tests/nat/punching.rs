@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lossproof::engine::{Engine, Settings};
 use lossproof::scenario::{Host, Nat, NatKind, Net};
+use lossproof::transcript::Look;
 use lossproof::{Check, Input, Instant, Machine, Outbox, Peer, Scenario};
 
 use crate::assert_snapshot;
@@ -191,4 +192,17 @@ fn the_death_of_a_packet_is_shown_at_its_nat() {
     let died = json.lines().find(|line| line.contains("\"what\":\"drop\"")).unwrap();
     let expected = r#"{"at_ns":30000000,"host":"nat-0","what":"drop","peer":"peer-1","n":0,"text":"peer-1>peer-0: filtered"}"#;
     assert_eq!(died, expected);
+    let ladder = transcript.ladder(Look::default()).unwrap();
+    let ladder: String = ladder.lines().take(20).map(|line| format!("{}\n", line.trim_end())).collect();
+    assert_snapshot("nat-ladder", "A symmetric NAT and a port-restricted one", &ladder);
+    assert!(transcript.page("punching", "").contains("nat-0: filtered"));
+    #[cfg(feature = "capture")]
+    {
+        let file = lossproof::capture::export(&transcript, "");
+        let comment = b"lost: peer-1>peer-0 #0: nat-0: filtered";
+        assert!(file.windows(comment.len()).any(|bytes| bytes == comment));
+        // On the wire the NAT's addresses are seen.
+        let read = lossproof::capture::read(&file).unwrap();
+        assert_eq!(read.frames[0].from.to_string(), "192.168.0.2:20000");
+    }
 }

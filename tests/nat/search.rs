@@ -134,6 +134,17 @@ fn a_server_that_pins_an_address_fails_by_one_rebind() {
     Check::new(answered(false)).profile(forgetful()).runs(1_000).assert();
 }
 
+/// Whatever the number of threads, a search finds the same.
+#[test]
+fn threads_make_no_difference() {
+    let verdict = |jobs| {
+        let check = Check::new(answered(true)).profile(forgetful()).runs(200).jobs(jobs);
+        let verdict = check.verdict().unwrap();
+        (format!("{:?}", verdict.tally()), verdict.failure().map(|failure| failure.plan.to_string()))
+    };
+    assert_eq!(verdict(1), verdict(2));
+}
+
 /// A run with what a profile draws, and one with the plan that it has recorded, are the same to the letter.
 #[test]
 fn what_is_drawn_is_recorded_and_replays() {

@@ -14,7 +14,7 @@ use crate::{Cell, rows};
 
 rows! {
     the_source_address_of_a_reply a_unix_socket both_families a_broadcast a_crash_in_a_plan a_skew_in_a_plan
-    a_drift_in_a_plan a_timer_first_in_a_plan a_dial_refused_in_a_plan
+    a_drift_in_a_plan a_timer_first_in_a_plan a_move_in_a_plan a_rebind_in_a_plan a_dial_refused_in_a_plan
     a_partition_in_a_plan a_latency_between_milliseconds thirty_one_hosts a_panic
 }
 
@@ -287,6 +287,43 @@ fn a_timer_first_in_a_plan(cell: Cell) {
     let scene = || Scene::datagrams(sleeps, nobody);
     if let Some(played) = refused_but_in_the_engine(cell, &scene, "at 9s timer-first a", "timer-first") {
         assert_eq!(played.a, ["Start", "late: false"]);
+    }
+}
+
+/// Sends once it has slept.
+fn sends_late(me: &mut Puppet, input: Input<'_, Ask>, out: &mut Outbox<String>) {
+    match input {
+        Input::Start { .. } => me.wake_in(100),
+        Input::Timeout => {
+            out.send(me.other(), b"hello");
+            out.done(Status::Success);
+        }
+        _ => {}
+    }
+}
+
+/// Tells who sends.
+fn sees(_: &mut Puppet, input: Input<'_, Ask>, out: &mut Outbox<String>) {
+    if let Input::Datagram { peer, .. } = input {
+        out.event(peer.to_string());
+        out.done(Status::Success);
+    }
+}
+
+fn a_move_in_a_plan(cell: Cell) {
+    let scene = || Scene::datagrams(sends_late, sees);
+    if let Some(played) = refused_but_in_the_engine(cell, &scene, "at 1ms move a 10.0.1.7", "move") {
+        assert_eq!(played.b.len(), 1);
+        assert!(played.b[0].starts_with("10.0.1.7:"), "{:?}", played.b);
+    }
+}
+
+fn a_rebind_in_a_plan(cell: Cell) {
+    let scene = || Scene::datagrams(sends_late, sees);
+    for (plan, kind) in [("at 1ms rebind a", "rebind"), ("at 1ms reboot a", "reboot")] {
+        if let Some(played) = refused_but_in_the_engine(cell, &scene, plan, kind) {
+            assert!(played.b[0].starts_with("192.168.0."), "it is no NAT: {:?}", played.b);
+        }
     }
 }
 

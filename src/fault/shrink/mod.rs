@@ -314,6 +314,7 @@ mod tests {
             ("a>b @4 reset", "a>b @4 cut"),
             ("at 1s skew a +3s", "at 0s skew a +1ms"),
             ("poweroff a after send #9 for 1s", "crash a after send #0 for 1ms"),
+            ("at 9s reboot n", "at 0s rebind n"),
             ("crash a after effect 2 of recv #9 for 1s", "crash a after recv #0 for 1ms"),
             ("at 1s drift a x1.016", "at 0s drift a x1.000001"),
             ("at 1s partition a|b", "at 0s partition a>b"),

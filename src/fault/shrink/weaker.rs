@@ -50,6 +50,7 @@ fn weaker_on_host(fault: &HostFault) -> Vec<HostFault> {
             nearer(*rate).map(drift).into_iter().collect()
         }
         HostFault::Poweroff(host) => vec![HostFault::Crash(host.clone())],
+        HostFault::Reboot(nat) => vec![HostFault::Rebind(nat.clone())],
         HostFault::Partition { a, b } => {
             let one_way = |from: &str, to: &str| HostFault::PartitionOneWay(Flow::new(from, to));
             vec![one_way(a, b), one_way(b, a)]
