@@ -234,7 +234,7 @@
     scale();
     look('to scale');
     scale();
-    if (folds.length) unfoldAll();
+    if (folds.length) unfoldMore();
     aloud();
     look('unfolded');
     document.getElementById('search').value = 'e';

@@ -4,9 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lossproof::fault::{FaultPlan, Profile};
+use lossproof::scenario::Net;
+use lossproof::systems::Options;
 use serde::Deserialize;
 
 use super::commands::sim;
+use super::transcript;
 
 /// The widths of windows, in pixels.
 const WIDTHS: [u32; 2] = [1280, 400];
@@ -189,7 +193,7 @@ fn no_label_of_the_page_of_any_system_lies_over_anything() {
 fn labels_that_lie_over_something_are_found() {
     let Some(browser) = browser() else { return };
     let folder = folder("planted");
-    let page = drawn(&["udp-chat", "--format", "html"]);
+    let page = drawn(&["udp-remote", "--format", "html"]);
     let planted = [
         ("text", ".text { margin-left: -80px; }", "lies over"),
         ("arrow", ".who { margin-left: -120px; }", "lies over a flight"),
@@ -198,12 +202,33 @@ fn labels_that_lie_over_something_are_found() {
         ("pale", ".who { color: #8a97a6; }", "has a contrast of 2"),
         ("name", "#before { display: block; } aside { margin-left: -60px; }", "section lies over aside"),
     ];
-    for (name, style, said) in planted {
+    for (name, style, _) in planted {
         let text = measuring(&page).replace("</head>", &format!("<style>{style}</style></head>"));
         fs::write(folder.join(format!("{name}.html")), text).expect("a file can be written");
-        let seen = measure(browser, &folder, &[(format!("{name}.html#light"), 1280)]);
-        assert!(seen[0].faults.iter().any(|fault| fault.contains(said)), "{name}: {:#?}", seen[0].faults);
     }
+    let windows = planted.map(|(name, ..)| (format!("{name}.html#light"), WIDTHS[0]));
+    let seen = measure(browser, &folder, &windows);
+    for (name, _, said) in planted {
+        let is_it = |fault: &String| fault.starts_with(&format!("{name}.html")) && fault.contains(said);
+        let faults: Vec<&String> = seen.iter().flat_map(|seen| &seen.faults).collect();
+        assert!(faults.iter().any(|fault| is_it(fault)), "{name}: {faults:#?}");
+    }
+}
+
+/// A run in which nothing happens, and of nobody, is a page, too.
+#[test]
+fn nothing_has_a_page() {
+    let Some(browser) = browser() else { return };
+    let page = transcript(
+        |_| Net::new("nobody"),
+        &Options::default(),
+        &FaultPlan::default(),
+        Profile::default(),
+        |run| run.page("nobody", ""),
+    );
+    let file = folder("nothing").join("page.html");
+    fs::write(&file, page).expect("a file can be written");
+    assert!(document(browser, &file).contains("Nothing happened."));
 }
 
 /// The policy of a page allows its script, and no other.

@@ -6,7 +6,7 @@ use lossproof::scenario::Net;
 use lossproof::systems::{
     Options, greet, select_echo, tcp_chat, tcp_sixteen, udp_broadcast, udp_chat, udp_remote,
 };
-use lossproof::transcript::Look;
+use lossproof::transcript::{Look, MAX_REPORT_LINES};
 use lossproof::{Input, Instant, Machine, Outbox, Scenario, Status};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -173,6 +173,24 @@ fn one_host_and_none_have_pictures_too() {
         assert!(run.svg("").ends_with("</svg>\n") && run.mermaid().starts_with("sequenceDiagram\n"));
         assert_eq!(data(&run.page("", ""))["rows"].as_array().unwrap().len(), 2 * hosts);
     }
+}
+
+/// A page folds what a report leaves out, and says the same of it.
+#[test]
+fn a_page_opens_folded_as_a_report_is() {
+    let plan = FaultPlan::default();
+    let (page, excerpt) = transcript(udp_chat::net, &Options::default(), &plan, Profile::default(), |run| {
+        (data(&run.page("", "")), run.excerpt(MAX_REPORT_LINES))
+    });
+    let folds = page["folds"].as_array().expect("there are folds");
+    let said: Vec<&str> = folds.iter().filter_map(|fold| fold["text"].as_str()).collect();
+    let left_out =
+        excerpt.lines().filter(|line| line.starts_with("… ")).map(|line| line.replacen("lines", "steps", 1));
+    assert!(!said.is_empty() && said.len() == folds.len(), "{page}");
+    assert_eq!(said, left_out.collect::<Vec<_>>(), "{excerpt}");
+    let folded: u64 = folds.iter().map(|fold| number(&fold["to"]) - number(&fold["from"])).sum();
+    let rows = page["rows"].as_array().expect("there are rows").len();
+    assert_eq!(rows - folded as usize + folds.len(), excerpt.lines().count());
 }
 
 /// A text that closes what it stands in, calls a script, and looks like a place of the page's frame.

@@ -43,3 +43,49 @@ pub(in crate::transcript) fn row_folds(transcript: &Transcript<'_>, story: &Stor
     });
     folds.flatten().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostId;
+    use crate::time::Instant;
+    use crate::transcript::{Curve, Log, What};
+
+    /// What is folded of so many rows that are alike, one every millisecond.
+    fn folds(count: u64, turned: Option<usize>) -> Vec<RowFold> {
+        let mut log = Log::default();
+        for at in 0..count {
+            log.push(Instant::from_millis(at), HostId(0), What::Save(7));
+        }
+        let events: Vec<Vec<String>> = Vec::new();
+        let curve = Curve { turned, ..Curve::default() };
+        let transcript =
+            Transcript { curve: Some(&curve), ..Transcript::new(vec!["a"], &log, &events, None) };
+        row_folds(&transcript, &Story::new(&transcript))
+    }
+
+    fn fold(rows: Range<usize>, text: &str) -> RowFold {
+        RowFold { rows, text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_run_is_folded_from_one_row_beyond_the_bound_on() {
+        assert_eq!(folds(MAX_REPORT_LINES as u64, None), []);
+        let text = "… 60 steps like this one, every 0.001 s, until 0.060 …";
+        assert_eq!(folds(MAX_REPORT_LINES as u64 + 1, None), [fold(1..61, text)]);
+    }
+
+    #[test]
+    fn the_row_where_the_run_was_lost_is_shown() {
+        let texts = [
+            "… 29 steps like this one, every 0.001 s, until 0.029 …",
+            "… 30 steps like this one, every 0.001 s, until 0.060 …",
+        ];
+        assert_eq!(folds(61, Some(30)), [fold(1..30, texts[0]), fold(31..61, texts[1])]);
+        assert_eq!(
+            folds(61, Some(60)),
+            [fold(1..60, "… 59 steps like this one, every 0.001 s, until 0.059 …")]
+        );
+        assert_eq!(folds(61, Some(59)).len(), 1, "one row alone is not folded");
+    }
+}

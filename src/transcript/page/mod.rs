@@ -1,7 +1,8 @@
 //! The transcript as a page: one file of HTML that needs no network, to step through a run.
 //!
-//! `page.html` is the frame, `page.css` the looks, `page.js` draws and `step.js` does what the user wants. All that comes
-//! from the run is JSON in a script element that no browser executes, and reaches the page as text.
+//! `page.html` is the frame, `page.css` the looks, `page.js` draws and `step.js` does what the user wants. No text stands
+//! among the arrows: who does what is in a column beside them, so nothing can lie over anything else. All that comes from
+//! the run is JSON in a script element that no browser executes, and reaches the page as text.
 
 use serde::Serialize;
 
@@ -17,8 +18,8 @@ const STYLE: &str = concat!(include_str!("../ladder.css"), include_str!("page.cs
 const DRAW: &str = include_str!("page.js");
 const STEP: &str = include_str!("step.js");
 /// What the page's policy allows to be executed: the hashes of what is above.
-const STYLE_HASH: &str = "sha256-nmRWVZERH6uXbHgF0msLq4TU/9FsFY+aAlXKffBHaUo=";
-const SCRIPT_HASH: &str = "sha256-lkJltzz9R0hUm0jhUfAk50zhMh0vWn5nbwp+Pn8cwCU=";
+const STYLE_HASH: &str = "sha256-R7vQ0MzvY7ZMKZmd8daK3KvqTkU/8jy/V9Tg2twueho=";
+const SCRIPT_HASH: &str = "sha256-rctm++9hHktyE/zJdOn+O54zMsIC6DmSQiQ2KA/F14M=";
 
 #[derive(Serialize)]
 struct Run<'a> {
@@ -53,9 +54,6 @@ struct Step<'a> {
     flights: &'a [usize],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     fault: bool,
-    /// Whether an arrival is to be named.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    says: bool,
     /// How many percent of the runs fail that go on from here.
     #[serde(skip_serializing_if = "Option::is_none")]
     share: Option<u8>,
@@ -86,9 +84,11 @@ struct Arrow {
 }
 
 impl Transcript<'_> {
-    /// A page of HTML, whole in itself, to step through the run by keyboard or pointer: the ladder, with time to scale if
-    /// wanted, what is known of every host at each step, a search, and the line that makes the run again. `replay` is
-    /// that line, `title` stands above.
+    /// A page of HTML, whole in itself, to step through the run by keyboard or pointer: a table of all steps with a ladder
+    /// beside it, what is known of every host at each step, a search, time to scale if wanted, and the line that makes the
+    /// run again. A failing run has what does not hold at its top and, if it is known, when the run was lost. A long run
+    /// opens folded as [`Transcript::excerpt`] of [`MAX_REPORT_LINES`](super::MAX_REPORT_LINES) has it. The printed page
+    /// has what is unfolded. `replay` is the line that makes the run again, `title` stands above.
     pub fn page(&self, title: &str, replay: &str) -> String {
         let story = Story::new(self);
         let rows = story.rows.iter().map(|row| step(&story, row)).collect();
@@ -126,17 +126,13 @@ fn fill(values: &[(&str, &str)]) -> String {
 }
 
 fn step<'a>(story: &'a Story<'_>, row: &'a Row) -> Step<'a> {
-    let (kind, flights, text, says) = match &row.kind {
+    let (kind, flights, text) = match &row.kind {
         Kind::Departs(flight) => {
             let text = story.flights[*flight].with_fault(&row.text);
-            ("departs", std::slice::from_ref(flight), text, true)
+            ("departs", std::slice::from_ref(flight), text)
         }
-        Kind::Arrives(flights) => {
-            let flight = &story.flights[flights[0]];
-            let says = !flight.is_plain() || row.text != flight.name;
-            ("arrives", flights.as_slice(), row.text.clone(), says)
-        }
-        Kind::Own(mark) => (class(*mark), &[][..], row.text.clone(), true),
+        Kind::Arrives(flights) => ("arrives", flights.as_slice(), row.text.clone()),
+        Kind::Own(mark) => (class(*mark), &[][..], row.text.clone()),
     };
     let conn = row.conn.as_ref();
     Step {
@@ -149,7 +145,6 @@ fn step<'a>(story: &'a Story<'_>, row: &'a Row) -> Step<'a> {
         line: told(story, row) + &lost(row),
         flights,
         fault: story.has_fault(row),
-        says,
         share: row.share,
         turned: row.turned,
         conn: conn.map(|conn| End { peer: conn.peer.index(), number: conn.number, open: conn.open }),

@@ -12,7 +12,7 @@ const [view, table] = ['view', 'ladder'].map(byId);
 
 const MIDDLE = 15;        // where in a row its mark is, below its top, in pixels: the middle of the first line of text
 const ROW = 30;           // how high a row of one line is
-const MAX_UNFOLDED = 2000; // the most rows that one fold shows at once
+const MAX_UNFOLDED = 2000; // the most rows that are unfolded at once
 
 let folds = run.folds.map((fold) => ({ ...fold, open: false }));
 let items = [];           // what the table shows, in order: {row} or {fold}, each with its elements
@@ -80,7 +80,7 @@ function makeRow(item, index) {
   const [first] = span(item), row = rows[first];
   const made = element('tr', item.fold ? 'fold' : row.kind + (row.turned ? ' turns' : ''));
   const [at, lanes, what] = [element('td', 'at'), element('td', 'lanes'), element('td', 'what')];
-  const isNew = index === 0 || rows[span(items[index - 1])[1]].at !== row.at;
+  const isNew = index === 0 || rows[span(items[index - 1])[0]].at !== row.at;
   at.append(element('span', isNew ? '' : 'unseen', row.at));
   made.append(at);
   if (hasShares) made.append(makeShare(item, index));
@@ -108,15 +108,17 @@ function makeRow(item, index) {
 // ---- when the run was lost ----
 
 const hasShares = rows.some((row) => row.share !== undefined);
+const turned = rows.findIndex((row) => row.turned);
+/** The first row with the share that the run had once it was lost. */
+let lost = turned;
+while (lost > 0 && rows[lost - 1].share === rows[turned].share) lost--;
 
 /** How many runs fail that go on from there: the bars make a curve, with a number where it changes. */
 function makeShare(item, index) {
   const made = element('td', 'fails'), before = index > 0 ? span(items[index - 1])[1] : -1;
   const { share } = rows[span(item)[1]], last = before < 0 ? undefined : rows[before].share;
   if (share === undefined) return made;
-  // The number of the share that stands from the step on, or from one shortly before it, in which the run was lost.
-  const until = rows.findIndex((row, index) => index > before && row.share !== share);
-  const isTurning = rows.slice(before + 1, until < 0 ? rows.length : until).some((row) => row.turned);
+  const isTurning = turned >= 0 && before < lost && lost <= span(item)[1];
   made.append(element('span', share === last ? 'unseen' : isTurning ? 'turning' : '', share + '%'));
   const picture = draw('svg', { 'aria-hidden': 'true' });
   picture.append(draw('rect', { class: 'shares', width: '100%', height: '100%' }));
@@ -247,7 +249,7 @@ function drawNames() {
     made.style.left = percent(lane(host));
     return made;
   }));
-  const room = names.clientWidth / Math.max(1, hosts.length) - 8;
+  const room = names.clientWidth / Math.max(1, hosts.length) - 4;
   if ([...names.children].some((name) => name.offsetWidth > room)) names.className = 'tall';
 }
 

@@ -48,7 +48,10 @@ function tell() {
 
 /** Chooses an item; the keyboard follows if it is in the table. */
 function go(at, isQuiet) {
-  if (!rows.length) return;
+  if (!rows.length) {
+    tell();
+    return;
+  }
   const hasFocus = table.contains(document.activeElement) || document.activeElement === document.body;
   current = Math.max(0, Math.min(items.length - 1, at));
   mark();
@@ -80,6 +83,7 @@ const keep = (change) => {
   // A row that is folded again is in its fold's place; a fold stays chosen.
   const at = place[row];
   go(wasFold && items[at - 1]?.fold?.from === row ? at - 1 : at);
+  nameFolds();
   say(`${items.length} rows are shown`);
 };
 
@@ -92,22 +96,32 @@ function toggle(fold) {
 
 /** The fold that is open around the chosen row, or that is chosen itself. */
 const around = () => {
-  const [row] = span(items[current]);
+  const row = items.length ? span(items[current])[0] : -1;
   return folds.find((fold) => fold.from <= row && row < fold.to);
 };
 
-function unfoldAll() {
-  const areFolded = folds.some((fold) => !fold.open);
+const folded = () => folds.filter((fold) => !fold.open);
+
+function unfoldMore() {
+  let room = MAX_UNFOLDED;
   keep(() => {
-    if (areFolded) for (const fold of [...folds]) if (!fold.open) open(fold, fold.from, Math.min(fold.to, fold.from + MAX_UNFOLDED));
-    if (!areFolded) folds = run.folds.map((fold) => ({ ...fold, open: false }));
+    for (const fold of folded()) {
+      const to = Math.min(fold.to, fold.from + room);
+      room -= to - fold.from;
+      if (to > fold.from) open(fold, fold.from, to);
+    }
   });
-  nameFolds();
+}
+
+function foldAll() {
+  keep(() => { folds = run.folds.map((fold) => ({ ...fold, open: false })); });
 }
 
 function nameFolds() {
-  byId('unfold').hidden = !folds.length;
-  byId('unfold').textContent = folds.some((fold) => !fold.open) ? 'Unfold all' : 'Fold';
+  const count = folded().reduce((sum, fold) => sum + fold.to - fold.from, 0);
+  byId('unfold').hidden = !count;
+  byId('unfold').textContent = count <= MAX_UNFOLDED ? 'Unfold all' : 'Unfold more';
+  byId('fold').hidden = folds.every((fold) => !fold.open);
 }
 
 /** Goes to a row, and unfolds what it is in. */
@@ -176,7 +190,8 @@ const KEYS = {
   ArrowUp: () => go(current - 1), k: () => go(current - 1),
   PageDown: () => go(current + leaf()), PageUp: () => go(current - leaf()),
   Home: () => go(0), End: () => go(items.length - 1),
-  n: () => match(true), N: () => match(false), t: scale, u: unfoldAll, '/': () => byId('search').focus(),
+  n: () => match(true), N: () => match(false), t: scale,
+  u: () => (folded().length ? unfoldMore() : foldAll()), '/': () => byId('search').focus(),
   // A fold is a button, so Enter and the space bar unfold it without a word here.
   Escape: () => { if (around()?.open) toggle(around()); },
 };
@@ -203,7 +218,6 @@ byId('rows').addEventListener('click', (event) => {
   go(at);
   if (fold && event.target.closest('button')) {
     toggle(fold);
-    nameFolds();
   }
 });
 byId('first').onclick = KEYS.Home;
@@ -213,7 +227,8 @@ byId('last').onclick = KEYS.End;
 byId('before').onclick = KEYS.N;
 byId('after').onclick = KEYS.n;
 byId('search').oninput = search;
-byId('unfold').onclick = unfoldAll;
+byId('unfold').onclick = unfoldMore;
+byId('fold').onclick = foldAll;
 byId('scale').onclick = scale;
 byId('copy').onclick = copy;
 byId('theme').onclick = () => {
@@ -235,10 +250,9 @@ table.classList.toggle('lost', hasShares);
 const broken = rows.findIndex((row) => row.kind === 'broken');
 if (broken >= 0) {
   byId('verdict').hidden = false;
-  byId('broken').textContent = `${rows[broken].at} s: ${rows[broken].text}`;
+  byId('broken').textContent = `${rows[broken].at} s: ${rows[broken].text.replace(/^broken /, 'broken: ')}`;
   byId('broken').onclick = () => reveal(broken);
 }
-const turned = rows.findIndex((row) => row.turned);
 if (turned >= 0) {
   const before = rows.slice(0, turned).findLast((row) => row.share !== undefined && row.share !== rows[turned].share);
   byId('turn').hidden = false;
