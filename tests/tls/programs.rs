@@ -55,6 +55,7 @@ fn openssl(words: &[&str], input: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&stdout).into_owned())
 }
 
+/// S110, C27.
 #[test]
 fn each_client_ends_well_with_its_server() {
     let path = format!("unix:{}/tls-{}.sock", std::env::temp_dir().display(), std::process::id());
@@ -106,6 +107,7 @@ fn fingerprints_are_those_of_openssl() {
     assert_eq!(call_trusting("greet", &server.addr, &["--fingerprint", shown]).status.code(), Some(0));
 }
 
+/// S111.
 #[test]
 fn a_certificate_that_does_not_fit_is_one_line() {
     let server = serve("greet", "127.0.0.1:0", CERT);
