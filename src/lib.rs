@@ -194,6 +194,9 @@ pub mod guide {
     #[doc = include_str!("guide/async_code.md")]
     pub mod async_code {}
     #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/bottlenecks.md")]
+    pub mod bottlenecks {}
+    #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/check.md")]
     pub mod check {}
     #[doc = include_str!("guide/links.md")]

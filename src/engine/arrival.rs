@@ -80,6 +80,7 @@ impl World<'_> {
             | Event::Drawn(_)
             | Event::Back
             | Event::Calm
+            | Event::Queue(_)
             | Event::Timer => None,
         }
     }

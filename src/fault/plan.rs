@@ -32,6 +32,7 @@ pub struct FaultPlan {
     /// From when on nothing goes wrong any more: no fault hits, partitions are over, hosts that are down start anew.
     pub calm: Option<Instant>,
     link: Option<Duration>,
+    pub(super) bottlenecks: Vec<super::Bottleneck<String>>,
     faults: Vec<Fault>,
     /// The place of each fault that must be alone there, so that a long plan need not be searched.
     taken: BTreeSet<Place>,
@@ -151,9 +152,7 @@ impl FaultPlan {
     /// [`PlanError::ZeroSpan`] for a latency of zero, [`PlanError::LongSpan`] for one beyond `u64::MAX`
     /// nanoseconds.
     pub fn set_link(&mut self, latency: Option<Duration>) -> Result<(), PlanError> {
-        if let Some(latency) = latency {
-            check_span("link", latency)?;
-        }
+        latency.map_or(Ok(()), |latency| check_span("link", latency))?;
         self.link = latency;
         Ok(())
     }
@@ -247,13 +246,13 @@ fn check_fault(fault: &Fault) -> Result<(), PlanError> {
     }
 }
 
-fn check_pair(a: &str, b: &str) -> Result<(), PlanError> {
+pub(super) fn check_pair(a: &str, b: &str) -> Result<(), PlanError> {
     check_host(a)?;
     check_host(b)?;
     if a == b { Err(PlanError::SameHost(a.to_owned())) } else { Ok(()) }
 }
 
-fn check_host(name: &str) -> Result<(), PlanError> {
+pub(super) fn check_host(name: &str) -> Result<(), PlanError> {
     if !is_host_name(name) {
         return Err(PlanError::HostName(name.to_owned()));
     }

@@ -168,6 +168,7 @@ fn shape(transcript: &Transcript<'_>, record: &Record, index: usize) -> u64 {
             let (flow, rest) = text.split_once(' ').unwrap_or((&text, ""));
             (flow, without_numbers(rest)).hash(&mut to);
         }
+        What::Lost(loss) => (loss.to, loss.bottleneck, loss.is_full).hash(&mut to),
         What::Unreachable { peer } => peer.hash(&mut to),
         What::ConnectNowhere { .. } | What::Timer | What::Save(_) | What::Done(_) => {}
     }
