@@ -114,6 +114,11 @@ fn on_events<T>(
         Some(None) => output::complain("note: the run holds, so it has no turn"),
         None => {}
     }
+    for bottleneck in world.plan.bottlenecks() {
+        if engine.queue_figures().all(|(at, ..)| at != bottleneck.name()) {
+            output::complain(format_args!("note: nothing has passed the bottleneck {}", bottleneck.name()));
+        }
+    }
     for (at, from, to, figures) in engine.queue_figures() {
         output::complain(format_args!("queue: {}", FlowAt::new(at, (from, to), figures, &scenario.names())));
     }

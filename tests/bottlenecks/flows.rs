@@ -185,6 +185,13 @@ fn a_loss_in_the_queue_is_no_fault_and_is_shown_as_what_it_is() {
         "{ladder}"
     );
     assert!(transcript.page("shared", "").contains("the queue of wan is full"));
+    #[cfg(feature = "capture")]
+    {
+        let file = lossproof::capture::export(&transcript, "");
+        let read = lossproof::capture::read(&file).unwrap();
+        let comments: Vec<&String> = read.frames.iter().flat_map(|frame| &frame.comments).collect();
+        assert_eq!(comments, ["lost: b>server #0: the queue of wan is full"]);
+    }
     assert!(engine.plan(&Settings::default()).is_empty());
 }
 

@@ -69,6 +69,17 @@ fn a_check_sums_them_up_and_its_parts_join_to_the_whole() {
 }
 
 #[test]
+fn a_bottleneck_that_nothing_passes_is_told() {
+    // The second goes before it wherever something is sent.
+    let plan = "bottleneck wan rate 100000 queue 70 over client>server; bottleneck other rate 9000000 queue 9000 over *>*";
+    let words = ["--faults", plan];
+    let (_, _, complaints) = program(&[&["sim", "udp-remote"], &words[..]].concat());
+    assert!(complaints.contains("note: nothing has passed the bottleneck wan"), "{complaints}");
+    let (_, out, _) = program(&[&["check", "udp-remote", "--runs", "3"], &words[..]].concat());
+    assert!(out.contains("bottleneck wan (--faults): asked for, but it never happened"), "{out}");
+}
+
+#[test]
 fn traces_come_from_files() {
     let path = trace_file("cell.trace", "30\n60\n");
     let plan = format!("bottleneck wan trace @{} queue 9000 over client>server", path.display());

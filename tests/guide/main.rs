@@ -7,6 +7,8 @@
 mod pages;
 mod transfer;
 
+#[path = "chapters/bottlenecks.rs"]
+mod bottlenecks;
 #[path = "chapters/debugging.rs"]
 mod debugging;
 #[path = "chapters/machine.rs"]
@@ -26,6 +28,8 @@ mod sockets_of_a_host;
 mod streams;
 #[path = "chapters/sweeps.rs"]
 mod sweeps;
+#[path = "chapters/trace.rs"]
+mod trace;
 #[path = "chapters/transcripts.rs"]
 mod transcripts;
 

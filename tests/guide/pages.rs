@@ -33,7 +33,7 @@ macro_rules! page {
 }
 
 /// All pages, in the order in which they are read.
-const PAGES: [Page; 14] = [
+const PAGES: [Page; 15] = [
     page!(
         "guide.md",
         ["transfer/broken/file_transfer.rs", "a_file_arrives.rs", "files_arrive.rs"],
@@ -51,6 +51,7 @@ const PAGES: [Page; 14] = [
         [("a_file_arrives", async_code::TEST)]
     ),
     page!("guide/nets.md", ["chapters/nets.rs", "chapters/sockets_of_a_host.rs"], []),
+    page!("guide/bottlenecks.md", ["chapters/bottlenecks.rs", "chapters/trace.rs"], []),
     page!(
         "guide/check.md",
         ["chapters/check.rs", "chapters/vacuous.rs", "chapters/history.rs"],
