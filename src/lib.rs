@@ -210,6 +210,9 @@ pub mod guide {
     #[doc = include_str!("guide/captures.md")]
     pub mod captures {}
     #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/bottlenecks.md")]
+    pub mod bottlenecks {}
+    #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/check.md")]
     pub mod check {}
     #[cfg(feature = "specimens")]

@@ -5,6 +5,7 @@ use super::error::CliError;
 use crate::engine::Prepared;
 use crate::fault::FaultPlan;
 use crate::harness::bounded::{self, MAX_PLAN_LEN};
+use crate::harness::read_trace;
 use crate::host::HostId;
 use crate::scenario::{Net, Scenario, Transport};
 use crate::specimens::Specimen;
@@ -101,8 +102,8 @@ pub(super) fn read_plan(faults: Option<&str>) -> Result<FaultPlan, CliError> {
         Some((_, Some(path))) => {
             let text = bounded::read_text(path.as_ref(), MAX_PLAN_LEN);
             let text = text.map_err(|source| CliError::PlanFile { path: path.to_owned(), source })?;
-            Ok(text.parse()?)
+            Ok(FaultPlan::read(&text, &mut read_trace)?)
         }
-        Some((text, None)) => Ok(text.parse()?),
+        Some((text, None)) => Ok(FaultPlan::read(text, &mut read_trace)?),
     }
 }

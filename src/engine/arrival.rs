@@ -82,6 +82,7 @@ impl World<'_> {
             | Event::Drawn(_)
             | Event::Back
             | Event::Calm
+            | Event::Queue(_)
             | Event::Timer => None,
         }
     }

@@ -13,6 +13,7 @@ mod left;
 mod moves;
 mod paths;
 mod queue;
+mod queued;
 mod record;
 mod rest;
 mod run;
@@ -28,7 +29,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{FaultPlan, Links, Profile, StreamFault, UnknownHost};
+use crate::fault::{Bottleneck, FaultPlan, Links, Profile, StreamFault, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::{Checked, TWIN_SHIFT};
 use crate::machine::{Law, Peer};
@@ -37,8 +38,8 @@ use crate::scenario::{HostSpec, Reads, Scenario, Slot, Spec, Timed};
 use crate::seed::mix;
 use crate::time::Instant;
 
-pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
+pub use crate::network::{Fired, FlowFigures, Waits};
 #[cfg(feature = "turmoil")]
 pub(crate) use arrival::Arrival;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
@@ -59,6 +60,8 @@ pub struct Prepared {
     pub(crate) link: Option<Duration>,
     /// The generated commands that are given; all, if there is no list.
     pub(crate) commands: Option<BTreeSet<u32>>,
+    /// The queues that several flows share, beside the scenario's.
+    pub(crate) bottlenecks: Vec<Arc<Bottleneck>>,
     /// What goes on at random from some step on.
     pub(crate) rest: Option<Rest>,
 }
@@ -70,7 +73,11 @@ impl Prepared {
     /// [`UnknownHost`] if the plan names one that is not there.
     pub fn new(plan: &FaultPlan, scenario: &Scenario) -> Result<Self, UnknownHost> {
         let schedule = Arc::new(Schedule::new(plan, &scenario.names())?);
-        Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone(), rest: None })
+        let (names, bottlenecks) = (scenario.names(), plan.bottlenecks());
+        let bottlenecks =
+            bottlenecks.iter().map(|one| one.resolved(&names).map(Arc::new)).collect::<Result<_, _>>()?;
+        let (seed, link, commands) = (plan.seed, plan.link(), plan.commands.clone());
+        Ok(Self { schedule, seed, link, commands, bottlenecks, rest: None })
     }
 
     /// The same with a calm, unless there is one, for so many hosts.

@@ -282,6 +282,7 @@ impl Engine<'_> {
             Event::Calm => self.calm(settings, now),
             Event::Drawn(place) => self.drawn(settings, place, now),
             Event::Back => self.come_back(settings, host, now),
+            Event::Queue(place) => self.world.serve(now, place),
             Event::Timer => {
                 self.note_timer_first(order);
                 self.time_out(host, now);
@@ -333,7 +334,8 @@ impl Engine<'_> {
     fn is_overdue(&mut self, order: Order, event: Event) -> bool {
         let state = &mut self.hosts[order.host().index()];
         let is_flood = state.last_at == order.at() && state.streak >= limits::MAX_INPUTS_PER_LOOK;
-        let is_fault = matches!(event, Event::Fault(_) | Event::Drawn(_) | Event::Back | Event::Calm);
+        let is_fault =
+            matches!(event, Event::Fault(_) | Event::Drawn(_) | Event::Back | Event::Calm | Event::Queue(_));
         if !is_flood || is_fault || event == Event::Timer {
             return false;
         }

@@ -7,7 +7,7 @@ use super::queue::{Flights, Slab};
 use super::{Event, Keep, Queue, Settings};
 use crate::host::HostId;
 use crate::machine::{Conn, Effect, Effects, Peer, Status, Violation};
-use crate::network::{Class, GoesDown, Network, Order, Passing, Segment, StreamEnd, Terrain};
+use crate::network::{Class, GoesDown, Network, Order, Passing, Released, Segment, StreamEnd, Terrain};
 use crate::scenario::{Datagrams, HostSpec, Spec, Timed};
 use crate::time::Instant;
 use crate::transcript::{Link, Log, What};
@@ -28,6 +28,8 @@ pub(crate) struct World<'s> {
     pub(super) pipes: Vec<[VecDeque<u8>; 2]>,
     /// The payload of what was opened last.
     pub(crate) inbound: Vec<u8>,
+    /// What has left a bottleneck: memory that is used again.
+    pub(super) released: Vec<Released>,
     pub(super) keep: Keep,
     pub(crate) log: Log,
     /// Everything that was told, in order: when, by whom, and which of that host's events it is.
@@ -53,6 +55,7 @@ impl<'s> World<'s> {
             segments: Slab::default(),
             pipes: Vec::new(),
             inbound: Vec::new(),
+            released: Vec::new(),
             keep: Keep::Outcome,
             log: Log::default(),
             told: Vec::new(),
@@ -76,6 +79,7 @@ impl<'s> World<'s> {
             draws_after: settings.plan.rest.map_or(0, |rest| rest.after),
             profile: settings.profile,
             links: &settings.links,
+            bottlenecks: [&spec.bottlenecks, &settings.plan.bottlenecks],
             schedule: &settings.plan.schedule,
         };
         if spec.has_nats() {
@@ -93,6 +97,9 @@ impl<'s> World<'s> {
         self.pipes.clear();
         self.keep = settings.keep;
         self.log.clear();
+        if self.keep == Keep::Log {
+            self.network.bottlenecks().for_each(|name| self.log.keep_bottleneck(name));
+        }
         self.told.clear();
         self.statuses.clear();
         self.statuses.resize(spec.hosts.len(), None);
@@ -269,6 +276,9 @@ impl<'s> World<'s> {
         let departure = self.network.datagram(now, host, to, bytes);
         if self.keep == Keep::Log {
             self.record_send(host, to, &departure, (way, broadcast), bytes, now);
+        }
+        if let Some(queued) = departure.queued {
+            return self.queue_up(now, (host, to), (queued, &departure), way, bytes);
         }
         for order in departure.arrivals {
             let Some(order) = order else { break };

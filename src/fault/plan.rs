@@ -33,6 +33,7 @@ pub struct FaultPlan {
     /// The time at which all faults stop: none has an effect, partitions end, and hosts that are down restart.
     pub calm: Option<Instant>,
     link: Option<Duration>,
+    pub(super) bottlenecks: Vec<super::Bottleneck<String>>,
     faults: Vec<Fault>,
     /// The place of each fault that must be alone there, so that a long plan need not be searched.
     taken: BTreeSet<Place>,
@@ -152,9 +153,7 @@ impl FaultPlan {
     /// [`PlanError::ZeroSpan`] for a latency of zero, [`PlanError::LongSpan`] for one beyond `u64::MAX`
     /// nanoseconds.
     pub fn set_link(&mut self, latency: Option<Duration>) -> Result<(), PlanError> {
-        if let Some(latency) = latency {
-            check_span("link", latency)?;
-        }
+        latency.map_or(Ok(()), |latency| check_span("link", latency))?;
         self.link = latency;
         Ok(())
     }

@@ -101,6 +101,7 @@ impl Net {
             name: name.into(),
             latency: Duration::from_millis(5),
             latencies: Vec::new(),
+            bottlenecks: Vec::new(),
             max_time: Instant::from_millis(60_000),
             max_inputs: 100_000,
             decode: None,

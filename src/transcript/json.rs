@@ -69,6 +69,7 @@ impl Transcript<'_> {
                 Line { peer: peer(from), n: Some(n), text: Some(text), ..Line::default() }
             }
             What::Unreachable { peer: host } => Line { peer: peer(host), ..Line::default() },
+            What::Lost(loss) => Line { peer: peer(loss.to), n: Some(loss.n), ..text(self.loss_text(loss)) },
             What::Fault(fault) => text(self.fault_text(&fault)),
             What::Write { link: at, offset, bytes } | What::Read { link: at, offset, bytes } => Line {
                 peer: peer(at.peer),

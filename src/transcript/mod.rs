@@ -8,6 +8,7 @@ mod curve;
 mod excerpt;
 mod json;
 mod ladder;
+mod loss;
 mod mermaid;
 mod packet;
 mod page;
@@ -17,12 +18,14 @@ mod story;
 mod svg;
 mod text;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 pub(crate) use curve::Curve;
 pub(crate) use excerpt::Head;
 pub use excerpt::{MAX_EXCERPT_LINES, MAX_REPORT_LINES, MIN_EXCERPT_LINES};
 pub use ladder::{Look, TooNarrow};
+pub use loss::Loss;
 pub use packet::{Carried, Packet, Part};
 pub use recording::Recording;
 
@@ -119,6 +122,8 @@ pub enum What {
         /// Where it had been sent.
         peer: HostId,
     },
+    /// A datagram was lost in a queue. It stands with the host that sent it.
+    Lost(Loss),
     /// A fault changed something.
     Fault(Resolved),
     /// From here on there are no faults.
@@ -196,6 +201,10 @@ pub struct Log {
     broken: Vec<String>,
     /// All commands of the run, given or not; empty if they are not shown.
     commands: Vec<String>,
+    /// The names of the bottlenecks.
+    bottlenecks: Vec<String>,
+    /// The datagrams that wait in their queues.
+    queued: BTreeSet<(HostId, HostId, u64)>,
     /// The task of which records are pushed.
     task: u32,
 }
@@ -295,6 +304,8 @@ impl Log {
         self.bytes.clear();
         self.broken.clear();
         self.commands.clear();
+        self.bottlenecks.clear();
+        self.queued.clear();
     }
 }
 

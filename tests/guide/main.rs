@@ -8,6 +8,8 @@ mod links;
 mod pages;
 mod transfer;
 
+#[path = "chapters/bottlenecks.rs"]
+mod bottlenecks;
 #[path = "chapters/debugging.rs"]
 mod debugging;
 #[path = "chapters/machine.rs"]
@@ -31,6 +33,8 @@ mod streams;
 mod sweeps;
 #[path = "chapters/tls.rs"]
 mod tls;
+#[path = "chapters/trace.rs"]
+mod trace;
 #[path = "chapters/transcripts.rs"]
 mod transcripts;
 

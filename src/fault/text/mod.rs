@@ -1,5 +1,6 @@
 //! The text of a plan, read by recursive descent: one function for each form that an item can have.
 
+mod bottleneck;
 mod host;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,10 @@ use std::time::Duration;
 use super::cursor::{Cursor, Word};
 use super::error::{ParseError, ParseProblem};
 use super::span::{SpanError, parse_nanos};
-use super::{ConnectFault, DatagramFault, EVERY_CONN, Fault, FaultKind, FaultPlan, Flow, StreamFault};
+use super::{
+    ConnectFault, DatagramFault, EVERY_CONN, Fault, FaultKind, FaultPlan, Flow, ReadTrace, StreamFault,
+    no_file,
+};
 use crate::Instant;
 
 pub(super) use host::ISOLATE;
@@ -35,6 +39,19 @@ impl FromStr for FaultPlan {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::read(text, &mut no_file)
+    }
+}
+
+/// What an item may begin with, but for a flow.
+const ITEMS: [&str; 8] = ["seed", "link", "calm", "commands", "bottleneck", "at", "crash", "poweroff"];
+
+impl FaultPlan {
+    /// Reads the text form of a plan as `FromStr` does, and asks for the traces that it names by their files.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the text is no plan, or a trace cannot be had.
+    pub fn read(text: &str, traces: ReadTrace<'_>) -> Result<Self, ParseError> {
         let mut cursor = Cursor::new(text);
         let mut plan = Self::default();
         let (mut is_first, mut first_conn) = (true, 0);
@@ -53,6 +70,10 @@ impl FromStr for FaultPlan {
                     "link" => link(&mut cursor, &mut plan, start)?,
                     "calm" => calm(&mut cursor, &mut plan, start)?,
                     "commands" => commands(&mut cursor, &mut plan, start)?,
+                    "bottleneck" => {
+                        let bottleneck = bottleneck::bottleneck(&mut cursor, traces)?;
+                        plan.add_bottleneck(bottleneck).map_err(|refusal| cursor.error(start, refusal))?;
+                    }
                     "at" => {
                         let at = Instant::from_nanos(span(&mut cursor)?);
                         for fault in host::faults(&mut cursor)? {
@@ -65,11 +86,9 @@ impl FromStr for FaultPlan {
                         plan.push(Fault::Down(down)).map_err(|refusal| cursor.error(start, refusal))?;
                     }
                     other => {
-                        let expected = "an item ('seed', 'link', 'calm', 'commands', 'at', 'crash', 'poweroff', \
-                                        or a flow such as a>b)";
-                        let error = cursor.unexpected(start, expected);
-                        let words = ["seed", "link", "calm", "commands", "at", "crash", "poweroff"];
-                        return Err(error.hint_nearest(other, &words));
+                        let items = ITEMS.map(|item| format!("'{item}'")).join(", ");
+                        let expected = format!("an item ({items}, or a flow such as a>b)");
+                        return Err(cursor.unexpected(start, expected).hint_nearest(other, &ITEMS));
                     }
                 }
             }

@@ -169,6 +169,7 @@ fn shape(transcript: &Transcript<'_>, record: &Record, index: usize) -> u64 {
             (flow, without_numbers(rest)).hash(&mut to);
         }
         What::Dropped { from, to: receiver, why, .. } => (from, receiver, why).hash(&mut to),
+        What::Lost(loss) => (loss.to, loss.bottleneck, loss.is_full).hash(&mut to),
         What::Unreachable { peer } => peer.hash(&mut to),
         What::ConnectNowhere { .. } | What::Timer | What::Save(_) | What::Done(_) => {}
     }
