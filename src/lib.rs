@@ -257,6 +257,8 @@ pub mod proxy;
 pub mod scenario;
 #[cfg(feature = "sim")]
 mod seed;
+#[cfg(feature = "segments")]
+mod segments;
 #[cfg(feature = "specimens")]
 pub mod specimens;
 #[cfg(feature = "sim")]

@@ -59,6 +59,9 @@ pub enum DriveError {
     #[cfg(feature = "sim")]
     #[error("real sockets cannot have the fault '{}'; take it out of the plan", .0.name())]
     NotOnSockets(FaultKind),
+    /// The plan says what streams are made of.
+    #[error("real sockets have real streams; take 'streams' out of the plan")]
+    Streams,
 }
 
 /// "Permission denied" as the system says it of a broadcast. (A firewall says EPERM, which is of the same kind.)

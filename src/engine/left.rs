@@ -175,6 +175,8 @@ impl Engine<'_> {
     pub fn plan(&self, settings: &Settings) -> FaultPlan {
         let mut plan = FaultPlan::default();
         plan.seed = Some(settings.effective_seed());
+        let streams = settings.streams(self.scenario.spec());
+        plan.streams = if streams.is_segments() { Some(streams) } else { settings.plan.streams };
         plan.calm = settings.plan.schedule.calm_at;
         plan.commands.clone_from(&settings.plan.commands);
         // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.

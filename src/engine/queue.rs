@@ -26,6 +26,12 @@ pub(crate) enum Event {
     Refusal(u32),
     /// A segment of a stream, by its place in [`World`](super::World)'s slab.
     Stream(u32),
+    /// A packet with a segment of TCP, which is a flight.
+    #[cfg(feature = "segments")]
+    Packet(u32),
+    /// An end of a stream of segments is due: by its serial number.
+    #[cfg(feature = "segments")]
+    End(u32),
     Timer,
 }
 

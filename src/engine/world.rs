@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
 use super::queue::{Flights, Slab};
+#[cfg(feature = "segments")]
+use super::segments::OfSegments;
 use super::{Event, Keep, Queue, Settings};
 use crate::host::HostId;
 #[cfg(feature = "tasks")]
 use crate::machine::Bound;
 use crate::machine::{Conn, Effect, Effects, Peer, Status, Violation};
-use crate::network::{Class, GoesDown, Network, Order, Passing, Segment, StreamEnd, Terrain};
+use crate::network::{Class, Network, Order, Passing, Segment, StreamEnd, Terrain};
 use crate::scenario::{Datagrams, HostSpec, Spec, Timed};
 use crate::time::Instant;
 use crate::transcript::{Link, Log, What};
@@ -37,6 +39,9 @@ pub(crate) struct World<'s> {
     pub(crate) violation: Option<(HostId, Violation)>,
     /// Streams that were given up before they stood: their names are free.
     pub(crate) unnamed: Vec<Conn>,
+    /// The ends of streams that are made of segments.
+    #[cfg(feature = "segments")]
+    pub(super) tcp: Option<Box<OfSegments>>,
 }
 
 impl<'s> World<'s> {
@@ -57,6 +62,8 @@ impl<'s> World<'s> {
             ends: 0,
             violation: None,
             unnamed: Vec::new(),
+            #[cfg(feature = "segments")]
+            tcp: None,
         }
     }
 
@@ -76,6 +83,8 @@ impl<'s> World<'s> {
             schedule: &settings.plan.schedule,
         };
         self.network.reset(listeners, &terrain);
+        #[cfg(feature = "segments")]
+        self.reset_segments(settings);
         self.network.streams.keeps_left = settings.keep == Keep::Log;
         self.flights.reset();
         self.segments.clear();
@@ -155,6 +164,10 @@ impl<'s> World<'s> {
 
     /// Does what machines want less often.
     fn apply_other(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
+        #[cfg(feature = "segments")]
+        if self.tcp.is_some() && self.applied_to_segments(host, &effect, now) {
+            return;
+        }
         match effect {
             Effect::Connect { conn, peer } => {
                 let (local, to) = (self.spec.dials_from(host, peer), self.spec.host_at(&peer));
@@ -284,6 +297,10 @@ impl<'s> World<'s> {
     }
 
     fn write(&mut self, host: HostId, conn: Conn, bytes: &[u8], now: Instant) {
+        #[cfg(feature = "segments")]
+        if self.tcp.is_some() && self.written_to_segments(host, conn, bytes, now) {
+            return;
+        }
         let Some(at) = self.network.streams.find(host, conn) else { return };
         let offset = self.network.streams.sent_len(at);
         let carried_len = self.network.write(now, at, bytes.len() as u32) as usize;
@@ -312,56 +329,6 @@ impl<'s> World<'s> {
     #[cfg(feature = "turmoil")]
     pub(crate) fn in_flight(&self, at: StreamEnd, len: u32) -> impl Iterator<Item = &u8> {
         self.pipes[at.stream as usize][usize::from(at.other().side)].iter().take(len as usize)
-    }
-
-    /// What befalls a host at one of its inputs: whether it goes down, and after which of the effects.
-    pub(super) fn befall(
-        &mut self,
-        now: Instant,
-        host: HostId,
-        is_recv: bool,
-        effects: &Effects,
-    ) -> Option<GoesDown> {
-        let down = self.network.befall(now, host, is_recv, effects);
-        self.enqueue_later();
-        down
-    }
-
-    /// What befalls a host whose machine has ended.
-    pub(super) fn ended(&mut self, now: Instant, host: HostId) {
-        self.network.ended(now, host);
-        self.enqueue_later();
-    }
-
-    fn enqueue_later(&mut self) {
-        for (place, order) in self.network.take_later() {
-            self.queue.push(order, Event::Drawn(place));
-        }
-    }
-
-    /// A host's machine has ended: the system closes its streams in good order.
-    pub(crate) fn exit(&mut self, now: Instant, host: HostId) {
-        self.network.exit(now, host);
-        self.record_marks(now, host);
-        self.enqueue_segments();
-    }
-
-    /// A host has these sockets from now on, if they have changed.
-    #[cfg(feature = "tasks")]
-    #[inline]
-    pub(super) fn rebind(&mut self, host: HostId, bound: Option<Bound>) {
-        let Some(bound) = bound else { return };
-        let sockets = bound.datagrams.iter().map(|&(local, connected)| Datagrams { local, connected });
-        self.sockets[host.index()].clear();
-        self.sockets[host.index()].extend(sockets);
-        self.network.streams.listen(host, &bound.listeners);
-    }
-
-    /// A host's process dies.
-    pub(super) fn crash(&mut self, now: Instant, host: HostId) {
-        self.network.crash(now, host);
-        self.record_marks(now, host);
-        self.enqueue_segments();
     }
 
     /// Puts the segments that the network has sent into the queue.

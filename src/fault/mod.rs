@@ -25,6 +25,7 @@
 //! | `v2` | the version of the text; comes first, may be left out |
 //! | `seed 7` | the seed of the run, at most once |
 //! | `link 5ms` | the latency of every link, at most once |
+//! | `streams segments` | streams are made of TCP's segments, which are packets of their flow; `streams segments 1280` says how long at most, `streams model` that they are not |
 //! | `calm 10s` | from then on nothing goes wrong: no fault hits, partitions are over, hosts that are down start anew |
 //! | `commands 1,4` | of the commands that the scenario generates from the seed, only these are given; `none` gives none |
 //! | `a>b #3 drop` | the fourth datagram from `a` to `b` is lost |
@@ -109,6 +110,7 @@ mod span;
 mod spread;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategy;
+mod streams;
 mod swarm;
 mod text;
 
@@ -130,6 +132,7 @@ pub use resolved::{Resolved, ResolvedHost, UnknownHost};
 pub(crate) use span::span_text;
 pub use span::{SpanError, parse_span};
 pub use spread::Spread;
+pub use streams::{Mtu, StreamKind};
 
 use std::num::NonZeroU64;
 use std::time::Duration;

@@ -12,6 +12,8 @@ mod mishaps;
 mod order;
 mod rift;
 mod schedule;
+#[cfg(feature = "segments")]
+mod segments;
 mod streams;
 #[cfg(test)]
 mod tests;

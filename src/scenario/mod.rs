@@ -31,7 +31,7 @@ pub use run::Run;
 pub(crate) use run::{Reads, Slot};
 
 use crate::actor::{Events, Kind};
-use crate::fault::{Fault, FaultKind, FaultPlan, HostFault};
+use crate::fault::{Fault, FaultKind, FaultPlan, HostFault, StreamKind};
 use crate::host::HostId;
 use crate::lawful::{Decode, Promises};
 use crate::machine::{Machine, Peer};
@@ -184,6 +184,7 @@ impl HostSpec {
 pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) latency: Duration,
+    pub(crate) streams: StreamKind,
     /// The latencies of single directions, as they were set: the last of a direction holds.
     pub(crate) latencies: Vec<(HostId, HostId, Duration)>,
     pub(crate) max_time: Instant,

@@ -9,10 +9,14 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
+#[cfg(feature = "segments")]
+use super::Mtu;
 use super::cursor::{Cursor, Word};
 use super::error::{ParseError, ParseProblem};
 use super::span::{SpanError, parse_nanos};
-use super::{ConnectFault, DatagramFault, EVERY_CONN, Fault, FaultKind, FaultPlan, Flow, StreamFault};
+use super::{
+    ConnectFault, DatagramFault, EVERY_CONN, Fault, FaultKind, FaultPlan, Flow, StreamFault, StreamKind,
+};
 use crate::Instant;
 
 pub(super) use host::ISOLATE;
@@ -51,6 +55,7 @@ impl FromStr for FaultPlan {
                 match word.text {
                     "seed" => seed(&mut cursor, &mut plan, start)?,
                     "link" => link(&mut cursor, &mut plan, start)?,
+                    "streams" => streams(&mut cursor, &mut plan, start)?,
                     "calm" => calm(&mut cursor, &mut plan, start)?,
                     "commands" => commands(&mut cursor, &mut plan, start)?,
                     "at" => {
@@ -65,10 +70,11 @@ impl FromStr for FaultPlan {
                         plan.push(Fault::Down(down)).map_err(|refusal| cursor.error(start, refusal))?;
                     }
                     other => {
-                        let expected = "an item ('seed', 'link', 'calm', 'commands', 'at', 'crash', 'poweroff', \
+                        let expected = "an item ('seed', 'link', 'streams', 'calm', 'commands', 'at', 'crash', 'poweroff', \
                                         or a flow such as a>b)";
                         let error = cursor.unexpected(start, expected);
-                        let words = ["seed", "link", "calm", "commands", "at", "crash", "poweroff"];
+                        let words =
+                            ["seed", "link", "streams", "calm", "commands", "at", "crash", "poweroff"];
                         return Err(error.hint_nearest(other, &words));
                     }
                 }
@@ -112,6 +118,42 @@ fn link(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(
     }
     let latency = Duration::from_nanos(span(cursor)?);
     plan.set_link(Some(latency)).map_err(|refusal| cursor.error(start, refusal))
+}
+
+fn streams(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(), ParseError> {
+    if plan.streams.is_some() {
+        return Err(cursor.error(start, ParseProblem::Repeated("kind of streams")));
+    }
+    let word = cursor.word();
+    plan.streams = Some(match word.text {
+        "model" => StreamKind::Model,
+        #[cfg(feature = "segments")]
+        "segments" => StreamKind::Segments(mtu(cursor)?),
+        #[cfg(not(feature = "segments"))]
+        "segments" => {
+            let error = cursor.unexpected(word.at, "'model'");
+            return Err(error.hint("segments need the feature 'segments' of lossproof"));
+        }
+        other => {
+            let kinds = ["model", "segments"];
+            return Err(cursor.unexpected(word.at, "'model' or 'segments'").hint_nearest(other, &kinds));
+        }
+    });
+    Ok(())
+}
+
+/// How long a packet with a segment is at most, if that is said.
+#[cfg(feature = "segments")]
+fn mtu(cursor: &mut Cursor<'_>) -> Result<Mtu, ParseError> {
+    let at = cursor.next_at();
+    if cursor.end_of_item().is_ok() {
+        return Ok(Mtu::ETHERNET);
+    }
+    let len = cursor.number("a number of bytes", u16::MAX)?;
+    Mtu::new(len).ok_or_else(|| {
+        let expected = format!("a number of bytes from {} to {}", Mtu::MIN.get(), u16::MAX);
+        cursor.unexpected(at, expected)
+    })
 }
 
 fn calm(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(), ParseError> {
