@@ -151,7 +151,10 @@ impl Export<'_, '_> {
                         return;
                     }
                 }
-                let frame = self.framer.datagram(ends, to_all, payload);
+                let frame = match bytes.is_segment() {
+                    true => Framer::packet(ends, payload),
+                    false => self.framer.datagram(ends, to_all, payload),
+                };
                 self.sent.insert(flow, self.frames.len());
                 let copy = (arrives_at[1].is_some() && !to_all).then(|| (at, frame.clone(), notes.clone()));
                 self.frames.push((at, frame, notes));

@@ -10,7 +10,7 @@ use crate::machine::{Conn, Effect, Effects, Peer, limits};
 use crate::network::{Departure, Order, Power};
 use crate::segments::{Outgoing, Segments, Told, Way, ip_header_len, sequence_number};
 use crate::time::Instant;
-use crate::transcript::{Link, Span, What};
+use crate::transcript::{Link, Span, Stream, What};
 
 /// The streams of a run, if they are made of segments.
 #[derive(Debug)]
@@ -172,14 +172,15 @@ impl World<'_> {
 
     /// Keeps a packet in the log, with the numbers with which its directions began.
     fn keep_packet(&mut self, [from, to]: [Peer; 2], packet: &[u8]) -> Span {
-        let mut first = [0; 2];
-        if let Some(ends) = &mut self.tcp {
+        let mut of = Stream { number: 0, first: [0; 2] };
+        if let Some(tcp) = &mut self.tcp {
             if let Some(number) = sequence_number(packet) {
-                ends.first.insert([from, to], number);
+                tcp.first.insert([from, to], number);
             }
-            first = [[from, to], [to, from]].map(|way| ends.first.get(&way).copied().unwrap_or_default());
+            of.number = tcp.ends.number([from, to]);
+            of.first = [[from, to], [to, from]].map(|way| tcp.first.get(&way).copied().unwrap_or_default());
         }
-        self.log.keep_segment(packet, first)
+        self.log.keep_segment(packet, of)
     }
 
     /// Takes a packet that is due; says what a machine is to be told, if anything.

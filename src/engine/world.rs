@@ -8,8 +8,6 @@ use super::queue::{Flights, Slab};
 use super::segments::OfSegments;
 use super::{Event, Keep, Queue, Settings};
 use crate::host::HostId;
-#[cfg(feature = "tasks")]
-use crate::machine::Bound;
 use crate::machine::{Conn, Effect, Effects, Peer, Status, Violation};
 use crate::network::{Class, Network, Order, Passing, Segment, StreamEnd, Terrain};
 use crate::scenario::{Datagrams, HostSpec, Spec, Timed};

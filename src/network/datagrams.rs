@@ -75,6 +75,17 @@ impl Network {
 
     /// Sends one datagram.
     pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
+        self.depart(now, (from, to), payload, payload.len())
+    }
+
+    /// Sends one packet of a flow, of which profiles are told this length.
+    pub(super) fn depart(
+        &mut self,
+        now: Instant,
+        (from, to): (HostId, HostId),
+        payload: &[u8],
+        told_len: usize,
+    ) -> Departure {
         self.packets += 1;
         let flow = self.flow(from, to);
         let (n, latency, faults) = (flow.sent, flow.latency, flow.faults);
@@ -86,7 +97,7 @@ impl Network {
         if now >= self.calm_at {
             return Departure { n, arrivals: [Some(self.delivery(due_at, from, to)), None], fault: None };
         }
-        let fault = self.fate(now, (from, to), (n, faults), payload);
+        let fault = self.fate(now, (from, to), (n, faults), (payload, told_len));
         let arrivals = match fault {
             Some(DatagramFault::Drop) => [None, None],
             Some(DatagramFault::Duplicate) => {
@@ -112,10 +123,11 @@ impl Network {
         now: Instant,
         (from, to): (HostId, HostId),
         (n, faults): (u64, Option<u32>),
-        payload: &[u8],
+        (payload, told_len): (&[u8], usize),
     ) -> Option<DatagramFault> {
         let len = payload.len();
-        let drawn = if self.is_spared(from, to) { None } else { self.draw_datagram(now, (from, to), n, len) };
+        let is_spared = self.is_spared(from, to);
+        let drawn = if is_spared { None } else { self.draw_datagram(now, (from, to), n, told_len) };
         let (fault, index) = match faults.and_then(|faults| self.schedule.datagram(faults, n)) {
             Some((fault, index)) => (fault, Some(index)),
             None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),

@@ -12,8 +12,7 @@ const UDP_HEADER_LEN: usize = 8;
 impl Network {
     /// Sends one segment, without its IP header. Numbers, plans and profiles take it for a datagram.
     pub(crate) fn segment(&mut self, now: Instant, from: HostId, to: HostId, segment: &[u8]) -> Departure {
-        let counted = &segment[..segment.len().saturating_sub(UDP_HEADER_LEN)];
-        self.datagram(now, from, to, counted)
+        self.depart(now, (from, to), segment, segment.len().saturating_sub(UDP_HEADER_LEN))
     }
 
     /// The order of what a host's own system does then.

@@ -61,7 +61,11 @@ impl Transcript<'_> {
         match what {
             What::Send { to: host, n, bytes } | What::Recv { from: host, n, bytes } => {
                 let message = match self.log.segment(bytes) {
-                    Some(segment) => Line { len: Some(segment.len()), ..text(segment.to_string()) },
+                    Some(segment) => Line {
+                        conn: Some(segment.number()),
+                        len: Some(segment.len()),
+                        ..text(segment.to_string())
+                    },
                     None => payload(self.log.bytes(bytes)),
                 };
                 Line { peer: peer(host), n: Some(n), ..message }

@@ -26,6 +26,8 @@ pub use ladder::{Look, TooNarrow};
 pub use packet::{Carried, Packet, Part};
 pub use recording::Recording;
 pub use segment::Segment;
+#[cfg(feature = "segments")]
+pub(crate) use segment::Stream;
 
 use crate::escaped::into_plain;
 use crate::fault::Resolved;
