@@ -151,9 +151,10 @@ impl Export<'_, '_> {
                         return;
                     }
                 }
-                let frame = match bytes.is_segment() {
-                    true => Framer::packet(ends, payload),
-                    false => self.framer.datagram(ends, to_all, payload),
+                let frame = if bytes.is_segment() {
+                    Framer::packet(ends, payload)
+                } else {
+                    self.framer.datagram(ends, to_all, payload)
                 };
                 self.sent.insert(flow, self.frames.len());
                 let copy = (arrives_at[1].is_some() && !to_all).then(|| (at, frame.clone(), notes.clone()));

@@ -75,7 +75,6 @@ impl World<'_> {
     }
 
     /// Whether streams are made of segments: smoltcp's sockets cannot be compared.
-    #[expect(clippy::unused_self, reason = "without the feature there are none")]
     pub(crate) const fn has_segments(&self) -> bool {
         #[cfg(feature = "segments")]
         return self.tcp.is_some();

@@ -35,6 +35,7 @@ pub(super) enum Standing {
 }
 
 /// One end.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact about an end, and all combine")]
 pub(super) struct End {
     pub(super) way: Way,
     /// What its machine calls it.

@@ -63,12 +63,12 @@ impl Device for Line<'_> {
 /// A moment as smoltcp has it, in whole microseconds.
 pub(super) fn tick(now: Instant) -> Tick {
     // 2^64 nanoseconds are fewer than 2^63 microseconds.
-    Tick::from_micros((now.as_nanos() / 1_000) as i64)
+    Tick::from_micros((now.as_nanos() / 1_000).cast_signed())
 }
 
 /// A moment of smoltcp's.
 pub(super) const fn moment(tick: Tick) -> Instant {
-    Instant::from_nanos((tick.total_micros() as u64).saturating_mul(1_000))
+    Instant::from_nanos(tick.total_micros().cast_unsigned().saturating_mul(1_000))
 }
 
 /// An address as smoltcp has it; `None` for that of a Unix socket.

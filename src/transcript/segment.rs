@@ -104,7 +104,9 @@ impl Log {
         packet: &[u8],
         Stream { number, first: [ours, theirs] }: Stream,
     ) -> Span {
-        [number, ours, theirs].iter().for_each(|number| self.bytes.extend_from_slice(&number.to_be_bytes()));
+        for number in [number, ours, theirs] {
+            self.bytes.extend_from_slice(&number.to_be_bytes());
+        }
         Span { is_segment: true, ..self.keep(packet) }
     }
 

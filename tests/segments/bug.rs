@@ -16,7 +16,7 @@ impl Machine for Server {
 
     fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<()>) {
         if let Input::Connected { conn, .. } = input {
-            out.write(conn, b"hello");
+            assert_eq!(out.write(conn, b"hello"), 5);
             out.close(conn);
         }
     }
