@@ -223,6 +223,10 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/replay.md")]
     pub mod replay {}
+    #[cfg(feature = "segments")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/segments.md")]
+    pub mod segments {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/streams.md")]
     pub mod streams {}

@@ -221,7 +221,9 @@ impl Engine<'_> {
         }
         self.world.enqueue_segments();
         #[cfg(feature = "segments")]
-        self.world.send_segments(now);
+        if self.world.has_segments() {
+            self.world.send_segments(now);
+        }
         let bit = Reads::bit(index);
         self.changed.states |= bit;
         if told > first_told {

@@ -33,7 +33,7 @@ macro_rules! page {
 }
 
 /// All pages, in the order in which they are read.
-const PAGES: [Page; 14] = [
+const PAGES: [Page; 15] = [
     page!(
         "guide.md",
         ["transfer/broken/file_transfer.rs", "a_file_arrives.rs", "files_arrive.rs"],
@@ -45,6 +45,7 @@ const PAGES: [Page; 14] = [
         ["chapters/streams.rs", "chapters/one_read.rs"],
         [("a_read_is_no_message", one_read::TEST)]
     ),
+    page!("guide/segments.md", ["chapters/segments.rs"], []),
     page!(
         "guide/async_code.md",
         ["chapters/async_code.rs", "chapters/async_test.rs"],

@@ -198,8 +198,7 @@ fn in_plain_loop(seed: u64, lost: &Lost) -> Duration {
     loop {
         let arrival = arrivals.first_key_value().map(|((at, _), _)| *at).filter(|at| *at <= now);
         let arrived = arrival.and_then(|_| arrivals.pop_first()).map(|(_, arrived)| arrived);
-        for side in 0..2 {
-            let end = &mut ends[side];
+        for (side, end) in ends.iter_mut().enumerate() {
             let incoming = arrived.as_ref().filter(|(to, _)| *to == side).map(|(_, packet)| packet.clone());
             let mut line = Line { incoming, outgoing: Vec::new() };
             for _ in 0..2 {
@@ -216,11 +215,12 @@ fn in_plain_loop(seed: u64, lost: &Lost) -> Duration {
             for packet in line.outgoing {
                 let n = end.sent;
                 end.sent += 1;
-                let backlog = (end.free_at - now).max(0) as u64 * RATE / 8 / 1_000_000;
+                let backlog = (end.free_at - now).max(0).cast_unsigned() * RATE / 8 / 1_000_000;
                 if backlog + packet.len() as u64 > u64::from(QUEUE_LEN) {
                     continue;
                 }
-                end.free_at = end.free_at.max(now) + (packet.len() as u64 * 8 * 1_000_000 / RATE) as i64;
+                end.free_at =
+                    end.free_at.max(now) + (packet.len() as u64 * 8 * 1_000_000 / RATE).cast_signed();
                 if !lost.contains(&(side == 1, n)) {
                     count += 1;
                     arrivals.insert((end.free_at + LATENCY.as_micros() as i64, count), (1 - side, packet));
