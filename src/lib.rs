@@ -265,6 +265,10 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/replay.md")]
     pub mod replay {}
+    #[cfg(feature = "segments")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/segments.md")]
+    pub mod segments {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/shards.md")]
     pub mod shards {}
@@ -308,6 +312,8 @@ pub mod proxy;
 pub mod scenario;
 #[cfg(feature = "sim")]
 mod seed;
+#[cfg(feature = "segments")]
+mod segments;
 #[cfg(feature = "specimens")]
 pub mod specimens;
 #[cfg(feature = "sim")]

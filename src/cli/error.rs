@@ -231,7 +231,10 @@ impl CliError {
             Self::Drive(error)
                 if matches!(
                     **error,
-                    DriveError::NotOnSockets(_) | DriveError::Bottleneck(_) | DriveError::UnknownHost(_)
+                    DriveError::NotOnSockets(_)
+                        | DriveError::Bottleneck(_)
+                        | DriveError::Streams
+                        | DriveError::UnknownHost(_)
                 ) =>
             {
                 2

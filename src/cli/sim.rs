@@ -76,7 +76,7 @@ pub(super) fn simulate<T>(
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
     // A bug brings the faults that show it, unless others are given.
     let plan = args.faults.faults.as_deref().or_else(|| bug.map(|bug| bug.plan));
-    let world = World::new(app, &options, bug, plan)?;
+    let world = World::new(app, &options, bug, (plan, args.faults.streams))?;
     match args.engine {
         EngineKind::Event => on_events(world, args, show),
         EngineKind::Turmoil => on_turmoil(world, args, show),

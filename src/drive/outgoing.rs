@@ -57,6 +57,9 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// Makes a plan ready.
     pub(super) fn new(faults: &LocalFaults) -> Result<Self, DriveError> {
+        if faults.plan.streams.is_some() {
+            return Err(DriveError::Streams);
+        }
         let schedule = Schedule::new(&faults.plan, &[&faults.own, &faults.peer])?;
         if let Some(bottleneck) = faults.plan.bottlenecks().first() {
             return Err(DriveError::Bottleneck(bottleneck.name().to_owned()));

@@ -36,7 +36,7 @@ impl Engine<'_> {
         due: &mut Due,
         to: &mut H,
     ) -> bool {
-        if self.circle.is_some() {
+        if self.circle.is_some() || self.world.has_segments() {
             return false;
         }
         for (index, (state, slot)) in self.hosts.iter().zip(&self.slots).enumerate() {
@@ -145,6 +145,9 @@ impl World<'_> {
                 Event::Drawn(place) => (7_u8, place).hash(to),
                 Event::Queue(place) => (8_u8, place).hash(to),
                 Event::Timer => {}
+                // Where there are such, nobody asks.
+                #[cfg(feature = "segments")]
+                Event::Packet(_) | Event::End(_) => {}
             }
         }
     }

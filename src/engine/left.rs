@@ -180,6 +180,8 @@ impl Engine<'_> {
     pub fn plan(&self, settings: &Settings) -> FaultPlan {
         let mut plan = FaultPlan::default();
         plan.seed = Some(settings.effective_seed());
+        let streams = settings.streams(self.scenario.spec());
+        plan.streams = if streams.is_segments() { Some(streams) } else { settings.plan.streams };
         plan.calm = settings.plan.schedule.calm_at;
         plan.commands.clone_from(&settings.plan.commands);
         plan.set_bottlenecks(settings.plan.bottlenecks.iter().map(|one| one.named(&self.scenario.names())));

@@ -28,6 +28,12 @@ pub(crate) enum Event {
     Stream(u32),
     /// What is due at the bottleneck of this place.
     Queue(u32),
+    /// A packet with a segment of TCP, which is a flight.
+    #[cfg(feature = "segments")]
+    Packet(u32),
+    /// An end of a stream of segments is due: by its serial number.
+    #[cfg(feature = "segments")]
+    End(u32),
     Timer,
 }
 

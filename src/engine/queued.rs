@@ -9,7 +9,7 @@ use crate::time::Instant;
 use crate::transcript::{Loss, What};
 
 impl World<'_> {
-    /// Puts a datagram into the queue where it has room, or loses it.
+    /// Puts a datagram into the queue where it has room, or loses it. Says which flight waits there.
     #[cold]
     pub(super) fn queue_up(
         &mut self,
@@ -18,13 +18,14 @@ impl World<'_> {
         (queued, departure): (Queued, &Departure),
         way: [&Peer; 2],
         bytes: &[u8],
-    ) {
+    ) -> Option<u32> {
         let (from, to) = flow;
         let place = match queued {
             Queued::Taken(place) => place,
             Queued::Full(place) => {
                 let loss = Loss { to, n: departure.n, bottleneck: place, is_full: true };
-                return self.record(now, from, What::Lost(loss));
+                self.record(now, from, What::Lost(loss));
+                return None;
             }
         };
         // Of what its link loses behind the queue nothing is kept but its length.
@@ -37,6 +38,7 @@ impl World<'_> {
         if let Some(order) = next {
             self.queue.push(order, Event::Queue(place));
         }
+        (!is_lost).then_some(flight)
     }
 
     /// Lets those leave a queue whose time has come.
@@ -60,20 +62,36 @@ impl World<'_> {
             let arrivals = one.departure.map_or([None, None], |departure| departure.arrivals);
             self.log.leaves_queue((from, to, n), arrivals.map(|arrival| arrival.map(Order::at)));
         }
+        let event = self.event_of(flight);
         let Some(departure) = &one.departure else {
             self.flights.free(flight);
             let loss = Loss { to, n, bottleneck: place, is_full: false };
             return self.record(now, from, What::Lost(loss));
         };
-        departure.alter(self.flights.bytes_mut(flight));
+        match event(flight) {
+            #[cfg(feature = "segments")]
+            Event::Packet(_) => super::segments::alter(departure, self.flights.bytes_mut(flight)),
+            _ => departure.alter(self.flights.bytes_mut(flight)),
+        }
         let [first, copy] = departure.arrivals;
         if let Some(order) = copy {
             let copy = self.flights.copy(flight);
-            self.queue.push(order, Event::Datagram(copy));
+            self.queue.push(order, event(copy));
         }
         match first {
-            Some(order) => self.queue.push(order, Event::Datagram(flight)),
+            Some(order) => self.queue.push(order, event(flight)),
             None => self.flights.free(flight),
         }
+    }
+
+    /// What comes of a flight that leaves a queue.
+    fn event_of(&mut self, flight: u32) -> fn(u32) -> Event {
+        #[cfg(feature = "segments")]
+        if self.leaves_as_packet(flight) {
+            return Event::Packet;
+        }
+        #[cfg(not(feature = "segments"))]
+        let _ = flight;
+        Event::Datagram
     }
 }

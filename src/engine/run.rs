@@ -51,8 +51,7 @@ impl Engine<'_> {
                 break;
             };
             let (now, host) = (order.at(), order.host());
-            if event == Event::Timer && self.hosts[host.index()].timer_at != Some(now) {
-                // The deadline has moved since.
+            if self.is_void(host, event, now) {
                 continue;
             }
             if now > spec.max_time {
@@ -90,6 +89,17 @@ impl Engine<'_> {
             }
         }
         self.finish(settings)
+    }
+
+    /// Whether nothing is to happen for an entry of the queue, for a deadline has moved since.
+    #[inline]
+    fn is_void(&self, host: HostId, event: Event, now: Instant) -> bool {
+        match event {
+            Event::Timer => self.hosts[host.index()].timer_at != Some(now),
+            #[cfg(feature = "segments")]
+            Event::End(id) => self.world.is_void(id, now),
+            _ => false,
+        }
     }
 
     /// Judges the whole run, if it came to its end.
@@ -213,6 +223,10 @@ impl Engine<'_> {
             turn.effects.release(conn);
         }
         self.world.enqueue_segments();
+        #[cfg(feature = "segments")]
+        if self.world.has_segments() {
+            self.world.send_segments(now);
+        }
         let bit = Reads::bit(index);
         self.changed.states |= bit;
         if told > first_told {

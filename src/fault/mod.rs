@@ -24,6 +24,7 @@
 //! | `v2` | the version of the text; comes first, may be left out |
 //! | `seed 7` | the seed of the run, at most once |
 //! | `link 5ms` | the latency of every link, at most once |
+//! | `streams segments` | streams are made of TCP's segments, which are packets of their flow; `streams segments 1280` says how long at most, `streams model` that they are not |
 //! | `calm 10s` | faults stop at this time: none has an effect, partitions end, hosts that are down restart |
 //! | `commands 1,4` | of the commands that the scenario generates from the seed, only these are given; `none` gives no command |
 //! | `bottleneck wan rate 1000000 queue 65536 codel over a>b,*>c` | what `a` sends to `b`, and any host to `c`, shares a [queue](Bottleneck) of so many bytes before so many bits a second |
@@ -115,6 +116,7 @@ mod span;
 mod spread;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategy;
+mod streams;
 mod swarm;
 mod text;
 mod trace;
@@ -139,6 +141,7 @@ pub use resolved::{Resolved, ResolvedHost, UnknownHost};
 pub(crate) use span::span_text;
 pub use span::{SpanError, parse_span};
 pub use spread::Spread;
+pub use streams::{Mtu, StreamKind};
 pub use trace::{MAX_TRACE_LEN, MAX_TRACE_LINES, MAX_TRACES, OPPORTUNITY_LEN, Trace, TraceError};
 
 use trace::{ReadTrace, no_file};

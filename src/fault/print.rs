@@ -46,6 +46,9 @@ impl Display for FaultPlan {
         if let Some(latency) = self.link() {
             write!(f, "; link {}", Span(latency))?;
         }
+        if let Some(streams) = self.streams {
+            write!(f, "; streams {streams}")?;
+        }
         if let Some(calm_at) = self.calm {
             write!(f, "; calm {}", Span(calm_at.since_start()))?;
         }

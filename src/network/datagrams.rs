@@ -77,6 +77,17 @@ impl Network {
 
     /// Sends one datagram. If it is to wait at a bottleneck, it arrives once that has it.
     pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
+        self.depart(now, (from, to), payload, payload.len())
+    }
+
+    /// Sends one packet of a flow, of which profiles are told this length.
+    pub(super) fn depart(
+        &mut self,
+        now: Instant,
+        (from, to): (HostId, HostId),
+        payload: &[u8],
+        told_len: usize,
+    ) -> Departure {
         self.packets += 1;
         let flow = self.flow(from, to);
         let (n, latency, faults, bottleneck) = (flow.sent, flow.latency, flow.faults, flow.bottleneck);
@@ -90,7 +101,7 @@ impl Network {
             return Departure { queued, ..lost };
         }
         let is_calm = now >= self.calm_at;
-        let fault = if is_calm { None } else { self.fate(now, (from, to), (n, faults), payload) };
+        let fault = if is_calm { None } else { self.fate(now, (from, to), (n, faults), (payload, told_len)) };
         if queued.is_some() {
             return Departure { fault, queued, ..lost };
         }
@@ -137,10 +148,11 @@ impl Network {
         now: Instant,
         (from, to): (HostId, HostId),
         (n, faults): (u64, Option<u32>),
-        payload: &[u8],
+        (payload, told_len): (&[u8], usize),
     ) -> Option<DatagramFault> {
         let len = payload.len();
-        let drawn = if self.is_spared(from, to) { None } else { self.draw_datagram(now, (from, to), n, len) };
+        let is_spared = self.is_spared(from, to);
+        let drawn = if is_spared { None } else { self.draw_datagram(now, (from, to), n, told_len) };
         let (fault, index) = match faults.and_then(|faults| self.schedule.datagram(faults, n)) {
             Some((fault, index)) => (fault, Some(index)),
             None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),

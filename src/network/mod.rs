@@ -16,6 +16,8 @@ mod order;
 mod queues;
 mod rift;
 mod schedule;
+#[cfg(feature = "segments")]
+mod segments;
 mod streams;
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,9 @@ pub enum ProxyError {
     /// The plan gives commands.
     #[error("a proxy has no commands: take 'commands' out of the plan")]
     Commands,
+    /// The plan says what streams are made of.
+    #[error("a proxy relays real streams: take 'streams' out of the plan")]
+    Streams,
     /// A socket could not be opened.
     #[error(transparent)]
     Open(#[from] DriveError),

@@ -34,6 +34,9 @@ impl Planned {
         if let Some(bottleneck) = plan.bottlenecks().first() {
             return Err(ProxyError::Bottleneck(bottleneck.name().to_owned()));
         }
+        if plan.streams.is_some() {
+            return Err(ProxyError::Streams);
+        }
         let mut planned = Self::default();
         for (fault, place) in plan.faults().iter().zip(0..) {
             let names = names(fault).ok_or(ProxyError::NotBetween(fault.kind()))?;

@@ -33,7 +33,7 @@ pub use run::Run;
 pub(crate) use run::{Reads, Slot};
 
 use crate::actor::{Events, Kind};
-use crate::fault::{Bottleneck, Fault, FaultKind, FaultPlan, HostFault};
+use crate::fault::{Bottleneck, Fault, FaultKind, FaultPlan, HostFault, StreamKind};
 use crate::host::HostId;
 use crate::lawful::{Decode, Promises};
 use crate::machine::{Machine, Peer};
@@ -191,6 +191,7 @@ impl HostSpec {
 pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) latency: Duration,
+    pub(crate) streams: StreamKind,
     /// The latencies of single directions, as they were set: the last of a direction holds.
     pub(crate) latencies: Vec<(HostId, HostId, Duration)>,
     /// The queues that several flows share.

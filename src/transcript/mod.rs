@@ -14,6 +14,7 @@ mod packet;
 mod page;
 mod payload;
 mod recording;
+mod segment;
 mod story;
 mod svg;
 mod text;
@@ -28,6 +29,9 @@ pub use ladder::{Look, TooNarrow};
 pub use loss::Loss;
 pub use packet::{Carried, Packet, Part};
 pub use recording::Recording;
+pub use segment::Segment;
+#[cfg(feature = "segments")]
+pub(crate) use segment::Stream;
 
 use crate::escaped::into_plain;
 use crate::fault::Resolved;
@@ -55,6 +59,8 @@ pub struct Record {
 pub struct Span {
     start: u64,
     len: u32,
+    /// Whether these are a packet with a segment of TCP.
+    is_segment: bool,
 }
 
 impl Span {
@@ -66,6 +72,11 @@ impl Span {
     /// Whether these are none.
     pub const fn is_empty(self) -> bool {
         self.len == 0
+    }
+
+    /// Whether these are a packet with a segment of TCP, and its IP header.
+    pub const fn is_segment(self) -> bool {
+        self.is_segment
     }
 }
 
@@ -81,13 +92,13 @@ pub struct Link {
 /// What a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A datagram left.
+    /// A datagram left, or a segment of TCP.
     Send {
         /// To whom.
         to: HostId,
         /// Its number in the flow.
         n: u64,
-        /// Its payload.
+        /// Its payload, or the [packet](Log::segment).
         bytes: Span,
     },
     /// A datagram left for an address where there is no host.
@@ -97,7 +108,7 @@ pub enum What {
         /// Its payload.
         bytes: Span,
     },
-    /// A datagram came in.
+    /// A datagram came in, or a segment of TCP.
     Recv {
         /// From whom.
         from: HostId,
@@ -269,7 +280,7 @@ impl Log {
     pub(crate) fn keep(&mut self, bytes: &[u8]) -> Span {
         let start = self.bytes.len() as u64;
         self.bytes.extend_from_slice(bytes);
-        Span { start, len: bytes.len() as u32 }
+        Span { start, len: bytes.len() as u32, is_segment: false }
     }
 
     pub(crate) fn broken(&mut self, at: Instant, host: HostId, text: String) {
@@ -370,8 +381,11 @@ impl<'a> Transcript<'a> {
         fault.named(&self.names).to_string()
     }
 
-    /// A message: what the decoder makes of it, or its bytes.
+    /// A message: what the decoder makes of it, or its bytes; a segment by its flags and numbers.
     fn bytes_text(&self, span: Span) -> String {
+        if span.is_segment {
+            return self.log.segment(span).map_or_else(|| "[?]".to_owned(), |segment| segment.to_string());
+        }
         let bytes = self.log.bytes(span);
         match self.decode.and_then(|decode| decode(bytes)) {
             Some(text) => into_plain(text),

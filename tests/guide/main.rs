@@ -25,6 +25,8 @@ mod nets;
 mod programs;
 #[path = "chapters/real_sockets.rs"]
 mod real_sockets;
+#[path = "chapters/segments.rs"]
+mod segments;
 #[path = "chapters/sockets_of_a_host.rs"]
 mod sockets_of_a_host;
 #[path = "chapters/streams.rs"]

@@ -45,6 +45,7 @@ const PAGES: &[Page] = &[
         ["chapters/streams.rs", "chapters/one_read.rs"],
         [("a_read_is_no_message", one_read::TEST)]
     ),
+    page!("guide/segments.md", ["chapters/segments.rs"], []),
     page!(
         "guide/async_code.md",
         ["chapters/async_code.rs", "chapters/async_test.rs"],

@@ -71,6 +71,9 @@ pub enum SimulateError {
     /// Turmoil's clock goes by whole milliseconds.
     #[error("on turmoil the link's latency is a whole number of milliseconds, at least 1ms")]
     Latency,
+    /// Streams are made of segments.
+    #[error("turmoil's streams are not made of segments; use the event engine")]
+    Segments,
     /// Too many hosts.
     #[error("on turmoil a scenario has at most {MAX_TURMOIL_HOSTS} hosts, not {0}")]
     Hosts(usize),
@@ -181,6 +184,9 @@ fn check(spec: &Spec, settings: &Settings, latencies: &[Duration]) -> Result<(),
     }
     if let Some(bottleneck) = spec.bottlenecks.iter().chain(&settings.plan.bottlenecks).next() {
         return Err(SimulateError::Bottleneck(bottleneck.name().to_owned()));
+    }
+    if settings.streams(spec).is_segments() {
+        return Err(SimulateError::Segments);
     }
     let is_between_ticks =
         |latency: &Duration| latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos());

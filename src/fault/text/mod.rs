@@ -10,12 +10,14 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
+#[cfg(feature = "segments")]
+use super::Mtu;
 use super::cursor::{Cursor, Word};
 use super::error::{ParseError, ParseProblem};
 use super::span::{SpanError, parse_nanos};
 use super::{
     ConnectFault, DatagramFault, EVERY_CONN, Fault, FaultKind, FaultPlan, Flow, ReadTrace, StreamFault,
-    no_file,
+    StreamKind, no_file,
 };
 use crate::Instant;
 
@@ -44,7 +46,8 @@ impl FromStr for FaultPlan {
 }
 
 /// What an item may begin with, but for a flow.
-const ITEMS: [&str; 8] = ["seed", "link", "calm", "commands", "bottleneck", "at", "crash", "poweroff"];
+const ITEMS: [&str; 9] =
+    ["seed", "link", "streams", "calm", "commands", "bottleneck", "at", "crash", "poweroff"];
 
 impl FaultPlan {
     /// Reads the text form of a plan as `FromStr` does, and asks for the traces that it names by their files.
@@ -68,6 +71,7 @@ impl FaultPlan {
                 match word.text {
                     "seed" => seed(&mut cursor, &mut plan, start)?,
                     "link" => link(&mut cursor, &mut plan, start)?,
+                    "streams" => streams(&mut cursor, &mut plan, start)?,
                     "calm" => calm(&mut cursor, &mut plan, start)?,
                     "commands" => commands(&mut cursor, &mut plan, start)?,
                     "bottleneck" => {
@@ -131,6 +135,42 @@ fn link(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(
     }
     let latency = Duration::from_nanos(span(cursor)?);
     plan.set_link(Some(latency)).map_err(|refusal| cursor.error(start, refusal))
+}
+
+fn streams(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(), ParseError> {
+    if plan.streams.is_some() {
+        return Err(cursor.error(start, ParseProblem::Repeated("kind of streams")));
+    }
+    let word = cursor.word();
+    plan.streams = Some(match word.text {
+        "model" => StreamKind::Model,
+        #[cfg(feature = "segments")]
+        "segments" => StreamKind::Segments(mtu(cursor)?),
+        #[cfg(not(feature = "segments"))]
+        "segments" => {
+            let error = cursor.unexpected(word.at, "'model'");
+            return Err(error.hint("segments need the feature 'segments' of lossproof"));
+        }
+        other => {
+            let kinds = ["model", "segments"];
+            return Err(cursor.unexpected(word.at, "'model' or 'segments'").hint_nearest(other, &kinds));
+        }
+    });
+    Ok(())
+}
+
+/// How long a packet with a segment is at most, if that is said.
+#[cfg(feature = "segments")]
+fn mtu(cursor: &mut Cursor<'_>) -> Result<Mtu, ParseError> {
+    let at = cursor.next_at();
+    if cursor.end_of_item().is_ok() {
+        return Ok(Mtu::ETHERNET);
+    }
+    let len = cursor.number("a number of bytes", u16::MAX)?;
+    Mtu::new(len).ok_or_else(|| {
+        let expected = format!("a number of bytes from {} to {}", Mtu::MIN.get(), u16::MAX);
+        cursor.unexpected(at, expected)
+    })
 }
 
 fn calm(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(), ParseError> {

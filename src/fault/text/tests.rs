@@ -95,7 +95,7 @@ fn check(table: &[(&str, &str)]) {
 
 #[test]
 fn a_malformed_item_has_its_one_line() {
-    let item = "expected an item ('seed', 'link', 'calm', 'commands', 'bottleneck', 'at', 'crash', 'poweroff', or a flow such as a>b), found";
+    let item = "expected an item ('seed', 'link', 'streams', 'calm', 'commands', 'bottleneck', 'at', 'crash', 'poweroff', or a flow such as a>b), found";
     let place =
         "expected '#' and a packet number, '@' and a byte offset, 'cut every', 'refuse' or 'silence', found";
     let foreign = "names have ASCII letters, digits, '_', '-' and '.' only";
