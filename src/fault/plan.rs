@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-use super::{
-    DatagramFault, Fault, FaultKind, Flow, HostFault, PlanError, StreamFault, StreamKind, When, is_host_name,
-};
+use super::{DatagramFault, Fault, FaultKind, Flow, HostFault, PlanError, StreamFault, When, is_host_name};
 use crate::Instant;
 
 /// What a run is given beside its scenario: the seed, the links, what streams are made of, when faults stop, which
@@ -28,7 +26,7 @@ pub struct FaultPlan {
     /// The seed of the run; `None` leaves it to whoever runs the plan.
     pub seed: Option<u64>,
     /// What streams are made of; `None` leaves it to the scenario.
-    pub streams: Option<StreamKind>,
+    pub streams: Option<super::StreamKind>,
     /// The numbers of the commands that are given, of those that are [generated](crate::Net::generate); `None`: all.
     pub commands: Option<BTreeSet<u32>>,
     /// From when on nothing goes wrong any more: no fault hits, partitions are over, hosts that are down start anew.
