@@ -59,6 +59,17 @@ impl World<'_> {
         self.enqueue_segments();
     }
 
+    /// Puts what streams have sent into the queue.
+    #[inline]
+    #[cfg_attr(not(feature = "segments"), expect(unused_variables, reason = "the model knows when"))]
+    pub(super) fn enqueue_streams(&mut self, now: Instant) {
+        self.enqueue_segments();
+        #[cfg(feature = "segments")]
+        if self.has_segments() {
+            self.send_segments(now);
+        }
+    }
+
     /// Whether streams are made of segments: smoltcp's sockets cannot be compared.
     pub(crate) const fn has_segments(&self) -> bool {
         #[cfg(feature = "segments")]

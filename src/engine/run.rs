@@ -222,11 +222,7 @@ impl Engine<'_> {
         for conn in self.world.unnamed.drain(..) {
             turn.effects.release(conn);
         }
-        self.world.enqueue_segments();
-        #[cfg(feature = "segments")]
-        if self.world.has_segments() {
-            self.world.send_segments(now);
-        }
+        self.world.enqueue_streams(now);
         let bit = Reads::bit(index);
         self.changed.states |= bit;
         if told > first_told {
