@@ -1,4 +1,4 @@
-//! `check`: many runs, with the properties and the laws held to each.
+//! `check`: many runs, with the properties and the laws checked in each.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;

@@ -192,7 +192,7 @@ pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) latency: Duration,
     pub(crate) streams: StreamKind,
-    /// The latencies of single directions, as they were set: the last of a direction holds.
+    /// The latencies of single directions, in the order of the calls: the last one for a direction wins.
     pub(crate) latencies: Vec<(HostId, HostId, Duration)>,
     /// The queues that several flows share.
     pub(crate) bottlenecks: Vec<Arc<Bottleneck>>,
