@@ -407,11 +407,13 @@ fn what_a_peer_does_not_read_stays_with_the_writer() {
     assert_eq!(heard, 500_000);
 }
 
-/// A writer of single bytes whose peer does not read: its room is counted in its own bytes, not in those of the records.
+/// A writer of single bytes whose peer does not read: its room is counted in its own bytes, not in those of the records,
+/// of 23 bytes each, that the stream has not taken.
 #[test]
 fn single_bytes_have_room_for_as_many() {
     let (mut client, mut server) = connected();
-    for at in 0..limits::SEND_BUFFER_LEN {
+    let taken_len = limits::SEND_BUFFER_LEN / 23;
+    for at in 0..taken_len + limits::SEND_BUFFER_LEN {
         client.tell(Do::Write(0, 1), 0);
         assert_eq!(client.saw.last(), Some(&Saw::Fitted(0, 1)), "byte {at}");
     }
@@ -420,7 +422,7 @@ fn single_bytes_have_room_for_as_many() {
     talk(&mut client, &mut server);
     let heard: usize =
         server.saw.iter().map(|saw| if let Saw::Received(_, len) = saw { *len } else { 0 }).sum();
-    assert_eq!(heard, limits::SEND_BUFFER_LEN + 1);
+    assert_eq!(heard, taken_len + limits::SEND_BUFFER_LEN + 1);
 }
 
 /// A reader that pauses gets the rest of what came with one read only when it resumes.

@@ -79,7 +79,7 @@ impl Puppet {
         let is_taken = |index: &usize| {
             self.streams.iter().any(|stream| stream.conn.is_some_and(|conn| conn.index() == *index))
         };
-        assert_eq!((0..).find(|index| !is_taken(index)), Some(conn.index()), "names are free again");
+        assert!((0..conn.index()).all(|index| is_taken(&index)), "names are free again");
     }
 
     fn find(&self, conn: Conn) -> usize {
@@ -101,7 +101,9 @@ impl Puppet {
         let which = match action {
             Do::Connect => {
                 let conn = self.other.map(|other| out.connect(other));
-                conn.iter().for_each(|conn| self.assert_smallest(*conn));
+                if let Some(conn) = conn {
+                    self.assert_smallest(conn);
+                }
                 return self.streams.push(Stream { conn, ..Stream::default() });
             }
             Do::Done => {
