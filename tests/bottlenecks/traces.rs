@@ -66,6 +66,16 @@ fn a_link_with_a_trace_is_the_same_for_one_flow() {
 }
 
 #[test]
+fn what_an_idle_link_has_missed_is_lost() {
+    let trace = Trace::new("each10", "10\n").unwrap();
+    let (net, _, server) = sending(&[0, 100, 100, 100]);
+    net.bottleneck(Bottleneck::new("cell", Bandwidth::trace(trace, 100_000)).towards(server));
+    let scenario = Scenario::from(net);
+    let moments: Vec<u64> = heard(&run(&scenario, ""), server).into_iter().map(|(at, ..)| at).collect();
+    assert_eq!(moments, [15, 115, 125, 135]);
+}
+
+#[test]
 fn several_short_packets_fit_one_opportunity_and_a_long_one_takes_several() {
     let trace = Trace::new("each10", "10\n").unwrap();
     let (net, [a], server) = sending(&[]);
