@@ -86,7 +86,7 @@ impl World<'_> {
     /// does.
     fn dialed(&mut self, now: Instant, host: HostId, conn: Conn, peer: Peer) -> bool {
         let Some(to) = self.host_now_at(&peer).filter(|_| peer.ip().is_some()) else { return false };
-        if self.has_paths && !(self.is_near(host, to) && !self.network.nats.is_nat(to)) {
+        if self.has_paths && (!self.is_near(host, to) || self.network.nats.is_nat(to)) {
             return false;
         }
         let Some(ends) = &mut self.tcp else { return false };
