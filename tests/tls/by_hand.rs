@@ -69,6 +69,7 @@ impl End {
 
     fn feed(&mut self, input: Input<'_, Do>, at_ms: u64) {
         self.out.feed(&mut self.machine, input, Instant::from_millis(at_ms));
+        assert_eq!(self.out.take_misuse(), None);
         let Self { out, conn, wire, asked, saw, done, .. } = self;
         out.drain(|effect| match effect {
             Effect::Connect { conn: dialed, .. } => *conn = Some(dialed),
@@ -256,6 +257,20 @@ fn a_changed_byte_is_a_reset_and_an_alert() {
     server.received(&alert, 0);
     assert_eq!(server.saw.last(), Some(&reset()));
     assert_eq!((client.asked, server.asked), (vec!["close"], vec!["close"]));
+}
+
+/// A stream that this end has shut carries no alert any more.
+#[test]
+fn a_changed_byte_after_the_own_end_is_not_answered() {
+    let (mut client, mut server) = connected();
+    client.tell(Do::Shutdown(0), 0);
+    talk(&mut client, &mut server);
+    server.tell(Do::Write(0, 10), 0);
+    let mut bytes = server.take(0);
+    *bytes.last_mut().unwrap() ^= 1;
+    client.received(&bytes, 0);
+    assert_eq!(client.saw[1..], [reset()]);
+    assert_eq!((client.asked, client.wire.len()), (vec!["shutdown", "close"], 0));
 }
 
 #[test]
@@ -473,7 +488,6 @@ fn what_was_written_leaves_before_the_end() {
             client.feed(Input::Timeout, linger_ms);
         }
         assert_eq!((client.done, client.machine.deadline()), (Some(Status::Success), None));
-        assert_eq!(client.out.take_misuse(), None);
     }
 }
 
