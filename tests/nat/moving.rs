@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lossproof::Check;
-use lossproof::fault::{Chance, FaultKind, HostChances, Profile};
+use lossproof::fault::{Chance, Fault, FaultKind, HostChances, Profile};
 use lossproof::scenario::{Host, Nat, NatKind, Net};
 
 use crate::probe::{Probe, run};
@@ -88,6 +88,6 @@ fn a_drawn_move_is_recorded_and_shrunk() {
     let hosts = HostChances { moves: Chance::percent(10), max: 3, longest, ..HostChances::NONE };
     let verdict = Check::new(net).profile(Profile { hosts, ..Profile::CALM }).runs(100).verdict().unwrap();
     let failure = verdict.failure().expect("it moves in some run");
-    let kinds: Vec<FaultKind> = failure.plan.faults().iter().map(|fault| fault.kind()).collect();
+    let kinds: Vec<FaultKind> = failure.plan.faults().iter().map(Fault::kind).collect();
     assert_eq!(kinds, [FaultKind::Move], "{verdict}");
 }

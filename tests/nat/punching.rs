@@ -149,7 +149,9 @@ fn meet(kinds: [NatKind; 2]) -> Option<Instant> {
 #[test]
 fn a_matrix_of_kinds_says_which_punch_through() {
     let mut text = format!("{:20}", "");
-    NatKind::ALL.iter().for_each(|kind| write!(text, "{kind:20}").unwrap());
+    for kind in NatKind::ALL {
+        write!(text, "{kind:20}").unwrap();
+    }
     for one in NatKind::ALL {
         write!(text, "\n{one:20}").unwrap();
         for other in NatKind::ALL {
@@ -186,14 +188,15 @@ fn the_death_of_a_packet_is_shown_at_its_nat() {
     let mut engine = Engine::new(&scenario);
     engine.run(&Settings::default());
     let transcript = engine.transcript();
-    let text: String = transcript.to_string().lines().take(24).map(|line| format!("{line}\n")).collect();
+    let text = transcript.to_string();
+    let text = text.lines().take(24).collect::<Vec<_>>().join("\n");
     assert_snapshot("nat-deaths", "A symmetric NAT and a port-restricted one", &text);
     let json = transcript.json_lines();
     let died = json.lines().find(|line| line.contains("\"what\":\"drop\"")).unwrap();
     let expected = r#"{"at_ns":30000000,"host":"nat-0","what":"drop","peer":"peer-1","n":0,"text":"peer-1>peer-0: filtered"}"#;
     assert_eq!(died, expected);
     let ladder = transcript.ladder(Look::default()).unwrap();
-    let ladder: String = ladder.lines().take(20).map(|line| format!("{}\n", line.trim_end())).collect();
+    let ladder = ladder.lines().take(20).map(str::trim_end).collect::<Vec<_>>().join("\n");
     assert_snapshot("nat-ladder", "A symmetric NAT and a port-restricted one", &ladder);
     assert!(transcript.page("punching", "").contains("nat-0: filtered"));
     #[cfg(feature = "capture")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lossproof::check::Fates;
 use lossproof::engine::{Engine, Prepared, Settings};
-use lossproof::fault::{Chance, DatagramFault, FaultKind, HostChances, Profile};
+use lossproof::fault::{Chance, DatagramFault, Fault, FaultKind, HostChances, Profile};
 use lossproof::scenario::{Host, Nat, NatKind, Net};
 use lossproof::{Check, FaultPlan, Input, Instant, Machine, Outbox, Peer, Scenario};
 
@@ -128,7 +128,7 @@ fn where_there_is_no_nat_none_is_tried() {
 fn a_server_that_pins_an_address_fails_by_one_rebind() {
     let verdict = Check::new(answered(true)).profile(forgetful()).runs(1_000).verdict().unwrap();
     let failure = verdict.failure().expect("the bug is found");
-    let kinds: Vec<FaultKind> = failure.plan.faults().iter().map(|fault| fault.kind()).collect();
+    let kinds: Vec<FaultKind> = failure.plan.faults().iter().map(Fault::kind).collect();
     assert_eq!(kinds, [FaultKind::Rebind], "{verdict}");
     assert!(verdict.to_string().contains("no mapping"), "{verdict}");
     Check::new(answered(false)).profile(forgetful()).runs(1_000).assert();

@@ -68,7 +68,7 @@ fn end(dials: Option<Peer>) -> End {
 /// dials then.
 fn net() -> (Net, [Host<End>; 2]) {
     let net = Net::new("streams");
-    net.max_time(Duration::from_secs(60));
+    net.max_time(Duration::from_mins(1));
     let server = net.host("server").listen(80).machine(|_| end(None));
     let home = net.nat("home", Nat::new(NatKind::Symmetric).public([203, 0, 113, 1].into()));
     let client = net.host("client").behind(home).machine(move |boot| end(Some(boot.peer(server))));

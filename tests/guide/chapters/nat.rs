@@ -48,7 +48,7 @@ impl Machine for Server {
 /// The client is behind a NAT that forgets a mapping after 30 s. The server pushes after 50 s.
 fn net(heartbeat: Duration) -> Net {
     let net = Net::new("news");
-    net.max_time(Duration::from_secs(60));
+    net.max_time(Duration::from_mins(1));
     let server = net.host("server").udp(7).machine(|_| Server::default());
     let home = Nat::new(NatKind::PortRestricted).timeout(Duration::from_secs(30));
     let home = net.nat("home", home.public([203, 0, 113, 7].into()));
@@ -58,7 +58,7 @@ fn net(heartbeat: Duration) -> Net {
     net.always("the server sees the address of the NAT", move |run| {
         run.events(server).iter().all(|peer| peer.to_string().starts_with("203.0.113.7:"))
     });
-    net.eventually_within("the news arrives", Duration::from_secs(60), move |run| {
+    net.eventually_within("the news arrives", Duration::from_mins(1), move |run| {
         !run.events(client).is_empty()
     });
     net
