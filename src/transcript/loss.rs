@@ -34,7 +34,7 @@ impl Log {
     }
 
     /// Whether a datagram waits in a queue at the end.
-    pub(crate) fn is_queued(&self, flow: &(HostId, HostId, u64)) -> bool {
+    pub fn is_queued(&self, flow: &(HostId, HostId, u64)) -> bool {
         self.queued.contains(flow)
     }
 
