@@ -50,8 +50,9 @@ pub(super) fn run(app: &App, args: &SweepArgs) -> Result<Status, CliError> {
     }
     let losses = points(args.loss, args.step).map_err(SweepError::Points)?;
     let profile = |loss| args.faults.profile(Some(loss), loss);
-    let is_only_loss =
-        |loss| profile(loss) == Profile { loss, ..Profile::CALM } && args.faults.faults.is_none();
+    let is_only_loss = |loss| {
+        profile(loss) == Profile { loss, ..Profile::CALM } && matches!(args.faults.given(), (None, None))
+    };
     let expected = losses.iter().map(|&loss| {
         let share = (app.share)(&options, loss).filter(|_| is_only_loss(loss))?;
         #[expect(clippy::cast_sign_loss, reason = "a share is not negative")]
