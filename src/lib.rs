@@ -210,6 +210,9 @@ pub mod guide {
     #[doc = include_str!("guide/captures.md")]
     pub mod captures {}
     #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/bottlenecks.md")]
+    pub mod bottlenecks {}
+    #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/check.md")]
     pub mod check {}
     #[cfg(feature = "specimens")]
@@ -262,6 +265,10 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/replay.md")]
     pub mod replay {}
+    #[cfg(feature = "segments")]
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/segments.md")]
+    pub mod segments {}
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/shards.md")]
     pub mod shards {}
@@ -308,6 +315,8 @@ pub mod proxy;
 pub mod scenario;
 #[cfg(feature = "sim")]
 mod seed;
+#[cfg(feature = "segments")]
+mod segments;
 #[cfg(feature = "specimens")]
 pub mod specimens;
 #[cfg(feature = "sim")]

@@ -31,7 +31,8 @@ fn the_contract_has_no_dependency() {
 /// What is not in a layer, and what is.
 #[test]
 fn each_feature_brings_what_it_is_for_and_no_more() {
-    let heavy = ["tokio", "clap", "proptest", "turmoil", "etherparse", "plotters", "tracing-subscriber"];
+    let heavy =
+        ["tokio", "clap", "proptest", "turmoil", "etherparse", "plotters", "smoltcp", "tracing-subscriber"];
     for (features, has) in [
         ("parts", &["httparse", "memchr"][..]),
         ("sim", &["serde_json", "siphasher"]),
@@ -39,11 +40,12 @@ fn each_feature_brings_what_it_is_for_and_no_more() {
         ("specimens", &["httparse", "serde_json"]),
         ("proptest", &["proptest"]),
         ("capture", &["etherparse", "pcap-parser"]),
+        ("segments", &["smoltcp", "siphasher"]),
         ("net", &["tokio", "tracing"]),
         ("tls", &["rustls", "ring", "x25519-dalek"]),
         ("turmoil", &["tokio", "turmoil"]),
         ("proxy", &["tokio", "serde_json"]),
-        ("cli", &["tokio", "clap", "turmoil", "etherparse", "plotters", "tracing-subscriber"]),
+        ("cli", &["tokio", "clap", "turmoil", "etherparse", "plotters", "smoltcp", "tracing-subscriber"]),
     ] {
         let found = crates(features);
         for name in has {

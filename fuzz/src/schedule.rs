@@ -79,8 +79,10 @@ fn fault(
     names: &[&str],
     transport: Transport,
 ) -> Fault {
-    let simulated: Vec<FaultKind> =
-        FaultKind::ALL.into_iter().filter(|kind| !kind.is_of_processes()).collect();
+    // No system has a NAT, and none claims to survive that a host moves.
+    let of_paths = [FaultKind::Rebind, FaultKind::Reboot, FaultKind::Move];
+    let is_left_out = |kind: &FaultKind| kind.is_of_processes() || of_paths.contains(kind);
+    let simulated: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(|kind| !is_left_out(kind)).collect();
     let (datagrams, others) = simulated.split_at(5);
     let kinds = match transport {
         Transport::Udp => [datagrams, &others[5..]].concat(),
@@ -144,7 +146,10 @@ fn fault(
             at_host(HostFault::Drift { host: host(), rate })
         }
         FaultKind::TimerFirst => at_host(HostFault::TimerFirst(host())),
-        // Left out above: only real processes have it.
+        // Left out above.
+        FaultKind::Rebind => at_host(HostFault::Rebind(host())),
+        FaultKind::Reboot => at_host(HostFault::Reboot(host())),
+        FaultKind::Move => at_host(HostFault::Move { host: host(), to: [10, 0, high, low].into() }),
         FaultKind::Pause => at_host(HostFault::Pause(host())),
         FaultKind::Resume => at_host(HostFault::Resume(host())),
         FaultKind::Refuse => Fault::Connect { flow, conn: u32::from(high & 3), fault: ConnectFault::Refuse },

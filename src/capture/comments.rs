@@ -6,7 +6,7 @@ use super::streams::Key;
 use crate::fault::{DatagramFault, Resolved};
 use crate::host::HostId;
 use crate::time::Instant;
-use crate::transcript::{Record, Transcript, What};
+use crate::transcript::{Loss, Record, Transcript, What};
 
 /// The faults of one direction of a stream, each with its offset. Those that cut all along it have none.
 type OfStream = Vec<(Option<u64>, Resolved)>;
@@ -18,6 +18,8 @@ pub(super) struct Comments<'a, 'b> {
     received: BTreeMap<(HostId, HostId, u64), usize>,
     /// What died at a NAT, with its name and why.
     died: BTreeMap<(HostId, HostId, u64), String>,
+    /// What queues have lost.
+    lost: BTreeMap<(HostId, HostId, u64), Loss>,
     streams: BTreeMap<(HostId, HostId, u32), OfStream>,
     /// What befell hosts, in order, as far as it stands nowhere yet.
     hosts: std::iter::Peekable<std::vec::IntoIter<(Instant, String)>>,
@@ -27,7 +29,8 @@ pub(super) struct Comments<'a, 'b> {
 impl<'a, 'b> Comments<'a, 'b> {
     pub(super) fn new(transcript: &'a Transcript<'b>) -> Self {
         let mut streams: BTreeMap<_, OfStream> = BTreeMap::new();
-        let (mut datagrams, mut received, mut died) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (mut datagrams, mut received) = (BTreeMap::new(), BTreeMap::new());
+        let (mut died, mut lost) = (BTreeMap::new(), BTreeMap::new());
         let (mut hosts, mut end_at) = (Vec::new(), Instant::START);
         for &Record { at, host, what, .. } in transcript.log.records() {
             end_at = end_at.max(at);
@@ -38,6 +41,9 @@ impl<'a, 'b> Comments<'a, 'b> {
                 }
                 What::Fault(fault @ Resolved::Datagram { from, to, n, fault: what }) => {
                     datagrams.insert((from, to, n), (fault, what));
+                }
+                What::Lost(by_queue) => {
+                    lost.insert((host, by_queue.to, by_queue.n), by_queue);
                 }
                 What::Fault(fault @ Resolved::Stream { from, to, conn, at, .. }) => {
                     streams.entry((from, to, conn)).or_default().push((Some(at), fault));
@@ -56,7 +62,7 @@ impl<'a, 'b> Comments<'a, 'b> {
         }
         hosts.sort_by_key(|(at, _)| *at);
         let hosts = hosts.into_iter().peekable();
-        Self { transcript, datagrams, received, died, streams, hosts, end_at }
+        Self { transcript, datagrams, received, died, lost, streams, hosts, end_at }
     }
 
     /// What befell hosts up to a moment, and is not told yet.
@@ -84,6 +90,12 @@ impl<'a, 'b> Comments<'a, 'b> {
         }
         Some(match (fault.map(|(_, what)| *what), first_at) {
             (Some(DatagramFault::Drop), _) => format!("lost: {text}"),
+            _ if self.lost.contains_key(&flow) => {
+                format!("lost: {text}: {}", self.transcript.loss_text(self.lost[&flow]))
+            }
+            (_, None) if self.transcript.log.is_queued(&flow) => {
+                format!("waits in a queue when the run ends: {text}")
+            }
             (None, None) => format!("lost: {text}: a partition keeps the hosts apart"),
             (_, Some(at)) if !was_received && at > self.end_at => {
                 format!("on its way when the run ends: {text}")

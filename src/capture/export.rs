@@ -151,7 +151,11 @@ impl Export<'_, '_> {
                         return;
                     }
                 }
-                let frame = self.framer.datagram(ends, to_all, payload);
+                let frame = if bytes.is_segment() {
+                    Framer::packet(ends, payload)
+                } else {
+                    self.framer.datagram(ends, to_all, payload)
+                };
                 self.sent.insert(flow, self.frames.len());
                 let copy = (arrives_at[1].is_some() && !to_all).then(|| (at, frame.clone(), notes.clone()));
                 self.frames.push((at, frame, notes));

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use etherparse::icmpv4::DestUnreachableHeader;
 use etherparse::icmpv6::DestUnreachableCode;
 use etherparse::{
-    Icmpv4Type, Icmpv6Type, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv6Extensions, Ipv6Header,
-    PacketBuilder, PacketBuilderStep, TcpHeader,
+    EtherType, Ethernet2Header, Icmpv4Type, Icmpv6Type, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header,
+    Ipv6Extensions, Ipv6Header, PacketBuilder, PacketBuilderStep, TcpHeader,
 };
 
 use crate::host::HostId;
@@ -86,6 +86,14 @@ impl Framer {
         let mut bytes = Vec::with_capacity(step.size(payload.len()));
         let _ = step.write(&mut bytes, payload);
         bytes
+    }
+
+    /// A packet that has its IP header already.
+    pub(super) fn packet(ends: Ends, packet: &[u8]) -> Vec<u8> {
+        let [from, to] = ends.hosts.map(station);
+        let ether_type = if ends.addresses[0].is_ipv6() { EtherType::IPV6 } else { EtherType::IPV4 };
+        let header = Ethernet2Header { source: from, destination: to, ether_type };
+        [&header.to_bytes()[..], packet].concat()
     }
 
     fn ip(&mut self, ends: Ends, to_all: bool, protocol: IpNumber) -> PacketBuilderStep<IpHeaders> {

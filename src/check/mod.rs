@@ -219,6 +219,7 @@ impl<'s> Search<'s> {
         tally.add(outcome, self.engine.statuses());
         tally.saw(self.engine.planned_fired(), self.seen_sometimes());
         tally.add_gave_up(self.engine.gave_up());
+        tally.add_queues(self.engine.queue_figures());
     }
 
     /// For each thing that is to be seen sometimes, whether the last run showed it.

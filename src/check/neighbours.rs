@@ -79,6 +79,7 @@ impl<'s> Search<'s> {
         // The latency was in a plan; faults are taken from one.
         let _ = some.set_link(plan.link());
         some.calm = plan.calm;
+        some.set_bottlenecks(plan.bottlenecks().iter().cloned());
         let bits = mix(seed, 0);
         // None, a quarter, a half or three quarters of them.
         let kept = bits % 4;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Failure;
-use crate::engine::{Ended, Fired, Outcome};
+use crate::engine::{Ended, Fired, FlowFigures, Outcome};
 use crate::fault::{Fault, FaultKind};
+use crate::host::HostId;
 use crate::machine::Status;
 
 /// How the machine of one host ended, over many runs.
@@ -41,6 +42,8 @@ pub struct Tally {
     pub ends: Vec<Ends>,
     /// The histories that could not be judged, each with why, and in how many runs.
     pub gave_up: BTreeMap<(String, String), u64>,
+    /// What the datagrams of each flow have met at each bottleneck, by its name.
+    pub queues: BTreeMap<(String, HostId, HostId), FlowFigures>,
     /// The first run that failed. Its faults and packets, and what was seen in it, are not in the sums.
     pub failure: Option<Failure>,
 }
@@ -96,6 +99,16 @@ impl Tally {
         }
     }
 
+    /// Adds what flows have met at bottlenecks in one run.
+    pub(super) fn add_queues<'a>(
+        &mut self,
+        figures: impl Iterator<Item = (&'a str, HostId, HostId, &'a FlowFigures)>,
+    ) {
+        for (at, from, to, figures) in figures {
+            self.queues.entry((at.to_owned(), from, to)).or_default().merge(figures);
+        }
+    }
+
     /// The number of runs that the limit on inputs cut off before their end.
     pub fn cut_off(&self) -> u64 {
         self.ended.get(&Ended::InputLimit).copied().unwrap_or(0)
@@ -135,6 +148,9 @@ impl Tally {
         }
         for (history, runs) in later.gave_up {
             add(self.gave_up.entry(history).or_default(), runs);
+        }
+        for (flow, figures) in &later.queues {
+            self.queues.entry(flow.clone()).or_default().merge(figures);
         }
         self.failure = later.failure;
     }

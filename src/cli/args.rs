@@ -14,7 +14,7 @@ use super::real_args::{RealArgs, ServeArgs};
 use super::shards::CiArgs;
 use super::value;
 use crate::check::Draws;
-use crate::fault::{Chance, Profile};
+use crate::fault::{Chance, Profile, StreamKind};
 
 /// What the help of the program shows.
 pub(super) const EXAMPLES: &str = "\
@@ -183,6 +183,24 @@ pub(super) enum EngineKind {
     Turmoil,
 }
 
+/// What streams are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Streams {
+    /// Bytes in order, cut, stalled and reset at random.
+    Model,
+    /// TCP's segments, each a packet that can be lost.
+    Segments,
+}
+
+impl From<Streams> for StreamKind {
+    fn from(streams: Streams) -> Self {
+        match streams {
+            Streams::Model => Self::Model,
+            Streams::Segments => Self::SEGMENTS,
+        }
+    }
+}
+
 /// The words after `list`.
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
@@ -214,6 +232,9 @@ pub(super) struct FaultArgs {
     /// options
     #[arg(long, value_name = "PLAN", allow_hyphen_values = true)]
     pub(super) faults: Option<String>,
+    /// What streams are made of: the model's bytes, or TCP's segments, which are packets like datagrams [default: model]
+    #[arg(long, value_enum, value_name = "KIND", hide_possible_values = true)]
+    pub(super) streams: Option<Streams>,
 }
 
 impl SimArgs {
@@ -243,6 +264,11 @@ impl CheckArgs {
 }
 
 impl FaultArgs {
+    /// The faults that were given, and what streams are to be made of.
+    pub(super) fn given(&self) -> (Option<&str>, Option<Streams>) {
+        (self.faults.as_deref(), self.streams)
+    }
+
     /// Whether something is asked for that is drawn, beside losses.
     pub(super) const fn says_draws(&self) -> bool {
         self.profile.is_some() || self.jitter.is_some() || self.duplicate.is_some() || self.corrupt.is_some()
@@ -261,7 +287,12 @@ impl FaultArgs {
         }
     }
 
-    /// The words that choose what is drawn at random, for a shell.
+    /// The word that chooses what streams are made of, if one does.
+    pub(super) fn streams_word(&self) -> Option<String> {
+        self.streams.map(|streams| format!("--streams {}", StreamKind::from(streams)))
+    }
+
+    /// The words that choose what is drawn at random, and what streams are made of, for a shell.
     pub(super) fn words(&self, loss: Option<Chance>) -> Vec<String> {
         let mut words: Vec<String> =
             self.profile.iter().map(|named| format!("--profile {}", quoted(&named.text))).collect();
@@ -271,6 +302,7 @@ impl FaultArgs {
         let chances = chances.into_iter().filter_map(|(word, chance)| Some((word, chance?)));
         let chances = chances.filter(|(_, chance)| *chance != Chance::NEVER || self.profile.is_some());
         words.extend(chances.map(|(word, chance)| format!("{word} {chance}")));
+        words.extend(self.streams_word());
         words
     }
 }

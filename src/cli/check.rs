@@ -1,4 +1,4 @@
-//! `check`: many runs, with the properties and the laws held to each.
+//! `check`: many runs, with the properties and the laws checked in each.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -34,7 +34,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
     output::check_writable(args.ci.output.as_deref())?;
     interrupt::watch();
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
-    let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
+    let world = World::new(app, &options, bug, args.faults.given())?;
     let kept = first::run(app, args, &world)?;
     if let (Some(max_faults), None) = (args.exhaustive, &kept) {
         return exhaustive::run(app, args, max_faults);
@@ -104,7 +104,7 @@ pub(super) fn run(app: &App, args: &CheckArgs) -> Result<Status, CliError> {
 fn asked(app: &App, args: &CheckArgs, world: &World, runs: u64) -> Asked {
     let scenario = &world.built.scenario;
     let draws = args.draws();
-    let kinds = asked_for(args, &world.built.transports(), &draws);
+    let kinds = asked_for(args, &world.transports(), &draws);
     let is_planned = |kind| world.plan.faults().iter().any(|fault| fault.kind() == kind);
     let tried = Tried::new(scenario.spec(), &draws, is_planned);
     Asked {
@@ -241,7 +241,7 @@ pub(super) fn laws(scenario: &Scenario) -> Vec<String> {
 /// The words that chose how the network misbehaves.
 fn network_words(args: &CheckArgs) -> Vec<String> {
     if matches!(args.draws(), Draws::Swarm) {
-        return Vec::new();
+        return args.faults.streams_word().into_iter().collect();
     }
     let faults = &args.faults;
     // Without a profile there are losses, said or not, and nothing else.

@@ -229,7 +229,13 @@ impl CliError {
             | Self::HuntInterrupted
             | Self::Import(ImportError::Interrupted { .. }) => interrupt::STATUS,
             Self::Drive(error)
-                if matches!(**error, DriveError::NotOnSockets(_) | DriveError::UnknownHost(_)) =>
+                if matches!(
+                    **error,
+                    DriveError::NotOnSockets(_)
+                        | DriveError::Bottleneck(_)
+                        | DriveError::Streams
+                        | DriveError::UnknownHost(_)
+                ) =>
             {
                 2
             }

@@ -25,12 +25,12 @@ use crate::time::Instant;
 /// Goes through all schedules.
 pub(super) fn run(app: &App, args: &CheckArgs, max_faults: usize) -> Result<Status, CliError> {
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
-    let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
+    let world = World::new(app, &options, bug, args.faults.given())?;
     let scenario = &world.built.scenario;
     let names = scenario.names();
     let fates = match &args.fates {
         Some(text) => Fates::parse(text, &names)?,
-        None => usual(&world.built.transports()),
+        None => usual(&world.transports()),
     };
     let search = Exhaustive::new(scenario, fates.clone(), max_faults)
         .with_seed(args.seed())
@@ -100,6 +100,7 @@ fn explore(search: impl FnOnce(&mut dyn FnMut(&Progress)) -> Explored) -> (Explo
 fn words(args: &CheckArgs, max_faults: usize) -> Vec<String> {
     let mut words = vec![format!("--exhaustive {max_faults}")];
     words.extend(args.fates.as_ref().map(|fates| format!("--fates '{fates}'")));
+    words.extend(args.faults.streams_word());
     words.extend(args.faults.faults.as_ref().map(|plan| format!("--faults '{plan}'")));
     words
 }

@@ -11,6 +11,7 @@ use crate::check::{Search, Shrunk, Tally};
 use crate::engine::Prepared;
 use crate::fault::{FaultPlan, Profile};
 use crate::harness::corpus::{self, Kept};
+use crate::harness::read_trace;
 use crate::scenario::Scenario;
 
 /// A plan of the corpus that fails.
@@ -48,7 +49,7 @@ pub(super) fn run(app: &App, args: &CheckArgs, world: &World) -> Result<Option<F
 
 /// Reads a plan that was kept for this system.
 fn ready(kept: &Kept, scenario: &Scenario) -> Result<(FaultPlan, Prepared), Box<dyn std::error::Error>> {
-    let mut plan: FaultPlan = kept.text.parse()?;
+    let mut plan = FaultPlan::read(&kept.text, &mut read_trace)?;
     // A plan that needs no seed was shrunk with this one.
     plan.seed = plan.seed.or(Some(0));
     let prepared = Prepared::new(&plan, scenario)?;

@@ -7,6 +7,7 @@ use super::error::system_text;
 use super::program::nearest;
 use super::value::ValueError;
 use crate::fault::{Profile, ProfileError};
+use crate::harness::read_trace;
 
 /// The longest file that says what a link is like, in bytes.
 const MAX_LINK_LEN: u64 = 4096;
@@ -32,7 +33,7 @@ pub(super) fn profile(word: &str) -> Result<NamedProfile, ValueError> {
         Some(path) => link_file(path).map_err(|why| ValueError::LinkFile { path: path.to_owned(), why })?,
     };
     let near = || nearest(&text.to_lowercase(), Profile::NAMED.into_iter().map(|(known, _)| known));
-    let profile = text.parse().map_err(|why| ValueError::Profile {
+    let profile = Profile::read(&text, &mut read_trace).map_err(|why| ValueError::Profile {
         near: if matches!(why, ProfileError::Name(_)) { near() } else { None },
         why,
     })?;

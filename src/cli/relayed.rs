@@ -9,7 +9,7 @@ use super::value;
 use super::world::read_plan;
 use crate::fault::{Bandwidth, Chance, FaultPlan, Profile};
 use crate::machine::Peer;
-use crate::proxy::{Carrier, Proxy, Route};
+use crate::proxy::{Carrier, Proxy, ProxyError, Route};
 
 /// The commands that take these words.
 pub(super) const COMMANDS: [&str; 2] = ["proxy", "hunt"];
@@ -56,7 +56,11 @@ impl Trouble {
 
     /// The faults that were given.
     pub(super) fn plan(&self) -> Result<FaultPlan, CliError> {
-        read_plan(self.faults.faults.as_deref())
+        let plan = read_plan(self.faults.faults.as_deref())?;
+        if self.faults.streams.is_some() {
+            return Err(ProxyError::Streams.into());
+        }
+        Ok(plan)
     }
 
     /// A proxy with all of it.

@@ -1,11 +1,14 @@
 //! What a check found, as text and as JSON.
 
+mod queues;
 mod told;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub(super) use queues::FlowAt;
 
 use super::failed::Broken;
 use super::output::program;
@@ -108,6 +111,9 @@ pub(super) struct Report {
     /// Why the runs ended.
     ended: BTreeMap<String, u64>,
     hosts: Vec<HostEnds>,
+    /// What flows have met at queues that they share.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    queues: Vec<FlowAt>,
     /// How many of them were cut off by the bound on inputs: what would have come after it was not tested.
     cut_off: u64,
     /// The histories that could not be judged, each with why, and in how many runs.
@@ -206,6 +212,11 @@ impl Report {
             faults: tally.fired_kinds().map(|(kind, times)| (kind.name(), times)).collect(),
             ended: tally.ended.iter().map(|(ended, runs)| (ended_text(*ended), *runs)).collect(),
             hosts: hosts.collect(),
+            queues: tally
+                .queues
+                .iter()
+                .map(|((at, from, to), sum)| FlowAt::new(at, (*from, *to), sum, names))
+                .collect(),
             cut_off: tally.cut_off(),
             not_judged: not_judged.collect(),
             sometimes: seen.collect(),
@@ -279,6 +290,7 @@ impl Report {
         for NotJudged { what, why, runs } in &self.not_judged {
             item(f, "unjudged", &format!("{what}: {why} ({})", count(*runs, "run")))?;
         }
+        self.queues.iter().try_for_each(|flow| flow.write(f))?;
         for HostEnds { host, success, failure, running } in &self.hosts {
             let ways = [(success, "success"), (failure, "failure"), (running, "running")];
             let ways = ways.into_iter().filter(|(runs, _)| **runs > 0);

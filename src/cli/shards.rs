@@ -119,7 +119,11 @@ impl Asked {
         };
         let drawn = self.kinds.iter().filter(|(kind, _)| !fired(kind));
         let drawn = drawn.map(|(kind, word)| format!("{kind} ({word})"));
-        drawn.chain(tally.never_fired().map(|fault| format!("{fault} (--faults)"))).collect()
+        let planned = tally.never_fired().map(|fault| format!("{fault} (--faults)"));
+        let passed = |name: &&str| tally.queues.keys().any(|(at, ..)| at == name);
+        let bottlenecks = self.plan.split("; ").filter_map(|item| item.strip_prefix("bottleneck "));
+        let names = bottlenecks.filter_map(|item| item.split(' ').next()).filter(|name| !passed(name));
+        drawn.chain(planned).chain(names.map(|name| format!("bottleneck {name} (--faults)"))).collect()
     }
 
     /// The question of a report on these runs.

@@ -6,6 +6,7 @@ use super::app::App;
 use super::args::{EngineKind, RunFormat, SimArgs};
 use super::error::CliError;
 use super::output::{self, Tint};
+use super::report::FlowAt;
 use super::turn;
 use super::world::World;
 use crate::capture;
@@ -75,7 +76,7 @@ pub(super) fn simulate<T>(
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
     // A bug brings the faults that show it, unless others are given.
     let plan = args.faults.faults.as_deref().or_else(|| bug.map(|bug| bug.plan));
-    let world = World::new(app, &options, bug, plan)?;
+    let world = World::new(app, &options, bug, (plan, args.faults.streams))?;
     match args.engine {
         EngineKind::Event => on_events(world, args, show),
         EngineKind::Turmoil => on_turmoil(world, args, show),
@@ -112,6 +113,14 @@ fn on_events<T>(
         Some(Some((_, line))) => output::complain(line),
         Some(None) => output::complain("note: the run passes, so it has no turn"),
         None => {}
+    }
+    for bottleneck in world.plan.bottlenecks() {
+        if engine.queue_figures().all(|(at, ..)| at != bottleneck.name()) {
+            output::complain(format_args!("note: nothing has passed the bottleneck {}", bottleneck.name()));
+        }
+    }
+    for (at, from, to, figures) in engine.queue_figures() {
+        output::complain(format_args!("queue: {}", FlowAt::new(at, (from, to), figures, &scenario.names())));
     }
     let unfired = engine.unfired().map(|fault| fault.named(&scenario.names())).collect();
     Ok(Ran { world, shown, unfired, statuses: engine.statuses().to_vec(), broken })

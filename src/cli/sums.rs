@@ -6,8 +6,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::check::{Ends, Tally};
-use crate::engine::Ended;
+use crate::engine::{Ended, FlowFigures, Waits};
 use crate::fault::{Fault, FaultKind, FaultPlan};
+use crate::host::HostId;
 
 /// The ways in which a run that did not fail can end.
 const WAYS: [Ended; 5] = [Ended::Quiet, Ended::TimeLimit, Ended::InputLimit, Ended::Stopped, Ended::Deadlock];
@@ -28,6 +29,23 @@ struct Sums {
     ends: Vec<(u64, u64, u64)>,
     /// The histories that could not be judged: what, why, in how many runs.
     gave_up: Vec<(String, String, u64)>,
+    /// Of each flow at each bottleneck.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    queues: Vec<AtQueue>,
+}
+
+/// What a flow has met at a bottleneck.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AtQueue {
+    bottleneck: String,
+    /// The numbers of the hosts.
+    from: u16,
+    to: u16,
+    passed: u64,
+    dropped: u64,
+    /// How often each length of a wait, by the place where it counts.
+    waits: BTreeMap<u16, u64>,
 }
 
 /// Writes a tally without its failure.
@@ -43,8 +61,15 @@ pub(super) fn serialize<S: Serializer>(tally: &Tally, serializer: S) -> Result<S
         ended: tally.ended.iter().map(|(ended, runs)| (ended.to_string(), *runs)).collect(),
         ends: tally.ends.iter().map(|ends| (ends.successes, ends.failures, ends.running)).collect(),
         gave_up: tally.gave_up.iter().map(|((what, why), runs)| (what.clone(), why.clone(), *runs)).collect(),
+        queues: tally.queues.iter().map(at_queue).collect(),
     };
     sums.serialize(serializer)
+}
+
+fn at_queue(((at, from, to), figures): (&(String, HostId, HostId), &FlowFigures)) -> AtQueue {
+    let FlowFigures { passed, dropped, waits } = figures;
+    let (bottleneck, from, to) = (at.clone(), from.0, to.0);
+    AtQueue { bottleneck, from, to, passed: *passed, dropped: *dropped, waits: waits.places().clone() }
 }
 
 /// Reads a tally that has no failure.
@@ -72,6 +97,13 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     for (text, runs) in sums.ended {
         let way = WAYS.into_iter().find(|way| way.to_string() == text);
         tally.ended.insert(way.ok_or_else(|| unknown("end", &text))?, runs);
+    }
+    for AtQueue { bottleneck, from, to, passed, dropped, waits } in sums.queues {
+        if let Some(host) = [from, to].into_iter().find(|host| usize::from(*host) >= tally.ends.len()) {
+            return Err(unknown("host", &host.to_string()));
+        }
+        let figures = FlowFigures { passed, dropped, waits: Waits::of_places(waits) };
+        tally.queues.insert((bottleneck, HostId(from), HostId(to)), figures);
     }
     Ok(tally)
 }

@@ -1,10 +1,12 @@
 //! What the commands have in common: a system made ready to be simulated, or to be run.
 
 use super::app::App;
+use super::args::Streams;
 use super::error::CliError;
 use crate::engine::Prepared;
-use crate::fault::FaultPlan;
+use crate::fault::{FaultPlan, StreamKind};
 use crate::harness::bounded::{self, MAX_PLAN_LEN};
+use crate::harness::read_trace;
 use crate::host::HostId;
 use crate::scenario::{Net, Scenario, Transport};
 use crate::specimens::Specimen;
@@ -76,14 +78,29 @@ pub(super) struct World {
 }
 
 impl World {
-    /// A world with these options and the faults of this argument.
+    /// What carries messages between its hosts; segments are lost as datagrams are.
+    pub(super) fn transports(&self) -> Vec<Transport> {
+        let transports = self.built.transports();
+        if self.has_segments() && transports.contains(&Transport::Tcp) {
+            return vec![Transport::Udp];
+        }
+        transports
+    }
+
+    /// Whether streams are made of segments.
+    pub(super) fn has_segments(&self) -> bool {
+        self.plan.streams.unwrap_or(self.built.scenario.spec().streams).is_segments()
+    }
+
+    /// A world with these options, the faults of this argument, and streams of this kind.
     pub(super) fn new(
         app: &App,
         options: &Options,
         bug: Option<&Specimen>,
-        faults: Option<&str>,
+        (faults, streams): (Option<&str>, Option<Streams>),
     ) -> Result<Self, CliError> {
-        let plan = read_plan(faults)?;
+        let mut plan = read_plan(faults)?;
+        plan.streams = streams.map(StreamKind::from).or(plan.streams);
         if let Some(fault) = plan.faults().iter().find(|fault| fault.kind().is_of_processes()) {
             return Err(CliError::NotSimulated(fault.kind()));
         }
@@ -101,8 +118,8 @@ pub(super) fn read_plan(faults: Option<&str>) -> Result<FaultPlan, CliError> {
         Some((_, Some(path))) => {
             let text = bounded::read_text(path.as_ref(), MAX_PLAN_LEN);
             let text = text.map_err(|source| CliError::PlanFile { path: path.to_owned(), source })?;
-            Ok(text.parse()?)
+            Ok(FaultPlan::read(&text, &mut read_trace)?)
         }
-        Some((text, None)) => Ok(text.parse()?),
+        Some((text, None)) => Ok(FaultPlan::read(text, &mut read_trace)?),
     }
 }

@@ -59,6 +59,13 @@ pub enum DriveError {
     #[cfg(feature = "sim")]
     #[error("real sockets cannot have the fault '{}'; take it out of the plan", .0.name())]
     NotOnSockets(FaultKind),
+    /// The plan has a queue that several flows share.
+    #[cfg(feature = "sim")]
+    #[error("real sockets cannot have the bottleneck '{0}'; take it out of the plan")]
+    Bottleneck(String),
+    /// The plan says what streams are made of.
+    #[error("real sockets have real streams; take 'streams' out of the plan")]
+    Streams,
 }
 
 /// "Permission denied" as the system says it of a broadcast. (A firewall says EPERM, which is of the same kind.)

@@ -57,7 +57,13 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// Makes a plan ready.
     pub(super) fn new(faults: &LocalFaults) -> Result<Self, DriveError> {
+        if faults.plan.streams.is_some() {
+            return Err(DriveError::Streams);
+        }
         let schedule = Schedule::new(&faults.plan, &[&faults.own, &faults.peer])?;
+        if let Some(bottleneck) = faults.plan.bottlenecks().first() {
+            return Err(DriveError::Bottleneck(bottleneck.name().to_owned()));
+        }
         for fault in &schedule.faults {
             let is_here = match fault {
                 Resolved::Host { fault, .. } => fault.is_between_hosts(),
@@ -77,6 +83,7 @@ impl Outgoing {
             draws_after: 0,
             profile: Profile::CALM,
             links: &Links::default(),
+            bottlenecks: [&[], &[]],
             schedule: &Arc::new(schedule),
         };
         network.reset(listeners, &terrain);

@@ -77,11 +77,16 @@ impl World<'_> {
                 let (at, segment) = self.segments.take(place);
                 self.open_segment(order, at, segment, power, effects)
             }
+            #[cfg(feature = "segments")]
+            Event::Packet(flight) => self.open_packet(order, flight, power, effects),
+            #[cfg(feature = "segments")]
+            Event::End(id) => self.open_end(now, id, effects),
             Event::Command(_)
             | Event::Fault(..)
             | Event::Drawn(_)
             | Event::Back
             | Event::Calm
+            | Event::Queue(_)
             | Event::Timer => None,
         }
     }

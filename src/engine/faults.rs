@@ -83,7 +83,7 @@ impl Engine<'_> {
         (state.is_up, state.timer_at) = (false, None);
         if silent {
             state.power = Power::Off;
-            self.world.network.poweroff(host);
+            self.world.poweroff(host);
         } else {
             state.power = Power::Exited;
             self.world.crash(now, host);

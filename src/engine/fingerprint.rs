@@ -36,7 +36,7 @@ impl Engine<'_> {
         due: &mut Due,
         to: &mut H,
     ) -> bool {
-        if self.circle.is_some() {
+        if self.circle.is_some() || self.world.has_segments() {
             return false;
         }
         for (index, (state, slot)) in self.hosts.iter().zip(&self.slots).enumerate() {
@@ -97,7 +97,10 @@ impl State {
 
 impl World<'_> {
     fn fingerprint<H: Hasher>(&self, now: Instant, due: &mut Due, to: &mut H) {
-        self.network.fingerprint(now, to);
+        self.network.fingerprint(now, to, |flight, to| {
+            let flight = self.flights.get(flight);
+            (flight.source, flight.to, &flight.bytes).hash(to);
+        });
         if self.has_paths {
             self.moves.hash(to);
         }
@@ -140,7 +143,11 @@ impl World<'_> {
                 Event::Calm => to.write_u8(5),
                 Event::Back => to.write_u8(6),
                 Event::Drawn(place) => (7_u8, place).hash(to),
+                Event::Queue(place) => (8_u8, place).hash(to),
                 Event::Timer => {}
+                // Where there are such, nobody asks.
+                #[cfg(feature = "segments")]
+                Event::Packet(_) | Event::End(_) => {}
             }
         }
     }

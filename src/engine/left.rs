@@ -8,7 +8,7 @@ use crate::actor::Shown;
 use crate::fault::{FaultPlan, Resolved};
 use crate::host::HostId;
 use crate::machine::{Status, Violation};
-use crate::network::Trail;
+use crate::network::{FlowFigures, Trail};
 use crate::scenario::{FoldSpec, Reads, Run};
 use crate::time::Instant;
 use crate::transcript::{EventTexts, Log, Record, Transcript};
@@ -28,6 +28,11 @@ impl Engine<'_> {
     /// How many datagrams and segments of data were sent.
     pub const fn packets(&self) -> u64 {
         self.world.network.packets
+    }
+
+    /// What the datagrams of each flow have met at each bottleneck, by its name: sender, receiver, figures.
+    pub fn queue_figures(&self) -> impl Iterator<Item = (&str, HostId, HostId, &FlowFigures)> {
+        self.world.network.figures()
     }
 
     /// When something happened last.
@@ -175,8 +180,11 @@ impl Engine<'_> {
     pub fn plan(&self, settings: &Settings) -> FaultPlan {
         let mut plan = FaultPlan::default();
         plan.seed = Some(settings.effective_seed());
+        let streams = settings.streams(self.scenario.spec());
+        plan.streams = if streams.is_segments() { Some(streams) } else { settings.plan.streams };
         plan.calm = settings.plan.schedule.calm_at;
         plan.commands.clone_from(&settings.plan.commands);
+        plan.set_bottlenecks(settings.plan.bottlenecks.iter().map(|one| one.named(&self.scenario.names())));
         // The latency and the faults were in a plan, or drawn for a place that had none: nothing can be refused.
         let _ = plan.set_link(settings.link());
         let names = self.scenario.names();

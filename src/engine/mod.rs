@@ -4,6 +4,7 @@
 //! number of runs of its scenario, and reuses its memory.
 
 mod arrival;
+mod befall;
 mod clock;
 mod deadlock;
 mod faults;
@@ -13,11 +14,14 @@ mod left;
 mod moves;
 mod paths;
 mod queue;
+mod queued;
 mod record;
 mod rest;
 mod run;
 #[cfg(feature = "tasks")]
 mod runtime;
+#[cfg(feature = "segments")]
+mod segments;
 mod state;
 mod stepped;
 mod world;
@@ -28,7 +32,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::fault::{FaultPlan, Links, Profile, StreamFault, UnknownHost};
+#[cfg(feature = "segments")]
+use crate::fault::Mtu;
+use crate::fault::{Bottleneck, FaultPlan, Links, Profile, StreamFault, StreamKind, UnknownHost};
 use crate::host::HostId;
 use crate::lawful::{Checked, TWIN_SHIFT};
 use crate::machine::{Law, Peer};
@@ -37,8 +43,8 @@ use crate::scenario::{HostSpec, Reads, Scenario, Slot, Spec, Timed};
 use crate::seed::mix;
 use crate::time::Instant;
 
-pub use crate::network::Fired;
 pub(crate) use crate::network::Sent;
+pub use crate::network::{Fired, FlowFigures, Waits};
 #[cfg(feature = "turmoil")]
 pub(crate) use arrival::Arrival;
 pub use deadlock::{Deadlock, MAX_UNREAD, Wait};
@@ -57,8 +63,12 @@ pub struct Prepared {
     pub(crate) schedule: Arc<Schedule>,
     pub(crate) seed: Option<u64>,
     pub(crate) link: Option<Duration>,
+    /// What streams are made of; the scenario says so if the plan does not.
+    pub(crate) streams: Option<StreamKind>,
     /// The generated commands that are given; all, if there is no list.
     pub(crate) commands: Option<BTreeSet<u32>>,
+    /// The queues that several flows share, beside the scenario's.
+    pub(crate) bottlenecks: Vec<Arc<Bottleneck>>,
     /// What goes on at random from some step on.
     pub(crate) rest: Option<Rest>,
 }
@@ -70,7 +80,11 @@ impl Prepared {
     /// [`UnknownHost`] if the plan names one that is not there.
     pub fn new(plan: &FaultPlan, scenario: &Scenario) -> Result<Self, UnknownHost> {
         let schedule = Arc::new(Schedule::new(plan, &scenario.names())?);
-        Ok(Self { schedule, seed: plan.seed, link: plan.link(), commands: plan.commands.clone(), rest: None })
+        let (names, bottlenecks) = (scenario.names(), plan.bottlenecks());
+        let bottlenecks =
+            bottlenecks.iter().map(|one| one.resolved(&names).map(Arc::new)).collect::<Result<_, _>>()?;
+        let (seed, link, streams, commands) = (plan.seed, plan.link(), plan.streams, plan.commands.clone());
+        Ok(Self { schedule, seed, link, streams, commands, bottlenecks, rest: None })
     }
 
     /// The same with a calm, unless there is one, for so many hosts.
@@ -163,6 +177,20 @@ impl Settings {
         // No plan can say more than this.
         let of_profile = self.profile.latency.min(Duration::from_nanos(u64::MAX));
         self.plan.link.or_else(|| (!of_profile.is_zero()).then_some(of_profile))
+    }
+
+    /// What streams are made of. No segment is longer than any link lets pass, so that a plan which is made of this run
+    /// makes the same packets without its profile.
+    pub(crate) fn streams(&self, spec: &Spec) -> StreamKind {
+        match self.plan.streams.unwrap_or(spec.streams) {
+            #[cfg(feature = "segments")]
+            StreamKind::Segments(mtu) => {
+                let profiles = self.links.all().iter().map(|(.., profile)| profile).chain([&self.profile]);
+                let least = profiles.filter_map(|profile| profile.mtu).min();
+                StreamKind::Segments(least.map_or(mtu, |least| mtu.min(Mtu::new(least).unwrap_or(Mtu::MIN))))
+            }
+            StreamKind::Model => StreamKind::Model,
+        }
     }
 
     /// The seed of the run: the plan's, if it has one.

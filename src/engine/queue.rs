@@ -26,6 +26,14 @@ pub(crate) enum Event {
     Refusal(u32),
     /// A segment of a stream, by its place in [`World`](super::World)'s slab.
     Stream(u32),
+    /// What is due at the bottleneck of this place.
+    Queue(u32),
+    /// A packet with a segment of TCP, which is a flight.
+    #[cfg(feature = "segments")]
+    Packet(u32),
+    /// An end of a stream of segments is due: by its serial number.
+    #[cfg(feature = "segments")]
+    End(u32),
     Timer,
 }
 
@@ -154,6 +162,12 @@ impl Flights {
         kept.bytes.clear();
         kept.bytes.extend_from_slice(bytes);
         index
+    }
+
+    /// Keeps another that is the same; says where.
+    pub(super) fn copy(&mut self, index: u32) -> u32 {
+        let Flight { from, n, source, to, bytes } = self.get(index).clone();
+        self.store((from, n), [&source, &to], &bytes)
     }
 
     pub(crate) fn get(&self, index: u32) -> &Flight {

@@ -18,12 +18,25 @@ impl World<'_> {
         host: HostId,
         to: HostId,
         departure: &Departure,
-        ([&local, &peer], broadcast): ([&Peer; 2], bool),
+        way: ([&Peer; 2], bool),
         bytes: &[u8],
         now: Instant,
     ) {
-        let n = departure.n;
         let span = self.log.keep(bytes);
+        self.record_left_span(host, to, departure, way, span, now);
+    }
+
+    /// The same, of what the log has already.
+    pub(super) fn record_left_span(
+        &mut self,
+        host: HostId,
+        to: HostId,
+        departure: &Departure,
+        ([&local, &peer], broadcast): ([&Peer; 2], bool),
+        span: Span,
+        now: Instant,
+    ) {
+        let n = departure.n;
         self.log.push(now, host, What::Send { to, n, bytes: span });
         let arrives_at = departure.arrivals.map(|arrival| arrival.map(Order::at));
         let what = Carried::Datagram { n, bytes: span, broadcast, arrives_at };

@@ -51,8 +51,7 @@ impl Engine<'_> {
                 break;
             };
             let (now, host) = (order.at(), order.host());
-            if event == Event::Timer && self.hosts[host.index()].timer_at != Some(now) {
-                // The deadline has moved since.
+            if self.is_void(host, event, now) {
                 continue;
             }
             if now > spec.max_time {
@@ -90,6 +89,17 @@ impl Engine<'_> {
             }
         }
         self.finish(settings)
+    }
+
+    /// Whether nothing is to happen for an entry of the queue, for a deadline has moved since.
+    #[inline]
+    fn is_void(&self, host: HostId, event: Event, now: Instant) -> bool {
+        match event {
+            Event::Timer => self.hosts[host.index()].timer_at != Some(now),
+            #[cfg(feature = "segments")]
+            Event::End(id) => self.world.is_void(id, now),
+            _ => false,
+        }
     }
 
     /// Judges the whole run, if it came to its end.
@@ -212,7 +222,7 @@ impl Engine<'_> {
         for conn in self.world.unnamed.drain(..) {
             turn.effects.release(conn);
         }
-        self.world.enqueue_segments();
+        self.world.enqueue_streams(now);
         let bit = Reads::bit(index);
         self.changed.states |= bit;
         if told > first_told {
@@ -282,6 +292,7 @@ impl Engine<'_> {
             Event::Calm => self.calm(settings, now),
             Event::Drawn(place) => self.drawn(settings, place, now),
             Event::Back => self.come_back(settings, host, now),
+            Event::Queue(place) => self.world.serve(now, place),
             Event::Timer => {
                 self.note_timer_first(order);
                 self.time_out(host, now);
@@ -333,7 +344,8 @@ impl Engine<'_> {
     fn is_overdue(&mut self, order: Order, event: Event) -> bool {
         let state = &mut self.hosts[order.host().index()];
         let is_flood = state.last_at == order.at() && state.streak >= limits::MAX_INPUTS_PER_LOOK;
-        let is_fault = matches!(event, Event::Fault(_) | Event::Drawn(_) | Event::Back | Event::Calm);
+        let is_fault =
+            matches!(event, Event::Fault(_) | Event::Drawn(_) | Event::Back | Event::Calm | Event::Queue(_));
         if !is_flood || is_fault || event == Event::Timer {
             return false;
         }

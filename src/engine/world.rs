@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 
 use super::moves::Moves;
 use super::queue::{Flights, Slab};
+#[cfg(feature = "segments")]
+use super::segments::OfSegments;
 use super::{Event, Keep, Queue, Settings};
 use crate::host::HostId;
 use crate::machine::{Conn, Effect, Effects, Peer, Status, Violation};
-use crate::network::{Class, GoesDown, Network, Order, Passing, Segment, StreamEnd, Terrain};
+use crate::network::{Class, Network, Order, Passing, Released, Segment, StreamEnd, Terrain};
 use crate::scenario::{Datagrams, HostSpec, Spec, Timed};
 use crate::time::Instant;
 use crate::transcript::{Link, Log, What};
@@ -28,6 +30,8 @@ pub(crate) struct World<'s> {
     pub(super) pipes: Vec<[VecDeque<u8>; 2]>,
     /// The payload of what was opened last.
     pub(crate) inbound: Vec<u8>,
+    /// What has left a bottleneck: memory that is used again.
+    pub(super) released: Vec<Released>,
     pub(super) keep: Keep,
     pub(crate) log: Log,
     /// Everything that was told, in order: when, by whom, and which of that host's events it is.
@@ -38,6 +42,9 @@ pub(crate) struct World<'s> {
     pub(crate) violation: Option<(HostId, Violation)>,
     /// Streams that were given up before they stood: their names are free.
     pub(crate) unnamed: Vec<Conn>,
+    /// The ends of streams that are made of segments.
+    #[cfg(feature = "segments")]
+    pub(super) tcp: Option<Box<OfSegments>>,
 }
 
 impl<'s> World<'s> {
@@ -53,6 +60,7 @@ impl<'s> World<'s> {
             segments: Slab::default(),
             pipes: Vec::new(),
             inbound: Vec::new(),
+            released: Vec::new(),
             keep: Keep::Outcome,
             log: Log::default(),
             told: Vec::new(),
@@ -60,6 +68,8 @@ impl<'s> World<'s> {
             ends: 0,
             violation: None,
             unnamed: Vec::new(),
+            #[cfg(feature = "segments")]
+            tcp: None,
         }
     }
 
@@ -76,6 +86,7 @@ impl<'s> World<'s> {
             draws_after: settings.plan.rest.map_or(0, |rest| rest.after),
             profile: settings.profile,
             links: &settings.links,
+            bottlenecks: [&spec.bottlenecks, &settings.plan.bottlenecks],
             schedule: &settings.plan.schedule,
         };
         if spec.has_nats() {
@@ -87,12 +98,17 @@ impl<'s> World<'s> {
             self.sockets = spec.hosts.iter().map(HostSpec::own_datagrams).collect();
         }
         self.network.reset(listeners, &terrain);
+        #[cfg(feature = "segments")]
+        self.reset_segments(settings);
         self.network.streams.keeps_left = settings.keep == Keep::Log;
         self.flights.reset();
         self.segments.clear();
         self.pipes.clear();
         self.keep = settings.keep;
         self.log.clear();
+        if self.keep == Keep::Log {
+            self.network.bottlenecks().for_each(|name| self.log.keep_bottleneck(name));
+        }
         self.told.clear();
         self.statuses.clear();
         self.statuses.resize(spec.hosts.len(), None);
@@ -166,6 +182,10 @@ impl<'s> World<'s> {
 
     /// Does what machines want less often.
     fn apply_other(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
+        #[cfg(feature = "segments")]
+        if self.tcp.is_some() && self.applied_to_segments(host, &effect, now) {
+            return;
+        }
         match effect {
             Effect::Connect { conn, peer } => {
                 let (at, to) = self.connect(now, host, conn, peer);
@@ -270,6 +290,10 @@ impl<'s> World<'s> {
         if self.keep == Keep::Log {
             self.record_send(host, to, &departure, (way, broadcast), bytes, now);
         }
+        if let Some(queued) = departure.queued {
+            self.queue_up(now, (host, to), (queued, &departure), way, bytes);
+            return;
+        }
         for order in departure.arrivals {
             let Some(order) = order else { break };
             let flight = self.flights.store((host, departure.n), way, bytes);
@@ -281,6 +305,10 @@ impl<'s> World<'s> {
     }
 
     fn write(&mut self, host: HostId, conn: Conn, bytes: &[u8], now: Instant) {
+        #[cfg(feature = "segments")]
+        if self.tcp.is_some() && self.written_to_segments(host, conn, bytes, now) {
+            return;
+        }
         let Some(at) = self.network.streams.find(host, conn) else { return };
         let offset = self.network.streams.sent_len(at);
         let carried_len = self.network.write(now, at, bytes.len() as u32) as usize;
@@ -309,45 +337,6 @@ impl<'s> World<'s> {
     #[cfg(feature = "turmoil")]
     pub(crate) fn in_flight(&self, at: StreamEnd, len: u32) -> impl Iterator<Item = &u8> {
         self.pipes[at.stream as usize][usize::from(at.other().side)].iter().take(len as usize)
-    }
-
-    /// What befalls a host at one of its inputs: whether it goes down, and after which of the effects.
-    pub(super) fn befall(
-        &mut self,
-        now: Instant,
-        host: HostId,
-        is_recv: bool,
-        effects: &Effects,
-    ) -> Option<GoesDown> {
-        let down = self.network.befall(now, host, is_recv, effects);
-        self.enqueue_later();
-        down
-    }
-
-    /// What befalls a host whose machine has ended.
-    pub(super) fn ended(&mut self, now: Instant, host: HostId) {
-        self.network.ended(now, host);
-        self.enqueue_later();
-    }
-
-    fn enqueue_later(&mut self) {
-        for (place, order) in self.network.take_later() {
-            self.queue.push(order, Event::Drawn(place));
-        }
-    }
-
-    /// A host's machine has ended: the system closes its streams in good order.
-    pub(crate) fn exit(&mut self, now: Instant, host: HostId) {
-        self.network.exit(now, host);
-        self.record_marks(now, host);
-        self.enqueue_segments();
-    }
-
-    /// A host's process dies.
-    pub(super) fn crash(&mut self, now: Instant, host: HostId) {
-        self.network.crash(now, host);
-        self.record_marks(now, host);
-        self.enqueue_segments();
     }
 
     /// Puts the segments that the network has sent into the queue.

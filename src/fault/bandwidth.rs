@@ -1,8 +1,10 @@
 //! Links that carry so much and no more.
 
+use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use super::trace::{OPPORTUNITY_LEN, Trace};
 use crate::time::Instant;
 
 /// How much one direction of a link carries, and how much waits before it.
@@ -15,10 +17,18 @@ use crate::time::Instant;
 /// assert_eq!(slow, Bandwidth::bits(10_000_000, 65_536));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bandwidth {
-    bits_per_second: NonZeroU64,
-    queue_len: u32,
+pub struct Bandwidth(Pace);
+
+/// How fast bytes leave, and how many the queue holds: together, so that it is small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// So many bits a second.
+    Bits(NonZeroU64, u32),
+    /// As it was recorded.
+    Trace(Trace, u32),
 }
+
+const _: () = assert!(size_of::<Option<Bandwidth>>() <= 16);
 
 impl Bandwidth {
     /// A bandwidth in bits a second, behind a queue of this many bytes. What has not left yet waits in the queue, the
@@ -28,7 +38,7 @@ impl Bandwidth {
     /// If no bits pass: that is a partition.
     pub const fn bits(bits_per_second: u64, queue_len: u32) -> Self {
         match NonZeroU64::new(bits_per_second) {
-            Some(bits_per_second) => Self { bits_per_second, queue_len },
+            Some(bits_per_second) => Self(Pace::Bits(bits_per_second, queue_len)),
             None => panic!("a link carries at least one bit a second: use a partition instead"),
         }
     }
@@ -43,12 +53,35 @@ impl Bandwidth {
             None => panic!("so many bits a second cannot be counted"),
         }
     }
+
+    /// As much as a trace says, behind a queue of so many bytes. What a packet has not sent yet waits in the queue; a link
+    /// with nothing to send takes a packet of any length.
+    pub const fn trace(trace: Trace, queue_len: u32) -> Self {
+        Self(Pace::Trace(trace, queue_len))
+    }
 }
 
 impl Bandwidth {
-    /// How many bits a second, and how many bytes the queue holds.
-    pub(super) const fn figures(self) -> (u64, u32) {
-        (self.bits_per_second.get(), self.queue_len)
+    /// How fast bytes leave.
+    pub(crate) const fn pace(self) -> Pace {
+        self.0
+    }
+
+    /// How many bytes the queue holds.
+    pub(crate) const fn queue_len(self) -> u32 {
+        match self.0 {
+            Pace::Bits(_, queue_len) | Pace::Trace(_, queue_len) => queue_len,
+        }
+    }
+}
+
+/// `rate 1000000 queue 65536` or `trace @NAME queue 65536`, as texts of links have it.
+impl fmt::Display for Bandwidth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Pace::Bits(bits, queue_len) => write!(f, "rate {bits} queue {queue_len}"),
+            Pace::Trace(trace, queue_len) => write!(f, "{trace} queue {queue_len}"),
+        }
     }
 }
 
@@ -63,6 +96,8 @@ pub(crate) struct Backlog {
 
 /// One byte, in billionths of a bit.
 const BYTE: u128 = 8_000_000_000;
+/// What one opportunity of a trace carries, in the same.
+const OPPORTUNITY: u128 = OPPORTUNITY_LEN as u128 * BYTE;
 
 impl Backlog {
     /// Nothing.
@@ -72,7 +107,7 @@ impl Backlog {
     pub(crate) fn offer(&mut self, bandwidth: Bandwidth, now: Instant, len: u64) -> Option<Duration> {
         self.drain(bandwidth, now);
         let waiting = self.work.saturating_add(u128::from(len) * BYTE);
-        if self.work > 0 && waiting > u128::from(bandwidth.queue_len) * BYTE {
+        if self.work > 0 && waiting > u128::from(bandwidth.queue_len()) * BYTE {
             return None;
         }
         Some(self.push(bandwidth, now, len))
@@ -82,14 +117,29 @@ impl Backlog {
     pub(crate) fn push(&mut self, bandwidth: Bandwidth, now: Instant, len: u64) -> Duration {
         self.drain(bandwidth, now);
         self.work = self.work.saturating_add(u128::from(len) * BYTE);
-        let nanos = self.work.div_ceil(u128::from(bandwidth.bits_per_second.get()));
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        match bandwidth.0 {
+            Pace::Bits(bits, _) => {
+                let nanos = self.work.div_ceil(u128::from(bits.get()));
+                Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+            }
+            Pace::Trace(trace, _) => {
+                let missed = trace.count_until(now);
+                trace.moment(missed.saturating_add(self.work.div_ceil(OPPORTUNITY))).since(now)
+            }
+        }
     }
 
     /// Takes away what has left since.
     fn drain(&mut self, bandwidth: Bandwidth, now: Instant) {
-        let elapsed = u128::from(now.as_nanos().saturating_sub(self.at.as_nanos()));
-        let carried = elapsed * u128::from(bandwidth.bits_per_second.get());
+        let carried = match bandwidth.0 {
+            Pace::Bits(bits, _) => {
+                u128::from(now.as_nanos().saturating_sub(self.at.as_nanos())) * u128::from(bits.get())
+            }
+            Pace::Trace(trace, _) => {
+                let opportunities = trace.count_until(now).saturating_sub(trace.count_until(self.at));
+                opportunities.saturating_mul(OPPORTUNITY)
+            }
+        };
         (self.work, self.at) = (self.work.saturating_sub(carried), self.at.max(now));
     }
 }
@@ -142,6 +192,27 @@ mod tests {
         assert_eq!(backlog.push(link, Instant::START, 1_000), millis(1_000));
         assert_eq!(backlog.push(link, Instant::START, 1_000), millis(2_000));
         assert_eq!(backlog.offer(link, Instant::START, 1), None, "datagrams share the link");
+    }
+
+    #[test]
+    fn packets_leave_at_the_opportunities_of_a_trace() {
+        let trace = Trace::new("backlog", "3\n10\n10\n20\n").unwrap();
+        let (link, at) = (Bandwidth::trace(trace, 6_000), Instant::from_millis);
+        let mut backlog = Backlog::EMPTY;
+        assert_eq!(backlog.offer(link, at(0), 1_500), Some(millis(3)));
+        // Both fit the next, and the one after them takes what is left of it and a second.
+        assert_eq!(backlog.offer(link, at(0), 500), Some(millis(10)));
+        assert_eq!(backlog.offer(link, at(1), 500), Some(millis(9)));
+        assert_eq!(backlog.offer(link, at(1), 2_000), Some(millis(9)));
+        assert_eq!(backlog.offer(link, at(1), 1_500), Some(millis(19)));
+        assert_eq!(backlog.offer(link, at(1), 1), None, "the queue is full");
+        assert_eq!(backlog.offer(link, at(3), 1), Some(millis(20)), "one has left: the next round begins");
+        assert_eq!(
+            backlog.offer(link, at(20), 1_500),
+            Some(millis(10)),
+            "what is left of one goes to the next"
+        );
+        assert_eq!(backlog.offer(link, at(30), 1_500), Some(millis(10)), "it came as the opportunity went");
     }
 
     #[test]

@@ -66,6 +66,13 @@ impl<'t> Cursor<'t> {
         Word { at, text: &self.text[at..self.at] }
     }
 
+    /// Reads a path of a file that comes next: all up to a blank or the end of the item.
+    pub(super) fn path(&mut self) -> &'t str {
+        let at = self.at;
+        self.skip(|c| !c.is_whitespace() && c != ';');
+        &self.text[at..self.at]
+    }
+
     /// Reads `sign` if it comes next, and says whether it did.
     pub(super) fn eat(&mut self, sign: char) -> bool {
         self.skip_blanks();

@@ -43,6 +43,14 @@ pub enum ParseProblem {
     /// An item, here its name, that a plan has once at most.
     #[error("the plan has a {0} already")]
     Repeated(&'static str),
+    /// The trace of a bottleneck cannot be had.
+    #[error("cannot use the trace '{}': {why}", .path.escape_debug())]
+    Trace {
+        /// The file that is named.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
     /// The item is well written, but the plan refuses it.
     #[error(transparent)]
     Refused(#[from] PlanError),
@@ -111,6 +119,12 @@ pub enum PlanError {
     /// Skews that take the clock of a host beyond [`MAX_SKEW`].
     #[error("the clock of {0} jumps at most {max} ahead in all (100 years)", max = Span(MAX_SKEW))]
     FarSkew(String),
+    /// A bottleneck whose name another has.
+    #[error("the plan has a bottleneck '{0}' already")]
+    SameBottleneck(String),
+    /// A bottleneck that nothing passes.
+    #[error("no flow passes the bottleneck '{0}'; write 'over a>b'")]
+    NoWay(String),
     /// A flip that would change no bit.
     #[error("flip must change a bit; use a mask from 0x01 to 0xff")]
     ZeroMask,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::span::{Span, SpanError, parse_span};
-use super::{Bandwidth, Bursts, Chance, ChanceError, Profile, Spread};
+use super::{Bandwidth, Bursts, Chance, ChanceError, Profile, ReadTrace, Spread, no_file};
 
 /// Why a text is no profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,12 @@ pub enum LinkProblem {
     /// A span is none.
     #[error(transparent)]
     Span(#[from] SpanError),
+    /// The trace that it names cannot be had.
+    #[error("{0}")]
+    Trace(String),
+    /// It is a second rate.
+    #[error("a link has one rate")]
+    SecondRate,
     /// It is said twice.
     #[error("it is said before")]
     Twice,
@@ -50,7 +56,7 @@ fn names() -> String {
 }
 
 /// What can be said of a link, and how.
-const FORMS: [(&str, &str); 14] = [
+const FORMS: [(&str, &str); 15] = [
     ("latency", "latency SPAN"),
     ("loss", "loss P"),
     ("bursts", "bursts GOOD-TO-BAD BAD-TO-GOOD [LOSS-IN-BAD [LOSS-IN-GOOD]]"),
@@ -60,6 +66,7 @@ const FORMS: [(&str, &str); 14] = [
     ("spread", "spread 0% SPAN … 100% SPAN, each pair no less than the one before, 8 at most"),
     ("reorder", "reorder P SPAN"),
     ("rate", "rate BITS-A-SECOND queue BYTES"),
+    ("trace", "trace @FILE queue BYTES"),
     ("mtu", "mtu BYTES"),
     ("cut", "cut P"),
     ("reset", "reset P"),
@@ -73,6 +80,16 @@ impl FromStr for Profile {
     /// The profile of this name, or what is said of a link, with semicolons between: `latency 20ms; loss 1%`. The first may
     /// be a name, too, from which the link then differs: `wifi; loss 5%`. The form is that of [`Profile`]'s `Display`.
     fn from_str(text: &str) -> Result<Self, ProfileError> {
+        Self::read(text, &mut no_file)
+    }
+}
+
+impl Profile {
+    /// Reads the text of a link as `FromStr` does, and asks for the trace that it names by its file.
+    ///
+    /// # Errors
+    /// [`ProfileError`] if the text is no link, or the trace cannot be had.
+    pub fn read(text: &str, traces: ReadTrace<'_>) -> Result<Self, ProfileError> {
         let mut items = text.split(';').map(str::trim).filter(|item| !item.is_empty()).peekable();
         let mut profile = Self::CALM;
         // A single word is a name, and nothing at all is none.
@@ -92,7 +109,10 @@ impl FromStr for Profile {
                 return Err(problem(LinkProblem::Twice));
             }
             said.push(word);
-            profile.set(word, &words.collect::<Vec<_>>()).map_err(problem)?;
+            if said.contains(&"rate") && said.contains(&"trace") {
+                return Err(problem(LinkProblem::SecondRate));
+            }
+            profile.set(word, &words.collect::<Vec<_>>(), traces).map_err(problem)?;
         }
         Ok(profile)
     }
@@ -100,7 +120,7 @@ impl FromStr for Profile {
 
 impl Profile {
     /// Takes over one thing that is said of a link.
-    fn set(&mut self, word: &str, values: &[&str]) -> Result<(), LinkProblem> {
+    fn set(&mut self, word: &str, values: &[&str], traces: ReadTrace<'_>) -> Result<(), LinkProblem> {
         let form = FORMS.into_iter().find(|(known, _)| *known == word).ok_or(LinkProblem::Word)?.1;
         let form = LinkProblem::Form(form);
         let chance = |text: &str| text.parse::<Chance>().map_err(LinkProblem::from);
@@ -133,6 +153,12 @@ impl Profile {
                 let bits = bits.parse().ok().filter(|bits| *bits > 0);
                 let (Some(bits), Ok(bytes)) = (bits, bytes.parse()) else { return Err(form) };
                 self.bandwidth = Some(Bandwidth::bits(bits, bytes));
+            }
+            ("trace", [file, "queue", bytes]) => {
+                let (Some(path), Ok(bytes)) = (file.strip_prefix('@'), bytes.parse()) else {
+                    return Err(form);
+                };
+                self.bandwidth = Some(Bandwidth::trace(traces(path).map_err(LinkProblem::Trace)?, bytes));
             }
             ("mtu", [bytes]) => self.mtu = Some(bytes.parse().map_err(|_| form)?),
             ("cut", [p]) => self.cut = chance(p)?,
@@ -168,8 +194,8 @@ impl fmt::Display for Profile {
         });
         let reorder = (self.reorder, self.reorder_by) != (Chance::NEVER, Duration::ZERO);
         add(reorder, &|| format!("reorder {} {}", self.reorder, Span(self.reorder_by)));
-        if let Some((bits, bytes)) = self.bandwidth.map(Bandwidth::figures) {
-            add(true, &|| format!("rate {bits} queue {bytes}"));
+        if let Some(bandwidth) = self.bandwidth {
+            add(true, &|| bandwidth.to_string());
         }
         if let Some(mtu) = self.mtu {
             add(true, &|| format!("mtu {mtu}"));
@@ -241,7 +267,7 @@ mod tests {
             ("", "unknown profile ''; the profiles are lan, wifi, lte, satellite, lossy, hostile"),
             (
                 "wifi; lte",
-                "cannot use 'lte': a link has latency, loss, bursts, duplicate, corrupt, jitter, spread, reorder, rate, mtu, cut, reset, refuse, silence",
+                "cannot use 'lte': a link has latency, loss, bursts, duplicate, corrupt, jitter, spread, reorder, rate, trace, mtu, cut, reset, refuse, silence",
             ),
             ("loss 5", "cannot use 'loss 5': '5' is not a probability: write 0% to 100%, or 0 to 1"),
             ("loss 5%; loss 6%", "cannot use 'loss 6%': it is said before"),

@@ -24,8 +24,11 @@
 //! | `v2` | the version of the text; comes first, may be left out |
 //! | `seed 7` | the seed of the run, at most once |
 //! | `link 5ms` | the latency of every link, at most once |
+//! | `streams segments` | streams are made of TCP's segments, which are packets of their flow; `streams segments 1280` says how long at most, `streams model` that they are not |
 //! | `calm 10s` | faults stop at this time: none has an effect, partitions end, hosts that are down restart |
 //! | `commands 1,4` | of the commands that the scenario generates from the seed, only these are given; `none` gives no command |
+//! | `bottleneck wan rate 1000000 queue 65536 codel over a>b,*>c` | what `a` sends to `b`, and any host to `c`, shares a [queue](Bottleneck) of so many bytes before so many bits a second |
+//! | `bottleneck wan trace @FILE queue 65536 over *>*` | the same with a rate that a [trace](Trace) has, in a file |
 //! | `a>b #3 drop` | the fourth datagram from `a` to `b` is lost |
 //! | `a>b #3 duplicate` | it arrives twice |
 //! | `a>b #3 delay 40ms` | it takes 40 ms longer |
@@ -93,6 +96,7 @@
 //! is exact: a span finer than a nanosecond, or beyond `u64::MAX` of them, is an error.
 
 mod bandwidth;
+mod bottleneck;
 mod bursts;
 mod chance;
 mod chances;
@@ -112,12 +116,15 @@ mod span;
 mod spread;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategy;
+mod streams;
 mod swarm;
 mod text;
+mod trace;
 mod valid;
 
-pub(crate) use bandwidth::Backlog;
 pub use bandwidth::Bandwidth;
+pub(crate) use bandwidth::{Backlog, Pace};
+pub use bottleneck::{Bottleneck, Discipline};
 pub use bursts::Bursts;
 pub(crate) use bursts::Chain;
 pub use chance::{Chance, ChanceError};
@@ -134,6 +141,10 @@ pub use resolved::{Resolved, ResolvedHost, UnknownHost};
 pub(crate) use span::span_text;
 pub use span::{SpanError, parse_span};
 pub use spread::Spread;
+pub use streams::{Mtu, StreamKind};
+pub use trace::{MAX_TRACE_LEN, MAX_TRACE_LINES, MAX_TRACES, OPPORTUNITY_LEN, Trace, TraceError};
+
+use trace::{ReadTrace, no_file};
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -227,7 +238,7 @@ impl Fault {
 }
 
 /// What happens to one datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatagramFault {
     /// It never arrives.
     Drop,

@@ -5,15 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use super::valid::{check_fault, check_span};
-use super::{Fault, Flow, HostFault, PlanError, When};
+use super::{Fault, Flow, HostFault, PlanError, StreamKind, When};
 use crate::Instant;
 
-/// What a run is given beside its scenario: the seed, the links, when faults stop, which generated commands, and the
-/// faults, in the order given.
+/// What a run is given beside its scenario: the seed, the links, what streams are made of, when faults stop, which
+/// generated commands, and the faults, in the order given.
 ///
-/// Every plan is one that the text form can hold and that does not contradict itself: whatever enters it
-/// goes through [`FaultPlan::push`] or [`FaultPlan::set_link`]. `Display` and `FromStr` are its text form;
-/// the [module](super) shows it.
+/// Every plan can be held by its text form, and does not contradict itself: whatever enters it goes through
+/// [`FaultPlan::push`] or [`FaultPlan::set_link`]. `Display` and `FromStr` are that form; the [module](super) shows it.
 ///
 /// ```
 /// use lossproof::fault::{DatagramFault, Fault, FaultPlan, Flow};
@@ -27,12 +26,14 @@ use crate::Instant;
 pub struct FaultPlan {
     /// The seed of the run; `None` leaves it to whoever runs the plan.
     pub seed: Option<u64>,
-    /// The numbers of the generated commands that are given, where the scenario
-    /// [generates](crate::Net::generate) some from the seed; `None` gives them all.
+    /// What streams are made of; `None` leaves it to the scenario.
+    pub streams: Option<StreamKind>,
+    /// The numbers of the commands that are given, of those that are [generated](crate::Net::generate); `None`: all.
     pub commands: Option<BTreeSet<u32>>,
     /// The time at which all faults stop: none has an effect, partitions end, and hosts that are down restart.
     pub calm: Option<Instant>,
     link: Option<Duration>,
+    pub(super) bottlenecks: Vec<super::Bottleneck<String>>,
     faults: Vec<Fault>,
     /// The place of each fault that must be alone there, so that a long plan need not be searched.
     taken: BTreeSet<Place>,
@@ -152,9 +153,7 @@ impl FaultPlan {
     /// [`PlanError::ZeroSpan`] for a latency of zero, [`PlanError::LongSpan`] for one beyond `u64::MAX`
     /// nanoseconds.
     pub fn set_link(&mut self, latency: Option<Duration>) -> Result<(), PlanError> {
-        if let Some(latency) = latency {
-            check_span("link", latency)?;
-        }
+        latency.map_or(Ok(()), |latency| check_span("link", latency))?;
         self.link = latency;
         Ok(())
     }

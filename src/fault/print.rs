@@ -46,12 +46,16 @@ impl Display for FaultPlan {
         if let Some(latency) = self.link() {
             write!(f, "; link {}", Span(latency))?;
         }
+        if let Some(streams) = self.streams {
+            write!(f, "; streams {streams}")?;
+        }
         if let Some(calm_at) = self.calm {
             write!(f, "; calm {}", Span(calm_at.since_start()))?;
         }
         if let Some(given) = &self.commands {
             write!(f, "; commands {}", Numbers(given))?;
         }
+        self.bottlenecks().iter().try_for_each(|bottleneck| write!(f, "; {bottleneck}"))?;
         self.faults().iter().try_for_each(|fault| write!(f, "; {fault}"))
     }
 }
@@ -161,7 +165,7 @@ mod tests {
     use super::super::strategy;
     use super::*;
     use crate::Instant;
-    use crate::fault::When;
+    use crate::fault::{Bandwidth, Bottleneck, Discipline, When};
 
     /// Any span that a plan can hold, long and short.
     fn span() -> impl Strategy<Value = Duration> {
@@ -172,7 +176,11 @@ mod tests {
 
     /// Any host, among them those named like the words of the text.
     fn host() -> impl Strategy<Value = String> {
-        prop_oneof!["[A-Za-z0-9_.-]{1,6}", "[ab]", "at|seed|link|commands|none|v1|cut|heal|crash|for|after"]
+        prop_oneof![
+            "[A-Za-z0-9_.-]{1,6}",
+            "[ab]",
+            "at|seed|link|commands|none|v1|cut|heal|crash|for|after|bottleneck|over"
+        ]
     }
 
     fn flow() -> impl Strategy<Value = Flow> {
@@ -239,15 +247,32 @@ mod tests {
         ]
     }
 
+    /// Any bottleneck, some of which a plan refuses.
+    fn bottleneck() -> impl Strategy<Value = Bottleneck<String>> {
+        let ways = vec((option::of(host()), option::of(host())), 0..4);
+        (host(), 1..=u64::MAX, any::<u32>(), any::<bool>(), ways).prop_map(
+            |(name, bits, len, is_codel, ways)| {
+                let bottleneck = Bottleneck::new(name, Bandwidth::bits(bits, len));
+                let discipline = if is_codel { Discipline::Codel } else { Discipline::DropTail };
+                ways.into_iter()
+                    .fold(bottleneck.with(discipline), |bottleneck, (from, to)| bottleneck.way([from, to]))
+            },
+        )
+    }
+
     /// Any plan there is, to the bounds of every number.
     fn any_plan() -> impl Strategy<Value = FaultPlan> {
         let commands = option::of(btree_set(any::<u32>(), 0..4));
         let calm = option::of(any::<u64>().prop_map(Instant::from_nanos));
         let settings = (option::of(any::<u64>()), option::of(span()), calm, commands);
-        (settings, vec(any_fault(), 0..8)).prop_map(|((seed, link, calm, commands), faults)| {
+        let parts = (settings, vec(bottleneck(), 0..3), vec(any_fault(), 0..8));
+        parts.prop_map(|((seed, link, calm, commands), bottlenecks, faults)| {
             let mut plan = FaultPlan::default();
             (plan.seed, plan.calm, plan.commands) = (seed, calm, commands);
             plan.set_link(link).unwrap();
+            for bottleneck in bottlenecks {
+                let _ = plan.add_bottleneck(bottleneck);
+            }
             for fault in faults {
                 let _ = plan.push(fault);
             }
@@ -257,7 +282,7 @@ mod tests {
 
     /// Texts glued from what texts are made of: nearly right ones, that get far into the parser.
     fn glued() -> impl Strategy<Value = String> {
-        let tokens = "v1 v2 seed link calm commands none , at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
+        let tokens = "bottleneck over rate queue codel trace @x * v1 v2 seed link calm commands none , at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
                       truncate cut every byte bytes stall reset partition heal stop crash poweroff restart skew \
                       drift isolate timer-first refuse silence before after send recv effect of for x1.001 /* \
                       a|b > | ; + - : . 1 0 40ms 0s 1m 0.5ns 12:0x80 0x 99999999999999999999 é µs 💥 \u{0}";

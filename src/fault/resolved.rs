@@ -288,7 +288,7 @@ impl ResolvedHost {
     }
 }
 
-fn host_of(name: &str, names: &[&str]) -> Result<HostId, UnknownHost> {
+pub(super) fn host_of(name: &str, names: &[&str]) -> Result<HostId, UnknownHost> {
     match names.iter().position(|known| *known == name) {
         Some(index) => Ok(HostId(index as u16)),
         None => Err(UnknownHost {

@@ -58,13 +58,13 @@ pub(super) fn check_fault(fault: &Fault) -> Result<(), PlanError> {
     }
 }
 
-fn check_pair(a: &str, b: &str) -> Result<(), PlanError> {
+pub(super) fn check_pair(a: &str, b: &str) -> Result<(), PlanError> {
     check_host(a)?;
     check_host(b)?;
     if a == b { Err(PlanError::SameHost(a.to_owned())) } else { Ok(()) }
 }
 
-fn check_host(name: &str) -> Result<(), PlanError> {
+pub(super) fn check_host(name: &str) -> Result<(), PlanError> {
     if !is_host_name(name) {
         return Err(PlanError::HostName(name.to_owned()));
     }

@@ -90,6 +90,7 @@ mod kept;
 mod replay;
 mod report;
 mod run;
+mod traces;
 mod verdict;
 
 use std::num::NonZeroUsize;
@@ -105,6 +106,7 @@ use crate::time::Instant;
 use demands::Demands;
 use files::Name;
 pub use replay::replay;
+pub(crate) use traces::read_trace;
 pub use verdict::{CheckError, Verdict};
 
 /// The default number of runs of a check.

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Check, CheckError, RUNS, Verdict, files, replay};
+use super::{Check, CheckError, RUNS, Verdict, files, read_trace, replay};
 use crate::check::{Draws, Exhaustive, MAX_TURN_RUNS, MAX_TURN_TIME, Search, Shard, Shrunk, Tally, Tried};
 use crate::engine::Prepared;
 use crate::fault::{FaultPlan, Profile};
@@ -172,7 +172,7 @@ impl Check {
 
     /// Reads a plan that is to be made again.
     pub(super) fn read(&self, plan: &str, origin: &str) -> Result<(FaultPlan, Prepared), CheckError> {
-        let parsed = plan.parse::<FaultPlan>();
+        let parsed = FaultPlan::read(plan, &mut read_trace);
         let mut plan =
             parsed.map_err(|error| CheckError::Plan { origin: origin.to_owned(), source: error })?;
         // A plan that needs no seed was shrunk with this one.

@@ -8,6 +8,9 @@ use crate::host::HostId;
 use crate::machine::Peer;
 use crate::time::Instant;
 
+/// With so many mappings those that have run out are dropped for the first time.
+const FIRST_CLEAN: usize = 64;
+
 /// Where a datagram comes in: the host, and which of its sockets.
 pub(crate) type Entry = (HostId, Peer);
 
@@ -30,11 +33,13 @@ struct NatBox {
     mappings: BTreeMap<u16, Mapping>,
     /// The port of each mapping, by who sends, and to whom if each destination has its own.
     ports: BTreeMap<(Entry, Option<Peer>), u16>,
-    /// How many ports were given since the first.
-    given: u32,
+    /// The place of the next port.
+    next: u16,
     /// Who had each port last. It survives the mapping, so that what is sent to it still has a receiver by which it is
     /// counted.
     owners: BTreeMap<u16, HostId>,
+    /// With so many mappings, those that have run out are dropped, which changes nothing but the memory.
+    clean_at: usize,
 }
 
 #[derive(Debug)]
@@ -63,8 +68,9 @@ impl Boxes {
             public,
             mappings: BTreeMap::new(),
             ports: BTreeMap::new(),
-            given: 0,
+            next: 0,
             owners: BTreeMap::new(),
+            clean_at: FIRST_CLEAN,
         }));
     }
 
@@ -148,7 +154,7 @@ impl Boxes {
         nat.mappings.clear();
         nat.ports.clear();
         if anew {
-            nat.given = 0;
+            nat.next = 0;
         }
     }
 
@@ -164,7 +170,7 @@ impl Boxes {
                     (peer, now - *at).hash(to);
                 }
             }
-            (nat.given % u32::from(MAX_MAPPINGS)).hash(to);
+            nat.next.hash(to);
             nat.owners.hash(to);
         }
     }
@@ -205,12 +211,20 @@ impl NatBox {
 
     /// Makes a new mapping; gives its port.
     fn map(&mut self, now: Instant, key: (Entry, Option<Peer>)) -> Result<u16, Blocked> {
-        self.forget_what_ran_out(now);
-        let port = self.next_port().ok_or(Blocked::Full)?;
+        if self.mappings.len() >= self.clean_at {
+            self.forget_what_ran_out(now);
+            self.clean_at = FIRST_CLEAN.max(2 * self.mappings.len());
+        }
+        let port = self.next_port(now).ok_or(Blocked::Full)?;
         let (inside, to) = key;
+        let before = self.mappings.insert(port, Mapping { inside, to, last_at: now, sent: BTreeMap::new() });
+        if let Some(Mapping { inside, to, .. }) = before
+            && self.ports.get(&(inside, to)) == Some(&port)
+        {
+            self.ports.remove(&(inside, to));
+        }
         self.ports.insert(key, port);
         self.owners.insert(port, inside.0);
-        self.mappings.insert(port, Mapping { inside, to, last_at: now, sent: BTreeMap::new() });
         Ok(port)
     }
 
@@ -235,12 +249,12 @@ impl NatBox {
         self.ports.retain(|_, port| mappings.contains_key(port));
     }
 
-    /// The port after the one that was given last, or the next that is free.
-    fn next_port(&mut self) -> Option<u16> {
+    /// The port after the one that was given last, or the next that is free: what has run out takes none.
+    fn next_port(&mut self, now: Instant) -> Option<u16> {
         for _ in 0..MAX_MAPPINGS {
-            let port = FIRST_MAPPED_PORT + (self.given % u32::from(MAX_MAPPINGS)) as u16;
-            self.given += 1;
-            if !self.mappings.contains_key(&port) {
+            let port = FIRST_MAPPED_PORT + self.next;
+            self.next = (self.next + 1) % MAX_MAPPINGS;
+            if self.mappings.get(&port).is_none_or(|mapping| !self.lasts(mapping.last_at, now)) {
                 return Some(port);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Network, Order, Weather};
+use super::{Network, Order, Queued, Weather};
 use crate::fault::{DatagramFault, Resolved};
 use crate::host::HostId;
 use crate::time::Instant;
@@ -26,6 +26,8 @@ pub(crate) struct Departure {
     pub(crate) arrivals: [Option<Order>; 2],
     /// The fault that changed it.
     pub(crate) fault: Option<DatagramFault>,
+    /// What it finds at the bottleneck of its flow, if that has one: then it arrives later, if at all.
+    pub(crate) queued: Option<Queued>,
 }
 
 impl Departure {
@@ -73,21 +75,48 @@ impl Network {
         }
     }
 
-    /// Sends one datagram.
+    /// Sends one datagram. If it is to wait at a bottleneck, it arrives once that has it.
     pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
+        self.depart(now, (from, to), payload, payload.len())
+    }
+
+    /// Sends one packet of a flow, of which profiles are told this length.
+    pub(super) fn depart(
+        &mut self,
+        now: Instant,
+        (from, to): (HostId, HostId),
+        payload: &[u8],
+        told_len: usize,
+    ) -> Departure {
         self.packets += 1;
         let flow = self.flow(from, to);
-        let (n, latency, faults) = (flow.sent, flow.latency, flow.faults);
+        let (n, latency, faults, bottleneck) = (flow.sent, flow.latency, flow.faults, flow.bottleneck);
         flow.sent += 1;
+        let lost = Departure { n, arrivals: [None, None], fault: None, queued: None };
         if self.blocked_until(from, to, now).is_some() {
-            return Departure { n, arrivals: [None, None], fault: None };
+            return lost;
         }
+        let queued = bottleneck.map(|place| self.asks_for_room(now, (from, to), place, payload.len()));
+        if let Some(Queued::Full(_)) = queued {
+            return Departure { queued, ..lost };
+        }
+        let is_calm = now >= self.calm_at;
+        let fault = if is_calm { None } else { self.fate(now, (from, to), (n, faults), (payload, told_len)) };
+        if queued.is_some() {
+            return Departure { fault, queued, ..lost };
+        }
+        Departure { fault, arrivals: self.arrivals(now, (from, to, latency), fault), ..lost }
+    }
+
+    /// When a datagram arrives that enters its link now, and on which this fault comes.
+    pub(super) fn arrivals(
+        &mut self,
+        now: Instant,
+        (from, to, latency): (HostId, HostId, Duration),
+        fault: Option<DatagramFault>,
+    ) -> [Option<Order>; 2] {
         let due_at = now + latency;
-        if now >= self.calm_at {
-            return Departure { n, arrivals: [Some(self.delivery(due_at, from, to)), None], fault: None };
-        }
-        let fault = self.fate(now, (from, to), (n, faults), payload);
-        let arrivals = match fault {
+        match fault {
             Some(DatagramFault::Drop) => [None, None],
             Some(DatagramFault::Duplicate) => {
                 [Some(self.delivery(due_at, from, to)), Some(self.delivery(due_at, from, to))]
@@ -96,8 +125,7 @@ impl Network {
                 [Some(self.delivery(self.late(latency, due_at, late), from, to)), None]
             }
             _ => [Some(self.delivery(due_at, from, to)), None],
-        };
-        Departure { n, arrivals, fault }
+        }
     }
 
     /// Counts one datagram that does not get onto its link.
@@ -105,7 +133,7 @@ impl Network {
         self.packets += 1;
         let flow = self.flow(from, to);
         flow.sent += 1;
-        Departure { n: flow.sent - 1, arrivals: [None, None], fault: None }
+        Departure { n: flow.sent - 1, arrivals: [None, None], fault: None, queued: None }
     }
 
     /// When something arrives that is so much later than it would be: once all is calm, nothing is late any more.
@@ -120,10 +148,11 @@ impl Network {
         now: Instant,
         (from, to): (HostId, HostId),
         (n, faults): (u64, Option<u32>),
-        payload: &[u8],
+        (payload, told_len): (&[u8], usize),
     ) -> Option<DatagramFault> {
         let len = payload.len();
-        let drawn = if self.is_spared(from, to) { None } else { self.draw_datagram(now, (from, to), n, len) };
+        let is_spared = self.is_spared(from, to);
+        let drawn = if is_spared { None } else { self.draw_datagram(now, (from, to), n, told_len) };
         let (fault, index) = match faults.and_then(|faults| self.schedule.datagram(faults, n)) {
             Some((fault, index)) => (fault, Some(index)),
             None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),

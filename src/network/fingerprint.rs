@@ -9,7 +9,14 @@ impl Network {
     /// Writes everything on which it depends what becomes of later sends. Numbers of datagrams and offsets of streams
     /// only name places, so they count only where the plan has faults for such places. What links remember for a profile
     /// is left out: nothing is drawn where states are compared.
-    pub(crate) fn fingerprint<H: Hasher>(&self, now: Instant, to: &mut H) {
+    /// `payload` writes one that waits at a bottleneck.
+    pub(crate) fn fingerprint<H: Hasher>(
+        &self,
+        now: Instant,
+        to: &mut H,
+        mut payload: impl FnMut(u32, &mut H),
+    ) {
+        self.queues.fingerprint(now, to, &mut payload);
         if self.schedule.windows.changes_after(now) || self.schedule.has_timers_first() {
             now.hash(to);
         }

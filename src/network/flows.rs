@@ -19,6 +19,8 @@ pub(super) struct Flow {
     pub(super) profile: Option<u32>,
     /// Where the schedule has the faults of its datagrams, if it has any.
     pub(super) faults: Option<u32>,
+    /// Which bottleneck it passes, if one.
+    pub(super) bottleneck: Option<u32>,
     /// What it remembers, if a profile wants a memory.
     pub(super) link: Link,
 }
@@ -26,7 +28,7 @@ pub(super) struct Flow {
 impl Flow {
     /// Before the first packet.
     const fn new(to: HostId, latency: Duration, faults: Option<u32>) -> Self {
-        Self { to, latency, sent: 0, profile: None, faults, link: Link::NEW }
+        Self { to, latency, sent: 0, profile: None, faults, bottleneck: None, link: Link::NEW }
     }
 }
 
@@ -37,11 +39,18 @@ pub(super) struct Flows {
     by_source: Vec<Vec<Flow>>,
     /// The sources that have any.
     sources: Vec<HostId>,
+    /// The directions that pass a bottleneck, with its place.
+    ways: Vec<(Way, u32)>,
 }
 
+/// Some directions: from this host or any, to this host or any.
+type Way = [Option<HostId>; 2];
+
 impl Flows {
-    /// Forgets all flows, and keeps their memory.
-    pub(super) fn reset(&mut self, host_count: usize) {
+    /// Forgets all flows, and keeps their memory. These directions pass bottlenecks; the last that fits one holds.
+    pub(super) fn reset(&mut self, host_count: usize, ways: impl Iterator<Item = (Way, u32)>) {
+        self.ways.clear();
+        self.ways.extend(ways);
         for source in self.sources.drain(..) {
             step();
             self.by_source[source.index()].clear();
@@ -84,7 +93,14 @@ impl Flows {
     }
 
     #[cold]
-    fn insert(&mut self, from: HostId, place: usize, flow: Flow) {
+    fn insert(&mut self, from: HostId, place: usize, mut flow: Flow) {
+        let is_on_way = |(way, _): &&(Way, u32)| {
+            let [way_from, way_to] = *way;
+            way_from.is_none_or(|host| host == from) && way_to.is_none_or(|host| host == flow.to)
+        };
+        // No network lies between a host and itself.
+        let way = self.ways.iter().rfind(is_on_way).filter(|_| from != flow.to);
+        flow.bottleneck = way.map(|(_, place)| *place);
         let flows = &mut self.by_source[from.index()];
         if flows.is_empty() {
             self.sources.push(from);

@@ -4,14 +4,20 @@
 //! it says what arrives where and when. Two worlds use it, the event engine and the driver on turmoil, so that
 //! the same plan means the same in both.
 
+mod bottleneck;
+mod codel;
 mod datagrams;
+mod figures;
 mod fingerprint;
 mod flows;
 mod link;
 mod mishaps;
 mod order;
+mod queues;
 mod rift;
 mod schedule;
+#[cfg(feature = "segments")]
+mod segments;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -22,16 +28,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use datagrams::{Departure, Passing};
+pub use figures::{FlowFigures, Waits};
 pub(crate) use mishaps::GoesDown;
 pub(crate) use order::{Class, Order};
+pub(crate) use queues::{Queued, Released};
 pub(crate) use schedule::Schedule;
 pub(crate) use streams::{Delivery, Left, Segment, StreamEnd, Streams};
 pub(crate) use trail::{Sent, Trail};
 
 use flows::Flows;
 use mishaps::Mishaps;
+use queues::Queues;
 
-use crate::fault::{FaultKind, Links, Profile, Resolved, ResolvedHost};
+use crate::fault::{Bottleneck, FaultKind, Links, Profile, Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::machine::Peer;
 use crate::nat::Boxes;
@@ -65,6 +74,8 @@ pub(crate) struct Terrain<'a> {
     pub(crate) profile: Profile,
     /// What is drawn in single directions.
     pub(crate) links: &'a Links,
+    /// The queues that several flows share: the scenario's and the plan's.
+    pub(crate) bottlenecks: [&'a [Arc<Bottleneck>]; 2],
     pub(crate) schedule: &'a Arc<Schedule>,
 }
 
@@ -112,6 +123,7 @@ pub(crate) struct Network {
     /// The next number of each host: what it sends at one moment arrives in this order.
     numbers: Vec<u64>,
     flows: Flows,
+    queues: Queues,
     mishaps: Mishaps,
     pub(crate) streams: Streams,
     /// The NATs between hosts. They are made anew by whoever has some.
@@ -151,19 +163,22 @@ impl Network {
         self.streams.reset(listeners);
         self.trail.rewind();
         let is_parted = self.schedule.windows.flow_count() > 0 || self.mishaps.may_draw();
-        if self.weather == Weather::Calm && !self.trail.is_on() && !is_parted {
+        let is_clear = !self.trail.is_on() && !is_parted && self.queues.is_empty();
+        if self.weather == Weather::Calm && is_clear {
             self.weather = Weather::Clear;
         }
         self.packets = 0;
     }
 
     fn reset_flows(&mut self, terrain: &Terrain<'_>) {
-        self.flows.reset(self.host_count);
+        self.queues.reset(terrain);
+        self.flows.reset(self.host_count, self.queues.ways());
         let is_here = |host: HostId| {
             assert!(host.index() < self.host_count, "a link is between hosts of the scenario");
         };
         terrain.latencies.iter().for_each(|&(from, to, _)| [from, to].into_iter().for_each(is_here));
         terrain.links.all().iter().for_each(|&(from, to, _)| [from, to].into_iter().for_each(is_here));
+        self.queues.ways().for_each(|(way, _)| way.into_iter().flatten().for_each(is_here));
         self.has_latencies = false;
         // That of a link's own profile goes before the scenario's.
         for (from, to, latency) in terrain.latencies.iter().copied().chain(terrain.links.latencies()) {

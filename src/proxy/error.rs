@@ -26,9 +26,15 @@ pub enum ProxyError {
     /// The plan has a fault that only hosts have.
     #[error("a proxy cannot have the fault '{}': it stands between hosts; take it out of the plan", .0.name())]
     NotBetween(FaultKind),
+    /// The plan has a queue that several flows share.
+    #[error("a proxy cannot have the bottleneck '{0}': take it out of the plan")]
+    Bottleneck(String),
     /// The plan gives commands.
     #[error("a proxy has no commands: take 'commands' out of the plan")]
     Commands,
+    /// The plan says what streams are made of.
+    #[error("a proxy relays real streams: take 'streams' out of the plan")]
+    Streams,
     /// A socket could not be opened.
     #[error(transparent)]
     Open(#[from] DriveError),

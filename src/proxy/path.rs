@@ -73,6 +73,7 @@ impl Path {
             draws_after: 0,
             profile: weather.profile,
             links: &Links::default(),
+            bottlenecks: [&[], &[]],
             schedule: &schedule,
         };
         let mut network = Network::default();

@@ -31,6 +31,12 @@ impl Planned {
         if plan.commands.is_some() {
             return Err(ProxyError::Commands);
         }
+        if let Some(bottleneck) = plan.bottlenecks().first() {
+            return Err(ProxyError::Bottleneck(bottleneck.name().to_owned()));
+        }
+        if plan.streams.is_some() {
+            return Err(ProxyError::Streams);
+        }
         let mut planned = Self::default();
         for (fault, place) in plan.faults().iter().zip(0..) {
             let names = names(fault).ok_or(ProxyError::NotBetween(fault.kind()))?;

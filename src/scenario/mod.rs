@@ -3,6 +3,7 @@
 //! A [`Net`] builds it, a [`Scenario`] is what comes of it. Hosts are typed: [`Place::machine`] gives a [`Host`] of the
 //! machine's type, and what is asked of that host (its events, its state, commands to it) has the machine's types.
 
+mod bottleneck;
 mod commands;
 mod fold;
 mod history;
@@ -32,7 +33,7 @@ pub use run::Run;
 pub(crate) use run::{Reads, Slot};
 
 use crate::actor::{Events, Kind};
-use crate::fault::{Fault, FaultKind, FaultPlan, HostFault};
+use crate::fault::{Bottleneck, Fault, FaultKind, FaultPlan, HostFault, StreamKind};
 use crate::host::HostId;
 use crate::lawful::{Decode, Promises};
 use crate::machine::{Machine, Peer};
@@ -190,8 +191,11 @@ impl HostSpec {
 pub(crate) struct Spec {
     pub(crate) name: String,
     pub(crate) latency: Duration,
-    /// The latencies of single directions, as they were set: the last of a direction holds.
+    pub(crate) streams: StreamKind,
+    /// The latencies of single directions, in the order of the calls: the last one for a direction wins.
     pub(crate) latencies: Vec<(HostId, HostId, Duration)>,
+    /// The queues that several flows share.
+    pub(crate) bottlenecks: Vec<Arc<Bottleneck>>,
     pub(crate) max_time: Instant,
     pub(crate) max_inputs: u64,
     pub(crate) decode: Option<Decode>,

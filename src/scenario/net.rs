@@ -14,7 +14,7 @@ use super::{
     Answer, Commands, Demand, Fold, Host, HostFolds, HostSpec, Place, Property, Role, Run, Scenario, Spec,
 };
 use crate::actor::AnyCommand;
-use crate::fault::{FaultKind, is_host_name};
+use crate::fault::{FaultKind, StreamKind, is_host_name};
 use crate::host::{HostId, MAX_HOSTS};
 use crate::lawful::{Decode, Promises};
 use crate::machine::Peer;
@@ -101,6 +101,8 @@ impl Net {
             name: name.into(),
             latency: Duration::from_millis(5),
             latencies: Vec::new(),
+            bottlenecks: Vec::new(),
+            streams: StreamKind::Model,
             max_time: Instant::from_millis(60_000),
             max_inputs: 100_000,
             decode: None,
@@ -169,6 +171,11 @@ impl Net {
             spec.hosts.len() as u16 - 1
         });
         Place { net: self, id: HostId(index) }
+    }
+
+    /// What streams are made of, where a plan says nothing else: the [model](StreamKind::Model), unless told otherwise.
+    pub fn streams(&self, kind: StreamKind) {
+        self.with(|spec| spec.streams = kind);
     }
 
     /// Sets the one-way latency of all links without a [`Net::link_latency`] of their own.

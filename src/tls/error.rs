@@ -24,8 +24,6 @@ pub enum TlsError {
     Truncated,
     /// What came on a connection that stood is none of the peer's, or against the rules.
     Broken(Error),
-    /// The peer asks for answers and does not read them.
-    Overflow,
 }
 
 impl fmt::Display for TlsError {
@@ -39,7 +37,6 @@ impl fmt::Display for TlsError {
                 f.write_str("the stream ended without TLS's close_notify: it may be cut short")
             }
             Self::Broken(error) => write!(f, "the TLS stream is broken: {error}"),
-            Self::Overflow => f.write_str("the peer asks for TLS messages and does not read them"),
         }
     }
 }

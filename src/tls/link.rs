@@ -8,19 +8,17 @@ use rustls::{ClientConfig, ClientConnection, Connection, Error, ServerConfig, Se
 
 use super::record::Records;
 use super::seeded::Randomness;
-use crate::machine::{Conn, Effects, limits};
-use crate::parts::backlog::{Backlog, Overflow};
-
-/// How many bytes wait at most for room in the stream's send buffer. What the machine inside has written is at most
-/// [`SEND_BUFFER_LEN`](limits::SEND_BUFFER_LEN) of them; each of its writes is a record of its own, with up to 29 bytes
-/// more, so a machine that writes single bytes makes thirty of one.
-const MAX_UNSENT_LEN: usize = 32 * limits::SEND_BUFFER_LEN;
+use crate::machine::{Conn, Effects};
+use crate::parts::backlog::Backlog;
 
 /// rustls, with what it has not read and what the stream has not taken.
 pub(super) struct Link {
     tls: Connection,
     randomness: Randomness,
     records: Records,
+    /// What waits for room in the stream's send buffer. It needs no bound of its own. The machine inside has room for
+    /// [`SEND_BUFFER_LEN`](crate::machine::limits::SEND_BUFFER_LEN) bytes that have not left, and each of its writes is a
+    /// record with up to 29 bytes more. What rustls answers to a peer beside a handshake is one message at most.
     unsent: Backlog,
     /// What is on its way from rustls to the stream; empty between two calls.
     wire: Vec<u8>,
@@ -60,7 +58,7 @@ impl Link {
             tls,
             randomness,
             records: Records::default(),
-            unsent: Backlog::new(MAX_UNSENT_LEN),
+            unsent: Backlog::new(usize::MAX),
             wire: Vec::new(),
             has_ended: false,
             is_tls: false,
@@ -100,31 +98,28 @@ impl Link {
     }
 
     /// Encrypts what is to be said, and writes it as far as there is room.
-    pub(super) fn write(&mut self, plain: &[u8], conn: Conn, out: &mut Effects) -> Result<(), Overflow> {
+    pub(super) fn write(&mut self, plain: &[u8], conn: Conn, out: &mut Effects) {
         // Its buffer has no bound, so it takes all.
         let _written = self.randomness.lend(|| self.tls.writer().write_all(plain));
-        self.send(conn, out)
+        self.send(conn, out);
     }
 
     /// Says that nothing more will be said.
-    pub(super) fn end(&mut self, conn: Conn, out: &mut Effects) -> Result<(), Overflow> {
+    pub(super) fn end(&mut self, conn: Conn, out: &mut Effects) {
         self.randomness.lend(|| self.tls.send_close_notify());
-        let sent = self.send(conn, out);
+        self.send(conn, out);
         self.has_ended = true;
-        sent
     }
 
     /// Writes what rustls wants to be sent, behind what waits; nothing after the end, where a stream may be shut.
-    pub(super) fn send(&mut self, conn: Conn, out: &mut Effects) -> Result<(), Overflow> {
+    pub(super) fn send(&mut self, conn: Conn, out: &mut Effects) {
         // A vector takes all.
         while self.tls.wants_write() && self.tls.write_tls(&mut self.wire).is_ok() {}
-        let sent = if self.wire.is_empty() || self.has_ended {
-            Ok(())
-        } else {
-            self.unsent.write(conn, &self.wire, out)
-        };
+        if !self.wire.is_empty() && !self.has_ended {
+            // It takes all that the stream does not.
+            let _unbounded = self.unsent.write(conn, &self.wire, out);
+        }
         self.wire.clear();
-        sent
     }
 
     /// Writes what waits, as far as there is room.

@@ -139,7 +139,6 @@ impl<M: Machine> Tls<M> {
                 let reason = ConnectError::Handshake(HandshakeError::NotConfigured);
                 self.turn(Input::ConnectFailed { conn: name, peer, reason }, now, out);
             }
-            Due::Overflow(conn) => self.fail(conn, TlsError::Overflow, now, out),
         }
     }
 
@@ -155,9 +154,9 @@ impl<M: Machine> Tls<M> {
         match link.read() {
             Some(Ok(heard)) => {
                 let is_open = !link.is_handshaking();
-                let sent = link.send(conn, out);
-                self.sessions.sent(conn, sent.is_ok());
-                self.heard(conn, heard, is_open, now, out);
+                link.send(conn, out);
+                self.sessions.sent(conn);
+                self.heard(conn, &heard, is_open, now, out);
                 true
             }
             Some(Err(error)) => {
@@ -176,7 +175,7 @@ impl<M: Machine> Tls<M> {
     }
 
     /// What a record has brought.
-    fn heard(&mut self, conn: Conn, heard: Heard, is_open: bool, now: Instant, out: &mut Outbox<M::Event>) {
+    fn heard(&mut self, conn: Conn, heard: &Heard, is_open: bool, now: Instant, out: &mut Outbox<M::Event>) {
         if is_open && self.phase(conn) == Phase::Shaking {
             self.open(conn, now, out);
         }
@@ -196,7 +195,7 @@ impl<M: Machine> Tls<M> {
         {
             session.has_ended = true;
             self.turn(Input::Eof { conn: name }, now, out);
-            self.sessions.sent(conn, true);
+            self.sessions.sent(conn);
         }
     }
 
@@ -212,16 +211,13 @@ impl<M: Machine> Tls<M> {
     /// The handshake is over: now the machine learns of the connection.
     fn open(&mut self, conn: Conn, now: Instant, out: &mut Outbox<M::Event>) {
         let Some(&mut Session { name, peer, local, .. }) = self.sessions.get_mut(conn) else { return };
-        let name = match name {
-            Some(name) => {
-                self.inside.connected(name, ROOM_LEN);
-                name
-            }
-            None => {
-                let name = self.inside.accept(ROOM_LEN);
-                self.sessions.name(conn, name);
-                name
-            }
+        let name = if let Some(name) = name {
+            self.inside.connected(name, ROOM_LEN);
+            name
+        } else {
+            let name = self.inside.accept(ROOM_LEN);
+            self.sessions.name(conn, name);
+            name
         };
         self.sessions.open(conn, out);
         self.turn(Input::Connected { conn: name, peer, local }, now, out);
@@ -268,7 +264,7 @@ impl<M: Machine> Tls<M> {
         match (session.link.take(), &error) {
             (Some(mut link), TlsError::Handshake { .. } | TlsError::Broken(_) | TlsError::Truncated) => {
                 // The alert, as far as there is room for it.
-                let _sent = link.send(conn, out);
+                link.send(conn, out);
                 out.close(conn);
             }
             _ => out.abort(conn),
@@ -333,8 +329,6 @@ const fn reason(error: &TlsError) -> ConnectError {
     match error {
         TlsError::Handshake { why, .. } => ConnectError::Handshake(*why),
         TlsError::TimedOut => ConnectError::TimedOut,
-        TlsError::Truncated | TlsError::Broken(_) | TlsError::Overflow => {
-            ConnectError::Handshake(HandshakeError::Broken)
-        }
+        TlsError::Truncated | TlsError::Broken(_) => ConnectError::Handshake(HandshakeError::Broken),
     }
 }

@@ -69,9 +69,12 @@ pub struct Tls<M: Machine> {
     /// The machine's outbox, whose streams carry plain bytes.
     inside: Outlet<M::Event>,
     sessions: Sessions,
-    on_failure: Option<Box<dyn FnMut(Failure) -> Option<M::Event>>>,
+    on_failure: Option<OnFailure<M::Event>>,
     ending: Option<Ending>,
 }
+
+/// What is told of a connection that TLS has ended.
+type OnFailure<E> = Box<dyn FnMut(Failure) -> Option<E>>;
 
 /// The machine inside is done.
 struct Ending {

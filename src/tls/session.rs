@@ -22,6 +22,7 @@ use crate::time::Instant;
 /// Dialing ──connected──► Shaking ──handshake over──► Open ──closed inside──► Closing
 ///    └─ given up ─► (gone)  └──── failed, given up ────┴──── failed ──────────► Over
 /// ```
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that comes and goes by itself")]
 pub(super) struct Session {
     /// Its name inside: none for one that was accepted and whose handshake is not over.
     pub(super) name: Option<Conn>,
@@ -64,8 +65,6 @@ pub(super) enum Due {
     Release(Conn),
     /// The machine has dialed, and there is nothing to dial with.
     Refuse(Conn, Peer),
-    /// This connection fails: its peer reads nothing.
-    Overflow(Conn),
 }
 
 /// All connections, by their names outside. Nothing of it depends on the machine's type.
@@ -108,13 +107,11 @@ impl Session {
 
     /// What an error of rustls means for it.
     pub(super) fn error(&self, error: rustls::Error) -> TlsError {
-        match self.phase {
-            Phase::Open => TlsError::Broken(error),
-            _ => {
-                let is_tls = self.link.as_ref().is_some_and(|link| link.is_tls);
-                TlsError::Handshake { why: why(&error, is_tls), source: Some(error) }
-            }
+        if self.phase == Phase::Open {
+            return TlsError::Broken(error);
         }
+        let is_tls = self.link.as_ref().is_some_and(|link| link.is_tls);
+        TlsError::Handshake { why: why(&error, is_tls), source: Some(error) }
     }
 }
 
@@ -220,10 +217,10 @@ impl Sessions {
             _ => return Err(HandshakeError::NotConfigured.into()),
         };
         let mut link = link.map_err(|error| session.error(error))?;
-        let sent = link.send(conn, out);
+        link.send(conn, out);
         session.link = Some(Box::new(link));
         self.set_deadline(conn, Some(now + MAX_HANDSHAKE));
-        sent.map_err(|_| TlsError::Overflow)
+        Ok(())
     }
 
     /// The handshake is over.
@@ -240,12 +237,9 @@ impl Sessions {
         }
     }
 
-    /// Notes what became of what was to be sent.
-    pub(super) fn sent(&mut self, conn: Conn, is_taken: bool) {
-        let is_flushed = self.all.get(conn).is_some_and(Session::is_flushed);
-        if !is_taken {
-            self.due.push_back(Due::Overflow(conn));
-        } else if is_flushed {
+    /// Notes whether the stream has taken all that was to be sent.
+    pub(super) fn sent(&mut self, conn: Conn) {
+        if self.all.get(conn).is_some_and(Session::is_flushed) {
             self.due.push_back(Due::Flushed(conn));
         }
     }
@@ -258,14 +252,14 @@ impl Sessions {
         if let Some(link) = &mut session.link {
             link.flush(conn, out);
         }
-        self.sent(conn, true);
+        self.sent(conn);
     }
 
     /// Says that this end will say no more.
     fn end(&mut self, conn: Conn, out: &mut Effects) {
         if let Some(link) = self.all.get_mut(conn).and_then(|session| session.link.as_mut()) {
-            let sent = link.end(conn, out);
-            self.sent(conn, sent.is_ok());
+            link.end(conn, out);
+            self.sent(conn);
         }
     }
 

@@ -36,7 +36,8 @@ struct Line<'a> {
 impl Transcript<'_> {
     /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
     /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 0), `offset`, `len`, the payload as
-    /// `text` or `hex`, `status`, `task` (if it was not the host's own). Of commands, events, faults, drops at a NAT and broken laws `text` is what the text form shows.
+    /// `text` or `hex`, `status`, `task` (if it was not the host's own). Of commands, events, faults, drops at a NAT, segments
+    /// of TCP and broken laws `text` is what the text form shows.
     pub fn json_lines(&self) -> String {
         let mut lines = String::new();
         for record in self.log.sorted() {
@@ -59,7 +60,15 @@ impl Transcript<'_> {
         let text = |text: String| Line { text: Some(text), ..Line::default() };
         match what {
             What::Send { to: host, n, bytes } | What::Recv { from: host, n, bytes } => {
-                Line { peer: peer(host), n: Some(n), ..payload(self.log.bytes(bytes)) }
+                let message = match self.log.segment(bytes) {
+                    Some(segment) => Line {
+                        conn: Some(segment.number()),
+                        len: Some(segment.len()),
+                        ..text(segment.to_string())
+                    },
+                    None => payload(self.log.bytes(bytes)),
+                };
+                Line { peer: peer(host), n: Some(n), ..message }
             }
             What::SendNowhere { peer, bytes } => {
                 Line { text: Some(peer.to_string()), ..payload(self.log.bytes(bytes)) }
@@ -69,6 +78,7 @@ impl Transcript<'_> {
                 Line { peer: peer(from), n: Some(n), text: Some(text), ..Line::default() }
             }
             What::Unreachable { peer: host } => Line { peer: peer(host), ..Line::default() },
+            What::Lost(loss) => Line { peer: peer(loss.to), n: Some(loss.n), ..text(self.loss_text(loss)) },
             What::Fault(fault) => text(self.fault_text(&fault)),
             What::Write { link: at, offset, bytes } | What::Read { link: at, offset, bytes } => Line {
                 peer: peer(at.peer),

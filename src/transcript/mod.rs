@@ -8,23 +8,30 @@ mod curve;
 mod excerpt;
 mod json;
 mod ladder;
+mod loss;
 mod mermaid;
 mod packet;
 mod page;
 mod payload;
 mod recording;
+mod segment;
 mod story;
 mod svg;
 mod text;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 pub(crate) use curve::Curve;
 pub(crate) use excerpt::Head;
 pub use excerpt::{MAX_EXCERPT_LINES, MAX_REPORT_LINES, MIN_EXCERPT_LINES};
 pub use ladder::{Look, TooNarrow};
+pub use loss::Loss;
 pub use packet::{Carried, Packet, Part};
 pub use recording::Recording;
+pub use segment::Segment;
+#[cfg(feature = "segments")]
+pub(crate) use segment::Stream;
 
 use crate::escaped::into_plain;
 use crate::fault::Resolved;
@@ -52,6 +59,8 @@ pub struct Record {
 pub struct Span {
     start: u64,
     len: u32,
+    /// Whether these are a packet with a segment of TCP.
+    is_segment: bool,
 }
 
 impl Span {
@@ -63,6 +72,11 @@ impl Span {
     /// Whether these are none.
     pub const fn is_empty(self) -> bool {
         self.len == 0
+    }
+
+    /// Whether these are a packet with a segment of TCP, and its IP header.
+    pub const fn is_segment(self) -> bool {
+        self.is_segment
     }
 }
 
@@ -78,13 +92,13 @@ pub struct Link {
 /// What a record is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// A datagram left.
+    /// A datagram left, or a segment of TCP.
     Send {
         /// To whom.
         to: HostId,
         /// Its number in the flow.
         n: u64,
-        /// Its payload.
+        /// Its payload, or the [packet](Log::segment).
         bytes: Span,
     },
     /// A datagram left for an address where there is no host.
@@ -94,7 +108,7 @@ pub enum What {
         /// Its payload.
         bytes: Span,
     },
-    /// A datagram came in.
+    /// A datagram came in, or a segment of TCP.
     Recv {
         /// From whom.
         from: HostId,
@@ -119,6 +133,8 @@ pub enum What {
         /// Where it had been sent.
         peer: HostId,
     },
+    /// A datagram was lost in a queue. It stands with the host that sent it.
+    Lost(Loss),
     /// A fault changed something.
     Fault(Resolved),
     /// From here on there are no faults.
@@ -196,6 +212,10 @@ pub struct Log {
     broken: Vec<String>,
     /// All commands of the run, given or not; empty if they are not shown.
     commands: Vec<String>,
+    /// The names of the bottlenecks.
+    bottlenecks: Vec<String>,
+    /// The datagrams that wait in their queues.
+    queued: BTreeSet<(HostId, HostId, u64)>,
     /// The task of which records are pushed.
     task: u32,
 }
@@ -260,7 +280,7 @@ impl Log {
     pub(crate) fn keep(&mut self, bytes: &[u8]) -> Span {
         let start = self.bytes.len() as u64;
         self.bytes.extend_from_slice(bytes);
-        Span { start, len: bytes.len() as u32 }
+        Span { start, len: bytes.len() as u32, is_segment: false }
     }
 
     pub(crate) fn broken(&mut self, at: Instant, host: HostId, text: String) {
@@ -295,6 +315,8 @@ impl Log {
         self.bytes.clear();
         self.broken.clear();
         self.commands.clear();
+        self.bottlenecks.clear();
+        self.queued.clear();
     }
 }
 
@@ -359,8 +381,11 @@ impl<'a> Transcript<'a> {
         fault.named(&self.names).to_string()
     }
 
-    /// A message: what the decoder makes of it, or its bytes.
+    /// A message: what the decoder makes of it, or its bytes; a segment by its flags and numbers.
     fn bytes_text(&self, span: Span) -> String {
+        if span.is_segment {
+            return self.log.segment(span).map_or_else(|| "[?]".to_owned(), |segment| segment.to_string());
+        }
         let bytes = self.log.bytes(span);
         match self.decode.and_then(|decode| decode(bytes)) {
             Some(text) => into_plain(text),

@@ -46,11 +46,11 @@ impl Packet {
 /// What a packet carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carried {
-    /// A datagram.
+    /// A datagram, or a segment of TCP.
     Datagram {
         /// Its number in the flow.
         n: u64,
-        /// Its payload, as it left.
+        /// Its payload as it left, or the packet with the segment.
         bytes: Span,
         /// Whether it is a broadcast, which has such a packet for each receiver.
         broadcast: bool,
@@ -64,7 +64,7 @@ pub enum Carried {
         /// When it arrives.
         arrives_at: Instant,
     },
-    /// A segment of a stream.
+    /// A segment of a stream, as the model has it.
     Segment {
         /// Which connection between the two hosts, from 0. Where there is no such host it is 0, and the
         /// sender is the receiver.

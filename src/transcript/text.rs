@@ -72,6 +72,7 @@ pub(super) const fn verb(what: What) -> &'static str {
         What::Recv { .. } => "recv",
         What::Dropped { .. } => "drop",
         What::Unreachable { .. } => "unreachable",
+        What::Lost(_) => "lost",
         What::Fault(_) => "fault",
         What::Calm => "calm",
         What::Connect(_) => "connect",
@@ -136,6 +137,10 @@ impl fmt::Display for Rest<'_, '_> {
                 write!(f, "{}>{} #{n}: {why}", names[from.index()], names[to.index()])
             }
             What::Unreachable { peer } => write!(f, "{}", names[peer.index()]),
+            What::Lost(loss) => {
+                let (n, to) = (loss.n, names[loss.to.index()]);
+                write!(f, "#{n} → {to}: {}", self.transcript.loss_text(loss))
+            }
             What::Fault(Resolved::Host { fault, at }) => {
                 // The moment is in the first column already.
                 let text = self.transcript.fault_text(&Resolved::Host { fault, at });

@@ -8,6 +8,8 @@ mod links;
 mod pages;
 mod transfer;
 
+#[path = "chapters/bottlenecks.rs"]
+mod bottlenecks;
 #[path = "chapters/debugging.rs"]
 mod debugging;
 #[path = "chapters/machine.rs"]
@@ -23,6 +25,8 @@ mod nets;
 mod programs;
 #[path = "chapters/real_sockets.rs"]
 mod real_sockets;
+#[path = "chapters/segments.rs"]
+mod segments;
 #[path = "chapters/sockets_of_a_host.rs"]
 mod sockets_of_a_host;
 #[path = "chapters/streams.rs"]
@@ -31,6 +35,8 @@ mod streams;
 mod sweeps;
 #[path = "chapters/tls.rs"]
 mod tls;
+#[path = "chapters/trace.rs"]
+mod trace;
 #[path = "chapters/transcripts.rs"]
 mod transcripts;
 

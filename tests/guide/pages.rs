@@ -45,6 +45,7 @@ const PAGES: &[Page] = &[
         ["chapters/streams.rs", "chapters/one_read.rs"],
         [("a_read_is_no_message", one_read::TEST)]
     ),
+    page!("guide/segments.md", ["chapters/segments.rs"], []),
     page!(
         "guide/async_code.md",
         ["chapters/async_code.rs", "chapters/async_test.rs"],
@@ -58,6 +59,7 @@ const PAGES: &[Page] = &[
     ),
     page!("guide/networks.md", ["chapters/networks.rs"], []),
     page!("guide/nat.md", ["chapters/nat.rs"], []),
+    page!("guide/bottlenecks.md", ["chapters/bottlenecks.rs", "chapters/trace.rs"], []),
     page!(
         "guide/deadlocks.md",
         ["chapters/deadlock.rs", "chapters/livelock.rs"],

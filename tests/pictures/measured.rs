@@ -85,17 +85,17 @@ fn framed(picture: &str) -> String {
 
 /// Opens all these files, each in windows of these widths and looks, and gives what was seen.
 fn measure(browser: &str, folder: &Path, windows: &[(String, u32)]) -> Vec<Seen> {
-    let mut driver = "<!doctype html><meta charset=\"utf-8\"><pre id=\"seen\"></pre><script>const all = [];
+    let driver = "<!doctype html><meta charset=\"utf-8\"><pre id=\"seen\"></pre><script>const all = [];
         addEventListener('message', ({ data }) => {
             all.push(JSON.parse(data));
             document.getElementById('seen').textContent = btoa(encodeURIComponent(JSON.stringify(all)));
-        });</script>"
-        .to_owned();
-    for (file, width) in windows {
-        driver += &format!("<iframe width=\"{width}\" height=\"800\" src=\"{file}\"></iframe>");
-    }
+        });</script>";
+    let frame = |(file, width): &(String, u32)| {
+        format!("<iframe width=\"{width}\" height=\"800\" src=\"{file}\"></iframe>")
+    };
+    let frames: Vec<String> = windows.iter().map(frame).collect();
     let path = folder.join(format!("driver-{}.htm", windows[0].0.replace('#', "-")));
-    fs::write(&path, driver).expect("a file can be written");
+    fs::write(&path, driver.to_owned() + &frames.concat()).expect("a file can be written");
     let document = document(browser, &path);
     let (_, from) = document.split_once("<pre id=\"seen\">").expect("it is there");
     let (encoded, _) = from.split_once("</pre>").expect("it ends");

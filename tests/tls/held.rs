@@ -56,6 +56,7 @@ fn assert_holds(net: fn() -> Net, runs: u64) {
     Check::new(net()).named("swarm").runs(runs).assert();
 }
 
+/// S112.
 #[test]
 fn greet_holds() {
     assert_holds(greet_net, 300);

@@ -55,6 +55,7 @@ fn openssl(words: &[&str], input: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&stdout).into_owned())
 }
 
+/// S110, C27.
 #[test]
 fn each_client_ends_well_with_its_server() {
     let path = format!("unix:{}/tls-{}.sock", std::env::temp_dir().display(), std::process::id());
@@ -106,6 +107,7 @@ fn fingerprints_are_those_of_openssl() {
     assert_eq!(call_trusting("greet", &server.addr, &["--fingerprint", shown]).status.code(), Some(0));
 }
 
+/// S111.
 #[test]
 fn a_certificate_that_does_not_fit_is_one_line() {
     let server = serve("greet", "127.0.0.1:0", CERT);
@@ -217,7 +219,7 @@ fn python_speaks_with_our_servers() {
     }
 }
 
-/// A server in Python. Its words: the certificate, the key, what it says, and how it ends: with close_notify or without.
+/// A server in Python. Its words: the certificate, the key, what it says, and how it ends: well or badly.
 const SERVER: &str = "
 import socket, ssl, sys
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -317,19 +319,19 @@ fn files_that_are_none_are_one_line() {
         [b"".to_vec(), binary.clone(), cert[..cert.len() / 2].to_vec(), changed(&cert, 100), key.clone()];
     for bytes in certs.into_iter().chain((28..cert.len()).step_by(97).map(|at| changed(&cert, at))) {
         std::fs::write(path, &bytes).expect("it can be written");
-        assert_refused(call(&["greet", "127.0.0.1:1", "--tls", "--ca", path]), "--ca");
+        assert_refused(&call(&["greet", "127.0.0.1:1", "--tls", "--ca", path]), "--ca");
     }
     let keys = [b"".to_vec(), binary, key[..key.len() / 2].to_vec(), cert];
     for bytes in keys.into_iter().chain((28..90).step_by(11).map(|at| changed(&key, at))) {
         std::fs::write(path, &bytes).expect("it can be written");
         let words = ["serve", "greet", "127.0.0.1:0", "--tls", "--cert", CERT, "--key-file", path];
         let output = Command::new(env!("CARGO_BIN_EXE_lossproof")).args(words).output();
-        assert_refused(output.expect("it was built for this test"), "--key-file");
+        assert_refused(&output.expect("it was built for this test"), "--key-file");
     }
     std::fs::remove_file(path).expect("it is there");
 }
 
-fn assert_refused(output: Output, option: &str) {
+fn assert_refused(output: &Output, option: &str) {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
     assert!(said.starts_with(&format!("lossproof: {option}: ")), "{said}");

@@ -74,6 +74,14 @@ impl Puppet {
         Self { other, streams: Vec::new(), is_done: false }
     }
 
+    /// Of the names of streams the smallest that is free is given next, as on plain streams.
+    fn assert_smallest(&self, conn: Conn) {
+        let is_taken = |index: &usize| {
+            self.streams.iter().any(|stream| stream.conn.is_some_and(|conn| conn.index() == *index))
+        };
+        assert!((0..conn.index()).all(|index| is_taken(&index)), "names are free again");
+    }
+
     fn find(&self, conn: Conn) -> usize {
         self.streams.iter().position(|stream| stream.conn == Some(conn)).expect("it knows the stream")
     }
@@ -93,6 +101,9 @@ impl Puppet {
         let which = match action {
             Do::Connect => {
                 let conn = self.other.map(|other| out.connect(other));
+                if let Some(conn) = conn {
+                    self.assert_smallest(conn);
+                }
                 return self.streams.push(Stream { conn, ..Stream::default() });
             }
             Do::Done => {
@@ -138,6 +149,7 @@ impl Machine for Puppet {
             Input::Command(&action) => self.act(action, out),
             Input::Connected { conn, .. } => {
                 if !self.streams.iter().any(|stream| stream.conn == Some(conn)) {
+                    self.assert_smallest(conn);
                     self.streams.push(Stream { conn: Some(conn), ..Stream::default() });
                 }
                 let which = self.find(conn);

@@ -95,7 +95,7 @@ fn mark(comment: &str) -> Option<Mark> {
     }
     let mut words = comment.split(' ').skip_while(|word| !word.starts_with(['#', '@'])).skip(1);
     match (words.next()?, words.next()) {
-        ("drop", None) => Some(Mark::Drop),
+        ("drop", None) | ("the", Some("queue")) | ("dropped", Some("by")) => Some(Mark::Drop),
         ("duplicate", None) => Some(Mark::Duplicate),
         ("flip" | "truncate", Some(_)) => Some(Mark::Alter),
         ("delay", Some(span)) => Some(Mark::Late(parse_span(span).ok()?)),

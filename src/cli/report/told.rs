@@ -17,7 +17,7 @@ impl Report {
         self.runs
     }
 
-    /// What does not hold, if something does not.
+    /// The violated property or law, if there is one.
     pub(in super::super) const fn failure(&self) -> Option<&Broken> {
         self.failure.as_ref()
     }

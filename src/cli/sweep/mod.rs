@@ -43,7 +43,7 @@ pub(super) fn run(app: &App, args: &SweepArgs) -> Result<Status, CliError> {
     output::check_writable(args.output.as_deref())?;
     interrupt::watch();
     let (options, bug) = (args.options.options(app)?, args.options.bug(app)?);
-    let world = World::new(app, &options, bug, args.faults.faults.as_deref())?;
+    let world = World::new(app, &options, bug, args.faults.given())?;
     let client = world.built.client(app)?;
     if world.plan.seed.is_some() {
         return Err(SweepError::Seeded.into());

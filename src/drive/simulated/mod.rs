@@ -71,6 +71,9 @@ pub enum SimulateError {
     /// Turmoil's clock goes by whole milliseconds.
     #[error("on turmoil the link's latency is a whole number of milliseconds, at least 1ms")]
     Latency,
+    /// Streams are made of segments.
+    #[error("turmoil's streams are not made of segments; use the event engine")]
+    Segments,
     /// Too many hosts.
     #[error("on turmoil a scenario has at most {MAX_TURMOIL_HOSTS} hosts, not {0}")]
     Hosts(usize),
@@ -94,6 +97,9 @@ pub enum SimulateError {
         /// The host.
         host: String,
     },
+    /// Turmoil has no queues that several flows share.
+    #[error("turmoil has no queue that flows share, and '{0}' is one; use the event engine")]
+    Bottleneck(String),
     /// Some sockets are for IPv4, others for IPv6.
     #[error("on turmoil all sockets are of one family, IPv4 or IPv6; use the event engine")]
     Families,
@@ -104,8 +110,8 @@ pub enum SimulateError {
 
 /// Runs a scenario on turmoil, with the same settings as in the event engine. Laws are checked, properties are not judged.
 ///
-/// What turmoil cannot do is refused by name: crashes, poweroffs and restarts; NATs and hosts that move; Unix sockets, further addresses, two
-/// families in one scenario.
+/// What turmoil cannot do is refused by name: crashes, poweroffs and restarts; NATs and hosts that move; bottlenecks; Unix
+/// sockets, further addresses, two families in one scenario.
 ///
 /// Turmoil wants hosts that borrow nothing, so a scenario that was run on it once stays in memory as long as the process.
 ///
@@ -175,6 +181,12 @@ fn check(spec: &Spec, settings: &Settings, latencies: &[Duration]) -> Result<(),
     }
     if let Some(host) = spec.hosts.iter().find(|host| host.nat.is_some()) {
         return Err(SimulateError::Nat { host: host.name.clone() });
+    }
+    if let Some(bottleneck) = spec.bottlenecks.iter().chain(&settings.plan.bottlenecks).next() {
+        return Err(SimulateError::Bottleneck(bottleneck.name().to_owned()));
+    }
+    if settings.streams(spec).is_segments() {
+        return Err(SimulateError::Segments);
     }
     let is_between_ticks =
         |latency: &Duration| latency.is_zero() || !latency.as_nanos().is_multiple_of(TICK.as_nanos());

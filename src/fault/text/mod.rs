@@ -1,5 +1,6 @@
 //! The text of a plan, read by recursive descent: one function for each form that an item can have.
 
+mod bottleneck;
 mod host;
 #[cfg(test)]
 mod tests;
@@ -9,10 +10,15 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
+#[cfg(feature = "segments")]
+use super::Mtu;
 use super::cursor::{Cursor, Word};
 use super::error::{ParseError, ParseProblem};
 use super::span::{SpanError, parse_nanos};
-use super::{ConnectFault, DatagramFault, EVERY_CONN, Fault, FaultKind, FaultPlan, Flow, StreamFault};
+use super::{
+    ConnectFault, DatagramFault, EVERY_CONN, Fault, FaultKind, FaultPlan, Flow, ReadTrace, StreamFault,
+    StreamKind, no_file,
+};
 use crate::Instant;
 
 pub(super) use host::ISOLATE;
@@ -35,6 +41,20 @@ impl FromStr for FaultPlan {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
+        Self::read(text, &mut no_file)
+    }
+}
+
+/// What an item may begin with, but for a flow.
+const ITEMS: [&str; 9] =
+    ["seed", "link", "streams", "calm", "commands", "bottleneck", "at", "crash", "poweroff"];
+
+impl FaultPlan {
+    /// Reads the text form of a plan as `FromStr` does, and asks for the traces that it names by their files.
+    ///
+    /// # Errors
+    /// [`ParseError`] if the text is no plan, or a trace cannot be had.
+    pub fn read(text: &str, traces: ReadTrace<'_>) -> Result<Self, ParseError> {
         let mut cursor = Cursor::new(text);
         let mut plan = Self::default();
         let (mut is_first, mut first_conn) = (true, 0);
@@ -51,8 +71,13 @@ impl FromStr for FaultPlan {
                 match word.text {
                     "seed" => seed(&mut cursor, &mut plan, start)?,
                     "link" => link(&mut cursor, &mut plan, start)?,
+                    "streams" => streams(&mut cursor, &mut plan, start)?,
                     "calm" => calm(&mut cursor, &mut plan, start)?,
                     "commands" => commands(&mut cursor, &mut plan, start)?,
+                    "bottleneck" => {
+                        let bottleneck = bottleneck::bottleneck(&mut cursor, traces)?;
+                        plan.add_bottleneck(bottleneck).map_err(|refusal| cursor.error(start, refusal))?;
+                    }
                     "at" => {
                         let at = Instant::from_nanos(span(&mut cursor)?);
                         for fault in host::faults(&mut cursor)? {
@@ -65,11 +90,9 @@ impl FromStr for FaultPlan {
                         plan.push(Fault::Down(down)).map_err(|refusal| cursor.error(start, refusal))?;
                     }
                     other => {
-                        let expected = "an item ('seed', 'link', 'calm', 'commands', 'at', 'crash', 'poweroff', \
-                                        or a flow such as a>b)";
-                        let error = cursor.unexpected(start, expected);
-                        let words = ["seed", "link", "calm", "commands", "at", "crash", "poweroff"];
-                        return Err(error.hint_nearest(other, &words));
+                        let items = ITEMS.map(|item| format!("'{item}'")).join(", ");
+                        let expected = format!("an item ({items}, or a flow such as a>b)");
+                        return Err(cursor.unexpected(start, expected).hint_nearest(other, &ITEMS));
                     }
                 }
             }
@@ -112,6 +135,42 @@ fn link(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(
     }
     let latency = Duration::from_nanos(span(cursor)?);
     plan.set_link(Some(latency)).map_err(|refusal| cursor.error(start, refusal))
+}
+
+fn streams(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(), ParseError> {
+    if plan.streams.is_some() {
+        return Err(cursor.error(start, ParseProblem::Repeated("kind of streams")));
+    }
+    let word = cursor.word();
+    plan.streams = Some(match word.text {
+        "model" => StreamKind::Model,
+        #[cfg(feature = "segments")]
+        "segments" => StreamKind::Segments(mtu(cursor)?),
+        #[cfg(not(feature = "segments"))]
+        "segments" => {
+            let error = cursor.unexpected(word.at, "'model'");
+            return Err(error.hint("segments need the feature 'segments' of lossproof"));
+        }
+        other => {
+            let kinds = ["model", "segments"];
+            return Err(cursor.unexpected(word.at, "'model' or 'segments'").hint_nearest(other, &kinds));
+        }
+    });
+    Ok(())
+}
+
+/// How long a packet with a segment is at most, if that is said.
+#[cfg(feature = "segments")]
+fn mtu(cursor: &mut Cursor<'_>) -> Result<Mtu, ParseError> {
+    let at = cursor.next_at();
+    if cursor.end_of_item().is_ok() {
+        return Ok(Mtu::ETHERNET);
+    }
+    let len = cursor.number("a number of bytes", u16::MAX)?;
+    Mtu::new(len).ok_or_else(|| {
+        let expected = format!("a number of bytes from {} to {}", Mtu::MIN.get(), u16::MAX);
+        cursor.unexpected(at, expected)
+    })
 }
 
 fn calm(cursor: &mut Cursor<'_>, plan: &mut FaultPlan, start: usize) -> Result<(), ParseError> {

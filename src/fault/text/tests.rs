@@ -95,7 +95,7 @@ fn check(table: &[(&str, &str)]) {
 
 #[test]
 fn a_malformed_item_has_its_one_line() {
-    let item = "expected an item ('seed', 'link', 'calm', 'commands', 'at', 'crash', 'poweroff', or a flow such as a>b), found";
+    let item = "expected an item ('seed', 'link', 'streams', 'calm', 'commands', 'bottleneck', 'at', 'crash', 'poweroff', or a flow such as a>b), found";
     let place =
         "expected '#' and a packet number, '@' and a byte offset, 'cut every', 'refuse' or 'silence', found";
     let foreign = "names have ASCII letters, digits, '_', '-' and '.' only";
@@ -132,7 +132,7 @@ fn a_malformed_item_has_its_one_line() {
 #[test]
 fn a_malformed_fault_has_its_one_line() {
     let datagram = "expected a fault (drop, duplicate, delay, flip or truncate), found";
-    let host = "expected a fault (partition, isolate, heal, stop, crash, poweroff, restart, skew, drift, timer-first, pause or resume), found";
+    let host = "expected a fault (partition, isolate, heal, stop, crash, poweroff, restart, skew, drift, timer-first, pause, resume, rebind, reboot or move), found";
     let stream = "expected a fault (cut, stall or reset), found";
     let side = "expected '|' (both ways) or '>' (one way) and another host, found";
     let ahead = "expected '+' or '-' and a span of time, found";

@@ -176,7 +176,7 @@ impl Streams {
     }
 
     /// The number of the next connection between two hosts.
-    fn next_between(&mut self, from: HostId, to: HostId) -> u32 {
+    pub(in crate::network) fn next_between(&mut self, from: HostId, to: HostId) -> u32 {
         let number = self.between.entry((from.min(to), from.max(to))).or_default();
         let next = *number;
         *number += 1;
@@ -185,6 +185,11 @@ impl Streams {
 
     /// Whether the acceptor's host listens at the address that was dialed.
     fn listens(&self, at: StreamEnd) -> bool {
-        self.listeners.binary_search(&(self.host(at), self.address(at))).is_ok()
+        self.has_listener(self.host(at), self.address(at))
+    }
+
+    /// Whether a host listens at an address of its own.
+    pub(in crate::network) fn has_listener(&self, host: HostId, local: Peer) -> bool {
+        self.listeners.binary_search(&(host, local)).is_ok()
     }
 }

@@ -34,6 +34,7 @@ fn reset(
         draws_after: 0,
         profile: Profile::CALM,
         links: &Links::default(),
+        bottlenecks: [&[], &[]],
         schedule,
     };
     network.reset((0..host_count).map(|_| []), &terrain);

@@ -21,8 +21,8 @@ impl Sessions {
         let Some((conn, session)) = self.named(name) else { return };
         let Some(link) = session.link.as_mut().filter(|_| session.phase == Phase::Open) else { return };
         session.unsent_len += bytes.len() as u32;
-        let sent = link.write(bytes, conn, out);
-        self.sent(conn, sent.is_ok());
+        link.write(bytes, conn, out);
+        self.sent(conn);
     }
 
     /// The machine will write no more.
@@ -43,7 +43,7 @@ impl Sessions {
                 session.phase = Phase::Closing;
                 let was_shut = std::mem::replace(&mut session.is_shut, true);
                 self.set_deadline(conn, Some(now + limits::MAX_LINGER));
-                if was_shut { self.sent(conn, true) } else { self.end(conn, out) }
+                if was_shut { self.sent(conn) } else { self.end(conn, out) }
             }
             Phase::Closing | Phase::Over => {}
         }

@@ -169,6 +169,7 @@ fn shape(transcript: &Transcript<'_>, record: &Record, index: usize) -> u64 {
             (flow, without_numbers(rest)).hash(&mut to);
         }
         What::Dropped { from, to: receiver, why, .. } => (from, receiver, why).hash(&mut to),
+        What::Lost(loss) => (loss.to, loss.bottleneck, loss.is_full).hash(&mut to),
         What::Unreachable { peer } => peer.hash(&mut to),
         What::ConnectNowhere { .. } | What::Timer | What::Save(_) | What::Done(_) => {}
     }
@@ -179,6 +180,9 @@ fn shape(transcript: &Transcript<'_>, record: &Record, index: usize) -> u64 {
 /// messages say what they are, and the length.
 fn message_shape(transcript: &Transcript<'_>, span: Span) -> String {
     let bytes = transcript.log.bytes(span);
+    if span.is_segment() {
+        return without_numbers(&transcript.bytes_text(span));
+    }
     let is_binary = |text: &str| text.chars().any(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t'));
     let is_decoded = transcript.decode.is_some_and(|decode| decode(bytes).is_some());
     if !is_decoded && std::str::from_utf8(bytes).map_or(true, is_binary) {

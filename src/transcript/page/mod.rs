@@ -18,8 +18,8 @@ const STYLE: &str = concat!(include_str!("../ladder.css"), include_str!("page.cs
 const DRAW: &str = include_str!("page.js");
 const STEP: &str = include_str!("step.js");
 /// What the page's policy allows to be executed: the hashes of what is above.
-const STYLE_HASH: &str = "sha256-R7vQ0MzvY7ZMKZmd8daK3KvqTkU/8jy/V9Tg2twueho=";
-const SCRIPT_HASH: &str = "sha256-rctm++9hHktyE/zJdOn+O54zMsIC6DmSQiQ2KA/F14M=";
+const STYLE_HASH: &str = "sha256-OxzbqOIhI1599BIKko3TFiVAohinMfhojvU1AZm1HEw=";
+const SCRIPT_HASH: &str = "sha256-/qInky00xTWH1DIifTaPCkahWL39fo4a219+qeSIIn8=";
 
 #[derive(Serialize)]
 struct Run<'a> {

@@ -249,7 +249,7 @@ function drawNames() {
     made.style.left = percent(lane(host));
     return made;
   }));
-  const room = names.clientWidth / Math.max(1, hosts.length) - 4;
+  const room = names.clientWidth / Math.max(1, hosts.length) - 6;
   if ([...names.children].some((name) => name.offsetWidth > room)) names.className = 'tall';
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Flights {
 impl Flights {
     fn depart(&mut self, from: HostId, to: HostId, name: String, departs: usize) -> usize {
         let (arrivals, fate) = (Vec::new(), Fate::Lost);
-        self.all.push(Flight { from, to, name, fault: None, departs, arrivals, fate });
+        self.all.push(Flight { from, to, name, fault: None, is_lost: false, departs, arrivals, fate });
         self.all.len() - 1
     }
 
@@ -62,6 +62,13 @@ impl Flights {
     /// Says where and why a datagram died. It may stand before its departure, as its NAT may before its host.
     pub(super) fn dies(&mut self, from: HostId, to: HostId, n: u64, why: String) {
         self.died.push(((from, to, n), why));
+    }
+
+    /// Says where a queue has lost a datagram; false if there is no such datagram.
+    pub(super) fn loses(&mut self, flow: (HostId, HostId, u64), text: String) -> bool {
+        let Some(&flight) = self.datagrams.get(&flow) else { return false };
+        (self.all[flight].fault, self.all[flight].is_lost) = (Some(text), true);
+        true
     }
 
     /// Says what fault a datagram met; false if there is no such datagram.
@@ -177,7 +184,7 @@ fn say_what_became(flights: &mut [Flight], died: &BTreeSet<usize>, rows: &[Row])
     let span = |flight: &Flight| Some(rows[*flight.arrivals.first()?].at - rows[flight.departs].at);
     let shortest = flights.iter().filter_map(span).min().unwrap_or(Duration::ZERO);
     for (place, flight) in flights.iter_mut().enumerate() {
-        let dropped = flight.fault.as_deref() == Some("drop") || died.contains(&place);
+        let dropped = flight.is_lost || flight.fault.as_deref() == Some("drop") || died.contains(&place);
         flight.fate = match flight.arrivals.as_slice() {
             [_, ..] => Fate::Arrived,
             [] if !dropped && rows[flight.departs].at + shortest > end_at => Fate::Underway,

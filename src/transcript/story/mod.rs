@@ -111,6 +111,8 @@ pub(super) struct Flight {
     pub(super) name: String,
     /// The fault that it met, in the words of a plan.
     pub(super) fault: Option<String>,
+    /// Whether a queue has lost it.
+    pub(super) is_lost: bool,
     /// The row where it left.
     pub(super) departs: usize,
     /// The rows where it arrived, or parts of it.

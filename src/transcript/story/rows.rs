@@ -5,7 +5,7 @@ use super::{Conn, Kind, Mark, Row};
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::HostId;
 use crate::transcript::text::verb;
-use crate::transcript::{Link, Record, Span, Transcript, What};
+use crate::transcript::{Link, Loss, Record, Span, Transcript, What};
 
 /// All rows, and the flights that depart in them; arrivals are notes yet.
 pub(super) fn read(transcript: &Transcript<'_>) -> (Vec<Row>, Flights) {
@@ -80,6 +80,7 @@ impl Reader<'_, '_> {
                 self.flights.dies(from, to, n, format!("{}: {why}", self.transcript.names[here.index()]));
                 self.push_whole(record, Mark::Fault);
             }
+            What::Lost(loss) => self.add_loss(record, loss),
             What::Fault(fault) => self.add_fault(record, fault),
             What::Calm | What::Circle => {
                 let text =
@@ -118,6 +119,14 @@ impl Reader<'_, '_> {
         self.flights.read(record.host, link, range, self.rows.len());
         let (_, text) = self.named_bytes(link, offset, bytes);
         self.push(record, Kind::Own(Mark::Note), text);
+    }
+
+    /// What is lost in a queue ends its flight there.
+    fn add_loss(&mut self, record: Record, loss: Loss) {
+        let text = self.transcript.loss_text(loss);
+        if !self.flights.loses((record.host, loss.to, loss.n), text) {
+            self.push_whole(record, Mark::Note);
+        }
     }
 
     /// A datagram's fault belongs to its flight; every other has a row.

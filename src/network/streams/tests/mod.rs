@@ -53,6 +53,7 @@ impl Wire {
             draws_after: 0,
             profile: Profile::CALM,
             links: &Links::default(),
+            bottlenecks: [&[], &[]],
             schedule: &Arc::new(Schedule::new(&plan, &names).unwrap()),
         };
         let mut network = Network::default();
