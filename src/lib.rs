@@ -285,6 +285,9 @@ pub mod guide {
     #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/transcripts.md")]
     pub mod transcripts {}
+    #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/words.md")]
+    pub mod words {}
 }
 #[cfg(feature = "sim")]
 pub mod harness;

@@ -80,6 +80,7 @@ const PAGES: &[Page] = &[
     page!("guide/own_command_line.md", ["chapters/program.rs"], []),
     page!("guide/platforms.md", [], []),
     page!("guide/compared.md", [], []),
+    page!("guide/words.md", [], []),
 ];
 
 /// The fenced blocks of a page, each with its language.
@@ -145,7 +146,7 @@ fn timeless(report: &str) -> String {
 #[test]
 fn the_pages_have_the_code_that_runs_and_the_reports_that_it_prints() {
     let is_to_be_written = std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always");
-    for Page { path, text, code: files, tests } in &PAGES {
+    for Page { path, text, code: files, tests } in PAGES {
         let mut renewed = (*text).to_owned();
         assert_eq!(code(text).len(), files.len(), "{path} has as many blocks of code as files");
         for (block, file) in code(text).into_iter().zip(*files) {
@@ -176,7 +177,7 @@ fn definitions(page: &str) -> impl Iterator<Item = (&str, &str)> {
 #[test]
 fn every_link_of_the_guide_leads_somewhere_on_github_and_in_rustdoc() {
     let items: Vec<&str> = definitions(LINKS).map(|(label, _)| label).collect();
-    for Page { path, text, .. } in &PAGES {
+    for Page { path, text, .. } in PAGES {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         let directory = directory.parent().expect("a page is in a directory");
         assert!(!text.contains("](crate::"), "{path} is for GitHub, too");

@@ -1,3 +1,4 @@
+#[cfg(test)]
 use lossproof::{Chance, Check, Ctx, Net, Profile};
 
 #[test]
