@@ -1,8 +1,7 @@
 //! The ordered log of a run, and its output formats.
 //!
-//! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, because rendering during the
-//! run would take longer than the run. [`Transcript::excerpt`] has the lines of a long transcript on which its end
-//! depends.
+//! A run keeps [`Record`]s and bytes in a [`Log`]; [`Transcript`] renders them afterwards, because that takes longer than
+//! the run. [`Transcript::excerpt`] has the lines of a long transcript on which its end depends.
 
 mod curve;
 mod excerpt;
