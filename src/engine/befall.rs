@@ -71,6 +71,10 @@ impl World<'_> {
     }
 
     /// Whether streams are made of segments: smoltcp's sockets cannot be compared.
+    #[cfg_attr(
+        not(feature = "segments"),
+        expect(clippy::unused_self, reason = "without the feature there are none")
+    )]
     pub(crate) const fn has_segments(&self) -> bool {
         #[cfg(feature = "segments")]
         return self.tcp.is_some();

@@ -85,6 +85,10 @@ impl World<'_> {
     }
 
     /// What comes of a flight that leaves a queue.
+    #[cfg_attr(
+        not(feature = "segments"),
+        expect(clippy::unused_self, reason = "without the feature all are datagrams")
+    )]
     fn event_of(&mut self, flight: u32) -> fn(u32) -> Event {
         #[cfg(feature = "segments")]
         if self.leaves_as_packet(flight) {

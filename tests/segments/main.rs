@@ -1,5 +1,6 @@
 //! Streams of segments: TCP's own packets under the same machines, and what of that is as in the model.
 
+mod between;
 mod bounds;
 mod bug;
 mod captures;
