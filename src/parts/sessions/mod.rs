@@ -62,8 +62,7 @@ pub const HELLO_WITHIN: Duration = Duration::from_secs(5);
 ///
 /// let life = 1; // another one for each start: `boot.incarnation()`, or a random number
 /// let mut sessions = Sessions::new(b"member-1", life);
-/// sessions.dial("10.0.0.2:4000".parse()?);
-/// # Ok::<(), lossproof::PeerError>(())
+/// sessions.dial("10.0.0.2:4000".parse().expect("an address"));
 /// ```
 ///
 /// It has no fingerprint: an owner that has one does not use it.
