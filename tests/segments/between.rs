@@ -65,7 +65,9 @@ fn net(nat: Option<NatKind>, wan: Option<Bottleneck>) -> (Net, Host<Receiver>) {
     net.streams(StreamKind::SEGMENTS);
     net.max_time(Duration::from_mins(2));
     let receiver = net.host("receiver").listen(7).machine(|_| Receiver::default());
-    wan.into_iter().for_each(|wan| net.bottleneck(wan));
+    if let Some(wan) = wan {
+        net.bottleneck(wan);
+    }
     let nat = nat.map(|kind| net.nat("home", Nat::new(kind)));
     let sender = net.host("sender");
     let sender = if let Some(nat) = nat { sender.behind(nat) } else { sender };
