@@ -210,8 +210,10 @@ fn a_second_interruption_ends_at_once() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
     let mut client =
         command.args(["call", "tcp-sixteen", &addr]).stdout(Stdio::null()).spawn().expect("it was built");
-    // It is answered by nobody, and waits for the end of the stream.
-    let _stream = listener.accept().expect("it calls");
+    // It is answered by nobody, and waits for the end of the stream. What it says has to be there: before that it is still
+    // dialing, and a client that dials ends by one signal.
+    let (mut stream, _) = listener.accept().expect("it calls");
+    std::io::Read::read_exact(&mut stream, &mut [0; 16]).expect("it says something");
     let id = client.id().to_string();
     let kill =
         || assert!(Command::new("kill").args(["-INT", &id]).status().expect("there is kill").success());
