@@ -19,7 +19,7 @@ impl<'s> Search<'s> {
     }
 
     /// Makes each run twice, the second time with counters that start just before they wrap
-    /// ([`Boot::first_number`](crate::Boot::first_number)): events, moments and ends are to be the same (law 10).
+    /// ([`Boot::first_number`](crate::Boot::first_number)): events, moments and ends must be the same (law 10).
     /// Events that tell a counter's own number are none that it can be held to.
     #[must_use]
     pub fn wrapping(mut self) -> Self {

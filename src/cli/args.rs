@@ -264,7 +264,7 @@ impl CheckArgs {
 }
 
 impl FaultArgs {
-    /// The faults that were given, and what streams are to be made of.
+    /// The given faults, and what streams consist of.
     pub(super) fn given(&self) -> (Option<&str>, Option<Streams>) {
         (self.faults.as_deref(), self.streams)
     }
@@ -292,7 +292,7 @@ impl FaultArgs {
         self.streams.map(|streams| format!("--streams {}", StreamKind::from(streams)))
     }
 
-    /// The words that choose what is drawn at random, and what streams are made of, for a shell.
+    /// The words for a shell that choose what is drawn at random, and what streams consist of.
     pub(super) fn words(&self, loss: Option<Chance>) -> Vec<String> {
         let mut words: Vec<String> =
             self.profile.iter().map(|named| format!("--profile {}", quoted(&named.text))).collect();

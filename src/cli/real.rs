@@ -93,7 +93,7 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     Ok(drive::run_host(scenario, server, boot, setup, opened, &mut audience())?)
 }
 
-/// Looks whether so many machines can serve, with a file for what they save or without.
+/// Checks whether this number of machines can serve, with or without a file for what they save.
 fn check_state(app: &App, workers: usize, has_state: bool) -> Result<(), CliError> {
     if workers > 1 && !app.takes("workers") {
         return Err(CliError::OneServer(app.name));

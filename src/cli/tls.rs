@@ -133,7 +133,7 @@ impl TlsArgs {
         }
     }
 
-    /// How the app is to be secured, if it is.
+    /// How the app uses TLS, if it does.
     fn secure(&self, app: &App, bug: Option<&Specimen>) -> Result<Option<Secure>, SecureError> {
         match app.secure.filter(|_| self.tls) {
             Some(_) if bug.is_some() => Err(SecureError::Bug),
@@ -141,7 +141,7 @@ impl TlsArgs {
         }
     }
 
-    /// The server of this address with TLS, if it is to have it.
+    /// The server of this address, with TLS if the words ask for it.
     pub(super) fn served(
         &self,
         app: &App,
@@ -154,7 +154,7 @@ impl TlsArgs {
         Ok(Some(Served { secure, config, fingerprint, is_quiet }))
     }
 
-    /// A client with TLS, if it is to have it, of the server that has this name, if it has one.
+    /// A client, with TLS if the words ask for it. `name` is the name of its server, if it has one.
     pub(super) fn called(
         &self,
         app: &App,
@@ -284,7 +284,7 @@ pub(super) struct Called {
 }
 
 impl Served {
-    /// Has the host speak TLS, and note the connections that fail, unless it is to be quiet.
+    /// Has the host speak TLS, and note failed connections unless it is quiet.
     pub(super) fn wrap(&self, net: &Net, host: &str) {
         (self.secure.server)(net, host, &self.config, self.is_quiet);
     }
@@ -327,7 +327,7 @@ fn calls<M: Machine>(net: &Net, host: &str, config: &Arc<ClientConfig>, name: Op
     let (config, name) = (config.clone(), name.cloned());
     net.wrap(net.find::<M>(host), move |boot, machine| {
         Tls::client(machine, config.clone(), name.clone(), boot.seed()).on_failure(|failure| {
-            // A client shows itself why it is not connected. That it is reset is not all that there is to say.
+            // A client itself shows why it is not connected. For a reset, this note adds the reason.
             if !matches!(failure.error, TlsError::Handshake { .. } | TlsError::TimedOut) {
                 note(&failure);
             }

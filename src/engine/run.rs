@@ -91,7 +91,7 @@ impl Engine<'_> {
         self.finish(settings)
     }
 
-    /// Whether nothing is to happen for an entry of the queue, for a deadline has moved since.
+    /// Whether an entry of the queue has no effect, because its deadline has moved since.
     #[inline]
     fn is_void(&self, host: HostId, event: Event, now: Instant) -> bool {
         match event {

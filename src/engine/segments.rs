@@ -17,7 +17,7 @@ use crate::transcript::{Link, Span, Stream, What};
 #[derive(Debug)]
 pub(crate) struct OfSegments {
     ends: Segments,
-    /// With which sequence number each direction of each connection has begun, for the log.
+    /// The first sequence number of each direction of each connection: the log counts from it.
     first: BTreeMap<[Peer; 2], u32>,
     /// The packets that wait at a bottleneck, by their flights.
     queued: BTreeSet<u32>,
@@ -208,7 +208,7 @@ impl World<'_> {
         self.log.keep_segment(packet, of)
     }
 
-    /// Takes a packet that is due; says what a machine is to be told, if anything.
+    /// Takes a packet that is due; returns what a machine hears of it, if anything.
     pub(super) fn open_packet(
         &mut self,
         order: Order,
@@ -237,7 +237,7 @@ impl World<'_> {
         arrival
     }
 
-    /// An end is due: lets it send, and says what a machine is to be told, if anything.
+    /// Lets an end send that is due; returns what its machine hears, if anything.
     pub(super) fn open_end(&mut self, now: Instant, id: u32, effects: &mut Effects) -> Option<Arrival> {
         if let Some(ends) = &mut self.tcp {
             ends.ends.asked(id);

@@ -3,7 +3,7 @@
 //! The [model](crate::network) of a stream knows bytes. Here each end is a socket of smoltcp's, and what the two say to each
 //! other are packets, which the network may lose, double, alter and delay one by one. This module is without a network, a
 //! clock and I/O, too: a world hands packets in, takes packets out, and asks each end when it is due and what its machine
-//! is to be told.
+//! hears.
 //!
 //! # How smoltcp is set up
 //!

@@ -1,4 +1,4 @@
-//! What comes in, what goes out, and when an end is asked what its machine is to be told.
+//! What comes in, what goes out, and when an end is asked for what its machine hears.
 
 use smoltcp::socket::tcp::State;
 

@@ -19,7 +19,7 @@ enum Mark {
 }
 
 /// What became of each packet. The packet's comment says it; a packet without a comment came in time. `replay` is the
-/// command line that makes the run again.
+/// command line that repeats the run.
 pub(super) fn evidence(frames: &[(&Frame, bool)], replay: &str) -> Evidence {
     let mut sides = [Side::new(true), Side::new(false)];
     let (mut latency, mut syn_at): (Option<Duration>, _) = (None, None);

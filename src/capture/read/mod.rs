@@ -31,7 +31,7 @@ const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"]
 /// What a capture has of datagrams and streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capture {
-    /// The command line that makes the run again, if the capture is an [export](super::export).
+    /// The command line that repeats the run, if the capture is an [export](super::export).
     pub replay: Option<String>,
     /// UDP and TCP over IP, in the order of the file. A packet that came in fragments stands where its last one does, and
     /// has the time of the first.

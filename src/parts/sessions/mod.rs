@@ -27,7 +27,7 @@ pub const HELLO_WITHIN: Duration = Duration::from_secs(5);
 /// are sent in it any number may be missing at its end. A peer that vanished without a word is noticed when something is
 /// sent to it, so a protocol that may be silent for long needs a heartbeat.
 ///
-/// Its owner hands in every input, and then asks what there is to be told until there is nothing more:
+/// Its owner passes every input to it, and then takes what it reports until it reports nothing:
 ///
 /// ```
 /// use lossproof::parts::sessions::{Sessions, Told};
@@ -122,7 +122,7 @@ pub enum SendError {
     Overflow(Overflow),
 }
 
-/// What one input still has to say.
+/// The part of an input that is not read yet.
 #[derive(Debug)]
 pub struct Feed<'a>(Option<(Conn, &'a [u8])>);
 
@@ -279,7 +279,7 @@ impl Sessions {
         sent
     }
 
-    /// Takes an input of the owner's. What it has to tell is asked for by [`Sessions::next`], before the next input.
+    /// Takes an input of the owner's. [`Sessions::next`] then returns its reports; take them all before the next input.
     pub fn take<'a, C: ?Sized>(&mut self, input: &Input<'a, C>, now: Instant, out: &mut Effects) -> Feed<'a> {
         match *input {
             Input::Connected { conn, .. } => self.greet(conn, now, out),
@@ -303,7 +303,7 @@ impl Sessions {
         Feed(None)
     }
 
-    /// What is to be told next.
+    /// The next report.
     pub fn next(&mut self, feed: &mut Feed<'_>, now: Instant, out: &mut Effects) -> Option<Told<'_>> {
         while self.notes.is_empty() {
             let (conn, bytes) = feed.0.as_mut()?;
