@@ -67,6 +67,14 @@ pub(super) enum CliError {
     /// Several machines have no state in common.
     #[error("one machine has the state of --state; leave --workers out")]
     OneState,
+    /// A server of datagrams has nobody to disconnect.
+    #[error("{system} has no connections here; leave --{option} out")]
+    NoConnections {
+        /// Which system.
+        system: &'static str,
+        /// Which option.
+        option: &'static str,
+    },
     /// A server cannot forget what it has promised.
     #[error("a server of {0} may not forget what it has promised: give --state FILE")]
     NeedsState(&'static str),

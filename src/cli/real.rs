@@ -17,13 +17,13 @@ use super::terminal::{Screen, Typist};
 use super::tls::Served;
 use super::world::{Built, read_plan};
 use crate::actor::Events;
-use crate::drive::{self, Audience, LocalFaults, Setup, Store};
+use crate::drive::{self, Audience, Endpoint, LocalFaults, Setup, Store};
 use crate::fault::Chance;
 use crate::host::{Boot, HostId};
 use crate::machine::{Peer, Status};
 use crate::network::Schedule;
 use crate::scenario::{Scenario, UnknownCommand};
-use crate::systems::{Options, udp_remote};
+use crate::systems::{Options, udp_chat, udp_remote};
 
 /// What udp-remote's server drops unless told otherwise.
 const DROP: Chance = Chance::percent(50);
@@ -38,6 +38,10 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     if app.name == udp_remote::ABOUT.name && app.known.is_some() && !args.options.says_drop() {
         options.drop = DROP;
     }
+    let has_members = app.name == udp_chat::ABOUT.name && app.known.is_some();
+    if let Some(max_clients) = max_clients.filter(|_| has_members) {
+        options.max_members = max_clients.get();
+    }
     let built = Built::new(app, &options, bug);
     let server = built.server(app)?;
     let bind = address::bind(&reach(app, &built, server), args.addr.as_deref())?;
@@ -49,6 +53,12 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     let built = Built::with(app, &options, bug, |net| tls.iter().for_each(|tls| tls.wrap(net, app.server)));
     let scenario = &built.scenario;
     let sockets = endpoints::of_server(scenario, server, bind);
+    if !sockets.iter().any(|socket| matches!(socket, Endpoint::Listener { .. })) {
+        let unused = [("idle", idle.is_some()), ("max-clients", max_clients.is_some() && !has_members)];
+        if let Some((option, _)) = unused.into_iter().find(|(_, is_given)| *is_given) {
+            return Err(CliError::NoConnections { system: app.name, option });
+        }
+    }
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = bind;
     let seed = seed(args);

@@ -20,8 +20,8 @@ pub(super) struct ServeArgs {
     /// File in which the server keeps what it saves, also after a restart
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
-    /// Maximum number of connected clients: for one more, the longest silent one is disconnected [default: the
-    /// process's limit of open files]
+    /// Maximum number of connected clients, or of members in udp-chat: for one more, the longest silent one is let go
+    /// [default: the process's limit of open files; 1024 members]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = value::clients)]
     pub(super) max_clients: Option<NonZeroUsize>,
     /// With several threads, share the address with servers that listen there already: the system spreads the clients

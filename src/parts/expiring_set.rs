@@ -53,6 +53,13 @@ impl<K: Copy + Ord> ExpiringSet<K> {
         Self { span, max_len, refreshed_at: BTreeMap::new(), by_age: BTreeSet::new() }
     }
 
+    /// The same with room for this many members. Those that are there stay.
+    #[must_use]
+    pub fn max_len(mut self, max_len: usize) -> Self {
+        self.max_len = max_len;
+        self
+    }
+
     /// Refreshes a member, or adds a new one.
     pub fn refresh(&mut self, key: K, now: Instant) -> Refreshed {
         let before = self.refreshed_at.get(&key).copied();

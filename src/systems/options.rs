@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::geocode::{self, Table};
+use super::udp_chat;
 use super::udp_remote::seal::Key;
 use crate::fault::Chance;
 use crate::machine::Peer;
@@ -56,6 +57,8 @@ pub struct Options {
     pub not_to_sender: bool,
     /// Whether only members are heard (udp-chat).
     pub members_only: bool,
+    /// How many members the server keeps at most, up to [`MAX_MEMBERS`](super::udp_chat::MAX_MEMBERS) (udp-chat).
+    pub max_members: usize,
     /// How many members there are in simulation (election).
     pub members: usize,
     /// The other members on real sockets; in simulation none are given (election).
@@ -111,6 +114,7 @@ impl Default for Options {
             broadcast_to: None,
             not_to_sender: false,
             members_only: false,
+            max_members: udp_chat::MAX_MEMBERS,
             members: 3,
             peers: None,
             timeout: Duration::from_secs(5),

@@ -1,10 +1,12 @@
 //! Whoever holds places without a use for them locks nobody out: every server that keeps connections.
 
 use std::io::Read as _;
+use std::net::UdpSocket;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::dialogues::{ALL, Carrier, Client, Dialogue};
-use crate::process::{Server, now};
+use crate::process::{PATIENCE, Server, now};
 
 /// How many open files the server may have: fewer than there are silent clients.
 const DESCRIPTORS: usize = 64;
@@ -102,14 +104,55 @@ fn who_is_silent_for_too_long_is_let_go_if_that_is_wanted() {
     }
 }
 
+/// What a server has no use for it refuses, each server of datagrams.
+#[test]
+fn a_server_without_connections_has_no_limit_of_them() {
+    for dialogue in ALL.iter().filter(|dialogue| dialogue.carrier == Carrier::Datagram) {
+        for option in [["--max-clients", "3"], ["--idle", "3s"]] {
+            let name = dialogue.args[0];
+            if name == "udp-chat" && option[0] == "--max-clients" {
+                continue;
+            }
+            let words = dialogue.serve("127.0.0.1:0");
+            let mut command = Command::new(env!("CARGO_BIN_EXE_lossproof"));
+            let output = command.arg("serve").args(words).args(option).output();
+            let output = output.expect("the binary was built for this test");
+            let said = String::from_utf8_lossy(&output.stderr);
+            let expected = format!("lossproof: {name} has no connections here; leave {} out\n", option[0]);
+            assert_eq!((output.status.code(), said.as_ref()), (Some(2), expected.as_str()));
+        }
+    }
+}
+
+/// A chat of datagrams has no connections, and members: three of four that are told of what is said.
+#[test]
+fn a_chat_of_datagrams_keeps_as_many_members_as_it_was_told() {
+    let server = Server::start(&["udp-chat", "127.0.0.1:0", "--max-clients", "3"]);
+    let members = [(); 4].map(|()| {
+        let member = UdpSocket::bind("127.0.0.1:0").unwrap();
+        member.connect(&server.addr).unwrap();
+        member.set_read_timeout(Some(PATIENCE)).unwrap();
+        member.send(b"#ping#").unwrap();
+        // So that each has been silent for a span of its own.
+        std::thread::sleep(Duration::from_millis(20));
+        member
+    });
+    members[3].send(b"hi").unwrap();
+    for member in &members[1..] {
+        member.recv(&mut [0; 64]).expect("a member is told");
+    }
+    members[0].set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    assert!(members[0].recv(&mut [0; 64]).is_err(), "who made way is told nothing");
+}
+
 /// A thousand members of a chat that say nothing, and one more who does.
 #[test]
 fn silent_members_close_no_chat() {
     let server = Server::start_with_errors(&["udp-chat", "127.0.0.1:0"]);
-    let mut members: Vec<std::net::UdpSocket> = Vec::new();
+    let mut members: Vec<UdpSocket> = Vec::new();
     for number in 0..=1_024 {
         // Loopback has addresses for all of them, and one socket may be many.
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.send_to(b"#ping#", &server.addr).unwrap();
         if number % 256 == 255 {
             std::thread::sleep(Duration::from_millis(20));

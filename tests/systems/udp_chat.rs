@@ -297,6 +297,20 @@ fn for_one_member_too_many_who_was_silent_longest_makes_way() {
 }
 
 #[test]
+fn a_server_has_as_many_members_as_it_was_told_but_at_least_one() {
+    for (max, members) in [(2, 2), (1, 1), (0, 1), (MAX_MEMBERS + 1, MAX_MEMBERS)] {
+        let mut bench = Bench::of(Server::new(EXPIRY, true).max_members(max));
+        for port in 1..=members {
+            assert_eq!(bench.hear(port, b"#ping#", 0).0, [Note::Joined(peer(port))], "{max}");
+        }
+        let late = members + 1;
+        let notes = [Note::MadeWay(peer(1)), Note::Joined(peer(late))];
+        assert_eq!(bench.hear(late, b"#ping#", 1).0, notes, "{max}");
+        assert_eq!(bench.hear(late, b"hello", 1).1.len(), members, "{max}");
+    }
+}
+
+#[test]
 fn among_members_only_nothing_of_a_stranger_is_told() {
     let mut bench = Bench::of(Server::new(EXPIRY, true).members_only());
     bench.hear(1, b"#ping#", 0);

@@ -163,10 +163,7 @@ impl fmt::Display for Note {
             Self::Left(peer) => write!(f, "{peer} has left"),
             Self::Expired(peer) => write!(f, "{peer} has expired"),
             Self::MadeWay(peer) => {
-                write!(
-                    f,
-                    "{peer} makes way: of {MAX_MEMBERS} members it was silent longest, and another comes"
-                )
+                write!(f, "{peer} makes way: it was silent longest of all members, and another comes")
             }
             Self::Ignored { peer, len } => write!(f, "{peer} is no member: {len} bytes are not told"),
             Self::Said { peer, text, told } => {
@@ -194,13 +191,14 @@ const END: Duration = Duration::from_secs(24);
 pub fn net(options: &Options) -> Net {
     let net = Net::new(ABOUT.name);
     net.max_time(options.scaled(END) + AFTERWARDS);
-    let of_server = Promises::DEFAULT.max_messages(MAX_MEMBERS).max_bytes(MAX_MEMBERS * MAX_TOLD_LEN);
+    let max_members = options.max_members.clamp(1, MAX_MEMBERS);
+    let of_server = Promises::DEFAULT.max_messages(max_members).max_bytes(max_members * MAX_TOLD_LEN);
     let of_client = Promises::DEFAULT.max_messages(1).max_bytes(MAX_SAID_LEN);
     let (expiry, ping_every, to_speaker) =
         (options.scaled(EXPIRY), options.scaled(PING_EVERY), !options.not_to_sender);
     let members_only = options.members_only;
     let server = net.host("server").udp(ABOUT.port).promises(of_server).machine(move |_| {
-        let server = Server::new(expiry, to_speaker);
+        let server = Server::new(expiry, to_speaker).max_members(max_members);
         if members_only { server.members_only() } else { server }
     });
     let clients = ["client-1", "client-2", "client-3"].map(|name| {

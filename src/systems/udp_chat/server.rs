@@ -31,6 +31,13 @@ impl Server {
         Self { members, locals: BTreeMap::new(), to_speaker, members_only, started_at: Instant::START }
     }
 
+    /// The same with this many members at most: 1 to [`MAX_MEMBERS`].
+    #[must_use]
+    pub fn max_members(mut self, max: usize) -> Self {
+        self.members = self.members.max_len(max.clamp(1, MAX_MEMBERS));
+        self
+    }
+
     /// The same, which tells its members what members say, and nothing of others.
     #[must_use]
     pub fn members_only(mut self) -> Self {
