@@ -5,6 +5,7 @@ mod command;
 
 use std::fs::File;
 use std::io::Read as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::pty::openpty;
@@ -61,30 +62,38 @@ fn without_tints(text: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_pipe_a_terminal_and_a_file_get_the_same_bytes() {
-    let path = directory("same").join("run");
-    for format in ["text", "json", "ladder", "mermaid", "svg", "html", "pcapng"] {
-        for run in runs() {
-            let mut args = [run, vec!["--format".to_owned(), format.to_owned()]].concat();
-            if format == "ladder" {
-                args.extend(["--width", "100"].map(str::to_owned));
-            }
-            let pipe = command(&args).output().expect("it was built").stdout;
-            assert!(!pipe.is_empty(), "{args:?}");
-            let forced = command(&args).env("CLICOLOR_FORCE", "1").output().expect("it was built").stdout;
-            let to_file = [&args[..], &["-o".to_owned(), path.display().to_string()]].concat();
-            let status = command(&to_file).stdout(Stdio::null()).status().expect("it was built");
-            assert!(matches!(status.code(), Some(0 | 1)), "{args:?}: {status}");
-            let file = std::fs::read(&path).expect("it was written");
-            assert_eq!(pipe, file, "{args:?}: a pipe and a file");
-            let is_text = format != "pcapng";
-            let forced = if is_text { without_tints(&forced) } else { forced };
-            assert_eq!(forced, file, "{args:?}: with colours");
-            // Bytes that are no text do not go there.
-            if is_text {
-                assert_eq!(without_tints(&on_terminal(&args)), file, "{args:?}: a terminal");
-                let text = std::str::from_utf8(&file).expect("it is text");
-                assert_eq!(text.chars().find(|c| c.is_control() && *c != '\n'), None, "{args:?}");
-            }
+    let directory = directory("same");
+    let formats = ["text", "json", "ladder", "mermaid", "svg", "html", "pcapng"];
+    std::thread::scope(|scope| {
+        for format in formats {
+            let path = directory.join(format);
+            scope.spawn(move || gets_the_same_bytes_everywhere(format, &path));
+        }
+    });
+}
+
+fn gets_the_same_bytes_everywhere(format: &str, path: &Path) {
+    for run in runs() {
+        let mut args = [run, vec!["--format".to_owned(), format.to_owned()]].concat();
+        if format == "ladder" {
+            args.extend(["--width", "100"].map(str::to_owned));
+        }
+        let pipe = command(&args).output().expect("it was built").stdout;
+        assert!(!pipe.is_empty(), "{args:?}");
+        let forced = command(&args).env("CLICOLOR_FORCE", "1").output().expect("it was built").stdout;
+        let to_file = [&args[..], &["-o".to_owned(), path.display().to_string()]].concat();
+        let status = command(&to_file).stdout(Stdio::null()).status().expect("it was built");
+        assert!(matches!(status.code(), Some(0 | 1)), "{args:?}: {status}");
+        let file = std::fs::read(path).expect("it was written");
+        assert_eq!(pipe, file, "{args:?}: a pipe and a file");
+        let is_text = format != "pcapng";
+        let forced = if is_text { without_tints(&forced) } else { forced };
+        assert_eq!(forced, file, "{args:?}: with colours");
+        // Bytes that are no text do not go there.
+        if is_text {
+            assert_eq!(without_tints(&on_terminal(&args)), file, "{args:?}: a terminal");
+            let text = std::str::from_utf8(&file).expect("it is text");
+            assert_eq!(text.chars().find(|c| c.is_control() && *c != '\n'), None, "{args:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use crate::dialogues::{ALL, Carrier, Client};
+use crate::dialogues::{ALL, Carrier, Client, Dialogue};
 use crate::process::{PATIENCE, Server, call_with, now};
 
 /// What a terminal obeys, or what turns a line around: each control but the line feed, as text and as single bytes, and
@@ -36,31 +36,37 @@ fn is_harmless(printed: &[u8]) -> Result<(), String> {
 
 #[test]
 fn no_server_prints_what_a_terminal_would_obey() {
-    for dialogue in ALL {
-        let words = dialogue.serve("127.0.0.1:0");
-        let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-        words.push("-vv");
-        let mut server = Server::start_with_errors(&words);
-        for text in hostile() {
-            let mut client = Client::open(dialogue.carrier, &server.addr);
-            for said in dialogue.says {
-                client.try_say(&[&text, *said, &text].concat());
-                client.try_say(&text);
-            }
-            client.try_say(&[&text, b"\r\n\r\n".as_slice(), &text, b"\n"].concat());
+    thread::scope(|scope| {
+        for dialogue in ALL {
+            scope.spawn(move || prints_what_is_harmless(dialogue));
         }
-        // It has printed what it had to print of these before it answers this.
+    });
+}
+
+fn prints_what_is_harmless(dialogue: &Dialogue) {
+    let words = dialogue.serve("127.0.0.1:0");
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    words.push("-vv");
+    let mut server = Server::start_with_errors(&words);
+    for text in hostile() {
         let mut client = Client::open(dialogue.carrier, &server.addr);
-        dialogue.say(&mut client);
-        dialogue.hear(&mut client);
-        let mut errors = server.errors();
-        let printed = server.stopped();
-        let mut told = Vec::new();
-        errors.read_to_end(&mut told).unwrap();
-        for (whence, text) in [("standard output", printed), ("standard error", told)] {
-            if let Err(why) = is_harmless(&text) {
-                panic!("{:?}, {whence}: {why}", dialogue.args);
-            }
+        for said in dialogue.says {
+            client.try_say(&[&text, *said, &text].concat());
+            client.try_say(&text);
+        }
+        client.try_say(&[&text, b"\r\n\r\n".as_slice(), &text, b"\n"].concat());
+    }
+    // It has printed what it had to print of these before it answers this.
+    let mut client = Client::open(dialogue.carrier, &server.addr);
+    dialogue.say(&mut client);
+    dialogue.hear(&mut client);
+    let mut errors = server.errors();
+    let printed = server.stopped();
+    let mut told = Vec::new();
+    errors.read_to_end(&mut told).unwrap();
+    for (whence, text) in [("standard output", printed), ("standard error", told)] {
+        if let Err(why) = is_harmless(&text) {
+            panic!("{:?}, {whence}: {why}", dialogue.args);
         }
     }
 }

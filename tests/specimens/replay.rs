@@ -20,7 +20,7 @@ fn it_is_replayed() {
     let wanted = std::env::var(SPECIMEN).expect("it is run by another test");
     for world in worlds().into_iter().filter(|world| wanted == world.name()) {
         // It is small already.
-        Check::new(world.scenario.clone()).runs(0).max_shrink(300, Duration::from_secs(10)).assert();
+        Check::new(world.scenario.clone()).runs(0).max_shrink(20, Duration::from_secs(10)).assert();
     }
 }
 

@@ -1,4 +1,4 @@
-"""Two members: one joins and leaves, the other asks who is there until it is alone, for a second."""
+"""Two members: one joins and leaves, the other asks who is there until it is alone, for half a second."""
 import socket
 import sys
 import time
@@ -7,7 +7,7 @@ import time
 def member(port):
     client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     client.connect(("127.0.0.1", port))
-    client.settimeout(0.3)
+    client.settimeout(0.15)
     return client
 
 
@@ -31,6 +31,6 @@ anna, bert = member(int(sys.argv[1])), member(int(sys.argv[1]))
 ask(anna, b"join anna", lambda members: "anna" in members, 2)
 ask(bert, b"join bert", lambda members: "bert" in members, 2)
 anna.send(b"leave anna")
-members = ask(bert, b"who bert", lambda members: members == ["bert"], 1)
+members = ask(bert, b"who bert", lambda members: members == ["bert"], 0.5)
 if members and "anna" in members:
     sys.exit("anna has left, and is still a member")
