@@ -50,6 +50,7 @@ fn replace(packet: &mut [u8], at: Range<usize>, new: &[u8], checksums: &[Range<u
 
 #[cfg(test)]
 mod tests {
+    use smoltcp::phy::ChecksumCapabilities;
     use smoltcp::wire::{IpAddress, Ipv4Packet, TcpPacket};
 
     use super::*;
@@ -85,12 +86,12 @@ mod tests {
             hop_limit: 64,
         };
         let mut bytes = vec![0; IP_HEADER_LEN + segment.buffer_len()];
-        ip.emit(&mut Ipv4Packet::new_unchecked(&mut bytes[..]), &Default::default());
+        ip.emit(&mut Ipv4Packet::new_unchecked(&mut bytes[..]), &ChecksumCapabilities::default());
         segment.emit(
             &mut TcpPacket::new_unchecked(&mut bytes[IP_HEADER_LEN..]),
             &ip.src_addr.into(),
             &ip.dst_addr.into(),
-            &Default::default(),
+            &ChecksumCapabilities::default(),
         );
         bytes
     }

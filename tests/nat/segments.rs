@@ -62,7 +62,7 @@ struct Home {
 impl Home {
     fn new(nat: Nat) -> Self {
         let net = Net::new("home");
-        net.max_time(Duration::from_secs(300));
+        net.max_time(Duration::from_mins(5));
         net.streams(StreamKind::SEGMENTS);
         let server = net.host("server").listen(7).machine(|_| End::default());
         let third = net.host("third").machine(|_| End::default());
@@ -338,7 +338,7 @@ fn both() -> (Net, Host<Both>, Host<Both>) {
 fn crossing(kind: NatKind, later_ms: u64) -> [Vec<String>; 2] {
     let net = Net::new("crossing");
     net.streams(StreamKind::SEGMENTS);
-    net.max_time(Duration::from_secs(60));
+    net.max_time(Duration::from_mins(1));
     let peers = [1, 2].map(|n| {
         let nat = net.nat(format!("nat-{n}"), Nat::new(kind).public([203, 0, 113, n].into()));
         net.host(format!("peer-{n}")).behind(nat).machine(|_| End::default())
