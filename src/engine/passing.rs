@@ -56,8 +56,16 @@ impl World<'_> {
             return;
         }
         tcp.first.extend(sequence_number(packet).map(|number| ([local, peer], number)));
-        for (inner, outer) in [([local, peer], [outer, peer]), ([peer, local], [peer, outer])] {
-            tcp.first.extend(tcp.first.get(&inner).copied().map(|number| (outer, number)));
+        self.adopt_first([local, peer], [outer, peer]);
+        self.adopt_first([peer, local], [peer, outer]);
+    }
+
+    /// A direction began with the same number as it did between other addresses, if that is known.
+    fn adopt_first(&mut self, known: [Peer; 2], other: [Peer; 2]) {
+        if let Some(tcp) = &mut self.tcp
+            && let Some(first) = tcp.first.get(&known)
+        {
+            tcp.first.insert(other, *first);
         }
     }
 
@@ -76,6 +84,7 @@ impl World<'_> {
                 self.network.nats.came_in(nat, now, port, (source, nat::flags(&bytes)));
                 // Whoever has moved away has left its NAT, which does not know.
                 if self.moves.owner(&inside) != Owner::Nobody {
+                    self.adopt_first([source, to], [source, inside]);
                     nat::translate(&mut bytes, inside, false);
                     let onward = self.flights.store((from, n), [&source, &inside], &bytes);
                     self.queue.push(order.moved_on(host), Event::Packet(onward));

@@ -3,6 +3,8 @@
 mod chat;
 #[cfg(feature = "segments")]
 mod connections;
+#[cfg(feature = "segments")]
+mod crossing;
 mod facts;
 mod moving;
 mod probe;
