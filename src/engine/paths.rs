@@ -1,4 +1,4 @@
-//! What a datagram passes beside its link: NATs, and addresses that change.
+//! What a packet passes beside its link: NATs, and addresses that change.
 
 use std::net::Ipv4Addr;
 

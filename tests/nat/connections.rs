@@ -13,6 +13,8 @@ const ANSWER_LEN: usize = 5_000;
 const ANSWERS: usize = 3;
 /// How long a client waits for one before it dials anew.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it pauses after a stream has failed.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Answers each byte that it is asked, and closes when it is closed.
 struct Server;
@@ -79,7 +81,7 @@ impl Machine for Client {
                 }
             }
             Input::ConnectFailed { conn, .. } | Input::Closed { conn, .. } if Some(conn) == self.conn => {
-                self.dial(now, out);
+                (self.conn, self.give_up_at) = (None, Some(now + PAUSE));
             }
             Input::Timeout => {
                 if let Some(conn) = self.conn {
@@ -100,8 +102,8 @@ fn client(server: Peer) -> Client {
     Client { server, conn: None, came_len: 0, answers: 0, give_up_at: None }
 }
 
-/// Two clients behind a NAT of this kind, and a server that both ask.
-fn net(kind: NatKind) -> Net {
+/// Two clients behind a NAT of this kind, and a server that both ask. All is to be answered in time where hosts go on.
+fn net(kind: NatKind, goes_on: bool) -> Net {
     let net = Net::new("answers");
     net.streams(StreamKind::SEGMENTS);
     net.max_time(Duration::from_mins(20));
@@ -113,9 +115,11 @@ fn net(kind: NatKind) -> Net {
     net.always("answers are whole", move |run| {
         clients.iter().all(|client| run.events(*client).iter().all(|len| *len == ANSWER_LEN))
     });
-    net.eventually_within("all are answered", Duration::from_mins(20), move |run| {
-        clients.iter().all(|client| run.status(*client).is_some())
-    });
+    if goes_on {
+        net.eventually_within("all are answered", Duration::from_mins(20), move |run| {
+            clients.iter().all(|client| run.status(*client).is_some())
+        });
+    }
     net
 }
 
@@ -137,7 +141,7 @@ fn stormy() -> Profile {
 #[test]
 fn answers_come_whole_through_every_kind_of_nat_whatever_befalls_them() {
     for kind in NatKind::ALL {
-        let verdict = Check::new(net(kind)).profile(stormy()).runs(50).assert();
+        let verdict = Check::new(net(kind, true)).profile(stormy()).runs(50).assert();
         let fired: Vec<FaultKind> = verdict.faults().fired.iter().map(|(kind, _)| *kind).collect();
         for expected in
             [FaultKind::Rebind, FaultKind::Reboot, FaultKind::Drop, FaultKind::Duplicate, FaultKind::Flip]
@@ -147,11 +151,33 @@ fn answers_come_whole_through_every_kind_of_nat_whatever_befalls_them() {
     }
 }
 
+/// Whatever befalls hosts, too: no answer is wrong, and no law is broken.
+#[test]
+fn hosts_go_down_move_and_are_cut_off_behind_every_kind_of_nat() {
+    for kind in NatKind::ALL {
+        let often = Chance::percent(3);
+        let hosts = HostChances {
+            crash: often,
+            poweroff: often,
+            restart: Chance::percent(80),
+            partition: often,
+            stop: Chance::percent(1),
+            moves: often,
+            ..stormy().hosts
+        };
+        let verdict = Check::new(net(kind, false)).profile(Profile { hosts, ..stormy() }).runs(50).assert();
+        let fired: Vec<FaultKind> = verdict.faults().fired.iter().map(|(kind, _)| *kind).collect();
+        for expected in [FaultKind::Rebind, FaultKind::Crash, FaultKind::Poweroff, FaultKind::Move] {
+            assert!(fired.contains(&expected), "{kind}: {}", verdict.faults());
+        }
+    }
+}
+
 /// A run with what a profile draws, and one with the plan that it has recorded, are the same to the letter.
 #[test]
 fn what_is_drawn_is_recorded_and_replays() {
     for kind in NatKind::ALL {
-        let scenario = Scenario::from(net(kind));
+        let scenario = Scenario::from(net(kind, true));
         let mut engine = Engine::new(&scenario);
         let mut deaths = 0;
         for seed in 0..5 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lossproof::engine::{Engine, Settings};
 use lossproof::fault::StreamKind;
 use lossproof::machine::Conn;
-use lossproof::scenario::{Host, Nat, NatKind, Net};
+use lossproof::scenario::{Nat, NatKind, Net};
 use lossproof::{Check, Input, Instant, Machine, Outbox, Peer, Scenario};
 
 use crate::segments::{Do, End, dial};
