@@ -112,21 +112,23 @@ fn a_rebind_gives_other_ports_and_a_reboot_the_first_again() {
 
 #[test]
 fn there_are_so_many_mappings_and_not_one_more() {
-    let mut boxes = boxes(Nat::new(NatKind::FullCone));
-    let server = peer("10.0.0.1:1");
-    let mut from = |port: u16, at| {
-        let inside = (INSIDE, peer("192.168.0.1:0").with_port(port));
-        sends(&mut boxes, at, inside, server).map(|outer| outer.port().unwrap())
-    };
-    for port in 0..MAX_MAPPINGS {
-        assert_eq!(from(port, Instant::START), Ok(FIRST_MAPPED_PORT + port));
+    for (segment, timeout) in [(None, MAPPING_TIMEOUT), (Some(SYN), TCP_TRANSITORY_TIMEOUT)] {
+        let mut boxes = boxes(Nat::new(NatKind::FullCone));
+        let server = peer("10.0.0.1:1");
+        let mut from = |port: u16, at| {
+            let inside = (INSIDE, peer("192.168.0.1:0").with_port(port));
+            boxes.outward(NAT, at, inside, (server, segment)).map(|outer| outer.port().unwrap())
+        };
+        for port in 0..MAX_MAPPINGS {
+            assert_eq!(from(port, Instant::START), Ok(FIRST_MAPPED_PORT + port));
+        }
+        assert_eq!(from(MAX_MAPPINGS, Instant::START), Err(Blocked::Full));
+        assert_eq!(from(5, Instant::from_millis(1)), Ok(FIRST_MAPPED_PORT + 5));
+        // Once they have run out there is room again; the one that was used since stays.
+        let later = Instant::START + timeout;
+        assert_eq!(from(MAX_MAPPINGS, later), Ok(FIRST_MAPPED_PORT));
+        assert_eq!(from(5, later), Ok(FIRST_MAPPED_PORT + 5));
     }
-    assert_eq!(from(MAX_MAPPINGS, Instant::START), Err(Blocked::Full));
-    assert_eq!(from(5, Instant::from_millis(1)), Ok(FIRST_MAPPED_PORT + 5));
-    // Once they have run out there is room again; the one that was used since stays.
-    let later = Instant::START + MAPPING_TIMEOUT;
-    assert_eq!(from(MAX_MAPPINGS, later), Ok(FIRST_MAPPED_PORT));
-    assert_eq!(from(5, later), Ok(FIRST_MAPPED_PORT + 5));
 }
 
 #[test]
