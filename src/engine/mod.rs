@@ -12,6 +12,8 @@ mod fingerprint;
 mod judge;
 mod left;
 mod moves;
+#[cfg(feature = "segments")]
+mod passing;
 mod paths;
 mod queue;
 mod queued;

@@ -1,4 +1,4 @@
-//! What a datagram passes beside its link: NATs, and addresses that change.
+//! What a packet passes beside its link: NATs, and addresses that change.
 
 use std::net::Ipv4Addr;
 
@@ -6,13 +6,23 @@ use super::moves::Owner;
 use super::{Event, Keep, Order, World};
 use crate::host::HostId;
 use crate::machine::{Conn, Peer};
-use crate::nat::Blocked;
+use crate::nat::{Blocked, Flags, Transport};
 use crate::network::StreamEnd;
 use crate::time::Instant;
 use crate::transcript::What;
 
 /// A datagram that goes from a host, with its two addresses.
 type Leaving<'a> = (HostId, [Peer; 2], &'a [u8]);
+
+/// Which way a packet takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Route {
+    /// To this host, which sees it come from this address.
+    To(HostId, Peer),
+    /// Only to the first of these hosts, a NAT; it is for the second.
+    Dies(HostId, HostId, Blocked),
+    Nowhere,
+}
 
 impl World<'_> {
     /// The host that has this address now, if there is one.
@@ -32,37 +42,50 @@ impl World<'_> {
         if peer.ip() == Some(Ipv4Addr::BROADCAST.into()) {
             return self.send_to_all(host, way, bytes, now);
         }
+        match self.route(now, host, [local, peer], None) {
+            Route::To(to, source) => self.send_to(host, to, [&source, &peer], bytes, now),
+            Route::Dies(nat, to, why) => self.die(nat, (host, [local, peer], bytes), to, why, now),
+            Route::Nowhere => self.send_nowhere(host, peer, bytes, now),
+        }
+    }
+
+    /// Which way a packet takes that leaves a host between these addresses: a datagram, or a segment with these flags. A
+    /// NAT on its way has it pass.
+    pub(super) fn route(
+        &mut self,
+        now: Instant,
+        host: HostId,
+        [local, peer]: [Peer; 2],
+        segment: Option<Flags>,
+    ) -> Route {
         let (nats, to) = (&self.network.nats, self.host_now_at(&peer));
         let (nat, outer) = (nats.of(host), to.filter(|to| nats.is_nat(*to)));
         let is_translated = matches!(peer, Peer::V4 { .. });
         let is_near = outer.is_none() && to.is_some_and(|to| nats.of(to) == nat || to == host);
         if !is_translated || is_near {
-            return match to {
-                Some(to) => self.send_to(host, to, way, bytes, now),
-                None => self.send_nowhere(host, peer, bytes, now),
-            };
+            return to.map_or(Route::Nowhere, |to| Route::To(to, local));
         }
+        let transport = if segment.is_some() { Transport::Tcp } else { Transport::Udp };
         let receiver = match (outer, peer.port()) {
-            (Some(outer), Some(port)) => nats.owner(outer, port),
+            // A segment comes to a port that nobody has had: to the NAT.
+            (Some(outer), Some(port)) => {
+                nats.owner(outer, (transport, port)).or_else(|| segment.is_some().then_some(outer))
+            }
             _ => to,
         };
-        let leaving = (host, [local, peer], bytes);
         if let (Some(receiver), Some(nat)) = (receiver, nat)
             && outer == Some(nat)
             && !nats.hairpins(nat)
         {
-            return self.die(nat, leaving, receiver, Blocked::Hairpin, now);
+            return Route::Dies(nat, receiver, Blocked::Hairpin);
         }
-        let source = nat.map_or(Ok(local), |nat| self.network.nats.outward(nat, now, (host, local), peer));
-        let Some(receiver) = receiver else { return self.send_nowhere(host, peer, bytes, now) };
-        match (source, nat, self.network.nats.of(receiver)) {
-            (Err(why), Some(nat), _) => self.die(nat, leaving, receiver, why, now),
-            (_, _, Some(inner)) if outer.is_none() => {
-                self.die(inner, leaving, receiver, Blocked::Private, now);
-            }
-            (source, ..) => {
-                self.send_to(host, receiver, [&source.unwrap_or(local), &peer], bytes, now);
-            }
+        let nats = &mut self.network.nats;
+        let source = nat.map_or(Ok(local), |nat| nats.outward(nat, now, (host, local), (peer, segment)));
+        let Some(receiver) = receiver else { return Route::Nowhere };
+        match (source, nat, nats.of(receiver)) {
+            (Err(why), Some(nat), _) => Route::Dies(nat, receiver, why),
+            (_, _, Some(inner)) if outer.is_none() => Route::Dies(inner, receiver, Blocked::Private),
+            (source, ..) => Route::To(receiver, source.unwrap_or(local)),
         }
     }
 
@@ -129,7 +152,7 @@ impl World<'_> {
         let at = self.network.connect(now, host, conn, self.moves.wire(host, local), to, peer);
         if let (true, Some(nat)) = (passes, nat) {
             let inside = (host, self.network.streams.address(at));
-            if let Ok(seen) = self.network.nats.outward(nat, now, inside, peer) {
+            if let Ok(seen) = self.network.nats.outward(nat, now, inside, (peer, Some(Flags::SYN))) {
                 self.network.streams.see(at, seen);
             }
         }
@@ -184,7 +207,7 @@ impl World<'_> {
             return true;
         }
         let Some(nat) = self.host_now_at(&to).filter(|host| nats.is_nat(*host)) else { return false };
-        match nats.inward(nat, now, to.port().unwrap_or(0), source) {
+        match nats.inward(nat, now, (Transport::Udp, to.port().unwrap_or(0)), source) {
             Ok((host, inside)) => {
                 let bytes = flight.bytes.clone();
                 let flight = self.flights.store((from, n), [&source, &inside], &bytes);
@@ -212,7 +235,7 @@ impl World<'_> {
         };
         match nats.of(from) {
             Some(nat) => {
-                let (_, inside) = nats.inward(nat, now, source.port()?, sent_to).ok()?;
+                let (_, inside) = nats.inward(nat, now, (Transport::Udp, source.port()?), sent_to).ok()?;
                 Some([inside, sent_to])
             }
             None => Some([source, sent_to]),

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::arrival::Arrival;
-use super::moves::Owner;
 use super::{Event, Keep, Settings, World};
 use crate::fault::StreamKind;
 use crate::host::HostId;
 use crate::machine::{Conn, Effect, Effects, Peer, limits};
+use crate::nat::Transport;
 use crate::network::{Departure, Order, Power};
 use crate::segments::{Outgoing, Segments, Told, Way, ip_header_len, sequence_number};
 use crate::time::Instant;
@@ -16,9 +16,9 @@ use crate::transcript::{Link, Span, Stream, What};
 /// The streams of a run, if they are made of segments.
 #[derive(Debug)]
 pub(crate) struct OfSegments {
-    ends: Segments,
+    pub(super) ends: Segments,
     /// The first sequence number of each direction of each connection: the log counts from it.
-    first: BTreeMap<[Peer; 2], u32>,
+    pub(super) first: BTreeMap<[Peer; 2], u32>,
     /// The packets that wait at a bottleneck, by their flights.
     queued: BTreeSet<u32>,
 }
@@ -82,13 +82,12 @@ impl World<'_> {
         true
     }
 
-    /// Opens a connection, if it goes to the internet address of a host. No segment passes a NAT: the model carries what
-    /// does.
+    /// Opens a connection, if it goes to the internet address of a host.
     fn dialed(&mut self, now: Instant, host: HostId, conn: Conn, peer: Peer) -> bool {
         let Some(to) = self.host_now_at(&peer).filter(|_| peer.ip().is_some()) else { return false };
-        if self.has_paths && (!self.is_near(host, to) || self.network.nats.is_nat(to)) {
-            return false;
-        }
+        let nats = &self.network.nats;
+        let owner = peer.port().and_then(|port| nats.owner(to, (Transport::Tcp, port)));
+        let to = owner.unwrap_or(to);
         let Some(ends) = &mut self.tcp else { return false };
         let number = self.network.next_connection(host, to);
         let addresses = [self.moves.wire(host, self.spec.dials_from(host, peer)), peer];
@@ -161,32 +160,39 @@ impl World<'_> {
         for Outgoing { hosts: [from, to], addresses: [local, peer], bytes } in
             std::mem::take(&mut ends.ends.outgoing)
         {
-            let segment = &bytes[ip_header_len(&bytes)..];
-            // Nobody has the address that a host had before it moved.
-            let is_gone =
-                self.has_paths && [local, peer].iter().any(|at| self.moves.owner(at) == Owner::Nobody);
-            let departure = if is_gone {
-                self.network.stopped(from, to)
+            if self.has_paths {
+                self.transmit_by_paths(now, [from, to], [local, peer], bytes);
             } else {
-                self.network.segment(now, from, to, segment)
-            };
-            if self.keep == Keep::Log {
-                let span = self.keep_packet([local, peer], &bytes);
-                self.record_left_span(from, to, &departure, ([&local, &peer], false), span, now);
+                let departure = self.network.segment(now, from, to, &bytes[ip_header_len(&bytes)..]);
+                self.depart(now, [from, to], [local, peer], (&departure, &bytes));
             }
-            if let Some(queued) = departure.queued {
-                let waits = self.queue_up(now, (from, to), (queued, &departure), [&local, &peer], &bytes);
-                if let Some(tcp) = &mut self.tcp {
-                    tcp.queued.extend(waits);
-                }
+        }
+    }
+
+    /// Puts a packet on its way, as the network has said.
+    pub(super) fn depart(
+        &mut self,
+        now: Instant,
+        [from, to]: [HostId; 2],
+        [source, peer]: [Peer; 2],
+        (departure, bytes): (&Departure, &[u8]),
+    ) {
+        if self.keep == Keep::Log {
+            let span = self.keep_packet([source, peer], bytes);
+            self.record_left_span(from, to, departure, ([&source, &peer], false), span, now);
+        }
+        if let Some(queued) = departure.queued {
+            let waits = self.queue_up(now, (from, to), (queued, departure), [&source, &peer], bytes);
+            if let Some(tcp) = &mut self.tcp {
+                tcp.queued.extend(waits);
             }
-            for order in departure.arrivals.into_iter().flatten() {
-                let flight = self.flights.store((from, departure.n), [&local, &peer], &bytes);
-                if departure.fault.is_some() {
-                    alter(&departure, self.flights.bytes_mut(flight));
-                }
-                self.queue.push(order, Event::Packet(flight));
+        }
+        for order in departure.arrivals.into_iter().flatten() {
+            let flight = self.flights.store((from, departure.n), [&source, &peer], bytes);
+            if departure.fault.is_some() {
+                alter(departure, self.flights.bytes_mut(flight));
             }
+            self.queue.push(order, Event::Packet(flight));
         }
     }
 
@@ -216,6 +222,9 @@ impl World<'_> {
         power: Power,
         effects: &mut Effects,
     ) -> Option<Arrival> {
+        if self.has_paths && self.packet_passes_nat(order, flight) {
+            return None;
+        }
         let (now, host) = (order.at(), order.host());
         let bytes = self.flights.take_bytes(flight);
         let (from, n) = (self.flights.get(flight).from, self.flights.get(flight).n);

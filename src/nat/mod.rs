@@ -1,9 +1,14 @@
-//! Network address translation (NAT) for datagrams, as a pure state machine: what stands between some hosts and all
-//! others.
+//! Network address translation (NAT) for datagrams and for segments of TCP, as a pure state machine: what stands between
+//! some hosts and all others.
 //!
-//! The words are those of RFC 4787, the kinds those of RFC 3489 section 5, by which most people know them.
+//! The words are those of RFC 4787 (UDP) and RFC 5382 (TCP), the kinds those of RFC 3489 section 5, by which most people
+//! know them.
 
 mod boxes;
+#[cfg(feature = "segments")]
+mod packet;
+mod session;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -11,17 +16,23 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-pub(crate) use boxes::Boxes;
-#[cfg(test)]
-use boxes::Entry;
+pub(crate) use boxes::{Boxes, Transport};
+#[cfg(feature = "segments")]
+pub(crate) use packet::{flags, translate};
+pub(crate) use session::Flags;
 
 /// The first port that a NAT gives. It gives each port in turn.
 pub const FIRST_MAPPED_PORT: u16 = 20_000;
-/// How many mappings one NAT has at a time, each with a port of its own.
+/// How many mappings one NAT has at a time for UDP, and how many for TCP, each with a port of its own.
 pub const MAX_MAPPINGS: u16 = 16_384;
 /// How long a mapping lasts that nothing passes outwards, where nobody says otherwise: RFC 4787 section 4.3 asks for two minutes
 /// at least.
 pub const MAPPING_TIMEOUT: Duration = Duration::from_mins(2);
+/// For how long a TCP connection may be idle before its mapping is forgotten, where nobody says otherwise: RFC 5382
+/// section 5 asks for two hours and four minutes at least, so that the keep-alives of RFC 1122, two hours apart, hold it.
+pub const TCP_TIMEOUT: Duration = Duration::from_mins(124);
+/// The same for a connection that is not established, or no more: RFC 5382 section 5 asks for four minutes at least.
+pub const TCP_TRANSITORY_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// How a NAT maps and filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,22 +84,46 @@ impl fmt::Display for NatKind {
 pub struct Nat {
     pub(crate) kind: NatKind,
     pub(crate) timeout: Duration,
+    pub(crate) tcp_timeout: Duration,
+    pub(crate) tcp_transitory_timeout: Duration,
     pub(crate) hairpins: bool,
     pub(crate) public: Option<Ipv4Addr>,
 }
 
 impl Nat {
-    /// A NAT of this kind that forgets a mapping after [`MAPPING_TIMEOUT`] and lets nothing from inside back in. Its public
-    /// address is that which it has as a host of its net.
+    /// A NAT of this kind that forgets a mapping of UDP after [`MAPPING_TIMEOUT`], one of TCP after [`TCP_TIMEOUT`] or
+    /// [`TCP_TRANSITORY_TIMEOUT`], and lets nothing from inside back in. Its public address is that which it has as a host of
+    /// its net.
     pub const fn new(kind: NatKind) -> Self {
-        Self { kind, timeout: MAPPING_TIMEOUT, hairpins: false, public: None }
+        Self {
+            kind,
+            timeout: MAPPING_TIMEOUT,
+            tcp_timeout: TCP_TIMEOUT,
+            tcp_transitory_timeout: TCP_TRANSITORY_TIMEOUT,
+            hairpins: false,
+            public: None,
+        }
     }
 
-    /// How long a mapping lasts after the last datagram that went out through it. What comes in does not make it last
-    /// longer (RFC 4787 section 4.3). What has lasted exactly so long is over.
+    /// How long a mapping of UDP lasts after the last datagram that went out through it. What comes in does not make it
+    /// last longer (RFC 4787 section 4.3). What has lasted exactly so long is over.
     #[must_use]
     pub const fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// How long a mapping of TCP lasts after the last segment of an established connection, in either direction: one that
+    /// has heard both sides, no reset, and not both ends. What has lasted exactly so long is over. Streams have segments
+    /// where [`StreamKind::Segments`](crate::fault::StreamKind) says so; those of the model last until a rebind.
+    #[must_use]
+    pub const fn tcp_timeout(self, timeout: Duration) -> Self {
+        Self { tcp_timeout: timeout, ..self }
+    }
+
+    /// How long a mapping of TCP lasts after the last segment of a connection that is not established, or no more.
+    #[must_use]
+    pub const fn tcp_transitory_timeout(self, timeout: Duration) -> Self {
+        Self { tcp_transitory_timeout: timeout, ..self }
     }
 
     /// Lets what comes from inside for one of its mappings back in, with its outer address as the source (RFC 4787 section
@@ -105,7 +140,7 @@ impl Nat {
     }
 }
 
-/// Why a datagram died at a NAT.
+/// Why a datagram or a segment died at a NAT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Blocked {

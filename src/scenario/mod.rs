@@ -37,7 +37,10 @@ use crate::fault::{Bottleneck, Fault, FaultKind, FaultPlan, HostFault, StreamKin
 use crate::host::HostId;
 use crate::lawful::{Decode, Promises};
 use crate::machine::{Machine, Peer};
-pub use crate::nat::{Blocked, FIRST_MAPPED_PORT, MAPPING_TIMEOUT, MAX_MAPPINGS, Nat, NatKind};
+pub use crate::nat::{
+    Blocked, FIRST_MAPPED_PORT, MAPPING_TIMEOUT, MAX_MAPPINGS, Nat, NatKind, TCP_TIMEOUT,
+    TCP_TRANSITORY_TIMEOUT,
+};
 use crate::time::Instant;
 use commands::Generator;
 

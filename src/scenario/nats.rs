@@ -34,9 +34,10 @@ impl Net {
     /// outside for an own address of a host behind a NAT is lost there; one for a port of the NAT that it has not
     /// given so far reaches nobody. A broadcast stays inside, or outside.
     ///
-    /// Streams are not filtered as datagrams are: a host behind a NAT dials out, and is seen with the address that the NAT
-    /// has given; a dial from outside to a NAT meets silence (RFC 5382 section 4.3). A stream lasts until its NAT is
-    /// rebound or rebooted; from then on nothing more leaves on it in either direction.
+    /// A host behind a NAT dials out, and is seen with the address that the NAT has given; a dial from outside to a NAT
+    /// meets silence (RFC 5382 section 4.3). Streams of segments are translated and filtered one by one, as datagrams are,
+    /// and idle connections are forgotten ([`Nat::tcp_timeout`]). A stream of the model is not filtered: it lasts until
+    /// its NAT is rebound or rebooted; from then on nothing more leaves on it in either direction.
     ///
     /// ```
     /// use lossproof::scenario::{Nat, NatKind, Net};

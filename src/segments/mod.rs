@@ -172,6 +172,11 @@ impl Segments {
         known.copied().unwrap_or_default()
     }
 
+    /// A connection has the same number where a NAT has given its first address another.
+    pub(crate) fn adopt(&mut self, [local, peer]: [Peer; 2], outer: Peer) {
+        self.numbers.insert([outer, peer], self.number([local, peer]));
+    }
+
     /// How many bytes an end's machine has written.
     pub(crate) fn written_len(&self, id: u32) -> u64 {
         self.end(id).map_or(0, |end| end.written_len)

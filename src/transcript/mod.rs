@@ -116,7 +116,7 @@ pub enum What {
         /// Its payload, as it arrived.
         bytes: Span,
     },
-    /// A datagram died at this host, which is a NAT.
+    /// A datagram or a segment died at this host, which is a NAT.
     Dropped {
         /// Who sent it.
         from: HostId,

@@ -1,11 +1,17 @@
 //! NATs between hosts, and hosts that move.
 
 mod chat;
+#[cfg(feature = "segments")]
+mod connections;
+#[cfg(feature = "segments")]
+mod crossing;
 mod facts;
 mod moving;
 mod probe;
 mod punching;
 mod search;
+#[cfg(feature = "segments")]
+mod segments;
 mod streams;
 
 /// Compares a text with the one in `snapshots/`.

@@ -117,13 +117,19 @@ fn segments_wait_at_a_bottleneck_and_are_lost_there() {
 }
 
 #[test]
-fn what_passes_a_nat_is_carried_by_the_model() {
-    let (made, receiver) = net(Some(NatKind::PortRestricted), None);
-    let (len, transcript, ..) = run(made, receiver, "", Profile::CALM);
-    assert_eq!(len, LEN, "{transcript}");
-    assert!(transcript.contains("write @0") && !transcript.contains("SYN"), "{transcript}");
-    let (made, receiver) = net(None, None);
-    assert!(run(made, receiver, "", Profile::CALM).1.contains("SYN"));
+fn segments_pass_a_nat_and_a_queue_behind_it() {
+    let wan = || Bottleneck::new("wan", Bandwidth::bits(1_000_000, 12_000)).everywhere();
+    for (wan, loss) in [(None, 0), (Some(wan()), 2)] {
+        let (made, receiver) = net(Some(NatKind::PortRestricted), wan);
+        let profile = Profile { loss: Chance::percent(loss), ..Profile::CALM };
+        let (len, transcript, ..) = run(made, receiver, "", profile);
+        assert_eq!(len, LEN, "{transcript}");
+        // The receiver sees the NAT, which is the second host.
+        assert!(
+            transcript.contains("SYN") && transcript.contains("ip: 192.168.0.2, port: 20000"),
+            "{transcript}"
+        );
+    }
 }
 
 #[test]
