@@ -32,15 +32,16 @@ pub(crate) fn translate(packet: &mut [u8], address: Peer, is_source: bool) {
 
 /// Puts whole words into a packet, and brings checksums up to date (RFC 1624, equation 3).
 fn replace(packet: &mut [u8], at: Range<usize>, new: &[u8], checksums: &[Range<usize>]) {
-    let Some(old) = packet.get(at.clone()).map(<[u8]>::to_vec) else { return };
-    packet[at].copy_from_slice(new);
+    let words = |bytes: &[u8]| -> u32 {
+        bytes.chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum()
+    };
+    let Some(old) = packet.get_mut(at) else { return };
+    // The sum of the old words with all their bits inverted, and of the new ones.
+    let change = 0xffff * (old.len() as u32 / 2) - words(old) + words(new);
+    old.copy_from_slice(new);
     for checksum in checksums {
         let Some(Ok(kept)) = packet.get(checksum.clone()).map(TryInto::try_into) else { continue };
-        let words = |bytes: &[u8]| -> u32 {
-            bytes.chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]]))).sum()
-        };
-        let inverted: Vec<u8> = old.iter().map(|byte| !byte).collect();
-        let mut sum = u32::from(!u16::from_be_bytes(kept)) + words(&inverted) + words(new);
+        let mut sum = u32::from(!u16::from_be_bytes(kept)) + change;
         while sum > 0xffff {
             sum = (sum & 0xffff) + (sum >> 16);
         }
