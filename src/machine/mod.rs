@@ -56,6 +56,8 @@ pub mod limits {
         }
     }
 
+    /// How many multicast groups a host can be in (Linux: `net.ipv4.igmp_max_memberships`).
+    pub const MAX_GROUPS: usize = 20;
     /// The maximum number of bytes in flight in one direction of a stream. In simulation a byte counts until the peer's
     /// machine has read it; on real sockets, until the kernel has accepted it.
     pub const SEND_BUFFER_LEN: usize = 64 * 1024;

@@ -1,0 +1,7 @@
+//! Multicast: groups that hosts join and leave, in simulation and on real sockets.
+
+mod captures;
+mod facts;
+mod member;
+mod search;
+mod turmoil;
