@@ -55,7 +55,7 @@ impl Net for System {
 
     async fn bind(binding: Binding) -> io::Result<Datagram> {
         match (binding.local, binding.local.inet()) {
-            (_, Some(addr)) => Udp::bind(addr, binding).map(|udp| Datagram::Inet(Box::new(udp))),
+            (_, Some(addr)) => Ok(Datagram::Inet(Box::new(Udp::bind(addr, binding).await?))),
             (Peer::Unix(path), None) if !binding.shared => {
                 unix::Datagram::bind(path).map(|socket| Datagram::Unix(Box::new(socket)))
             }

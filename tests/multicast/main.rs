@@ -3,5 +3,6 @@
 mod captures;
 mod facts;
 mod member;
+mod real;
 mod search;
 mod turmoil;

@@ -67,8 +67,9 @@ enum Waits {
 }
 
 impl Udp {
-    /// Opens a socket.
-    pub(super) fn bind(local: SocketAddr, binding: Binding) -> io::Result<Self> {
+    /// Opens a socket. It can send at once: what waited for the runtime would leave after groups are joined that its machine
+    /// joins later.
+    pub(super) async fn bind(local: SocketAddr, binding: Binding) -> io::Result<Self> {
         // No SO_REUSEADDR: with it a second server would bind silently.
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         if binding.shared {
@@ -83,6 +84,7 @@ impl Udp {
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
         let socket = Rc::new(UdpSocket::from_std(socket.into())?);
+        socket.writable().await?;
         let local = socket.local_addr()?.into();
         let multicast = binding.multicast;
         Ok(Self { socket, local, batch, refusal: None, multicast, waits: Waits::Never })

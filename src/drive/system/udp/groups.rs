@@ -14,12 +14,12 @@ pub(super) fn prepare(socket: &Socket, local: SocketAddr, multicast: Multicast) 
     if local.is_ipv4() {
         #[cfg(target_os = "linux")]
         where_known(socket.set_multicast_all_v4(false))?;
-        multicast.v4.map_or(Ok(()), |card| socket.set_multicast_if_v4(&card))?;
+        multicast.v4.map_or(Ok(()), |card| socket.set_multicast_if_v4(&card)).map_err(no_card)?;
         hops.map_or(Ok(()), |hops| socket.set_multicast_ttl_v4(hops))
     } else {
         #[cfg(target_os = "linux")]
         where_known(socket.set_multicast_all_v6(false))?;
-        multicast.v6.map_or(Ok(()), |card| socket.set_multicast_if_v6(card))?;
+        multicast.v6.map_or(Ok(()), |card| socket.set_multicast_if_v6(card)).map_err(no_card)?;
         hops.map_or(Ok(()), |hops| socket.set_multicast_hops_v6(hops))
     }
 }
@@ -30,6 +30,11 @@ fn where_known(set: io::Result<()>) -> io::Result<()> {
     let is_unknown =
         |error: &io::Error| rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NOPROTOOPT);
     set.or_else(|error| if is_unknown(&error) { Ok(()) } else { Err(error) })
+}
+
+/// What the system says of a network card that it does not have is said of addresses, too.
+fn no_card(error: io::Error) -> io::Error {
+    io::Error::other(format!("no network card is as the setup's 'multicast' says ({error})"))
 }
 
 /// Joins a group, or leaves it.
