@@ -47,10 +47,11 @@ impl World<'_> {
     ) {
         let last = (group, HostId(u16::MAX));
         let mut next = Bound::Included((group, HostId(0)));
+        let is_mute = self.sockets[host.index()].iter().any(|socket| socket.local == *local && !socket.loops);
         let mut is_heard = false;
         while let Some(&(_, to)) = self.groups.range((next, Bound::Included(last))).next() {
             next = Bound::Excluded((group, to));
-            let is_apart = self.has_paths && !self.is_near(host, to);
+            let is_apart = (self.has_paths && !self.is_near(host, to)) || (is_mute && to == host);
             if !is_apart && listens(&self.sockets[to.index()], peer).is_some() {
                 is_heard = true;
                 self.send_to(host, to, [local, peer], bytes, now);
@@ -93,7 +94,10 @@ impl World<'_> {
 /// connected, and systems hand it nothing that came to another.
 fn listens(sockets: &[Datagrams], to: &Peer) -> Option<Peer> {
     let is_one = |socket: &&Datagrams| {
-        socket.connected.is_none() && socket.local.is_like(to) && socket.local.port() == to.port()
+        socket.hears_groups
+            && socket.connected.is_none()
+            && socket.local.is_like(to)
+            && socket.local.port() == to.port()
     };
     sockets.iter().find(is_one).map(|socket| socket.local)
 }

@@ -27,10 +27,10 @@ pub use conn::{Conn, ConnMap};
 pub use handshake::HandshakeError;
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
-#[cfg(feature = "tasks")]
-pub(crate) use outbox::Bound;
 #[cfg(feature = "sim")]
 pub(crate) use outbox::Lead;
+#[cfg(feature = "tasks")]
+pub(crate) use outbox::{Bound, BoundDatagrams};
 pub use outbox::{Chunk, Effect, Effects, Misuse, Outbox, Outlet, Status};
 pub use peer::{Peer, PeerError, UnixPath};
 

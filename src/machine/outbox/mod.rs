@@ -25,9 +25,9 @@ pub(crate) use slots::Lead;
 use slots::{Slot, Slots};
 use sockets::Sockets;
 #[cfg(feature = "tasks")]
-pub(crate) use tasks::Bound;
-#[cfg(feature = "tasks")]
 use tasks::OfTasks;
+#[cfg(feature = "tasks")]
+pub(crate) use tasks::{Bound, BoundDatagrams};
 
 /// The list of effects that a machine wants, in order. All bytes are in one buffer that is reused, so nothing is
 /// allocated after the first few messages.
