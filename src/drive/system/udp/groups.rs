@@ -7,8 +7,8 @@ use socket2::{SockRef, Socket};
 
 use crate::drive::Multicast;
 
-/// Has a socket hear only the groups that it joins itself, and send to groups as is said. Elsewhere than on Linux it may
-/// hear what others on this machine have joined.
+/// Has a socket send to groups as is said, and hear only those that it joins itself: Linux would hand it what others of this
+/// computer have joined, too.
 pub(super) fn prepare(socket: &Socket, local: SocketAddr, multicast: Multicast) -> io::Result<()> {
     let hops = multicast.hops.map(u32::from);
     if local.is_ipv4() {
