@@ -161,9 +161,13 @@ impl Hub {
     /// Has the host be in the groups that its sockets are in, and in no others.
     pub(in crate::tasks) fn join_and_leave(&mut self) {
         let wanted = self.groups();
-        let left: Vec<IpAddr> =
-            self.effects.groups().iter().copied().filter(|group| !wanted.contains(group)).collect();
-        left.into_iter().for_each(|group| self.effects.leave(group));
-        wanted.into_iter().for_each(|group| self.effects.join(group));
+        let is_left = |group: &IpAddr| !wanted.contains(group);
+        let left: Vec<IpAddr> = self.effects.groups().iter().copied().filter(is_left).collect();
+        for group in left {
+            self.effects.leave(group);
+        }
+        for group in wanted {
+            self.effects.join(group);
+        }
     }
 }

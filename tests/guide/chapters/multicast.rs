@@ -21,7 +21,7 @@ impl Machine for Printer {
         match input {
             Input::Start { .. } => out.join(GROUP),
             Input::Datagram { peer, bytes: b"who prints?", .. } => {
-                self.asker = Some((now + self.delay, peer))
+                self.asker = Some((now + self.delay, peer));
             }
             Input::Timeout => {
                 if let Some((_, asker)) = self.asker.take() {

@@ -14,12 +14,18 @@ pub(super) fn prepare(socket: &Socket, local: SocketAddr, multicast: Multicast) 
     if local.is_ipv4() {
         #[cfg(target_os = "linux")]
         where_known(socket.set_multicast_all_v4(false))?;
-        multicast.v4.map_or(Ok(()), |card| socket.set_multicast_if_v4(&card)).map_err(no_card)?;
+        multicast
+            .v4
+            .map_or(Ok(()), |card| socket.set_multicast_if_v4(&card))
+            .map_err(|error| no_card(&error))?;
         hops.map_or(Ok(()), |hops| socket.set_multicast_ttl_v4(hops))
     } else {
         #[cfg(target_os = "linux")]
         where_known(socket.set_multicast_all_v6(false))?;
-        multicast.v6.map_or(Ok(()), |card| socket.set_multicast_if_v6(card)).map_err(no_card)?;
+        multicast
+            .v6
+            .map_or(Ok(()), |card| socket.set_multicast_if_v6(card))
+            .map_err(|error| no_card(&error))?;
         hops.map_or(Ok(()), |hops| socket.set_multicast_hops_v6(hops))
     }
 }
@@ -33,7 +39,7 @@ fn where_known(set: io::Result<()>) -> io::Result<()> {
 }
 
 /// What the system says of a network card that it does not have is said of addresses, too.
-fn no_card(error: io::Error) -> io::Error {
+fn no_card(error: &io::Error) -> io::Error {
     io::Error::other(format!("no network card is as the setup's 'multicast' says ({error})"))
 }
 
