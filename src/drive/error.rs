@@ -193,6 +193,28 @@ mod tests {
     }
 
     #[test]
+    fn a_group_that_nothing_leads_to_says_what_to_do() {
+        let group = |errno| {
+            let source = io::Error::from_raw_os_error(errno);
+            DriveError::Group { action: "join", group: [239, 1, 2, 3].into(), source }.to_string()
+        };
+        assert_eq!(
+            group(ENODEV),
+            "cannot join 239.1.2.3: no network card leads there; name one in the setup's 'multicast'"
+        );
+        assert_eq!(
+            group(ENOBUFS),
+            "cannot join 239.1.2.3: the system allows no more groups; raise its limit, or join fewer"
+        );
+        let source = io::ErrorKind::NetworkUnreachable.into();
+        let send = DriveError::Send { peer: Box::new("[ff02::fb]:5353".parse().unwrap()), source };
+        assert_eq!(
+            send.to_string(),
+            "cannot send to [ff02::fb]:5353: network unreachable; name a network card in the setup's 'multicast'"
+        );
+    }
+
+    #[test]
     fn what_cannot_be_opened_says_what_to_do() {
         let open = |peer: &str, kind: io::ErrorKind| {
             DriveError::Open { action: "bind", peer: Box::new(peer.parse().unwrap()), source: kind.into() }
