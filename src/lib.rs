@@ -213,6 +213,9 @@ pub mod guide {
     #[doc = include_str!("guide/bottlenecks.md")]
     pub mod bottlenecks {}
     #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/multicast.md")]
+    pub mod multicast {}
+    #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/check.md")]
     pub mod check {}
     #[cfg(feature = "specimens")]

@@ -47,7 +47,7 @@ pub fn export(transcript: &Transcript<'_>, replay: &str) -> Vec<u8> {
         written: written(transcript.log),
         sent: BTreeMap::new(),
         frames: Vec::new(),
-        broadcast: None,
+        for_many: None,
     };
     for (at, item) in items(transcript.log) {
         match item {
@@ -73,7 +73,8 @@ fn names(transcript: &Transcript<'_>) -> Vec<(IpAddr, HostId)> {
         // What is sent where there is no host goes to its sender's.
         let ends = [(packet.from, packet.addresses[0]), (packet.to, packet.addresses[1])];
         let ends = &ends[..if packet.from == packet.to { 1 } else { 2 }];
-        others.extend(ends.iter().filter_map(|(host, address)| Some((address.ip()?, *host))));
+        let ends = ends.iter().filter_map(|(host, address)| Some((address.ip()?, *host)));
+        others.extend(ends.filter(|(ip, _)| !ip.is_multicast()));
     }
     others.retain(|name| !names.contains(name));
     names.extend(others);
@@ -115,6 +116,16 @@ fn written(log: &Log) -> Written {
     written
 }
 
+/// A broadcast or a multicast: one frame for all who hear it.
+#[derive(Clone, Copy)]
+struct ForMany {
+    from: HostId,
+    group: Option<IpAddr>,
+    bytes: Span,
+    /// The last of its receivers so far.
+    last: HostId,
+}
+
 struct Export<'a, 'b> {
     transcript: &'a Transcript<'b>,
     comments: Comments<'a, 'b>,
@@ -124,14 +135,14 @@ struct Export<'a, 'b> {
     /// Datagrams, for those who refuse them.
     sent: BTreeMap<(HostId, HostId, u64), usize>,
     frames: Vec<(Instant, Vec<u8>, Vec<String>)>,
-    /// The broadcast of the frame before: its bytes, and who was its last receiver.
-    broadcast: Option<(HostId, Span, HostId)>,
+    /// What the frame before has for many, if it has.
+    for_many: Option<ForMany>,
 }
 
 impl Export<'_, '_> {
     fn packet(&mut self, packet: &Packet) {
         let Packet { at, from, to, what, .. } = *packet;
-        let broadcast = self.broadcast.take();
+        let before = self.for_many.take();
         let Some(ends) = Ends::of(packet) else { return };
         match what {
             Carried::Datagram { n, bytes, broadcast: to_all, arrives_at } => {
@@ -139,13 +150,13 @@ impl Export<'_, '_> {
                 let mut notes = self.comments.of_hosts(at);
                 notes.extend(self.comments.of_datagram(flow, arrives_at));
                 let payload = self.transcript.log.bytes(bytes);
-                if to_all {
-                    self.broadcast = Some((from, bytes, to));
-                    // One frame for all who hear it.
-                    if let (Some((by, before, last)), Some(frame)) = (broadcast, self.frames.last_mut())
-                        && (by, frame.0) == (from, at)
-                        && last < to
-                        && self.transcript.log.bytes(before) == payload
+                let (group, is_for_many) = (ends.group(), to_all || ends.group().is_some());
+                if is_for_many {
+                    self.for_many = Some(ForMany { from, group, bytes, last: to });
+                    if let (Some(before), Some(frame)) = (before, self.frames.last_mut())
+                        && (before.from, before.group, frame.0) == (from, group, at)
+                        && before.last < to
+                        && self.transcript.log.bytes(before.bytes) == payload
                     {
                         frame.2.extend(notes);
                         return;
@@ -157,7 +168,8 @@ impl Export<'_, '_> {
                     self.framer.datagram(ends, to_all, payload)
                 };
                 self.sent.insert(flow, self.frames.len());
-                let copy = (arrives_at[1].is_some() && !to_all).then(|| (at, frame.clone(), notes.clone()));
+                let copy =
+                    (arrives_at[1].is_some() && !is_for_many).then(|| (at, frame.clone(), notes.clone()));
                 self.frames.push((at, frame, notes));
                 self.frames.extend(copy.map(|(at, frame, _)| (at, frame, vec![self.copied(flow)])));
             }
@@ -224,7 +236,7 @@ impl Export<'_, '_> {
         let sides = [((host, link.peer, link.number), 0), ((link.peer, host, link.number), 1)];
         for (key, side) in sides {
             if let Some((ends, header)) = self.streams.saw_end(key, side) {
-                self.broadcast = None;
+                self.for_many = None;
                 let notes = self.comments.of_hosts(at);
                 let frame = self.framer.segment(ends, header, &[]);
                 self.frames.push((at, frame, notes));

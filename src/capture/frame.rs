@@ -1,6 +1,6 @@
 //! Packets as bytes.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use etherparse::icmpv4::DestUnreachableHeader;
 use etherparse::icmpv6::DestUnreachableCode;
@@ -40,6 +40,11 @@ impl Ends {
 
     pub(super) fn between(hosts: [HostId; 2], [from, to]: [Peer; 2]) -> Option<Self> {
         Some(Self { hosts, addresses: [from.inet()?, to.inet()?] })
+    }
+
+    /// The multicast group that it goes to, if it goes to one.
+    pub(super) fn group(&self) -> Option<IpAddr> {
+        Some(self.addresses[1].ip()).filter(IpAddr::is_multicast)
     }
 
     fn ports(&self) -> [u16; 2] {
@@ -98,13 +103,16 @@ impl Framer {
 
     fn ip(&mut self, ends: Ends, to_all: bool, protocol: IpNumber) -> PacketBuilderStep<IpHeaders> {
         let [from, to] = ends.hosts;
-        let to_station = if to_all { [0xff; 6] } else { station(to) };
+        let group = ends.group();
+        let to_station = if to_all { [0xff; 6] } else { group.map_or_else(|| station(to), group_station) };
+        // What goes to a group stays on its network, unless more is asked for.
+        let hops = if group.is_some() { 1 } else { HOPS };
         let link = PacketBuilder::ethernet2(station(from), to_station);
         match ends.addresses {
             [SocketAddr::V6(source), SocketAddr::V6(destination)] => {
                 let header = Ipv6Header {
                     next_header: protocol,
-                    hop_limit: HOPS,
+                    hop_limit: hops,
                     source: source.ip().octets(),
                     destination: destination.ip().octets(),
                     ..Ipv6Header::default()
@@ -116,7 +124,7 @@ impl Framer {
                 let header = Ipv4Header {
                     identification: self.identify(from),
                     dont_fragment: true,
-                    time_to_live: HOPS,
+                    time_to_live: hops,
                     protocol,
                     source: v4(source).octets(),
                     destination: destination.octets(),
@@ -151,4 +159,18 @@ fn v4(address: SocketAddr) -> Ipv4Addr {
 fn station(host: HostId) -> [u8; 6] {
     let [a, b, c, d] = host.v4(0).inet().map_or(Ipv4Addr::UNSPECIFIED, v4).octets();
     [0x02, 0, a, b, c, d]
+}
+
+/// The address to which network cards send what is for a group (RFC 1112, 6.4; RFC 2464, 7).
+fn group_station(group: IpAddr) -> [u8; 6] {
+    match group {
+        IpAddr::V4(group) => {
+            let [_, b, c, d] = group.octets();
+            [0x01, 0x00, 0x5e, b & 0x7f, c, d]
+        }
+        IpAddr::V6(group) => {
+            let [.., a, b, c, d] = group.octets();
+            [0x33, 0x33, a, b, c, d]
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::task::{Context, Poll, Waker, ready};
 
 use tracing::{debug, trace};
@@ -64,12 +64,25 @@ impl<D: DatagramSocket> Datagrams<D> {
         self.local
     }
 
+    /// Whether systems hand it what comes to a multicast group: one with an address of its own hears only what comes there.
+    pub(super) fn hears(&self, group: IpAddr) -> bool {
+        let is_bound_for = |ip: IpAddr| ip.is_unspecified() || ip == group;
+        self.connected.is_none() && self.local.ip().is_some_and(is_bound_for)
+    }
+
+    /// Joins a multicast group, or leaves it.
+    pub(super) fn set_member(&self, group: IpAddr, joins: bool) -> Result<(), DriveError> {
+        let action = if joins { "join" } else { "leave" };
+        let failed = |source| DriveError::Group { action, group, source };
+        self.socket.set_member(group, joins).map_err(failed)
+    }
+
     /// Whether no datagram waits for the socket.
     pub(super) fn is_flushed(&self) -> bool {
         self.unsent.is_empty()
     }
 
-    /// Why a broadcast could not be sent, if that has happened.
+    /// Why a datagram to many could not be sent, if that has happened.
     pub(super) fn take_failure(&mut self) -> Option<DriveError> {
         self.failure.take()
     }
@@ -106,7 +119,7 @@ impl<D: DatagramSocket> Datagrams<D> {
     }
 
     /// Offers datagrams to the socket until it takes no more; what it has taken is not in `left` any more. What the
-    /// system refuses for another reason than being busy is lost, but for a broadcast: nobody would ever hear one.
+    /// system refuses for another reason than being busy is lost, but for one to many: nobody would ever hear it.
     fn offer<'a>(
         &mut self,
         cx: &mut Context<'_>,
@@ -182,9 +195,14 @@ fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable)
 }
 
-/// Whether a datagram that was refused is a broadcast. The broadcast address of one network only the system knows, and
+/// Whether a datagram that was refused is one to many. The broadcast address of one network only the system knows, and
 /// shows it where the socket lacks the option.
 fn is_mistake(may_broadcast: bool, peer: Peer, error: &io::Error) -> bool {
-    let Peer::V4 { ip, .. } = peer else { return false };
-    ip == Ipv4Addr::BROADCAST || (!may_broadcast && needs_broadcast(error))
+    match peer {
+        Peer::V4 { ip, .. } => {
+            ip == Ipv4Addr::BROADCAST || ip.is_multicast() || (!may_broadcast && needs_broadcast(error))
+        }
+        Peer::V6 { ip, .. } => ip.is_multicast(),
+        Peer::Unix(_) => false,
+    }
 }

@@ -6,6 +6,7 @@ mod room;
 use std::future::poll_fn;
 use std::iter;
 use std::mem::{Discriminant, discriminant};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
@@ -20,7 +21,7 @@ use super::pace::Idle;
 use super::sockets::{Raw, Sockets};
 use super::store::Store;
 use super::system::{self, System};
-use super::{DriveError, Endpoint};
+use super::{DriveError, Endpoint, Multicast};
 pub(super) use room::Room;
 
 use crate::actor::AnyCommand;
@@ -58,9 +59,10 @@ impl Direct {
         outgoing: Option<Outgoing>,
         store: Option<Store>,
         room: Room,
+        multicast: Multicast,
     ) -> Result<Self, DriveError> {
         Ok(Self {
-            sockets: Sockets::open(endpoints, shared).await?,
+            sockets: Sockets::open(endpoints, shared, multicast).await?,
             begin: clock(),
             links: Links::default(),
             outgoing,
@@ -127,8 +129,8 @@ impl Direct {
             Effect::Abort { conn } => self.end(conn, CloseReason::Aborted),
             Effect::Pause { conn } => self.pause(conn, true),
             Effect::Resume { conn } => self.pause(conn, false),
-            // Saves are done between the others, events are told after all.
-            Effect::Save { .. } | Effect::Event(_) => {}
+            // Saves, joins and leaves are done between the others, events are told after all.
+            Effect::Save { .. } | Effect::Join { .. } | Effect::Leave { .. } | Effect::Event(_) => {}
             Effect::Done(status) => settled.done = Some(status),
             Effect::Violation(violation) => _ = settled.broken.get_or_insert(violation),
         }
@@ -166,8 +168,8 @@ impl Direct {
         }
     }
 
-    /// Does all of what the machine has put out, in order but for its datagrams: what lies between two saves goes in as
-    /// few calls as the system allows. What is written to streams waits for [`Port::rest`], when more may have gathered.
+    /// Does all of what the machine has put out, in order but for its datagrams: what lies between two saves, joins or leaves
+    /// goes in as few calls as the system allows. What is written to streams waits for [`Port::rest`], when more may have gathered.
     fn carry_out<'e>(
         &mut self,
         effects: &'e Effects,
@@ -181,7 +183,7 @@ impl Direct {
                 self.sockets.send(&sends.map(|(local, peer, bytes)| Packet { local, peer, bytes }));
             }
             let is_planned = self.outgoing.is_some();
-            let save = effects.until_save(begin, |effect| match effect {
+            let barrier = effects.until_barrier(begin, |effect| match effect {
                 // By far the most, where one message goes to many.
                 Effect::Write { conn, bytes } if !is_planned => {
                     if let Some(id) = self.links.id(conn) {
@@ -190,10 +192,21 @@ impl Direct {
                 }
                 effect => self.apply(effect, now, settled),
             });
-            let Some((bytes, next)) = save else { return Ok(()) };
-            self.store.as_ref().ok_or(DriveError::NoStore)?.save(bytes)?;
+            let Some((effect, next)) = barrier else { return Ok(()) };
+            match effect {
+                Effect::Save { bytes } => self.store.as_ref().ok_or(DriveError::NoStore)?.save(bytes)?,
+                Effect::Join { group } => self.set_member(group, true, now)?,
+                Effect::Leave { group } => self.set_member(group, false, now)?,
+                _ => {}
+            }
             begin = next;
         }
+    }
+
+    /// Joins a multicast group, or leaves it, once what was sent before has left.
+    fn set_member(&mut self, group: IpAddr, joins: bool, now: Instant) -> Result<(), DriveError> {
+        self.release(now);
+        self.sockets.set_member(group, joins)
     }
 
     /// Warns of what a machine has put out that cannot be done, once for each kind.

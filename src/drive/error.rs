@@ -1,6 +1,7 @@
 //! What can keep a machine from running on real sockets, in one plain line each.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 #[cfg(feature = "sim")]
@@ -21,13 +22,31 @@ pub enum DriveError {
         /// What the system said.
         source: io::Error,
     },
-    /// A broadcast could not be sent. (Any other datagram that cannot be sent is lost, as datagrams may be.)
-    #[error("cannot send to {peer}: {}", sending(.source))]
+    /// A broadcast or a multicast could not be sent. (Any other datagram that cannot be sent is lost, as datagrams may be.)
+    #[error("cannot send to {peer}: {}", sending(.peer, .source))]
     Send {
         /// Where to.
         peer: Box<Peer>,
         /// What the system said.
         source: io::Error,
+    },
+    /// A multicast group could not be joined or left.
+    #[error("cannot {action} {group}: {}", joining(.source))]
+    Group {
+        /// What was tried: "join" or "leave".
+        action: &'static str,
+        /// The group.
+        group: IpAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A multicast group was joined, and no socket of its family can hear it.
+    #[error("cannot join {group}: no multicast comes to a socket of one address, as {local}; {}", any_address(.local))]
+    Unheard {
+        /// The group.
+        group: IpAddr,
+        /// Where the first socket of the family is bound.
+        local: Box<Peer>,
     },
     /// The socket does not work any more.
     #[error("the socket failed: {}", lower(.0))]
@@ -94,9 +113,36 @@ fn opening(peer: &Peer, error: &io::Error) -> String {
     text.to_owned()
 }
 
-/// Why a broadcast could not be sent, in words that help.
-fn sending(error: &io::Error) -> String {
+/// "No such device": no route leads to a group, and nobody has said which network card does.
+const ENODEV: i32 = 19;
+/// "No buffer space available": of groups it means that there may be no more.
+#[cfg(target_os = "linux")]
+const ENOBUFS: i32 = 105;
+#[cfg(not(target_os = "linux"))]
+const ENOBUFS: i32 = 55;
+
+/// Why a group could not be joined or left, in words that help.
+fn joining(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(ENODEV) => "no network card leads there; name one in the setup's 'multicast'".to_owned(),
+        Some(ENOBUFS) => "the system allows no more groups; raise its limit, or join fewer".to_owned(),
+        _ => lower(error),
+    }
+}
+
+/// How a socket hears groups.
+fn any_address(local: &Peer) -> String {
+    let any = if matches!(local, Peer::V6 { .. }) { "[::]" } else { "0.0.0.0" };
+    let port = local.port().unwrap_or(0);
+    format!("bind it to {any}:{port}, and connect it to nobody")
+}
+
+/// Why a broadcast or a multicast could not be sent, in words that help.
+fn sending(peer: &Peer, error: &io::Error) -> String {
     match error.kind() {
+        io::ErrorKind::NetworkUnreachable if peer.ip().is_some_and(|ip| ip.is_multicast()) => {
+            "network unreachable; name a network card in the setup's 'multicast'".to_owned()
+        }
         io::ErrorKind::NetworkUnreachable => "network unreachable".to_owned(),
         _ if needs_broadcast(error) => {
             "permission denied; a broadcast needs the socket's broadcast option".to_owned()
@@ -143,6 +189,28 @@ mod tests {
         assert_eq!(
             send_error(io::ErrorKind::PermissionDenied.into()),
             "cannot send to 255.255.255.255:1060: permission denied"
+        );
+    }
+
+    #[test]
+    fn a_group_that_nothing_leads_to_says_what_to_do() {
+        let group = |errno| {
+            let source = io::Error::from_raw_os_error(errno);
+            DriveError::Group { action: "join", group: [239, 1, 2, 3].into(), source }.to_string()
+        };
+        assert_eq!(
+            group(ENODEV),
+            "cannot join 239.1.2.3: no network card leads there; name one in the setup's 'multicast'"
+        );
+        assert_eq!(
+            group(ENOBUFS),
+            "cannot join 239.1.2.3: the system allows no more groups; raise its limit, or join fewer"
+        );
+        let source = io::ErrorKind::NetworkUnreachable.into();
+        let send = DriveError::Send { peer: Box::new("[ff02::fb]:5353".parse().unwrap()), source };
+        assert_eq!(
+            send.to_string(),
+            "cannot send to [ff02::fb]:5353: network unreachable; name a network card in the setup's 'multicast'"
         );
     }
 

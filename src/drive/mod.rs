@@ -117,6 +117,23 @@ impl Endpoint {
     }
 }
 
+/// By which network card the datagram sockets of a machine take part in multicast, and how far what they send goes. What
+/// is not said is the system's choice.
+///
+/// Both what is sent to groups and what is [joined](crate::machine::Effects::join) goes by that card. A socket hears groups
+/// if it is bound to any address (`0.0.0.0`, `[::]`) and not connected. What a machine sends to a group that it is in comes
+/// back to it, and to all others of this computer that are in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Multicast {
+    /// For IPv4, an address of the card: 127.0.0.1 keeps all of it on this computer.
+    pub v4: Option<Ipv4Addr>,
+    /// For IPv6, the number of the card, as `ip link` shows it.
+    pub v6: Option<u32>,
+    /// The time to live of what is sent, over IPv6 its hop limit: each router takes one off. It is 1, if it is not said,
+    /// which keeps it on this network.
+    pub hops: Option<u8>,
+}
+
 impl From<Endpoint> for Vec<Endpoint> {
     fn from(endpoint: Endpoint) -> Self {
         vec![endpoint]
@@ -146,6 +163,8 @@ pub struct Setup<C> {
     /// Whether others may be bound to the same addresses (`SO_REUSEPORT`): the system then spreads the peers over them,
     /// and each peer of a datagram socket, and each stream, stays with one. Not for Unix sockets.
     pub shared: bool,
+    /// How its datagram sockets take part in multicast.
+    pub multicast: Multicast,
     /// A fault plan for what it sends, if there is one.
     #[cfg(feature = "sim")]
     pub faults: Option<LocalFaults>,
@@ -169,6 +188,7 @@ impl<C> Setup<C> {
         Self {
             sockets: sockets.into(),
             shared: false,
+            multicast: Multicast::default(),
             #[cfg(feature = "sim")]
             faults: None,
             commands: None,
@@ -185,10 +205,11 @@ impl<C> Setup<C> {
 
     /// Takes what depends on the type of commands apart from the rest.
     fn split(self) -> (Option<Receiver<C>>, Means) {
-        let Self { sockets, shared, commands, store, max_accepted, max_silence, .. } = self;
+        let Self { sockets, shared, multicast, commands, store, max_accepted, max_silence, .. } = self;
         let means = Means {
             sockets,
             shared,
+            multicast,
             #[cfg(feature = "sim")]
             faults: self.faults,
             store,
@@ -202,6 +223,7 @@ impl<C> Setup<C> {
 struct Means {
     sockets: Vec<Endpoint>,
     shared: bool,
+    multicast: Multicast,
     #[cfg(feature = "sim")]
     faults: Option<LocalFaults>,
     store: Option<Store>,
@@ -269,8 +291,8 @@ async fn drive_until(
     let outgoing = means.faults.as_ref().map(Outgoing::new).transpose()?;
     #[cfg(not(feature = "sim"))]
     let outgoing: Option<Outgoing> = None;
-    let Means { sockets, shared, store, room, .. } = means;
-    let mut port = Direct::open(&sockets, shared, outgoing, store, room).await?;
+    let Means { sockets, shared, multicast, store, room, .. } = means;
+    let mut port = Direct::open(&sockets, shared, outgoing, store, room, multicast).await?;
     if thread == Thread::Own {
         port.may_wait();
     }

@@ -3,11 +3,13 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::Multicast;
 use super::inbox::Inbox;
 use super::pace::Idle;
 use crate::machine::Peer;
@@ -31,6 +33,7 @@ pub(crate) struct Binding {
     pub(crate) shared: bool,
     /// It takes IPv6 alone, for the machine has another socket for IPv4.
     pub(crate) only_v6: bool,
+    pub(crate) multicast: Multicast,
 }
 
 /// A future that is kept beside others of its kind.
@@ -61,6 +64,11 @@ pub(crate) trait DatagramSocket {
 
     /// Takes datagrams from this peer alone from now on.
     fn connect(&mut self, peer: Peer) -> impl Future<Output = io::Result<()>>;
+
+    /// Joins a multicast group, or leaves it. Where a model says who hears what, nobody asks for it.
+    fn set_member(&self, _group: IpAddr, _joins: bool) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Receives one datagram, and as many more as have come, into the inbox.
     fn poll_recv(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<io::Result<()>>;

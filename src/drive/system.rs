@@ -4,7 +4,7 @@ mod udp;
 
 use std::future::pending;
 use std::io::{self, Read as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -55,7 +55,7 @@ impl Net for System {
 
     async fn bind(binding: Binding) -> io::Result<Datagram> {
         match (binding.local, binding.local.inet()) {
-            (_, Some(addr)) => Udp::bind(addr, binding).map(|udp| Datagram::Inet(Box::new(udp))),
+            (_, Some(addr)) => Ok(Datagram::Inet(Box::new(Udp::bind(addr, binding).await?))),
             (Peer::Unix(path), None) if !binding.shared => {
                 unix::Datagram::bind(path).map(|socket| Datagram::Unix(Box::new(socket)))
             }
@@ -103,6 +103,13 @@ impl DatagramSocket for Datagram {
             (Self::Inet(udp), _, Some(addr)) => udp.connect(addr).await,
             (Self::Unix(socket), Peer::Unix(path), _) => socket.connect(path),
             _ => Err(other_family()),
+        }
+    }
+
+    fn set_member(&self, group: IpAddr, joins: bool) -> io::Result<()> {
+        match self {
+            Self::Inet(udp) => udp.set_member(group, joins),
+            Self::Unix(_) => Err(other_family()),
         }
     }
 

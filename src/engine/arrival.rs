@@ -1,5 +1,6 @@
 //! What is due, opened: recorded, and made into what a machine is told.
 
+use super::groups::is_group;
 use super::queue::Flight;
 use super::{Event, Keep, World};
 use crate::actor::AnyCommand;
@@ -68,10 +69,10 @@ impl World<'_> {
                 Some(Arrival::Unreachable { peer, local })
             }
             Event::Datagram(flight) => {
-                let takes = self.takes(order, power, flight);
-                let Flight { source: peer, to: local, .. } = *self.flights.land(flight, &mut self.inbound);
-                let local = self.name_of(host, local);
-                takes.then_some(Arrival::Datagram { peer, local })
+                let taken = self.takes(order, power, flight);
+                let Flight { source: peer, .. } = *self.flights.land(flight, &mut self.inbound);
+                let local = self.name_of(host, taken?);
+                Some(Arrival::Datagram { peer, local })
             }
             Event::Stream(place) => {
                 let (at, segment) = self.segments.take(place);
@@ -91,29 +92,33 @@ impl World<'_> {
         }
     }
 
-    /// Whether a host takes a datagram that is due, so that its machine is told.
+    /// At which of its addresses a host takes a datagram that is due, so that its machine is told, if it does.
     #[inline]
-    pub(super) fn takes(&mut self, order: Order, power: Power, flight: u32) -> bool {
+    pub(super) fn takes(&mut self, order: Order, power: Power, flight: u32) -> Option<Peer> {
         let host = order.host();
         let Flight { from, n, source, to: local, bytes } = self.flights.get(flight);
         let sockets = &self.sockets[host.index()];
         let socket = sockets.iter().find(|socket| socket.local == *local);
         let (Power::Running, Some(socket)) = (power, socket) else {
+            if is_group(local) {
+                return self.takes_for_group(order, power, flight);
+            }
             let (from, n, addresses) = (*from, *n, [*source, *local]);
             if !(self.has_paths && self.passes_nat(order, flight)) {
                 self.refuse(order, power, (from, n), addresses);
             }
-            return false;
+            return None;
         };
         // The system of a connected socket drops what comes from elsewhere.
         if socket.connected.as_ref().is_some_and(|only| only != source) {
-            return false;
+            return None;
         }
+        let local = socket.local;
         if self.keep == Keep::Log {
             let span = self.log.keep(bytes);
             self.log.push(order.at(), host, What::Recv { from: *from, n: *n, bytes: span });
         }
-        true
+        Some(local)
     }
 
     /// Nobody takes a datagram: the system of a host that is on refuses it, and a connected socket hears of that.

@@ -79,6 +79,7 @@ impl Engine<'_> {
     fn take_down(&mut self, host: HostId, silent: bool, now: Instant) {
         self.slots[host.index()].actor.crash();
         self.changed.states |= Reads::bit(host.index());
+        self.world.leave_all(host);
         let state = &mut self.hosts[host.index()];
         (state.is_up, state.timer_at) = (false, None);
         if silent {

@@ -9,6 +9,7 @@ mod clock;
 mod deadlock;
 mod faults;
 mod fingerprint;
+mod groups;
 mod judge;
 mod left;
 mod moves;

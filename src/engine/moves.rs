@@ -9,9 +9,9 @@ use std::net::Ipv4Addr;
 
 use super::World;
 use crate::host::HostId;
-#[cfg(feature = "tasks")]
-use crate::machine::Bound;
 use crate::machine::Peer;
+#[cfg(feature = "tasks")]
+use crate::machine::{Bound, BoundDatagrams};
 #[cfg(feature = "tasks")]
 use crate::scenario::Datagrams;
 
@@ -106,8 +106,12 @@ impl World<'_> {
         let Some(bound) = bound else { return };
         let moves = &self.moves;
         let sockets = bound.datagrams.iter();
-        let sockets =
-            sockets.map(|&(local, connected)| Datagrams { local: moves.wire(host, local), connected });
+        let sockets = sockets.map(|&BoundDatagrams { local, connected, hears_groups, loops }| Datagrams {
+            local: moves.wire(host, local),
+            connected,
+            hears_groups,
+            loops,
+        });
         self.sockets[host.index()].clear();
         self.sockets[host.index()].extend(sockets);
         let listeners = bound.listeners.iter().map(|local| moves.wire(host, *local));

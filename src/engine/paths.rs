@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::groups::is_group;
 use super::moves::Owner;
 use super::{Event, Keep, Order, World};
 use crate::host::HostId;
@@ -39,7 +40,7 @@ impl World<'_> {
     pub(super) fn send_by_paths(&mut self, host: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
         let [local, peer] = [self.moves.wire(host, *way[0]), *way[1]];
         let way = [&local, &peer];
-        if peer.ip() == Some(Ipv4Addr::BROADCAST.into()) {
+        if peer.ip() == Some(Ipv4Addr::BROADCAST.into()) || is_group(&peer) {
             return self.send_to_all(host, way, bytes, now);
         }
         match self.route(now, host, [local, peer], None) {
@@ -89,7 +90,7 @@ impl World<'_> {
         }
     }
 
-    /// Sends a datagram to an address that is no host's: a broadcast, or one that nobody gets.
+    /// Sends a datagram to an address that is no host's: a broadcast, one to a group, or one that nobody gets.
     #[cold]
     pub(super) fn send_to_all(
         &mut self,
@@ -98,8 +99,12 @@ impl World<'_> {
         bytes: &[u8],
         now: Instant,
     ) {
-        if peer.ip() != Some(Ipv4Addr::BROADCAST.into()) {
-            return self.send_nowhere(host, peer, bytes, now);
+        match peer.ip() {
+            Some(group) if group.is_multicast() => {
+                return self.send_to_group(host, [local, &peer], group, bytes, now);
+            }
+            Some(ip) if ip == Ipv4Addr::BROADCAST => {}
+            _ => return self.send_nowhere(host, peer, bytes, now),
         }
         for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
             if self.has_paths && !self.is_near(host, to) {
@@ -180,7 +185,7 @@ impl World<'_> {
         hosts.filter(|host| self.network.nats.of(*host) == Some(nat)).collect()
     }
 
-    /// Whether a broadcast reaches a host: it passes no NAT.
+    /// Whether a broadcast or a multicast reaches a host: it passes no NAT.
     pub(super) fn is_near(&self, host: HostId, to: HostId) -> bool {
         self.network.nats.of(host) == self.network.nats.of(to)
     }

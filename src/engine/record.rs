@@ -37,6 +37,7 @@ impl World<'_> {
         now: Instant,
     ) {
         let n = departure.n;
+        self.record_group((host, to, n), &peer);
         self.log.push(now, host, What::Send { to, n, bytes: span });
         let arrives_at = departure.arrivals.map(|arrival| arrival.map(Order::at));
         let what = Carried::Datagram { n, bytes: span, broadcast, arrives_at };

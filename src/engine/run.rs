@@ -318,11 +318,11 @@ impl Engine<'_> {
     fn deliver(&mut self, order: Order, flight: u32) {
         let (now, host) = (order.at(), order.host());
         let power = self.hosts[host.index()].power;
-        if !self.world.takes(order, power, flight) {
+        let Some(local) = self.world.takes(order, power, flight) else {
             return self.world.flights.free(flight);
-        }
+        };
         let bytes = self.world.flights.take_bytes(flight);
-        let Flight { source: peer, to: local, .. } = *self.world.flights.get(flight);
+        let Flight { source: peer, .. } = *self.world.flights.get(flight);
         let local = self.world.name_of(host, local);
         self.feed(host, &Input::Datagram { peer, local, bytes: &bytes }, now);
         self.world.flights.give_back(flight, bytes);

@@ -1,6 +1,7 @@
 //! Everything of a run that is not a machine: the network, the queue, what is in flight, and what is kept.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
 
 use super::moves::Moves;
 use super::queue::{Flights, Slab};
@@ -23,6 +24,8 @@ pub(crate) struct World<'s> {
     pub(super) moves: Moves,
     /// The datagram sockets that each host has now.
     pub(super) sockets: Vec<Vec<Datagrams>>,
+    /// Who is in which multicast group.
+    pub(super) groups: BTreeSet<(IpAddr, HostId)>,
     pub(crate) flights: Flights,
     /// The segments of streams that are on their way.
     pub(crate) segments: Slab<(StreamEnd, Segment)>,
@@ -56,6 +59,7 @@ impl<'s> World<'s> {
             has_paths: false,
             moves: Moves::default(),
             sockets: spec.hosts.iter().map(HostSpec::own_datagrams).collect(),
+            groups: BTreeSet::new(),
             flights: Flights::default(),
             segments: Slab::default(),
             pipes: Vec::new(),
@@ -101,6 +105,7 @@ impl<'s> World<'s> {
         #[cfg(feature = "segments")]
         self.reset_segments(settings);
         self.network.streams.keeps_left = settings.keep == Keep::Log;
+        self.groups.clear();
         self.flights.reset();
         self.segments.clear();
         self.pipes.clear();
@@ -202,11 +207,14 @@ impl<'s> World<'s> {
                 disk.extend_from_slice(bytes);
                 self.record(now, host, What::Save(bytes.len() as u32));
             }
+            Effect::Join { group } => self.join(now, host, group),
+            Effect::Leave { group } => self.leave(now, host, group),
             Effect::Send { .. } | Effect::Write { .. } | Effect::Event(_) => {
                 self.apply(host, effect, now, disk);
             }
             Effect::Done(status) => {
                 self.statuses[host.index()] = Some(status);
+                self.leave_all(host);
                 self.ends += 1;
                 self.record(now, host, What::Done(status));
             }

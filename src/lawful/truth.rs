@@ -99,6 +99,7 @@ fn put_effect(effect: &Effect<'_, u32>, turn: &Turn<'_>, to: &mut Digest) {
         | Effect::Abort { conn }
         | Effect::Pause { conn }
         | Effect::Resume { conn } => conn.hash(to),
+        Effect::Join { group } | Effect::Leave { group } => group.hash(to),
         Effect::Save { bytes } => bytes.hash(to),
         Effect::Event(index) => put_text(format_args!("{:?}", Shown(turn.events, index)), to),
         Effect::Done(status) => status.hash(to),

@@ -27,10 +27,10 @@ pub use conn::{Conn, ConnMap};
 pub use handshake::HandshakeError;
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
-#[cfg(feature = "tasks")]
-pub(crate) use outbox::Bound;
 #[cfg(feature = "sim")]
 pub(crate) use outbox::Lead;
+#[cfg(feature = "tasks")]
+pub(crate) use outbox::{Bound, BoundDatagrams};
 pub use outbox::{Chunk, Effect, Effects, Misuse, Outbox, Outlet, Status};
 pub use peer::{Peer, PeerError, UnixPath};
 
@@ -56,6 +56,8 @@ pub mod limits {
         }
     }
 
+    /// How many multicast groups a host can be in (Linux: `net.ipv4.igmp_max_memberships`).
+    pub const MAX_GROUPS: usize = 20;
     /// The maximum number of bytes in flight in one direction of a stream. In simulation a byte counts until the peer's
     /// machine has read it; on real sockets, until the kernel has accepted it.
     pub const SEND_BUFFER_LEN: usize = 64 * 1024;

@@ -126,6 +126,10 @@ pub(crate) struct Datagrams {
     pub(crate) local: Peer,
     /// The only peer that it hears, if it is connected; then it hears of refusals, too, as an operating system has it.
     pub(crate) connected: Option<Peer>,
+    /// Whether it hears the groups that its host is in. A socket of async code does not that is bound to one address.
+    pub(crate) hears_groups: bool,
+    /// Whether what it sends to a group comes back to its host.
+    pub(crate) loops: bool,
 }
 
 /// How a host's events are shown.

@@ -54,7 +54,7 @@ impl Place<'_> {
             let local = if local.port() == Some(0) { local.with_port(free) } else { local };
             check_own(id, local);
             assert!(host.datagrams.iter().all(|socket| socket.local != local), "{local} is bound twice");
-            host.datagrams.push(Datagrams { local, connected: None });
+            host.datagrams.push(Datagrams { local, connected: None, hears_groups: true, loops: true });
         })
     }
 

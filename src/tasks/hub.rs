@@ -12,7 +12,7 @@ use super::facts::Facts;
 use super::places::Places;
 use super::sockets::{Datagrams, Listener, Spawned, Standing, Stream, Waiting};
 use crate::host::FIRST_EPHEMERAL_PORT;
-use crate::machine::{Bound, Conn, ConnMap, Effects, Input, Peer, limits};
+use crate::machine::{Bound, BoundDatagrams, Conn, ConnMap, Effects, Input, Peer, limits};
 use crate::time::Instant;
 
 /// How many bytes of datagrams a socket holds that nobody has received yet; further ones are lost, as with an operating
@@ -320,10 +320,16 @@ impl Hub {
             self.later.is_rebound = true;
             return self.ask_for_turn();
         }
-        let datagrams = self.datagrams.iter().map(|socket| (socket.local, socket.connected));
+        let datagrams = self.datagrams.iter().map(|socket| BoundDatagrams {
+            local: socket.local,
+            connected: socket.connected,
+            hears_groups: socket.hears_groups,
+            loops: socket.loops,
+        });
         let listeners = self.listeners.iter().map(|listener| listener.local);
         let bound = Bound { datagrams: datagrams.collect(), listeners: listeners.collect() };
         self.effects.bind(bound);
+        self.join_and_leave();
     }
 
     /// Wakes those whose time has come.

@@ -1,7 +1,8 @@
 //! What a host keeps of its sockets, and of tasks that wait.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
@@ -41,6 +42,12 @@ impl Waiting {
 pub(super) struct Datagrams {
     pub(super) local: Peer,
     pub(super) connected: Option<Peer>,
+    /// It is bound to any address, and so hears groups.
+    pub(super) hears_groups: bool,
+    /// The groups that it has joined.
+    pub(super) groups: BTreeSet<IpAddr>,
+    /// What it sends to a group comes back to its host.
+    pub(super) loops: bool,
     /// The sources and lengths of the datagrams that have come.
     pub(super) came: VecDeque<(Peer, usize)>,
     /// Their bytes.

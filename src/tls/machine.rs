@@ -93,6 +93,8 @@ impl<M: Machine> Tls<M> {
             Effect::Pause { conn } => sessions.pause(conn, out),
             Effect::Resume { conn } => sessions.resume(conn),
             Effect::Send { local, peer, bytes } => out.send_from(local, peer, bytes),
+            Effect::Join { group } => out.join(group),
+            Effect::Leave { group } => out.leave(group),
             Effect::Save { bytes } => out.save(bytes),
             Effect::Done(status) => done = Some(status),
             #[cfg(any(feature = "sim", feature = "net"))]

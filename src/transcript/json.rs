@@ -30,13 +30,15 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     task: Option<u32>,
 }
 
 impl Transcript<'_> {
     /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
     /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 0), `offset`, `len`, the payload as
-    /// `text` or `hex`, `status`, `task` (if it was not the host's own). Of commands, events, faults, drops at a NAT, segments
+    /// `text` or `hex`, `status`, the multicast `group` that it is about, `task` (if it was not the host's own). Of commands, events, faults, drops at a NAT, segments
     /// of TCP and broken laws `text` is what the text form shows.
     pub fn json_lines(&self) -> String {
         let mut lines = String::new();
@@ -54,7 +56,7 @@ impl Transcript<'_> {
         lines
     }
 
-    fn fields(&self, host: HostId, what: What) -> Line<'_> {
+    fn fields(&self, own: HostId, what: What) -> Line<'_> {
         let peer = |host: HostId| Some(self.names[host.index()]);
         let link = |link: Link| Line { peer: peer(link.peer), conn: Some(link.number), ..Line::default() };
         let text = |text: String| Line { text: Some(text), ..Line::default() };
@@ -68,7 +70,9 @@ impl Transcript<'_> {
                     },
                     None => payload(self.log.bytes(bytes)),
                 };
-                Line { peer: peer(host), n: Some(n), ..message }
+                let is_sent = matches!(what, What::Send { .. });
+                let group = self.log.group(own, host, n).filter(|_| is_sent).map(|group| group.to_string());
+                Line { peer: peer(host), n: Some(n), group, ..message }
             }
             What::SendNowhere { peer, bytes } => {
                 Line { text: Some(peer.to_string()), ..payload(self.log.bytes(bytes)) }
@@ -103,8 +107,11 @@ impl Transcript<'_> {
                 let text = self.log.command_text(number).map(str::to_owned);
                 Line { n: Some(u64::from(number)), text, ..Line::default() }
             }
+            What::Join(group) | What::Leave(group) => {
+                Line { group: Some(group.to_string()), ..Line::default() }
+            }
             What::Save(len) => Line { len: Some(len as usize), ..Line::default() },
-            What::Event(index) => text(self.event_text(host, index)),
+            What::Event(index) => text(self.event_text(own, index)),
             What::Done(status) => Line { status: Some(status.code()), ..Line::default() },
             What::Broken(index) => text(self.log.broken_texts()[index as usize].clone()),
         }

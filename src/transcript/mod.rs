@@ -5,6 +5,7 @@
 
 mod curve;
 mod excerpt;
+mod group;
 mod json;
 mod ladder;
 mod loss;
@@ -18,8 +19,9 @@ mod story;
 mod svg;
 mod text;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 pub(crate) use curve::Curve;
 pub(crate) use excerpt::Head;
@@ -189,6 +191,10 @@ pub enum What {
     Timer,
     /// The command of this number.
     Command(u32),
+    /// A host joined a multicast group.
+    Join(IpAddr),
+    /// A host left a multicast group.
+    Leave(IpAddr),
     /// A machine saved this many bytes.
     Save(u32),
     /// The event of this index among those of the host came out.
@@ -215,6 +221,8 @@ pub struct Log {
     bottlenecks: Vec<String>,
     /// The datagrams that wait in their queues.
     queued: BTreeSet<(HostId, HostId, u64)>,
+    /// The groups that datagrams went to.
+    groups: BTreeMap<(HostId, HostId, u64), Peer>,
     /// The task of which records are pushed.
     task: u32,
 }
@@ -297,17 +305,6 @@ impl Log {
         }
     }
 
-    /// Moves all moments.
-    #[cfg(feature = "cli")]
-    fn shift(&mut self, span: std::time::Duration) {
-        for record in &mut self.records {
-            record.at += span;
-        }
-        for (_, packet) in &mut self.packets {
-            packet.shift(span);
-        }
-    }
-
     pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.packets.clear();
@@ -316,6 +313,7 @@ impl Log {
         self.commands.clear();
         self.bottlenecks.clear();
         self.queued.clear();
+        self.groups.clear();
     }
 }
 

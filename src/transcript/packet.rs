@@ -103,3 +103,16 @@ pub enum Part {
     /// So many bytes of the other direction were taken.
     Taken(u32),
 }
+
+#[cfg(feature = "cli")]
+impl super::Log {
+    /// Moves all moments.
+    pub(super) fn shift(&mut self, span: std::time::Duration) {
+        for record in &mut self.records {
+            record.at += span;
+        }
+        for (_, packet) in &mut self.packets {
+            packet.shift(span);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::group::ToGroup;
 use super::{Link, Record, Transcript, What};
 use crate::fault::Resolved;
 use crate::host::HostId;
@@ -90,6 +91,8 @@ pub(super) const fn verb(what: What) -> &'static str {
         What::Closed(..) => "closed",
         What::Timer => "timer",
         What::Command(_) => "command",
+        What::Join(_) => "join",
+        What::Leave(_) => "leave",
         What::Save(_) => "save",
         What::Event(_) => "event",
         What::Done(_) => "done",
@@ -128,7 +131,10 @@ impl fmt::Display for Rest<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = &self.transcript.names;
         match self.what {
-            What::Send { to, n, bytes } => write!(f, "#{n} {} → {}", self.bytes(bytes), names[to.index()]),
+            What::Send { to, n, bytes } => {
+                let group = ToGroup(self.transcript.log.group(self.host, to, n));
+                write!(f, "#{n} {} → {}{group}", self.bytes(bytes), names[to.index()])
+            }
             What::SendNowhere { peer, bytes } => write!(f, "{} → nowhere ({peer})", self.bytes(bytes)),
             What::Recv { from, n, bytes } => {
                 write!(f, "#{n} {} ← {}", self.bytes(bytes), names[from.index()])
@@ -173,6 +179,7 @@ impl fmt::Display for Rest<'_, '_> {
                 Some(text) => write!(f, "#{number} {text}"),
                 None => write!(f, "#{number}"),
             },
+            What::Join(group) | What::Leave(group) => write!(f, "{group}"),
             What::Save(len) => write!(f, "{len} bytes"),
             What::Event(index) => f.write_str(&self.transcript.event_text(self.host, index)),
             What::Done(status) => write!(f, "{}", status.code()),

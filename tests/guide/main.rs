@@ -17,6 +17,8 @@ mod machine;
 #[path = "chapters/main_of_a_server.rs"]
 #[expect(dead_code, reason = "it would serve until it is stopped")]
 mod main_of_a_server;
+#[path = "chapters/multicast.rs"]
+mod multicast;
 #[path = "chapters/nat.rs"]
 mod nat;
 #[path = "chapters/nets.rs"]

@@ -69,6 +69,35 @@ impl Machine for StreamBall {
     }
 }
 
+/// The same, where one throws to a group that the other is in.
+struct GroupBall {
+    is_member: bool,
+    left: u64,
+}
+
+impl Machine for GroupBall {
+    type Command = ();
+    type Event = u64;
+
+    fn handle(&mut self, input: Input<'_, ()>, _now: Instant, out: &mut Outbox<u64>) {
+        let group = [239, 1, 2, 3].into();
+        match input {
+            Input::Start { .. } if self.is_member => out.join(group),
+            Input::Start { .. } => out.send((group, 1).into(), b"a ball for all"),
+            Input::Datagram { bytes, .. } if self.left > 0 => {
+                self.left -= 1;
+                out.event(self.left);
+                if self.is_member {
+                    out.reply(bytes);
+                } else {
+                    out.send((group, 1).into(), bytes);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 fn endless(name: &str) -> Net {
     let net = Net::new(name);
     net.max_inputs(u64::MAX);
@@ -92,6 +121,15 @@ fn stream_scenario(packets: u64) -> Scenario {
     net.into()
 }
 
+fn group_scenario(packets: u64) -> Scenario {
+    let net = endless("ping-pong with a group");
+    let left = packets / 2;
+    // Who is in the group is started first.
+    net.host("member").udp(1).machine(move |_| GroupBall { is_member: true, left });
+    net.host("thrower").udp(2).machine(move |_| GroupBall { is_member: false, left });
+    net.into()
+}
+
 /// How often a run of the engine allocates, after one to warm up.
 fn allocations(scenario: &Scenario, packets: u64) -> u64 {
     let settings = Settings { laws: None, keep: Keep::Outcome, ..Settings::default() };
@@ -110,6 +148,13 @@ fn the_engine_allocates_nothing_for_a_packet() {
     let many = allocations(&scenario(PACKETS), PACKETS);
     assert_eq!(many, few);
     assert!(few <= 4, "{few} allocations in a run");
+}
+
+#[test]
+fn the_engine_allocates_nothing_for_a_packet_to_a_group() {
+    let few = allocations(&group_scenario(10), 10);
+    let many = allocations(&group_scenario(PACKETS), PACKETS);
+    assert_eq!(many, few);
 }
 
 #[test]

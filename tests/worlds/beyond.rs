@@ -8,12 +8,12 @@ use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::{Boot, Input, Net, Outbox, Peer, Profile, Scenario, Status};
 
 use crate::play::{Played, Scene, World};
-use crate::puppet::{Ask, Puppet, Script, nobody, tell};
+use crate::puppet::{Ask, GROUP, Puppet, Script, nobody, tell};
 use crate::sockets::{block_on, pair};
 use crate::{Cell, rows};
 
 rows! {
-    the_source_address_of_a_reply a_unix_socket both_families a_broadcast a_crash_in_a_plan a_skew_in_a_plan
+    the_source_address_of_a_reply a_unix_socket both_families a_broadcast a_group_at_one_address a_crash_in_a_plan a_skew_in_a_plan
     a_drift_in_a_plan a_timer_first_in_a_plan a_move_in_a_plan a_rebind_in_a_plan a_dial_refused_in_a_plan
     a_partition_in_a_plan a_latency_between_milliseconds thirty_one_hosts a_panic
 }
@@ -198,6 +198,28 @@ fn asks_everybody(me: &mut Puppet, input: Input<'_, Ask>, out: &mut Outbox<Strin
             out.done(Status::Success);
         }
         _ => {}
+    }
+}
+
+fn a_group_at_one_address(cell: Cell) {
+    let scene = Scene::datagrams(
+        |_, input, out| match input {
+            Input::Start { local } => {
+                out.join(GROUP);
+                out.send(Peer::from((GROUP, local.port().unwrap())), b"hello");
+            }
+            Input::Datagram { .. } => {
+                out.event("heard".to_owned());
+                out.done(Status::Success);
+            }
+            _ => {}
+        },
+        nobody,
+    );
+    let played = scene.play(cell);
+    match cell.world() {
+        World::Engine | World::Turmoil => assert_eq!(played.a, ["heard"]),
+        World::Sockets => is_refused_in(&played, "no multicast comes to a socket of one address"),
     }
 }
 

@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use lossproof::drive::{Setup, run_until};
 use lossproof::machine::limits;
-use lossproof::{Input, Outbox, Status};
+use lossproof::{Input, Outbox, Peer, Status};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
 };
 
 use crate::play::{Scene, Side, nowhere};
-use crate::puppet::{Ask, Puppet, nobody, tell, teller, write};
+use crate::puppet::{Ask, GROUP, Puppet, nobody, tell, teller, write};
 use crate::sockets::{HUSH, block_on, heard};
 use crate::{Cell, rows};
 
 rows! {
     an_empty_datagram the_largest_datagram a_datagram_to_a_port_that_nobody_has a_datagram_to_no_host
-    a_stream_to_no_host a_stream_to_a_silent_host shutdown_while_dialing given_up_while_dialing
+    a_datagram_to_a_group_of_nobody a_stream_to_no_host a_stream_to_a_silent_host shutdown_while_dialing given_up_while_dialing
     reset_overtakes_data reset_while_paused reset_after_the_end a_peer_that_never_ends exit_with_unsent_data
     exit_with_a_peer_that_never_reads
 }
@@ -104,6 +104,22 @@ fn a_datagram_to_no_host(cell: Cell) {
     let played = scene.play(cell);
     assert_eq!(played.a, ["enough"], "the sender hears nothing");
     assert_eq!(played.b, ["Datagram hello", "enough"]);
+}
+
+fn a_datagram_to_a_group_of_nobody(cell: Cell) {
+    let scene = Scene::datagrams(
+        |me, input, out| {
+            if let Input::Start { .. } = input {
+                out.send(Peer::from((GROUP, me.other().port().unwrap())), b"lost");
+                out.send(me.other(), b"hello");
+            }
+            waits(me, input, out);
+        },
+        waits,
+    );
+    let played = scene.play(cell);
+    assert_eq!(played.a, ["enough"], "the sender hears nothing");
+    assert_eq!(played.b, ["Datagram hello", "enough"], "it has the port, and is in no group");
 }
 
 fn a_stream_to_no_host(cell: Cell) {

@@ -2,15 +2,15 @@
 
 use lossproof::drive::Store;
 use lossproof::machine::Conn;
-use lossproof::{Input, Outbox, Status};
+use lossproof::{Input, Outbox, Peer, Status};
 
 use crate::play::{Scene, Side, World};
-use crate::puppet::{Ask, Puppet, nobody, tell, teller, write as put};
+use crate::puppet::{Ask, GROUP, Puppet, nobody, tell, teller, write as put};
 use crate::sockets::play_with;
 use crate::{Cell, rows};
 
 rows! {
-    send send_from reply connect write shutdown close abort pause resume save event done
+    send send_from reply connect write shutdown close abort pause resume join leave save event done
 }
 
 /// Answers one datagram from where it was asked.
@@ -253,6 +253,75 @@ fn resume(cell: Cell) {
     let played = Scene::streams(writes_soon, reads_late).play(cell);
     assert_eq!(played.b, ["so far ''", "Eof after 'onetwo'", "Closed: finished"]);
     assert_eq!(played.a, ["Closed: finished"]);
+}
+
+/// Once the other has joined, says something to the group.
+fn says_to_group(me: &mut Puppet, input: Input<'_, Ask>, out: &mut Outbox<String>) {
+    let to = Peer::from((GROUP, me.other().port().unwrap()));
+    match input {
+        Input::Start { .. } => me.wake_in(50),
+        Input::Timeout if me.count == 0 => {
+            me.count = 1;
+            out.send(to, b"?");
+        }
+        Input::Datagram { .. } => {
+            tell(me, input, out);
+            out.send(to, b"once more");
+            out.done(Status::Success);
+        }
+        _ => {}
+    }
+}
+
+/// Two hosts, of which the second can be in a group.
+fn group(b: crate::puppet::Script) -> Scene {
+    Scene::new(Side::datagrams(says_to_group, 1), Side { hears_groups: true, ..Side::datagrams(b, 1) })
+}
+
+fn join(cell: Cell) {
+    let scene = group(|me, input, out| match input {
+        Input::Start { .. } => {
+            out.join(GROUP);
+            out.join(GROUP);
+        }
+        Input::Datagram { bytes: b"?", .. } => {
+            tell(me, input, out);
+            out.reply(b"yes");
+        }
+        Input::Datagram { bytes: b"mine", .. } => {
+            tell(me, input, out);
+            out.done(Status::Success);
+        }
+        Input::Datagram { peer, .. } => {
+            tell(me, input, out);
+            me.others = vec![peer];
+            let own = out.sockets()[0].port().unwrap();
+            out.send(Peer::from((GROUP, own)), b"mine");
+        }
+        _ => {}
+    });
+    let played = scene.play(cell);
+    assert_eq!(played.a, ["Datagram yes"], "it was answered from an address of its own");
+    assert_eq!(played.b, ["Datagram ?", "Datagram once more", "Datagram mine"]);
+}
+
+fn leave(cell: Cell) {
+    let scene = group(|me, input, out| match input {
+        Input::Start { .. } => {
+            out.leave(GROUP);
+            out.join(GROUP);
+        }
+        Input::Datagram { .. } => {
+            tell(me, input, out);
+            out.leave(GROUP);
+            out.reply(b"yes");
+            me.wake_in(50);
+        }
+        Input::Timeout => out.done(Status::Success),
+        _ => {}
+    });
+    let played = scene.play(cell);
+    assert_eq!((played.a.len(), played.b), (1, vec!["Datagram ?".to_owned()]));
 }
 
 /// Saves more than it found.

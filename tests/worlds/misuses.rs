@@ -1,6 +1,7 @@
 //! What cannot be done, wherever a machine runs: it has no effect. A simulation stops at it; the network at large goes on.
 
 use std::fmt::Debug;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use lossproof::machine::{Conn, Law, limits};
@@ -10,11 +11,12 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::play::{Scene, Side, World};
-use crate::puppet::{Ask, Puppet, tell, teller, write};
+use crate::puppet::{Ask, Puppet, Script, tell, teller, write};
 use crate::{Cell, rows};
 
 rows! {
-    too_long_a_datagram no_socket not_a_local_address reply_to_nothing write_when_not_open after_done
+    too_long_a_datagram no_socket not_a_local_address reply_to_nothing write_when_not_open not_a_group
+    no_socket_to_join_with too_many_groups after_done
 }
 
 /// Plays a scene in which `a` does what cannot be done.
@@ -173,6 +175,49 @@ fn write_when_not_open(cell: Cell) {
 fn try_to_write(out: &mut Outbox<String>, conn: Conn, bytes: &[u8]) {
     let fitted_len = out.write(conn, bytes);
     out.event(format!("{fitted_len} written"));
+}
+
+/// Joins these, tells in how many it is, and says something.
+fn joins(me: &Puppet, out: &mut Outbox<String>, groups: impl IntoIterator<Item = IpAddr>) {
+    groups.into_iter().for_each(|group| out.join(group));
+    out.event(format!("in {} groups", out.groups().len()));
+    out.send(me.other(), b"hello");
+    out.done(Status::Success);
+}
+
+/// Plays a scene in which `a` joins what it cannot.
+fn cannot_join(cell: Cell, script: Script, told: &str) {
+    let a = Side { hears_groups: true, ..Side::datagrams(script, 1) };
+    no_effect(cell, Scene::new(a, Side::datagrams(hears_one, 1)), &[told], &["Datagram hello"]);
+}
+
+fn not_a_group(cell: Cell) {
+    let script: Script = |me, input, out| {
+        if let Input::Start { .. } = input {
+            out.leave([10, 0, 0, 1].into());
+            joins(me, out, [[10, 0, 0, 1].into()]);
+        }
+    };
+    cannot_join(cell, script, "in 0 groups");
+}
+
+fn no_socket_to_join_with(cell: Cell) {
+    let script: Script = |me, input, out| {
+        if let Input::Start { .. } = input {
+            joins(me, out, ["ff02::1:2".parse().unwrap()]);
+        }
+    };
+    cannot_join(cell, script, "in 0 groups");
+}
+
+fn too_many_groups(cell: Cell) {
+    let script: Script = |me, input, out| {
+        if let Input::Start { .. } = input {
+            let groups = (0..=limits::MAX_GROUPS as u8).map(|n| IpAddr::from([239, 77, 4, n]));
+            joins(me, out, groups);
+        }
+    };
+    cannot_join(cell, script, "in 20 groups");
 }
 
 fn after_done(cell: Cell) {

@@ -27,12 +27,14 @@ pub(crate) struct Side {
     /// Whether the first of them is connected to the other host.
     pub(crate) is_connected: bool,
     pub(crate) listens: bool,
+    /// Whether real sockets are bound so that they hear groups.
+    pub(crate) hears_groups: bool,
 }
 
 impl Side {
     /// A host without sockets: it dials, or takes no part.
     pub(crate) const fn dialer(script: Script) -> Self {
-        Self { script, datagrams: 0, is_connected: false, listens: false }
+        Self { script, datagrams: 0, is_connected: false, listens: false, hears_groups: false }
     }
 
     pub(crate) const fn datagrams(script: Script, datagrams: u16) -> Self {

@@ -1,5 +1,6 @@
 //! The machine of all scenes: it does what its scene says.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use lossproof::machine::Conn;
@@ -95,6 +96,9 @@ impl Machine for Puppet {
         self.due_at.into_iter().chain(self.gives_up_at).min()
     }
 }
+
+/// A group.
+pub(crate) const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(239, 77, 3, 4));
 
 /// Takes no part.
 pub(crate) fn nobody(_: &mut Puppet, input: Input<'_, Ask>, out: &mut Outbox<String>) {

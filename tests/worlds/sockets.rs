@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::future::{Future, pending};
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lossproof::drive::{DriveError, Endpoint, LocalFaults, Setup, Store, run_until};
+use lossproof::drive::{DriveError, Endpoint, LocalFaults, Multicast, Setup, Store, run_until};
 use lossproof::{Peer, Status};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
@@ -15,6 +16,9 @@ use crate::puppet::{Ask, Puppet};
 
 /// An address of this machine, and a port that the system chooses.
 pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
+
+/// What goes to groups stays on this machine.
+const HERE: Multicast = Multicast { v4: Some(Ipv4Addr::LOCALHOST), v6: None, hops: None };
 
 /// What a host tells when nothing but time is to pass from now on. The clock then goes as fast as it can.
 pub(crate) const HUSH: &str = "hush";
@@ -47,7 +51,13 @@ pub(crate) async fn pair(
     let failed = Notify::new();
     let b = async {
         let opened = |locals: &[Peer]| opened.send(locals.to_vec()).unwrap();
-        let run = run_until(b.0, Setup::new(b.1), opened, |event| heard(&told_b, event), pending());
+        let run = run_until(
+            b.0,
+            Setup { multicast: HERE, ..Setup::new(b.1) },
+            opened,
+            |event| heard(&told_b, event),
+            pending(),
+        );
         tokio::select! {
             status = run => Some(status.unwrap()),
             () = failed.notified() => None,
@@ -56,7 +66,7 @@ pub(crate) async fn pair(
     let a = async {
         let (puppet, setup) = a(found.await.unwrap());
         let (asked, commands) = mpsc::channel(8);
-        let setup = Setup { commands: Some(commands), ..setup };
+        let setup = Setup { commands: Some(commands), multicast: HERE, ..setup };
         let run = run_until(puppet, setup, |_| (), |event| heard(&told_a, event), stop(stop_at));
         let (status, ()) = tokio::join!(run, ask(asks, asked));
         status.inspect_err(|_| failed.notify_one())
@@ -86,7 +96,7 @@ pub(crate) fn heard(told: &RefCell<Vec<String>>, event: String) {
 }
 
 fn endpoints(side: &Side, to: Option<Peer>) -> Vec<Endpoint> {
-    let bind: Peer = ANY_PORT.parse().unwrap();
+    let bind: Peer = if side.hears_groups { "0.0.0.0:0" } else { ANY_PORT }.parse().unwrap();
     let datagram = |n| match to {
         Some(_) if n == 0 => Endpoint::Datagram { bind, connect: to, broadcast: false },
         _ => Endpoint::datagram(bind),

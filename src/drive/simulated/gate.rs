@@ -20,7 +20,7 @@ use crate::drive::driver::{self, Core, Port, clock};
 use crate::drive::net::{Packet, Pending};
 use crate::drive::pace::Thread;
 use crate::drive::sockets::{Raw, Sockets};
-use crate::drive::{DriveError, Endpoint};
+use crate::drive::{DriveError, Endpoint, Multicast};
 use crate::engine::{Arrival, Entry, Event, Settings, World};
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
@@ -53,7 +53,7 @@ pub(super) async fn drive_host(
     let mut gate = Gate {
         host,
         commands: Commands { own: &spec.commands, generated },
-        sockets: Sockets::open(&endpoints, false).await?,
+        sockets: Sockets::open(&endpoints, false, Multicast::default()).await?,
         begin: clock(),
         skew: Duration::ZERO,
         stopped: false,
@@ -160,7 +160,8 @@ impl Gate {
                 let shared = self.shared.borrow();
                 let flight = shared.world.flights.get(flight);
                 let sockets = &shared.world.spec.hosts[self.host.index()].datagrams;
-                if sockets.iter().all(|socket| socket.local != flight.to) {
+                let to = shared.world.lands_at(self.host, flight.to);
+                if sockets.iter().all(|socket| socket.local != to) {
                     // Nobody takes it, on turmoil neither.
                     return true;
                 }
@@ -248,11 +249,12 @@ impl Gate {
     fn carry(&mut self, written: &[u8]) {
         let shared = Rc::clone(&self.shared);
         let mut offset = 0;
-        shared.borrow_mut().distribute(|world: &World<'_>, _: Order, event| match event {
+        shared.borrow_mut().distribute(|world: &World<'_>, order: Order, event| match event {
             Event::Datagram(flight) => {
                 let flight = world.flights.get(flight);
                 if flight.from == self.host {
-                    let (local, peer) = (wire(flight.source), wire(flight.to));
+                    let to = world.lands_at(order.host(), flight.to);
+                    let (local, peer) = (wire(flight.source), wire(to));
                     self.sockets.send(&iter::once(Packet { local, peer, bytes: &flight.bytes }));
                 }
             }

@@ -1,6 +1,7 @@
 //! The sockets that a machine has from its start.
 
 use std::mem;
+use std::net::IpAddr;
 
 use super::{FIRST_FIXED, Fixed, Sockets};
 use crate::drive::DriveError;
@@ -60,7 +61,17 @@ impl<N: Net> Sockets<N> {
         }
     }
 
-    /// Why a broadcast could not be sent, if that has happened.
+    /// Joins a multicast group, or leaves it, with all datagram sockets that can hear it.
+    pub(in crate::drive) fn set_member(&self, group: IpAddr, joins: bool) -> Result<(), DriveError> {
+        let of_family = || self.datagrams().filter(|socket| socket.local().is_like(&Peer::from((group, 0))));
+        let mut hearing = of_family().filter(|socket| socket.hears(group)).peekable();
+        if let (None, Some(other)) = (hearing.peek(), of_family().next()) {
+            return Err(DriveError::Unheard { group, local: Box::new(other.local()) });
+        }
+        hearing.try_for_each(|socket| socket.set_member(group, joins))
+    }
+
+    /// Why a datagram to many could not be sent, if that has happened.
     pub(in crate::drive) fn take_failure(&mut self) -> Option<DriveError> {
         self.fixed.iter_mut().find_map(|(socket, _)| match socket {
             Fixed::Datagrams(socket) => socket.take_failure(),

@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 mod batch;
+mod groups;
 #[cfg(feature = "proxy")]
 mod relayed;
 #[cfg(target_os = "linux")]
@@ -10,7 +11,7 @@ mod segments;
 mod single;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -18,6 +19,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use crate::drive::Multicast;
 use crate::drive::inbox::Inbox;
 use crate::drive::net::{Binding, Packet, Pending};
 use crate::drive::pace::Idle;
@@ -41,6 +43,7 @@ pub(crate) struct Udp {
     local: Peer,
     batch: Batch,
     refusal: Option<Pending<io::Error>>,
+    multicast: Multicast,
     waits: Waits,
 }
 
@@ -64,8 +67,9 @@ enum Waits {
 }
 
 impl Udp {
-    /// Opens a socket.
-    pub(super) fn bind(local: SocketAddr, binding: Binding) -> io::Result<Self> {
+    /// Opens a socket. It can send at once: what waited for the runtime would leave after groups are joined that its machine
+    /// joins later.
+    pub(super) async fn bind(local: SocketAddr, binding: Binding) -> io::Result<Self> {
         // No SO_REUSEADDR: with it a second server would bind silently.
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         if binding.shared {
@@ -76,11 +80,14 @@ impl Udp {
         }
         let batch = Batch::new(&socket, local)?;
         socket.set_broadcast(binding.broadcast)?;
+        groups::prepare(&socket, local, binding.multicast)?;
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
         let socket = Rc::new(UdpSocket::from_std(socket.into())?);
+        socket.writable().await?;
         let local = socket.local_addr()?.into();
-        Ok(Self { socket, local, batch, refusal: None, waits: Waits::Never })
+        let multicast = binding.multicast;
+        Ok(Self { socket, local, batch, refusal: None, multicast, waits: Waits::Never })
     }
 
     pub(super) async fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
@@ -90,6 +97,11 @@ impl Udp {
         self.refusal = Some(self.next_refusal());
         self.batch.connected();
         Ok(())
+    }
+
+    /// Joins a multicast group, or leaves it.
+    pub(super) fn set_member(&self, group: IpAddr, joins: bool) -> io::Result<()> {
+        groups::set_member(&SockRef::from(&*self.socket), group, joins, self.multicast)
     }
 
     pub(super) const fn local_addr(&self) -> Peer {

@@ -2,9 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Range;
 
-use crate::machine::{Conn, Peer, Violation};
+use crate::machine::{Conn, Peer, Violation, limits};
 
 /// How a machine ended: what the process would exit with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,6 +106,16 @@ pub enum Effect<'a, E> {
         /// Which.
         conn: Conn,
     },
+    /// Have the datagram sockets of a multicast group's family take what is sent to the group.
+    Join {
+        /// Its address.
+        group: IpAddr,
+    },
+    /// Have them take it no more.
+    Leave {
+        /// Its address.
+        group: IpAddr,
+    },
     /// Make these bytes the durable state, in place of what was saved before.
     Save {
         /// All of it.
@@ -129,6 +140,8 @@ pub(super) enum Step {
     Abort(Conn),
     Pause(Conn),
     Resume(Conn),
+    Join(IpAddr),
+    Leave(IpAddr),
     Save(Chunk),
     /// The event of this index among all that the outbox has been told.
     Event(u32),
@@ -148,6 +161,13 @@ pub(super) struct Lists<'a> {
 }
 
 impl Step {
+    /// Whether real sockets have all before it leave first: what is saved is durable before what follows it leaves, and who
+    /// hears what goes to a group depends on who is in it then.
+    #[cfg(feature = "net")]
+    pub(super) const fn is_barrier(&self) -> bool {
+        matches!(self, Self::Save(_) | Self::Join(_) | Self::Leave(_))
+    }
+
     /// The effect, with its event as `event` finds it by its place.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "whoever asks matches at once: inlined, most of it goes away")]
@@ -165,6 +185,8 @@ impl Step {
             Self::Abort(conn) => Effect::Abort { conn },
             Self::Pause(conn) => Effect::Pause { conn },
             Self::Resume(conn) => Effect::Resume { conn },
+            Self::Join(group) => Effect::Join { group },
+            Self::Leave(group) => Effect::Leave { group },
             Self::Save(chunk) => Effect::Save { bytes: bytes(chunk) },
             Self::Event(index) => Effect::Event(event(index)),
             Self::Done(status) => Effect::Done(status),
@@ -189,6 +211,12 @@ pub enum Misuse {
     TooLong(usize),
     /// A reply while no datagram was handled.
     NothingToAnswer,
+    /// Joining or leaving an address that is no multicast group's.
+    NotAGroup(IpAddr),
+    /// Joining a group, on a host without a datagram socket of its family.
+    NoSocketToJoin(IpAddr),
+    /// Joining one group more than [`limits::MAX_GROUPS`](crate::machine::limits::MAX_GROUPS).
+    TooManyGroups(IpAddr),
 }
 
 impl fmt::Display for Misuse {
@@ -206,6 +234,14 @@ impl fmt::Display for Misuse {
             }
             Self::TooLong(len) => write!(f, "it sent a datagram of {len} bytes, which no network carries"),
             Self::NothingToAnswer => f.write_str("it replied while no datagram was handled"),
+            Self::NotAGroup(group) => write!(f, "it joined or left {group}, which is no multicast group"),
+            Self::NoSocketToJoin(group) => {
+                write!(f, "it joined {group}, and its host has no datagram socket of that family")
+            }
+            Self::TooManyGroups(group) => {
+                let max = limits::MAX_GROUPS;
+                write!(f, "it joined {group}, and a host can be in {max} groups")
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 mod effect;
 mod outlet;
 mod slots;
+mod sockets;
 #[cfg(feature = "tasks")]
 mod tasks;
 #[cfg(all(test, feature = "sim"))]
@@ -11,6 +12,7 @@ mod tests;
 mod worlds;
 
 use std::fmt::{self, Write as _};
+use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 
 pub use effect::{Chunk, Effect, Misuse, Status};
@@ -21,10 +23,11 @@ use crate::time::Instant;
 use effect::{Lists, Step};
 pub(crate) use slots::Lead;
 use slots::{Slot, Slots};
-#[cfg(feature = "tasks")]
-pub(crate) use tasks::Bound;
+use sockets::Sockets;
 #[cfg(feature = "tasks")]
 use tasks::OfTasks;
+#[cfg(feature = "tasks")]
+pub(crate) use tasks::{Bound, BoundDatagrams};
 
 /// The list of effects that a machine wants, in order. All bytes are in one buffer that is reused, so nothing is
 /// allocated after the first few messages.
@@ -99,6 +102,8 @@ pub struct Effects {
     violations: Vec<Violation>,
     slots: Slots,
     sockets: Sockets,
+    /// The multicast groups that it is in, in order.
+    groups: Vec<IpAddr>,
     /// A datagram is being handled: it came to the first of these addresses, from the second.
     is_answering: bool,
     answers: [Peer; 2],
@@ -106,15 +111,6 @@ pub struct Effects {
     misuse: Option<Misuse>,
     #[cfg(feature = "tasks")]
     tasks: OfTasks,
-}
-
-/// The datagram sockets of a host.
-#[derive(Debug)]
-enum Sockets {
-    /// Nobody has said: every datagram has one.
-    Unknown,
-    /// These, by their local addresses.
-    Known(Vec<Peer>),
 }
 
 impl Effects {
@@ -126,20 +122,13 @@ impl Effects {
             violations: Vec::new(),
             slots: Slots::new(),
             sockets: Sockets::Unknown,
+            groups: Vec::new(),
             is_answering: false,
             answers: [NOBODY; 2],
             done: false,
             misuse: None,
             #[cfg(feature = "tasks")]
             tasks: OfTasks::new(),
-        }
-    }
-
-    /// The local addresses of the host's datagram sockets, in the order in which they were opened.
-    pub fn sockets(&self) -> &[Peer] {
-        match &self.sockets {
-            Sockets::Unknown => &[],
-            Sockets::Known(sockets) => sockets,
         }
     }
 
@@ -366,6 +355,7 @@ impl Effects {
     /// Ends the machine. It must not emit anything after this.
     pub fn done(&mut self, status: Status) {
         self.push(Step::Done(status));
+        self.groups.clear();
         self.done = true;
     }
 

@@ -2,7 +2,8 @@
 
 use super::effect::{Effect, Misuse};
 use super::slots::Slot;
-use super::{Effects, Outbox, Sockets, is_due};
+use super::sockets::Sockets;
+use super::{Effects, Outbox, is_due};
 use crate::machine::{Conn, Input, Machine, Peer};
 use crate::time::Instant;
 
@@ -263,6 +264,7 @@ impl Effects {
     pub(crate) fn reset(&mut self) {
         self.clear();
         self.slots.clear();
+        self.groups.clear();
         self.is_answering = false;
         self.done = false;
         self.misuse = None;

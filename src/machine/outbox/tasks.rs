@@ -9,10 +9,21 @@ use crate::machine::Peer;
 /// All sockets of a host that opens them while it runs, as asynchronous code does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bound {
-    /// The local addresses of datagram sockets, and for each the only peer that it hears, if it is connected.
-    pub(crate) datagrams: Vec<(Peer, Option<Peer>)>,
+    pub(crate) datagrams: Vec<BoundDatagrams>,
     /// Where it listens.
     pub(crate) listeners: Vec<Peer>,
+}
+
+/// A datagram socket of such a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BoundDatagrams {
+    pub(crate) local: Peer,
+    /// The only peer that it hears, if it is connected.
+    pub(crate) connected: Option<Peer>,
+    /// It is bound to any address, and so hears groups.
+    pub(crate) hears_groups: bool,
+    /// What it sends to a group comes back to its host.
+    pub(crate) loops: bool,
 }
 
 /// What only hosts of asynchronous code put out.
@@ -57,7 +68,7 @@ impl Effects {
 
     /// Notes that the host's sockets are other ones from now on.
     pub(crate) fn bind(&mut self, bound: Bound) {
-        let locals: Vec<Peer> = bound.datagrams.iter().map(|(local, _)| *local).collect();
+        let locals: Vec<Peer> = bound.datagrams.iter().map(|socket| socket.local).collect();
         self.open(&locals);
         self.tasks.bound = Some(bound);
     }

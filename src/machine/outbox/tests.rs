@@ -15,6 +15,8 @@ fn list<E: fmt::Debug>(out: &Outbox<E>) -> String {
         Effect::Abort { conn } => format!("abort {conn}"),
         Effect::Pause { conn } => format!("pause {conn}"),
         Effect::Resume { conn } => format!("resume {conn}"),
+        Effect::Join { group } => format!("join {group}"),
+        Effect::Leave { group } => format!("leave {group}"),
         Effect::Save { bytes } => format!("save {}", bytes.escape_ascii()),
         Effect::Event(index) => format!("event {:?}", out.events[index as usize]),
         Effect::Done(status) => format!("done {}", status.code()),

@@ -1,6 +1,6 @@
 //! What the worlds of this crate ask of what a machine wants done.
 
-use std::hash::Hasher;
+use std::hash::{Hash as _, Hasher};
 
 use super::Effects;
 use super::effect::{Effect, Misuse, Step};
@@ -44,11 +44,11 @@ impl Effects {
         turns.map(move |step| step.view(lists, |index| index))
     }
 
-    /// How many datagrams, writes and connects are to be done from step `mark` on, and how many bytes they have.
+    /// How many datagrams, writes, connects and changes of groups are to be done from step `mark` on, and how many bytes they have.
     pub(crate) fn weight_from(&self, mark: usize) -> (usize, usize) {
         self.steps[mark..].iter().fold((0, 0), |(messages, bytes_len), step| match step {
             Step::Send(_, chunk) | Step::Write(_, chunk) => (messages + 1, bytes_len + chunk.len()),
-            Step::Connect(..) => (messages + 1, bytes_len),
+            Step::Connect(..) | Step::Join(_) | Step::Leave(_) => (messages + 1, bytes_len),
             _ => (messages, bytes_len),
         })
     }
@@ -99,9 +99,10 @@ impl Effects {
         matches!(self.slots.get(conn), Some(Slot::Open { short: true, .. }))
     }
 
-    /// Writes what distinguishes the streams from others.
-    pub(crate) fn fingerprint(&self, to: &mut dyn Hasher) {
+    /// Writes what distinguishes the streams and the groups from others.
+    pub(crate) fn fingerprint(&self, mut to: &mut dyn Hasher) {
         self.slots.fingerprint(to);
+        self.groups.hash(&mut to);
     }
 
     /// Reports a broken law to whoever drives, even after `done`.
@@ -126,10 +127,10 @@ impl Effects {
         self.slots.give_lead(lead);
     }
 
-    /// The datagrams from step `mark` on, up to the next save: from where, to whom, and the payload.
+    /// The datagrams from step `mark` on, up to the next [barrier](Step::is_barrier): from where, to whom, and the payload.
     #[cfg(feature = "net")]
     pub(crate) fn sends(&self, mark: usize) -> impl Iterator<Item = (Peer, Peer, &[u8])> + Clone {
-        let steps = self.steps[mark..].iter().take_while(|step| !matches!(step, Step::Save(_)));
+        let steps = self.steps[mark..].iter().take_while(|step| !step.is_barrier());
         steps.filter_map(|step| match step {
             Step::Send(way, chunk) => {
                 let way = *way as usize;
@@ -139,20 +140,21 @@ impl Effects {
         })
     }
 
-    /// Hands out what is to be done from step `mark` on, up to the next save; gives that, and the step after it.
+    /// Hands out what is to be done from step `mark` on, up to the next barrier; gives that, and the step after it.
     #[cfg(feature = "net")]
     #[inline]
-    pub(crate) fn until_save<'e>(
+    pub(crate) fn until_barrier<'e>(
         &'e self,
         mark: usize,
         mut each: impl FnMut(Effect<'e, u32>),
-    ) -> Option<(&'e [u8], usize)> {
+    ) -> Option<(Effect<'e, u32>, usize)> {
         let lists = self.lists();
         for (index, step) in (mark + 1..).zip(&self.steps[mark..]) {
-            match step {
-                Step::Save(chunk) => return Some((&self.arena[chunk.range()], index)),
-                step => each(step.view(lists, |event| event)),
+            let effect = step.view(lists, |event| event);
+            if step.is_barrier() {
+                return Some((effect, index));
             }
+            each(effect);
         }
         None
     }

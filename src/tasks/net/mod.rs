@@ -21,6 +21,7 @@
 mod addr;
 mod end;
 mod listener;
+mod multicast;
 mod socket;
 mod split;
 mod stream;

@@ -1,6 +1,6 @@
 //! What datagram sockets of all families have in common.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
@@ -30,13 +30,16 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// Opens one at an address of its host; port 0 stands for one that is free.
-    pub(super) fn open(key: Key, local: Peer) -> io::Result<Self> {
+    /// Opens one at an address of its host; port 0 stands for one that is free. It hears groups if that stands for any.
+    pub(super) fn open(key: Key, local: Peer, hears_groups: bool) -> io::Result<Self> {
         let open = |hub: &mut Hub| {
             let local = claim(local, &mut hub.next_port, hub.datagrams.iter().map(|socket| socket.local))?;
             let place = hub.datagrams.put(Datagrams {
                 local,
                 connected: None,
+                hears_groups,
+                groups: BTreeSet::new(),
+                loops: true,
                 came: VecDeque::new(),
                 bytes: VecDeque::new(),
                 is_refused: false,
@@ -48,7 +51,13 @@ impl Socket {
         with_hub(key, open).unwrap_or_else(|| Err(closed()))
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Datagrams) -> T) -> io::Result<T> {
+    /// Does something with the socket, and tells the world.
+    pub(super) fn change(&self, work: impl FnOnce(&mut Hub, usize) -> io::Result<()>) -> io::Result<()> {
+        let changed = with_hub(self.key, |hub| work(hub, self.place).map(|()| hub.rebind()));
+        changed.unwrap_or_else(|| Err(closed()))
+    }
+
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Datagrams) -> T) -> io::Result<T> {
         let done = with_hub(self.key, |hub| hub.datagrams.get_mut(self.place).map(work));
         done.flatten().ok_or_else(closed)
     }

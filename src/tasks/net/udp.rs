@@ -17,9 +17,10 @@ use crate::tasks::registry::{here, with_hub};
 /// A UDP socket of a simulated host, as `tokio::net::UdpSocket` is one of the system's.
 #[derive(Debug)]
 pub struct UdpSocket {
-    socket: Socket,
+    pub(super) socket: Socket,
     may_broadcast: AtomicBool,
     ttl: AtomicU32,
+    pub(super) multicast_ttl: AtomicU32,
 }
 
 impl UdpSocket {
@@ -31,8 +32,14 @@ impl UdpSocket {
         let key = here()?;
         first_of(address.addresses()?, |address| async move {
             let own = with_hub(key, |hub| hub.facts.own(Peer::from(address))).flatten();
-            let socket = Socket::open(key, own.ok_or_else(|| not_own(address))?)?;
-            Ok(Self { socket, may_broadcast: AtomicBool::new(false), ttl: AtomicU32::new(64) })
+            let hears_groups = address.ip().is_unspecified();
+            let socket = Socket::open(key, own.ok_or_else(|| not_own(address))?, hears_groups)?;
+            Ok(Self {
+                socket,
+                may_broadcast: AtomicBool::new(false),
+                ttl: AtomicU32::new(64),
+                multicast_ttl: AtomicU32::new(1),
+            })
         })
         .await
     }

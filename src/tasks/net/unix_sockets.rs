@@ -179,7 +179,7 @@ impl UnixDatagram {
     /// # Errors
     /// `AddrInUse`, and `AddrNotAvailable` if the host's place was not given the path.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<Self> {
-        Ok(Self(Socket::open(here()?, own(path)?)?))
+        Ok(Self(Socket::open(here()?, own(path)?, false)?))
     }
 
     /// From now on the socket receives only from this peer.

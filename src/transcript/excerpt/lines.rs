@@ -171,6 +171,7 @@ fn shape(transcript: &Transcript<'_>, record: &Record, index: usize) -> u64 {
         What::Dropped { from, to: receiver, why, .. } => (from, receiver, why).hash(&mut to),
         What::Lost(loss) => (loss.to, loss.bottleneck, loss.is_full).hash(&mut to),
         What::Unreachable { peer } => peer.hash(&mut to),
+        What::Join(group) | What::Leave(group) => group.hash(&mut to),
         What::ConnectNowhere { .. } | What::Timer | What::Save(_) | What::Done(_) => {}
     }
     to.finish()

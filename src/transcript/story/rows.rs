@@ -4,6 +4,7 @@ use super::flights::Flights;
 use super::{Conn, Kind, Mark, Row};
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::HostId;
+use crate::transcript::group::ToGroup;
 use crate::transcript::text::verb;
 use crate::transcript::{Link, Loss, Record, Span, Transcript, What};
 
@@ -41,10 +42,7 @@ impl Reader<'_, '_> {
         match record.what {
             // What a timeout caused follows it.
             What::Timer => {}
-            What::Send { to, n, bytes } => {
-                let kind = self.flights.send(here, to, n, next);
-                self.push(record, kind, format!("#{n} {}", self.transcript.bytes_text(bytes)));
-            }
+            What::Send { to, n, bytes } => self.add_send(record, to, n, bytes),
             What::Recv { from, n, bytes } => {
                 self.flights.recv(from, here, n, next);
                 let text = format!("#{n} {}", self.transcript.bytes_text(bytes));
@@ -103,8 +101,16 @@ impl Reader<'_, '_> {
             | What::Pause(_)
             | What::Resume(_)
             | What::Writable(_)
+            | What::Join(_)
+            | What::Leave(_)
             | What::Save(_) => self.push_whole(record, Mark::Note),
         }
+    }
+
+    fn add_send(&mut self, record: Record, to: HostId, n: u64, bytes: Span) {
+        let kind = self.flights.send(record.host, to, n, self.rows.len());
+        let group = ToGroup(self.transcript.log.group(record.host, to, n));
+        self.push(record, kind, format!("#{n} {}{group}", self.transcript.bytes_text(bytes)));
     }
 
     fn add_write(&mut self, record: Record, link: Link, offset: u64, bytes: Span) {
