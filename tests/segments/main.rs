@@ -14,4 +14,5 @@ mod same;
 #[allow(dead_code, reason = "tests of the model use the rest")]
 #[path = "../streams/script.rs"]
 mod script;
+mod specimens;
 mod throughput;
