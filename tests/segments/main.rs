@@ -8,6 +8,7 @@ mod captures;
 #[path = "../command/mod.rs"]
 mod command;
 mod commands;
+mod deadlock;
 mod faults;
 mod hosts;
 mod same;
