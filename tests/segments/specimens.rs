@@ -28,18 +28,20 @@ fn broken(scenario: &Scenario, kind: StreamKind, faults: &str) -> Option<Failure
 }
 
 /// Goes through all schedules of so many of these faults.
-fn explored(scenario: &Scenario, kind: StreamKind, (fates, faults): (&str, usize)) -> Result<u64, Failure> {
+fn explored(
+    scenario: &Scenario,
+    kind: StreamKind,
+    (fates, faults): (&str, usize),
+) -> Result<u64, Box<Failure>> {
     let fates = Fates::parse(fates, &scenario.names()).expect("these are faults");
     let search =
         Exhaustive::new(scenario, fates, faults).with_plan(plan(kind, "")).expect("it names no host");
     let explored = search.run(20_000, |_| ());
-    match explored.failure {
-        Some(failure) => Err(search.shrink(&failure, 1_000).failure),
-        None => {
-            assert!(explored.is_complete, "{} runs are not all", explored.runs);
-            Ok(explored.runs)
-        }
+    if let Some(failure) = explored.failure {
+        return Err(Box::new(search.shrink(&failure, 1_000).failure));
     }
+    assert!(explored.is_complete, "{} runs are not all", explored.runs);
+    Ok(explored.runs)
 }
 
 /// The faults that the net does not rule out, as the model has them.
