@@ -2,6 +2,8 @@
 
 use criterion::{Criterion, criterion_group};
 
+#[path = "engine/between.rs"]
+mod between;
 #[path = "engine/gossip.rs"]
 mod gossip;
 #[path = "engine/ping_pong.rs"]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use lossproof::engine::{Engine, Keep, Settings};
+use lossproof::scenario::{Nat, NatKind};
 use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario, Status};
 
 /// How many packets one run has: half of them there, half of them back.
@@ -55,11 +56,19 @@ impl Machine for Pinger {
 }
 
 pub(crate) fn scenario() -> Scenario {
+    scenario_behind(false)
+}
+
+/// The same, with the client behind a NAT, or not.
+pub(crate) fn scenario_behind(nat: bool) -> Scenario {
     let net = Net::new("ping-pong");
     net.latency(LATENCY);
     net.max_time(Duration::MAX);
     let server = net.host("server").udp(PORT).machine(|_| Ponger);
-    let client = net.host("client").udp(PORT).connected(server);
+    let mut client = net.host("client").udp(PORT).connected(server);
+    if nat {
+        client = client.behind(net.nat("home", Nat::new(NatKind::PortRestricted)));
+    }
     client.machine(move |boot| Pinger { server: boot.peer(server), left: PACKETS / 2 });
     net.into()
 }

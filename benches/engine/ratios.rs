@@ -8,13 +8,13 @@ use lossproof::engine::{Engine, Keep, Settings};
 use lossproof::fault::Profile;
 use lossproof::systems::{Options, tcp_chat, udp_remote};
 
-use super::{gossip, ping_pong, udp_remote as five_drops};
+use super::{between, gossip, ping_pong, udp_remote as five_drops};
 
 /// How often each side of a row is measured; the medians count.
 const ROUNDS: usize = 15;
 
 /// How long one piece of work takes, of as many as are made in one call: nanoseconds.
-fn nanos(pieces: u64, work: impl FnOnce()) -> f64 {
+pub(super) fn nanos(pieces: u64, work: impl FnOnce()) -> f64 {
     let begin = five_drops::now();
     work();
     begin.elapsed().as_nanos() as f64 / pieces as f64
@@ -25,8 +25,13 @@ fn median(mut all: Vec<f64>) -> f64 {
     all[all.len() / 2]
 }
 
-/// A row: what it took, how many times as long as the other side, and how many times that may be at most.
-fn row(name: &str, asked: f64, mut ours: impl FnMut() -> f64, mut beside: impl FnMut() -> f64) {
+/// A row: what it took, how many times as long as the other side, and how many times that may be at most, if that is asked.
+pub(super) fn row(
+    name: &str,
+    asked: Option<f64>,
+    mut ours: impl FnMut() -> f64,
+    mut beside: impl FnMut() -> f64,
+) {
     // What is made first is made once; and each side is measured beside the other.
     let (mut all, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     ours();
@@ -38,7 +43,8 @@ fn row(name: &str, asked: f64, mut ours: impl FnMut() -> f64, mut beside: impl F
         ratios.push(one / other);
     }
     let (one, other, ratio) = (median(all), median(others), median(ratios));
-    println!("{name:<52} {one:>9.1} {other:>9.1} {ratio:>7.2} {asked:>6.1}");
+    let asked = asked.map_or(String::new(), |asked| format!("{asked:.1}"));
+    println!("{name:<52} {one:>9.1} {other:>9.1} {ratio:>7.2} {asked:>6}");
 }
 
 /// Prints all rows.
@@ -48,6 +54,7 @@ pub(crate) fn print() {
     five_drops_rows();
     chat_row();
     gossip_rows();
+    between::rows();
 }
 
 fn ping_pong_row() {
@@ -57,7 +64,7 @@ fn ping_pong_row() {
     let pieces = 20 * ping_pong::PACKETS;
     row(
         "ping-pong, a packet: beside a loop by hand",
-        3.0,
+        Some(3.0),
         || nanos(pieces, || (0..20).for_each(|_| _ = engine.run(&settings))),
         || nanos(pieces, || (0..20).for_each(|_| _ = black_box(&mut world).run())),
     );
@@ -80,13 +87,13 @@ fn five_drops_rows() {
         let mut by_hand = || nanos(runs, || (0..runs).for_each(|_| _ = black_box(&mut world).run(lost)));
         row(
             &format!("udp-remote, five {name} lost, a run: by hand"),
-            6.0,
+            Some(6.0),
             || nanos(runs, || (0..runs).for_each(|_| _ = engine.run(&settings))),
             &mut by_hand,
         );
         row(
             &format!("udp-remote, five {name}, laws and properties: by hand"),
-            20.0,
+            Some(20.0),
             || nanos(runs, || assert_eq!(search.runs(0..runs).failure, None)),
             by_hand,
         );
@@ -104,7 +111,7 @@ fn chat_row() {
     let inputs = runs * judged.run(&all).inputs;
     row(
         "tcp-chat, an input with laws and properties: without",
-        3.0,
+        Some(3.0),
         || nanos(inputs, || (0..runs).for_each(|_| _ = judged.run(&all))),
         || nanos(inputs, || (0..runs).for_each(|_| _ = plain.run(&none))),
     );
@@ -118,7 +125,7 @@ fn gossip_rows() {
         let [inputs, few_inputs] = [engine.run(&settings).inputs, beside.run(&settings).inputs];
         row(
             &format!("gossip among {hosts} hosts, an input: among 10"),
-            1.5,
+            Some(1.5),
             || nanos(inputs, || _ = engine.run(&settings)),
             || nanos(few_inputs, || _ = beside.run(&settings)),
         );

@@ -76,8 +76,8 @@ pub fn systems() -> [App; 16] {
 
 /// The protocols that are there for their bugs. They are run as systems are, and not listed as such.
 pub(super) fn protocols() -> impl Iterator<Item = App> {
-    let clients = ["client", "sender", "client", "client", "left", "left", "client-0"];
-    let servers = ["server", "receiver", "server", "server", "server", "right", "server"];
-    let all = protocols::ALL.into_iter().zip(clients.into_iter().zip(servers));
+    let clients = ["client", "sender", "client", "client", "left", "left", "client-0", "client"];
+    let servers = ["server", "receiver", "server", "server", "server", "right", "server", "server"];
+    let all = protocols::ALL.iter().copied().zip(clients.into_iter().zip(servers));
     all.map(|((about, net), (client, server))| App::of(about, net).client(client).server(server).unlisted())
 }

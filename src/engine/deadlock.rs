@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::{Ended, Engine, Order};
 use crate::host::HostId;
-use crate::machine::limits;
+use crate::machine::{Conn, limits};
 use crate::network::StreamEnd;
+#[cfg(feature = "segments")]
+use crate::segments::{Full, Segments};
 use crate::time::Instant;
 
 /// For how long a stream that is full may stay unread until its reader is no longer called slow.
@@ -22,7 +24,15 @@ pub struct Wait {
     /// Which connection between the two, from 0.
     pub conn: u32,
     /// The paused end.
-    end: StreamEnd,
+    end: Unread,
+}
+
+/// An end that is full and not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unread {
+    Model(StreamEnd),
+    #[cfg(feature = "segments")]
+    Segments(Full),
 }
 
 /// A circle of hosts, each waiting for the next.
@@ -90,9 +100,13 @@ impl Engine<'_> {
             .filter(|end| self.is_waiting(end.other()))
             .map(|end| {
                 let (writer, reader) = (streams.host(end.other()), streams.host(end));
-                Wait { writer, reader, conn: streams.number(end), end }
+                Wait { writer, reader, conn: streams.number(end), end: Unread::Model(end) }
             })
             .collect();
+        #[cfg(feature = "segments")]
+        if let Some(ends) = self.world.ends() {
+            waits.extend(ends.full().filter_map(|full| self.wait_of_segments(ends, full)));
+        }
         waits.sort_unstable();
         waits
     }
@@ -100,13 +114,51 @@ impl Engine<'_> {
     /// Whether a write of this end was short, and there has been no room since.
     fn is_waiting(&self, writer: StreamEnd) -> bool {
         let streams = &self.world.network.streams;
-        let effects = self.slots[streams.host(writer).index()].actor.peek();
-        streams.is_open(writer) && streams.conn(writer).is_some_and(|conn| effects.is_short(conn))
+        let conn = streams.conn(writer).filter(|_| streams.is_open(writer));
+        conn.is_some_and(|conn| self.is_short(streams.host(writer), conn))
+    }
+
+    fn is_short(&self, host: HostId, conn: Conn) -> bool {
+        self.slots[host.index()].actor.peek().is_short(conn)
+    }
+
+    /// Who waits that a stream of segments is read, if a write to it was short.
+    #[cfg(feature = "segments")]
+    fn wait_of_segments(&self, ends: &Segments, full: Full) -> Option<Wait> {
+        let (writer, name, reader, conn) = ends.wait(full)?;
+        self.is_short(writer, name).then_some(Wait { writer, reader, conn, end: Unread::Segments(full) })
+    }
+
+    /// Whether a wait goes on.
+    fn stands(&self, wait: &Wait) -> bool {
+        match wait.end {
+            Unread::Model(end) => self.world.network.streams.is_full(end) && self.is_waiting(end.other()),
+            #[cfg(feature = "segments")]
+            Unread::Segments(full) => self
+                .world
+                .ends()
+                .is_some_and(|ends| ends.is_stuck(full) && self.wait_of_segments(ends, full).is_some()),
+        }
+    }
+
+    /// Whether the stream of a wait has both of its ends.
+    fn has_both_ends(&self, wait: &Wait) -> bool {
+        match wait.end {
+            Unread::Model(end) => {
+                let streams = &self.world.network.streams;
+                streams.is_open(end) && streams.is_open(end.other())
+            }
+            #[cfg(feature = "segments")]
+            Unread::Segments(full) => self.world.ends().is_some_and(|ends| ends.is_open(full)),
+        }
     }
 
     /// Whether there may be a circle: it takes two streams.
     pub(super) fn may_deadlock(&self) -> bool {
-        self.circle.is_some() || self.world.network.streams.full_count() > 1
+        let unread_count = self.world.network.streams.full_count();
+        #[cfg(feature = "segments")]
+        let unread_count = unread_count + self.world.ends().map_or(0, Segments::unread_count);
+        self.circle.is_some() || unread_count > 1
     }
 
     /// Looks for circles after something has happened: the timer of a host, if there is one here.
@@ -115,15 +167,11 @@ impl Engine<'_> {
             self.circle = circle_in(self.waits()).map(|waits| Deadlock { since: order.at(), waits });
             return;
         };
-        let streams = &self.world.network.streams;
-        let stands =
-            circle.waits.iter().all(|wait| streams.is_full(wait.end) && self.is_waiting(wait.end.other()));
-        if stands {
+        if circle.waits.iter().all(|wait| self.stands(wait)) {
             return;
         }
-        let is_open = |wait: &Wait| streams.is_open(wait.end) && streams.is_open(wait.end.other());
         let by_member = timer_of.is_some_and(|host| circle.waits.iter().any(|wait| wait.writer == host));
-        if by_member && !circle.waits.iter().all(is_open) {
+        if by_member && !circle.waits.iter().all(|wait| self.has_both_ends(wait)) {
             self.conclude(order.host(), order.at());
         } else {
             self.circle = None;

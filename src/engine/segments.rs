@@ -42,6 +42,11 @@ impl World<'_> {
         };
     }
 
+    /// The ends of streams of segments, if there are any.
+    pub(super) fn ends(&self) -> Option<&Segments> {
+        self.tcp.as_ref().map(|tcp| &tcp.ends)
+    }
+
     fn find_end(&self, host: HostId, conn: Conn) -> Option<u32> {
         self.tcp.as_ref()?.ends.find(host, conn)
     }

@@ -1,5 +1,7 @@
 //! One end of one stream: a TCP socket, and what its machine has heard of it.
 
+mod polled;
+
 use smoltcp::iface::{Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{CongestionControl, RecvError, Socket, SocketBuffer, State};
 use smoltcp::time::Duration as Span;
@@ -7,7 +9,7 @@ use smoltcp::wire::IpEndpoint;
 
 use super::card::interface;
 use super::wire::{Line, moment, tick};
-use super::{ACK_DELAY, MAX_UNACKED, TIME_WAIT, Told, Way};
+use super::{ACK_DELAY, MAX_UNACKED, Told, Way};
 use crate::machine::{CloseReason, Conn, ConnectError, limits};
 use crate::time::Instant;
 
@@ -56,9 +58,11 @@ pub(super) struct End {
     eof_told: bool,
     /// How many bytes the machine has written, and read.
     pub(super) written_len: u64,
-    read_len: u64,
+    pub(super) read_len: u64,
     /// How many of them the socket has not seen acknowledged, as the machine knows it.
-    queued_len: usize,
+    pub(super) queued_len: usize,
+    /// What it has acknowledged last, once it has.
+    acked_to: Option<u32>,
     /// When it came to be.
     begun_at: Instant,
     /// When the peer was heard last, or something began to wait for its acknowledgement.
@@ -99,6 +103,7 @@ impl End {
             written_len: 0,
             read_len: 0,
             queued_len: 0,
+            acked_to: None,
             begun_at: now,
             heard_at: now,
             awaited: false,
@@ -107,7 +112,7 @@ impl End {
         }
     }
 
-    fn socket(&self) -> &Socket<'static> {
+    pub(super) fn socket(&self) -> &Socket<'static> {
         self.sockets.get(self.handle)
     }
 
@@ -132,42 +137,9 @@ impl End {
         let _ = self.socket_mut().listen(local);
     }
 
-    /// Hands a packet to the socket, if there is one, and lets it send.
-    pub(super) fn poll(
-        &mut self,
-        now: Instant,
-        (packet, mtu): (Option<&[u8]>, u16),
-        sent: &mut Vec<Vec<u8>>,
-    ) {
-        if packet.is_none() && self.is_rested(now) {
-            // smoltcp would forget what is unread.
-            return;
-        }
-        self.stirred = false;
-        let was_resting = self.state() == State::TimeWait;
-        let mut line = Line { mtu, incoming: packet, outgoing: sent };
-        self.interface.poll(tick(now), &mut line, &mut self.sockets);
-        if self.state() == State::TimeWait && (packet.is_some() || !was_resting) {
-            self.rests_until = now + TIME_WAIT;
-        }
-        if packet.is_some() || !self.awaited {
-            self.heard_at = now;
-        }
-        self.awaited = self.awaits_ack();
-    }
-
     /// Whether the socket may have something to send that it had not when it was polled last.
     pub(super) const fn is_stirred(&self) -> bool {
         self.stirred
-    }
-
-    /// Whether something that was sent is to be acknowledged.
-    fn awaits_ack(&self) -> bool {
-        let is_shut = || {
-            use State::{Closing, FinWait1, LastAck, SynReceived, SynSent};
-            matches!(self.state(), SynSent | SynReceived | FinWait1 | Closing | LastAck)
-        };
-        self.socket().send_queue() > 0 || is_shut()
     }
 
     /// Whether it remembers no longer that it is over.

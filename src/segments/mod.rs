@@ -15,6 +15,7 @@
 //! | congestion control | Reno (RFC 5681) | whole numbers, and a known bound for its throughput |
 //! | retransmission | RFC 6298: 1 s at first and at least, doubled each time, 60 s at most | smoltcp's own |
 //! | delayed acknowledgement | [`ACK_DELAY`], or the second full segment | smoltcp's own; Linux waits up to 40 ms |
+//! | acknowledgements at a closed window | taken from every segment (RFC 9293, 3.10.7.4) | smoltcp takes them from the next segment alone |
 //! | Nagle's algorithm | off | a write leaves when it is made, as on the sockets of the driver |
 //! | keep-alive | off | as on sockets that do not ask for it |
 //! | user timeout | [`MAX_UNACKED`], kept here | smoltcp's own also ends streams that are idle |
@@ -22,6 +23,7 @@
 
 mod card;
 mod end;
+mod full;
 mod turns;
 mod wire;
 
@@ -32,6 +34,7 @@ use std::time::Duration;
 use end::End;
 use wire::endpoint;
 
+pub(crate) use full::Full;
 pub(crate) use wire::{ip_header_len, sequence_number};
 
 use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
@@ -112,6 +115,8 @@ pub(crate) struct Segments {
     numbers: BTreeMap<[Peer; 2], u32>,
     /// The ends of which something was asked.
     touched: Vec<u32>,
+    /// The ends that are paused.
+    unread: BTreeSet<u32>,
     /// What has left, for the world to take.
     pub(crate) outgoing: Vec<Outgoing>,
     /// What an end has just sent.
@@ -137,6 +142,7 @@ impl Segments {
             by_way: BTreeMap::new(),
             numbers: BTreeMap::new(),
             touched: Vec::new(),
+            unread: BTreeSet::new(),
             outgoing: Vec::new(),
             sent: Vec::new(),
         }
@@ -210,6 +216,7 @@ impl Segments {
     /// Takes an end out.
     fn remove(&mut self, id: u32) {
         self.forget(id);
+        self.unread.remove(&id);
         if let Some(end) = self.ends[id as usize].take() {
             self.hosts[end.way.hosts[0].index()].ends.remove(&id);
             if self.by_way.get(&end.way.addresses) == Some(&id) {
@@ -275,6 +282,7 @@ impl Segments {
 
     /// Closes an end in good order. True if it was only dialing, and nothing more will be heard of it.
     pub(crate) fn close(&mut self, now: Instant, id: u32) -> bool {
+        self.unread.remove(&id);
         let gives_up = self.touch(id).is_some_and(|end| !end.close(now));
         if gives_up {
             self.remove(id);
@@ -295,8 +303,12 @@ impl Segments {
     }
 
     pub(crate) fn set_paused(&mut self, id: u32, paused: bool) {
-        if let Some(end) = self.touch(id) {
-            end.paused = paused;
+        let Some(end) = self.touch(id) else { return };
+        end.paused = paused;
+        if paused {
+            self.unread.insert(id);
+        } else {
+            self.unread.remove(&id);
         }
     }
 

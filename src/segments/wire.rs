@@ -2,7 +2,9 @@
 
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant as Tick;
-use smoltcp::wire::{IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpAddress, IpEndpoint, TcpPacket};
+use smoltcp::wire::{
+    IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpAddress, IpEndpoint, Ipv4Packet, Ipv6Packet, TcpPacket, TcpSeqNumber,
+};
 
 use crate::machine::Peer;
 use crate::time::Instant;
@@ -100,4 +102,126 @@ pub(super) fn is_syn(packet: &[u8]) -> bool {
 /// With which number a direction begins, if a packet says so: it has SYN.
 pub(crate) fn sequence_number(packet: &[u8]) -> Option<u32> {
     segment(packet).filter(TcpPacket::syn).map(|segment| segment.seq_number().0.cast_unsigned())
+}
+
+/// What a packet acknowledges.
+pub(super) fn ack_number(packet: &[u8]) -> Option<u32> {
+    segment(packet).filter(TcpPacket::ack).map(|segment| segment.ack_number().0.cast_unsigned())
+}
+
+/// The acknowledgement in a whole packet that neither opens nor resets a connection, as a packet of its own with this
+/// sequence number, and whether the packet has nothing else; `None` if it has that number itself, and nothing else.
+pub(super) fn bare_ack(packet: &[u8], number: u32) -> Option<(Vec<u8>, bool)> {
+    let segment = segment(packet)?;
+    let (header_len, ip_len) = (usize::from(segment.header_len()), ip_header_len(packet));
+    let [source, peer] = addresses(packet)?;
+    let is_ack = segment.ack() && !segment.syn() && !segment.rst() && segment.verify_checksum(&source, &peer);
+    let is_bare = segment.payload().is_empty() && !segment.fin();
+    let number = TcpSeqNumber(number.cast_signed());
+    if !is_ack || is_bare && segment.seq_number() == number {
+        return None;
+    }
+    let mut bare = packet[..ip_len + header_len].to_vec();
+    let (ip, tcp) = bare.split_at_mut(ip_len);
+    if ip_len == IPV6_HEADER_LEN {
+        Ipv6Packet::new_unchecked(ip).set_payload_len(header_len as u16);
+    } else {
+        let mut ip = Ipv4Packet::new_unchecked(ip);
+        ip.set_total_len((ip_len + header_len) as u16);
+        ip.fill_checksum();
+    }
+    let mut tcp = TcpPacket::new_unchecked(tcp);
+    tcp.set_seq_number(number);
+    tcp.set_fin(false);
+    tcp.fill_checksum(&source, &peer);
+    Some((bare, is_bare))
+}
+
+/// Who sends a packet, and to whom.
+fn addresses(packet: &[u8]) -> Option<[IpAddress; 2]> {
+    if ip_header_len(packet) == IPV6_HEADER_LEN {
+        let ip = Ipv6Packet::new_checked(packet).ok()?;
+        return Some([ip.src_addr().into(), ip.dst_addr().into()]);
+    }
+    let ip = Ipv4Packet::new_checked(packet).ok()?;
+    Some([ip.src_addr().into(), ip.dst_addr().into()])
+}
+
+#[cfg(test)]
+mod tests {
+    use smoltcp::wire::{IpProtocol, Ipv4Address, Ipv6Address};
+
+    use super::*;
+
+    /// A segment with an end and three bytes, numbered 5, which acknowledges 9.
+    fn packet(is_v6: bool) -> Vec<u8> {
+        let (source, peer) = (Ipv6Address::LOCALHOST, Ipv6Address::LOCALHOST);
+        let ip_len = if is_v6 { IPV6_HEADER_LEN } else { IPV4_HEADER_LEN };
+        let mut packet = vec![0; ip_len + 23];
+        let mut tcp = TcpPacket::new_unchecked(&mut packet[ip_len..]);
+        tcp.set_src_port(1);
+        tcp.set_dst_port(2);
+        tcp.set_header_len(20);
+        tcp.set_seq_number(TcpSeqNumber(5));
+        tcp.set_ack_number(TcpSeqNumber(9));
+        tcp.set_ack(true);
+        tcp.set_fin(true);
+        tcp.payload_mut().copy_from_slice(b"abc");
+        if is_v6 {
+            tcp.fill_checksum(&source.into(), &peer.into());
+            let mut ip = Ipv6Packet::new_unchecked(&mut packet);
+            ip.set_version(6);
+            ip.set_payload_len(23);
+            ip.set_next_header(IpProtocol::Tcp);
+            ip.set_src_addr(source);
+            ip.set_dst_addr(peer);
+        } else {
+            let host = Ipv4Address::LOCALHOST;
+            tcp.fill_checksum(&host.into(), &host.into());
+            let mut ip = Ipv4Packet::new_unchecked(&mut packet);
+            ip.set_version(4);
+            ip.set_header_len(20);
+            ip.set_total_len(43);
+            ip.set_next_header(IpProtocol::Tcp);
+            ip.set_src_addr(host);
+            ip.set_dst_addr(host);
+            ip.fill_checksum();
+        }
+        packet
+    }
+
+    #[test]
+    fn an_acknowledgement_is_taken_out_of_a_whole_packet() {
+        for is_v6 in [false, true] {
+            let packet = packet(is_v6);
+            let (bare, is_all) = bare_ack(&packet, 7).expect("it acknowledges");
+            assert!(!is_all);
+            let [source, peer] = addresses(&bare).expect("it is one of IP, and no longer than it says");
+            let tcp = segment(&bare).expect("it has a segment");
+            assert!(tcp.verify_checksum(&source, &peer) && !tcp.fin() && tcp.payload().is_empty());
+            assert_eq!((tcp.seq_number().0, tcp.ack_number().0), (7, 9));
+            // What has nothing else is all, and needs no other if it has the number.
+            assert!(bare_ack(&bare, 8).is_some_and(|(_, is_all)| is_all));
+            assert_eq!(bare_ack(&bare, 7), None);
+            for at in ip_header_len(&packet)..packet.len() {
+                let mut altered = packet.clone();
+                altered[at] ^= 1;
+                assert_eq!(bare_ack(&altered, 7), None, "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_opens_or_resets_has_none() {
+        let ip_len = IPV4_HEADER_LEN;
+        let set: [fn(&mut TcpPacket<&mut [u8]>); 3] =
+            [|tcp| tcp.set_syn(true), |tcp| tcp.set_rst(true), |tcp| tcp.set_ack(false)];
+        for set in set {
+            let mut packet = packet(false);
+            let mut tcp = TcpPacket::new_unchecked(&mut packet[ip_len..]);
+            set(&mut tcp);
+            tcp.fill_checksum(&Ipv4Address::LOCALHOST.into(), &Ipv4Address::LOCALHOST.into());
+            assert_eq!(bare_ack(&packet, 7), None);
+        }
+    }
 }

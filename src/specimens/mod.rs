@@ -112,6 +112,8 @@ const ALL: &[&[Specimen]] = &[
     protocols::lease::BUGS,
     protocols::beats::BUGS,
     protocols::storm::BUGS,
+    #[cfg(feature = "segments")]
+    protocols::upload::BUGS,
 ];
 
 /// All specimens, by system.

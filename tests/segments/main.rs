@@ -8,10 +8,12 @@ mod captures;
 #[path = "../command/mod.rs"]
 mod command;
 mod commands;
+mod deadlock;
 mod faults;
 mod hosts;
 mod same;
 #[allow(dead_code, reason = "tests of the model use the rest")]
 #[path = "../streams/script.rs"]
 mod script;
+mod specimens;
 mod throughput;

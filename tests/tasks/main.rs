@@ -5,6 +5,7 @@ mod classics;
 mod determinism;
 mod hosts;
 mod request_reply;
+mod segments;
 mod sockets;
 mod store;
 mod timeless;

@@ -10,6 +10,8 @@ pub mod lease;
 pub mod link;
 pub mod storm;
 pub mod transfer;
+#[cfg(feature = "segments")]
+pub mod upload;
 
 use std::str::{self, FromStr};
 
@@ -20,7 +22,7 @@ use crate::systems::{About, Options};
 pub type Protocol = (About, fn(&Options) -> Net);
 
 /// All of them.
-pub const ALL: [Protocol; 7] = [
+pub const ALL: &[Protocol] = &[
     (transfer::ABOUT, transfer::net),
     (link::ABOUT, link::net),
     (blocks::ABOUT, blocks::net),
@@ -28,6 +30,8 @@ pub const ALL: [Protocol; 7] = [
     (lease::ABOUT, lease::net),
     (beats::ABOUT, beats::net),
     (storm::ABOUT, storm::net),
+    #[cfg(feature = "segments")]
+    (upload::ABOUT, upload::net),
 ];
 
 /// The words of a message; none where it is no text.
