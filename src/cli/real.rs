@@ -53,12 +53,11 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     let built = Built::with(app, &options, bug, |net| tls.iter().for_each(|tls| tls.wrap(net, app.server)));
     let scenario = &built.scenario;
     let sockets = endpoints::of_server(scenario, server, bind);
-    if !sockets.iter().any(|socket| matches!(socket, Endpoint::Listener { .. })) {
-        let unused = [("idle", idle.is_some()), ("max-clients", max_clients.is_some() && !has_members)];
-        if let Some((option, _)) = unused.into_iter().find(|(_, is_given)| *is_given) {
-            return Err(CliError::NoConnections { system: app.name, option });
-        }
-    }
+    check_connections(
+        app,
+        &sockets,
+        [("idle", idle.is_some()), ("max-clients", max_clients.is_some() && !has_members)],
+    )?;
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = bind;
     let seed = seed(args);
@@ -115,6 +114,19 @@ fn check_state(app: &App, workers: usize, has_state: bool) -> Result<(), CliErro
         return Err(CliError::NeedsState(app.name));
     }
     Ok(())
+}
+
+/// Checks that a server has connections if one of these options about them was given.
+fn check_connections(
+    app: &App,
+    sockets: &[Endpoint],
+    given: [(&'static str, bool); 2],
+) -> Result<(), CliError> {
+    let has_connections = sockets.iter().any(|socket| matches!(socket, Endpoint::Listener { .. }));
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) if !has_connections => Err(CliError::NoConnections { system: app.name, option }),
+        _ => Ok(()),
+    }
 }
 
 /// Standard output, all of which has left when this is dropped: or as much as a reader took until a signal came.
