@@ -154,7 +154,7 @@ impl Export<'_, '_> {
                 let frame = if bytes.is_segment() {
                     Framer::packet(ends, payload)
                 } else {
-                    self.framer.datagram(ends, to_all, payload)
+                    self.framer.datagram(ends, to_all, payload, bytes.ecn())
                 };
                 self.sent.insert(flow, self.frames.len());
                 let copy = (arrives_at[1].is_some() && !to_all).then(|| (at, frame.clone(), notes.clone()));

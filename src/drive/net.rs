@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::inbox::Inbox;
 use super::pace::Idle;
-use crate::machine::Peer;
+use crate::machine::{Ecn, Peer};
 
 /// A datagram between this end and another.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Packet<'a> {
     pub(crate) local: Peer,
     pub(crate) peer: Peer,
     pub(crate) bytes: &'a [u8],
+    /// The ECN field of its IP header.
+    pub(crate) ecn: Ecn,
 }
 
 /// How a datagram socket is opened.

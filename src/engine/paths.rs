@@ -5,14 +5,14 @@ use std::net::Ipv4Addr;
 use super::moves::Owner;
 use super::{Event, Keep, Order, World};
 use crate::host::HostId;
-use crate::machine::{Conn, Peer};
+use crate::machine::{Conn, Marked, Peer};
 use crate::nat::Blocked;
 use crate::network::StreamEnd;
 use crate::time::Instant;
 use crate::transcript::What;
 
 /// A datagram that goes from a host, with its two addresses.
-type Leaving<'a> = (HostId, [Peer; 2], &'a [u8]);
+type Leaving<'a> = (HostId, [Peer; 2], Marked<'a>);
 
 impl World<'_> {
     /// The host that has this address now, if there is one.
@@ -26,11 +26,11 @@ impl World<'_> {
 
     /// Sends a datagram where a NAT may be on its way.
     #[cold]
-    pub(super) fn send_by_paths(&mut self, host: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
+    pub(super) fn send_by_paths(&mut self, host: HostId, way: [&Peer; 2], payload: Marked<'_>, now: Instant) {
         let [local, peer] = [self.moves.wire(host, *way[0]), *way[1]];
         let way = [&local, &peer];
         if peer.ip() == Some(Ipv4Addr::BROADCAST.into()) {
-            return self.send_to_all(host, way, bytes, now);
+            return self.send_to_all(host, way, payload, now);
         }
         let (nats, to) = (&self.network.nats, self.host_now_at(&peer));
         let (nat, outer) = (nats.of(host), to.filter(|to| nats.is_nat(*to)));
@@ -38,15 +38,15 @@ impl World<'_> {
         let is_near = outer.is_none() && to.is_some_and(|to| nats.of(to) == nat || to == host);
         if !is_translated || is_near {
             return match to {
-                Some(to) => self.send_to(host, to, way, bytes, now),
-                None => self.send_nowhere(host, peer, bytes, now),
+                Some(to) => self.send_to(host, to, way, payload, now),
+                None => self.send_nowhere(host, peer, payload, now),
             };
         }
         let receiver = match (outer, peer.port()) {
             (Some(outer), Some(port)) => nats.owner(outer, port),
             _ => to,
         };
-        let leaving = (host, [local, peer], bytes);
+        let leaving = (host, [local, peer], payload);
         if let (Some(receiver), Some(nat)) = (receiver, nat)
             && outer == Some(nat)
             && !nats.hairpins(nat)
@@ -54,14 +54,14 @@ impl World<'_> {
             return self.die(nat, leaving, receiver, Blocked::Hairpin, now);
         }
         let source = nat.map_or(Ok(local), |nat| self.network.nats.outward(nat, now, (host, local), peer));
-        let Some(receiver) = receiver else { return self.send_nowhere(host, peer, bytes, now) };
+        let Some(receiver) = receiver else { return self.send_nowhere(host, peer, payload, now) };
         match (source, nat, self.network.nats.of(receiver)) {
             (Err(why), Some(nat), _) => self.die(nat, leaving, receiver, why, now),
             (_, _, Some(inner)) if outer.is_none() => {
                 self.die(inner, leaving, receiver, Blocked::Private, now);
             }
             (source, ..) => {
-                self.send_to(host, receiver, [&source.unwrap_or(local), &peer], bytes, now);
+                self.send_to(host, receiver, [&source.unwrap_or(local), &peer], payload, now);
             }
         }
     }
@@ -72,11 +72,11 @@ impl World<'_> {
         &mut self,
         host: HostId,
         [local, &peer]: [&Peer; 2],
-        bytes: &[u8],
+        payload: Marked<'_>,
         now: Instant,
     ) {
         if peer.ip() != Some(Ipv4Addr::BROADCAST.into()) {
-            return self.send_nowhere(host, peer, bytes, now);
+            return self.send_nowhere(host, peer, payload, now);
         }
         for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
             if self.has_paths && !self.is_near(host, to) {
@@ -85,15 +85,18 @@ impl World<'_> {
             for index in 0..self.sockets[to.index()].len() {
                 let at = self.sockets[to.index()][index].local;
                 if at.is_like(&peer) && at.port() == peer.port() {
-                    self.send_through(host, to, ([local, &at], true), bytes, now);
+                    self.send_through(host, to, ([local, &at], true), payload, now);
                 }
             }
         }
     }
 
     /// Sends a datagram that nobody gets.
-    pub(super) fn send_nowhere(&mut self, host: HostId, peer: Peer, bytes: &[u8], now: Instant) {
-        self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { peer, bytes });
+    pub(super) fn send_nowhere(&mut self, host: HostId, peer: Peer, payload: Marked<'_>, now: Instant) {
+        if self.keep == Keep::Log {
+            let bytes = self.log.keep_marked(payload);
+            self.log.push(now, host, What::SendNowhere { peer, bytes });
+        }
     }
 
     /// Opens a stream to whoever has an address, if anybody has.
@@ -164,10 +167,10 @@ impl World<'_> {
 
     /// A datagram dies at a NAT before it gets onto its link.
     fn die(&mut self, nat: HostId, leaving: Leaving<'_>, to: HostId, why: Blocked, now: Instant) {
-        let (from, [local, peer], bytes) = leaving;
+        let (from, [local, peer], payload) = leaving;
         let departure = self.network.stopped(from, to);
         if self.keep == Keep::Log {
-            self.record_send(from, to, &departure, ([&local, &peer], false), bytes, now);
+            self.record_send(from, to, &departure, ([&local, &peer], false), payload, now);
             self.record(now, nat, What::Dropped { from, to, n: departure.n, why });
         }
     }
@@ -186,8 +189,9 @@ impl World<'_> {
         let Some(nat) = self.host_now_at(&to).filter(|host| nats.is_nat(*host)) else { return false };
         match nats.inward(nat, now, to.port().unwrap_or(0), source) {
             Ok((host, inside)) => {
-                let bytes = flight.bytes.clone();
-                let flight = self.flights.store((from, n), [&source, &inside], &bytes);
+                let (bytes, ecn) = (flight.bytes.clone(), flight.ecn);
+                let payload = Marked { bytes: &bytes, ecn };
+                let flight = self.flights.store((from, n), [&source, &inside], payload);
                 self.queue.push(order.moved_on(host), Event::Datagram(flight));
             }
             Err(why) => self.record(now, nat, What::Dropped { from, to: order.host(), n, why }),

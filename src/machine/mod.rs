@@ -7,6 +7,7 @@
 //! One table says what each input and each effect does in the event engine, on turmoil and on real sockets: [`worlds`].
 
 mod conn;
+mod ecn;
 mod handshake;
 mod input;
 mod law;
@@ -24,6 +25,7 @@ use std::fmt::Debug;
 use std::hash::Hasher;
 
 pub use conn::{Conn, ConnMap};
+pub use ecn::Ecn;
 pub use handshake::HandshakeError;
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
@@ -31,6 +33,8 @@ pub use law::{Law, Violation};
 pub(crate) use outbox::Bound;
 #[cfg(feature = "sim")]
 pub(crate) use outbox::Lead;
+#[cfg(any(feature = "sim", feature = "net"))]
+pub(crate) use outbox::Marked;
 pub use outbox::{Chunk, Effect, Effects, Misuse, Outbox, Outlet, Status};
 pub use peer::{Peer, PeerError, UnixPath};
 

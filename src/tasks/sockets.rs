@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use super::executor::Cell;
 use crate::host::FIRST_EPHEMERAL_PORT;
-use crate::machine::{CloseReason, Conn, ConnectError, Peer};
+use crate::machine::{CloseReason, Conn, ConnectError, Ecn, Peer};
 
 /// A task that was spawned and has not run yet.
 pub(super) struct Spawned {
@@ -41,8 +41,8 @@ impl Waiting {
 pub(super) struct Datagrams {
     pub(super) local: Peer,
     pub(super) connected: Option<Peer>,
-    /// The sources and lengths of the datagrams that have come.
-    pub(super) came: VecDeque<(Peer, usize)>,
+    /// The sources, lengths and ECN fields of the datagrams that have come.
+    pub(super) came: VecDeque<(Peer, usize, Ecn)>,
     /// Their bytes.
     pub(super) bytes: VecDeque<u8>,
     /// The peer refused a datagram, and nobody knows yet.

@@ -92,7 +92,10 @@ impl<M: Machine> Tls<M> {
             Effect::Abort { conn } => sessions.abort(conn, out),
             Effect::Pause { conn } => sessions.pause(conn, out),
             Effect::Resume { conn } => sessions.resume(conn),
-            Effect::Send { local, peer, bytes } => out.send_from(local, peer, bytes),
+            Effect::Send { local, peer, bytes, ecn } => {
+                out.set_ecn(ecn);
+                out.send_from(local, peer, bytes);
+            }
             Effect::Save { bytes } => out.save(bytes),
             Effect::Done(status) => done = Some(status),
             #[cfg(any(feature = "sim", feature = "net"))]

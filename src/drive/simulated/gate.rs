@@ -253,7 +253,12 @@ impl Gate {
                 let flight = world.flights.get(flight);
                 if flight.from == self.host {
                     let (local, peer) = (wire(flight.source), wire(flight.to));
-                    self.sockets.send(&iter::once(Packet { local, peer, bytes: &flight.bytes }));
+                    self.sockets.send(&iter::once(Packet {
+                        local,
+                        peer,
+                        bytes: &flight.bytes,
+                        ecn: flight.ecn,
+                    }));
                 }
             }
             Event::Stream(place) => {

@@ -22,7 +22,7 @@ use crate::drive::inbox::Inbox;
 use crate::drive::net::{Binding, Packet, Pending};
 use crate::drive::pace::Idle;
 use crate::drive::system::MAX_WAIT;
-use crate::machine::Peer;
+use crate::machine::{Ecn, Peer};
 #[cfg(target_os = "linux")]
 pub(super) use batch::MAX_BATCH;
 #[cfg(target_os = "linux")]
@@ -40,6 +40,8 @@ pub(crate) struct Udp {
     /// Where it is bound.
     local: Peer,
     batch: Batch,
+    /// The ECN field of what it sends now.
+    ecn: Ecn,
     refusal: Option<Pending<io::Error>>,
     waits: Waits,
 }
@@ -80,7 +82,7 @@ impl Udp {
         socket.bind(&local.into())?;
         let socket = Rc::new(UdpSocket::from_std(socket.into())?);
         let local = socket.local_addr()?.into();
-        Ok(Self { socket, local, batch, refusal: None, waits: Waits::Never })
+        Ok(Self { socket, local, batch, ecn: Ecn::NotEct, refusal: None, waits: Waits::Never })
     }
 
     pub(super) async fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
@@ -159,10 +161,15 @@ impl Udp {
         let Some(first) = datagrams.clone().next() else { return Poll::Ready(Ok(0)) };
         let bound = self.local;
         let source = source(bound, first.local);
+        if first.ecn != self.ecn {
+            set_ecn(&SockRef::from(&*self.socket), bound, first.ecn)?;
+            self.ecn = first.ecn;
+        }
+        let is_like =
+            move |packet: &Packet<'_>| self::source(bound, packet.local) == source && packet.ecn == first.ecn;
         loop {
             ready!(self.socket.poll_send_ready(cx))?;
-            let together =
-                datagrams.clone().take_while(move |packet| self::source(bound, packet.local) == source);
+            let together = datagrams.clone().take_while(is_like);
             let together = together.map_while(|packet| Some((packet.peer.inet()?, packet.bytes)));
             match self.batch.send(&self.socket, source, together) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -189,6 +196,20 @@ impl Udp {
             }
         };
         Box::pin(async move { take().await.unwrap_or_else(|error| error) })
+    }
+}
+
+/// Sets the ECN field of what a socket sends from now on.
+fn set_ecn(socket: &Socket, bound: Peer, ecn: Ecn) -> io::Result<()> {
+    let bits = u32::from(ecn.bits());
+    match bound {
+        Peer::V6 { .. } => {
+            socket.set_tclass_v6(bits)?;
+            // Of one that takes both families, and sends over IPv4. Where it does not, it may be refused.
+            let _ = socket.set_tos_v4(bits);
+            Ok(())
+        }
+        _ => socket.set_tos_v4(bits),
     }
 }
 

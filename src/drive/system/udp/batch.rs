@@ -25,7 +25,7 @@ use tokio::net::UdpSocket;
 use super::segments::Segments;
 use crate::drive::inbox::{Came, Inbox};
 use crate::drive::pace::Idle;
-use crate::machine::{Peer, limits};
+use crate::machine::{Ecn, Peer, limits};
 
 /// How many datagrams one call receives or sends at most: as many as a machine gets between two looks at its deadline.
 pub(in crate::drive::system) const MAX_BATCH: usize = limits::MAX_INPUTS_PER_LOOK as usize;
@@ -57,17 +57,18 @@ struct From {
 }
 
 impl Batch {
-    /// For a socket that is about to be bound. One of a wildcard address tells of each datagram where it came to, and is
-    /// told where each leaves.
+    /// For a socket that is about to be bound. It tells of each datagram with which ECN field it came; one of a wildcard
+    /// address also where it came to, and is told where each leaves.
     pub(super) fn new(socket: &Socket, local: SocketAddr) -> io::Result<Self> {
         let mut from = None;
-        let mut control = None;
+        tell_ecn(socket, local.ip())?;
+        let mut control = ecn_space();
         if local.ip().is_unspecified() {
             tell_addresses(socket, local.ip())?;
-            control = Some(space(local.ip()));
+            control.extend(space(local.ip()));
             from = Some(From::new(local.ip())?);
         }
-        let headers = MultiHeaders::preallocate(MAX_BATCH, control);
+        let headers = MultiHeaders::preallocate(MAX_BATCH, Some(control));
         Ok(Self {
             headers,
             wanted: MIN_BATCH,
@@ -110,7 +111,6 @@ impl Batch {
         let mut slices: [_; COUNT] = array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
         let slices = &mut slices[..self.wanted];
         let headers = &mut self.headers;
-        let is_any = self.from.is_some();
         // The socket itself may be one that waits.
         let flags = match idle {
             Idle::Glance => MsgFlags::MSG_DONTWAIT,
@@ -118,9 +118,9 @@ impl Batch {
         };
         let received = recvmmsg(socket.as_raw_fd(), headers, slices, flags, None)?;
         came.extend(received.map(|datagram| {
-            let came_to = if is_any { came_to(&datagram, bound) } else { None };
+            let (came_to, ecn) = told(&datagram, bound);
             let peer = addr(datagram.address).into();
-            Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes }
+            Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes, ecn }
         }));
         let is_all = came.len() < self.wanted;
         self.wanted = if is_all { came.len().max(self.wanted / 2).max(MIN_BATCH) } else { MAX_BATCH };
@@ -250,11 +250,38 @@ fn space(family: IpAddr) -> Vec<u8> {
     }
 }
 
-/// Which of the socket's addresses a datagram came to. One that went to many came to none in particular that could answer
-/// it, but over IPv4 the system names one.
-fn came_to(datagram: &RecvMsg<'_, '_, SockaddrStorage>, bound: Peer) -> Option<Peer> {
-    let port = bound.port()?;
-    datagram.cmsgs().ok()?.find_map(|message| match message {
+/// Has the system say of each datagram which ECN field it has. One of IPv6 may take both families.
+fn tell_ecn(socket: &Socket, family: IpAddr) -> io::Result<()> {
+    setsockopt(socket, sockopt::IpRecvTos, &true)?;
+    if family.is_ipv6() {
+        setsockopt(socket, sockopt::Ipv6RecvTClass, &true)?;
+    }
+    Ok(())
+}
+
+/// Room for that, in either family.
+fn ecn_space() -> Vec<u8> {
+    cmsg_space!(i32)
+}
+
+/// What the system says of a datagram: which of the socket's addresses it came to, and its ECN field.
+fn told(datagram: &RecvMsg<'_, '_, SockaddrStorage>, bound: Peer) -> (Option<Peer>, Ecn) {
+    let (mut local, mut ecn) = (None, Ecn::NotEct);
+    let (Some(port), Ok(messages)) = (bound.port(), datagram.cmsgs()) else { return (local, ecn) };
+    for message in messages {
+        match message {
+            ControlMessageOwned::Ipv4Tos(tos) => ecn = Ecn::from_bits(tos),
+            ControlMessageOwned::Ipv6TClass(class) => ecn = Ecn::from_bits(class as u8),
+            message => local = came_to(&message, port).or(local),
+        }
+    }
+    (local, ecn)
+}
+
+/// Which of the socket's addresses a datagram came to, if that is what the system says. One that went to many came to none
+/// in particular that could answer it, but over IPv4 the system names one.
+fn came_to(message: &ControlMessageOwned, port: u16) -> Option<Peer> {
+    match message {
         ControlMessageOwned::Ipv4PacketInfo(info) => {
             let ip = Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes());
             (!ip.is_unspecified()).then_some(Peer::V4 { ip, port })
@@ -265,7 +292,7 @@ fn came_to(datagram: &RecvMsg<'_, '_, SockaddrStorage>, bound: Peer) -> Option<P
             (!ip.is_multicast()).then_some(Peer::V6 { ip, scope, port })
         }
         _ => None,
-    })
+    }
 }
 
 /// A peer's address. An internet socket has no others.
