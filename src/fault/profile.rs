@@ -9,7 +9,6 @@ use super::{
     Bandwidth, Bursts, Chance, ConnectFault, DatagramFault, FaultKind, HostChances, Spread, StreamFault,
 };
 use crate::host::HostId;
-use crate::machine::Ecn;
 use crate::seed::{below, mix};
 
 /// How a network misbehaves at random. The fault of each packet is a function of the seed, its direction and its number
@@ -79,7 +78,7 @@ pub struct Profile {
     pub refuse: Chance,
     /// How likely a dial is not answered.
     pub silence: Chance,
-    /// The probability that a datagram which is capable of marks arrives with one ([`Ecn`]).
+    /// The probability that a datagram which is capable of marks arrives with one ([`Ecn`](crate::machine::Ecn)).
     pub mark: Chance,
     /// The probability that the ECN field of such a datagram is cleared.
     pub bleach: Chance,
@@ -159,12 +158,12 @@ impl Profile {
         u64::from(len) + u64::from(len.div_ceil(segment_len).max(1)) * u64::from(SEGMENT_HEADERS)
     }
 
-    /// What happens to datagram `n` of the flow with this seed, which has `len` bytes and this ECN field.
+    /// What happens to datagram `n` of the flow with this seed, which has `len` bytes, and can be marked and bleached or not.
     pub(crate) fn datagram(
         &self,
         flow_seed: u64,
         n: u64,
-        (len, ecn): (usize, Ecn),
+        (len, [can_be_marked, can_be_bleached]): (usize, [bool; 2]),
         passage: Passage,
     ) -> Option<DatagramFault> {
         let bits = mix(flow_seed, n);
@@ -178,10 +177,10 @@ impl Profile {
             let at = below(mix(bits, 3), len as u64) as u32;
             return Some(DatagramFault::Flip { at, mask: 1 << below(mix(bits, 4), 8) });
         }
-        if ecn.is_capable() && self.bleach.happens(mix(bits, 6)) {
+        if can_be_bleached && self.bleach.happens(mix(bits, 6)) {
             return Some(DatagramFault::Bleach);
         }
-        if ecn.marked() != ecn && self.mark.happens(mix(bits, 7)) {
+        if can_be_marked && self.mark.happens(mix(bits, 7)) {
             return Some(DatagramFault::Mark);
         }
         let late = self.late(mix(bits, 5), passage.wait);

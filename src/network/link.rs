@@ -65,7 +65,8 @@ impl Network {
         let (has_memory, (profile, link)) = (self.has_memory, self.profile(from, to));
         let passage =
             if has_memory { link.pass(profile, flow_seed, now, n, len) } else { Passage::default() };
-        profile.datagram(flow_seed, n, (len, ecn), passage)
+        let can_be = [ecn.marked() != ecn, ecn.is_capable()];
+        profile.datagram(flow_seed, n, (len, can_be), passage)
     }
 
     /// The seed of one direction of a connection. From 1, as connections were counted once: so a seed draws what it always
