@@ -306,3 +306,27 @@ fn a_run_with_a_plan_for_nobody_says_that_it_never_fired() {
     let text = Check::new(scenario).plan(plan).runs(1).verdict().unwrap().to_string();
     assert!(text.contains("mark"), "{text}");
 }
+
+/// A field that depends on the time of day is another for the twin, and the report says which.
+#[test]
+fn the_laws_see_the_field() {
+    struct Clock(Peer);
+
+    impl Machine for Clock {
+        type Command = ();
+        type Event = ();
+
+        fn handle(&mut self, input: Input<'_, ()>, now: Instant, out: &mut Outbox<()>) {
+            if let Input::Start { .. } = input {
+                out.set_ecn(if now < Instant::from_millis(1) { Ecn::Ect0 } else { Ecn::Ect1 });
+                out.send(self.0, b"x");
+            }
+        }
+    }
+
+    let net = Net::new("clock");
+    let server = net.host("server").udp(7).machine(|_| Listener);
+    net.host("client").udp(1).machine(move |boot| Clock(boot.peer(server)));
+    let text = Check::new(net).runs(1).verdict().unwrap().to_string();
+    assert!(text.contains("law 5") && text.contains(" as ect(0)") && text.contains(" as ect(1)"), "{text}");
+}
