@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use super::driver::{Alarm, Core, Port, Waited, after, clock, elapsed};
 use super::gathered::Last;
 use super::links::{Link, Links, Over, Standing};
-use super::net::Packet;
+use super::net::{Manner, Packet};
 use super::outgoing::{Outgoing, Release};
 use super::pace::Idle;
 use super::sockets::{Raw, Sockets};
@@ -56,13 +56,13 @@ impl Direct {
     /// Opens the sockets.
     pub(super) async fn open(
         endpoints: &[Endpoint],
-        shared: bool,
+        manner: Manner,
         outgoing: Option<Outgoing>,
         store: Option<Store>,
         room: Room,
     ) -> Result<Self, DriveError> {
         Ok(Self {
-            sockets: Sockets::open(endpoints, shared).await?,
+            sockets: Sockets::open(endpoints, manner).await?,
             begin: clock(),
             links: Links::default(),
             outgoing,

@@ -61,6 +61,7 @@ pub use workers::run_workers;
 use crate::machine::{Input, Machine, Peer, Status};
 use direct::{Direct, Room};
 use driven::{Driven, Typed};
+use net::Manner;
 use outgoing::Outgoing;
 use pace::Thread;
 #[cfg(not(feature = "sim"))]
@@ -146,6 +147,9 @@ pub struct Setup<C> {
     /// Whether others may be bound to the same addresses (`SO_REUSEPORT`): the system then spreads the peers over them,
     /// and each peer of a datagram socket, and each stream, stays with one. Not for Unix sockets.
     pub shared: bool,
+    /// Whether the machine reads the ECN field of datagrams; if not, all come as [`Ecn::NotEct`](crate::machine::Ecn). A
+    /// datagram then costs about a tenth more. Only Linux tells it.
+    pub reads_ecn: bool,
     /// A fault plan for what it sends, if there is one.
     #[cfg(feature = "sim")]
     pub faults: Option<LocalFaults>,
@@ -169,6 +173,7 @@ impl<C> Setup<C> {
         Self {
             sockets: sockets.into(),
             shared: false,
+            reads_ecn: false,
             #[cfg(feature = "sim")]
             faults: None,
             commands: None,
@@ -185,10 +190,10 @@ impl<C> Setup<C> {
 
     /// Takes what depends on the type of commands apart from the rest.
     fn split(self) -> (Option<Receiver<C>>, Means) {
-        let Self { sockets, shared, commands, store, max_accepted, max_silence, .. } = self;
+        let Self { sockets, shared, reads_ecn, commands, store, max_accepted, max_silence, .. } = self;
         let means = Means {
             sockets,
-            shared,
+            manner: Manner { shared, reads_ecn },
             #[cfg(feature = "sim")]
             faults: self.faults,
             store,
@@ -201,7 +206,7 @@ impl<C> Setup<C> {
 /// What a [`Setup`] has beside commands.
 struct Means {
     sockets: Vec<Endpoint>,
-    shared: bool,
+    manner: Manner,
     #[cfg(feature = "sim")]
     faults: Option<LocalFaults>,
     store: Option<Store>,
@@ -269,8 +274,8 @@ async fn drive_until(
     let outgoing = means.faults.as_ref().map(Outgoing::new).transpose()?;
     #[cfg(not(feature = "sim"))]
     let outgoing: Option<Outgoing> = None;
-    let Means { sockets, shared, store, room, .. } = means;
-    let mut port = Direct::open(&sockets, shared, outgoing, store, room).await?;
+    let Means { sockets, manner, store, room, .. } = means;
+    let mut port = Direct::open(&sockets, manner, outgoing, store, room).await?;
     if thread == Thread::Own {
         port.may_wait();
     }

@@ -23,14 +23,22 @@ pub(crate) struct Packet<'a> {
     pub(crate) ecn: Ecn,
 }
 
+/// How all sockets of a machine are opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// Others may bind the same addresses and get their part of what comes.
+    pub(crate) shared: bool,
+    /// The system says of each datagram which ECN field it came with.
+    pub(crate) reads_ecn: bool,
+}
+
 /// How a datagram socket is opened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Binding {
     pub(crate) local: Peer,
     /// It may send to everybody.
     pub(crate) broadcast: bool,
-    /// Others may bind the same address and get their part of what comes.
-    pub(crate) shared: bool,
+    pub(crate) manner: Manner,
     /// It takes IPv6 alone, for the machine has another socket for IPv4.
     pub(crate) only_v6: bool,
 }

@@ -77,10 +77,10 @@ impl<'a> Output<'a> {
                     }
                 }
                 (
-                    Some(Effect::Send { local: a, peer: to, bytes: x, ecn: e }),
+                    Some(Effect::Send { local: a, peer: to, bytes: x, ecn: field }),
                     Some(Effect::Send { local: b, peer, bytes: y, ecn }),
                 ) => {
-                    if (a, to, e) != (b, peer, ecn) || !heed.same_payload(x, y) {
+                    if (a, to, field) != (b, peer, ecn) || !heed.same_payload(x, y) {
                         return false;
                     }
                 }

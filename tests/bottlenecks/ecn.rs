@@ -175,7 +175,7 @@ fn a_capture_has_the_field_in_the_headers_of_both_families() {
         for (n, ecn) in [Ecn::NotEct, Ecn::Ect1, Ecn::Ect0, Ecn::Ce].into_iter().enumerate() {
             let sender = move |peer| Sender { peer, ecn, every, left: 1, next_at: None };
             let own = at(n + 2).with_port(20 + n as u16);
-            net.host(&format!("sender-{n}")).udp_at(own).machine(move |_| sender(local));
+            net.host(format!("sender-{n}")).udp_at(own).machine(move |_| sender(local));
         }
         let scenario = Scenario::from(net);
         let engine = run(&scenario, "");

@@ -32,7 +32,8 @@ const SENT: [Ecn; 17] = [
 
 /// Tells of each datagram how it came, and answers with the same field.
 fn echo(bind: SocketAddr) -> Driven<Ecn> {
-    Driven::start_with(Setup::new(vec![Endpoint::datagram(bind.into())]), || {
+    let setup = Setup { reads_ecn: true, ..Setup::new(vec![Endpoint::datagram(bind.into())]) };
+    Driven::start_with(setup, || {
         Puppet::new(|input: Input<'_, ()>, out: &mut Outbox<Ecn>| match input {
             Input::Datagram { ecn, bytes, .. } => {
                 out.event(ecn);
@@ -46,8 +47,9 @@ fn echo(bind: SocketAddr) -> Driven<Ecn> {
 }
 
 /// Sends them all at once, and tells with which field each came back, in the order of their numbers.
-fn asks(bind: SocketAddr, connect: Option<SocketAddr>, server: SocketAddr) -> Vec<Ecn> {
-    let client = Driven::<(u8, Ecn)>::start(datagram(bind, connect), None, move || {
+fn asks(bind: SocketAddr, connect: Option<SocketAddr>, server: SocketAddr, reads_ecn: bool) -> Vec<Ecn> {
+    let setup = Setup { reads_ecn, ..Setup::new(datagram(bind, connect)) };
+    let client = Driven::<(u8, Ecn)>::start_with(setup, move || {
         let mut count = 0;
         Puppet::new(move |input: Input<'_, ()>, out: &mut Outbox<(u8, Ecn)>| match input {
             Input::Start { .. } => {
@@ -81,11 +83,23 @@ fn fields_are_sent_and_read_in_both_families_and_at_wildcards() {
         for (bind, client) in cases {
             let mut server = echo(bind);
             let addr = SocketAddr::new(client.ip(), server.locals[0].port().unwrap());
-            assert_eq!(asks(client, None, addr), SENT, "back from {bind} to {client}");
-            assert_eq!(asks(client, Some(addr), addr), SENT, "to a connected socket");
+            assert_eq!(asks(client, None, addr, true), SENT, "back from {bind} to {client}");
+            assert_eq!(asks(client, Some(addr), addr, true), SENT, "to a connected socket");
             let told = server.wait("all", |told| told.len() == 2 * SENT.len());
             assert_eq!(told, [SENT, SENT].concat(), "from {client} to {bind}");
             server.stop();
         }
+    });
+}
+
+/// Who does not ask for them gets none, and pays for none.
+#[test]
+fn fields_are_read_where_that_is_asked_for() {
+    within_bounds(|| {
+        let mut server = echo(V4);
+        let addr = SocketAddr::new(V4.ip(), server.locals[0].port().unwrap());
+        assert_eq!(asks(V4, None, addr, false), [Ecn::NotEct; SENT.len()]);
+        assert_eq!(server.wait("all", |told| told.len() == SENT.len()), SENT);
+        server.stop();
     });
 }

@@ -17,7 +17,7 @@ use super::net::Turmoil;
 use super::shared::{Commands, Shared};
 use crate::actor::AnyCommand;
 use crate::drive::driver::{self, Core, Port, clock};
-use crate::drive::net::{Packet, Pending};
+use crate::drive::net::{Manner, Packet, Pending};
 use crate::drive::pace::Thread;
 use crate::drive::sockets::{Raw, Sockets};
 use crate::drive::{DriveError, Endpoint};
@@ -53,7 +53,7 @@ pub(super) async fn drive_host(
     let mut gate = Gate {
         host,
         commands: Commands { own: &spec.commands, generated },
-        sockets: Sockets::open(&endpoints, false).await?,
+        sockets: Sockets::open(&endpoints, Manner::default()).await?,
         begin: clock(),
         skew: Duration::ZERO,
         stopped: false,

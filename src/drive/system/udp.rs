@@ -70,13 +70,13 @@ impl Udp {
     pub(super) fn bind(local: SocketAddr, binding: Binding) -> io::Result<Self> {
         // No SO_REUSEADDR: with it a second server would bind silently.
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
-        if binding.shared {
+        if binding.manner.shared {
             socket.set_reuse_port(true)?;
         }
         if binding.only_v6 {
             socket.set_only_v6(true)?;
         }
-        let batch = Batch::new(&socket, local)?;
+        let batch = Batch::new(&socket, local, binding.manner.reads_ecn)?;
         socket.set_broadcast(binding.broadcast)?;
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;

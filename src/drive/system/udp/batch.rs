@@ -46,6 +46,8 @@ pub(super) struct Batch {
     segments: Segments,
     /// For a socket that has several addresses.
     from: Option<From>,
+    /// Whether the system says something of what comes.
+    is_told: bool,
 }
 
 /// What sending from one of several addresses needs.
@@ -57,24 +59,29 @@ struct From {
 }
 
 impl Batch {
-    /// For a socket that is about to be bound. It tells of each datagram with which ECN field it came; one of a wildcard
-    /// address also where it came to, and is told where each leaves.
-    pub(super) fn new(socket: &Socket, local: SocketAddr) -> io::Result<Self> {
+    /// For a socket that is about to be bound. One of a wildcard address tells of each datagram where it came to, and is
+    /// told where each leaves; any tells with which ECN field each came, if it `reads_ecn`.
+    pub(super) fn new(socket: &Socket, local: SocketAddr, reads_ecn: bool) -> io::Result<Self> {
         let mut from = None;
-        tell_ecn(socket, local.ip())?;
-        let mut control = ecn_space();
+        let mut control = Vec::new();
+        if reads_ecn {
+            tell_ecn(socket, local.ip())?;
+            control = ecn_space();
+        }
         if local.ip().is_unspecified() {
             tell_addresses(socket, local.ip())?;
             control.extend(space(local.ip()));
             from = Some(From::new(local.ip())?);
         }
-        let headers = MultiHeaders::preallocate(MAX_BATCH, Some(control));
+        let is_told = !control.is_empty();
+        let headers = MultiHeaders::preallocate(MAX_BATCH, is_told.then_some(control));
         Ok(Self {
             headers,
             wanted: MIN_BATCH,
             addrs: Vec::with_capacity(MAX_BATCH),
             segments: Segments::Tried,
             from,
+            is_told,
         })
     }
 
@@ -110,7 +117,7 @@ impl Batch {
         let (mut rooms, came) = inbox.rooms();
         let mut slices: [_; COUNT] = array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
         let slices = &mut slices[..self.wanted];
-        let headers = &mut self.headers;
+        let (headers, is_told) = (&mut self.headers, self.is_told);
         // The socket itself may be one that waits.
         let flags = match idle {
             Idle::Glance => MsgFlags::MSG_DONTWAIT,
@@ -118,7 +125,7 @@ impl Batch {
         };
         let received = recvmmsg(socket.as_raw_fd(), headers, slices, flags, None)?;
         came.extend(received.map(|datagram| {
-            let (came_to, ecn) = told(&datagram, bound);
+            let (came_to, ecn) = if is_told { told(&datagram, bound) } else { (None, Ecn::NotEct) };
             let peer = addr(datagram.address).into();
             Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes, ecn }
         }));
@@ -271,7 +278,7 @@ fn told(datagram: &RecvMsg<'_, '_, SockaddrStorage>, bound: Peer) -> (Option<Pee
     for message in messages {
         match message {
             ControlMessageOwned::Ipv4Tos(tos) => ecn = Ecn::from_bits(tos),
-            ControlMessageOwned::Ipv6TClass(class) => ecn = Ecn::from_bits(class as u8),
+            ControlMessageOwned::Ipv6TClass(class) => ecn = Ecn::from_bits(class.to_le_bytes()[0]),
             message => local = came_to(&message, port).or(local),
         }
     }

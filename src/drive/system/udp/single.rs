@@ -24,7 +24,7 @@ pub(super) struct Batch;
 impl Batch {
     /// For a socket that is about to be bound.
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere there is something that may fail")]
-    pub(super) fn new(_: &Socket, _: SocketAddr) -> io::Result<Self> {
+    pub(super) fn new(_: &Socket, _: SocketAddr, _: bool) -> io::Result<Self> {
         Ok(Self)
     }
 
