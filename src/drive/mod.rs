@@ -148,7 +148,7 @@ pub struct Setup<C> {
     /// and each peer of a datagram socket, and each stream, stays with one. Not for Unix sockets.
     pub shared: bool,
     /// Whether the machine reads the ECN field of datagrams; if not, all come as [`Ecn::NotEct`](crate::machine::Ecn). A
-    /// datagram then costs about a tenth more. Only Linux tells it.
+    /// datagram then takes up to 4% more of the processor's time. Only Linux tells it.
     pub reads_ecn: bool,
     /// A fault plan for what it sends, if there is one.
     #[cfg(feature = "sim")]
