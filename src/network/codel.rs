@@ -1,7 +1,7 @@
 //! CoDel, controlled delay: which packets a queue drops so that what waits in it for long does not stand.
 //!
 //! After the pseudocode of RFC 8289, section 5, with its constants. A packet that may be marked is marked instead of
-//! dropped, and leaves (RFC 8290, section 5.2.7): whoever asks decides which.
+//! dropped, and leaves (RFC 8290): whoever asks decides which.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
