@@ -25,7 +25,7 @@ impl<'a, C: ?Sized> Input<'a, C> {
             Self::Start { local } => Input::Start { local },
             Self::Timeout => Input::Timeout,
             Self::Stop => Input::Stop,
-            Self::Datagram { peer, local, bytes } => Input::Datagram { peer, local, bytes },
+            Self::Datagram { peer, local, bytes, ecn } => Input::Datagram { peer, local, bytes, ecn },
             Self::Unreachable { peer, local } => Input::Unreachable { peer, local },
             Self::Connected { conn, peer, local } => Input::Connected { conn, peer, local },
             Self::ConnectFailed { conn, peer, reason } => Input::ConnectFailed { conn, peer, reason },

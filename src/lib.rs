@@ -236,6 +236,9 @@ pub mod guide {
     #[doc = include_str!("guide/deadlocks.md")]
     pub mod deadlocks {}
     #[doc = include_str!("guide/links.md")]
+    #[doc = include_str!("guide/ecn.md")]
+    pub mod ecn {}
+    #[doc = include_str!("guide/links.md")]
     #[doc = include_str!("guide/debugging.md")]
     pub mod debugging {}
     #[doc = include_str!("guide/links.md")]

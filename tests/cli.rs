@@ -236,7 +236,7 @@ fn a_plan_that_is_none_is_refused_with_its_place() {
     for command in ["sim", "check", "serve", "call"] {
         refused(
             &[command, "udp-remote", "--faults", "client>server #3 dorp"],
-            "--faults: column 18: expected a fault (drop, duplicate, delay, flip or truncate), found 'dorp'; \
+            "--faults: column 18: expected a fault (drop, duplicate, delay, flip, truncate, mark or bleach), found 'dorp'; \
              did you mean 'drop'?",
         );
         refused(

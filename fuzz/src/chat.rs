@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use lossproof::machine::{Effect, Outlet};
+use lossproof::machine::{Ecn, Effect, Outlet};
 use lossproof::systems::udp_chat::{Client, ClientEvent, EXPIRY, MAX_TOLD_LEN, PING_EVERY, Server};
 use lossproof::{Input, Instant, Machine, Peer};
 
@@ -57,7 +57,11 @@ pub fn chat_datagram(input: &[u8]) {
             }
         }
 
-        out.feed(&mut server, Input::Datagram { peer: speaker, local: peer(9), bytes }, now);
+        out.feed(
+            &mut server,
+            Input::Datagram { peer: speaker, local: peer(9), bytes, ecn: Ecn::default() },
+            now,
+        );
         let mut told = Vec::new();
         out.drain(|effect| match effect {
             Effect::Send { peer, bytes, .. } => told.push((peer, bytes.to_vec())),
@@ -80,7 +84,11 @@ fn hears(text: &[u8]) {
     out.feed(&mut client, Input::Start { local: peer(1) }, Instant::START);
     for from in [peer(8), peer(9)] {
         out.drain(|_| ());
-        out.feed(&mut client, Input::Datagram { peer: from, local: peer(1), bytes: text }, Instant::START);
+        out.feed(
+            &mut client,
+            Input::Datagram { peer: from, local: peer(1), bytes: text, ecn: Ecn::default() },
+            Instant::START,
+        );
         let mut heard = Vec::new();
         out.drain(|effect| heard.push(format!("{effect:?}")));
         let expected = Effect::Event(ClientEvent::Heard(text.to_vec()));

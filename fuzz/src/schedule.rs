@@ -79,7 +79,7 @@ fn fault(
     names: &[&str],
     transport: Transport,
 ) -> Fault {
-    let is_drawn = |kind: &FaultKind| !kind.is_of_processes() && !kind.is_of_addresses();
+    let is_drawn = |kind: &FaultKind| !kind.is_of_processes() && !kind.is_of_addresses() && !kind.is_of_ecn();
     let simulated: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(is_drawn).collect();
     let (datagrams, others) = simulated.split_at(5);
     let kinds = match transport {
@@ -144,10 +144,13 @@ fn fault(
             at_host(HostFault::Drift { host: host(), rate })
         }
         FaultKind::TimerFirst => at_host(HostFault::TimerFirst(host())),
-        // Left out above: only real processes have these, and no system has a NAT or claims that its hosts may move.
+        // Left out above: only real processes have these, and no system has a NAT, claims that its hosts may move, or sends
+        // what may be marked.
         FaultKind::Rebind => at_host(HostFault::Rebind(host())),
         FaultKind::Reboot => at_host(HostFault::Reboot(host())),
         FaultKind::Move => at_host(HostFault::Move { host: host(), to: [10, 0, more, most].into() }),
+        FaultKind::Mark => datagram(DatagramFault::Mark),
+        FaultKind::Bleach => datagram(DatagramFault::Bleach),
         FaultKind::Pause => at_host(HostFault::Pause(host())),
         FaultKind::Resume => at_host(HostFault::Resume(host())),
         FaultKind::Refuse => Fault::Connect { flow, conn: u32::from(high & 3), fault: ConnectFault::Refuse },

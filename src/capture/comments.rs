@@ -107,6 +107,8 @@ impl<'a, 'b> Comments<'a, 'b> {
             (Some(DatagramFault::Flip { .. } | DatagramFault::Truncate(_)), _) => {
                 format!("altered on its way: {text}")
             }
+            (Some(DatagramFault::Mark), _) => format!("marked on its way: {text}"),
+            (Some(DatagramFault::Bleach), _) => format!("its ECN field is cleared on its way: {text}"),
         })
     }
 

@@ -165,7 +165,7 @@ impl Export<'_, '_> {
                 let frame = if bytes.is_segment() {
                     Framer::packet(ends, payload)
                 } else {
-                    self.framer.datagram(ends, to_all, payload)
+                    self.framer.datagram(ends, to_all, payload, bytes.ecn())
                 };
                 self.sent.insert(flow, self.frames.len());
                 let copy =

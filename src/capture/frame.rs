@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use etherparse::icmpv4::DestUnreachableHeader;
 use etherparse::icmpv6::DestUnreachableCode;
 use etherparse::{
-    EtherType, Ethernet2Header, Icmpv4Type, Icmpv6Type, IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header,
-    Ipv6Extensions, Ipv6Header, PacketBuilder, PacketBuilderStep, TcpHeader,
+    EtherType, Ethernet2Header, Icmpv4Type, Icmpv6Type, IpEcn, IpHeaders, IpNumber, Ipv4Extensions,
+    Ipv4Header, Ipv6Extensions, Ipv6Header, PacketBuilder, PacketBuilderStep, TcpHeader,
 };
 
 use crate::host::HostId;
-use crate::machine::{Peer, limits};
+use crate::machine::{Ecn, Peer, limits};
 use crate::transcript::Packet;
 
 /// How many bytes a TCP segment carries at most: those of IPv4 without the two headers. The loopback of Linux has it
@@ -24,6 +24,8 @@ const QUOTED_V6_LEN: usize = 1280 - 40 - 8;
 const ETHERNET_LEN: usize = 14;
 /// How many routers a packet may pass.
 const HOPS: u8 = 64;
+/// To one host, and without marks.
+const PLAIN: (bool, Ecn) = (false, Ecn::NotEct);
 
 /// Between whom a packet goes, over the internet. The sender stands first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +61,11 @@ pub(super) struct Framer {
 }
 
 impl Framer {
-    /// A datagram, to everybody if `to_all`. What IP cannot carry is cut off.
-    pub(super) fn datagram(&mut self, ends: Ends, to_all: bool, payload: &[u8]) -> Vec<u8> {
+    /// A datagram with this ECN field, to everybody if `to_all`. What IP cannot carry is cut off.
+    pub(super) fn datagram(&mut self, ends: Ends, to_all: bool, payload: &[u8], ecn: Ecn) -> Vec<u8> {
         let payload = &payload[..payload.len().min(limits::MAX_DATAGRAM_LEN)];
         let [from, to] = ends.ports();
-        let step = self.ip(ends, to_all, IpNumber::UDP).udp(from, to);
+        let step = self.ip(ends, (to_all, ecn), IpNumber::UDP).udp(from, to);
         let mut bytes = Vec::with_capacity(step.size(payload.len()));
         // It has at most as many bytes as there may be.
         let _ = step.write(&mut bytes, payload);
@@ -77,17 +79,17 @@ impl Framer {
         let mut bytes = Vec::new();
         let _ = if ends.addresses[0].is_ipv6() {
             let kind = Icmpv6Type::DestinationUnreachable(DestUnreachableCode::Port);
-            self.ip(ends, false, IpNumber::IPV6_ICMP).icmpv6(kind).write(&mut bytes, quoted(QUOTED_V6_LEN))
+            self.ip(ends, PLAIN, IpNumber::IPV6_ICMP).icmpv6(kind).write(&mut bytes, quoted(QUOTED_V6_LEN))
         } else {
             let kind = Icmpv4Type::DestinationUnreachable(DestUnreachableHeader::Port);
-            self.ip(ends, false, IpNumber::ICMP).icmpv4(kind).write(&mut bytes, quoted(QUOTED_LEN))
+            self.ip(ends, PLAIN, IpNumber::ICMP).icmpv4(kind).write(&mut bytes, quoted(QUOTED_LEN))
         };
         bytes
     }
 
     /// A segment of at most [`MAX_SEGMENT_LEN`] bytes.
     pub(super) fn segment(&mut self, ends: Ends, header: TcpHeader, payload: &[u8]) -> Vec<u8> {
-        let step = self.ip(ends, false, IpNumber::TCP).tcp_header(header);
+        let step = self.ip(ends, PLAIN, IpNumber::TCP).tcp_header(header);
         let mut bytes = Vec::with_capacity(step.size(payload.len()));
         let _ = step.write(&mut bytes, payload);
         bytes
@@ -101,7 +103,12 @@ impl Framer {
         [&header.to_bytes()[..], packet].concat()
     }
 
-    fn ip(&mut self, ends: Ends, to_all: bool, protocol: IpNumber) -> PacketBuilderStep<IpHeaders> {
+    fn ip(
+        &mut self,
+        ends: Ends,
+        (to_all, ecn): (bool, Ecn),
+        protocol: IpNumber,
+    ) -> PacketBuilderStep<IpHeaders> {
         let [from, to] = ends.hosts;
         let group = ends.group();
         let to_station = if to_all { [0xff; 6] } else { group.map_or_else(|| station(to), group_station) };
@@ -113,6 +120,7 @@ impl Framer {
                 let header = Ipv6Header {
                     next_header: protocol,
                     hop_limit: hops,
+                    traffic_class: ecn.bits(),
                     source: source.ip().octets(),
                     destination: destination.ip().octets(),
                     ..Ipv6Header::default()
@@ -123,6 +131,7 @@ impl Framer {
                 let destination = if to_all { Ipv4Addr::BROADCAST } else { v4(destination) };
                 let header = Ipv4Header {
                     identification: self.identify(from),
+                    ecn: IpEcn::try_new(ecn.bits()).unwrap_or_default(),
                     dont_fragment: true,
                     time_to_live: hops,
                     protocol,

@@ -123,6 +123,8 @@ impl Tried {
                 kind if kind.is_of_processes() => false,
                 FaultKind::Partition => spec.hosts.len() > 1,
                 FaultKind::Rebind | FaultKind::Reboot => spec.has_nats(),
+                // Whether a machine sends capable datagrams is not known before it does.
+                kind if kind.is_of_ecn() => is_given(kind),
                 // Few nets are made for it: it is tried where it is asked for.
                 FaultKind::Move => is_given(kind) || draws.draws(kind, spec),
                 _ => true,

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -38,10 +39,8 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     if app.name == udp_remote::ABOUT.name && app.known.is_some() && !args.options.says_drop() {
         options.drop = DROP;
     }
-    let has_members = app.name == udp_chat::ABOUT.name && app.known.is_some();
-    if let Some(max_clients) = max_clients.filter(|_| has_members) {
-        options.max_members = max_clients.get();
-    }
+    let max_members = max_clients.filter(|_| app.name == udp_chat::ABOUT.name && app.known.is_some());
+    options.max_members = max_members.map_or(options.max_members, NonZeroUsize::get);
     let built = Built::new(app, &options, bug);
     let server = built.server(app)?;
     let bind = address::bind(&reach(app, &built, server), args.addr.as_deref())?;
@@ -53,11 +52,8 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     let built = Built::with(app, &options, bug, |net| tls.iter().for_each(|tls| tls.wrap(net, app.server)));
     let scenario = &built.scenario;
     let sockets = endpoints::of_server(scenario, server, bind);
-    check_connections(
-        app,
-        &sockets,
-        [("idle", idle.is_some()), ("max-clients", max_clients.is_some() && !has_members)],
-    )?;
+    let given = [("idle", idle.is_some()), ("max-clients", max_clients.is_some() && max_members.is_none())];
+    check_connections(app, &sockets, given)?;
     let mut peers = scenario.spec().peers.clone();
     peers[server.index()] = bind;
     let seed = seed(args);

@@ -44,8 +44,16 @@ struct AtQueue {
     to: u16,
     passed: u64,
     dropped: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    marked: u64,
     /// How often each length of a wait, by the place where it counts.
     waits: BTreeMap<u16, u64>,
+}
+
+/// Whether there is none: it is left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands in a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Writes a tally without its failure.
@@ -67,9 +75,10 @@ pub(super) fn serialize<S: Serializer>(tally: &Tally, serializer: S) -> Result<S
 }
 
 fn at_queue(((at, from, to), figures): (&(String, HostId, HostId), &FlowFigures)) -> AtQueue {
-    let FlowFigures { passed, dropped, waits } = figures;
+    let FlowFigures { passed, dropped, marked, waits } = figures;
     let (bottleneck, from, to) = (at.clone(), from.0, to.0);
-    AtQueue { bottleneck, from, to, passed: *passed, dropped: *dropped, waits: waits.places().clone() }
+    let (passed, dropped, marked, waits) = (*passed, *dropped, *marked, waits.places().clone());
+    AtQueue { bottleneck, from, to, passed, dropped, marked, waits }
 }
 
 /// Reads a tally that has no failure.
@@ -98,11 +107,11 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
         let way = WAYS.into_iter().find(|way| way.to_string() == text);
         tally.ended.insert(way.ok_or_else(|| unknown("end", &text))?, runs);
     }
-    for AtQueue { bottleneck, from, to, passed, dropped, waits } in sums.queues {
+    for AtQueue { bottleneck, from, to, passed, dropped, marked, waits } in sums.queues {
         if let Some(host) = [from, to].into_iter().find(|host| usize::from(*host) >= tally.ends.len()) {
             return Err(unknown("host", &host.to_string()));
         }
-        let figures = FlowFigures { passed, dropped, waits: Waits::of_places(waits) };
+        let figures = FlowFigures { passed, dropped, marked, waits: Waits::of_places(waits) };
         tally.queues.insert((bottleneck, HostId(from), HostId(to)), figures);
     }
     Ok(tally)

@@ -14,7 +14,7 @@ use super::inbox::Inbox;
 use super::net::{Binding, DatagramSocket, Net, Packet};
 use super::pace::Idle;
 use super::sockets::Raw;
-use crate::machine::Peer;
+use crate::machine::{Ecn, Peer};
 
 /// How many datagrams wait at most for the socket to take them; what comes on top is lost, as datagrams may be.
 const MAX_UNSENT: usize = 1024;
@@ -23,8 +23,8 @@ const MAX_UNSENT: usize = 1024;
 pub(super) struct Datagrams<D> {
     socket: D,
     local: Peer,
-    /// What waits for the socket: from where, to whom, and the payload.
-    unsent: VecDeque<(Peer, Peer, Vec<u8>)>,
+    /// What waits for the socket: from where, to whom, the payload, and the ECN field.
+    unsent: VecDeque<(Peer, Peer, Vec<u8>, Ecn)>,
     /// How many refusals sending has found that were not told yet.
     refusals: u32,
     /// A datagram that could not be sent, where that is no loss but a mistake.
@@ -108,9 +108,9 @@ impl<D: DatagramSocket> Datagrams<D> {
             // The waker that counts is registered by `poll`, if anything is left for it.
             let _ = self.offer(&mut Context::from_waker(Waker::noop()), &mut datagrams);
         }
-        for Packet { local, peer, bytes } in datagrams {
+        for Packet { local, peer, bytes, ecn } in datagrams {
             if self.unsent.len() < MAX_UNSENT {
-                self.unsent.push_back((local, peer, bytes.to_vec()));
+                self.unsent.push_back((local, peer, bytes.to_vec(), ecn));
             } else {
                 debug!(%peer, len = bytes.len(), "send failed: too many datagrams wait");
             }
@@ -163,7 +163,8 @@ impl<D: DatagramSocket> Datagrams<D> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox) -> Poll<Result<Raw, DriveError>> {
         if !self.unsent.is_empty() {
             let mut unsent = mem::take(&mut self.unsent);
-            let mut left = unsent.iter().map(|&(local, peer, ref bytes)| Packet { local, peer, bytes });
+            let mut left =
+                unsent.iter().map(|&(local, peer, ref bytes, ecn)| Packet { local, peer, bytes, ecn });
             let _ = self.offer(cx, &mut left);
             let sent = unsent.len() - left.len();
             unsent.drain(..sent);

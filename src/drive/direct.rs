@@ -15,17 +15,19 @@ use tracing::{debug, warn};
 use super::driver::{Alarm, Core, Port, Waited, after, clock, elapsed};
 use super::gathered::Last;
 use super::links::{Link, Links, Over, Standing};
-use super::net::Packet;
+use super::net::{Manner, Packet};
 use super::outgoing::{Outgoing, Release};
 use super::pace::Idle;
 use super::sockets::{Raw, Sockets};
 use super::store::Store;
 use super::system::{self, System};
-use super::{DriveError, Endpoint, Multicast};
+use super::{DriveError, Endpoint};
 pub(super) use room::Room;
 
 use crate::actor::AnyCommand;
-use crate::machine::{CloseReason, Conn, Effect, Effects, Input, Misuse, Peer, Status, Violation, limits};
+use crate::machine::{
+    CloseReason, Conn, Effect, Effects, Input, Marked, Misuse, Peer, Status, Violation, limits,
+};
 use crate::time::Instant;
 
 /// The port to real sockets.
@@ -55,14 +57,13 @@ impl Direct {
     /// Opens the sockets.
     pub(super) async fn open(
         endpoints: &[Endpoint],
-        shared: bool,
+        manner: Manner,
         outgoing: Option<Outgoing>,
         store: Option<Store>,
         room: Room,
-        multicast: Multicast,
     ) -> Result<Self, DriveError> {
         Ok(Self {
-            sockets: Sockets::open(endpoints, shared, multicast).await?,
+            sockets: Sockets::open(endpoints, manner).await?,
             begin: clock(),
             links: Links::default(),
             outgoing,
@@ -109,9 +110,9 @@ impl Direct {
     fn apply(&mut self, effect: Effect<'_, u32>, now: Instant, settled: &mut Settled<'_>) {
         match effect {
             // Without a plan all have been sent at once.
-            Effect::Send { local, peer, bytes } => {
+            Effect::Send { local, peer, bytes, ecn } => {
                 if let Some(outgoing) = &mut self.outgoing {
-                    outgoing.send(now, Packet { local, peer, bytes });
+                    outgoing.send(now, Packet { local, peer, bytes, ecn });
                 }
             }
             Effect::Connect { conn, peer } => {
@@ -180,7 +181,12 @@ impl Direct {
         loop {
             if self.outgoing.is_none() {
                 let sends = effects.sends(begin);
-                self.sockets.send(&sends.map(|(local, peer, bytes)| Packet { local, peer, bytes }));
+                self.sockets.send(&sends.map(|(local, peer, Marked { bytes, ecn })| Packet {
+                    local,
+                    peer,
+                    bytes,
+                    ecn,
+                }));
             }
             let is_planned = self.outgoing.is_some();
             let barrier = effects.until_barrier(begin, |effect| match effect {
@@ -222,8 +228,8 @@ impl Direct {
     fn release(&mut self, now: Instant) {
         while let Some(release) = self.outgoing.as_mut().and_then(|outgoing| outgoing.release(now)) {
             match release {
-                Release::Send(local, peer, bytes) => {
-                    self.sockets.send(&iter::once(Packet { local, peer, bytes: &bytes }));
+                Release::Send(local, peer, bytes, ecn) => {
+                    self.sockets.send(&iter::once(Packet { local, peer, bytes: &bytes, ecn }));
                 }
                 Release::Write(id, bytes) => {
                     // Each piece by itself, so that a cut is one.

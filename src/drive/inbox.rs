@@ -4,7 +4,7 @@ use std::io;
 use std::task::{Poll, ready};
 
 use super::net::Packet;
-use crate::machine::{Peer, limits};
+use crate::machine::{Ecn, Peer, limits};
 
 /// From one datagram's room to the next. Not a power of two, for then the beginnings of all would compete for the same
 /// few lines of the processor's cache.
@@ -18,11 +18,12 @@ pub(crate) struct Inbox {
     came: Vec<Came>,
 }
 
-/// Where a datagram came from and to, and how long it is.
+/// Where a datagram came from and to, how long it is, and its ECN field.
 pub(crate) struct Came {
     pub(super) peer: Peer,
     pub(super) local: Peer,
     pub(super) len: usize,
+    pub(super) ecn: Ecn,
 }
 
 impl Inbox {
@@ -49,7 +50,7 @@ impl Inbox {
         recv: impl FnOnce(&mut [u8]) -> Poll<io::Result<(usize, Peer)>>,
     ) -> Poll<io::Result<()>> {
         let (len, peer) = ready!(recv(&mut self.bytes[..limits::MAX_READ_LEN]))?;
-        self.came.push(Came { peer, local, len });
+        self.came.push(Came { peer, local, len, ecn: Ecn::NotEct });
         Poll::Ready(Ok(()))
     }
 
@@ -61,10 +62,11 @@ impl Inbox {
     /// What has been received, in order.
     pub(crate) fn datagrams(&self) -> impl Iterator<Item = Packet<'_>> + Clone {
         let rooms = self.bytes.chunks_exact(STRIDE);
-        self.came.iter().zip(rooms).map(|(&Came { peer, local, len }, room)| Packet {
+        self.came.iter().zip(rooms).map(|(&Came { peer, local, len, ecn }, room)| Packet {
             local,
             peer,
             bytes: &room[..len],
+            ecn,
         })
     }
 }

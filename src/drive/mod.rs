@@ -61,6 +61,7 @@ pub use workers::run_workers;
 use crate::machine::{Input, Machine, Peer, Status};
 use direct::{Direct, Room};
 use driven::{Driven, Typed};
+use net::Manner;
 use outgoing::Outgoing;
 use pace::Thread;
 #[cfg(not(feature = "sim"))]
@@ -165,6 +166,9 @@ pub struct Setup<C> {
     pub shared: bool,
     /// How its datagram sockets take part in multicast.
     pub multicast: Multicast,
+    /// Whether the machine reads the ECN field of datagrams; if not, all come as [`Ecn::NotEct`](crate::machine::Ecn). A
+    /// datagram then takes up to 4% more of the processor's time. Only Linux tells it.
+    pub reads_ecn: bool,
     /// A fault plan for what it sends, if there is one.
     #[cfg(feature = "sim")]
     pub faults: Option<LocalFaults>,
@@ -189,6 +193,7 @@ impl<C> Setup<C> {
             sockets: sockets.into(),
             shared: false,
             multicast: Multicast::default(),
+            reads_ecn: false,
             #[cfg(feature = "sim")]
             faults: None,
             commands: None,
@@ -205,11 +210,12 @@ impl<C> Setup<C> {
 
     /// Takes what depends on the type of commands apart from the rest.
     fn split(self) -> (Option<Receiver<C>>, Means) {
-        let Self { sockets, shared, multicast, commands, store, max_accepted, max_silence, .. } = self;
+        let Self {
+            sockets, shared, reads_ecn, multicast, commands, store, max_accepted, max_silence, ..
+        } = self;
         let means = Means {
             sockets,
-            shared,
-            multicast,
+            manner: Manner { shared, reads_ecn, multicast },
             #[cfg(feature = "sim")]
             faults: self.faults,
             store,
@@ -222,8 +228,7 @@ impl<C> Setup<C> {
 /// What a [`Setup`] has beside commands.
 struct Means {
     sockets: Vec<Endpoint>,
-    shared: bool,
-    multicast: Multicast,
+    manner: Manner,
     #[cfg(feature = "sim")]
     faults: Option<LocalFaults>,
     store: Option<Store>,
@@ -291,8 +296,8 @@ async fn drive_until(
     let outgoing = means.faults.as_ref().map(Outgoing::new).transpose()?;
     #[cfg(not(feature = "sim"))]
     let outgoing: Option<Outgoing> = None;
-    let Means { sockets, shared, multicast, store, room, .. } = means;
-    let mut port = Direct::open(&sockets, shared, outgoing, store, room, multicast).await?;
+    let Means { sockets, manner, store, room, .. } = means;
+    let mut port = Direct::open(&sockets, manner, outgoing, store, room).await?;
     if thread == Thread::Own {
         port.may_wait();
     }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::Multicast;
 use super::inbox::Inbox;
 use super::pace::Idle;
-use crate::machine::Peer;
+use crate::machine::{Ecn, Peer};
 
 /// A datagram between this end and another.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,19 @@ pub(crate) struct Packet<'a> {
     pub(crate) local: Peer,
     pub(crate) peer: Peer,
     pub(crate) bytes: &'a [u8],
+    /// The ECN field of its IP header.
+    pub(crate) ecn: Ecn,
+}
+
+/// How all sockets of a machine are opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// Others may bind the same addresses and get their part of what comes.
+    pub(crate) shared: bool,
+    /// The system says of each datagram which ECN field it came with.
+    pub(crate) reads_ecn: bool,
+    /// How they take part in multicast.
+    pub(crate) multicast: Multicast,
 }
 
 /// How a datagram socket is opened.
@@ -29,11 +42,9 @@ pub(crate) struct Binding {
     pub(crate) local: Peer,
     /// It may send to everybody.
     pub(crate) broadcast: bool,
-    /// Others may bind the same address and get their part of what comes.
-    pub(crate) shared: bool,
+    pub(crate) manner: Manner,
     /// It takes IPv6 alone, for the machine has another socket for IPv4.
     pub(crate) only_v6: bool,
-    pub(crate) multicast: Multicast,
 }
 
 /// A future that is kept beside others of its kind.

@@ -10,7 +10,7 @@ use super::DriveError;
 use super::net::Packet;
 use crate::fault::{FaultPlan, Links, Profile, Resolved};
 use crate::host::HostId;
-use crate::machine::{Conn, Peer};
+use crate::machine::{Conn, Ecn, Marked, Peer};
 use crate::network::{Network, Order, Schedule, Segment, StreamEnd, Terrain};
 use crate::time::Instant;
 
@@ -32,7 +32,7 @@ const PEER: HostId = HostId(1);
 /// Something that may leave now.
 pub(super) enum Release {
     /// From an address of this process to another.
-    Send(Peer, Peer, Vec<u8>),
+    Send(Peer, Peer, Vec<u8>, Ecn),
     Write(u32, Vec<u8>),
     Shutdown(u32),
     Reset(u32),
@@ -91,12 +91,12 @@ impl Outgoing {
     }
 
     pub(super) fn send(&mut self, now: Instant, packet: Packet<'_>) {
-        let Packet { local, peer, bytes } = packet;
-        let departure = self.network.datagram(now, OWN, PEER, bytes);
+        let Packet { local, peer, bytes, ecn } = packet;
+        let departure = self.network.datagram(now, OWN, PEER, Marked { bytes, ecn });
         for order in departure.arrivals.into_iter().flatten() {
             let mut payload = bytes.to_vec();
             departure.alter(&mut payload);
-            self.held.insert(order, Release::Send(local, peer, payload));
+            self.held.insert(order, Release::Send(local, peer, payload, departure.ecn(ecn)));
         }
     }
 

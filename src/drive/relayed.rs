@@ -9,7 +9,7 @@ use socket2::SockRef;
 pub(crate) use super::driver::{after, clock, elapsed};
 pub(crate) use super::inbox::Inbox;
 pub(crate) use super::listener::Listener;
-pub(crate) use super::net::{Binding, Listen, Net, Packet, Stream as Aborts};
+pub(crate) use super::net::{Binding, Listen, Manner, Net, Packet, Stream as Aborts};
 pub(crate) use super::system::{Calls, Listener as Listening, Relayed, Stream, System};
 
 impl Stream {

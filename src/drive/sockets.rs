@@ -14,10 +14,10 @@ use super::datagrams::Datagrams;
 use super::gathered::{Gathered, Last};
 use super::inbox::Inbox;
 use super::listener::Listener;
-use super::net::{Binding, DatagramSocket as _, Net, Stream as _};
+use super::net::{Binding, DatagramSocket as _, Manner, Net, Stream as _};
 use super::ready::{Ready, SocketWaker};
 use super::stream::{Socket, Spare, Stream};
-use super::{DriveError, Endpoint, Multicast};
+use super::{DriveError, Endpoint};
 use crate::machine::{Peer, limits};
 
 /// Something that happened on a socket. Streams are named by dense ids of their own.
@@ -81,12 +81,8 @@ pub(super) struct Sockets<N: Net> {
 }
 
 impl<N: Net> Sockets<N> {
-    /// Opens what a machine gets before it starts. With `shared` others may be bound to the same addresses.
-    pub(super) async fn open(
-        endpoints: &[Endpoint],
-        shared: bool,
-        multicast: Multicast,
-    ) -> Result<Self, DriveError> {
+    /// Opens what a machine gets before it starts.
+    pub(super) async fn open(endpoints: &[Endpoint], manner: Manner) -> Result<Self, DriveError> {
         let ready = Arc::default();
         let (mut fixed, mut look, mut has_datagrams) = (Vec::new(), VecDeque::new(), false);
         // One IPv6 socket takes both families, unless the machine has one for the other.
@@ -94,7 +90,7 @@ impl<N: Net> Sockets<N> {
         for (id, &endpoint) in (FIRST_FIXED..).zip(endpoints) {
             let local = endpoint.bind();
             let only_v6 = has_v4 && matches!(local, Peer::V6 { .. });
-            let binding = Binding { local, broadcast: false, shared, only_v6, multicast };
+            let binding = Binding { local, broadcast: false, manner, only_v6 };
             let socket = match endpoint {
                 Endpoint::Datagram { connect, broadcast, .. } => {
                     has_datagrams = true;

@@ -56,7 +56,7 @@ impl Net for System {
     async fn bind(binding: Binding) -> io::Result<Datagram> {
         match (binding.local, binding.local.inet()) {
             (_, Some(addr)) => Ok(Datagram::Inet(Box::new(Udp::bind(addr, binding).await?))),
-            (Peer::Unix(path), None) if !binding.shared => {
+            (Peer::Unix(path), None) if !binding.manner.shared => {
                 unix::Datagram::bind(path).map(|socket| Datagram::Unix(Box::new(socket)))
             }
             _ => Err(not_shared()),
@@ -66,7 +66,9 @@ impl Net for System {
     async fn listen(binding: Binding) -> io::Result<Listener> {
         match (binding.local, binding.local.inet()) {
             (_, Some(addr)) => listen(addr, binding).map(Listener::Inet),
-            (Peer::Unix(path), None) if !binding.shared => unix::Listener::bind(path).map(Listener::Unix),
+            (Peer::Unix(path), None) if !binding.manner.shared => {
+                unix::Listener::bind(path).map(Listener::Unix)
+            }
             _ => Err(not_shared()),
         }
     }
@@ -167,7 +169,7 @@ fn listen(local: SocketAddr, binding: Binding) -> io::Result<TcpListener> {
     };
     // A restart at once works although connections of the run before are in TIME_WAIT.
     socket.set_reuseaddr(true)?;
-    if binding.shared {
+    if binding.manner.shared {
         socket.set_reuseport(true)?;
     }
     if binding.only_v6 {

@@ -1,13 +1,13 @@
 //! Without the simulation there are no plans: everything leaves as it is.
 
 use super::net::Packet;
-use crate::machine::{Conn, Peer};
+use crate::machine::{Conn, Ecn, Peer};
 use crate::time::Instant;
 
 /// Something that may leave now.
 pub(super) enum Release {
     #[expect(dead_code, reason = "nothing is ever held back")]
-    Send(Peer, Peer, Vec<u8>),
+    Send(Peer, Peer, Vec<u8>, Ecn),
     #[expect(dead_code, reason = "nothing is ever held back")]
     Write(u32, Vec<u8>),
     #[expect(dead_code, reason = "nothing is ever held back")]

@@ -5,7 +5,7 @@ use super::queue::Flight;
 use super::{Event, Keep, World};
 use crate::actor::AnyCommand;
 use crate::host::HostId;
-use crate::machine::{CloseReason, Conn, ConnectError, Effects, Input, Peer, limits};
+use crate::machine::{CloseReason, Conn, ConnectError, Ecn, Effects, Input, Marked, Peer, limits};
 use crate::network::{Delivery, Order, Power, Segment, StreamEnd};
 use crate::transcript::{Carried, Link, Packet, What};
 
@@ -13,7 +13,7 @@ use crate::transcript::{Carried, Link, Packet, What};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
     Command(u32),
-    Datagram { peer: Peer, local: Peer },
+    Datagram { peer: Peer, local: Peer, ecn: Ecn },
     Unreachable { peer: Peer, local: Peer },
     Connected { conn: Conn, peer: Peer, local: Peer },
     ConnectFailed { conn: Conn, peer: Peer, reason: ConnectError },
@@ -29,7 +29,7 @@ impl Arrival {
     pub(crate) fn input(self, bytes: &[u8]) -> Input<'_, dyn AnyCommand> {
         match self {
             Self::Command(_) => unreachable!("whoever has the commands hands them in"),
-            Self::Datagram { peer, local } => Input::Datagram { peer, local, bytes },
+            Self::Datagram { peer, local, ecn } => Input::Datagram { peer, local, bytes, ecn },
             Self::Unreachable { peer, local } => Input::Unreachable { peer, local },
             Self::Connected { conn, peer, local } => Input::Connected { conn, peer, local },
             Self::ConnectFailed { conn, peer, reason } => Input::ConnectFailed { conn, peer, reason },
@@ -70,9 +70,9 @@ impl World<'_> {
             }
             Event::Datagram(flight) => {
                 let taken = self.takes(order, power, flight);
-                let Flight { source: peer, .. } = *self.flights.land(flight, &mut self.inbound);
+                let Flight { source: peer, ecn, .. } = *self.flights.land(flight, &mut self.inbound);
                 let local = self.name_of(host, taken?);
-                Some(Arrival::Datagram { peer, local })
+                Some(Arrival::Datagram { peer, local, ecn })
             }
             Event::Stream(place) => {
                 let (at, segment) = self.segments.take(place);
@@ -96,7 +96,7 @@ impl World<'_> {
     #[inline]
     pub(super) fn takes(&mut self, order: Order, power: Power, flight: u32) -> Option<Peer> {
         let host = order.host();
-        let Flight { from, n, source, to: local, bytes } = self.flights.get(flight);
+        let Flight { from, n, source, to: local, bytes, ecn } = self.flights.get(flight);
         let sockets = &self.sockets[host.index()];
         let socket = sockets.iter().find(|socket| socket.local == *local);
         let (Power::Running, Some(socket)) = (power, socket) else {
@@ -115,7 +115,7 @@ impl World<'_> {
         }
         let local = socket.local;
         if self.keep == Keep::Log {
-            let span = self.log.keep(bytes);
+            let span = self.log.keep_marked(Marked { bytes, ecn: *ecn });
             self.log.push(order.at(), host, What::Recv { from: *from, n: *n, bytes: span });
         }
         Some(local)
@@ -143,7 +143,7 @@ impl World<'_> {
             let addresses = [local, source];
             self.log.push_packet(Packet { at: now, from: host, to: from, addresses, what });
         }
-        let refusal = self.flights.store((host, n), [&local, &source], &[]);
+        let refusal = self.flights.store((host, n), [&local, &source], Marked::plain(&[]));
         self.push(order, Event::Refusal(refusal));
     }
 

@@ -99,7 +99,7 @@ impl World<'_> {
     fn fingerprint<H: Hasher>(&self, now: Instant, due: &mut Due, to: &mut H) {
         self.network.fingerprint(now, to, |flight, to| {
             let flight = self.flights.get(flight);
-            (flight.source, flight.to, &flight.bytes).hash(to);
+            (flight.source, flight.to, &flight.bytes, flight.ecn).hash(to);
         });
         if self.has_paths {
             self.moves.hash(to);
@@ -130,7 +130,7 @@ impl World<'_> {
                 Event::Command(index) => (1_u8, index).hash(to),
                 Event::Datagram(flight) => {
                     let flight = self.flights.get(flight);
-                    (2_u8, flight.from, flight.source, flight.to, &flight.bytes).hash(to);
+                    (2_u8, flight.from, flight.source, flight.to, &flight.bytes, flight.ecn).hash(to);
                 }
                 Event::Refusal(flight) => {
                     let flight = self.flights.get(flight);

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use super::queue::Flight;
 use super::{Keep, Order, World};
 use crate::host::HostId;
-use crate::machine::Peer;
+use crate::machine::{Marked, Peer};
 use crate::network::Power;
 use crate::scenario::Datagrams;
 use crate::time::Instant;
@@ -42,7 +42,7 @@ impl World<'_> {
         host: HostId,
         [local, peer]: [&Peer; 2],
         group: IpAddr,
-        bytes: &[u8],
+        payload: Marked<'_>,
         now: Instant,
     ) {
         let last = (group, HostId(u16::MAX));
@@ -54,22 +54,22 @@ impl World<'_> {
             let is_apart = (self.has_paths && !self.is_near(host, to)) || (is_mute && to == host);
             if !is_apart && listens(&self.sockets[to.index()], peer).is_some() {
                 is_heard = true;
-                self.send_to(host, to, [local, peer], bytes, now);
+                self.send_to(host, to, [local, peer], payload, now);
             }
         }
         if !is_heard {
-            self.send_nowhere(host, *peer, bytes, now);
+            self.send_nowhere(host, *peer, payload, now);
         }
     }
 
     /// At which of its addresses a host takes a datagram for a group that is due, if it does. Nobody refuses one.
     #[cold]
     pub(super) fn takes_for_group(&mut self, order: Order, power: Power, flight: u32) -> Option<Peer> {
-        let Flight { from, n, to, bytes, .. } = self.flights.get(flight);
+        let Flight { from, n, to, bytes, ecn, .. } = self.flights.get(flight);
         let is_member = power == Power::Running && self.groups.contains(&(to.ip()?, order.host()));
         let local = listens(&self.sockets[order.host().index()], to).filter(|_| is_member)?;
         if self.keep == Keep::Log {
-            let span = self.log.keep(bytes);
+            let span = self.log.keep_marked(Marked { bytes, ecn: *ecn });
             self.log.push(order.at(), order.host(), What::Recv { from: *from, n: *n, bytes: span });
         }
         Some(local)

@@ -4,7 +4,7 @@ use super::moves::Owner;
 use super::paths::Route;
 use super::{Event, Keep, Order, World};
 use crate::host::HostId;
-use crate::machine::Peer;
+use crate::machine::{Marked, Peer};
 use crate::nat::{self, Transport};
 use crate::segments::{ip_header_len, sequence_number};
 use crate::time::Instant;
@@ -86,7 +86,7 @@ impl World<'_> {
                 if self.moves.owner(&inside) != Owner::Nobody {
                     self.adopt_first([source, to], [source, inside]);
                     nat::translate(&mut bytes, inside, false);
-                    let onward = self.flights.store((from, n), [&source, &inside], &bytes);
+                    let onward = self.flights.store((from, n), [&source, &inside], Marked::plain(&bytes));
                     self.queue.push(order.moved_on(host), Event::Packet(onward));
                 }
             }

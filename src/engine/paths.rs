@@ -6,14 +6,14 @@ use super::groups::is_group;
 use super::moves::Owner;
 use super::{Event, Keep, Order, World};
 use crate::host::HostId;
-use crate::machine::{Conn, Peer};
+use crate::machine::{Conn, Marked, Peer};
 use crate::nat::{Blocked, Flags, Transport};
 use crate::network::StreamEnd;
 use crate::time::Instant;
 use crate::transcript::What;
 
 /// A datagram that goes from a host, with its two addresses.
-type Leaving<'a> = (HostId, [Peer; 2], &'a [u8]);
+type Leaving<'a> = (HostId, [Peer; 2], Marked<'a>);
 
 /// Which way a packet takes.
 #[derive(Clone, Copy, Debug)]
@@ -37,16 +37,16 @@ impl World<'_> {
 
     /// Sends a datagram where a NAT may be on its way.
     #[cold]
-    pub(super) fn send_by_paths(&mut self, host: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
+    pub(super) fn send_by_paths(&mut self, host: HostId, way: [&Peer; 2], payload: Marked<'_>, now: Instant) {
         let [local, peer] = [self.moves.wire(host, *way[0]), *way[1]];
         let way = [&local, &peer];
         if peer.ip() == Some(Ipv4Addr::BROADCAST.into()) || is_group(&peer) {
-            return self.send_to_all(host, way, bytes, now);
+            return self.send_to_all(host, way, payload, now);
         }
         match self.route(now, host, [local, peer], None) {
-            Route::To(to, source) => self.send_to(host, to, [&source, &peer], bytes, now),
-            Route::Dies(nat, to, why) => self.die(nat, (host, [local, peer], bytes), to, why, now),
-            Route::Nowhere => self.send_nowhere(host, peer, bytes, now),
+            Route::To(to, source) => self.send_to(host, to, [&source, &peer], payload, now),
+            Route::Dies(nat, to, why) => self.die(nat, (host, [local, peer], payload), to, why, now),
+            Route::Nowhere => self.send_nowhere(host, peer, payload, now),
         }
     }
 
@@ -96,15 +96,15 @@ impl World<'_> {
         &mut self,
         host: HostId,
         [local, &peer]: [&Peer; 2],
-        bytes: &[u8],
+        payload: Marked<'_>,
         now: Instant,
     ) {
         match peer.ip() {
             Some(group) if group.is_multicast() => {
-                return self.send_to_group(host, [local, &peer], group, bytes, now);
+                return self.send_to_group(host, [local, &peer], group, payload, now);
             }
             Some(ip) if ip == Ipv4Addr::BROADCAST => {}
-            _ => return self.send_nowhere(host, peer, bytes, now),
+            _ => return self.send_nowhere(host, peer, payload, now),
         }
         for to in (0..self.spec.hosts.len()).map(|index| HostId(index as u16)).filter(|to| *to != host) {
             if self.has_paths && !self.is_near(host, to) {
@@ -113,15 +113,18 @@ impl World<'_> {
             for index in 0..self.sockets[to.index()].len() {
                 let at = self.sockets[to.index()][index].local;
                 if at.is_like(&peer) && at.port() == peer.port() {
-                    self.send_through(host, to, ([local, &at], true), bytes, now);
+                    self.send_through(host, to, ([local, &at], true), payload, now);
                 }
             }
         }
     }
 
     /// Sends a datagram that nobody gets.
-    pub(super) fn send_nowhere(&mut self, host: HostId, peer: Peer, bytes: &[u8], now: Instant) {
-        self.record_bytes(now, host, bytes, |bytes| What::SendNowhere { peer, bytes });
+    pub(super) fn send_nowhere(&mut self, host: HostId, peer: Peer, payload: Marked<'_>, now: Instant) {
+        if self.keep == Keep::Log {
+            let bytes = self.log.keep_marked(payload);
+            self.log.push(now, host, What::SendNowhere { peer, bytes });
+        }
     }
 
     /// Opens a stream to whoever has an address, if anybody has.
@@ -192,10 +195,10 @@ impl World<'_> {
 
     /// A datagram dies at a NAT before it gets onto its link.
     fn die(&mut self, nat: HostId, leaving: Leaving<'_>, to: HostId, why: Blocked, now: Instant) {
-        let (from, [local, peer], bytes) = leaving;
+        let (from, [local, peer], payload) = leaving;
         let departure = self.network.stopped(from, to);
         if self.keep == Keep::Log {
-            self.record_send(from, to, &departure, ([&local, &peer], false), bytes, now);
+            self.record_send(from, to, &departure, ([&local, &peer], false), payload, now);
             self.record(now, nat, What::Dropped { from, to, n: departure.n, why });
         }
     }
@@ -214,8 +217,9 @@ impl World<'_> {
         let Some(nat) = self.host_now_at(&to).filter(|host| nats.is_nat(*host)) else { return false };
         match nats.inward(nat, now, (Transport::Udp, to.port().unwrap_or(0)), source) {
             Ok((host, inside)) => {
-                let bytes = flight.bytes.clone();
-                let flight = self.flights.store((from, n), [&source, &inside], &bytes);
+                let (bytes, ecn) = (flight.bytes.clone(), flight.ecn);
+                let payload = Marked { bytes: &bytes, ecn };
+                let flight = self.flights.store((from, n), [&source, &inside], payload);
                 self.queue.push(order.moved_on(host), Event::Datagram(flight));
             }
             Err(why) => self.record(now, nat, What::Dropped { from, to: order.host(), n, why }),

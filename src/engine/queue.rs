@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::mem;
 
 use crate::host::HostId;
-use crate::machine::Peer;
+use crate::machine::{Ecn, Marked, Peer};
 use crate::network::Order;
 
 /// One thing that is due. What is large is kept beside the queue, at these places.
@@ -136,6 +136,8 @@ pub(crate) struct Flight {
     /// To which of the receiver's addresses.
     pub(crate) to: Peer,
     pub(crate) bytes: Vec<u8>,
+    /// The ECN field of its IP header.
+    pub(crate) ecn: Ecn,
 }
 
 /// Datagrams on their way, in buffers that are used again.
@@ -148,10 +150,10 @@ pub(crate) struct Flights {
 impl Flights {
     /// Keeps one; says where.
     #[inline]
-    pub(super) fn store(&mut self, (from, n): (HostId, u64), way: [&Peer; 2], bytes: &[u8]) -> u32 {
-        let [source, to] = way;
+    pub(super) fn store(&mut self, (from, n): (HostId, u64), way: [&Peer; 2], payload: Marked<'_>) -> u32 {
+        let ([source, to], Marked { bytes, ecn }) = (way, payload);
         let Some(index) = self.free.pop() else {
-            self.all.push(Flight { from, n, source: *source, to: *to, bytes: bytes.to_vec() });
+            self.all.push(Flight { from, n, source: *source, to: *to, bytes: bytes.to_vec(), ecn });
             return self.all.len() as u32 - 1;
         };
         let kept = &mut self.all[index as usize];
@@ -159,6 +161,7 @@ impl Flights {
         kept.n = n;
         kept.source = *source;
         kept.to = *to;
+        kept.ecn = ecn;
         kept.bytes.clear();
         kept.bytes.extend_from_slice(bytes);
         index
@@ -166,8 +169,8 @@ impl Flights {
 
     /// Keeps another that is the same; says where.
     pub(super) fn copy(&mut self, index: u32) -> u32 {
-        let Flight { from, n, source, to, bytes } = self.get(index).clone();
-        self.store((from, n), [&source, &to], &bytes)
+        let Flight { from, n, source, to, bytes, ecn } = self.get(index).clone();
+        self.store((from, n), [&source, &to], Marked { bytes: &bytes, ecn })
     }
 
     pub(crate) fn get(&self, index: u32) -> &Flight {
@@ -176,6 +179,11 @@ impl Flights {
 
     pub(super) fn bytes_mut(&mut self, index: u32) -> &mut Vec<u8> {
         &mut self.all[index as usize].bytes
+    }
+
+    /// Sets the ECN field of one.
+    pub(super) fn mark(&mut self, index: u32, ecn: Ecn) {
+        self.all[index as usize].ecn = ecn;
     }
 
     /// Takes the bytes of one out, and gives a buffer back for them. The rest of it stays until the next is stored.

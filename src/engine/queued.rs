@@ -3,7 +3,7 @@
 use super::{Event, Keep, World};
 use crate::fault::DatagramFault;
 use crate::host::HostId;
-use crate::machine::Peer;
+use crate::machine::{Marked, Peer};
 use crate::network::{Departure, Order, Queued, Released};
 use crate::time::Instant;
 use crate::transcript::{Loss, What};
@@ -17,7 +17,7 @@ impl World<'_> {
         flow: (HostId, HostId),
         (queued, departure): (Queued, &Departure),
         way: [&Peer; 2],
-        bytes: &[u8],
+        payload: Marked<'_>,
     ) -> Option<u32> {
         let (from, to) = flow;
         let place = match queued {
@@ -30,11 +30,11 @@ impl World<'_> {
         };
         // Of what its link loses behind the queue nothing is kept but its length.
         let is_lost = departure.fault == Some(DatagramFault::Drop);
-        let flight = if is_lost { u32::MAX } else { self.flights.store((from, departure.n), way, bytes) };
+        let flight = if is_lost { u32::MAX } else { self.flights.store((from, departure.n), way, payload) };
         if self.keep == Keep::Log && !is_lost {
             self.log.enters_queue((from, to, departure.n));
         }
-        let next = self.network.put(now, flow, (place, departure), (bytes.len(), flight));
+        let next = self.network.put(now, flow, (place, departure), (payload, flight));
         if let Some(order) = next {
             self.queue.push(order, Event::Queue(place));
         }
@@ -68,6 +68,7 @@ impl World<'_> {
             let loss = Loss { to, n, bottleneck: place, is_full: false };
             return self.record(now, from, What::Lost(loss));
         };
+        self.flights.mark(flight, one.ecn);
         match event(flight) {
             #[cfg(feature = "segments")]
             Event::Packet(_) => super::segments::alter(departure, self.flights.bytes_mut(flight)),

@@ -5,7 +5,7 @@ use std::mem;
 use super::{Keep, World};
 use crate::fault::Resolved;
 use crate::host::HostId;
-use crate::machine::Peer;
+use crate::machine::{Marked, Peer};
 use crate::network::{Departure, Left, Order, Segment, StreamEnd};
 use crate::time::Instant;
 use crate::transcript::{Carried, Link, Packet, Part, Span, What};
@@ -19,10 +19,10 @@ impl World<'_> {
         to: HostId,
         departure: &Departure,
         way: ([&Peer; 2], bool),
-        bytes: &[u8],
+        payload: Marked<'_>,
         now: Instant,
     ) {
-        let span = self.log.keep(bytes);
+        let span = self.log.keep_marked(payload);
         self.record_left_span(host, to, departure, way, span, now);
     }
 

@@ -322,9 +322,9 @@ impl Engine<'_> {
             return self.world.flights.free(flight);
         };
         let bytes = self.world.flights.take_bytes(flight);
-        let Flight { source: peer, .. } = *self.world.flights.get(flight);
+        let Flight { source: peer, ecn, .. } = *self.world.flights.get(flight);
         let local = self.world.name_of(host, local);
-        self.feed(host, &Input::Datagram { peer, local, bytes: &bytes }, now);
+        self.feed(host, &Input::Datagram { peer, local, bytes: &bytes, ecn }, now);
         self.world.flights.give_back(flight, bytes);
     }
 

@@ -6,7 +6,7 @@ use super::arrival::Arrival;
 use super::{Event, Keep, Settings, World};
 use crate::fault::StreamKind;
 use crate::host::HostId;
-use crate::machine::{Conn, Effect, Effects, Peer, limits};
+use crate::machine::{Conn, Effect, Effects, Marked, Peer, limits};
 use crate::nat::Transport;
 use crate::network::{Departure, Order, Power};
 use crate::segments::{Outgoing, Segments, Told, Way, ip_header_len, sequence_number};
@@ -187,13 +187,14 @@ impl World<'_> {
             self.record_left_span(from, to, departure, ([&source, &peer], false), span, now);
         }
         if let Some(queued) = departure.queued {
-            let waits = self.queue_up(now, (from, to), (queued, departure), [&source, &peer], bytes);
+            let waits =
+                self.queue_up(now, (from, to), (queued, departure), [&source, &peer], Marked::plain(bytes));
             if let Some(tcp) = &mut self.tcp {
                 tcp.queued.extend(waits);
             }
         }
         for order in departure.arrivals.into_iter().flatten() {
-            let flight = self.flights.store((from, departure.n), [&source, &peer], bytes);
+            let flight = self.flights.store((from, departure.n), [&source, &peer], Marked::plain(bytes));
             if departure.fault.is_some() {
                 alter(departure, self.flights.bytes_mut(flight));
             }

@@ -32,9 +32,9 @@ impl Stepped<'_> {
             for effect in effects.from(0) {
                 match effect {
                     Effect::Event(index) => end = index as usize + 1,
-                    Effect::Send { local, peer, bytes } => {
+                    Effect::Send { local, peer, bytes, ecn } => {
                         let told = self.told(events, std::mem::replace(&mut begin, end)..end);
-                        broken = broken.or(told).or_else(|| self.sent(Sent { local, peer, bytes }));
+                        broken = broken.or(told).or_else(|| self.sent(Sent { local, peer, bytes, ecn }));
                     }
                     _ => {}
                 }

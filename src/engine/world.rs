@@ -9,7 +9,7 @@ use super::queue::{Flights, Slab};
 use super::segments::OfSegments;
 use super::{Event, Keep, Queue, Settings};
 use crate::host::HostId;
-use crate::machine::{Conn, Effect, Effects, Peer, Status, Violation};
+use crate::machine::{Conn, Effect, Effects, Marked, Peer, Status, Violation};
 use crate::network::{Class, Network, Order, Passing, Released, Segment, StreamEnd, Terrain};
 use crate::scenario::{Datagrams, HostSpec, Spec, Timed};
 use crate::time::Instant;
@@ -154,8 +154,8 @@ impl<'s> World<'s> {
             if self.keep == Keep::Log {
                 self.log.set_task(effects.task_of(step));
             }
-            if let Some((way, bytes)) = effects.datagram(step) {
-                self.send(host, way, bytes, now);
+            if let Some((way, payload)) = effects.datagram(step) {
+                self.send(host, way, payload, now);
                 continue;
             }
             let effect = effects.at(step);
@@ -173,7 +173,9 @@ impl<'s> World<'s> {
     #[inline]
     pub(crate) fn apply(&mut self, host: HostId, effect: Effect<'_, u32>, now: Instant, disk: &mut Vec<u8>) {
         match effect {
-            Effect::Send { local, peer, bytes } => self.send(host, [&local, &peer], bytes, now),
+            Effect::Send { local, peer, bytes, ecn } => {
+                self.send(host, [&local, &peer], Marked { bytes, ecn }, now);
+            }
             Effect::Write { conn, bytes } => self.write(host, conn, bytes, now),
             Effect::Event(index) => {
                 if self.keep >= Keep::Events {
@@ -261,27 +263,34 @@ impl<'s> World<'s> {
     }
 
     #[inline]
-    fn send(&mut self, host: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
+    fn send(&mut self, host: HostId, way: [&Peer; 2], payload: Marked<'_>, now: Instant) {
         if self.has_paths {
-            return self.send_by_paths(host, way, bytes, now);
+            return self.send_by_paths(host, way, payload, now);
         }
         match self.spec.host_at(way[1]) {
-            Some(to) => self.send_to(host, to, way, bytes, now),
-            None => self.send_to_all(host, way, bytes, now),
+            Some(to) => self.send_to(host, to, way, payload, now),
+            None => self.send_to_all(host, way, payload, now),
         }
     }
 
     #[inline]
-    pub(super) fn send_to(&mut self, host: HostId, to: HostId, way: [&Peer; 2], bytes: &[u8], now: Instant) {
+    pub(super) fn send_to(
+        &mut self,
+        host: HostId,
+        to: HostId,
+        way: [&Peer; 2],
+        payload: Marked<'_>,
+        now: Instant,
+    ) {
         let passing =
             if self.keep == Keep::Log { Passing::Unknown } else { self.network.pass(now, host, to) };
         match passing {
             Passing::Arrives(n, order) => {
-                let flight = self.flights.store((host, n), way, bytes);
+                let flight = self.flights.store((host, n), way, payload);
                 self.queue.push(order, Event::Datagram(flight));
             }
             Passing::Lost => {}
-            Passing::Unknown => self.send_through(host, to, (way, false), bytes, now),
+            Passing::Unknown => self.send_through(host, to, (way, false), payload, now),
         }
     }
 
@@ -291,20 +300,21 @@ impl<'s> World<'s> {
         host: HostId,
         to: HostId,
         (way, broadcast): ([&Peer; 2], bool),
-        bytes: &[u8],
+        payload: Marked<'_>,
         now: Instant,
     ) {
-        let departure = self.network.datagram(now, host, to, bytes);
+        let departure = self.network.datagram(now, host, to, payload);
         if self.keep == Keep::Log {
-            self.record_send(host, to, &departure, (way, broadcast), bytes, now);
+            self.record_send(host, to, &departure, (way, broadcast), payload, now);
         }
         if let Some(queued) = departure.queued {
-            self.queue_up(now, (host, to), (queued, &departure), way, bytes);
+            self.queue_up(now, (host, to), (queued, &departure), way, payload);
             return;
         }
+        let payload = Marked { ecn: departure.ecn(payload.ecn), ..payload };
         for order in departure.arrivals {
             let Some(order) = order else { break };
-            let flight = self.flights.store((host, departure.n), way, bytes);
+            let flight = self.flights.store((host, departure.n), way, payload);
             if departure.fault.is_some() {
                 departure.alter(self.flights.bytes_mut(flight));
             }

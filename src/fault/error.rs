@@ -13,7 +13,7 @@ use super::{Flow, MAX_SKEW, When};
 /// assert_eq!(error.column, 8);
 /// assert_eq!(
 ///     error.to_string(),
-///     "column 8: expected a fault (drop, duplicate, delay, flip or truncate), found 'dorp'; \
+///     "column 8: expected a fault (drop, duplicate, delay, flip, truncate, mark or bleach), found 'dorp'; \
 ///      did you mean 'drop'?",
 /// );
 /// ```

@@ -51,11 +51,15 @@ pub enum FaultKind {
     Reboot,
     /// The address of a host changes.
     Move,
+    /// A datagram that may be marked arrives with a mark.
+    Mark,
+    /// The ECN field of a datagram is cleared.
+    Bleach,
 }
 
 impl FaultKind {
     /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Drop,
         Self::Duplicate,
         Self::Delay,
@@ -80,6 +84,8 @@ impl FaultKind {
         Self::Rebind,
         Self::Reboot,
         Self::Move,
+        Self::Mark,
+        Self::Bleach,
     ];
 
     /// The kind of this name.
@@ -100,6 +106,11 @@ impl FaultKind {
     /// Whether it hits the addresses of hosts: those that a NAT gives, or their own.
     pub const fn is_of_addresses(self) -> bool {
         matches!(self, Self::Rebind | Self::Reboot | Self::Move)
+    }
+
+    /// Whether it hits the ECN field of datagrams: it does nothing to those that are not capable of marks.
+    pub const fn is_of_ecn(self) -> bool {
+        matches!(self, Self::Mark | Self::Bleach)
     }
 
     /// The word the text form uses for it, such as `drop` or `partition`.
@@ -129,6 +140,8 @@ impl FaultKind {
             Self::Rebind => "rebind",
             Self::Reboot => "reboot",
             Self::Move => "move",
+            Self::Mark => "mark",
+            Self::Bleach => "bleach",
         }
     }
 }
@@ -140,6 +153,6 @@ mod tests {
     #[test]
     fn all_kinds_are_listed_once_and_in_order() {
         assert!(FaultKind::ALL.is_sorted_by(|a, b| a < b));
-        assert_eq!(FaultKind::ALL[FaultKind::ALL.len() - 1], FaultKind::Move);
+        assert_eq!(FaultKind::ALL[FaultKind::ALL.len() - 1], FaultKind::Bleach);
     }
 }

@@ -56,7 +56,7 @@ fn names() -> String {
 }
 
 /// What can be said of a link, and how.
-const FORMS: [(&str, &str); 15] = [
+const FORMS: [(&str, &str); 17] = [
     ("latency", "latency SPAN"),
     ("loss", "loss P"),
     ("bursts", "bursts GOOD-TO-BAD BAD-TO-GOOD [LOSS-IN-BAD [LOSS-IN-GOOD]]"),
@@ -72,6 +72,8 @@ const FORMS: [(&str, &str); 15] = [
     ("reset", "reset P"),
     ("refuse", "refuse P"),
     ("silence", "silence P"),
+    ("mark", "mark P"),
+    ("bleach", "bleach P"),
 ];
 
 impl FromStr for Profile {
@@ -165,6 +167,8 @@ impl Profile {
             ("reset", [p]) => self.reset = chance(p)?,
             ("refuse", [p]) => self.refuse = chance(p)?,
             ("silence", [p]) => self.silence = chance(p)?,
+            ("mark", [p]) => self.mark = chance(p)?,
+            ("bleach", [p]) => self.bleach = chance(p)?,
             _ => return Err(form),
         }
         Ok(())
@@ -200,8 +204,14 @@ impl fmt::Display for Profile {
         if let Some(mtu) = self.mtu {
             add(true, &|| format!("mtu {mtu}"));
         }
-        let others =
-            [("cut", self.cut), ("reset", self.reset), ("refuse", self.refuse), ("silence", self.silence)];
+        let others = [
+            ("cut", self.cut),
+            ("reset", self.reset),
+            ("refuse", self.refuse),
+            ("silence", self.silence),
+            ("mark", self.mark),
+            ("bleach", self.bleach),
+        ];
         for (word, chance) in others {
             add(happens(chance), &|| format!("{word} {chance}"));
         }
@@ -241,10 +251,11 @@ mod tests {
             loss_in_good: Chance::percent(k),
         };
         let odd = Profile { spread, cut: Chance::percent(3), refuse: Chance::ALWAYS, ..Profile::CALM };
+        let ecn = Profile { mark: Chance::percent(7), bleach: Chance::ALWAYS, ..Profile::CALM };
         let others =
             [(90, 2), (90, 0), (100, 0), (100, 1)].map(|(h, k)| Profile { bursts: bursts(h, k), ..odd });
         let named = Profile::NAMED.map(|(_, profile)| profile);
-        for profile in named.into_iter().chain(others).chain([odd, Profile::CALM]) {
+        for profile in named.into_iter().chain(others).chain([odd, ecn, Profile::CALM]) {
             assert_eq!(profile.to_string().parse(), Ok(profile), "{profile}");
         }
         let text = "latency 3ms; bursts 0.336700337% 33.333333333%; jitter 8ms; rate 50000000 queue 131072; mtu 1500";
@@ -267,7 +278,7 @@ mod tests {
             ("", "unknown profile ''; the profiles are lan, wifi, lte, satellite, lossy, hostile"),
             (
                 "wifi; lte",
-                "cannot use 'lte': a link has latency, loss, bursts, duplicate, corrupt, jitter, spread, reorder, rate, trace, mtu, cut, reset, refuse, silence",
+                "cannot use 'lte': a link has latency, loss, bursts, duplicate, corrupt, jitter, spread, reorder, rate, trace, mtu, cut, reset, refuse, silence, mark, bleach",
             ),
             ("loss 5", "cannot use 'loss 5': '5' is not a probability: write 0% to 100%, or 0 to 1"),
             ("loss 5%; loss 6%", "cannot use 'loss 6%': it is said before"),

@@ -34,6 +34,8 @@
 //! | `a>b #3 delay 40ms` | it takes 40 ms longer |
 //! | `a>b #3 flip 12:0x80` | the top bit of its byte 12 is inverted |
 //! | `a>b #3 truncate 4` | its first 4 bytes arrive |
+//! | `a>b #3 mark` | it arrives with a mark of congestion, if it is [capable](crate::machine::Ecn) of marks |
+//! | `a>b #3 bleach` | its ECN field is cleared, as some middleboxes do |
 //! | `a>b @9 cut` | a read that would pass byte 9 of the stream ends there |
 //! | `a>b cut every 8 bytes` | every read ends at a multiple of 8 bytes |
 //! | `a>b/1 @16 stall 2s` | byte 16 and all after it, on the second connection, arrive 2 s later |
@@ -255,6 +257,10 @@ pub enum DatagramFault {
     },
     /// Only this many of its first bytes arrive.
     Truncate(u32),
+    /// It arrives as [`Ecn::Ce`](crate::machine::Ecn::Ce), if it is capable of marks and has none.
+    Mark,
+    /// It arrives as [`Ecn::NotEct`](crate::machine::Ecn::NotEct).
+    Bleach,
 }
 
 impl DatagramFault {
@@ -266,6 +272,8 @@ impl DatagramFault {
             Self::Delay(_) => FaultKind::Delay,
             Self::Flip { .. } => FaultKind::Flip,
             Self::Truncate(_) => FaultKind::Truncate,
+            Self::Mark => FaultKind::Mark,
+            Self::Bleach => FaultKind::Bleach,
         }
     }
 }

@@ -81,7 +81,7 @@ impl Display for DatagramFault {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let kind = self.kind();
         match self {
-            Self::Drop | Self::Duplicate => write!(f, "{kind}"),
+            Self::Drop | Self::Duplicate | Self::Mark | Self::Bleach => write!(f, "{kind}"),
             Self::Delay(span) => write!(f, "{kind} {}", Span(*span)),
             Self::Flip { at, mask } => write!(f, "{kind} {at}:{mask:#04x}"),
             Self::Truncate(len) => write!(f, "{kind} {len}"),
@@ -204,6 +204,8 @@ mod tests {
             span().prop_map(DatagramFault::Delay),
             any::<(u32, u8)>().prop_map(|(at, mask)| DatagramFault::Flip { at, mask }),
             any::<u32>().prop_map(DatagramFault::Truncate),
+            Just(DatagramFault::Mark),
+            Just(DatagramFault::Bleach),
         ];
         let stream = prop_oneof![strategy::stream_fault(), span().prop_map(StreamFault::Stall)];
         let host_fault = prop_oneof![
@@ -283,7 +285,7 @@ mod tests {
     /// Texts glued from what texts are made of: nearly right ones, that get far into the parser.
     fn glued() -> impl Strategy<Value = String> {
         let tokens = "bottleneck over rate queue codel trace @x * v1 v2 seed link calm commands none , at a b a>b client>server #0 #3 @9 /2 /0 drop duplicate delay flip \
-                      truncate cut every byte bytes stall reset partition heal stop crash poweroff restart skew \
+                      truncate mark bleach cut every byte bytes stall reset partition heal stop crash poweroff restart skew \
                       drift isolate timer-first refuse silence before after send recv effect of for x1.001 /* \
                       a|b > | ; + - : . 1 0 40ms 0s 1m 0.5ns 12:0x80 0x 99999999999999999999 é µs 💥 \u{0}";
         let mut tokens: Vec<_> = tokens.split(' ').filter(|token| !token.is_empty()).collect();

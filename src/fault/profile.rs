@@ -35,7 +35,7 @@ use crate::seed::{below, mix};
 /// ```
 ///
 /// A datagram has one fault at most, the first of these that applies: it is longer than the MTU, the queue is full, it
-/// is lost, duplicated, changed, late. The wait for bandwidth, the jitter and the reordering add up to one delay. It is
+/// is lost, duplicated, changed, marked or bleached, late. The wait for bandwidth, the jitter and the reordering add up to one delay. It is
 /// rounded to the nearest millisecond, so that the simulator, turmoil and real sockets can all keep it.
 ///
 /// On a stream all of this appears only as delay, because a reliable transport retransmits: the bytes of a write, and
@@ -78,6 +78,10 @@ pub struct Profile {
     pub refuse: Chance,
     /// How likely a dial is not answered.
     pub silence: Chance,
+    /// The probability that a datagram which is capable of marks arrives with one ([`Ecn`](crate::machine::Ecn)).
+    pub mark: Chance,
+    /// The probability that the ECN field of such a datagram is cleared.
+    pub bleach: Chance,
     /// What befalls hosts and their clocks. Of a profile for [single links](super::Links) it is not looked at.
     pub hosts: HostChances,
 }
@@ -122,6 +126,8 @@ impl Profile {
         reset: Chance::NEVER,
         refuse: Chance::NEVER,
         silence: Chance::NEVER,
+        mark: Chance::NEVER,
+        bleach: Chance::NEVER,
         hosts: HostChances::NONE,
     };
 
@@ -152,12 +158,12 @@ impl Profile {
         u64::from(len) + u64::from(len.div_ceil(segment_len).max(1)) * u64::from(SEGMENT_HEADERS)
     }
 
-    /// What happens to datagram `n` of the flow with this seed, which has `len` bytes.
+    /// What happens to datagram `n` of the flow with this seed, which has `len` bytes, and can be marked and bleached or not.
     pub(crate) fn datagram(
         &self,
         flow_seed: u64,
         n: u64,
-        len: usize,
+        (len, [can_be_marked, can_be_bleached]): (usize, [bool; 2]),
         passage: Passage,
     ) -> Option<DatagramFault> {
         let bits = mix(flow_seed, n);
@@ -170,6 +176,12 @@ impl Profile {
         if len > 0 && self.corrupt.happens(mix(bits, 2)) {
             let at = below(mix(bits, 3), len as u64) as u32;
             return Some(DatagramFault::Flip { at, mask: 1 << below(mix(bits, 4), 8) });
+        }
+        if can_be_bleached && self.bleach.happens(mix(bits, 6)) {
+            return Some(DatagramFault::Bleach);
+        }
+        if can_be_marked && self.mark.happens(mix(bits, 7)) {
+            return Some(DatagramFault::Mark);
         }
         let late = self.late(mix(bits, 5), passage.wait);
         (!late.is_zero()).then_some(DatagramFault::Delay(late))
@@ -232,6 +244,8 @@ impl Profile {
                 happens(self.loss) || self.bursts != Bursts::NONE || self.draws(FaultKind::Delay)
             }
             FaultKind::Flip => happens(self.corrupt),
+            FaultKind::Mark => happens(self.mark),
+            FaultKind::Bleach => happens(self.bleach),
             FaultKind::Cut => happens(self.cut),
             FaultKind::Reset => happens(self.reset),
             FaultKind::Refuse => happens(self.refuse),

@@ -46,6 +46,8 @@ impl Profile {
             reset: draw.quarter(7).map_or(Chance::NEVER, |bits| Chance::permille(pick(bits, &[5, 20, 100]))),
             refuse: draw.quarter(8).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[5, 20]))),
             silence: draw.quarter(9).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[2, 10]))),
+            mark: percents(21, &[1, 10, 50]),
+            bleach: draw.quarter(22).map_or(Chance::NEVER, |bits| Chance::percent(pick(bits, &[10, 100]))),
             hosts: hosts(&draw),
             ..Self::CALM
         }
@@ -70,6 +72,8 @@ impl Profile {
                 FaultKind::Reset => self.reset = Chance::NEVER,
                 FaultKind::Refuse => self.refuse = Chance::NEVER,
                 FaultKind::Silence => self.silence = Chance::NEVER,
+                FaultKind::Mark => self.mark = Chance::NEVER,
+                FaultKind::Bleach => self.bleach = Chance::NEVER,
                 kind => {
                     if let Some(chance) = self.hosts.of_mut(*kind) {
                         *chance = Chance::NEVER;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Decode, Moments};
 use crate::actor::{Events, Shown};
-use crate::machine::{Conn, Effect, Effects, Peer};
+use crate::machine::{Conn, Ecn, Effect, Effects, Peer};
 use crate::time::Instant;
 
 /// Which effects are compared.
@@ -77,10 +77,10 @@ impl<'a> Output<'a> {
                     }
                 }
                 (
-                    Some(Effect::Send { local: a, peer: to, bytes: x }),
-                    Some(Effect::Send { local: b, peer, bytes: y }),
+                    Some(Effect::Send { local: a, peer: to, bytes: x, ecn: field }),
+                    Some(Effect::Send { local: b, peer, bytes: y, ecn }),
                 ) => {
-                    if (a, to) != (b, peer) || !heed.same_payload(x, y) {
+                    if (a, to, field) != (b, peer, ecn) || !heed.same_payload(x, y) {
                         return false;
                     }
                 }
@@ -128,7 +128,7 @@ pub(super) struct Trace(Vec<Piece>);
 /// One thing that was put out.
 #[derive(Debug, PartialEq)]
 enum Piece {
-    Send { from: Peer, to: Peer, bytes: Vec<u8> },
+    Send { from: Peer, to: Peer, bytes: Vec<u8>, ecn: Ecn },
     Write { conn: Conn, bytes: Vec<u8> },
     Save { bytes: Vec<u8> },
     Event(String),
@@ -151,12 +151,12 @@ impl Trace {
                 (Effect::Write { conn, bytes }, _) => {
                     self.0.push(Piece::Write { conn, bytes: bytes.to_vec() });
                 }
-                (Effect::Send { local, peer, bytes }, _) => {
+                (Effect::Send { local, peer, bytes, ecn }, _) => {
                     let mut bytes = bytes.to_vec();
                     if let Moments::Blanked(blank) = heed.moments {
                         blank(&mut bytes);
                     }
-                    self.0.push(Piece::Send { from: local, to: peer, bytes });
+                    self.0.push(Piece::Send { from: local, to: peer, bytes, ecn });
                 }
                 (Effect::Save { bytes }, _) => self.0.push(Piece::Save { bytes: bytes.to_vec() }),
                 (Effect::Event(index), _) => {
@@ -239,7 +239,8 @@ impl Told<'_> {
     /// Where the message went, if it is one.
     fn way(&self) -> Option<String> {
         match self.piece? {
-            Piece::Send { from, to, .. } => Some(format!(" from {from} to {to}")),
+            Piece::Send { from, to, ecn: Ecn::NotEct, .. } => Some(format!(" from {from} to {to}")),
+            Piece::Send { from, to, ecn, .. } => Some(format!(" from {from} to {to} as {ecn}")),
             Piece::Write { conn, .. } => Some(format!(" to connection {conn}")),
             _ => None,
         }

@@ -78,7 +78,7 @@ fn put_input(input: &Input<'_, dyn AnyCommand>, to: &mut Digest) {
         Input::Start { local } => local.hash(to),
         Input::Command(command) => put_text(format_args!("{command:?}"), to),
         Input::Timeout | Input::Stop => {}
-        Input::Datagram { peer, local, bytes } => (peer, local, bytes).hash(to),
+        Input::Datagram { peer, local, bytes, ecn } => (peer, local, bytes, ecn).hash(to),
         Input::Unreachable { peer, local } => (peer, local).hash(to),
         Input::Connected { conn, peer, local } => (conn, peer, local).hash(to),
         Input::ConnectFailed { conn, peer, reason } => (conn, peer, reason).hash(to),
@@ -91,7 +91,7 @@ fn put_input(input: &Input<'_, dyn AnyCommand>, to: &mut Digest) {
 fn put_effect(effect: &Effect<'_, u32>, turn: &Turn<'_>, to: &mut Digest) {
     std::mem::discriminant(effect).hash(to);
     match *effect {
-        Effect::Send { local, peer, bytes } => (local, peer, bytes).hash(to),
+        Effect::Send { local, peer, bytes, ecn } => (local, peer, bytes, ecn).hash(to),
         Effect::Connect { conn, peer } => (conn, peer).hash(to),
         Effect::Write { conn, bytes } => (conn, bytes).hash(to),
         Effect::Shutdown { conn }

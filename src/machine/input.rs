@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Conn, HandshakeError, Peer};
+use super::{Conn, Ecn, HandshakeError, Peer};
 
 /// One thing that happened.
 ///
@@ -34,6 +34,9 @@ pub enum Input<'a, C: ?Sized> {
     Stop,
     /// A datagram arrived.
     Datagram {
+        // First, since fields keep their order here: beside the tag it takes no room.
+        /// The ECN field of its IP header.
+        ecn: Ecn,
         /// Its source.
         peer: Peer,
         /// The address of the host at which it arrived. [`Outbox::reply`](crate::Outbox) answers from there.

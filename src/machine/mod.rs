@@ -7,6 +7,7 @@
 //! One table says what each input and each effect does in the event engine, on turmoil and on real sockets: [`worlds`].
 
 mod conn;
+mod ecn;
 mod handshake;
 mod input;
 mod law;
@@ -24,11 +25,14 @@ use std::fmt::Debug;
 use std::hash::Hasher;
 
 pub use conn::{Conn, ConnMap};
+pub use ecn::Ecn;
 pub use handshake::HandshakeError;
 pub use input::{CloseReason, ConnectError, Input};
 pub use law::{Law, Violation};
 #[cfg(feature = "sim")]
 pub(crate) use outbox::Lead;
+#[cfg(any(feature = "sim", feature = "net"))]
+pub(crate) use outbox::Marked;
 #[cfg(feature = "tasks")]
 pub(crate) use outbox::{Bound, BoundDatagrams};
 pub use outbox::{Chunk, Effect, Effects, Misuse, Outbox, Outlet, Status};

@@ -9,6 +9,7 @@ use super::codel::{Codel, Head};
 use super::figures::FlowFigures;
 use crate::fault::{Bottleneck, DatagramFault, Discipline, OPPORTUNITY_LEN, Pace};
 use crate::host::HostId;
+use crate::machine::Ecn;
 use crate::time::Instant;
 
 /// One byte, in billionths of a bit: so nothing is rounded.
@@ -27,6 +28,8 @@ pub(super) struct Waiting {
     pub(super) fault: Option<DatagramFault>,
     /// What the world calls its payload.
     pub(super) payload: u32,
+    /// The ECN field of its IP header.
+    pub(super) ecn: Ecn,
     /// When it came.
     pub(super) since: Instant,
 }
@@ -159,8 +162,14 @@ impl Queue {
         };
         let figures = &mut self.figures;
         let drop = |packet: Waiting| {
-            figures.entry((packet.from, packet.to)).or_default().dropped += 1;
+            let figures = figures.entry((packet.from, packet.to)).or_default();
+            if packet.ecn.is_capable() {
+                figures.marked += 1;
+                return Some(Waiting { ecn: packet.ecn.marked(), ..packet });
+            }
+            figures.dropped += 1;
             left.push(Left::Dropped(packet));
+            None
         };
         let packet = match self.spec.discipline {
             Discipline::DropTail => next().map(|head| head.packet),
@@ -198,7 +207,7 @@ impl Queue {
         for packet in self.leaving.iter().chain(&self.waiting) {
             let Waiting { from, to: receiver, len, fault, since, .. } = *packet;
             let waited = (self.spec.discipline == Discipline::Codel).then(|| now.since(since));
-            (from, receiver, len, waited).hash(to);
+            (from, receiver, len, waited, packet.ecn).hash(to);
             // What is lost behind the queue has no payload.
             if fault != Some(DatagramFault::Drop) {
                 fault.hash(to);

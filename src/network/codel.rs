@@ -1,7 +1,7 @@
 //! CoDel, controlled delay: which packets a queue drops so that what waits in it for long does not stand.
 //!
-//! After the pseudocode of RFC 8289, section 5, with its constants. Where a packet may be marked instead of dropped, whoever
-//! asks decides that.
+//! After the pseudocode of RFC 8289, section 5, with its constants. A packet that may be marked is marked instead of
+//! dropped, and leaves (RFC 8290): whoever asks decides which.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -50,19 +50,24 @@ impl Codel {
         is_dropping: false,
     };
 
-    /// The next packet to be sent, if there is one. `next` takes one from the queue, `dropped` gets those that are not sent.
+    /// The next packet to be sent, if there is one. `next` takes one from the queue. `drop` gets those that the queue is to
+    /// be shorter by, and gives one back that it has marked instead of dropping it: that is sent.
     pub(super) fn dequeue<P>(
         &mut self,
         now: Instant,
         mut next: impl FnMut() -> Option<Head<P>>,
-        mut dropped: impl FnMut(P),
+        mut drop: impl FnMut(P) -> Option<P>,
     ) -> Option<P> {
         let (mut packet, mut may_drop) = self.take(now, next());
         if self.is_dropping {
             self.is_dropping = may_drop;
             while self.is_dropping && now >= self.drop_next_at {
-                packet.into_iter().for_each(&mut dropped);
+                let marked = packet.and_then(&mut drop);
                 self.count = self.count.saturating_add(1);
+                if marked.is_some() {
+                    self.drop_next_at = control_law(self.drop_next_at, self.count);
+                    return marked;
+                }
                 (packet, may_drop) = self.take(now, next());
                 if may_drop {
                     self.drop_next_at = control_law(self.drop_next_at, self.count);
@@ -70,8 +75,10 @@ impl Codel {
                 self.is_dropping = may_drop;
             }
         } else if may_drop {
-            packet.into_iter().for_each(&mut dropped);
-            (packet, _) = self.take(now, next());
+            packet = packet.and_then(&mut drop);
+            if packet.is_none() {
+                (packet, _) = self.take(now, next());
+            }
             self.is_dropping = true;
             let delta = self.count - self.last_count;
             let is_recent = now.since(self.drop_next_at) < MEMORY * INTERVAL;
@@ -133,12 +140,14 @@ mod tests {
     struct Queue {
         codel: Codel,
         waiting: VecDeque<u64>,
+        /// What it dropped, or marked: when, and which.
         dropped: Vec<(u64, u64)>,
+        marks: bool,
     }
 
     impl Queue {
         fn new() -> Self {
-            Self { codel: Codel::NEW, waiting: VecDeque::new(), dropped: Vec::new() }
+            Self { codel: Codel::NEW, waiting: VecDeque::new(), dropped: Vec::new(), marks: false }
         }
 
         fn dequeue(&mut self, now: u64) -> Option<u64> {
@@ -147,7 +156,11 @@ mod tests {
                 let since = waiting.pop_front()?;
                 Some(Head { packet: since, since: at(since), behind_len: waiting.len() as u64 * LEN })
             };
-            self.codel.dequeue(at(now), next, |packet| dropped.push((now, packet)))
+            let drop = |packet| {
+                dropped.push((now, packet));
+                self.marks.then_some(packet)
+            };
+            self.codel.dequeue(at(now), next, drop)
         }
 
         /// Keeps so many packets waiting that came in `wait` ago, and takes one each millisecond.
@@ -196,6 +209,21 @@ mod tests {
         let times: Vec<u64> = queue.dropped.iter().map(|(now, _)| *now).collect();
         // An interval after the first look; then 100, 70.7, 57.7, 50, 44.7, 40.8, 37.8 later, at the first look after that.
         assert_eq!(times[..8], [110, 210, 281, 339, 389, 434, 474, 512]);
+    }
+
+    #[test]
+    fn what_is_marked_leaves_at_the_times_at_which_others_are_dropped() {
+        let [mut drops, mut marks] = [false, true].map(|marks| Queue { marks, ..Queue::new() });
+        drops.run(10, 600, 50, 9);
+        marks.run(10, 600, 50, 9);
+        assert!(drops.dropped.len() > 5);
+        let times = |queue: &Queue| queue.dropped.iter().map(|(now, _)| *now).collect::<Vec<_>>();
+        assert_eq!(times(&drops), times(&marks));
+        // One at most is marked for each that leaves, however long nobody has looked, and none is lost.
+        marks.waiting.extend([0; 200]);
+        let before = (marks.waiting.len(), marks.dropped.len());
+        assert!(marks.dequeue(2_000).is_some());
+        assert_eq!((marks.waiting.len(), marks.dropped.len()), (before.0 - 1, before.1 + 1));
     }
 
     #[test]

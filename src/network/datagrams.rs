@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Network, Order, Queued, Weather};
 use crate::fault::{DatagramFault, Resolved};
 use crate::host::HostId;
+use crate::machine::{Ecn, Marked};
 use crate::time::Instant;
 
 /// What becomes of a datagram, if that is quickly told.
@@ -35,6 +36,15 @@ impl Departure {
     #[cfg(feature = "proxy")]
     pub(crate) const fn is_altered(&self) -> bool {
         matches!(self.fault, Some(DatagramFault::Flip { .. } | DatagramFault::Truncate(_)))
+    }
+
+    /// What becomes of the ECN field on its link.
+    pub(crate) const fn ecn(&self, sent: Ecn) -> Ecn {
+        match self.fault {
+            Some(DatagramFault::Mark) => sent.marked(),
+            Some(DatagramFault::Bleach) => Ecn::NotEct,
+            _ => sent,
+        }
     }
 
     /// Makes the payload what arrives.
@@ -76,8 +86,14 @@ impl Network {
     }
 
     /// Sends one datagram. If it is to wait at a bottleneck, it arrives once that has it.
-    pub(crate) fn datagram(&mut self, now: Instant, from: HostId, to: HostId, payload: &[u8]) -> Departure {
-        self.depart(now, (from, to), payload, payload.len())
+    pub(crate) fn datagram(
+        &mut self,
+        now: Instant,
+        from: HostId,
+        to: HostId,
+        payload: Marked<'_>,
+    ) -> Departure {
+        self.depart(now, (from, to), payload, payload.bytes.len())
     }
 
     /// Sends one packet of a flow, of which profiles are told this length.
@@ -85,7 +101,7 @@ impl Network {
         &mut self,
         now: Instant,
         (from, to): (HostId, HostId),
-        payload: &[u8],
+        payload: Marked<'_>,
         told_len: usize,
     ) -> Departure {
         self.packets += 1;
@@ -96,7 +112,7 @@ impl Network {
         if self.blocked_until(from, to, now).is_some() {
             return lost;
         }
-        let queued = bottleneck.map(|place| self.asks_for_room(now, (from, to), place, payload.len()));
+        let queued = bottleneck.map(|place| self.asks_for_room(now, (from, to), place, payload.bytes.len()));
         if let Some(Queued::Full(_)) = queued {
             return Departure { queued, ..lost };
         }
@@ -148,11 +164,12 @@ impl Network {
         now: Instant,
         (from, to): (HostId, HostId),
         (n, faults): (u64, Option<u32>),
-        (payload, told_len): (&[u8], usize),
+        (payload, told_len): (Marked<'_>, usize),
     ) -> Option<DatagramFault> {
-        let len = payload.len();
+        let Marked { bytes, ecn } = payload;
+        let len = bytes.len();
         let is_spared = self.is_spared(from, to);
-        let drawn = if is_spared { None } else { self.draw_datagram(now, (from, to), n, told_len) };
+        let drawn = if is_spared { None } else { self.draw_datagram(now, (from, to), n, (told_len, ecn)) };
         let (fault, index) = match faults.and_then(|faults| self.schedule.datagram(faults, n)) {
             Some((fault, index)) => (fault, Some(index)),
             None if self.trail.is_on() => (self.trail.datagram(from, to, n, payload)?, None),
@@ -161,6 +178,8 @@ impl Network {
         let changes = match fault {
             DatagramFault::Flip { at, .. } => (at as usize) < len,
             DatagramFault::Truncate(kept_len) => (kept_len as usize) < len,
+            DatagramFault::Mark => ecn.marked() != ecn,
+            DatagramFault::Bleach => ecn.is_capable(),
             DatagramFault::Drop | DatagramFault::Duplicate | DatagramFault::Delay(_) => true,
         };
         if !changes {

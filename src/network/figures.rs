@@ -15,6 +15,8 @@ pub struct FlowFigures {
     pub passed: u64,
     /// How many the queue dropped: they found it full, or it dropped them to get shorter.
     pub dropped: u64,
+    /// How many of those that passed it marked instead of dropping them ([`Ecn::Ce`](crate::machine::Ecn::Ce)).
+    pub marked: u64,
     /// How long those that passed have waited.
     pub waits: Waits,
 }
@@ -28,6 +30,7 @@ impl FlowFigures {
     pub fn merge(&mut self, other: &Self) {
         self.passed = self.passed.saturating_add(other.passed);
         self.dropped = self.dropped.saturating_add(other.dropped);
+        self.marked = self.marked.saturating_add(other.marked);
         for (&place, &times) in &other.waits.0 {
             let sum = self.waits.0.entry(place).or_default();
             *sum = sum.saturating_add(times);
@@ -122,7 +125,8 @@ mod tests {
     #[test]
     fn figures_of_parts_are_those_of_the_whole() {
         let figures = |spans: &[u64]| {
-            let mut figures = FlowFigures { passed: spans.len() as u64, dropped: 1, waits: Waits::default() };
+            let mut figures =
+                FlowFigures { passed: spans.len() as u64, dropped: 1, marked: 3, waits: Waits::default() };
             for span in spans {
                 figures.waits.add(Duration::from_micros(*span));
             }
@@ -130,6 +134,6 @@ mod tests {
         };
         let mut sum = figures(&[1, 2, 3]);
         sum.merge(&figures(&[2, 500_000]));
-        assert_eq!(sum, FlowFigures { dropped: 2, ..figures(&[1, 2, 3, 2, 500_000]) });
+        assert_eq!(sum, FlowFigures { dropped: 2, marked: 6, ..figures(&[1, 2, 3, 2, 500_000]) });
     }
 }

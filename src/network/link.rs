@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Network, Weather};
 use crate::fault::{Backlog, Chain, ConnectFault, DatagramFault, Passage, Profile, StreamFault, flow_seed};
 use crate::host::HostId;
+use crate::machine::Ecn;
 use crate::seed::mix;
 use crate::time::Instant;
 
@@ -58,13 +59,14 @@ impl Network {
         now: Instant,
         (from, to): (HostId, HostId),
         n: u64,
-        len: usize,
+        (len, ecn): (usize, Ecn),
     ) -> Option<DatagramFault> {
         let flow_seed = flow_seed(self.seed, from, to);
         let (has_memory, (profile, link)) = (self.has_memory, self.profile(from, to));
         let passage =
             if has_memory { link.pass(profile, flow_seed, now, n, len) } else { Passage::default() };
-        profile.datagram(flow_seed, n, len, passage)
+        let can_be = [ecn.marked() != ecn, ecn.is_capable()];
+        profile.datagram(flow_seed, n, (len, can_be), passage)
     }
 
     /// The seed of one direction of a connection. From 1, as connections were counted once: so a seed draws what it always

@@ -9,6 +9,7 @@ use super::order::Class;
 use super::{Departure, Network, Order, Terrain};
 use crate::fault::{Bottleneck, DatagramFault, Profile};
 use crate::host::HostId;
+use crate::machine::{Ecn, Marked};
 use crate::time::Instant;
 
 /// The orders of queues at one moment come after those of a plan's faults, and before those of what was drawn.
@@ -42,6 +43,8 @@ pub(crate) struct Released {
     pub(crate) departure: Option<Departure>,
     /// Its number in the flow.
     pub(crate) n: u64,
+    /// The ECN field with which it arrives.
+    pub(crate) ecn: Ecn,
 }
 
 impl Queues {
@@ -106,17 +109,17 @@ impl Network {
         if is_full { Queued::Full(place) } else { Queued::Taken(place) }
     }
 
-    /// Puts a datagram of so many bytes, which has room there, into a queue; says when that is to be served, if it was not
+    /// Puts a datagram, which has room there, into a queue; says when that is to be served, if it was not
     /// known before.
     pub(crate) fn put(
         &mut self,
         now: Instant,
         (from, to): (HostId, HostId),
         (place, departure): (u32, &Departure),
-        (len, payload): (usize, u32),
+        (Marked { bytes, ecn }, payload): (Marked<'_>, u32),
     ) -> Option<Order> {
-        let (n, fault, len) = (departure.n, departure.fault, Profile::datagram_len(len));
-        let packet = Waiting { from, to, n, len, fault, payload, since: now };
+        let (n, fault, len) = (departure.n, departure.fault, Profile::datagram_len(bytes.len()));
+        let packet = Waiting { from, to, n, len, fault, payload, ecn, since: now };
         let at = self.queues.all[place as usize].put(packet)?;
         Some(queue_order(at, place))
     }
@@ -127,7 +130,7 @@ impl Network {
         let next_at = self.queues.all[place as usize].serve(now, &mut left);
         for one in left.drain(..) {
             let (Left::Passed(packet) | Left::Dropped(packet)) = one;
-            let Waiting { from, to, n, fault, payload, .. } = packet;
+            let Waiting { from, to, n, fault, payload, ecn, .. } = packet;
             let departure = match one {
                 Left::Passed(_) => {
                     let latency = self.latency(from, to);
@@ -137,7 +140,8 @@ impl Network {
                 Left::Dropped(_) => None,
             };
             let payload = (fault != Some(DatagramFault::Drop)).then_some(payload);
-            released.push(Released { from, to, payload, departure, n });
+            let ecn = departure.map_or(ecn, |departure| departure.ecn(ecn));
+            released.push(Released { from, to, payload, departure, n, ecn });
         }
         self.queues.left = left;
         next_at.map(|at| queue_order(at, place))

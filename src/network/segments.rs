@@ -2,7 +2,7 @@
 
 use super::{Departure, Network, Order};
 use crate::host::HostId;
-use crate::machine::Peer;
+use crate::machine::{Marked, Peer};
 use crate::time::Instant;
 
 /// How many bytes of its header a datagram has in UDP. A profile adds them to what it is told of a datagram, and of a
@@ -12,7 +12,7 @@ const UDP_HEADER_LEN: usize = 8;
 impl Network {
     /// Sends one segment, without its IP header. Numbers, plans and profiles take it for a datagram.
     pub(crate) fn segment(&mut self, now: Instant, from: HostId, to: HostId, segment: &[u8]) -> Departure {
-        self.depart(now, (from, to), segment, segment.len().saturating_sub(UDP_HEADER_LEN))
+        self.depart(now, (from, to), Marked::plain(segment), segment.len().saturating_sub(UDP_HEADER_LEN))
     }
 
     /// The order of what a host's own system does then.

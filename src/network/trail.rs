@@ -6,13 +6,14 @@
 use super::schedule::Down;
 use crate::fault::{DatagramFault, Resolved, ResolvedHost, StreamFault, When};
 use crate::host::HostId;
+use crate::machine::{Ecn, Marked};
 use crate::time::Instant;
 
 /// Something that was sent, and may be hit by a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     /// A datagram of `len` bytes, the `n`-th of its flow.
-    Datagram { from: HostId, to: HostId, n: u64, len: u32 },
+    Datagram { from: HostId, to: HostId, n: u64, len: u32, ecn: Ecn },
     /// Bytes of a stream: so many points from the offset `at` on. Before the first of them the stream may be cut only
     /// if that is `inside` of what was written at once.
     Stream { from: HostId, to: HostId, conn: u32, at: u64, points: u32, inside: bool },
@@ -76,12 +77,12 @@ impl Trail {
         from: HostId,
         to: HostId,
         n: u64,
-        payload: &[u8],
+        Marked { bytes, ecn }: Marked<'_>,
     ) -> Option<DatagramFault> {
         match self.decisions.get(self.next) {
             None => {
-                if from != to && self.payload.is_none_or(|may_be_hit| may_be_hit(payload)) {
-                    self.sends.push(Sent::Datagram { from, to, n, len: payload.len() as u32 });
+                if from != to && self.payload.is_none_or(|may_be_hit| may_be_hit(bytes)) {
+                    self.sends.push(Sent::Datagram { from, to, n, len: bytes.len() as u32, ecn });
                 }
                 None
             }

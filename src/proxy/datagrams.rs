@@ -24,7 +24,7 @@ use super::ledger::Shared;
 use super::limits::{MAX_HELD_LEN, MAX_SILENCE, MAX_SOURCES, MAX_TURNS, SWEEP};
 use super::path::{Path, Way};
 use crate::drive::relayed::{Calls, Inbox, Packet, Relayed};
-use crate::machine::Peer;
+use crate::machine::{Ecn, Marked, Peer};
 use crate::time::Instant;
 
 /// How many datagrams one call receives at most.
@@ -178,7 +178,7 @@ impl Datagrams {
         let mut altered = Vec::new();
         for Packet { bytes, .. } in datagrams {
             let (from, to) = way.ends();
-            let departure = path.network.datagram(now, from, to, bytes);
+            let departure = path.network.datagram(now, from, to, Marked::plain(bytes));
             ledger.sent(&path, way, now, bytes, &departure);
             let bytes = if departure.is_altered() {
                 altered.clear();
@@ -206,7 +206,7 @@ impl Datagrams {
             Way::Up => (&client.socket, client.socket.local(), self.to.into()),
             Way::Down => (&self.listening, client.source.1, client.source.0),
         };
-        socket.send(datagrams.map(move |bytes| Packet { local, peer, bytes }))
+        socket.send(datagrams.map(move |bytes| Packet { local, peer, bytes, ecn: Ecn::NotEct }))
     }
 
     /// Holds a datagram back, if there is room for it.

@@ -21,8 +21,7 @@ use super::record::Record;
 use super::route::{Carrier, Route};
 use super::streams::Streams;
 use crate::drive::DriveError;
-use crate::drive::Multicast;
-use crate::drive::relayed::{Binding, Listening, Net as _, System};
+use crate::drive::relayed::{Binding, Listening, Manner, Net as _, System};
 use crate::drive::relayed::{Listen as _, raise_open_files};
 use crate::machine::Peer;
 use crate::time::Instant;
@@ -183,13 +182,8 @@ async fn open(orders: &Orders, ledger: &Shared) -> Result<Vec<Peer>, ProxyError>
                 spawn_local(relay.run());
             }
             Carrier::Streams => {
-                let binding = Binding {
-                    local: route.listen,
-                    broadcast: false,
-                    shared: false,
-                    only_v6: false,
-                    multicast: Multicast::default(),
-                };
+                let manner = Manner::default();
+                let binding = Binding { local: route.listen, broadcast: false, manner, only_v6: false };
                 let listening: Listening =
                     System::listen(binding).await.map_err(|error| failed("listen on", error))?;
                 locals.push(listening.local_addr().map_err(|error| failed("listen on", error))?);

@@ -10,7 +10,7 @@ use super::net::Net;
 use super::{Answer, Host, Role};
 use crate::actor::Events;
 use crate::lawful::Checked;
-use crate::machine::Peer;
+use crate::machine::{Ecn, Peer};
 use crate::time::Instant;
 
 /// A datagram that left a host, or tried to.
@@ -23,6 +23,8 @@ pub struct Sent<'a> {
     pub peer: Peer,
     /// The payload, before any fault.
     pub bytes: &'a [u8],
+    /// The ECN field of its IP header, before any fault.
+    pub ecn: Ecn,
 }
 
 /// What a fold comes to.

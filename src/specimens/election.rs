@@ -123,7 +123,7 @@ where
 /// Does what was put out as it stands, but for what is saved and told.
 fn pass(effect: Effect<'_, MemberEvent>, out: &mut Outbox<MemberEvent>) {
     match effect {
-        Effect::Send { local, peer, bytes } => out.send_from(local, peer, bytes),
+        Effect::Send { local, peer, bytes, .. } => out.send_from(local, peer, bytes),
         Effect::Save { bytes } => out.save(bytes),
         Effect::Event(event) => out.event(event),
         Effect::Done(status) => out.done(status),
@@ -174,7 +174,7 @@ fn votes_not_voters(right: Member) -> impl Machine<Command = (), Event = MemberE
     let (mut votes, mut in_term) = (BTreeSet::new(), 0);
     planted(right, move |right, input, now, out| {
         let input = match input {
-            Input::Datagram { peer, local, bytes }
+            Input::Datagram { peer, local, bytes, ecn }
                 if Message::decode(bytes) == Ok(Message::Vote { term: right.durable().term }) =>
             {
                 if in_term != right.durable().term {
@@ -184,7 +184,7 @@ fn votes_not_voters(right: Member) -> impl Machine<Command = (), Event = MemberE
                 let free = std::iter::once(peer).chain(others).find(|voter| !votes.contains(voter));
                 let as_of = free.unwrap_or(peer);
                 votes.insert(as_of);
-                Input::Datagram { peer: as_of, local, bytes }
+                Input::Datagram { peer: as_of, local, bytes, ecn }
             }
             input => input,
         };
@@ -297,10 +297,10 @@ fn old_term_vote_counts(right: Member) -> impl Machine<Command = (), Event = Mem
     planted(right, |right, input, now, out| {
         let term = right.durable().term;
         match input {
-            Input::Datagram { peer, local, bytes } => match Message::decode(bytes) {
+            Input::Datagram { peer, local, bytes, ecn } => match Message::decode(bytes) {
                 Ok(Message::Vote { term: of }) if of < term => {
                     let bytes = &Message::Vote { term }.encode();
-                    out.pass_on(right, Input::Datagram { peer, local, bytes }, now);
+                    out.pass_on(right, Input::Datagram { peer, local, bytes, ecn }, now);
                 }
                 _ => out.pass_on(right, input, now),
             },

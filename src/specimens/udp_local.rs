@@ -38,7 +38,9 @@ fn takes_any_source(net: &Net, _: &Options) {
         let server = boot.peer(server);
         planted(right, move |right, input, now, out| {
             let input = match input {
-                Input::Datagram { local, bytes, .. } => Input::Datagram { peer: server, local, bytes },
+                Input::Datagram { local, bytes, ecn, .. } => {
+                    Input::Datagram { peer: server, local, bytes, ecn }
+                }
                 input => input,
             };
             out.pass_on(right, input, now);

@@ -155,7 +155,9 @@ fn takes_any_seal(right: Client, key: Option<Key>) -> impl Machine<Command = (),
             _ => None,
         };
         let input = match (input, &sealed) {
-            (Input::Datagram { peer, local, .. }, Some(bytes)) => Input::Datagram { peer, local, bytes },
+            (Input::Datagram { peer, local, ecn, .. }, Some(bytes)) => {
+                Input::Datagram { peer, local, bytes, ecn }
+            }
             (input, _) => input,
         };
         out.pass_on(right, input, now);
@@ -193,10 +195,10 @@ fn renamed(
     planted(right, move |right, input, now, out| {
         let mut renamed = Vec::new();
         let input = match input {
-            Input::Datagram { peer, local, bytes } => match request_id::decode(bytes) {
+            Input::Datagram { peer, local, bytes, ecn } => match request_id::decode(bytes) {
                 Ok((id, text)) if is_answer(id, asked.1) => {
                     request_id::encode(asked.0, text, &mut renamed);
-                    Input::Datagram { peer, local, bytes: &renamed }
+                    Input::Datagram { peer, local, bytes: &renamed, ecn }
                 }
                 _ => return right.deadline(),
             },

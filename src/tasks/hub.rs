@@ -12,7 +12,7 @@ use super::facts::Facts;
 use super::places::Places;
 use super::sockets::{Datagrams, Listener, Spawned, Standing, Stream, Waiting};
 use crate::host::FIRST_EPHEMERAL_PORT;
-use crate::machine::{Bound, BoundDatagrams, Conn, ConnMap, Effects, Input, Peer, limits};
+use crate::machine::{Bound, BoundDatagrams, Conn, ConnMap, Ecn, Effects, Input, Peer, limits};
 use crate::time::Instant;
 
 /// How many bytes of datagrams a socket holds that nobody has received yet; further ones are lost, as with an operating
@@ -173,7 +173,7 @@ impl Hub {
                 self.is_stopped = true;
                 self.stopping.wake();
             }
-            Input::Datagram { peer, local, bytes } => self.take_datagram(peer, local, bytes),
+            Input::Datagram { peer, local, bytes, ecn } => self.take_datagram(peer, local, (bytes, ecn)),
             Input::Unreachable { peer, local } => {
                 let mut sockets = self.datagrams.iter_mut();
                 let refused = sockets.find(|at| at.local == local && at.connected == Some(peer));
@@ -215,12 +215,12 @@ impl Hub {
         }
     }
 
-    fn take_datagram(&mut self, peer: Peer, local: Peer, bytes: &[u8]) {
+    fn take_datagram(&mut self, peer: Peer, local: Peer, (bytes, ecn): (&[u8], Ecn)) {
         let mut sockets = self.datagrams.iter_mut();
         let Some(socket) = sockets.find(|socket| socket.local == local) else { return };
         if socket.bytes.len() + bytes.len() <= MAX_INBOX_LEN {
             socket.bytes.extend(bytes);
-            socket.came.push_back((peer, bytes.len()));
+            socket.came.push_back((peer, bytes.len(), ecn));
             socket.readers.wake();
         }
     }

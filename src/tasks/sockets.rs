@@ -9,7 +9,7 @@ use std::task::Waker;
 
 use super::executor::Cell;
 use crate::host::FIRST_EPHEMERAL_PORT;
-use crate::machine::{CloseReason, Conn, ConnectError, Peer};
+use crate::machine::{CloseReason, Conn, ConnectError, Ecn, Peer};
 
 /// A task that was spawned and has not run yet.
 pub(super) struct Spawned {
@@ -48,8 +48,8 @@ pub(super) struct Datagrams {
     pub(super) groups: BTreeSet<IpAddr>,
     /// What it sends to a group comes back to its host.
     pub(super) loops: bool,
-    /// The sources and lengths of the datagrams that have come.
-    pub(super) came: VecDeque<(Peer, usize)>,
+    /// The sources, lengths and ECN fields of the datagrams that have come.
+    pub(super) came: VecDeque<(Peer, usize, Ecn)>,
     /// Their bytes.
     pub(super) bytes: VecDeque<u8>,
     /// The peer refused a datagram, and nobody knows yet.

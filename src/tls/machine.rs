@@ -92,7 +92,10 @@ impl<M: Machine> Tls<M> {
             Effect::Abort { conn } => sessions.abort(conn, out),
             Effect::Pause { conn } => sessions.pause(conn, out),
             Effect::Resume { conn } => sessions.resume(conn),
-            Effect::Send { local, peer, bytes } => out.send_from(local, peer, bytes),
+            Effect::Send { local, peer, bytes, ecn } => {
+                out.set_ecn(ecn);
+                out.send_from(local, peer, bytes);
+            }
             Effect::Join { group } => out.join(group),
             Effect::Leave { group } => out.leave(group),
             Effect::Save { bytes } => out.save(bytes),

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::text::verb;
-use super::{Link, Transcript, What};
+use super::{Link, Span, Transcript, What};
 use crate::escaped::json;
 use crate::host::HostId;
+use crate::machine::Ecn;
 
 /// One record. Times are nanoseconds; bytes are text where they are UTF-8, and hex digits where not.
 #[derive(Default, Serialize)]
@@ -28,6 +29,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hex: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ecn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<String>,
@@ -38,7 +41,7 @@ struct Line<'a> {
 impl Transcript<'_> {
     /// One JSON object a line, timeouts included. Each has `at_ns`, `host` and `what`, the word that the text has, and
     /// where they apply `peer`, `n` (of a datagram in its flow, of a command), `conn` (from 0), `offset`, `len`, the payload as
-    /// `text` or `hex`, `status`, the multicast `group` that it is about, `task` (if it was not the host's own). Of commands, events, faults, drops at a NAT, segments
+    /// `text` or `hex`, `ecn` (of a datagram, if it is not `not-ect`), `status`, the multicast `group` that it is about, `task` (if it was not the host's own). Of commands, events, faults, drops at a NAT, segments
     /// of TCP and broken laws `text` is what the text form shows.
     pub fn json_lines(&self) -> String {
         let mut lines = String::new();
@@ -68,14 +71,14 @@ impl Transcript<'_> {
                         len: Some(segment.len()),
                         ..text(segment.to_string())
                     },
-                    None => payload(self.log.bytes(bytes)),
+                    None => self.datagram(bytes),
                 };
                 let is_sent = matches!(what, What::Send { .. });
                 let group = self.log.group(own, host, n).filter(|_| is_sent).map(|group| group.to_string());
                 Line { peer: peer(host), n: Some(n), group, ..message }
             }
             What::SendNowhere { peer, bytes } => {
-                Line { text: Some(peer.to_string()), ..payload(self.log.bytes(bytes)) }
+                Line { text: Some(peer.to_string()), ..self.datagram(bytes) }
             }
             What::Dropped { from, to, n, why } => {
                 let text = format!("{}>{}: {why}", self.names[from.index()], self.names[to.index()]);
@@ -115,6 +118,14 @@ impl Transcript<'_> {
             What::Done(status) => Line { status: Some(status.code()), ..Line::default() },
             What::Broken(index) => text(self.log.broken_texts()[index as usize].clone()),
         }
+    }
+}
+
+impl Transcript<'_> {
+    /// The payload of a datagram, and the ECN field that it has.
+    fn datagram(&self, span: Span) -> Line<'static> {
+        let ecn = Some(span.ecn()).filter(|ecn| *ecn != Ecn::NotEct).map(|ecn| ecn.to_string());
+        Line { ecn, ..payload(self.log.bytes(span)) }
     }
 }
 

@@ -15,6 +15,7 @@ mod page;
 mod payload;
 mod recording;
 mod segment;
+mod span;
 mod story;
 mod svg;
 mod text;
@@ -33,12 +34,13 @@ pub use recording::Recording;
 pub use segment::Segment;
 #[cfg(feature = "segments")]
 pub(crate) use segment::Stream;
+pub use span::Span;
 
 use crate::escaped::into_plain;
 use crate::fault::Resolved;
 use crate::host::HostId;
 use crate::lawful::Decode;
-use crate::machine::{CloseReason, ConnectError, Peer, Status};
+use crate::machine::{CloseReason, ConnectError, Ecn, Peer, Status};
 use crate::nat::Blocked;
 use crate::time::Instant;
 
@@ -53,32 +55,6 @@ pub struct Record {
     pub what: What,
     /// Which task of a host did it, in the order in which they were spawned: 0 is the host's own task, or a machine.
     pub task: u32,
-}
-
-/// A range of the log's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    start: u64,
-    len: u32,
-    /// Whether these are a packet with a segment of TCP.
-    is_segment: bool,
-}
-
-impl Span {
-    /// How many bytes these are.
-    pub const fn len(self) -> usize {
-        self.len as usize
-    }
-
-    /// Whether these are none.
-    pub const fn is_empty(self) -> bool {
-        self.len == 0
-    }
-
-    /// Whether these are a packet with a segment of TCP, and its IP header.
-    pub const fn is_segment(self) -> bool {
-        self.is_segment
-    }
 }
 
 /// One connection, as one of its ends sees it.
@@ -284,12 +260,6 @@ impl Log {
         self.packets.push((self.records.len(), packet));
     }
 
-    pub(crate) fn keep(&mut self, bytes: &[u8]) -> Span {
-        let start = self.bytes.len() as u64;
-        self.bytes.extend_from_slice(bytes);
-        Span { start, len: bytes.len() as u32, is_segment: false }
-    }
-
     pub(crate) fn broken(&mut self, at: Instant, host: HostId, text: String) {
         self.broken.push(into_plain(text));
         self.push(at, host, What::Broken(self.broken.len() as u32 - 1));
@@ -384,10 +354,11 @@ impl<'a> Transcript<'a> {
             return self.log.segment(span).map_or_else(|| "[?]".to_owned(), |segment| segment.to_string());
         }
         let bytes = self.log.bytes(span);
-        match self.decode.and_then(|decode| decode(bytes)) {
+        let text = match self.decode.and_then(|decode| decode(bytes)) {
             Some(text) => into_plain(text),
             None => payload::Payload(bytes).to_string(),
-        }
+        };
+        if span.ecn == Ecn::NotEct { text } else { format!("{text} [{}]", span.ecn) }
     }
 }
 

@@ -191,6 +191,7 @@ fn stream(lost: impl Fn(u32) -> bool) -> Capture {
         packet: 1,
         from: ends[side],
         to: ends[1 - side],
+        ecn: lossproof::machine::Ecn::default(),
         payload: Payload::Segment {
             sequence,
             acknowledgment: Some(acknowledged),

@@ -3,6 +3,8 @@
 mod broadcast;
 mod commands;
 mod datagrams;
+#[cfg(target_os = "linux")]
+mod ecn;
 mod many;
 mod same;
 mod store;

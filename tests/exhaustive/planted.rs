@@ -234,7 +234,7 @@ fn fates_are_kept_to_directions_payloads_and_lengths() {
     assert_eq!(parse(" ; asker>server").unwrap_err(), FatesError::None);
     assert_eq!(
         refusal("drop; dorp"),
-        "'dorp' is neither a fault nor a direction: expected a fault (drop, duplicate, delay, flip or truncate), \
+        "'dorp' is neither a fault nor a direction: expected a fault (drop, duplicate, delay, flip, truncate, mark or bleach), \
          found 'dorp'; did you mean 'drop'?"
     );
     assert_eq!(refusal("drop; a>server"), "the plan names the host 'a'; the hosts are server, asker");

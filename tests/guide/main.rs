@@ -12,6 +12,8 @@ mod transfer;
 mod bottlenecks;
 #[path = "chapters/debugging.rs"]
 mod debugging;
+#[path = "chapters/ecn.rs"]
+mod ecn;
 #[path = "chapters/machine.rs"]
 mod machine;
 #[path = "chapters/main_of_a_server.rs"]

@@ -60,6 +60,7 @@ const PAGES: &[Page] = &[
     page!("guide/networks.md", ["chapters/networks.rs"], []),
     page!("guide/nat.md", ["chapters/nat.rs"], []),
     page!("guide/bottlenecks.md", ["chapters/bottlenecks.rs", "chapters/trace.rs"], []),
+    page!("guide/ecn.md", ["chapters/ecn.rs"], []),
     page!("guide/multicast.md", ["chapters/multicast.rs"], []),
     page!(
         "guide/deadlocks.md",

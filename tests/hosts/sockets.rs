@@ -148,7 +148,7 @@ impl Machine for Echo {
     type Event = String;
 
     fn handle(&mut self, input: Input<'_, ()>, _: Instant, out: &mut Outbox<String>) {
-        if let Input::Datagram { peer, local, bytes } = input {
+        if let Input::Datagram { peer, local, bytes, .. } = input {
             out.event(format!("{peer} asks {local}"));
             out.reply(bytes);
         }

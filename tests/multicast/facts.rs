@@ -115,6 +115,24 @@ fn a_fault_hits_one_copy_and_leaves_the_others_alone() {
 }
 
 #[test]
+fn a_mark_is_on_one_copy_alone() {
+    for group in GROUPS {
+        let meeting = Meeting::new(group);
+        let a = meeting.host("a", PORT);
+        let members = ["b", "c"].map(|name| meeting.member(name));
+        meeting.ask(1, a, Ask::SayCapable(at_port(meeting.group), "hello"));
+        let ([at_b, at_c], transcript) = meeting.run(members, "a>b #0 mark");
+        assert!(
+            at_b[0].starts_with("hello ce from ") && at_c[0].starts_with("hello ect(0) from "),
+            "{transcript}"
+        );
+        let marked =
+            |host| move |line: &&str| line.contains(host) && line.contains("recv") && line.contains("ce");
+        assert_eq!(transcript.lines().filter(marked("b ")).count(), 1, "{transcript}");
+    }
+}
+
+#[test]
 fn membership_ends_with_the_machine() {
     for (plan, ends) in [
         ("at 10ms crash b; at 20ms restart b", false),

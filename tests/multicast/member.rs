@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use lossproof::engine::{Engine, Prepared, Settings};
 use lossproof::fault::FaultPlan;
+use lossproof::machine::Ecn;
 use lossproof::scenario::Host;
 use lossproof::{Input, Instant, Machine, Net, Outbox, Peer, Scenario};
 
@@ -19,6 +20,8 @@ pub(crate) enum Ask {
     Join(IpAddr),
     Leave(IpAddr),
     Say(Peer, &'static str),
+    /// The same, as capable of marks.
+    SayCapable(Peer, &'static str),
     End,
 }
 
@@ -35,9 +38,17 @@ impl Machine for Member {
             Input::Command(Ask::Join(group)) => out.join(*group),
             Input::Command(Ask::Leave(group)) => out.leave(*group),
             Input::Command(Ask::Say(to, text)) => out.send(*to, text.as_bytes()),
+            Input::Command(Ask::SayCapable(to, text)) => {
+                out.set_ecn(Ecn::Ect0);
+                out.send(*to, text.as_bytes());
+            }
             Input::Command(Ask::End) => out.done(lossproof::Status::Success),
-            Input::Datagram { peer, local, bytes } => {
-                out.event(format!("{} from {peer} at {local}", String::from_utf8_lossy(bytes)));
+            Input::Datagram { peer, local, bytes, ecn } => {
+                let text = String::from_utf8_lossy(bytes);
+                match ecn {
+                    Ecn::NotEct => out.event(format!("{text} from {peer} at {local}")),
+                    ecn => out.event(format!("{text} {ecn} from {peer} at {local}")),
+                }
                 if bytes == b"who?" {
                     out.reply(b"I");
                 }

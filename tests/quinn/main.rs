@@ -12,6 +12,7 @@
 //! other. No answer depends on it, as law 5 holds. With the provider that rustls brings, its randomness cannot be taken over
 //! either, and laws 4, 5 and 6 have to be given up by [`Promises::not_repeatable`]; one test does so.
 
+mod marks;
 mod quic;
 mod shown;
 mod tls;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::machine::Law;
-use lossproof::{Chance, Check, Host, Instant, Net, Profile, Promises, Scenario};
+use lossproof::{Chance, Check, Host, Instant, Net, Peer, Profile, Promises, Scenario};
 use quic::{Heard, Quic};
 use tls::Randomness;
 
@@ -30,14 +31,22 @@ const TEXT: &str = "hello";
 
 /// A client that says something to a server, 50 ms away there and back, and leaves when it hears the echo.
 fn net(randomness: Randomness, promises: Promises) -> (Net, Host<Quic>) {
+    net_of(promises, move |seed, server| Quic::new(seed, randomness, server))
+}
+
+/// The same with ends that are made so.
+fn net_of(
+    promises: Promises,
+    end: impl Fn(u64, Option<Peer>) -> Quic + Copy + Send + Sync + 'static,
+) -> (Net, Host<Quic>) {
     let net = Net::new("quic");
     net.latency(Duration::from_millis(25));
     net.max_time(Duration::from_mins(5));
     net.decode(shown::packets);
     let place = net.host("server").udp(443).promises(promises);
-    let server = place.machine(move |boot| Quic::new(boot.seed(), randomness, None));
+    let server = place.machine(move |boot| end(boot.seed(), None));
     let place = net.host("client").udp(50_000).promises(promises);
-    let client = place.machine(move |boot| Quic::new(boot.seed(), randomness, Some(boot.peer(server))));
+    let client = place.machine(move |boot| end(boot.seed(), Some(boot.peer(server))));
     net.command(Instant::START, client, TEXT);
     net.never("an echo is not what was said", move |run| {
         run.events(client).iter().any(|heard| matches!(heard, Heard::Echo(text) if text != TEXT))

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
+use lossproof::machine::Ecn;
 use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
 use quinn_proto::congestion::NewRenoConfig;
 use quinn_proto::{
     ClientConfig, Connection, ConnectionHandle, ConnectionId, ConnectionIdGenerator, DatagramEvent, Dir,
-    Endpoint, EndpointConfig, Event, ServerConfig, StreamEvent, StreamId, TransportConfig, VarInt,
+    EcnCodepoint, Endpoint, EndpointConfig, Event, ServerConfig, StreamEvent, StreamId, TransportConfig,
+    VarInt,
 };
 use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -45,9 +47,12 @@ pub(crate) struct Quic {
     /// The start of the run, by the clock of the standard library.
     base: StdInstant,
     randomness: Randomness,
+    heeds_marks: bool,
+    /// How often a connection has slowed down.
+    congestions: u64,
     generator: Pcg64,
     talks: BTreeMap<ConnectionHandle, Talk>,
-    writes: VecDeque<(SocketAddr, Vec<u8>)>,
+    writes: VecDeque<(SocketAddr, Vec<u8>, Ecn)>,
     heard: VecDeque<Heard>,
     timeout_at: Option<Instant>,
 }
@@ -101,12 +106,27 @@ impl Quic {
             server: server.map(inet),
             base,
             randomness,
+            heeds_marks: false,
+            congestions: 0,
             generator,
             talks: BTreeMap::new(),
             writes: VecDeque::new(),
             heard: VecDeque::new(),
             timeout_at: None,
         }
+    }
+
+    /// Has it send the ECN fields that QUIC wants, and read them. Its packets then count marks, too (RFC 9000, section 19.3.2).
+    #[allow(dead_code, reason = "who shares this file may leave marks alone")]
+    pub(crate) const fn heeding_marks(mut self) -> Self {
+        self.heeds_marks = true;
+        self
+    }
+
+    /// How often a connection has slowed down.
+    #[allow(dead_code, reason = "as above")]
+    pub(crate) const fn congestions(&self) -> u64 {
+        self.congestions
     }
 
     /// Does something to the end that may draw at random, then all that follows from it.
@@ -119,9 +139,10 @@ impl Quic {
         self.generator = generator;
     }
 
-    fn receive(&mut self, from: SocketAddr, bytes: &[u8], now: StdInstant) {
+    fn receive(&mut self, from: SocketAddr, (bytes, ecn): (&[u8], Ecn), now: StdInstant) {
+        let ecn = if self.heeds_marks { EcnCodepoint::from_bits(ecn.bits()) } else { None };
         let mut reply = Vec::new();
-        match self.endpoint.handle(now, from, None, None, bytes.into(), &mut reply) {
+        match self.endpoint.handle(now, from, None, ecn, bytes.into(), &mut reply) {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 if let Some(talk) = self.talks.get_mut(&handle) {
                     talk.connection.handle_event(event);
@@ -143,7 +164,10 @@ impl Quic {
     }
 
     fn transmit(&mut self, transmit: Option<quinn_proto::Transmit>, bytes: &[u8]) {
-        self.writes.extend(transmit.map(|transmit| (transmit.destination, bytes[..transmit.size].to_vec())));
+        self.writes
+            .extend(transmit.map(|transmit| {
+                (transmit.destination, bytes[..transmit.size].to_vec(), field(transmit.ecn))
+            }));
     }
 
     /// Hands on what connections, endpoint and application have for one another, until they have no more.
@@ -155,7 +179,7 @@ impl Quic {
                 }
                 let mut bytes = Vec::new();
                 if let Some(transmit) = talk.connection.poll_transmit(now, 1, &mut bytes) {
-                    self.writes.push_back((transmit.destination, bytes));
+                    self.writes.push_back((transmit.destination, bytes, field(transmit.ecn)));
                 } else if let Some(event) = talk.connection.poll_endpoint_events() {
                     if let Some(event) = self.endpoint.handle_event(handle, event) {
                         talk.connection.handle_event(event);
@@ -164,6 +188,7 @@ impl Quic {
                     break;
                 }
             }
+            self.congestions = self.congestions.max(talk.connection.stats().path.congestion_events);
         }
         self.talks.retain(|_, talk| {
             if talk.connection.is_drained() {
@@ -257,8 +282,8 @@ impl Machine for Quic {
         let now = self.base + at.since_start();
         match (input, self.server) {
             (Input::Command(text), Some(server)) => self.step(now, |quic| quic.connect(server, text, now)),
-            (Input::Datagram { peer, bytes, .. }, _) => {
-                self.step(now, |quic| quic.receive(inet(peer), bytes, now));
+            (Input::Datagram { peer, bytes, ecn, .. }, _) => {
+                self.step(now, |quic| quic.receive(inet(peer), (bytes, ecn), now));
             }
             (Input::Timeout, _) => {
                 for _ in 0..MAX_TIMEOUTS {
@@ -272,7 +297,8 @@ impl Machine for Quic {
             }
             _ => {}
         }
-        for (to, bytes) in self.writes.drain(..) {
+        for (to, bytes, ecn) in self.writes.drain(..) {
+            out.set_ecn(if self.heeds_marks { ecn } else { Ecn::NotEct });
             out.send(to.into(), &bytes);
         }
         for heard in self.heard.drain(..) {
@@ -287,6 +313,11 @@ impl Machine for Quic {
     fn deadline(&self) -> Option<Instant> {
         self.timeout_at
     }
+}
+
+/// The field of a datagram that quinn sends.
+fn field(ecn: Option<EcnCodepoint>) -> Ecn {
+    ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_bits(ecn as u8))
 }
 
 fn inet(peer: Peer) -> SocketAddr {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lossproof::fault::{Chance, Profile, strategy};
-use lossproof::machine::{Effect, Outlet};
+use lossproof::machine::{Ecn, Effect, Outlet};
 use lossproof::systems::Options;
 use lossproof::systems::hello_udp::{
     self, Client, ClientEvent, MAX_ANSWER_LEN, MAX_NAME_LEN, Server, ServerEvent,
@@ -88,7 +88,12 @@ fn answer(name: &[u8]) -> Vec<u8> {
     let mut out = Outlet::new();
     out.feed(
         &mut Server,
-        Input::Datagram { peer: peer("192.0.2.1:7"), local: peer("192.0.2.2:9999"), bytes: name },
+        Input::Datagram {
+            peer: peer("192.0.2.1:7"),
+            local: peer("192.0.2.2:9999"),
+            bytes: name,
+            ecn: Ecn::default(),
+        },
         Instant::START,
     );
     let mut sent = Vec::new();
@@ -145,8 +150,11 @@ fn only_the_servers_greeting_of_this_name_is_an_answer() {
     let start = Input::Start { local: peer("127.0.0.1:50000") };
     assert_eq!(step(&mut client, start, 0), (vec!["> Michael".to_owned()], None));
     let mut hear = |from: Peer, bytes: &[u8], millis| {
-        let (said, status) =
-            step(&mut client, Input::Datagram { peer: from, local: peer("127.0.0.1:50000"), bytes }, millis);
+        let (said, status) = step(
+            &mut client,
+            Input::Datagram { peer: from, local: peer("127.0.0.1:50000"), bytes, ecn: Ecn::default() },
+            millis,
+        );
         (said.join(" "), status)
     };
     assert_eq!(hear(peer("127.0.0.1:9998"), b"Hello, Michael!", 1).0, "");

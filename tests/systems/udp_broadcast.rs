@@ -1,7 +1,7 @@
 //! udp-broadcast in simulation.
 
 use lossproof::fault::{Chance, Profile, strategy};
-use lossproof::machine::{Effect, Outlet};
+use lossproof::machine::{Ecn, Effect, Outlet};
 use lossproof::systems::Options;
 use lossproof::systems::udp_broadcast::{
     self, Client, ClientEvent, MESSAGE, Server, ServerEvent, print_client,
@@ -89,7 +89,7 @@ fn the_client_sends_once_and_prints_nothing() {
     assert_eq!(
         effects,
         [
-            Effect::Send { local, peer: to, bytes: b"Broadcast datagram!" },
+            Effect::Send { local, peer: to, bytes: b"Broadcast datagram!", ecn: Ecn::default() },
             Effect::Event(&ClientEvent::Sent(to)),
             Effect::Done(Status::Success),
         ]
@@ -109,7 +109,11 @@ fn the_server_never_answers() {
         (b"a\xff\n", "The client at 192.0.2.1:7 says: 'a\\xff\\n'"),
     ] {
         let mut out = Outlet::<ServerEvent>::new();
-        out.feed(&mut Server, Input::Datagram { peer, local, bytes: heard }, Instant::START);
+        out.feed(
+            &mut Server,
+            Input::Datagram { peer, local, bytes: heard, ecn: Ecn::default() },
+            Instant::START,
+        );
         let told: Vec<String> = out
             .effects()
             .map(|effect| match effect {

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use lossproof::fault::{Chance, Fault, HostFault, Profile, strategy};
-use lossproof::machine::{Effect, Outlet};
+use lossproof::machine::{Ecn, Effect, Outlet};
 use lossproof::systems::udp_chat::{
     self, Client, ClientEvent, Command, MAX_MEMBERS, MAX_SAID_LEN, MAX_TOLD_LEN, Note, Server, ServerEvent,
     print_client, print_server, typed, wants_line,
@@ -152,7 +152,7 @@ impl Bench {
     }
 
     fn hear(&mut self, port: usize, bytes: &[u8], millis: u64) -> (Vec<Note>, Vec<(Peer, Vec<u8>)>) {
-        self.give(Input::Datagram { peer: peer(port), local: peer(9001), bytes }, millis)
+        self.give(Input::Datagram { peer: peer(port), local: peer(9001), bytes, ecn: Ecn::default() }, millis)
     }
 
     /// What a member is told when this is said.
@@ -208,12 +208,20 @@ fn a_member_hears_from_the_address_that_it_pings() {
         });
         from
     };
-    told_from(Input::Datagram { peer: peer(1), local: peer(9001), bytes: b"#ping#" });
-    told_from(Input::Datagram { peer: peer(2), local: other, bytes: b"#ping#" });
+    told_from(Input::Datagram { peer: peer(1), local: peer(9001), bytes: b"#ping#", ecn: Ecn::default() });
+    told_from(Input::Datagram { peer: peer(2), local: other, bytes: b"#ping#", ecn: Ecn::default() });
     let both = [(peer(9001), peer(1)), (other, peer(2))];
-    assert_eq!(told_from(Input::Datagram { peer: peer(3), local: other, bytes: b"hello" }), both);
-    told_from(Input::Datagram { peer: peer(1), local: other, bytes: b"#ping#" });
-    assert_eq!(told_from(Input::Datagram { peer: peer(3), local: peer(9001), bytes: b"hello" })[0].0, other);
+    assert_eq!(
+        told_from(Input::Datagram { peer: peer(3), local: other, bytes: b"hello", ecn: Ecn::default() }),
+        both
+    );
+    told_from(Input::Datagram { peer: peer(1), local: other, bytes: b"#ping#", ecn: Ecn::default() });
+    assert_eq!(
+        told_from(Input::Datagram { peer: peer(3), local: peer(9001), bytes: b"hello", ecn: Ecn::default() })
+            [0]
+        .0,
+        other
+    );
 }
 
 /// S80. The bound, and one nanosecond and one millisecond beyond it.
@@ -231,7 +239,7 @@ fn a_member_expires_after_its_last_moment_and_by_the_timer() {
     assert_eq!(bench.server.deadline(), Some(Instant::from_millis(10_701)));
 
     // Data that comes before the timer finds nobody who is dead.
-    let input = Input::Datagram { peer: peer(9), local: peer(9001), bytes: b"x" };
+    let input = Input::Datagram { peer: peer(9), local: peer(9001), bytes: b"x", ecn: Ecn::default() };
     let mut out = Outlet::new();
     out.feed(&mut bench.server, input, Instant::from_millis(10_700) + Duration::from_nanos(1));
     assert!(out.effects().all(|effect| !matches!(effect, Effect::Send { .. })));
@@ -276,7 +284,10 @@ fn the_longest_address_and_the_worst_text_are_within_the_promise() {
     let longest: Peer = SocketAddr::V6(longest).into();
     let mut bench = Bench::new(true);
     bench.hear(1, b"#ping#", 0);
-    let (_, sent) = bench.give(Input::Datagram { peer: longest, local: peer(9001), bytes: &[b'x'; 1025] }, 0);
+    let (_, sent) = bench.give(
+        Input::Datagram { peer: longest, local: peer(9001), bytes: &[b'x'; 1025], ecn: Ecn::default() },
+        0,
+    );
     assert_eq!(sent[0].1.len(), MAX_TOLD_LEN);
 }
 
@@ -377,9 +388,10 @@ fn a_line_is_sent_up_to_its_bound_and_the_answer_is_heard_whole() {
         assert_eq!(step(&mut client, Input::Command(&say(&vec![b'x'; typed_len])), 1).0, sent);
     }
     let told = [b"192.0.2.1:7\n".as_slice(), &[b'x'; MAX_SAID_LEN]].concat();
-    let heard = Input::Datagram { peer: peer(9001), local: peer(9001), bytes: &told };
+    let heard = Input::Datagram { peer: peer(9001), local: peer(9001), bytes: &told, ecn: Ecn::default() };
     assert_eq!(step(&mut client, heard, 2).0, format!("{:?}", ClientEvent::Heard(told.clone())));
-    let stranger = Input::Datagram { peer: peer(9002), local: peer(9001), bytes: b"listen to me" };
+    let stranger =
+        Input::Datagram { peer: peer(9002), local: peer(9001), bytes: b"listen to me", ecn: Ecn::default() };
     assert_eq!(step(&mut client, stranger, 3).0, "");
 }
 
@@ -392,7 +404,11 @@ fn a_server_that_is_gone_is_told_from_one_that_starts_again() {
     assert_eq!(step(&mut client, refused(), 1), gone());
 
     let mut client = started();
-    step(&mut client, Input::Datagram { peer: peer(9001), local: peer(9001), bytes: b"x" }, 1);
+    step(
+        &mut client,
+        Input::Datagram { peer: peer(9001), local: peer(9001), bytes: b"x", ecn: Ecn::default() },
+        1,
+    );
     assert_eq!(step(&mut client, refused(), 2), (String::new(), None));
     // The next ping arrives, and so does that after it.
     for beat in 1..3 {

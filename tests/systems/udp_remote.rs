@@ -4,7 +4,7 @@ use lossproof::check::Search;
 use lossproof::engine::Prepared;
 use lossproof::fault::Chance;
 use lossproof::fault::Profile;
-use lossproof::machine::{Effect, Outlet};
+use lossproof::machine::{Ecn, Effect, Outlet};
 use lossproof::parts::backoff::Backoff;
 use lossproof::systems::Options;
 use lossproof::systems::udp_remote::seal::{Direction, Key};
@@ -84,7 +84,11 @@ fn about_half_of_the_requests_is_dropped() {
     let [local, peer] = ["127.0.0.1:1060", "127.0.0.1:50000"].map(|peer| peer.parse::<Peer>().unwrap());
     let (mut server, mut out) = (Server::new(Chance::percent(50), false, 7), Outlet::new());
     for _ in 0..1_000 {
-        out.feed(&mut server, Input::Datagram { peer, local, bytes: b"abc" }, Instant::START);
+        out.feed(
+            &mut server,
+            Input::Datagram { peer, local, bytes: b"abc", ecn: Ecn::default() },
+            Instant::START,
+        );
     }
     let (mut dropped, mut answered) = (0, 0);
     out.drain(|effect| match effect {
@@ -163,7 +167,7 @@ impl<M: Machine> Hand<M> {
 
     fn receive(&mut self, bytes: &[u8]) -> (Vec<Vec<u8>>, Vec<M::Event>) {
         let peer = self.peer;
-        self.give(Input::Datagram { peer, local: peer, bytes })
+        self.give(Input::Datagram { peer, local: peer, bytes, ecn: Ecn::default() })
     }
 }
 

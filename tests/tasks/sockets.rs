@@ -302,3 +302,54 @@ fn slices_are_written_as_one() {
     // The last is as much as a stream holds, and no more.
     assert_eq!(told(net, "v2"), ["6", "0", "onetwo", "65536"]);
 }
+
+/// tokio's names set the field, and one method more reads it.
+#[test]
+fn the_ecn_field_is_set_and_read() {
+    use lossproof::machine::Ecn;
+    use tokio::io::ReadBuf;
+
+    async fn came(socket: &UdpSocket) -> io::Result<(usize, Ecn)> {
+        let mut buffer = [0; 16];
+        let mut into = ReadBuf::new(&mut buffer);
+        let (_, ecn) = std::future::poll_fn(|context| socket.poll_recv_ecn_from(context, &mut into)).await?;
+        Ok((into.filled().len(), ecn))
+    }
+
+    let net = Net::new("marks");
+    net.host("server").udp(7).task(|_: Ctx| async {
+        let socket = UdpSocket::bind("0.0.0.0:7").await?;
+        let mut buffer = [0; 16];
+        loop {
+            let mut into = ReadBuf::new(&mut buffer);
+            let received =
+                std::future::poll_fn(|context| socket.poll_recv_ecn_from(context, &mut into)).await;
+            let (peer, ecn) = received?;
+            // The code point of differentiated services, which nobody here looks at, stands above.
+            socket.set_tos_v4(0b1011_1000 | u32::from(ecn.bits()))?;
+            socket.send_to(ecn.to_string().as_bytes(), peer).await?;
+        }
+        #[allow(unreachable_code)]
+        io::Result::Ok(())
+    });
+    net.host("client").task(|ctx: Ctx<String>| async move {
+        let socket = UdpSocket::bind("0.0.0.0:0").await?;
+        let other = UdpSocket::bind("0.0.0.0:0").await?;
+        for ecn in [Ecn::Ect0, Ecn::Ect1, Ecn::Ce, Ecn::NotEct] {
+            socket.set_tos_v4(ecn.bits().into())?;
+            assert_eq!(socket.tos_v4()?, u32::from(ecn.bits()));
+            socket.send_to(b"?", "server:7").await?;
+            let answer = came(&socket).await?;
+            // A socket's own field is not another's.
+            other.send_to(b"?", "server:7").await?;
+            ctx.event(format!("{answer:?} {:?}", came(&other).await?));
+        }
+        assert_eq!(socket.set_tos_v4(256).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        other.set_tclass_v6(2)?;
+        assert_eq!(other.tclass_v6()?, 2);
+        io::Result::Ok(())
+    });
+    let expected =
+        ["(6, Ect0)", "(6, Ect1)", "(2, Ce)", "(7, NotEct)"].map(|came| format!("{came} (7, NotEct)"));
+    assert_eq!(told(net, ""), expected);
+}

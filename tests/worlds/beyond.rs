@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use lossproof::check::Search;
 use lossproof::drive::{Endpoint, Setup, run_until, simulate};
 use lossproof::engine::{Engine, Prepared, Settings};
+use lossproof::machine::Ecn;
 use lossproof::{Boot, Input, Net, Outbox, Peer, Profile, Scenario, Status};
 
 use crate::play::{Played, Scene, World};
@@ -15,7 +16,7 @@ use crate::{Cell, rows};
 rows! {
     the_source_address_of_a_reply a_unix_socket both_families a_broadcast a_group_at_one_address a_crash_in_a_plan a_skew_in_a_plan
     a_drift_in_a_plan a_timer_first_in_a_plan a_move_in_a_plan a_rebind_in_a_plan a_dial_refused_in_a_plan
-    a_partition_in_a_plan a_latency_between_milliseconds thirty_one_hosts a_panic
+    a_partition_in_a_plan a_mark_in_a_plan a_latency_between_milliseconds thirty_one_hosts a_panic
 }
 
 /// Who asks, and who answers; the asker knows all addresses of the other.
@@ -373,6 +374,32 @@ fn a_partition_in_a_plan(cell: Cell) {
     );
     let played = scene.plan("at 0s partition a|b; at 100ms heal").play(cell);
     assert_eq!(played.b, ["Datagram hello"]);
+}
+
+fn a_mark_in_a_plan(cell: Cell) {
+    let scene = Scene::datagrams(
+        |me, input, out| {
+            if let Input::Start { .. } = input {
+                out.send(me.other(), b"0");
+                out.set_ecn(Ecn::Ect0);
+                out.send(me.other(), b"1");
+                out.send(me.other(), b"2");
+                out.send(me.other(), b"3");
+                out.done(Status::Success);
+            }
+        },
+        |me, input, out| {
+            if let Input::Datagram { ecn, bytes, .. } = input {
+                out.event(format!("{} {ecn}", String::from_utf8_lossy(bytes)));
+                me.count += 1;
+                if me.count == 4 {
+                    out.done(Status::Success);
+                }
+            }
+        },
+    );
+    let played = scene.plan("a>b #0 mark; a>b #2 mark; a>b #3 bleach").play(cell);
+    assert_eq!(played.b, ["0 not-ect", "1 ect(0)", "2 ce", "3 not-ect"]);
 }
 
 fn a_latency_between_milliseconds(cell: Cell) {

@@ -1,7 +1,7 @@
 //! What goes out of a machine.
 
 use lossproof::drive::Store;
-use lossproof::machine::Conn;
+use lossproof::machine::{Conn, Ecn};
 use lossproof::{Input, Outbox, Peer, Status};
 
 use crate::play::{Scene, Side, World};
@@ -10,7 +10,8 @@ use crate::sockets::play_with;
 use crate::{Cell, rows};
 
 rows! {
-    send send_from reply connect write shutdown close abort pause resume join leave save event done
+    send send_from reply set_ecn connect write shutdown close abort pause resume join leave save event
+    done
 }
 
 /// Answers one datagram from where it was asked.
@@ -73,6 +74,40 @@ fn reply(cell: Cell) {
     let played = Scene::new(a, Side::datagrams(answer, 2)).play(cell);
     assert_eq!(played.b, ["asked at Some(1)", "Datagram ?"]);
     assert_eq!(played.a, ["at Some(0) from Some(1)"], "it was answered from there");
+}
+
+fn set_ecn(cell: Cell) {
+    let a = |me: &mut Puppet, input: Input<'_, Ask>, out: &mut Outbox<String>| match input {
+        Input::Start { .. } => {
+            out.send(me.other(), b"plain");
+            out.set_ecn(Ecn::Ect0);
+            out.send(me.other(), b"first");
+            out.send(me.other(), b"second");
+            out.set_ecn(Ecn::Ect1);
+            out.send(me.other(), b"third");
+            me.wake_in(100);
+        }
+        Input::Timeout => {
+            out.send(me.other(), b"later");
+            out.set_ecn(Ecn::Ce);
+            out.send(me.other(), b"last");
+            out.done(Status::Success);
+        }
+        _ => {}
+    };
+    let b = |me: &mut Puppet, input: Input<'_, Ask>, out: &mut Outbox<String>| {
+        if let Input::Datagram { ecn, bytes, .. } = input {
+            out.event(format!("{} {ecn}", String::from_utf8_lossy(bytes)));
+            me.count += 1;
+            if me.count == 6 {
+                out.done(Status::Success);
+            }
+        }
+    };
+    let played = Scene::datagrams(a, b).play(cell);
+    let expected =
+        ["plain not-ect", "first ect(0)", "second ect(0)", "third ect(1)", "later not-ect", "last ce"];
+    assert_eq!(played.b, expected);
 }
 
 fn connect(cell: Cell) {

@@ -34,7 +34,15 @@ pub(crate) fn play_with(scene: &Scene, store: Option<Store>) -> Played {
         let to = others.first().copied().filter(|_| scene.a.is_connected);
         let bytes = store.as_ref().map_or(Vec::new(), |store| store.bytes().to_vec());
         let puppet = Puppet::new(scene.a.script, others, &bytes);
-        (puppet, Setup { faults: faults(scene.plan), store, ..Setup::new(endpoints(&scene.a, to)) })
+        (
+            puppet,
+            Setup {
+                faults: faults(scene.plan),
+                store,
+                reads_ecn: true,
+                ..Setup::new(endpoints(&scene.a, to))
+            },
+        )
     };
     block_on(pair(b, a, scene.stop_at, &scene.asks))
 }
@@ -53,7 +61,7 @@ pub(crate) async fn pair(
         let opened = |locals: &[Peer]| opened.send(locals.to_vec()).unwrap();
         let run = run_until(
             b.0,
-            Setup { multicast: HERE, ..Setup::new(b.1) },
+            Setup { multicast: HERE, reads_ecn: true, ..Setup::new(b.1) },
             opened,
             |event| heard(&told_b, event),
             pending(),

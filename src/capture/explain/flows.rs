@@ -167,6 +167,7 @@ mod tests {
 
     use super::*;
     use crate::capture::explain::captured::captured;
+    use crate::machine::Ecn;
     use crate::steps::taken;
 
     /// `clients` clients send one datagram each, and each gets an answer.
@@ -177,6 +178,7 @@ mod tests {
             packet: 1,
             from,
             to,
+            ecn: Ecn::NotEct,
             payload: Payload::Datagram(vec![1]),
             missing_len: 0,
             comments: Vec::new(),

@@ -18,6 +18,7 @@ use pcap_parser::Linktype;
 
 use super::REPLAY;
 use super::explain::{Flow, Sorted, sort};
+use crate::machine::Ecn;
 use files::{End, Record};
 use packets::{Outcome, Packets};
 
@@ -79,6 +80,8 @@ pub struct Frame {
     pub from: SocketAddr,
     /// To whom.
     pub to: SocketAddr,
+    /// The ECN field of its IP header.
+    pub ecn: Ecn,
     /// What it carries.
     pub payload: Payload,
     /// How many bytes the capture lacks at the end of the payload. Packets were cut to a snapshot length, then.
@@ -284,9 +287,9 @@ impl Reader {
         };
         match outcome {
             Outcome::Found(found) => {
-                let packets::Found { at, from, to, payload, missing_len } = *found;
+                let packets::Found { at, from, to, ecn, payload, missing_len } = *found;
                 let packet = self.count;
-                self.capture.frames.push(Frame { at, packet, from, to, payload, missing_len, comments });
+                self.capture.frames.push(Frame { at, packet, from, to, ecn, payload, missing_len, comments });
             }
             Outcome::Fragment => {}
             Outcome::Short => {

@@ -8,6 +8,7 @@ use etherparse::{IpNumber, Ipv6ExtensionsSlice, LaxIpSlice, UdpHeaderSlice};
 use super::Payload;
 use super::fragments::{Fragments, Piece, Whole};
 use super::links;
+use crate::machine::Ecn;
 
 /// How many packets stand in one another at most.
 const MAX_DEPTH: u8 = 8;
@@ -36,6 +37,7 @@ pub(super) struct Found {
     pub(super) at: Duration,
     pub(super) from: SocketAddr,
     pub(super) to: SocketAddr,
+    pub(super) ecn: Ecn,
     pub(super) payload: Payload,
     pub(super) missing_len: usize,
 }
@@ -44,6 +46,7 @@ pub(super) struct Found {
 #[derive(Clone, Copy)]
 struct Carried<'a> {
     ends: (IpAddr, IpAddr),
+    ecn: Ecn,
     number: IpNumber,
     bytes: &'a [u8],
     /// How many bytes follow that were not captured.
@@ -88,6 +91,7 @@ impl Packets {
         let captured_len = data.len().min(packet_len);
         let carried = Carried {
             ends: (ip.source_addr(), ip.destination_addr()),
+            ecn: ecn(&ip),
             number: ip.payload_ip_number(),
             bytes: ip.payload().payload,
             missing_len: packet_len - captured_len,
@@ -125,7 +129,7 @@ impl Packets {
     }
 
     fn datagram(&mut self, carried: Carried<'_>, at: Duration, depth: u8) -> Outcome {
-        let Carried { ends, bytes, missing_len, .. } = carried;
+        let Carried { ends, ecn, bytes, missing_len, .. } = carried;
         let Ok(header) = UdpHeaderSlice::from_slice(bytes) else {
             return if missing_len > 0 { Outcome::Short } else { Outcome::Other };
         };
@@ -147,10 +151,19 @@ impl Packets {
             at,
             from: (ends.0, header.source_port()).into(),
             to: (ends.1, header.destination_port()).into(),
+            ecn,
             payload: Payload::Datagram(payload.to_vec()),
             missing_len,
         }))
     }
+}
+
+/// The ECN field of a packet. Of one in fragments it is that of the piece with which it is whole.
+fn ecn(ip: &LaxIpSlice<'_>) -> Ecn {
+    Ecn::from_bits(match ip {
+        LaxIpSlice::Ipv4(ip) => ip.header().ecn().value(),
+        LaxIpSlice::Ipv6(ip) => ip.header().ecn().value(),
+    })
 }
 
 /// What a datagram to the port of a tunnel carries, if it looks like that.
@@ -185,7 +198,7 @@ fn in_gre(bytes: &[u8]) -> Option<&[u8]> {
 
 /// Reads a segment of TCP, of whose header the first 20 bytes are enough.
 fn segment(carried: Carried<'_>, at: Duration) -> Outcome {
-    let Carried { ends, bytes, missing_len, .. } = carried;
+    let Carried { ends, ecn, bytes, missing_len, .. } = carried;
     let Some(header) = bytes.first_chunk::<TCP_HEADER_LEN>() else {
         return if missing_len > 0 { Outcome::Short } else { Outcome::Other };
     };
@@ -202,6 +215,7 @@ fn segment(carried: Carried<'_>, at: Duration) -> Outcome {
         at,
         from: (ends.0, number16(0)).into(),
         to: (ends.1, number16(2)).into(),
+        ecn,
         payload: Payload::Segment {
             sequence: number32(4),
             acknowledgment: has(0x10).then(|| number32(8)),

@@ -9,6 +9,7 @@ use crate::fault::{
     UnknownHost, span_text,
 };
 use crate::host::HostId;
+use crate::machine::Ecn;
 
 /// The faults that an exhaustive search tries on each packet that is sent, and on hosts: their kinds, with their
 /// parameters.
@@ -25,7 +26,8 @@ use crate::host::HostId;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Fates {
-    /// What may happen to a datagram. A flip or a truncation beyond its end has no effect.
+    /// What may happen to a datagram. A flip or a truncation beyond its end has no effect, nor has a mark or a bleaching on
+    /// one that is not [capable](Ecn) of marks.
     pub datagram: Vec<DatagramFault>,
     /// What may happen at each offset of a stream at which bytes were written, and at its end. A cut falls within one
     /// write, because a stream is already split between two writes.
@@ -116,9 +118,9 @@ impl Fates {
     /// Calls for each fault that may be put on one send, beside those of a plan.
     pub(super) fn each(&self, sent: Sent, plan: &Prepared, mut call: impl FnMut(Resolved)) {
         match sent {
-            Sent::Datagram { from, to, n, len } if self.takes(from, to) => {
+            Sent::Datagram { from, to, n, len, ecn } if self.takes(from, to) => {
                 for &fault in &self.datagram {
-                    if changes(fault, len) {
+                    if changes(fault, len, ecn) {
                         call(Resolved::Datagram { from, to, n, fault });
                     }
                 }
@@ -233,12 +235,14 @@ fn resolved(plan: &str, item: &str, names: &[&str]) -> Result<Resolved, FatesErr
     }
 }
 
-/// Whether a fault changes a datagram of this length.
-const fn changes(fault: DatagramFault, len: u32) -> bool {
+/// Whether a fault changes a datagram of this length and with this ECN field.
+fn changes(fault: DatagramFault, len: u32, ecn: Ecn) -> bool {
     match fault {
         DatagramFault::Flip { at, mask } => at < len && mask != 0,
         DatagramFault::Truncate(kept_len) => kept_len < len,
         DatagramFault::Delay(span) => !span.is_zero(),
+        DatagramFault::Mark => ecn.marked() != ecn,
+        DatagramFault::Bleach => ecn.is_capable(),
         DatagramFault::Drop | DatagramFault::Duplicate => true,
     }
 }

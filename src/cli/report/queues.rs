@@ -20,6 +20,9 @@ pub(in super::super) struct FlowAt {
     flow: String,
     passed: u64,
     dropped: u64,
+    /// How many of those that passed were marked instead of dropped; left out where it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marked: Option<u64>,
     /// How long those that passed have waited, in nanoseconds; none of no datagram.
     wait_p50_ns: Option<u64>,
     wait_p95_ns: Option<u64>,
@@ -41,6 +44,7 @@ impl FlowAt {
             flow: format!("{}>{}", names[from.index()], names[to.index()]),
             passed: figures.passed,
             dropped: figures.dropped,
+            marked: Some(figures.marked).filter(|marked| *marked > 0),
             wait_p50_ns: p50,
             wait_p95_ns: p95,
             wait_p99_ns: p99,
@@ -56,8 +60,11 @@ impl FlowAt {
 /// `wan client>server: 1,234 passed, 56 dropped; waited 1.2 ms (50%), 4.7 ms (95%), 4.9 ms (99%)`.
 impl fmt::Display for FlowAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bottleneck, flow, passed, dropped, .. } = self;
+        let Self { bottleneck, flow, passed, dropped, marked, .. } = self;
         write!(f, "{bottleneck} {flow}: {} passed, {} dropped", thousands(*passed), thousands(*dropped))?;
+        if let Some(marked) = marked {
+            write!(f, ", {} marked", thousands(*marked))?;
+        }
         let waits = [self.wait_p50_ns, self.wait_p95_ns, self.wait_p99_ns];
         for (index, (percent, nanos)) in QUANTILES.into_iter().zip(waits).enumerate() {
             let Some(nanos) = nanos else { continue };
@@ -78,6 +85,9 @@ mod tests {
         let none =
             FlowAt::new("wan", flow, &FlowFigures { dropped: 3, ..FlowFigures::default() }, &["a", "b"]);
         assert_eq!(none.to_string(), "wan a>b: 0 passed, 3 dropped");
+        let marked = FlowFigures { marked: 1_234, ..FlowFigures::default() };
+        let marked = FlowAt::new("wan", flow, &marked, &["a", "b"]);
+        assert_eq!(marked.to_string(), "wan a>b: 0 passed, 0 dropped, 1,234 marked");
         let mut figures = FlowFigures { passed: 1_000, ..FlowFigures::default() };
         (0..100).for_each(|n| figures.waits.add(Duration::from_micros(if n < 60 { 0 } else { 4_000 })));
         let some = FlowAt::new("wan", flow, &figures, &["a", "b"]);

@@ -81,12 +81,12 @@ impl Direct {
     /// Hands in datagrams that have come together, and sends what they cause together.
     fn feed_datagrams(&mut self, core: &mut Core<'_>, inbox: &Inbox) -> Result<u32, DriveError> {
         let now = self.elapsed();
-        for Packet { local, peer, bytes } in inbox.datagrams() {
+        for Packet { local, peer, bytes, ecn } in inbox.datagrams() {
             if core.done.is_some() || core.effects().is_done() {
                 break;
             }
             trace!(%peer, len = bytes.len(), "received");
-            core.handle(Input::Datagram { peer, local, bytes }, now);
+            core.handle(Input::Datagram { peer, local, bytes, ecn }, now);
         }
         self.settle(core, now)?;
         Ok(inbox.len() as u32)

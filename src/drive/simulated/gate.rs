@@ -17,10 +17,10 @@ use super::net::Turmoil;
 use super::shared::{Commands, Shared};
 use crate::actor::AnyCommand;
 use crate::drive::driver::{self, Core, Port, clock};
-use crate::drive::net::{Packet, Pending};
+use crate::drive::net::{Manner, Packet, Pending};
 use crate::drive::pace::Thread;
 use crate::drive::sockets::{Raw, Sockets};
-use crate::drive::{DriveError, Endpoint, Multicast};
+use crate::drive::{DriveError, Endpoint};
 use crate::engine::{Arrival, Entry, Event, Settings, World};
 use crate::fault::{Resolved, ResolvedHost};
 use crate::host::{FIRST_EPHEMERAL_PORT, HostId};
@@ -53,7 +53,7 @@ pub(super) async fn drive_host(
     let mut gate = Gate {
         host,
         commands: Commands { own: &spec.commands, generated },
-        sockets: Sockets::open(&endpoints, false, Multicast::default()).await?,
+        sockets: Sockets::open(&endpoints, Manner::default()).await?,
         begin: clock(),
         skew: Duration::ZERO,
         stopped: false,
@@ -255,7 +255,8 @@ impl Gate {
                 if flight.from == self.host {
                     let to = world.lands_at(order.host(), flight.to);
                     let (local, peer) = (wire(flight.source), wire(to));
-                    self.sockets.send(&iter::once(Packet { local, peer, bytes: &flight.bytes }));
+                    let packet = Packet { local, peer, bytes: &flight.bytes, ecn: flight.ecn };
+                    self.sockets.send(&iter::once(packet));
                 }
             }
             Event::Stream(place) => {

@@ -24,7 +24,7 @@ use crate::drive::inbox::Inbox;
 use crate::drive::net::{Binding, Packet, Pending};
 use crate::drive::pace::Idle;
 use crate::drive::system::MAX_WAIT;
-use crate::machine::Peer;
+use crate::machine::{Ecn, Peer};
 #[cfg(target_os = "linux")]
 pub(super) use batch::MAX_BATCH;
 #[cfg(target_os = "linux")]
@@ -42,6 +42,8 @@ pub(crate) struct Udp {
     /// Where it is bound.
     local: Peer,
     batch: Batch,
+    /// The ECN field of what it sends now.
+    ecn: Ecn,
     refusal: Option<Pending<io::Error>>,
     multicast: Multicast,
     waits: Waits,
@@ -72,22 +74,22 @@ impl Udp {
     pub(super) async fn bind(local: SocketAddr, binding: Binding) -> io::Result<Self> {
         // No SO_REUSEADDR: with it a second server would bind silently.
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
-        if binding.shared {
+        if binding.manner.shared {
             socket.set_reuse_port(true)?;
         }
         if binding.only_v6 {
             socket.set_only_v6(true)?;
         }
-        let batch = Batch::new(&socket, local)?;
+        let batch = Batch::new(&socket, local, binding.manner.reads_ecn)?;
         socket.set_broadcast(binding.broadcast)?;
-        groups::prepare(&socket, local, binding.multicast)?;
+        groups::prepare(&socket, local, binding.manner.multicast)?;
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
         let socket = Rc::new(UdpSocket::from_std(socket.into())?);
         socket.writable().await?;
         let local = socket.local_addr()?.into();
-        let multicast = binding.multicast;
-        Ok(Self { socket, local, batch, refusal: None, multicast, waits: Waits::Never })
+        let multicast = binding.manner.multicast;
+        Ok(Self { socket, local, batch, ecn: Ecn::NotEct, refusal: None, multicast, waits: Waits::Never })
     }
 
     pub(super) async fn connect(&mut self, peer: SocketAddr) -> io::Result<()> {
@@ -171,10 +173,15 @@ impl Udp {
         let Some(first) = datagrams.clone().next() else { return Poll::Ready(Ok(0)) };
         let bound = self.local;
         let source = source(bound, first.local);
+        if first.ecn != self.ecn {
+            set_ecn(&SockRef::from(&*self.socket), bound, first.ecn)?;
+            self.ecn = first.ecn;
+        }
+        let is_like =
+            move |packet: &Packet<'_>| self::source(bound, packet.local) == source && packet.ecn == first.ecn;
         loop {
             ready!(self.socket.poll_send_ready(cx))?;
-            let together =
-                datagrams.clone().take_while(move |packet| self::source(bound, packet.local) == source);
+            let together = datagrams.clone().take_while(is_like);
             let together = together.map_while(|packet| Some((packet.peer.inet()?, packet.bytes)));
             match self.batch.send(&self.socket, source, together) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -201,6 +208,20 @@ impl Udp {
             }
         };
         Box::pin(async move { take().await.unwrap_or_else(|error| error) })
+    }
+}
+
+/// Sets the ECN field of what a socket sends from now on.
+fn set_ecn(socket: &Socket, bound: Peer, ecn: Ecn) -> io::Result<()> {
+    let bits = u32::from(ecn.bits());
+    match bound {
+        Peer::V6 { .. } => {
+            socket.set_tclass_v6(bits)?;
+            // Of one that takes both families, and sends over IPv4. Where it does not, it may be refused.
+            let _ = socket.set_tos_v4(bits);
+            Ok(())
+        }
+        _ => socket.set_tos_v4(bits),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::fault::{Backlog, Chain, Fault, FaultPlan, Flow};
 
 /// What a profile does to datagram `n` of a flow that has no memory.
 fn datagram(profile: &Profile, n: u64, len: usize) -> Option<DatagramFault> {
-    profile.datagram(flow_seed(7, HostId(0), HostId(1)), n, len, Passage::default())
+    profile.datagram(flow_seed(7, HostId(0), HostId(1)), n, (len, NEITHER), Passage::default())
 }
 
 #[test]
@@ -39,6 +39,29 @@ fn a_stall_doubles_while_the_loss_repeats() {
     let mut burst = [true, true, false, true].into_iter();
     let stall = Profile::CALM.write(7, 0, Duration::ZERO, || burst.next().unwrap());
     assert_eq!(stall, Some(StreamFault::Stall(FIRST_STALL * 3)));
+}
+
+/// A datagram that can neither be marked nor bleached.
+const NEITHER: [bool; 2] = [false, false];
+
+#[test]
+fn only_what_is_capable_of_marks_is_marked_or_bleached() {
+    let fates = |profile: &Profile, can_be| -> Vec<_> {
+        (0..1_000).map(|n| profile.datagram(7, n, (10, can_be), Passage::default())).collect()
+    };
+    let some = |text: &str| text.parse::<Profile>().unwrap();
+    let count =
+        |fates: &[Option<DatagramFault>], fault| fates.iter().filter(|is| **is == Some(fault)).count();
+    let both = some("mark 30%; bleach 10%; loss 5%; jitter 9ms");
+    let plain = fates(&some("loss 5%; jitter 9ms"), NEITHER);
+    assert_eq!(fates(&both, NEITHER), plain, "others have the fates that they have without it");
+    let capable = fates(&both, [true, true]);
+    let [marked, bleached] = [DatagramFault::Mark, DatagramFault::Bleach].map(|fault| count(&capable, fault));
+    assert!((220..300).contains(&marked) && (70..120).contains(&bleached), "{marked} {bleached}");
+    assert_eq!(count(&capable, DatagramFault::Drop), count(&plain, DatagramFault::Drop));
+    let marked_before = fates(&both, [false, true]);
+    assert_eq!(count(&marked_before, DatagramFault::Mark), 0);
+    assert_eq!(count(&marked_before, DatagramFault::Bleach), bleached);
 }
 
 #[test]
@@ -160,7 +183,7 @@ proptest! {
             });
             let lost = chain.loses_next(&profile.bursts, seed) || offered == Some(None);
             let wait = offered.flatten().unwrap_or(given);
-            let fate = profile.datagram(seed, n, len as usize, Passage { lost, wait });
+            let fate = profile.datagram(seed, n, (len as usize, NEITHER), Passage { lost, wait });
             if let Some(fault) = fate {
                 prop_assert_eq!(plan.push(Fault::Datagram { flow: flow.clone(), n, fault }), Ok(()));
             }

@@ -105,9 +105,10 @@ fn nearer(rate: Rate) -> Option<Rate> {
 
 /// A loss is the plainest; then what comes twice, late, short, and with other bits.
 fn weaker_on_datagram(fault: DatagramFault) -> Vec<DatagramFault> {
-    use DatagramFault::{Delay, Drop, Duplicate, Flip, Truncate};
+    use DatagramFault::{Bleach, Delay, Drop, Duplicate, Flip, Mark, Truncate};
     match fault {
-        Drop => Vec::new(),
+        // What is marked instead of lost, or loses its mark, is a matter of its own.
+        Drop | Mark | Bleach => Vec::new(),
         Duplicate => vec![Drop],
         Delay(span) => [Drop, Duplicate].into_iter().chain(shorter(span).into_iter().map(Delay)).collect(),
         Truncate(_) => vec![Drop, Duplicate],

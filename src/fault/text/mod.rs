@@ -32,7 +32,7 @@ const FIRST_VERSION: &str = "v1";
 /// What stands for no command at all.
 pub(super) const NO_COMMANDS: &str = "none";
 
-const DATAGRAM_KINDS: [&str; 5] = ["drop", "duplicate", "delay", "flip", "truncate"];
+const DATAGRAM_KINDS: [&str; 7] = ["drop", "duplicate", "delay", "flip", "truncate", "mark", "bleach"];
 const STREAM_KINDS: [&str; 3] = ["cut", "stall", "reset"];
 const CONNECT_KINDS: [&str; 2] = ["refuse", "silence"];
 
@@ -254,6 +254,8 @@ fn datagram_fault(cursor: &mut Cursor<'_>) -> Result<DatagramFault, ParseError> 
         Some(FaultKind::Drop) => Ok(DatagramFault::Drop),
         Some(FaultKind::Duplicate) => Ok(DatagramFault::Duplicate),
         Some(FaultKind::Delay) => Ok(DatagramFault::Delay(Duration::from_nanos(span(cursor)?))),
+        Some(FaultKind::Mark) => Ok(DatagramFault::Mark),
+        Some(FaultKind::Bleach) => Ok(DatagramFault::Bleach),
         Some(FaultKind::Flip) => {
             let at = cursor.number("a byte", u32::MAX)?;
             if !cursor.eat(':') {

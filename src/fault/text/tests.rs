@@ -21,6 +21,7 @@ fn the_text_is_free_in_its_blanks_and_separators() {
         (" v1 ;a > b # 007 flip 1 : 128;;", "v2; a>b #7 flip 1:0x80"),
         ("a>b #0 drop\r\nseed 7\nlink 0.005s", "v2; seed 7; link 5ms; a>b #0 drop"),
         ("a>b/0@9 cut\na>b / 1 @ 9 stall 0.1s", "v2; a>b @9 cut; a>b/1 @9 stall 100ms"),
+        ("a>b#3 mark; a>b # 4 bleach", "v2; a>b #3 mark; a>b #4 bleach"),
         ("a>b cut every 8 byte", "v2; a>b cut every 8 bytes"),
         ("commands 4 ,1,007,1", "v2; commands 1,4,7"),
         ("a>b #0 drop; commands none; seed 7", "v2; seed 7; commands none; a>b #0 drop"),
@@ -131,7 +132,7 @@ fn a_malformed_item_has_its_one_line() {
 
 #[test]
 fn a_malformed_fault_has_its_one_line() {
-    let datagram = "expected a fault (drop, duplicate, delay, flip or truncate), found";
+    let datagram = "expected a fault (drop, duplicate, delay, flip, truncate, mark or bleach), found";
     let host = "expected a fault (partition, isolate, heal, stop, crash, poweroff, restart, skew, drift, timer-first, pause, resume, rebind, reboot or move), found";
     let stream = "expected a fault (cut, stall or reset), found";
     let side = "expected '|' (both ways) or '>' (one way) and another host, found";

@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 
 use super::broken;
 use crate::lawful::{Lawful, Promises};
-use crate::machine::{CloseReason, Conn, Effect, Input, Law, Machine, Outbox, Outlet, Peer, Status};
+use crate::machine::{CloseReason, Conn, Ecn, Effect, Input, Law, Machine, Outbox, Outlet, Peer, Status};
 use crate::time::Instant;
 
 /// How a machine handles a stream. All of these are right.
@@ -303,7 +303,11 @@ fn a_twin_that_is_behind_keeps_the_room_that_it_has_left() {
     for text in ["a text of some length", "one that ends what it says\n"] {
         let said = nibble(text.as_bytes(), |lawful, peer, out| {
             for _ in 0..10 {
-                out.feed(lawful, Input::Datagram { peer, local: peer, bytes: b"" }, Instant::START);
+                out.feed(
+                    lawful,
+                    Input::Datagram { peer, local: peer, bytes: b"", ecn: Ecn::default() },
+                    Instant::START,
+                );
             }
         });
         assert_eq!(said, None, "{text:?}");
@@ -313,10 +317,18 @@ fn a_twin_that_is_behind_keeps_the_room_that_it_has_left() {
 #[test]
 fn a_twin_that_is_behind_is_not_held_to_other_timers() {
     let said = nibble(b"a text of some length", |lawful, peer, out| {
-        out.feed(lawful, Input::Datagram { peer, local: peer, bytes: b"" }, Instant::from_millis(500));
+        out.feed(
+            lawful,
+            Input::Datagram { peer, local: peer, bytes: b"", ecn: Ecn::default() },
+            Instant::from_millis(500),
+        );
         out.feed(lawful, Input::Timeout, Instant::from_millis(1_000));
         for _ in 0..10 {
-            out.feed(lawful, Input::Datagram { peer, local: peer, bytes: b"" }, Instant::from_millis(1_100));
+            out.feed(
+                lawful,
+                Input::Datagram { peer, local: peer, bytes: b"", ecn: Ecn::default() },
+                Instant::from_millis(1_100),
+            );
         }
     });
     assert_eq!(said, None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::broken;
 use crate::lawful::{Cuts, Decode, Lawful, Moments, Promises};
-use crate::machine::{CloseReason, Conn, Input, Law, Machine, Outbox, Outlet, Peer, Status};
+use crate::machine::{CloseReason, Conn, Ecn, Input, Law, Machine, Outbox, Outlet, Peer, Status};
 use crate::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -143,7 +143,7 @@ fn law_of(mut lawful: Lawful<Sample>) -> Option<Law> {
     let mut out = Outlet::new();
     let at = Instant::from_millis;
     out.feed(&mut lawful, Input::Start { local: peer }, at(0));
-    out.feed(&mut lawful, Input::Datagram { peer, local: peer, bytes: b"?" }, at(10));
+    out.feed(&mut lawful, Input::Datagram { peer, local: peer, bytes: b"?", ecn: Ecn::default() }, at(10));
     out.feed(&mut lawful, Input::Timeout, at(1_000));
     out.feed(&mut lawful, Input::Timeout, at(4_500));
     let conn = out.accept(1_000);
@@ -278,7 +278,7 @@ fn law_of_clock(is_broken: bool, promises: Promises) -> Option<Law> {
     for millis in [10, 20] {
         out.feed(
             &mut lawful,
-            Input::Datagram { peer, local: peer, bytes: b"?" },
+            Input::Datagram { peer, local: peer, bytes: b"?", ecn: Ecn::default() },
             Instant::from_millis(millis),
         );
     }
@@ -329,7 +329,7 @@ fn said(decode: Option<Decode>, put: fn(Instant, Peer, &mut Outbox<String>)) -> 
     let mut out = Outlet::new();
     out.feed(
         &mut lawful,
-        Input::Datagram { peer, local: peer, bytes: b"" },
+        Input::Datagram { peer, local: peer, bytes: b"", ecn: Ecn::default() },
         Instant::from_nanos(100_000_001),
     );
     let (law, detail) = broken(&out).expect("the moment differs");

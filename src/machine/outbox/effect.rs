@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use crate::machine::{Conn, Peer, Violation, limits};
+use crate::machine::{Conn, Ecn, Peer, Violation, limits};
 
 /// How a machine ended: what the process would exit with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,8 @@ pub enum Effect<'a, E> {
         peer: Peer,
         /// The payload.
         bytes: &'a [u8],
+        /// The ECN field of its IP header.
+        ecn: Ecn,
     },
     /// Open a stream.
     Connect {
@@ -132,7 +134,7 @@ pub enum Effect<'a, E> {
 /// An [`Effect`] as it is kept: what is large is in the outbox's lists, at these places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    Send(u32, Chunk),
+    Send(u32, Chunk, Ecn),
     Connect(Conn, u32),
     Write(Conn, Chunk),
     Shutdown(Conn),
@@ -175,8 +177,8 @@ impl Step {
         let bytes = |chunk: Chunk| &lists.arena[chunk.range()];
         let way = |index: u32| lists.ways[index as usize];
         match *self {
-            Self::Send(index, chunk) => {
-                Effect::Send { local: way(index), peer: way(index + 1), bytes: bytes(chunk) }
+            Self::Send(index, chunk, ecn) => {
+                Effect::Send { local: way(index), peer: way(index + 1), bytes: bytes(chunk), ecn }
             }
             Self::Connect(conn, to) => Effect::Connect { conn, peer: way(to) },
             Self::Write(conn, chunk) => Effect::Write { conn, bytes: bytes(chunk) },

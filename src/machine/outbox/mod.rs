@@ -1,5 +1,6 @@
 //! The outputs of a machine.
 
+mod arena;
 mod effect;
 mod outlet;
 mod slots;
@@ -17,9 +18,12 @@ use std::ops::{Deref, DerefMut};
 
 pub use effect::{Chunk, Effect, Misuse, Status};
 pub use outlet::Outlet;
+#[cfg(any(feature = "sim", feature = "net"))]
+pub(crate) use worlds::Marked;
 
-use super::{Conn, Input, Machine, Peer, Violation, limits};
+use super::{Conn, Ecn, Input, Machine, Peer, Violation, limits};
 use crate::time::Instant;
+use arena::Arena;
 use effect::{Lists, Step};
 pub(crate) use slots::Lead;
 use slots::{Slot, Slots};
@@ -107,6 +111,8 @@ pub struct Effects {
     /// A datagram is being handled: it came to the first of these addresses, from the second.
     is_answering: bool,
     answers: [Peer; 2],
+    /// The field of the datagrams that are put out now.
+    ecn: Ecn,
     done: bool,
     misuse: Option<Misuse>,
     #[cfg(feature = "tasks")]
@@ -125,6 +131,7 @@ impl Effects {
             groups: Vec::new(),
             is_answering: false,
             answers: [NOBODY; 2],
+            ecn: Ecn::NotEct,
             done: false,
             misuse: None,
             #[cfg(feature = "tasks")]
@@ -176,6 +183,12 @@ impl Effects {
         if self.is_open() {
             self.steps.push(step);
         }
+    }
+
+    /// Sets the ECN field of the datagrams that are put out from now on, until the current input is handled: at the next
+    /// one it is [`Ecn::NotEct`] again, so an outbox has no state that a machine would have to know of.
+    pub const fn set_ecn(&mut self, ecn: Ecn) {
+        self.ecn = ecn;
     }
 
     /// Sends one datagram, from the host's first datagram socket of the peer's family.
@@ -248,7 +261,7 @@ impl Effects {
         if chunk.len() > limits::max_datagram_len(&peer) {
             self.misuse(Misuse::TooLong(chunk.len()));
         } else if self.is_open() {
-            self.steps.push(Step::Send(self.ways.len() as u32, chunk));
+            self.steps.push(Step::Send(self.ways.len() as u32, chunk, self.ecn));
             // One after the other: together they would be put together elsewhere first.
             self.ways.push(local);
             self.ways.push(peer);
@@ -373,13 +386,3 @@ fn is_due<M: Machine + ?Sized, C: ?Sized>(machine: &M, input: &Input<'_, C>, now
 
 /// What stands where no address is meant.
 const NOBODY: Peer = Peer::V4 { ip: std::net::Ipv4Addr::UNSPECIFIED, port: 0 };
-
-/// Lets text be formatted straight into the arena.
-struct Arena<'a>(&'a mut Vec<u8>);
-
-impl fmt::Write for Arena<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-}

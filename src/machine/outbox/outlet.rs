@@ -4,7 +4,7 @@ use super::effect::{Effect, Misuse};
 use super::slots::Slot;
 use super::sockets::Sockets;
 use super::{Effects, Outbox, is_due};
-use crate::machine::{Conn, Input, Machine, Peer};
+use crate::machine::{Conn, Ecn, Input, Machine, Peer};
 use crate::time::Instant;
 
 /// The driver's half of an [`Outbox`]: it lends the outbox to the machine, and takes the effects out of it.
@@ -13,7 +13,7 @@ use crate::time::Instant;
 /// has a machine that changes the output of an inner machine.
 ///
 /// ```
-/// use lossproof::machine::{Effect, Outlet};
+/// use lossproof::machine::{Ecn, Effect, Outlet};
 /// use lossproof::{Input, Instant, Machine, Outbox, Peer};
 ///
 /// struct Echo;
@@ -29,8 +29,9 @@ use crate::time::Instant;
 ///
 /// let (peer, local): (Peer, Peer) = ("127.0.0.1:5000".parse()?, "127.0.0.1:7".parse()?);
 /// let mut outlet = Outlet::new();
-/// outlet.feed(&mut Echo, Input::Datagram { peer, local, bytes: b"hello" }, Instant::START);
-/// outlet.drain(|effect| assert_eq!(effect, Effect::Send { local, peer, bytes: b"hello" }));
+/// let ecn = Ecn::default();
+/// outlet.feed(&mut Echo, Input::Datagram { peer, local, bytes: b"hello", ecn }, Instant::START);
+/// outlet.drain(|effect| assert_eq!(effect, Effect::Send { local, peer, bytes: b"hello", ecn }));
 /// # Ok::<(), lossproof::machine::PeerError>(())
 /// ```
 #[derive(Debug)]
@@ -213,6 +214,7 @@ impl Effects {
     /// generic, so that it is optimised if this crate is.
     fn begin(&mut self, way: Option<[&Peer; 2]>) {
         self.is_answering = way.is_some();
+        self.ecn = Ecn::NotEct;
         if let Some([local, peer]) = way {
             self.answers[0] = *local;
             self.answers[1] = *peer;
@@ -266,6 +268,7 @@ impl Effects {
         self.slots.clear();
         self.groups.clear();
         self.is_answering = false;
+        self.ecn = Ecn::NotEct;
         self.done = false;
         self.misuse = None;
     }

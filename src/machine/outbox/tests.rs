@@ -369,7 +369,8 @@ fn what_is_drained_is_handed_out_once_and_in_order() {
     let (near, local): (Peer, Peer) = (peer(), "127.0.0.1:9".parse().unwrap());
     let mut out = Outlet::new();
     let mut sleeper = Sleeper(Some(Instant::START));
-    out.feed(&mut sleeper, Input::Datagram { peer: near, local, bytes: b"?" }, Instant::START);
+    let ecn = Ecn::default();
+    out.feed(&mut sleeper, Input::Datagram { peer: near, local, bytes: b"?", ecn }, Instant::START);
     out.feed(&mut sleeper, Input::Timeout, Instant::START);
     let mut seen = Vec::new();
     out.drain(|effect| seen.push(format!("{effect:?}")));
@@ -392,8 +393,8 @@ fn a_reply_answers_the_datagram_of_this_input_alone() {
         }
     }
     let (near, local): (Peer, Peer) = (peer(), "127.0.0.1:9".parse().unwrap());
-    let mut out = Outlet::new();
-    out.feed(&mut Late, Input::Datagram { peer: near, local, bytes: b"?" }, Instant::START);
+    let (mut out, ecn) = (Outlet::new(), Ecn::default());
+    out.feed(&mut Late, Input::Datagram { peer: near, local, bytes: b"?", ecn }, Instant::START);
     out.feed(&mut Late, Input::Stop, Instant::START);
     assert_eq!((out.is_empty(), out.take_misuse()), (true, Some(Misuse::NothingToAnswer)));
 }

@@ -5,7 +5,22 @@ use std::hash::{Hash as _, Hasher};
 use super::Effects;
 use super::effect::{Effect, Misuse, Step};
 use super::slots::{Lead, Slot};
-use crate::machine::{Conn, Peer, Violation};
+use crate::machine::{Conn, Ecn, Peer, Violation};
+
+/// A datagram's payload, and the ECN field of its IP header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marked<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) ecn: Ecn,
+}
+
+#[cfg(feature = "sim")]
+impl<'a> Marked<'a> {
+    /// What no mark can be put on.
+    pub(crate) const fn plain(bytes: &'a [u8]) -> Self {
+        Self { bytes, ecn: Ecn::NotEct }
+    }
+}
 
 /// What the worlds of this crate call, which know nothing of events' types.
 #[cfg(any(feature = "sim", feature = "net"))]
@@ -25,11 +40,12 @@ impl Effects {
     /// The datagram that is to be sent at one step, if there is one: from where, to whom, and its payload. Nothing is copied:
     /// addresses are large, and most of what is done is this.
     #[inline]
-    pub(crate) fn datagram(&self, step: usize) -> Option<([&Peer; 2], &[u8])> {
+    pub(crate) fn datagram(&self, step: usize) -> Option<([&Peer; 2], Marked<'_>)> {
         match self.steps[step] {
-            Step::Send(way, chunk) => {
+            Step::Send(way, chunk, ecn) => {
                 let way = way as usize;
-                Some(([&self.ways[way], &self.ways[way + 1]], &self.arena[chunk.range()]))
+                let payload = Marked { bytes: &self.arena[chunk.range()], ecn };
+                Some(([&self.ways[way], &self.ways[way + 1]], payload))
             }
             _ => None,
         }
@@ -47,7 +63,7 @@ impl Effects {
     /// How many datagrams, writes, connects and changes of groups are to be done from step `mark` on, and how many bytes they have.
     pub(crate) fn weight_from(&self, mark: usize) -> (usize, usize) {
         self.steps[mark..].iter().fold((0, 0), |(messages, bytes_len), step| match step {
-            Step::Send(_, chunk) | Step::Write(_, chunk) => (messages + 1, bytes_len + chunk.len()),
+            Step::Send(_, chunk, _) | Step::Write(_, chunk) => (messages + 1, bytes_len + chunk.len()),
             Step::Connect(..) | Step::Join(_) | Step::Leave(_) => (messages + 1, bytes_len),
             _ => (messages, bytes_len),
         })
@@ -129,12 +145,13 @@ impl Effects {
 
     /// The datagrams from step `mark` on, up to the next [barrier](Step::is_barrier): from where, to whom, and the payload.
     #[cfg(feature = "net")]
-    pub(crate) fn sends(&self, mark: usize) -> impl Iterator<Item = (Peer, Peer, &[u8])> + Clone {
+    pub(crate) fn sends(&self, mark: usize) -> impl Iterator<Item = (Peer, Peer, Marked<'_>)> + Clone {
         let steps = self.steps[mark..].iter().take_while(|step| !step.is_barrier());
         steps.filter_map(|step| match step {
-            Step::Send(way, chunk) => {
+            Step::Send(way, chunk, ecn) => {
                 let way = *way as usize;
-                Some((self.ways[way], self.ways[way + 1], &self.arena[chunk.range()]))
+                let payload = Marked { bytes: &self.arena[chunk.range()], ecn: *ecn };
+                Some((self.ways[way], self.ways[way + 1], payload))
             }
             _ => None,
         })

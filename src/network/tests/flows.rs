@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{network, reset};
 use crate::host::HostId;
+use crate::machine::Marked;
 use crate::steps::taken;
 use crate::time::Instant;
 
@@ -17,7 +18,7 @@ fn hosts_that_are_silent_cost_nothing() {
     let hosts = (0..TALKERS).map(|host| HostId(host * 100));
     for (from, to) in hosts.clone().flat_map(|from| hosts.clone().map(move |to| (from, to))) {
         for n in 0..3 {
-            assert_eq!(network.datagram(Instant::START, from, to, b"").n, n);
+            assert_eq!(network.datagram(Instant::START, from, to, Marked::plain(b"")).n, n);
         }
     }
     let most = 2 * usize::from(TALKERS * TALKERS);
@@ -25,7 +26,7 @@ fn hosts_that_are_silent_cost_nothing() {
     let schedule = Arc::clone(&network.schedule);
     let steps = taken(|| reset(&mut network, usize::from(HOSTS), &[], &schedule));
     assert!(steps <= u64::from(TALKERS), "{steps} steps to forget the flows of {TALKERS} hosts");
-    assert_eq!(network.datagram(Instant::START, HostId(0), HostId(100), b"").n, 0);
+    assert_eq!(network.datagram(Instant::START, HostId(0), HostId(100), Marked::plain(b"")).n, 0);
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn a_flow_has_its_own_latency_and_all_others_the_common_one() {
     for _ in 0..2 {
         reset(&mut network, 3, &latencies, &schedule);
         for (from, to, millis) in [(a, b, 4), (a, c, 2), (b, a, 1), (b, c, 5), (c, a, 5), (a, a, 5)] {
-            let departure = network.datagram(Instant::START, from, to, b"");
+            let departure = network.datagram(Instant::START, from, to, Marked::plain(b""));
             assert_eq!(departure.arrivals[0].unwrap().at(), Instant::from_millis(millis));
         }
     }

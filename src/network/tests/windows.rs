@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::network;
 use crate::fault::ResolvedHost;
 use crate::host::HostId;
+use crate::machine::Marked;
 use crate::steps::taken;
 use crate::time::Instant;
 
@@ -27,7 +28,7 @@ fn looks(count: u32) -> u64 {
         for n in 0..u64::from(count) {
             for (late, passes) in [(0, false), (5, true)] {
                 let now = Instant::from_millis(10 * n + late);
-                let departure = network.datagram(now, A, B, b"");
+                let departure = network.datagram(now, A, B, Marked::plain(b""));
                 assert_eq!(departure.arrivals[0].is_some(), passes, "at {now}");
             }
         }

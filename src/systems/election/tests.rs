@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::messages::{Durable, Message, Register, Version};
 use super::*;
-use crate::machine::{Effect, Input, Machine, Outlet, Status};
+use crate::machine::{Ecn, Effect, Input, Machine, Outlet, Status};
 
 const TIMING: Timing = Timing { beat: BEAT, promise: PROMISE, lease: LEASE, jitter: JITTER };
 const NANO: Duration = Duration::from_nanos(1);
@@ -63,7 +63,10 @@ impl Bench {
 
     fn hear(&mut self, from: u16, message: Message, now: Instant) -> Vec<String> {
         let bytes = message.encode();
-        self.give(Input::Datagram { peer: peer(from), local: peer(1), bytes: &bytes }, now)
+        self.give(
+            Input::Datagram { peer: peer(from), local: peer(1), bytes: &bytes, ecn: Ecn::default() },
+            now,
+        )
     }
 
     fn ask(&mut self, from: u16, term: u64, now: Instant) -> Vec<String> {
@@ -306,7 +309,11 @@ fn a_client_is_sent_on_once_and_writes_after_what_it_reads() {
     };
     let mut hear = |from: u16, message: Message| {
         let bytes = message.encode();
-        step(&mut client, Input::Datagram { peer: peer(from), local: peer(50), bytes: &bytes }, at(1))
+        step(
+            &mut client,
+            Input::Datagram { peer: peer(from), local: peer(50), bytes: &bytes, ecn: Ecn::default() },
+            at(1),
+        )
     };
     let elsewhere = |number| Message::Elsewhere { id, leader: Some(peer(number)) };
     assert_eq!(hear(1, elsewhere(2)), ["127.0.0.1:2 leads", "get to 2"]);

@@ -111,7 +111,7 @@ impl Machine for Server {
                 self.started_at = now;
                 out.event(ServerEvent::Listening(local));
             }
-            Input::Datagram { peer, local, bytes } => {
+            Input::Datagram { peer, local, bytes, .. } => {
                 self.expire(now, out);
                 self.hear(peer, local, bytes, now, out);
             }

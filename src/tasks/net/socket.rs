@@ -3,12 +3,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::io;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::ReadBuf;
 
 use super::{closed, poll_turn, try_turn, would_block};
-use crate::machine::{Peer, limits};
+use crate::machine::{Ecn, Peer, limits};
 use crate::tasks::hub::Hub;
 use crate::tasks::registry::{Key, with_hub};
 use crate::tasks::sockets::{Datagrams, Waiting, claim};
@@ -18,6 +19,8 @@ use crate::tasks::sockets::{Datagrams, Waiting, claim};
 pub(super) struct Socket {
     pub(super) key: Key,
     place: usize,
+    /// The TOS byte or the traffic class of what it sends, of which the network has the ECN field.
+    pub(super) tos: AtomicU8,
 }
 
 impl Drop for Socket {
@@ -46,7 +49,7 @@ impl Socket {
                 readers: Waiting::default(),
             });
             hub.rebind();
-            Ok(Self { key, place })
+            Ok(Self { key, place, tos: AtomicU8::new(0) })
         };
         with_hub(key, open).unwrap_or_else(|| Err(closed()))
     }
@@ -103,6 +106,7 @@ impl Socket {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let local = socket.local;
+        hub.effects.set_ecn(Ecn::from_bits(self.tos.load(Ordering::Relaxed)));
         hub.effects.send_from(local, peer, bytes);
         Ok(bytes.len())
     }
@@ -121,12 +125,12 @@ impl Socket {
     }
 
     /// Takes the next datagram, or looks at it: as much as fits is handed out, and the rest of it is lost.
-    fn receive_now(&self, hub: &mut Hub, into: &mut ReadBuf<'_>, takes: bool) -> io::Result<Peer> {
+    fn receive_now(&self, hub: &mut Hub, into: &mut ReadBuf<'_>, takes: bool) -> io::Result<(Peer, Ecn)> {
         let socket = hub.datagrams.get_mut(self.place).ok_or_else(closed)?;
         if std::mem::take(&mut socket.is_refused) {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        let &(peer, len) = socket.came.front().ok_or_else(would_block)?;
+        let &(peer, len, ecn) = socket.came.front().ok_or_else(would_block)?;
         let (first, second) = socket.bytes.as_slices();
         let fits_len = len.min(into.remaining());
         let first_len = first.len().min(fits_len);
@@ -136,7 +140,7 @@ impl Socket {
             socket.came.pop_front();
             socket.bytes.drain(..len);
         }
-        Ok(peer)
+        Ok((peer, ecn))
     }
 
     pub(super) fn poll_receive(
@@ -144,7 +148,7 @@ impl Socket {
         context: &Context<'_>,
         into: &mut ReadBuf<'_>,
         takes: bool,
-    ) -> Poll<io::Result<Peer>> {
+    ) -> Poll<io::Result<(Peer, Ecn)>> {
         poll_turn(self.key, context, |hub| match self.receive_now(hub, into, takes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if let Some(socket) = hub.datagrams.get_mut(self.place) {
@@ -158,13 +162,13 @@ impl Socket {
 
     pub(super) async fn receive(&self, into: &mut [u8], takes: bool) -> io::Result<(usize, Peer)> {
         let mut into = ReadBuf::new(into);
-        let peer = poll_fn(|context| self.poll_receive(context, &mut into, takes)).await?;
+        let (peer, _) = poll_fn(|context| self.poll_receive(context, &mut into, takes)).await?;
         Ok((into.filled().len(), peer))
     }
 
     pub(super) fn try_receive(&self, into: &mut [u8]) -> io::Result<(usize, Peer)> {
         let mut into = ReadBuf::new(into);
-        let peer = try_turn(self.key, |hub| self.receive_now(hub, &mut into, true))?;
+        let (peer, _) = try_turn(self.key, |hub| self.receive_now(hub, &mut into, true))?;
         Ok((into.filled().len(), peer))
     }
 

@@ -10,7 +10,7 @@ use tokio::io::ReadBuf;
 
 use super::socket::Socket;
 use super::{ToSocketAddrs, closed, first_of, inet, not_own};
-use crate::machine::Peer;
+use crate::machine::{Ecn, Peer};
 use crate::tasks::ctx::unsupported;
 use crate::tasks::registry::{here, with_hub};
 
@@ -179,7 +179,23 @@ impl UdpSocket {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<SocketAddr>> {
-        self.socket.poll_receive(context, into, true).map(|received| inet(received?))
+        self.socket.poll_receive(context, into, true).map(|received| inet(received?.0))
+    }
+
+    /// Receives from anybody, as part of a poll: from whom, and with which ECN field. The system's sockets tell of that in a
+    /// control message, and tokio's do not; whoever reads it there, as quinn's sockets do, has this here.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv`].
+    pub fn poll_recv_ecn_from(
+        &self,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<(SocketAddr, Ecn)>> {
+        self.socket.poll_receive(context, into, true).map(|received| {
+            let (peer, ecn) = received?;
+            Ok((inet(peer)?, ecn))
+        })
     }
 
     /// Whether a datagram has come.
@@ -263,6 +279,41 @@ impl UdpSocket {
     pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
         self.may_broadcast.store(on, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The TOS byte of what it sends over IPv4.
+    ///
+    /// # Errors
+    /// None.
+    pub fn tos_v4(&self) -> io::Result<u32> {
+        Ok(self.socket.tos.load(Ordering::Relaxed).into())
+    }
+
+    /// Sets the TOS byte of what it sends. The network carries its two lowest bits, the [ECN field](Ecn).
+    ///
+    /// # Errors
+    /// `InvalidInput` if it is no byte.
+    pub fn set_tos_v4(&self, tos: u32) -> io::Result<()> {
+        let tos = u8::try_from(tos).map_err(|_| io::ErrorKind::InvalidInput)?;
+        self.socket.tos.store(tos, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The traffic class of what it sends over IPv6.
+    ///
+    /// # Errors
+    /// None.
+    pub fn tclass_v6(&self) -> io::Result<u32> {
+        self.tos_v4()
+    }
+
+    /// Sets the traffic class of what it sends, as [`set_tos_v4`](UdpSocket::set_tos_v4) does: a simulated socket has one
+    /// byte for both.
+    ///
+    /// # Errors
+    /// `InvalidInput` if it is no byte.
+    pub fn set_tclass_v6(&self, tclass: u32) -> io::Result<()> {
+        self.set_tos_v4(tclass)
     }
 
     /// The time to live that was set; no simulated network counts hops.

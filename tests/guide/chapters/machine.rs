@@ -1,4 +1,4 @@
-use lossproof::machine::{Effect, Outlet};
+use lossproof::machine::{Ecn, Effect, Outlet};
 use lossproof::{Input, Instant, Machine, Outbox, Peer, Status};
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ fn the_second_ping_is_answered() {
     assert_eq!(effects(&mut outlet), ["send ping"]);
     assert_eq!(ping.deadline(), Some(Instant::from_millis(200)));
 
-    let answer = Input::Datagram { peer: server, local, bytes: b"pong" };
+    let answer = Input::Datagram { peer: server, local, bytes: b"pong", ecn: Ecn::default() };
     outlet.feed(&mut ping, answer, Instant::from_millis(105));
     assert_eq!(effects(&mut outlet), ["Event(\"pong\")", "Done(Success)"]);
     assert_eq!(ping.deadline(), None);

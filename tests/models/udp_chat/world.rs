@@ -3,7 +3,7 @@
 //! The model keeps every ping that ever was, and asks of each moment who has pinged in the ten seconds before. It knows
 //! of no timer: that nobody is kept too long is asked after each step, of the machine's deadline and of what it tells.
 
-use lossproof::machine::{BoxedMachine, Effect, Outlet};
+use lossproof::machine::{BoxedMachine, Ecn, Effect, Outlet};
 use lossproof::systems::udp_chat::{MAX_MEMBERS, MAX_TOLD_LEN, Note, ServerEvent};
 use lossproof::{Input, Instant, Lawful, Machine, Peer, Promises};
 use proptest::prelude::*;
@@ -174,7 +174,8 @@ impl World {
     /// One datagram, to both.
     fn hear(&mut self, who: u8, text: &str) {
         let (peer, now) = (person(who), self.now);
-        let mut real = self.give(Input::Datagram { peer, local: local(), bytes: text.as_bytes() });
+        let mut real =
+            self.give(Input::Datagram { peer, local: local(), bytes: text.as_bytes(), ecn: Ecn::default() });
         let mut expected = self.model.hear(peer, text, now, self.to_speaker);
         real.sort_unstable();
         expected.sort_unstable();

@@ -25,7 +25,7 @@ use tokio::net::UdpSocket;
 use super::segments::Segments;
 use crate::drive::inbox::{Came, Inbox};
 use crate::drive::pace::Idle;
-use crate::machine::{Peer, limits};
+use crate::machine::{Ecn, Peer, limits};
 
 /// How many datagrams one call receives or sends at most: as many as a machine gets between two looks at its deadline.
 pub(in crate::drive::system) const MAX_BATCH: usize = limits::MAX_INPUTS_PER_LOOK as usize;
@@ -46,6 +46,8 @@ pub(super) struct Batch {
     segments: Segments,
     /// For a socket that has several addresses.
     from: Option<From>,
+    /// Whether the system says something of what comes.
+    is_told: bool,
 }
 
 /// What sending from one of several addresses needs.
@@ -58,22 +60,28 @@ struct From {
 
 impl Batch {
     /// For a socket that is about to be bound. One of a wildcard address tells of each datagram where it came to, and is
-    /// told where each leaves.
-    pub(super) fn new(socket: &Socket, local: SocketAddr) -> io::Result<Self> {
+    /// told where each leaves; any tells with which ECN field each came, if it `reads_ecn`.
+    pub(super) fn new(socket: &Socket, local: SocketAddr, reads_ecn: bool) -> io::Result<Self> {
         let mut from = None;
-        let mut control = None;
+        let mut control = Vec::new();
+        if reads_ecn {
+            tell_ecn(socket, local.ip())?;
+            control = ecn_space();
+        }
         if local.ip().is_unspecified() {
             tell_addresses(socket, local.ip())?;
-            control = Some(space(local.ip()));
+            control.extend(space(local.ip()));
             from = Some(From::new(local.ip())?);
         }
-        let headers = MultiHeaders::preallocate(MAX_BATCH, control);
+        let is_told = !control.is_empty();
+        let headers = MultiHeaders::preallocate(MAX_BATCH, is_told.then_some(control));
         Ok(Self {
             headers,
             wanted: MIN_BATCH,
             addrs: Vec::with_capacity(MAX_BATCH),
             segments: Segments::Tried,
             from,
+            is_told,
         })
     }
 
@@ -109,8 +117,7 @@ impl Batch {
         let (mut rooms, came) = inbox.rooms();
         let mut slices: [_; COUNT] = array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
         let slices = &mut slices[..self.wanted];
-        let headers = &mut self.headers;
-        let is_any = self.from.is_some();
+        let (headers, is_told) = (&mut self.headers, self.is_told);
         // The socket itself may be one that waits.
         let flags = match idle {
             Idle::Glance => MsgFlags::MSG_DONTWAIT,
@@ -118,9 +125,9 @@ impl Batch {
         };
         let received = recvmmsg(socket.as_raw_fd(), headers, slices, flags, None)?;
         came.extend(received.map(|datagram| {
-            let came_to = if is_any { came_to(&datagram, bound) } else { None };
+            let (came_to, ecn) = if is_told { told(&datagram, bound) } else { (None, Ecn::NotEct) };
             let peer = addr(datagram.address).into();
-            Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes }
+            Came { peer, local: came_to.unwrap_or(bound), len: datagram.bytes, ecn }
         }));
         let is_all = came.len() < self.wanted;
         self.wanted = if is_all { came.len().max(self.wanted / 2).max(MIN_BATCH) } else { MAX_BATCH };
@@ -250,11 +257,38 @@ fn space(family: IpAddr) -> Vec<u8> {
     }
 }
 
-/// Which of the socket's addresses a datagram came to. One that went to many came to none in particular that could answer
-/// it, but over IPv4 the system names one.
-fn came_to(datagram: &RecvMsg<'_, '_, SockaddrStorage>, bound: Peer) -> Option<Peer> {
-    let port = bound.port()?;
-    datagram.cmsgs().ok()?.find_map(|message| match message {
+/// Has the system say of each datagram which ECN field it has. One of IPv6 may take both families.
+fn tell_ecn(socket: &Socket, family: IpAddr) -> io::Result<()> {
+    setsockopt(socket, sockopt::IpRecvTos, &true)?;
+    if family.is_ipv6() {
+        setsockopt(socket, sockopt::Ipv6RecvTClass, &true)?;
+    }
+    Ok(())
+}
+
+/// Room for that, in either family.
+fn ecn_space() -> Vec<u8> {
+    cmsg_space!(i32)
+}
+
+/// What the system says of a datagram: which of the socket's addresses it came to, and its ECN field.
+fn told(datagram: &RecvMsg<'_, '_, SockaddrStorage>, bound: Peer) -> (Option<Peer>, Ecn) {
+    let (mut local, mut ecn) = (None, Ecn::NotEct);
+    let (Some(port), Ok(messages)) = (bound.port(), datagram.cmsgs()) else { return (local, ecn) };
+    for message in messages {
+        match message {
+            ControlMessageOwned::Ipv4Tos(tos) => ecn = Ecn::from_bits(tos),
+            ControlMessageOwned::Ipv6TClass(class) => ecn = Ecn::from_bits(class.to_le_bytes()[0]),
+            message => local = came_to(&message, port).or(local),
+        }
+    }
+    (local, ecn)
+}
+
+/// Which of the socket's addresses a datagram came to, if that is what the system says. One that went to many came to none
+/// in particular that could answer it, but over IPv4 the system names one.
+fn came_to(message: &ControlMessageOwned, port: u16) -> Option<Peer> {
+    match message {
         ControlMessageOwned::Ipv4PacketInfo(info) => {
             let ip = Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes());
             (!ip.is_unspecified()).then_some(Peer::V4 { ip, port })
@@ -265,7 +299,7 @@ fn came_to(datagram: &RecvMsg<'_, '_, SockaddrStorage>, bound: Peer) -> Option<P
             (!ip.is_multicast()).then_some(Peer::V6 { ip, scope, port })
         }
         _ => None,
-    })
+    }
 }
 
 /// A peer's address. An internet socket has no others.

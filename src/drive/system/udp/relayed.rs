@@ -27,7 +27,7 @@ impl Calls {
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
         // Not of a wildcard: what is connected has one address.
         let loopback = if local.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-        Ok(Self(Rc::new(RefCell::new(Batch::new(&socket, SocketAddr::new(loopback, 0))?))))
+        Ok(Self(Rc::new(RefCell::new(Batch::new(&socket, SocketAddr::new(loopback, 0), false)?))))
     }
 }
 
@@ -49,7 +49,7 @@ impl Relayed {
     pub(crate) fn bind(local: SocketAddr) -> io::Result<Self> {
         // No SO_REUSEADDR: with it a second proxy would bind silently.
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
-        let batch = Batch::new(&socket, local)?;
+        let batch = Batch::new(&socket, local, false)?;
         socket.set_nonblocking(true)?;
         socket.bind(&local.into())?;
         let socket = UdpSocket::from_std(socket.into())?;

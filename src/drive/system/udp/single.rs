@@ -1,5 +1,6 @@
 //! One datagram by each system call, where the system has no calls for several. Where a socket has several addresses,
-//! it is not known here which one a datagram came to, and the system chooses from which one it leaves.
+//! it is not known here which one a datagram came to, and the system chooses from which one it leaves. Nor is it known
+//! which ECN field a datagram came with.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use tokio::net::UdpSocket;
 
 use crate::drive::inbox::{Came, Inbox};
 use crate::drive::pace::Idle;
-use crate::machine::Peer;
+use crate::machine::{Ecn, Peer};
 
 /// How many datagrams one call receives or sends at most.
 pub(in crate::drive::system) const MAX_BATCH: usize = 1;
@@ -23,7 +24,7 @@ pub(super) struct Batch;
 impl Batch {
     /// For a socket that is about to be bound.
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere there is something that may fail")]
-    pub(super) fn new(_: &Socket, _: SocketAddr) -> io::Result<Self> {
+    pub(super) fn new(_: &Socket, _: SocketAddr, _: bool) -> io::Result<Self> {
         Ok(Self)
     }
 
@@ -42,7 +43,7 @@ impl Batch {
     ) -> io::Result<bool> {
         let (mut rooms, came) = inbox.rooms();
         let (len, from) = socket.try_recv_from(rooms.next().unwrap_or_default())?;
-        came.push(Came { peer: from.into(), local: bound, len });
+        came.push(Came { peer: from.into(), local: bound, len, ecn: Ecn::NotEct });
         Ok(false)
     }
 
