@@ -18,7 +18,7 @@ use lossproof::tokio::{task, time};
 use lossproof::{Check, Ctx, Net, Profile, Status};
 use quinn::congestion::NewRenoConfig;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::udp::{RecvMeta, Transmit};
+use quinn::udp::{EcnCodepoint, RecvMeta, Transmit};
 use quinn::{
     AsyncTimer, AsyncUdpSocket, ClientConfig, Connection, ConnectionId, ConnectionIdGenerator, Endpoint,
     EndpointConfig, RecvStream, Runtime, ServerConfig, TransportConfig, UdpPoller, VarInt,
@@ -80,6 +80,7 @@ impl AsyncUdpSocket for HostSocket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        self.0.set_tos_v4(transmit.ecn.map_or(0, |ecn| ecn as u32))?;
         self.0.try_send_to(transmit.contents, transmit.destination).map(drop)
     }
 
@@ -90,9 +91,10 @@ impl AsyncUdpSocket for HostSocket {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let mut into = ReadBuf::new(&mut buffers[0]);
-        let addr = ready!(self.0.poll_recv_from(context, &mut into))?;
+        let (addr, ecn) = ready!(self.0.poll_recv_ecn_from(context, &mut into))?;
         let len = into.filled().len();
-        meta[0] = RecvMeta { addr, len, stride: len, ecn: None, dst_ip: None };
+        let ecn = EcnCodepoint::from_bits(ecn.bits());
+        meta[0] = RecvMeta { addr, len, stride: len, ecn, dst_ip: None };
         Poll::Ready(Ok(1))
     }
 
