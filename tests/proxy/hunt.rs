@@ -114,7 +114,17 @@ fn a_client_that_takes_a_read_for_a_message_fails_by_one_cut() {
 fn a_chat_that_forgets_nobody_fails_by_one_drop() {
     let server = command("chat_server").join(" ");
     let report = hunt(
-        &["udp", "127.0.0.1:0", "127.0.0.1:0", "--server", &server, "--kinds", "drop,duplicate"],
+        &[
+            "udp",
+            "127.0.0.1:0",
+            "127.0.0.1:0",
+            "--server",
+            &server,
+            "--kinds",
+            "drop,duplicate",
+            "--jobs",
+            "2",
+        ],
         &command("chat_members"),
     );
     let (plan, count) = plan(&report);
@@ -264,7 +274,7 @@ fn hunts_python(carrier: &str, [server, client]: [&str; 2], kinds: &str, faults:
     let script = |name: &str| format!("{}/tests/proxy/programs/{name}.py", env!("CARGO_MANIFEST_DIR"));
     let server = format!("python3 {} {{server_port}}", script(server));
     let words = [carrier, "127.0.0.1:0", "127.0.0.1:0", "--server", &server, "--kinds", kinds];
-    let more = ["--shrink-for", "2min", "--limit", "30s"];
+    let more = ["--shrink-for", "2min", "--limit", "30s", "--jobs", "2"];
     let program = ["python3".to_owned(), script(client), "{port}".to_owned()];
     let report = hunt(&[&words[..], &more].concat(), &program);
     let (plan, count) = plan(&report);
