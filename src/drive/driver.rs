@@ -1,8 +1,9 @@
 //! The one loop that drives a machine on sockets.
 //!
 //! 1. The machine is started.
-//! 2. A command, if one is waiting, and then inputs that are due are handed in, at most so many between two looks at the
-//!    deadline. So neither a flood of commands nor one of inputs starves the other.
+//! 2. A command, if one is waiting, and then inputs that are due are handed in, at most
+//!    [`MAX_INPUTS_PER_LOOK`](crate::machine::limits::MAX_INPUTS_PER_LOOK) between two looks at the deadline. So neither a
+//!    flood of commands nor one of inputs starves the other.
 //! 3. If the deadline is reached, a timeout is handed in.
 //! 4. With nothing to do it waits: for the sockets, a command, the deadline, or the signal to stop. Before that, whoever
 //!    hears the machine's events is told that there is time now.

@@ -90,7 +90,7 @@ impl Prepared {
         Ok(Self { schedule, seed, link, streams, commands, bottlenecks, rest: None })
     }
 
-    /// The same with a calm, unless there is one, for so many hosts.
+    /// The same with a calm, unless there is one, for `host_count` hosts.
     pub(crate) fn with_calm(mut self, calm_at: Instant, host_count: usize) -> Self {
         if self.schedule.calm_at.is_none() {
             self.schedule = Arc::new(Schedule::of(self.schedule.faults.clone(), Some(calm_at), host_count));

@@ -6,7 +6,7 @@ use crate::time::Instant;
 /// The rest of a run that goes on at random: the run is what its plan makes it, up to a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rest {
-    /// Nothing is drawn in the first so many steps. A step is a host's start, or one entry of the queue.
+    /// In this number of steps at the beginning nothing is drawn. A step is a host's start, or one entry of the queue.
     pub(crate) after: u64,
     /// Where what is drawn after them comes from. Machines and commands keep the seed of the run.
     pub(crate) seed: u64,
@@ -60,7 +60,7 @@ impl Engine<'_> {
         (self.inputs, self.packets(), self.last_at)
     }
 
-    /// How far the last run was when it began to go on at random after so many steps, or when it ended there; `None` if it
+    /// How far the last run was when it began to go on at random after `steps` steps, or when it ended there; `None` if it
     /// came to neither.
     pub(crate) fn so_far_after(&self, steps: u64) -> Option<(u64, u64, Instant)> {
         let ended = || (self.world.network.steps() == steps).then(|| self.so_far());

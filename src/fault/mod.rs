@@ -27,7 +27,7 @@
 //! | `streams segments` | streams are made of TCP's segments, which are packets of their flow; `streams segments 1280` says how long at most, `streams model` that they are not |
 //! | `calm 10s` | faults stop at this time: none has an effect, partitions end, hosts that are down restart |
 //! | `commands 1,4` | of the commands that the scenario generates from the seed, only these are given; `none` gives no command |
-//! | `bottleneck wan rate 1000000 queue 65536 codel over a>b,*>c` | what `a` sends to `b`, and any host to `c`, shares a [queue](Bottleneck) of so many bytes before so many bits a second |
+//! | `bottleneck wan rate 1000000 queue 65536 codel over a>b,*>c` | what `a` sends to `b`, and any host to `c`, shares a [queue](Bottleneck) of 65,536 bytes, which empties at 1,000,000 bits a second |
 //! | `bottleneck wan trace @FILE queue 65536 over *>*` | the same with a rate that a [trace](Trace) has, in a file |
 //! | `a>b #3 drop` | the fourth datagram from `a` to `b` is lost |
 //! | `a>b #3 duplicate` | it arrives twice |

@@ -9,8 +9,8 @@ use crate::seed::below;
 /// How many knots a distribution has at most: so a profile stays small, and a text is one line.
 const MAX_KNOTS: usize = 8;
 const PARTS: u64 = Chance::PARTS as u64;
-/// So far a distribution may be from what was measured, in shares: as far as chance takes it in so many measurements, and
-/// a thousandth anyway.
+/// How far a distribution may be from what was measured, in shares: as far as chance takes it in that number of measurements,
+/// and a thousandth anyway.
 const MIN_OFF: f64 = 0.001;
 
 /// How late packets come: a distribution, by how many of them are so late at most. Between two such knots all is equally

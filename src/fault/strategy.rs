@@ -95,7 +95,7 @@ pub fn plan(hosts: &[impl AsRef<str>], max_faults: usize) -> BoxedStrategy<Fault
 }
 
 /// Any choice among the commands numbered below `count`, or all of them: the [`commands`](FaultPlan::commands) of a plan
-/// for a scenario that generates so many.
+/// for a scenario that generates that number of them.
 pub fn commands(count: u32) -> impl Strategy<Value = Option<BTreeSet<u32>>> {
     option::of(subsequence((0..count).collect::<Vec<_>>(), 0..=count as usize))
         .prop_map(|given| given.map(BTreeSet::from_iter))

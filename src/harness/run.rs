@@ -133,7 +133,7 @@ impl Check {
         Ok(verdict.lacking(&lacking))
     }
 
-    /// Makes all runs of at most so many faults, or leaves them to the first part.
+    /// Makes all runs of at most `max_faults` faults, or leaves them to the first part.
     fn explore(
         &self,
         shard: Option<Shard>,
@@ -246,7 +246,7 @@ impl Check {
         shrunk.with_turn(turn)
     }
 
-    /// Makes every run of at most so many faults.
+    /// Makes every run of at most `max_faults` faults.
     fn go_through(&self, max_faults: usize, seed: u64, max_runs: u64) -> Result<Verdict, CheckError> {
         let begun_at = clock();
         let plan = self.with_calm(&self.plan);

@@ -116,7 +116,7 @@ impl Codel {
     }
 }
 
-/// When the next packet is dropped after so many: the interval shrinks by the square root of their number, so that the
+/// When the next packet is dropped after this number of drops: the interval shrinks by the square root of their number, so that the
 /// throughput of TCP does linearly.
 fn control_law(at: Instant, count: u32) -> Instant {
     let nanos = INTERVAL.as_nanos() as u64;
@@ -163,7 +163,7 @@ mod tests {
             self.codel.dequeue(at(now), next, drop)
         }
 
-        /// Keeps so many packets waiting that came in `wait` ago, and takes one each millisecond.
+        /// Keeps this number of packets waiting that came in `wait` ago, and takes one each millisecond.
         fn run(&mut self, from: u64, until: u64, wait: u64, standing: usize) {
             for now in from..until {
                 while self.waiting.len() < standing {

@@ -44,7 +44,7 @@ impl Waits {
         *self.0.entry(place(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX))).or_default() += 1;
     }
 
-    /// A span that so many percent of all are no longer than: at most a thirty-second more than the shortest such. None if
+    /// A span that this percentage of all is no longer than: at most a thirty-second more than the shortest such. None if
     /// there is no span at all.
     ///
     /// ```

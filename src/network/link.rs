@@ -75,7 +75,7 @@ impl Network {
         mix(flow_seed(self.seed, from, to), u64::from(conn) + 1)
     }
 
-    /// Where the profile cuts so many bytes from an offset of a connection on.
+    /// Where the profile cuts the bytes from an offset of a connection on.
     pub(super) fn draw_cut(
         &mut self,
         (from, to, conn): (HostId, HostId, u32),

@@ -68,7 +68,7 @@ pub(crate) struct Terrain<'a> {
     /// How long it takes in single directions.
     pub(crate) latencies: &'a [(HostId, HostId, Duration)],
     pub(crate) seed: u64,
-    /// In the first so many steps nothing is drawn.
+    /// In this number of steps at the beginning nothing is drawn.
     pub(crate) draws_after: u64,
     /// What is drawn.
     pub(crate) profile: Profile,
@@ -114,7 +114,7 @@ pub(crate) struct Network {
     hits: Vec<u64>,
     /// Which step of the run it is, from 1. A world that counts none stays at 0.
     step: u64,
-    /// In the first so many of them nothing is drawn.
+    /// In this number of them at the beginning nothing is drawn.
     draws_after: u64,
     /// For each flow that has windows, how many of them are over, with their heals fired.
     healed: Vec<usize>,

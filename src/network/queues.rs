@@ -97,7 +97,7 @@ impl Network {
         })
     }
 
-    /// Whether a datagram of so many bytes has room in the bottleneck of its flow.
+    /// Whether a datagram of this length has room in the bottleneck of its flow.
     pub(super) fn asks_for_room(
         &mut self,
         now: Instant,

@@ -57,7 +57,7 @@ impl Schedule {
         Ok(Self::of(Resolved::all(plan, names)?, plan.calm, names.len()))
     }
 
-    /// Makes faults ready for so many hosts; from `calm_at` on none hits.
+    /// Makes faults ready for this number of hosts; from `calm_at` on none hits.
     pub(crate) fn of(faults: Vec<Resolved>, calm_at: Option<Instant>, host_count: usize) -> Self {
         let mut schedule = Self { faults, calm_at, ..Self::default() };
         let mut datagrams = BTreeMap::new();
@@ -200,7 +200,7 @@ impl StreamFaults {
         self.here(at).is_none() && !(is_cut && fault == StreamFault::Cut)
     }
 
-    /// The first offset after `at` where something is to happen, and the cut every so many bytes that is the reason.
+    /// The first offset after `at` where something is to happen, and the cut at a regular interval that is the reason.
     pub(crate) fn next_after(&self, at: u64) -> Option<(u64, Option<u32>)> {
         let place = self.at.partition_point(|&(offset, ..)| {
             step();

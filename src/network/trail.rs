@@ -14,7 +14,7 @@ use crate::time::Instant;
 pub(crate) enum Sent {
     /// A datagram of `len` bytes, the `n`-th of its flow.
     Datagram { from: HostId, to: HostId, n: u64, len: u32, ecn: Ecn },
-    /// Bytes of a stream: so many points from the offset `at` on. Before the first of them the stream may be cut only
+    /// Bytes of a stream: this number of points from the offset `at` on. Before the first of them the stream may be cut only
     /// if that is `inside` of what was written at once.
     Stream { from: HostId, to: HostId, conn: u32, at: u64, points: u32, inside: bool },
     /// An event of a host at which it may go down.

@@ -61,7 +61,7 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// The rule for runs of so many moments.
+    /// The rule for runs of this number of moments.
     pub(super) fn new(reads: Reads, moments: u64) -> Self {
         Self { with_inputs: false, reads, of_moments: (moments / MOMENTS).max(1) }
     }

@@ -12,7 +12,7 @@ use crate::fault::Resolved;
 use crate::machine::Status;
 use crate::scenario::Reads;
 
-/// In so many runs fingerprints are looked at (law 11), and later in one of [`FINGERPRINTS_EVERY`].
+/// In this number of runs fingerprints are looked at (law 11), and later in one of [`FINGERPRINTS_EVERY`].
 const LOOKED_AT: u64 = 1024;
 
 /// What all threads see: the runs that are to be made, and what is known when they are.

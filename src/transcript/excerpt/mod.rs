@@ -28,7 +28,7 @@ pub const MIN_EXCERPT_LINES: usize = 12;
 pub const MAX_EXCERPT_LINES: usize = 1_000;
 
 impl Transcript<'_> {
-    /// The transcript, if it has at most `max_lines` lines. Of a longer one so many lines: those on which what broke, or
+    /// The transcript, if it has at most `max_lines` lines. Of a longer one `max_lines` lines: those on which what broke, or
     /// else the last line, depends. These are what led to it, each fault with what it hit and what came of that, and how
     /// hosts began and ended. Nothing is reordered. Lines that repeat are folded and the rest is left out, with lines in
     /// their place that say how many they are:
@@ -38,7 +38,7 @@ impl Transcript<'_> {
     /// … 57 lines, 31.200 to 31.900 …
     /// ```
     ///
-    /// Fewer than [`MIN_EXCERPT_LINES`] are taken for so many, and of a transcript that is longer there are at most
+    /// Fewer than [`MIN_EXCERPT_LINES`] are taken as that number, and of a transcript that is longer there are at most
     /// [`MAX_EXCERPT_LINES`].
     ///
     /// ```
@@ -76,7 +76,7 @@ impl Transcript<'_> {
     }
 }
 
-/// What an excerpt of at most so many lines has.
+/// What an excerpt of at most `room` lines has.
 fn chosen(transcript: &Transcript<'_>, lines: &Lines, room: usize) -> Vec<Piece> {
     let units = fold::fold(&lines.all);
     let distances = causes::distances(transcript, lines);
