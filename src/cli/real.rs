@@ -24,7 +24,7 @@ use crate::host::{Boot, HostId};
 use crate::machine::{Peer, Status};
 use crate::network::Schedule;
 use crate::scenario::{Scenario, UnknownCommand};
-use crate::systems::{Options, udp_chat, udp_remote};
+use crate::systems::{Options, udp_remote};
 
 /// What udp-remote's server drops unless told otherwise.
 const DROP: Chance = Chance::percent(50);
@@ -39,7 +39,7 @@ pub(super) fn serve(app: &App, args: &ServeArgs) -> Result<Status, CliError> {
     if app.name == udp_remote::ABOUT.name && app.known.is_some() && !args.options.says_drop() {
         options.drop = DROP;
     }
-    let max_members = max_clients.filter(|_| app.name == udp_chat::ABOUT.name && app.known.is_some());
+    let max_members = max_clients.filter(|_| app.known.is_some_and(|known| known.has_members));
     options.max_members = max_members.map_or(options.max_members, NonZeroUsize::get);
     let built = Built::new(app, &options, bug);
     let server = built.server(app)?;

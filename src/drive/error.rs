@@ -4,6 +4,8 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
 #[cfg(feature = "sim")]
 use crate::fault::{FaultKind, UnknownHost};
 use crate::machine::{Peer, Violation};
@@ -87,12 +89,9 @@ pub enum DriveError {
     Streams,
 }
 
-/// "Permission denied" as the system says it of a broadcast. (A firewall says EPERM, which is of the same kind.)
-const EACCES: i32 = 13;
-
-/// Whether the system refused a datagram because it is a broadcast.
+/// Whether the system refused a datagram because it is a broadcast. (A firewall says EPERM, which is of the same kind.)
 pub(super) fn needs_broadcast(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(EACCES)
+    Errno::from_io_error(error) == Some(Errno::ACCESS)
 }
 
 /// Why a socket could not be opened, in words that help.
@@ -113,19 +112,12 @@ fn opening(peer: &Peer, error: &io::Error) -> String {
     text.to_owned()
 }
 
-/// "No such device": no route leads to a group, and nobody has said which network card does.
-const ENODEV: i32 = 19;
-/// "No buffer space available": of groups it means that there may be no more.
-#[cfg(target_os = "linux")]
-const ENOBUFS: i32 = 105;
-#[cfg(not(target_os = "linux"))]
-const ENOBUFS: i32 = 55;
-
 /// Why a group could not be joined or left, in words that help.
 fn joining(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(ENODEV) => "no network card leads there; name one in the setup's 'multicast'".to_owned(),
-        Some(ENOBUFS) => "the system allows no more groups; raise its limit, or join fewer".to_owned(),
+    match Errno::from_io_error(error) {
+        // No route leads there, and nobody has said which card does.
+        Some(Errno::NODEV) => "no network card leads there; name one in the setup's 'multicast'".to_owned(),
+        Some(Errno::NOBUFS) => "the system allows no more groups; raise its limit, or join fewer".to_owned(),
         _ => lower(error),
     }
 }
@@ -179,7 +171,7 @@ mod tests {
     #[test]
     fn a_broadcast_that_is_refused_says_what_to_do() {
         assert_eq!(
-            send_error(io::Error::from_raw_os_error(EACCES)),
+            send_error(Errno::ACCESS.into()),
             "cannot send to 255.255.255.255:1060: permission denied; a broadcast needs the socket's broadcast option"
         );
         assert_eq!(
@@ -194,16 +186,16 @@ mod tests {
 
     #[test]
     fn a_group_that_nothing_leads_to_says_what_to_do() {
-        let group = |errno| {
-            let source = io::Error::from_raw_os_error(errno);
+        let group = |errno: Errno| {
+            let source = errno.into();
             DriveError::Group { action: "join", group: [239, 1, 2, 3].into(), source }.to_string()
         };
         assert_eq!(
-            group(ENODEV),
+            group(Errno::NODEV),
             "cannot join 239.1.2.3: no network card leads there; name one in the setup's 'multicast'"
         );
         assert_eq!(
-            group(ENOBUFS),
+            group(Errno::NOBUFS),
             "cannot join 239.1.2.3: the system allows no more groups; raise its limit, or join fewer"
         );
         let source = io::ErrorKind::NetworkUnreachable.into();

@@ -54,6 +54,8 @@ pub struct About {
     pub one_server: bool,
     /// Whether its server saves what it may not forget, and so has to be given a file for it.
     pub keeps_state: bool,
+    /// Whether its server has members instead of connections, and so a limit of them.
+    pub has_members: bool,
     /// Those of the [`Options`] that it takes, by their names on the command line, beside `timeout` and `time-scale`.
     pub options: &'static [&'static str],
     /// What it shows, in one line.
@@ -74,6 +76,7 @@ impl About {
             takes_names: false,
             one_server: false,
             keeps_state: false,
+            has_members: false,
             options: &[],
             summary,
         }

@@ -34,6 +34,7 @@ use crate::time::Instant;
 pub const ABOUT: About = About {
     client_connects: true,
     one_server: true,
+    has_members: true,
     options: &["not-to-sender", "members-only"],
     ..About::new(
         "udp-chat",

@@ -102,17 +102,17 @@ impl UdpSocket {
 
     fn join(&self, group: IpAddr, card: Option<Ipv4Addr>) -> io::Result<()> {
         self.socket.change(|hub, place| {
-            let mut groups = hub.groups();
-            let is_new = check(hub, place, group, card)?.insert(group);
-            if !is_new {
+            let of_host = hub.groups();
+            let is_full = of_host.len() >= limits::MAX_GROUPS && !of_host.contains(&group);
+            let groups = check(hub, place, group, card)?;
+            if groups.contains(&group) {
                 let text = format!("this socket is in the group {group} already");
                 return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
             }
-            groups.insert(group);
-            if groups.len() > limits::MAX_GROUPS {
-                check(hub, place, group, card)?.remove(&group);
+            if is_full {
                 return Err(io::Error::other(format!("a host can be in {} groups", limits::MAX_GROUPS)));
             }
+            groups.insert(group);
             Ok(())
         })
     }

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+#[cfg(target_os = "linux")]
+use rustix::io::Errno;
 use socket2::{SockRef, Socket};
 
 use crate::drive::Multicast;
 
-/// Has a socket send to groups as is said, and hear only those that it joins itself: Linux would hand it what others of this
-/// computer have joined, too.
+/// Sets by which card a socket sends to groups, and how far. The socket hears only groups that it joins itself: by default
+/// Linux hands it what others of this computer have joined, too.
 pub(super) fn prepare(socket: &Socket, local: SocketAddr, multicast: Multicast) -> io::Result<()> {
     let hops = multicast.hops.map(u32::from);
     if local.is_ipv4() {
@@ -33,8 +35,7 @@ pub(super) fn prepare(socket: &Socket, local: SocketAddr, multicast: Multicast) 
 /// Takes it that a system does not know an option (Linux before 4.20, of IPv6).
 #[cfg(target_os = "linux")]
 fn where_known(set: io::Result<()>) -> io::Result<()> {
-    let is_unknown =
-        |error: &io::Error| rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::NOPROTOOPT);
+    let is_unknown = |error: &io::Error| Errno::from_io_error(error) == Some(Errno::NOPROTOOPT);
     set.or_else(|error| if is_unknown(&error) { Ok(()) } else { Err(error) })
 }
 
