@@ -150,7 +150,8 @@ impl Export<'_, '_> {
                 let mut notes = self.comments.of_hosts(at);
                 notes.extend(self.comments.of_datagram(flow, arrives_at));
                 let payload = self.transcript.log.bytes(bytes);
-                let (group, is_for_many) = (ends.group(), to_all || ends.group().is_some());
+                let group = ends.group();
+                let is_for_many = to_all || group.is_some();
                 if is_for_many {
                     self.for_many = Some(ForMany { from, group, bytes, last: to });
                     if let (Some(before), Some(frame)) = (before, self.frames.last_mut())

@@ -96,7 +96,7 @@ impl World<'_> {
     #[inline]
     pub(super) fn takes(&mut self, order: Order, power: Power, flight: u32) -> Option<Peer> {
         let host = order.host();
-        let Flight { from, n, source, to: local, bytes, ecn } = self.flights.get(flight);
+        let Flight { from, n, source, to: local, .. } = self.flights.get(flight);
         let sockets = &self.sockets[host.index()];
         let socket = sockets.iter().find(|socket| socket.local == *local);
         let (Power::Running, Some(socket)) = (power, socket) else {
@@ -115,10 +115,16 @@ impl World<'_> {
         }
         let local = socket.local;
         if self.keep == Keep::Log {
-            let span = self.log.keep_marked(Marked { bytes, ecn: *ecn });
-            self.log.push(order.at(), host, What::Recv { from: *from, n: *n, bytes: span });
+            self.record_recv(order, flight);
         }
         Some(local)
+    }
+
+    /// Keeps that a machine is told of a datagram.
+    pub(super) fn record_recv(&mut self, order: Order, flight: u32) {
+        let Flight { from, n, bytes, ecn, .. } = self.flights.get(flight);
+        let bytes = self.log.keep_marked(Marked { bytes, ecn: *ecn });
+        self.log.push(order.at(), order.host(), What::Recv { from: *from, n: *n, bytes });
     }
 
     /// Nobody takes a datagram: the system of a host that is on refuses it, and a connected socket hears of that.

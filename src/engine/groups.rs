@@ -65,12 +65,11 @@ impl World<'_> {
     /// At which of its addresses a host takes a datagram for a group that is due, if it does. Nobody refuses one.
     #[cold]
     pub(super) fn takes_for_group(&mut self, order: Order, power: Power, flight: u32) -> Option<Peer> {
-        let Flight { from, n, to, bytes, ecn, .. } = self.flights.get(flight);
+        let Flight { to, .. } = self.flights.get(flight);
         let is_member = power == Power::Running && self.groups.contains(&(to.ip()?, order.host()));
         let local = listens(&self.sockets[order.host().index()], to).filter(|_| is_member)?;
         if self.keep == Keep::Log {
-            let span = self.log.keep_marked(Marked { bytes, ecn: *ecn });
-            self.log.push(order.at(), order.host(), What::Recv { from: *from, n: *n, bytes: span });
+            self.record_recv(order, flight);
         }
         Some(local)
     }

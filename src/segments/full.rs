@@ -30,7 +30,7 @@ impl End {
         self.read_len + self.socket().recv_queue() as u64
     }
 
-    /// Whether its machine knows that so many bytes have arrived at the peer.
+    /// Whether its machine knows that this number of bytes has arrived at the peer.
     fn has_heard_of(&self, received_len: u64) -> bool {
         self.written_len == received_len + self.queued_len as u64
             && self.queued_len == self.socket().send_queue()
@@ -45,8 +45,8 @@ impl Segments {
 
     /// The streams on which nothing moves.
     pub(crate) fn full(&self) -> impl Iterator<Item = Full> {
-        let unread = self.unread.iter().filter(|id| self.end(**id).is_some_and(End::is_full));
-        let full = unread.filter_map(|&reader| Some(Full { reader, writer: self.other(reader)? }));
+        let full =
+            self.unread.iter().filter_map(|&reader| Some(Full { reader, writer: self.other(reader)? }));
         full.filter(|full| self.is_stuck(*full))
     }
 
