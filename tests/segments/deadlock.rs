@@ -10,7 +10,7 @@ use lossproof::machine::limits::SEND_BUFFER_LEN;
 use lossproof::specimens;
 use lossproof::systems::{Options, tcp_deadlock};
 
-use crate::script::{B, C, Do, run_with};
+use crate::script::{B, CIRCLE, Do, run_with};
 
 /// What a reader's system takes while its machine does not read.
 const FIRST: Do = Do::Fill(0, SEND_BUFFER_LEN);
@@ -52,20 +52,9 @@ fn two_that_write_without_reading_wait_for_each_other() {
 
 #[test]
 fn a_circle_may_have_three_and_a_tail_is_not_in_it() {
-    let script = [
-        (0, "a", Do::Connect(B)),
-        (0, "a", Do::Connect(C)),
-        (0, "b", Do::Connect(C)),
-        // b's second connection to c waits as well, but nobody waits for b because of it.
-        (0, "b", Do::Connect(C)),
-        (50, "b", Do::Pause(2)),
-        (50, "c", Do::Pause(1)),
-        (50, "c", Do::Pause(2)),
-        (50, "a", Do::Pause(1)),
-    ];
     let writes = [("a", 0), ("b", 0), ("b", 1), ("c", 0)];
     let fills = |at, len| writes.map(|(host, which)| (at, host, Do::Fill(which, len)));
-    let script = [&script[..], &fills(60, SEND_BUFFER_LEN), &fills(1_000, TOO_MUCH)].concat();
+    let script = [&CIRCLE[..], &fills(60, SEND_BUFFER_LEN), &fills(1_000, TOO_MUCH)].concat();
     let line = "a waits for b to read 65536 bytes (a>b); b waits for c to read 65536 bytes (b>c); \
                 c waits for a to read 65536 bytes (c>a); since 1.000";
     let (ended, broken) = ended("", &script);

@@ -26,6 +26,19 @@ pub(crate) enum Do {
     Done,
 }
 
+/// Three hosts that do not read from one another, in a circle. b's second connection to c waits as well, but nobody
+/// waits for b because of it.
+pub(crate) const CIRCLE: [(u64, &str, Do); 8] = [
+    (0, "a", Do::Connect(B)),
+    (0, "a", Do::Connect(C)),
+    (0, "b", Do::Connect(C)),
+    (0, "b", Do::Connect(C)),
+    (50, "b", Do::Pause(2)),
+    (50, "c", Do::Pause(1)),
+    (50, "c", Do::Pause(2)),
+    (50, "a", Do::Pause(1)),
+];
+
 /// Does what it is told; of short writes it tells how much fitted.
 #[derive(Default)]
 pub(crate) struct Puppet {
