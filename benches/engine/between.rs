@@ -18,7 +18,7 @@ fn settings(plan: &str, scenario: &Scenario) -> Settings {
     Settings { plan, keep: Keep::Outcome, laws: None, properties: false, ..Settings::default() }
 }
 
-/// How long so many runs take, for each.
+/// How long one of `runs` runs takes.
 fn timed(runs: u64, engine: &mut Engine<'_>, settings: &Settings) -> f64 {
     nanos(runs, || (0..runs).for_each(|_| _ = engine.run(settings)))
 }

@@ -122,16 +122,16 @@ impl Endpoint {
 /// is not said is the system's choice.
 ///
 /// Both what is sent to groups and what is [joined](crate::machine::Effects::join) goes by that card. A socket hears groups
-/// if it is bound to any address (`0.0.0.0`, `[::]`) and not connected. What a machine sends to a group that it is in comes
-/// back to it, and to all others of this computer that are in it.
+/// if it is bound to any address (`0.0.0.0`, `[::]`) and not connected. A machine can send to a group of which it is a
+/// member. It then gets its own datagram, and so do all other members on this computer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Multicast {
     /// For IPv4, an address of the card: 127.0.0.1 keeps all of it on this computer.
     pub v4: Option<Ipv4Addr>,
     /// For IPv6, the number of the card, as `ip link` shows it.
     pub v6: Option<u32>,
-    /// The time to live of what is sent, over IPv6 its hop limit: each router takes one off. It is 1, if it is not said,
-    /// which keeps it on this network.
+    /// The time to live of what is sent, over IPv6 its hop limit: each router takes one off. Without a value it is 1,
+    /// and nothing leaves this network.
     pub hops: Option<u8>,
 }
 

@@ -54,8 +54,8 @@ impl Bandwidth {
         }
     }
 
-    /// As much as a trace says, behind a queue of `queue_len` bytes. What a packet has not sent yet waits in the queue; a link
-    /// with nothing to send takes a packet of any length.
+    /// As much as a trace says, behind a queue of `queue_len` bytes. The part of a packet that has not left yet
+    /// takes room in the queue. An idle link takes a packet of any length.
     pub const fn trace(trace: Trace, queue_len: u32) -> Self {
         Self(Pace::Trace(trace, queue_len))
     }

@@ -106,14 +106,14 @@ impl Nat {
     }
 
     /// How long a mapping of UDP lasts after the last datagram that went out through it. What comes in does not make it
-    /// last longer (RFC 4787 section 4.3). What has lasted exactly so long is over.
+    /// last longer (RFC 4787 section 4.3). A mapping of exactly this age is over.
     #[must_use]
     pub const fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
     /// How long a mapping of TCP lasts after the last segment of an established connection, in either direction: one that
-    /// has heard both sides, no reset, and not both ends. What has lasted exactly so long is over. Streams have segments
+    /// has heard both sides, no reset, and not both ends. A mapping of exactly this age is over. Streams have segments
     /// where [`StreamKind::Segments`](crate::fault::StreamKind) says so; those of the model last until a rebind.
     #[must_use]
     pub const fn tcp_timeout(self, timeout: Duration) -> Self {

@@ -9,7 +9,7 @@ use crate::host::HostId;
 use crate::machine::Peer;
 use crate::time::Instant;
 
-/// With so many mappings those that have run out are dropped for the first time.
+/// At this number of mappings a table drops for the first time those that have run out.
 const FIRST_CLEAN: usize = 64;
 
 /// Where a packet comes in: the host, and which of its sockets.
@@ -27,7 +27,7 @@ pub(super) struct Table {
     /// Who had each port last. It survives the mapping, so that what is sent to it still has a receiver by which it is
     /// counted.
     owners: BTreeMap<u16, HostId>,
-    /// With so many mappings, those that have run out are dropped, which changes nothing but the memory.
+    /// At this number of mappings the table drops those that have run out. That changes nothing but the memory.
     clean_at: usize,
 }
 
@@ -161,7 +161,7 @@ impl Table {
         self.mappings.values().any(|mapping| mapping.lasts(now))
     }
 
-    /// Forgets all mappings, and, if it starts anew, which port was the last.
+    /// Forgets all mappings. With `anew` it also begins again at the first port.
     pub(super) fn forget(&mut self, anew: bool) {
         self.mappings.clear();
         self.ports.clear();

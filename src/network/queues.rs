@@ -109,8 +109,8 @@ impl Network {
         if is_full { Queued::Full(place) } else { Queued::Taken(place) }
     }
 
-    /// Puts a datagram, which has room there, into a queue; says when that is to be served, if it was not
-    /// known before.
+    /// Puts a datagram into a queue that has room for it. Returns when the queue must be served, if nobody knew that
+    /// before.
     pub(crate) fn put(
         &mut self,
         now: Instant,

@@ -76,7 +76,7 @@ pub(crate) enum Told {
         offset: u64,
     },
     Eof,
-    /// There is room for so many bytes more.
+    /// There is room for this number of bytes more.
     Credit(u32),
     Closed(CloseReason),
 }

@@ -158,7 +158,7 @@ impl Packets {
     }
 }
 
-/// The ECN field of a packet. Of one in fragments it is that of the piece with which it is whole.
+/// The ECN field of a packet. A packet in fragments has the field of the fragment that completes it.
 fn ecn(ip: &LaxIpSlice<'_>) -> Ecn {
     Ecn::from_bits(match ip {
         LaxIpSlice::Ipv4(ip) => ip.header().ecn().value(),

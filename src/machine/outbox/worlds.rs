@@ -60,7 +60,7 @@ impl Effects {
         turns.map(move |step| step.view(lists, |index| index))
     }
 
-    /// How many datagrams, writes, connects and changes of groups are to be done from step `mark` on, and how many bytes they have.
+    /// Counts the datagrams, writes, connects and changes of groups from step `mark` on, and their bytes.
     pub(crate) fn weight_from(&self, mark: usize) -> (usize, usize) {
         self.steps[mark..].iter().fold((0, 0), |(messages, bytes_len), step| match step {
             Step::Send(_, chunk, _) | Step::Write(_, chunk) => (messages + 1, bytes_len + chunk.len()),
@@ -157,7 +157,7 @@ impl Effects {
         })
     }
 
-    /// Hands out what is to be done from step `mark` on, up to the next barrier; gives that, and the step after it.
+    /// Hands out the effects from step `mark` on, up to the next barrier. Returns the barrier, and the step after it.
     #[cfg(feature = "net")]
     #[inline]
     pub(crate) fn until_barrier<'e>(

@@ -63,7 +63,7 @@ impl End {
         bare_ack(packet, next)
     }
 
-    /// Whether something that was sent is to be acknowledged.
+    /// Whether the end waits for an acknowledgement.
     pub(super) fn awaits_ack(&self) -> bool {
         let is_shut = || {
             use State::{Closing, FinWait1, LastAck, SynReceived, SynSent};

@@ -95,7 +95,7 @@ fn in_server(net: &Net, bug: Bug) {
 /// What the client tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientEvent {
-    /// The server has got so many bytes.
+    /// The server has got this number of bytes.
     Answered(usize),
     /// There was no answer in time.
     GaveUp,
@@ -174,7 +174,7 @@ impl Machine for Client {
 /// What the server tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerEvent {
-    /// It has answered an upload of so many bytes.
+    /// It has answered an upload of this number of bytes.
     Answered(usize),
     /// An upload ended before its end.
     CutOff,
